@@ -1,0 +1,3 @@
+"""Latent mean-field structure, discovered and decoded with variational autoencoders."""
+
+__version__ = "0.1.0"

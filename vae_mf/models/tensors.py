@@ -1,0 +1,43 @@
+"""Names for the torch tensors that the models exchange."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int64
+
+SpinTensor = Float[torch.Tensor, "batch sites"]
+"""Configurations of spins in {-1, +1}, as floats."""
+
+Latents = Float[torch.Tensor, "batch latents"]
+"""Latent vectors z."""
+
+PerSample = Float[torch.Tensor, " batch"]
+"""One number per configuration."""
+
+
+class Condition(NamedTuple):
+    """The temperature of every configuration, as an index into the few distinct temperatures of the data.
+
+    Keeping the distinct levels lets a prior compute its parameters once per temperature instead of once per row.
+    """
+
+    levels: Float[torch.Tensor, " levels"]
+    """Distinct temperatures T (k_B = 1); a single 1 for data without a temperature."""
+
+    index: Int64[torch.Tensor, " batch"]
+    """Level of each configuration."""
+
+    @property
+    def temperature(self) -> PerSample:
+        """Temperature of each configuration, shape (batch,)."""
+        return self.levels[self.index]
+
+    def select(self, rows: Int64[torch.Tensor, " rows"]) -> "Condition":
+        """Return the condition of some of the configurations."""
+        return Condition(self.levels, self.index[rows])
+
+
+def constant_condition(temperature: float, count: int, like: torch.Tensor) -> Condition:
+    """Return the condition of ``count`` configurations at one temperature, on the device and dtype of ``like``."""
+    levels = torch.full((1,), temperature, dtype=like.dtype, device=like.device)
+    return Condition(levels, torch.zeros(count, dtype=torch.int64, device=like.device))
