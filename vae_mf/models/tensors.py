@@ -37,6 +37,13 @@ class Condition(NamedTuple):
         return Condition(self.levels, self.index[rows])
 
 
+class Batch(NamedTuple):
+    """Configurations with their temperatures."""
+
+    spins: SpinTensor
+    condition: Condition
+
+
 def constant_condition(temperature: float, count: int, like: torch.Tensor) -> Condition:
     """Return the condition of ``count`` configurations at one temperature, on the device and dtype of ``like``."""
     levels = torch.full((1,), temperature, dtype=like.dtype, device=like.device)

@@ -1,0 +1,191 @@
+"""Spike words: one meaning for every accepted raster, refusals that name the cause, and splits that part the rows."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vae_mf.datasets.recordings import Recording, check_varying, make_recording, read_recording, split_words
+
+REPEATS, CELLS, BINS = 4, 5, 30
+
+
+@pytest.fixture(scope="module")
+def raster():
+    rates = np.array([0.2, 0.5, 0.3, 0.5, 0.1])
+    return (np.random.default_rng(3).random((REPEATS, CELLS, BINS)) < rates[None, :, None]).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def recording(raster):
+    return make_recording(raster)
+
+
+def test_rows_are_ordered_by_repeat_then_time(raster, recording):
+    assert recording.words.shape == (REPEATS * BINS, CELLS)
+    for row in (0, 1, BINS, 2 * BINS + 7, REPEATS * BINS - 1):
+        word = raster[recording.repeat[row], :, recording.time[row]]
+        np.testing.assert_array_equal(recording.words[row], 2 * word.astype(int) - 1)
+    np.testing.assert_array_equal(recording.repeat * BINS + recording.time, np.arange(REPEATS * BINS))
+
+
+def test_two_dimensions_are_bins_by_cells(raster):
+    recording = make_recording(raster[0].T)
+    np.testing.assert_array_equal(recording.words > 0, raster[0].T)
+    np.testing.assert_array_equal(recording.repeat, np.zeros(BINS))
+    np.testing.assert_array_equal(recording.time, np.arange(BINS))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.float32, np.float64])
+def test_dtype_and_sign_convention_do_not_matter(raster, recording, dtype):
+    np.testing.assert_array_equal(make_recording(raster.astype(dtype)).words, recording.words)
+    if dtype is not bool:
+        np.testing.assert_array_equal(make_recording(2 * raster.astype(dtype) - 1).words, recording.words)
+    assert recording.words.dtype == np.int8
+
+
+def test_reading_a_file_is_reading_its_array(tmp_path, raster, recording):
+    np.savez(tmp_path / "a.npz", spikes=raster, other=raster)
+    read = read_recording(tmp_path / "a.npz", cells=[4, 0], variable="spikes")
+    np.testing.assert_array_equal(read.words, recording.words[:, [4, 0]])
+    np.testing.assert_array_equal(read.cells, [4, 0])
+
+
+def test_most_active_cells_come_by_rate_and_ties_by_index():
+    raster = np.array([[1, 0, 1, 0, 1], [0, 1, 1, 0, 1], [0, 0, 0, 1, 1], [0, 0, 1, 0, 0]])
+    np.testing.assert_array_equal(make_recording(raster, cells=1).cells, [2])
+    np.testing.assert_array_equal(make_recording(raster, cells=4).cells, [2, 4, 0, 1])
+    np.testing.assert_array_equal(make_recording(raster, cells=4).words > 0, raster[:, [2, 4, 0, 1]])
+
+
+def test_many_tied_cells_come_by_index():
+    np.testing.assert_array_equal(make_recording(np.eye(100), cells=30).cells, np.arange(30))
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("most", "expected \"all\", a number of cells or a list of indices, got 'most'"),
+        (6, "expected at most the 5 cells of the recording, got 6"),
+        (0, "expected an integer >= 1, got 0"),
+        (2.5, "expected an integer >= 1, got 2.5"),
+        (None, "expected an integer >= 1, got None"),
+        ([0, 5], r"expected different indices from 0 to 4, got \[0, 5\]"),
+        ([0, 2, 0], r"expected different indices from 0 to 4, got \[0, 2, 0\]"),
+        ([], r"expected different indices from 0 to 4, got \[\]"),
+        ([-1], "expected an integer >= 0, got -1"),
+        ([True, False], "expected an integer >= 0, got True"),
+    ],
+)
+def test_cells_that_do_not_fit_are_refused(raster, cells, expected):
+    with pytest.raises(ValueError, match=f"cells: {expected}"):
+        make_recording(raster, cells)
+
+
+@pytest.mark.parametrize(
+    ("raster", "expected"),
+    [
+        (np.array([[0, 1], [3, 2]]), r"expected entries 0 and 1 or -1 and \+1, got values such as \[0, 1, 2, 3\]"),
+        (np.array([[0, 1], [-1, 1]]), r"got values such as \[-1, 0, 1\]"),
+        (np.array([[0.0, 1.0], [0.5, 1.0]]), r"got values such as \[0.0, 0.5, 1.0\]"),
+        (np.array([[0, 2], [2, 0]], dtype=np.uint8), r"got values such as \[0, 2\]"),
+        (np.array([[0, 255], [1, 1]], dtype=np.uint8), r"got values such as \[0, 1, 255\]"),
+        (np.array([[0.0, 1.0], [np.nan, 1.0]]), "got values that are not finite"),
+        (np.array([[0.0, 1.0], [np.inf, 1.0]]), "got values that are not finite"),
+        (np.zeros((0, 3)), r"expected at least one cell and one bin, got shape \(0, 3\)"),
+        (np.zeros((2, 3, 0)), r"expected at least one cell and one bin, got shape \(2, 3, 0\)"),
+        (np.zeros(4), r"expected \(repeats, cells, bins\) or \(bins, cells\), got shape \(4,\)"),
+        (np.zeros((1, 2, 3, 4)), r"expected \(repeats, cells, bins\) or \(bins, cells\), got shape \(1, 2, 3, 4\)"),
+    ],
+)
+def test_rasters_that_are_no_words_are_refused(raster, expected):
+    with pytest.raises(ValueError, match=f"raster: .*{expected}"):
+        make_recording(raster)
+
+
+def test_constant_cells_are_named_by_their_index_in_the_file():
+    raster = np.array([[0, 1, 0, 1, 0], [0, 1, 1, 1, 0]])
+    with pytest.raises(ValueError, match=r"in the recording, got always silent: \[4, 0\], always active: \[3\]"):
+        make_recording(raster, cells=[4, 2, 3, 0])
+    np.testing.assert_array_equal(make_recording(raster, cells=[2]).cells, [2])
+
+
+def test_a_cell_constant_in_the_training_part_is_named(raster):
+    quiet = raster.copy()
+    quiet[:, 2, : BINS - 3] = 0
+    quiet[:, 2, BINS - 3 :] = 1
+    recording = make_recording(quiet, cells=[3, 2])
+    with pytest.raises(ValueError, match=r"in the training part, got always silent: \[2\]"):
+        split_words(recording, "time", test=0.1, validation=0.1)
+
+
+def test_check_varying_accepts_cells_that_vary():
+    check_varying(np.array([[-1, 1], [1, -1]], dtype=np.int8), np.array([7, 9]))
+
+
+def parted(recording: Recording, split) -> bool:
+    return np.array_equal(np.sort(np.concatenate(split)), np.arange(len(recording.words)))
+
+
+@pytest.mark.parametrize("split", ["random", "time", "repeat"])
+def test_parts_are_disjoint_complete_ascending_and_reproducible(recording, split):
+    first, second = (split_words(recording, split, test=0.25, validation=0.25, seed=5) for _ in range(2))
+    assert parted(recording, first)
+    for rows, again in zip(first, second, strict=True):
+        np.testing.assert_array_equal(rows, again)
+        assert (np.diff(rows) > 0).all()
+
+
+def test_random_parts_depend_on_the_seed_and_only_they_do(recording):
+    def test_rows(split, seed):
+        return split_words(recording, split, test=0.25, validation=0.25, seed=seed).test.tolist()
+
+    assert test_rows("random", 0) != test_rows("random", 1)
+    assert test_rows("time", 0) == test_rows("time", 1)
+
+
+@given(bins=st.integers(100, 400), test=st.floats(0.05, 0.4), validation=st.floats(0.05, 0.4))
+def test_random_parts_have_the_asked_sizes(bins, test, validation):
+    recording = make_recording(np.random.default_rng(bins).integers(0, 2, (bins, 2)))
+    split = split_words(recording, "random", test, validation)
+    assert parted(recording, split)
+    assert (len(split.test), len(split.validation)) == (round(bins * test), round(bins * validation))
+
+
+def test_time_split_holds_out_the_same_end_of_the_movie_in_every_repeat(recording):
+    split = split_words(recording, "time", test=0.2, validation=0.1)
+    expected = {"train": range(21), "validation": range(21, 24), "test": range(24, 30)}
+    for name, times in expected.items():
+        rows = getattr(split, name)
+        assert set(recording.time[rows]) == set(times)
+        assert len(rows) == REPEATS * len(times)
+
+
+def test_time_split_of_one_repeat_is_contiguous(raster):
+    split = split_words(make_recording(raster[0].T), "time", test=0.2, validation=0.1)
+    np.testing.assert_array_equal(np.concatenate(split), np.arange(BINS))
+
+
+def test_repeat_split_holds_out_the_last_repeats(recording):
+    split = split_words(recording, "repeat", test=0.25, validation=0.25)
+    assert set(recording.repeat[split.test]) == {3}
+    assert set(recording.repeat[split.validation]) == {2}
+    assert set(recording.repeat[split.train]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"split": "cells"}, "split: expected one of random, time, repeat, got 'cells'"),
+        ({"test": 0}, "test: expected a number between 0 and 1, got 0"),
+        ({"validation": 1.0}, "validation: expected a number between 0 and 1, got 1.0"),
+        ({"seed": -1}, "seed: expected an integer >= 0, got -1"),
+        ({"test": 0.5, "validation": 0.5}, "enough bins for each part, got train 0, validation 60, test 60 of 120"),
+        ({"test": 0.9, "validation": 0.9}, "enough bins for each part, got train -96"),
+        ({"split": "time", "test": 0.01}, "enough movie times for each part, got train 27, validation 3, test 0 of 30"),
+        ({"split": "repeat"}, "enough repeats for each part, got train 4, validation 0, test 0 of 4"),
+    ],
+)
+def test_splits_that_cannot_be_made_are_refused(recording, arguments, expected):
+    with pytest.raises(ValueError, match=expected):
+        split_words(recording, **arguments)

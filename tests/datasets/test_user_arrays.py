@@ -1,0 +1,219 @@
+"""Each file format gives back the array that was written, and says in one line what is wrong with a bad file."""
+
+import sys
+
+import numpy as np
+import pytest
+import scipy.io
+import zarr
+from scipy import sparse
+
+from vae_mf.datasets.user_arrays import read_array
+
+TABLE = np.array([[0, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 0]])
+CUBE = np.random.default_rng(1).integers(0, 2, (2, 3, 4)).astype(np.uint8)
+
+
+def save_npz(path, **arrays):
+    np.savez(path, **arrays)
+
+
+def save_mat(path, **arrays):
+    scipy.io.savemat(path, arrays)
+
+
+def save_mat73(path, **arrays):
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, array in arrays.items():
+            file[name] = array.T
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file")
+
+
+def save_zarr(path, **arrays):
+    group = zarr.open_group(path, mode="w")
+    for name, array in arrays.items():
+        group.create_array(name, data=array)
+
+
+CONTAINERS = {"a.npz": save_npz, "b.mat": save_mat, "c.mat": save_mat73, "d.zarr": save_zarr}
+
+
+@pytest.fixture(params=CONTAINERS, ids=["npz", "mat v5", "mat v7.3", "zarr"])
+def container(request, tmp_path):
+    """Return a function that writes named arrays and returns the file's path."""
+
+    def write(**arrays):
+        path = tmp_path / request.param
+        CONTAINERS[request.param](path, **arrays)
+        return path
+
+    return write
+
+
+def message(error):
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("array", [TABLE, CUBE, CUBE > 0, CUBE / 3], ids=["int", "uint8", "bool", "float"])
+def test_container_returns_its_only_table(container, array):
+    read = read_array(container(spikes=array))
+    np.testing.assert_array_equal(read, array)
+
+
+def test_container_returns_the_named_array(container):
+    path = container(spikes=CUBE, other=TABLE)
+    np.testing.assert_array_equal(read_array(path, "spikes"), CUBE)
+    np.testing.assert_array_equal(read_array(path, variable="other"), TABLE)
+
+
+def test_scalars_and_vectors_are_no_candidates(container):
+    path = container(rate=np.array([[50.0]]), names=np.arange(5.0)[None], spikes=CUBE)
+    np.testing.assert_array_equal(read_array(path), CUBE)
+
+
+def test_container_lists_its_arrays_when_the_choice_is_open(container):
+    path = container(spikes=CUBE, other=TABLE)
+    with pytest.raises(ValueError, match="exactly one array of two or more dimensions") as error:
+        read_array(path)
+    assert "spikes (2, 3, 4)" in message(error)
+    assert "other (3, 4)" in message(error)
+
+
+def test_container_lists_its_arrays_when_the_name_is_unknown(container):
+    with pytest.raises(ValueError, match="got 'words'") as error:
+        read_array(container(spikes=CUBE), "words")
+    assert "spikes (2, 3, 4)" in message(error)
+
+
+def test_npz_skips_pickled_members(tmp_path):
+    np.savez(tmp_path / "a.npz", spikes=CUBE, labels=np.array([[{}, {}], [{}, {}]]))
+    np.testing.assert_array_equal(read_array(tmp_path / "a.npz"), CUBE)
+    with pytest.raises(ValueError, match="got 'labels'"):
+        read_array(tmp_path / "a.npz", "labels")
+
+
+def test_mat_skips_text_and_structs_and_fills_sparse_arrays(tmp_path):
+    content = {"spikes": sparse.csc_matrix(TABLE.astype(float)), "text": ["ab", "cd"], "info": {"rate": TABLE}}
+    scipy.io.savemat(tmp_path / "a.mat", content)
+    np.testing.assert_array_equal(read_array(tmp_path / "a.mat"), TABLE)
+
+
+def test_mat73_without_matlab_block(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file["spikes"] = CUBE.T
+        file.create_group("#refs#")
+    np.testing.assert_array_equal(read_array(tmp_path / "a.mat"), CUBE)
+
+
+def test_mat73_without_h5py_names_it(tmp_path, monkeypatch):
+    save_mat73(tmp_path / "a.mat", spikes=CUBE)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ImportError, match=r"a\.mat: reading a MATLAB v7\.3 file needs h5py"):
+        read_array(tmp_path / "a.mat")
+
+
+def test_zarr_reads_nested_arrays_by_path(tmp_path):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    group.create_group("day").create_array("spikes", data=CUBE)
+    np.testing.assert_array_equal(read_array(tmp_path / "a.zarr", "day/spikes"), CUBE)
+    np.testing.assert_array_equal(read_array(tmp_path / "a.zarr"), CUBE)
+
+
+def write_npy(path):
+    # An open file, as np.save would append .npy to a name in capitals.
+    with path.open("wb") as file:
+        np.save(file, TABLE)
+
+
+def write_zarr_array(path):
+    zarr.save_array(path, TABLE)
+
+
+def write_csv(path):
+    np.savetxt(path, TABLE, delimiter=",", fmt="%d")
+
+
+UNNAMED = {"a.npy": write_npy, "A.NPY": write_npy, "a.zarr": write_zarr_array, "a.csv": write_csv}
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+def test_single_array_files(tmp_path, name):
+    UNNAMED[name](tmp_path / name)
+    np.testing.assert_array_equal(read_array(str(tmp_path / name)), TABLE)
+    with pytest.raises(ValueError, match=r"expected no variable.*got 'spikes'"):
+        read_array(tmp_path / name, "spikes")
+
+
+@pytest.mark.parametrize(("suffix", "delimiter"), [("csv", ","), ("tsv", "\t")])
+@pytest.mark.parametrize("header", [[], ["a", "b", "c", "d"], ['"cell 1"', "", "c3", "d"], ["# a", "b", "c", "d"]])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_text_with_and_without_header(tmp_path, suffix, delimiter, header, quote):
+    lines = [delimiter.join(header)] if header else []
+    lines += [delimiter.join(f"{quote}{entry}{quote}" for entry in row) for row in TABLE]
+    path = tmp_path / f"a.{suffix}"
+    path.write_text("\n".join(lines), encoding="utf-8-sig")
+    np.testing.assert_array_equal(read_array(path), TABLE)
+
+
+def test_text_of_one_column_or_row_keeps_two_dimensions(tmp_path):
+    (tmp_path / "column.csv").write_text("cell\n1\n0\n1\n")
+    (tmp_path / "row.csv").write_text("1,0,1\n")
+    assert read_array(tmp_path / "column.csv").shape == (3, 1)
+    assert read_array(tmp_path / "row.csv").shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a,b\n1,0\n1\n", "all of one length: the number of columns changed from 2 to 1 at row 2"),
+        ("1,0\n1,\n", "could not convert string ''"),
+        ("1,x\n1,0\n", "could not convert string 'x'"),
+        ("a,b\nc,d\n1,0\n", "could not convert string 'c'"),
+        ("a,b\n", "expected rows of numbers, found none"),
+        ("", "expected rows of numbers, found none"),
+    ],
+    ids=["ragged", "missing", "stray word", "two headers", "header only", "empty"],
+)
+def test_bad_text_is_refused(tmp_path, text, expected):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="rows of numbers") as error:
+        read_array(path)
+    assert expected in message(error)
+    assert message(error).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "mat", "zarr"])
+@pytest.mark.parametrize("content", [b"", b"not an array " * 50], ids=["empty", "garbage"])
+def test_unreadable_files_are_refused_by_path(tmp_path, suffix, content):
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"a\.{suffix}: ") as error:
+        read_array(path)
+    assert message(error).startswith(f"{path}: ")
+
+
+def test_pickles_and_text_arrays_are_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        read_array(tmp_path / "a.npy")
+    np.save(tmp_path / "a.npy", np.array([["x"]]))
+    with pytest.raises(ValueError, match="expected numbers, got an array of <U1"):
+        read_array(tmp_path / "a.npy")
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"a\.npy: expected a file or zarr folder, found nothing"):
+        read_array(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a"])
+def test_unknown_suffix(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(ValueError, match=r"ending in \.npy, \.npz, \.mat, \.csv, \.tsv, \.zarr, got '(\.xlsx)?'"):
+        read_array(tmp_path / name)

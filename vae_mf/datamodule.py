@@ -1,0 +1,163 @@
+"""Spins on the training device: resident bit-packed, unpacked batch by batch, split by chunk and never by draw."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float, Int64, UInt8
+
+from vae_mf.arrays import PackedSpins, Spins
+from vae_mf.checks import require_fraction, require_integer
+from vae_mf.datasets.recordings import Recording, Split
+from vae_mf.models.tensors import Batch, Condition
+from vae_mf.packing import pack_spins, unpack_spins
+from vae_mf.rng import integer
+from vae_mf.store.sample_store import SampleStore
+
+BIT_TABLE = torch.from_numpy(unpack_spins(np.arange(256, dtype=np.uint8)[:, None], 8)).float()
+"""The eight spins of every byte, so that unpacking is one row lookup per byte."""
+
+
+class SpinSet(NamedTuple):
+    """Configurations resident in memory, on one device."""
+
+    packed: UInt8[torch.Tensor, "rows bytes"]
+    index: Int64[torch.Tensor, " rows"]
+    """Temperature level of each row."""
+    levels: Float[torch.Tensor, " levels"]
+    """Distinct temperatures."""
+    sites: int
+    table: Float[torch.Tensor, "256 8"]
+
+    def __len__(self) -> int:
+        """Return the number of configurations."""
+        return len(self.packed)
+
+    def to(self, device: torch.device) -> "SpinSet":
+        """Return the same set on ``device``."""
+        return SpinSet(*(part.to(device) if isinstance(part, torch.Tensor) else part for part in self))
+
+    def batch(self, rows: Int64[torch.Tensor, " batch"]) -> Batch:
+        """Unpack some rows into float spins (batch, sites)."""
+        spins = self.table[self.packed[rows].long()].flatten(1)[:, : self.sites]
+        return Batch(spins, Condition(self.levels, self.index[rows]))
+
+    def at_level(self, level: int) -> "SpinSet":
+        """Return the configurations of one temperature."""
+        chosen = self.index == level
+        return SpinSet(self.packed[chosen], self.index[chosen], self.levels, self.sites, self.table)
+
+    def spins(self) -> Spins:
+        """Return all configurations as a NumPy array (rows, sites) in {-1, +1}."""
+        return unpack_spins(self.packed.cpu().numpy(), self.sites)
+
+
+class DataSplit(NamedTuple):
+    """Three disjoint sets: fitted to, selected on, judged on."""
+
+    train: SpinSet
+    validation: SpinSet
+    test: SpinSet
+
+
+def spin_set(packed: PackedSpins, index: np.ndarray, levels: Sequence[float], sites: int) -> SpinSet:
+    """Return a resident set from packed spins (rows, bytes) and the level of each row."""
+    return SpinSet(
+        torch.from_numpy(np.ascontiguousarray(packed)),
+        torch.from_numpy(np.asarray(index, np.int64)),
+        torch.tensor(list(levels), dtype=torch.float32),
+        sites,
+        BIT_TABLE,
+    )
+
+
+def split_blocks(blocks: int, validation: float, test: float) -> tuple[range, range, range]:
+    """Return the blocks of the training, validation and test sets: the last for validation, those before for the test.
+
+    Raises:
+        ValueError: unless the fractions lie in (0, 1) and every part gets a block.
+    """
+    held = [max(1, round(require_fraction(name, f) * blocks)) for name, f in (("validation", validation), ("test", test))]
+    train = blocks - sum(held)
+    if train < 1:
+        raise ValueError(f"store: expected blocks for training, validation ({held[0]}) and test ({held[1]}), got {blocks}")
+    return range(train), range(blocks - held[0], blocks), range(train, train + held[1])
+
+
+def split_store(store: SampleStore, validation: float, test: float) -> DataSplit:
+    """Load a sealed store and split it by blocks of whole Markov chains."""
+    parts = split_blocks(store.blocks, validation, test)
+    packed = [store.packed(t) for t in range(len(store.temperatures))]
+    return DataSplit(*(_load_blocks(store, packed, blocks) for blocks in parts))
+
+
+def _load_blocks(store: SampleStore, packed: list[PackedSpins], blocks: range) -> SpinSet:
+    rows = slice(blocks.start * store.rows_per_block, blocks.stop * store.rows_per_block)
+    count = len(blocks) * store.rows_per_block
+    index = np.repeat(np.arange(len(packed)), count)
+    return spin_set(np.concatenate([part[rows] for part in packed]), index, store.temperatures.tolist(), store.sites)
+
+
+def split_recording(recording: Recording, split: Split) -> DataSplit:
+    """Split a recording, which has no temperature (T = 1), into the given rows."""
+    packed, sites = pack_spins(recording.words), recording.words.shape[1]
+    return DataSplit(*(spin_set(packed[rows], np.zeros(len(rows)), [1.0], sites) for rows in split))
+
+
+class EpochBatches:
+    """Batches of one epoch by index, shuffled by its own seed; the rows left over by a shuffled epoch are dropped."""
+
+    def __init__(self, data: SpinSet, batch_size: int, seed: int | None = None):
+        self.data = data
+        self.batch_size = min(batch_size, len(data))
+        self.seed = seed
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        rows, size = len(self.data), self.batch_size
+        return rows // size if self.seed is not None else -(-rows // size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches."""
+        device = self.data.packed.device
+        if self.seed is None:
+            order = torch.arange(len(self.data), device=device)
+        else:
+            generator = torch.Generator(device).manual_seed(self.seed)
+            order = torch.randperm(len(self.data), generator=generator, device=device)
+        for step in range(len(self)):
+            yield self.data.batch(order[step * self.batch_size : (step + 1) * self.batch_size])
+
+
+class SpinDataModule(pl.LightningDataModule):
+    """Feeds a `DataSplit` to a trainer; epoch e is shuffled by (seed, e), so a resumed run sees the same batches.
+
+    Raises:
+        ValueError: if ``batch_size`` is not a positive integer.
+    """
+
+    def __init__(self, data: DataSplit, batch_size: int, seed: int):
+        super().__init__()
+        self.data = data
+        self.batch_size = require_integer("batch_size", batch_size)
+        self.seed = seed
+
+    def setup(self, stage: str) -> None:
+        """Move all configurations to the training device, once."""
+        if self.trainer is not None:
+            self.data = DataSplit(*(part.to(self.trainer.strategy.root_device) for part in self.data))
+
+    def train_dataloader(self) -> EpochBatches:
+        """Return the shuffled batches of the current epoch."""
+        epoch = self.trainer.current_epoch if self.trainer is not None else 0
+        return EpochBatches(self.data.train, self.batch_size, integer(self.seed, "shuffle", epoch))
+
+    def val_dataloader(self) -> EpochBatches:
+        """Return the validation set in order, in larger batches."""
+        return EpochBatches(self.data.validation, 4 * self.batch_size)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Return the batch as it is: it was made on the device."""
+        return batch

@@ -1,0 +1,115 @@
+"""Stored patterns read off a trained decoder, and off the raw samples by the classical route, matched to the truth."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from scipy.optimize import linear_sum_assignment
+from sklearn.decomposition import PCA, FastICA
+from sklearn.exceptions import ConvergenceWarning
+from torch.func import jacfwd, vmap
+
+from vae_mf.arrays import Patterns, Spins
+from vae_mf.evaluation.generation import model_generator
+from vae_mf.models.tensors import constant_condition
+from vae_mf.models.vae import VAE
+
+JACOBIAN_BATCH = 64
+
+
+class PatternMatch(NamedTuple):
+    """Recovered patterns put in the order and signs of the true ones."""
+
+    patterns: Patterns
+    """Recovered patterns, shape (P, N), aligned with the truth."""
+    overlaps: Float[np.ndarray, "patterns patterns"]
+    """Overlap of every aligned recovered pattern (row) with every true one (column)."""
+
+    @property
+    def matched(self) -> Float[np.ndarray, " patterns"]:
+        """Overlap of each recovered pattern with its own true pattern, in [0, 1]."""
+        return np.diagonal(self.overlaps)
+
+
+def logit_jacobian(vae: VAE, temperature: float, draws: int, seed: int) -> Float[np.ndarray, "sites latents"]:
+    """Return G = <d log-odds / d z> averaged over z ~ p(z|T), whose columns span the patterns (paper, eq. 43)."""
+    like = next(vae.parameters())
+    with torch.no_grad():
+        z = vae.sample_latents(constant_condition(temperature, draws, like), model_generator(vae, seed))
+
+    def log_odds(point: torch.Tensor) -> torch.Tensor:
+        return vae.decoder(point[None]).log_odds[0]
+
+    parts = [vmap(jacfwd(log_odds))(part).mean(0) * len(part) for part in z.split(JACOBIAN_BATCH)]
+    return (torch.stack(parts).sum(0) / draws).detach().double().cpu().numpy()
+
+
+def unmix(directions: Float[np.ndarray, "sites latents"], restarts: int, seed: int) -> Patterns:
+    """Return +-1 patterns (d, N) that span the given directions, by FastICA with the sites as samples (paper, IX.4).
+
+    Of the restarts the one whose unit-variance sources lie closest to +-1 is kept: the truth has no say in the choice. A
+    restart that does not converge is simply a worse candidate.
+    """
+    count = directions.shape[1]
+    candidates = []
+    for restart in range(restarts):
+        ica = FastICA(count, whiten="unit-variance", random_state=seed + restart, max_iter=1000, tol=1e-5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            sources = ica.fit_transform(directions)
+        candidates.append((np.mean((np.abs(sources) - 1) ** 2), sources))
+    best = min(candidates, key=lambda candidate: candidate[0])[1]
+    return np.where(best >= 0, 1, -1).astype(np.int8).T
+
+
+def decoder_patterns(vae: VAE, temperature: float, draws: int, restarts: int, seed: int) -> Patterns:
+    """Return the patterns (d, N) stored in the decoder at ``temperature``."""
+    return unmix(logit_jacobian(vae, temperature, draws, seed), restarts, seed)
+
+
+def classical_patterns(spins: Spins, count: int, restarts: int, seed: int) -> Patterns:
+    """Return ``count`` patterns from the leading principal components of samples (rows, N), unmixed by FastICA."""
+    components = PCA(count, random_state=seed).fit(spins.astype(np.float32)).components_
+    return unmix(components.T.astype(np.float64), restarts, seed)
+
+
+def match_patterns(recovered: Patterns, truth: Patterns) -> PatternMatch:
+    """Align recovered patterns with the true ones by the assignment of largest total |overlap| and a sign each.
+
+    Raises:
+        ValueError: if there are fewer recovered patterns than true ones.
+    """
+    if len(recovered) < len(truth):
+        raise ValueError(f"recovered: expected at least {len(truth)} patterns, got {len(recovered)}")
+    overlaps = recovered.astype(np.float64) @ truth.T.astype(np.float64) / truth.shape[1]
+    rows, columns = linear_sum_assignment(-np.abs(overlaps))
+    order = rows[np.argsort(columns)]
+    signs = np.where(overlaps[order, np.arange(len(truth))] >= 0, 1, -1)
+    aligned = (signs[:, None] * recovered[order]).astype(np.int8)
+    return PatternMatch(aligned, signs[:, None] * overlaps[order])
+
+
+def coupling_error(recovered: Float[np.ndarray, "n n"], truth: Float[np.ndarray, "n n"]) -> float:
+    """Return |J - J_true| / |J_true| in the Frobenius norm."""
+    return float(np.linalg.norm(recovered - truth) / np.linalg.norm(truth))
+
+
+def overlap_table(matches: dict[str, PatternMatch]) -> pd.DataFrame:
+    """Return every overlap of recovered and true patterns, per route ("vae", "classical")."""
+    frames = []
+    for route, match in matches.items():
+        recovered, true = np.indices(match.overlaps.shape)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "route": route,
+                    "recovered": recovered.ravel(),
+                    "true": true.ravel(),
+                    "overlap": match.overlaps.ravel(),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)

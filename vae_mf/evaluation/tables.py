@@ -1,0 +1,63 @@
+"""What a judgement leaves on disk: named tables as CSV and a flat set of numbers as JSON."""
+
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+METRICS = "metrics.json"
+TABLES = "tables"
+
+
+@dataclass
+class Verdict:
+    """Numbers that summarise a judged model and the tables behind them."""
+
+    metrics: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Write every table to ``folder``/tables/NAME.csv."""
+    (folder / TABLES).mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / TABLES / f"{name}.csv", index=False)
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Read every table of a run folder.
+
+    Raises:
+        FileNotFoundError: if it holds none.
+    """
+    files = sorted((folder / TABLES).glob("*.csv"))
+    if not files:
+        raise FileNotFoundError(f"tables: expected CSV files in {folder / TABLES}, found none")
+    return {file.stem: pd.read_csv(file) for file in files}
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    """Write metrics.json in one step, so that its presence means that the run is complete; NaN becomes null."""
+    partial = folder / f"{METRICS}.partial"
+    partial.write_text(json.dumps(finite(metrics), indent=2) + "\n")
+    os.replace(partial, folder / METRICS)
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """Read the metrics of a finished run."""
+    return json.loads((folder / METRICS).read_text())
+
+
+def finite(value: Any) -> Any:
+    """Return ``value`` with every NaN or infinity inside replaced by None, which JSON can hold."""
+    if isinstance(value, dict):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,34 @@
+"""Conditional distributions of a configuration given the latent vector: every site independent."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+
+from vae_mf.models.tensors import PerSample, SpinTensor
+
+
+class IndependentSpins:
+    """Independent +-1 spins, P(s_i) = sigmoid(s_i l_i), with log-odds l_i = ln P(s_i=+1) / P(s_i=-1).
+
+    Args:
+        log_odds: l, shape (batch, sites); reductions are done in float32 at least.
+    """
+
+    def __init__(self, log_odds: Float[torch.Tensor, "batch sites"]):
+        self.log_odds = log_odds if log_odds.dtype == torch.float64 else log_odds.float()
+
+    @property
+    def mean(self) -> SpinTensor:
+        """Expected spins tanh(l / 2)."""
+        return torch.tanh(self.log_odds / 2)
+
+    def log_prob(self, spins: SpinTensor) -> PerSample:
+        """Return sum_i ln P(s_i) of each configuration, in nats."""
+        return F.logsigmoid(spins * self.log_odds).sum(-1)
+
+    def sample(self, generator: torch.Generator | None = None) -> SpinTensor:
+        """Draw one configuration per row."""
+        uniform = torch.rand(
+            self.log_odds.shape, generator=generator, device=self.log_odds.device, dtype=self.log_odds.dtype
+        )
+        return torch.where(uniform < torch.sigmoid(self.log_odds), 1.0, -1.0).to(self.log_odds.dtype)

@@ -1,0 +1,202 @@
+"""Priors p(z|T): a condition yields a distribution over latent vectors with `log_prob` and `sample`."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from vae_mf.checks import require_choice, require_integer, require_positive
+from vae_mf.models.splines import (
+    MINIMUM_BIN,
+    UNIT_DERIVATIVE,
+    Bins,
+    InnerKnots,
+    Levels,
+    SplineOutput,
+    inverse_spline,
+    knot_table,
+    reference_spline,
+    spline,
+)
+from vae_mf.models.tensors import Condition, Latents, PerSample
+
+
+class LatentDistribution(Protocol):
+    """Distribution of one latent vector per configuration."""
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return log p(z|T) of every row, shape (batch,)."""
+        ...
+
+    def sample(self, generator: torch.Generator | None = None) -> Latents:
+        """Return one draw per configuration, shape (batch, latents), without gradient."""
+        ...
+
+
+class StandardNormal:
+    """Normal(0, I) over ``batch`` latent vectors, in the precision and on the device of ``like``."""
+
+    def __init__(self, batch: int, latents: int, like: torch.Tensor) -> None:
+        self.shape = (batch, latents)
+        self.dtype = like.dtype
+        self.device = like.device
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return -(|z|² + d log 2π) / 2 of every row, shape (batch,)."""
+        squares = z.to(self.dtype).square().sum(-1)
+        return -0.5 * (squares + z.shape[-1] * math.log(2 * math.pi))
+
+    def sample(self, generator: torch.Generator | None = None) -> Latents:
+        """Return one draw per configuration, shape (batch, latents)."""
+        return torch.randn(self.shape, generator=generator, dtype=self.dtype, device=self.device)
+
+
+class SplineLayer(NamedTuple):
+    """A bijection of every latent dimension: ``forward`` takes z towards the noise, ``inverse`` back."""
+
+    forward: Callable[[torch.Tensor], SplineOutput]
+    inverse: Callable[[torch.Tensor], SplineOutput]
+
+
+class SplineDistribution:
+    """The distribution of z whose image u under the layers is standard Normal.
+
+    log p(z) = log Normal(u; 0, I) + Σ_layers Σ_j log |du_j / dz_j|: densities need only the forward direction.
+    """
+
+    def __init__(self, layers: Sequence[SplineLayer], noise: StandardNormal) -> None:
+        self.layers = layers
+        self.noise = noise
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return log p(z|T) of every row, shape (batch,), in the precision of the prior's weights."""
+        # Half precision costs up to 2.2 nats per log-derivative, so no autocast around this one is let in.
+        with torch.autocast(device_type=z.device.type, enabled=False):
+            u = z.to(self.noise.dtype)
+            log_derivatives = []
+            for layer in self.layers:
+                u, log_derivative = layer.forward(u)
+                log_derivatives.append(log_derivative)
+            return self.noise.log_prob(u) + torch.stack(log_derivatives).sum((0, 2))
+
+    @torch.no_grad()
+    def sample(self, generator: torch.Generator | None = None) -> Latents:
+        """Return one draw per configuration, shape (batch, latents)."""
+        z = self.noise.sample(generator)
+        with torch.autocast(device_type=z.device.type, enabled=False):
+            for layer in reversed(self.layers):
+                z = layer.inverse(z).value
+        return z
+
+
+class GaussianPrior(nn.Module):
+    """The prior Normal(0, I) at every temperature.
+
+    Args:
+        latents: dimension of z.
+
+    Raises:
+        ValueError: if ``latents`` is not an integer of at least 1.
+    """
+
+    def __init__(self, latents: int) -> None:
+        super().__init__()
+        self.latents = require_integer("latents", latents)
+
+    def forward(self, condition: Condition) -> StandardNormal:
+        """Return the distribution of z, one row per entry of ``condition.index``."""
+        return StandardNormal(len(condition.index), self.latents, like=condition.levels)
+
+
+class SplinePrior(nn.Module):
+    """Normal(0, I) pushed through stacked rational-quadratic splines that act on each latent dimension by itself.
+
+    p(z|T) = Π_j p(z_j|T). A network of the temperature produces the parameters of all layers; its last layer starts at
+    zero, so that training starts from Normal(0, I). The network runs on the distinct temperatures only.
+
+    Source: Durkan et al., Neural Spline Flows, NeurIPS 2019, section 3 (see `vae_mf.models.splines`).
+
+    Args:
+        latents: dimension of z.
+        layers: number of stacked splines.
+        bins: bins of each spline.
+        bound: the splines act on [-bound, bound] and are the identity outside.
+        hidden: width of the network's two hidden layers.
+        backend: ``fast`` or, as its reference, ``nflows``; both give the same numbers from the same weights.
+
+    Raises:
+        ValueError: if a count is no positive integer, ``bins`` is not between 2 and 999, ``bound`` is not above zero
+            or ``backend`` is unknown.
+    """
+
+    def __init__(
+        self,
+        latents: int,
+        layers: int = 3,
+        bins: int = 16,
+        bound: float = 8.0,
+        hidden: int = 64,
+        backend: str = "fast",
+    ) -> None:
+        super().__init__()
+        self.latents = require_integer("latents", latents)
+        self.layers = require_integer("layers", layers)
+        self.bins = require_integer("bins", bins, minimum=2)
+        if self.bins * MINIMUM_BIN >= 1:
+            raise ValueError(f"bins: expected fewer than {1 / MINIMUM_BIN:.0f}, got {bins}")
+        self.bound = require_positive("bound", bound)
+        self.backend = require_choice("backend", backend, BACKENDS)
+        width = require_integer("hidden", hidden)
+        output = nn.Linear(width, self.layers * self.latents * (3 * self.bins - 1))
+        nn.init.zeros_(output.weight)
+        nn.init.zeros_(output.bias)
+        self.network = nn.Sequential(nn.Linear(2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), output)
+
+    def forward(self, condition: Condition) -> SplineDistribution:
+        """Return the distribution of z, one row per entry of ``condition.index``."""
+        with torch.autocast(device_type=condition.levels.device.type, enabled=False):
+            widths, heights, derivatives = self._unconstrained(condition.levels)
+            layers = BACKENDS[self.backend](widths, heights, derivatives, condition.index, self.bound)
+        return SplineDistribution(layers, StandardNormal(len(condition.index), self.latents, like=widths))
+
+    def _unconstrained(self, levels: torch.Tensor) -> tuple[Bins, Bins, InnerKnots]:
+        """Return widths, heights, shape (layers, levels, latents, bins), and derivatives (one fewer per spline)."""
+        raw = self.network(temperature_features(levels.to(next(self.parameters()).dtype)))
+        raw = raw.view(len(levels), self.layers, self.latents, -1).transpose(0, 1)
+        widths, heights, derivatives = raw.split((self.bins, self.bins, self.bins - 1), dim=-1)
+        return widths, heights, derivatives + UNIT_DERIVATIVE
+
+
+def temperature_features(levels: Float[torch.Tensor, " levels"]) -> Float[torch.Tensor, "levels 2"]:
+    """Return log T and 1 / T of every level, shape (levels, 2)."""
+    return torch.stack((levels.log(), levels.reciprocal()), dim=-1)
+
+
+def _fast_layers(
+    widths: Bins, heights: Bins, derivatives: InnerKnots, index: Levels, bound: float
+) -> list[SplineLayer]:
+    """Return the layers on knots tabulated once per level."""
+    tables = knot_table(widths, heights, derivatives, bound).unbind(0)
+    keywords = [{"table": table, "index": index, "bound": bound} for table in tables]
+    return [SplineLayer(partial(spline, **each), partial(inverse_spline, **each)) for each in keywords]
+
+
+def _nflows_layers(
+    widths: Bins, heights: Bins, derivatives: InnerKnots, index: Levels, bound: float
+) -> list[SplineLayer]:
+    """Return the layers that call nflows with the parameters of every row."""
+    layers = []
+    for width, height, derivative in zip(widths, heights, derivatives, strict=True):
+        forward = partial(
+            reference_spline, widths=width, heights=height, derivatives=derivative, index=index, bound=bound
+        )
+        layers.append(SplineLayer(forward, partial(forward, inverse=True)))
+    return layers
+
+
+BACKENDS = {"fast": _fast_layers, "nflows": _nflows_layers}
+"""Ways to evaluate the same splines."""

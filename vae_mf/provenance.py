@@ -1,0 +1,30 @@
+"""Which code and which library versions produced a result."""
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("vae_mf", "numpy", "scipy", "numba", "zarr", "torch", "pytorch-lightning", "nflows", "scikit-learn")
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that matter for a result; "absent" for one not installed."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def git_revision() -> str:
+    """Return the commit of this checkout, "-dirty" appended if tracked files differ from it; "unknown" outside git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        result = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return result.stdout.strip()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,122 @@
+"""Independent exact draws of the Curie-Weiss model: the magnetisation from its exact law, then a random arrangement.
+
+An arrangement of k up spins is made from independent bits of probability near k/N, 64 at a time, and then corrected by
+flipping uniformly chosen spins of the surplus kind, which leaves all arrangements of k equally likely.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt64
+from numba import njit
+
+from vae_mf.arrays import PackedSpins
+from vae_mf.checks import require_choice
+from vae_mf.packing import packed_bytes
+from vae_mf.samplers.random_bits import (
+    U64,
+    count_bits,
+    double_uniform,
+    last_word_mask,
+    random_word,
+    word_count,
+)
+from vae_mf.systems.curie_weiss import CurieWeiss
+
+PROBABILITY_BITS = 16
+"""Bit planes of the Bernoulli draw: more planes leave fewer spins to correct but cost one pass each."""
+
+
+@dataclass
+class DirectState:
+    """Random stream and latest draw of every chain."""
+
+    temperatures: Float[np.ndarray, " chains"]
+    keys: UInt64[np.ndarray, " chains"]
+    counters: UInt64[np.ndarray, " chains"]
+    words: UInt64[np.ndarray, "chains words"]
+
+
+class CurieWeissDirect:
+    """Exact sampler of a `CurieWeiss` system: every draw is independent, so burn-in and thinning have no effect."""
+
+    name = "curie_weiss_direct"
+    exact = True
+
+    def __init__(self, system: CurieWeiss):
+        self.system = system
+        self.sites = system.sites
+
+    def initial(
+        self,
+        temperatures: Float[np.ndarray, " chains"],
+        keys: UInt64[np.ndarray, " chains"],
+        chains: Int64[np.ndarray, " chains"],
+        start: str,
+    ) -> DirectState:
+        """Return chains that have not drawn yet; ``start`` must be "random"."""
+        require_choice("start", start, ("random",))
+        words = np.zeros((len(keys), word_count(self.sites)), np.uint64)
+        return DirectState(np.array(temperatures, np.float64), keys.copy(), np.zeros(len(keys), np.uint64), words)
+
+    def sweep(self, state: DirectState, count: int) -> None:
+        """Replace every configuration by an independent one (once, whatever ``count`` is, unless it is zero)."""
+        if count:
+            levels, level = np.unique(state.temperatures, return_inverse=True)
+            laws = [self.system.order_parameter_law(float(t)).probabilities for t in levels]
+            cumulative = np.cumsum(laws, axis=1)
+            draw_arrangements(state.words, cumulative, level, self.sites, state.keys, state.counters)
+
+    def configurations(self, state: DirectState) -> PackedSpins:
+        """Return the current spins, bit-packed, shape (chains, bytes)."""
+        return state.words.view(np.uint8)[:, : packed_bytes(self.sites)]
+
+
+@njit(nogil=True, cache=True)
+def draw_arrangements(words, cumulative, level, sites, keys, counters):
+    """Draw one configuration per chain from the law of its level; ``cumulative`` is (levels, N + 1)."""
+    mask = U64(0xFFFFFFFFFFFFFFFF) >> U64(63 - (sites - 1) % 64)
+    for b in range(words.shape[0]):
+        uniform = double_uniform(random_word(keys[b], counters[b])) * cumulative[level[b], -1]
+        counters[b] += U64(1)
+        up = np.searchsorted(cumulative[level[b]], uniform, side="right")
+        draw_biased_words(words[b], up / sites, keys[b], counters, b)
+        words[b, -1] &= mask
+        correct_count(words[b], up, sites, keys[b], counters, b)
+
+
+@njit(nogil=True, cache=True)
+def draw_biased_words(words, probability, key, counters, chain):
+    """Fill words with bits set with ``probability`` rounded to 16 binary digits.
+
+    Reading the digits from the lowest, a bit becomes r|a for a one and r&a for a zero with r a fair bit.
+    """
+    threshold = U64(round(probability * 2.0**PROBABILITY_BITS))
+    if threshold >> U64(PROBABILITY_BITS):
+        words[:] = ~U64(0)
+        return
+    words[:] = U64(0)
+    for digit in range(PROBABILITY_BITS):
+        chosen = U64(0) - ((threshold >> U64(digit)) & U64(1))
+        for w in range(words.shape[0]):
+            fair = random_word(key, counters[chain] + U64(w))
+            words[w] = (fair & words[w]) | (chosen & (fair | words[w]))
+        counters[chain] += U64(words.shape[0])
+
+
+@njit(nogil=True, cache=True)
+def correct_count(words, up, sites, key, counters, chain):
+    """Flip uniformly chosen spins of the surplus kind until exactly ``up`` bits are set."""
+    present = U64(0)
+    for w in range(words.shape[0]):
+        present += count_bits(words[w])
+    missing = np.int64(up) - np.int64(present)
+    surplus = U64(1) if missing < 0 else U64(0)
+    missing = abs(missing)
+    while missing > 0:
+        word = random_word(key, counters[chain])
+        counters[chain] += U64(1)
+        site = ((word >> U64(32)) * U64(sites)) >> U64(32)
+        if (words[site >> U64(6)] >> (site & U64(63))) & U64(1) == surplus:
+            words[site >> U64(6)] ^= U64(1) << (site & U64(63))
+            missing -= 1

@@ -1,0 +1,270 @@
+"""Equilibrium samples on disk: written block by block, resumable after a crash, readable once sealed.
+
+A store that was killed, resumed and finished is the same, file by file, as one that was never interrupted.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import zarr
+from filelock import FileLock, Timeout
+from jaxtyping import Shaped
+from zarr.storage import LocalStore
+
+from vae_mf.arrays import PackedSpins, Spins
+from vae_mf.checks import require_choice
+from vae_mf.packing import unpack_spins
+from vae_mf.store.files import array_bytes, create_store, read_array, read_committed, read_header
+from vae_mf.store.schema import (
+    COMMITTED,
+    SPINS,
+    SYSTEM,
+    StoreError,
+    StoreLayout,
+    column_path,
+    first_difference,
+    header_layout,
+    make_header,
+    plain_json,
+    sample_specs,
+    system_specs,
+)
+
+
+class SampleStore:
+    """The committed rows of a store; arrays are read from disk at each call, whole.
+
+    Attributes:
+        path: Folder of the store.
+        temperatures: Temperatures (temperatures,), k_B = 1.
+        sites: Number of spins.
+        blocks: Number of committed blocks.
+        rows_per_block: Rows of one block at one temperature.
+        rows: Rows at each temperature.
+        scalar_names: Names of the observables.
+        attrs: What the writer's caller recorded at creation.
+        diagnostics: What was recorded on sealing; empty before.
+    """
+
+    def __init__(self, path: Path, header: Mapping[str, Any], blocks: int) -> None:
+        self._layout = header_layout(header)
+        self._system = system_specs(header)
+        self.path = path
+        self.temperatures = np.array(self._layout.temperatures)
+        self.sites = self._layout.sites
+        self.blocks = blocks
+        self.rows_per_block = self._layout.rows_per_block
+        self.rows = blocks * self.rows_per_block
+        self.scalar_names = tuple(self._layout.scalars)
+        self.attrs: dict[str, Any] = header["attrs"]
+        self.diagnostics: dict[str, Any] = header.get("diagnostics", {})
+
+    def spins(self, t: int) -> Spins:
+        """Return the spins (rows, sites) at temperature index ``t``; raises as `packed`."""
+        return unpack_spins(self.packed(t), self.sites)
+
+    def packed(self, t: int) -> PackedSpins:
+        """Return the packed spins (rows, bytes) at temperature index ``t``, or raise StoreError if they are damaged."""
+        return self._column(t, SPINS)
+
+    def scalar(self, name: str, t: int) -> Shaped[np.ndarray, " rows"]:
+        """Return observable ``name`` (rows,) at temperature index ``t``, or raise StoreError if it is damaged."""
+        return self._column(t, require_choice("name", name, self.scalar_names))
+
+    def array(self, name: str) -> Shaped[np.ndarray, "..."]:
+        """Return the constant array ``name``, or raise StoreError if it is damaged."""
+        path = f"{SYSTEM}/{name}"
+        if path not in self._system:
+            known = ", ".join(key.removeprefix(f"{SYSTEM}/") for key in self._system) or "no array at all"
+            raise ValueError(f"name: expected {known}, got {name!r}")
+        return read_array(self.path, path, self._system[path])
+
+    def _column(self, t: int, name: str) -> np.ndarray:
+        if not 0 <= t < len(self.temperatures):
+            raise ValueError(f"t: expected an index from 0 to {len(self.temperatures) - 1}, got {t}")
+        return read_array(self.path, column_path(t, name), self._layout.columns()[name], self.rows)
+
+
+class StoreWriter:
+    """The one writer of a store, from `open_writer`; a context manager that gives up the lock at its end."""
+
+    def __init__(self, path: Path, header: dict[str, Any], lock: FileLock) -> None:
+        self.path = path
+        self._header = header
+        self._lock = lock
+        self._layout = header_layout(header)
+        self._root = zarr.open_group(LocalStore(path), mode="r+", zarr_format=3)
+        self._marker: Any = self._root[COMMITTED]
+        self._columns: dict[str, Any] = {name: self._root[name] for name in sample_specs(self._layout)}
+        self._committed = read_committed(path)
+
+    def __enter__(self) -> "StoreWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the lock, after which nothing more can be written."""
+        self._lock.release()
+
+    @property
+    def committed(self) -> int:
+        """Number of finished blocks, and so the index of the next one."""
+        return self._committed
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the store is finished and nothing is left to write."""
+        return "complete" in self._header
+
+    def write_block(
+        self,
+        index: int,
+        spins_packed: Shaped[np.ndarray, "temperatures rows bytes"],
+        scalars: Mapping[str, Shaped[np.ndarray, "temperatures rows"]],
+    ) -> None:
+        """Write and commit the next block.
+
+        Args:
+            index: Number of the block, equal to `committed`.
+            spins_packed: Packed spins (temperatures, rows_per_block, bytes), uint8.
+            scalars: Every observable (temperatures, rows_per_block), in its declared dtype.
+
+        Raises:
+            ValueError: If the index, a name, a shape or a dtype is not the expected one.
+            OSError: If the disk refuses, and the block then stays uncommitted.
+        """
+        self._require_open()
+        if index != self._committed or index >= self._layout.blocks:
+            raise ValueError(f"index: expected {self._committed} of {self._layout.blocks} blocks, got {index}")
+        block = {**scalars, SPINS: spins_packed}
+        self._check_block(block)
+        rows = slice(index * self._layout.rows_per_block, (index + 1) * self._layout.rows_per_block)
+        for t in range(len(self._layout.temperatures)):
+            for name, values in block.items():
+                self._columns[column_path(t, name)][rows] = values[t]
+        self._marker[...] = index + 1
+        self._committed = index + 1
+
+    def read(self) -> SampleStore:
+        """Return a view of the blocks committed so far."""
+        return SampleStore(self.path, self._header, self._committed)
+
+    def seal(self, diagnostics: Mapping[str, Any]) -> None:
+        """Record ``diagnostics`` and declare the store finished, in one atomic write of the header.
+
+        Raises:
+            StoreError: If a block is missing or the store is sealed already.
+            ValueError: If the diagnostics are not JSON.
+        """
+        self._require_open()
+        if self.sealed or self._committed < self._layout.blocks:
+            state = "a sealed store" if self.sealed else f"{self._committed}"
+            raise StoreError(f"{self.path}: expected {self._layout.blocks} blocks not yet sealed, got {state}")
+        sizes = array_bytes(self.path, self._header, self._layout.rows)
+        closing = {"diagnostics": plain_json("diagnostics", diagnostics), "array_bytes": sizes, "complete": True}
+        self._root.update_attributes(closing)
+        self._header = self._header | closing
+
+    def _require_open(self) -> None:
+        if not self._lock.is_locked:
+            raise StoreError(f"{self.path}: expected an open writer, got one that was closed")
+
+    def _check_block(self, block: dict[str, np.ndarray]) -> None:
+        columns = self._layout.columns()
+        if block.keys() != columns.keys():
+            raise ValueError(f"scalars: expected {list(columns)[1:]}, got {[name for name in block if name != SPINS]}")
+        for name, spec in columns.items():
+            shape = (len(self._layout.temperatures), *spec.chunks)
+            if block[name].shape != shape or block[name].dtype != spec.dtype:
+                got = f"{block[name].dtype} {block[name].shape}"
+                raise ValueError(f"{name}: expected {spec.dtype} {shape}, got {got}")
+
+
+def open_writer(
+    path: str | Path,
+    layout: StoreLayout,
+    attrs: Mapping[str, Any],
+    arrays: Mapping[str, Shaped[np.ndarray, "..."]] = MappingProxyType({}),
+) -> StoreWriter:
+    """Create a store, or resume the one at ``path`` if it was created with the same arguments.
+
+    The lock file ``<path>.lock`` stays behind, since removing it could let two writers in. The folder
+    ``<path>.creating`` is ours: it holds a store being created.
+
+    Args:
+        path: Folder of the store; absent, empty, or a store.
+        layout: Size of the store.
+        attrs: JSON values that say where the samples come from: seed, sampler, versions.
+        arrays: Constant arrays to keep with the samples, such as stored patterns.
+
+    Raises:
+        StoreError: If something else is at ``path``, or another writer.
+        ValueError: If ``attrs`` are not JSON or a constant array is not numeric.
+    """
+    path = Path(path).absolute()
+    header = make_header(layout, attrs, arrays)
+    read_header(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _acquire(path)
+    try:
+        # Without this Zarr leaves out chunks that are all zero, and a lost file would read as data.
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            if (found := read_header(path)) is None:
+                create_store(path, header, arrays)
+            else:
+                _prepare_resume(path, header, found)
+            return StoreWriter(path, found or header, lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def is_sealed(path: str | Path) -> bool:
+    """Return whether a finished store is at ``path``, or raise StoreError if something else is there."""
+    header = read_header(Path(path).absolute())
+    return header is not None and "complete" in header
+
+
+def open_store(path: str | Path) -> SampleStore:
+    """Return the sealed store at ``path``.
+
+    Every file is checked for presence and the arrays for their size; contents are checked when they are read.
+
+    Raises:
+        StoreError: If the store is absent, unfinished, truncated, of another schema version or something else.
+    """
+    path = Path(path).absolute()
+    header = read_header(path)
+    if header is None:
+        raise StoreError(f"{path}: expected a sample store, got nothing there")
+    if "complete" not in header:
+        done = f"{read_committed(path)} of {header['blocks']} blocks"
+        raise StoreError(f"{path} is not finished: {done}; run the same command again to resume")
+    layout = header_layout(header)
+    for name, size in array_bytes(path, header, layout.rows).items():
+        if size != header["array_bytes"][name]:
+            raise StoreError(f"{path} is truncated: {name}: expected {header['array_bytes'][name]} bytes, got {size}")
+    return SampleStore(path, header, layout.blocks)
+
+
+def _acquire(path: Path) -> FileLock:
+    lock = FileLock(path.with_name(f"{path.name}.lock"), thread_local=False)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise StoreError(f"{path}: expected to be the only writer, got {lock.lock_file} held by another one") from error
+    return lock
+
+
+def _prepare_resume(path: Path, header: dict[str, Any], found: dict[str, Any]) -> None:
+    """Clear up after a killed writer, or raise StoreError unless ``found`` was created by the same call."""
+    if difference := first_difference({key: found.get(key) for key in header}, header):
+        raise StoreError(f"{path} holds other samples: {difference}")
+    for leftover in path.rglob("*.partial"):
+        leftover.unlink()
+    array_bytes(path, found, read_committed(path) * found["rows_per_block"])

@@ -1,0 +1,190 @@
+"""The Hopfield model and its exact finite-size theory for a few patterns.
+
+Two independent exact routes: quadrature over the Hubbard-Stratonovich field (P <= 3, any N) gives thermodynamics;
+a sum over the magnetisations of the classes of equivalent sites gives the law of the leading overlap.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import logsumexp
+
+from vae_mf.arrays import Couplings, Patterns, Spins
+from vae_mf.checks import require_integer, require_positive, require_spins
+from vae_mf.rng import generator
+from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
+from vae_mf.systems.curie_weiss import log_binomial
+
+QUADRATURE_PATTERNS = 3
+CLASS_STATES = 40_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Hopfield:
+    """Associative memory, H = -(J / 2N) sum_mu (xi^mu . s)^2, with overlaps m_mu = xi^mu . s / N.
+
+    The order parameter is the leading overlap: the m_mu of largest magnitude, with its sign.
+
+    Args:
+        patterns: xi, shape (P, N), entries in {-1, +1}.
+        coupling: J > 0.
+
+    Raises:
+        ValueError: if the patterns are not a (P, N) array of +-1 with 1 <= P <= N.
+    """
+
+    patterns: Patterns
+    coupling: float = 1.0
+    name = "hopfield"
+
+    def __post_init__(self) -> None:
+        require_positive("coupling", self.coupling)
+        patterns = np.asarray(self.patterns)
+        if patterns.ndim != 2 or not 1 <= patterns.shape[0] <= patterns.shape[1]:
+            raise ValueError(f"patterns: expected shape (P, N) with 1 <= P <= N, got {patterns.shape}")
+        require_spins("patterns", patterns)
+        object.__setattr__(self, "patterns", np.ascontiguousarray(patterns, dtype=np.int8))
+
+    @classmethod
+    def random(cls, sites: int, patterns: int, seed: int, coupling: float = 1.0) -> "Hopfield":
+        """Return a network of ``sites`` spins storing ``patterns`` independent unbiased random patterns.
+
+        Raises:
+            ValueError: if a count is not a positive integer or there are more patterns than sites.
+        """
+        require_integer("sites", sites)
+        require_integer("patterns", patterns)
+        if patterns > sites:
+            raise ValueError(f"patterns: expected at most as many as sites = {sites}, got {patterns}")
+        draws = generator(require_integer("seed", seed, minimum=0), "patterns").choice([-1, 1], (patterns, sites))
+        return cls(draws.astype(np.int8), coupling)
+
+    @property
+    def sites(self) -> int:
+        """Number of spins N."""
+        return self.patterns.shape[1]
+
+    @property
+    def couplings(self) -> Couplings:
+        """Hebbian couplings J_ij = (J / N) sum_mu xi_i^mu xi_j^mu with zero diagonal, shape (N, N)."""
+        return hebbian_couplings(self.patterns, self.coupling)
+
+    def overlaps(self, spins: Spins) -> Float[np.ndarray, "*batch patterns"]:
+        """Return the overlaps m_mu of each configuration (..., N) with every pattern."""
+        # float32 holds these integers exactly and reaches the fast matrix product that integers do not have.
+        return (spins.astype(np.float32) @ self.patterns.T.astype(np.float32)).astype(np.float64) / self.sites
+
+    def energy(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
+        """Return -(J N / 2) sum_mu m_mu^2 of each configuration (..., N)."""
+        return -0.5 * self.coupling * self.sites * (self.overlaps(spins) ** 2).sum(-1)
+
+    def order_parameter(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
+        """Return the overlap of largest magnitude, with its sign."""
+        overlaps = self.overlaps(spins)
+        leading = np.abs(overlaps).argmax(-1)
+        return np.take_along_axis(overlaps, leading[..., None], axis=-1)[..., 0]
+
+    def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
+        """Return +-(mu + 1): the pattern with the leading overlap, negative on the side of its mirror image."""
+        overlaps = self.overlaps(spins)
+        leading = np.abs(overlaps).argmax(-1)
+        sign = np.take_along_axis(overlaps, leading[..., None], axis=-1)[..., 0] >= 0
+        return np.where(sign, 1, -1) * (leading + 1)
+
+    def thermodynamics(self, temperature: float) -> Thermodynamics:
+        """Return ln Z, U, C and S by quadrature over phi with p(phi) ~ exp(-beta J N phi^2 / 2) prod_i 2cosh(beta J xi_i.phi).
+
+        The overlaps follow from phi = m + Normal(0, I / (beta J N)): U = -(J N / 2) <m^2>, C = (J N / 2)^2 Var(m^2) / T^2.
+
+        Raises:
+            ValueError: for more than three patterns.
+        """
+        log_partition, square, fourth = self._field_moments(temperature)
+        count, variance = len(self.patterns), temperature / (self.coupling * self.sites)
+        overlap_square = square - count * variance
+        overlap_fourth = fourth - (4 + 2 * count) * variance * overlap_square - count * (count + 2) * variance**2
+        scale = 0.5 * self.coupling * self.sites
+        energy = -scale * overlap_square
+        heat_capacity = scale**2 * (overlap_fourth - overlap_square**2) / temperature**2
+        return Thermodynamics(temperature, log_partition, energy, heat_capacity, energy / temperature + log_partition)
+
+    def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
+        """Return the exact law of the leading overlap, by summing over the magnetisations of all site classes.
+
+        Raises:
+            ValueError: if there are too many classes and sites for the sum (P = 3 reaches N of about 300).
+        """
+        require_positive("temperature", temperature)
+        states = np.prod(self._site_classes[1] + 1.0)
+        if states > CLASS_STATES:
+            raise ValueError(
+                f"order_parameter_law: expected a sum of at most {CLASS_STATES:.0e} terms, "
+                f"got {states:.1e} for N = {self.sites}, P = {len(self.patterns)}"
+            )
+        log_weights = np.full(2 * self.sites + 1, -np.inf)
+        for log_states, overlaps in self._class_slices():
+            weights = log_states + self.coupling / (2 * self.sites * temperature) * (overlaps**2).sum(0)
+            leading = np.take_along_axis(overlaps, np.abs(overlaps).argmax(0)[None], axis=0)[0].astype(np.int64)
+            shift = weights.max()
+            counts = np.bincount(leading + self.sites, np.exp(weights - shift), minlength=log_weights.size)
+            with np.errstate(divide="ignore"):
+                log_weights = np.logaddexp(log_weights, np.log(counts) + shift)
+        values = np.arange(-self.sites, self.sites + 1) / self.sites
+        return OrderParameterLaw(values, np.exp(log_weights - logsumexp(log_weights)))
+
+    @cached_property
+    def _site_classes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct columns of the patterns up to a sign, shape (P, classes), and the number of sites in each."""
+        return np.unique(self.patterns * self.patterns[0], axis=1, return_counts=True)
+
+    def _class_slices(self):
+        """Yield ln(number of states) and overlaps xi^mu . s, shape (P, states), one slice per magnetisation of class 0."""
+        signs, sizes = self._site_classes
+        log_states, overlaps = np.zeros(1), np.zeros((len(signs), 1))
+        for column, size in zip(signs.T[1:], sizes[1:], strict=True):
+            magnetisation = 2.0 * np.arange(size + 1) - size
+            log_states = (log_states[:, None] + log_binomial(int(size))).ravel()
+            overlaps = (overlaps[:, :, None] + column[:, None, None] * magnetisation).reshape(len(signs), -1)
+        first = 2.0 * np.arange(sizes[0] + 1) - sizes[0]
+        for log_count, magnetisation in zip(log_binomial(int(sizes[0])), first, strict=True):
+            yield log_states + log_count, overlaps + signs[:, :1] * magnetisation
+
+    def _field_moments(self, temperature: float) -> tuple[float, float, float]:
+        """Return ln Z and the averages of |phi|^2 and |phi|^4 over the Hubbard-Stratonovich field."""
+        require_positive("temperature", temperature)
+        count = len(self.patterns)
+        if count > QUADRATURE_PATTERNS:
+            raise ValueError(f"thermodynamics: expected at most {QUADRATURE_PATTERNS} patterns, got {count}")
+        beta = self.coupling / temperature
+        width = 1 / np.sqrt(beta * self.sites)
+        # The integrand is a mixture of Gaussians of this width, for which the trapezium rule at 3/4 of it errs by 1e-15.
+        reach = 1 + 9 * width
+        grid = np.linspace(-reach, reach, int(2 * reach / (0.75 * width)) + 1)
+        points = grid.size ** (count - 1)
+        plane = grid[np.indices((grid.size,) * (count - 1), dtype=np.int64).reshape(count - 1, points)].T
+        slices = [self._field_slice(beta, first, plane) for first in grid]
+        log_weight, square, fourth = np.array(slices).T
+        total = logsumexp(log_weight)
+        share = np.exp(log_weight - total)
+        log_measure = count * (np.log(grid[1] - grid[0]) + 0.5 * np.log(beta * self.sites / (2 * np.pi)))
+        return float(total + log_measure), float(share @ square), float(share @ fourth)
+
+    def _field_slice(self, beta: float, first: float, plane: np.ndarray) -> tuple[float, float, float]:
+        """Return ln of the summed weight, and averages of |phi|^2 and |phi|^4, on the grid points with phi_1 = first."""
+        signs, sizes = self._site_classes
+        square = first**2 + (plane**2).sum(1)
+        fields = np.abs(beta * (first * signs[0] + plane @ signs[1:]))
+        log_weights = (fields + np.log1p(np.exp(-2 * fields))) @ sizes - 0.5 * beta * self.sites * square
+        total = logsumexp(log_weights)
+        share = np.exp(log_weights - total)
+        return float(total), float(share @ square), float(share @ square**2)
+
+
+def hebbian_couplings(patterns: Patterns, coupling: float = 1.0) -> Couplings:
+    """Return J_ij = (J / N) sum_mu xi_i^mu xi_j^mu with zero diagonal from patterns of shape (P, N)."""
+    xi = patterns.astype(np.float64)
+    couplings = coupling / xi.shape[1] * xi.T @ xi
+    np.fill_diagonal(couplings, 0.0)
+    return couplings

@@ -1,0 +1,40 @@
+"""Progress over epochs, and checkpoints that are never half-written."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from rich.progress import Progress
+
+
+class EpochProgress(pl.Callback):
+    """Advances a rich progress bar by one step per epoch and shows the validation loss.
+
+    Args:
+        progress: the bar's owner, already started by the caller.
+    """
+
+    def __init__(self, progress: Progress):
+        self.progress = progress
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar at the epoch from which training (re)starts."""
+        self.task = self.progress.add_task("training", total=trainer.max_epochs, completed=trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Advance the bar."""
+        loss = trainer.callback_metrics.get("validation/loss")
+        text = "training" if loss is None else f"training, validation loss {float(loss):.3f}"
+        self.progress.update(self.task, advance=1, description=text)
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and moves it there, so that a killed run leaves the previous one intact."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write ``checkpoint`` and rename it to ``path`` in one step."""
+        partial = f"{path}.partial"
+        super().save_checkpoint(checkpoint, partial, storage_options)
+        os.replace(partial, path)

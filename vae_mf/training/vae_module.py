@@ -1,0 +1,86 @@
+"""The VAE under Lightning: loss, optimiser and epoch averages; everything else is in `vae_mf.models`."""
+
+import pytorch_lightning as pl
+import torch
+
+from vae_mf.checks import require_positive
+from vae_mf.models.tensors import Batch
+from vae_mf.models.vae import VAE
+from vae_mf.rng import integer
+
+
+class VAEModule(pl.LightningModule):
+    """Maximises the evidence lower bound with AdamW and an exponential learning-rate decay per epoch.
+
+    The loss is -E_q[ln p(s|z)] + E_q[ln q(z|s) - ln p(z|T)] with one reparameterised draw and no warm-up. Latent noise
+    comes from a generator seeded by (seed, epoch), so a resumed run repeats what an uninterrupted one would have drawn.
+
+    Args:
+        vae: the model.
+        learning_rate: initial learning rate.
+        weight_decay: of AdamW.
+        decay: factor on the learning rate after every epoch.
+        seed: of the latent noise.
+
+    Raises:
+        ValueError: if the learning rate or its decay is not positive.
+    """
+
+    def __init__(self, vae: VAE, learning_rate: float, weight_decay: float, decay: float, seed: int):
+        super().__init__()
+        self.vae = vae
+        self.learning_rate = require_positive("learning_rate", learning_rate)
+        self.weight_decay = weight_decay
+        self.decay = require_positive("decay", decay)
+        self.seed = seed
+        self._sums: dict[str, torch.Tensor] = {}
+        self._generators: dict[str, torch.Generator] = {}
+
+    def configure_optimizers(self):
+        """Return AdamW and its exponential schedule."""
+        optimiser = torch.optim.AdamW(self.vae.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        return [optimiser], [torch.optim.lr_scheduler.ExponentialLR(optimiser, self.decay)]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Return the negative evidence lower bound per configuration."""
+        return self._step("train", batch)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Return the negative evidence lower bound per validation configuration."""
+        return self._step("validation", batch)
+
+    def on_train_epoch_start(self) -> None:
+        """Restart the averages and the latent noise."""
+        self._begin("train")
+
+    def on_validation_epoch_start(self) -> None:
+        """Restart the averages and the latent noise of the validation."""
+        self._begin("validation")
+
+    def on_train_epoch_end(self) -> None:
+        """Log the averages over the epoch."""
+        self._log("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the averages over the validation set."""
+        self._log("validation")
+
+    def _begin(self, stage: str) -> None:
+        # Averages stay on the device as one tensor: no synchronisation inside the step.
+        self._sums[stage] = torch.zeros(3, device=self.device)
+        self._generators[stage] = torch.Generator(self.device).manual_seed(
+            integer(self.seed, stage, self.current_epoch)
+        )
+
+    def _step(self, stage: str, batch: Batch) -> torch.Tensor:
+        terms = self.vae.elbo(batch.spins, batch.condition, self._generators[stage])
+        likelihood, rate = terms.log_likelihood.mean(), terms.rate.mean()
+        with torch.no_grad():
+            self._sums[stage] += len(batch.spins) * torch.stack([likelihood, rate, torch.ones_like(rate)])
+        return rate - likelihood
+
+    def _log(self, stage: str) -> None:
+        likelihood, rate = (self._sums[stage][:2] / self._sums[stage][2]).unbind()
+        self.log(f"{stage}/loss", rate - likelihood)
+        self.log(f"{stage}/log_likelihood", likelihood)
+        self.log(f"{stage}/rate", rate)
