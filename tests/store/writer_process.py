@@ -58,7 +58,7 @@ def _kill_after(writes: int, seconds: float) -> None:
         if next(left, None) is None:
             if timer.ident is None:
                 timer.start()
-            time.sleep(0.005)
+            time.sleep(0.02)
 
     def write_bytes_slowly(self, data):
         count()

@@ -1,6 +1,5 @@
 """Decoders p(s | z): a latent vector yields independent spins, whatever the temperature."""
 
-import torch
 from torch import nn
 
 from vae_mf.checks import require_integer
@@ -55,10 +54,3 @@ class CNNDecoder(nn.Module):
         coarse = self.spread(z).view(-1, self.channels, self.side // 4, self.side // 4)
         down, up = self.blocks(coarse).unbind(1)
         return IndependentSpins((up - down).flatten(1))
-
-
-def initialise_field(decoder: LinearDecoder, log_odds: torch.Tensor) -> None:
-    """Start a linear decoder from independent sites with the given log-odds (N,) and weak latents."""
-    with torch.no_grad():
-        decoder.log_odds.bias.copy_(log_odds)
-        decoder.log_odds.weight.mul_(0.3)

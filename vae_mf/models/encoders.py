@@ -100,10 +100,3 @@ class CNNEncoder(nn.Module):
 def convolution_block(inputs: int, outputs: int) -> list[nn.Module]:
     """Return convolution (3x3, stride 2, padding 1), batch normalisation and non-linearity."""
     return [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.GELU()]
-
-
-def parameter_count(module: nn.Module) -> int:
-    """Return the number of trainable parameters of a module."""
-    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-

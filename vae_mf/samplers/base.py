@@ -85,8 +85,9 @@ class Group(NamedTuple):
 def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -> PackedSpins:
     """Run a group of chains through ``schedule`` and return their draws, shape (chains, draws, bytes)."""
     state = sampler.initial(group.temperatures, group.keys, group.chains, start)
-    anneal(sampler, state, schedule)
-    sampler.sweep(state, schedule.burn_in)
+    if not sampler.exact:
+        anneal(sampler, state, schedule)
+        sampler.sweep(state, schedule.burn_in)
     record = np.empty((len(group.keys), schedule.draws, packed_bytes(sampler.sites)), np.uint8)
     for draw in range(schedule.draws):
         sampler.sweep(state, schedule.thinning)

@@ -1,0 +1,97 @@
+"""Panels: each draws one table on one set of axes, and nothing else."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from vae_mf.plotting.style import COLOURS, LABELS
+
+SYMBOLS = {
+    "order_parameter": "order parameter ⟨|m|⟩",
+    "susceptibility": "susceptibility χ",
+    "binder": "Binder cumulant U₄",
+}
+
+
+def draw_observable(ax: Axes, table: pd.DataFrame, observable: str) -> None:
+    """Draw one order statistic against temperature: exact line, samples and model with error bars."""
+    chosen = table[table.observable == observable]
+    for source, rows in chosen.groupby("source", sort=False):
+        if source == "exact":
+            ax.plot(rows.temperature, rows.value, "-", color=COLOURS[source], label=LABELS[source], zorder=1)
+        else:
+            marker = "o" if source == "samples" else "s"
+            ax.errorbar(
+                rows.temperature, rows.value, rows.error, fmt=marker, mfc="none" if marker == "o" else None,
+                color=COLOURS[source], label=LABELS[source], capsize=2,
+            )  # fmt: skip
+    if observable == "susceptibility":
+        ax.set_yscale("log")
+    ax.set(xlabel="temperature T / J", ylabel=SYMBOLS[observable])
+    ax.legend()
+
+
+def draw_divergence(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw KL(p || p_model) against temperature with its error bars."""
+    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
+    ax.errorbar(table.temperature, table.kl, table.kl_error, fmt="s-", color=COLOURS["model"], capsize=2)
+    ax.set(xlabel="temperature T / J", ylabel="KL(p ‖ p_VAE)  [nats]", title="what the model misses")
+
+
+def draw_order_parameter_law(ax: Axes, table: pd.DataFrame, temperature: float, symbol: str) -> None:
+    """Draw the distribution of the signed order parameter at one temperature."""
+    chosen = table[table.temperature == temperature]
+    for source, rows in chosen.groupby("source", sort=False):
+        ax.step(rows.m, rows.density, where="mid", color=COLOURS[source], label=LABELS[source])
+    ax.set(xlabel=symbol, ylabel="probability density", title=f"T = {temperature:g}")
+    ax.legend()
+
+
+def draw_overlaps(ax: Axes, table: pd.DataFrame, route: str) -> None:
+    """Draw the overlaps of recovered and true patterns as a matrix."""
+    chosen = table[table.route == route].pivot(index="recovered", columns="true", values="overlap")
+    image = ax.imshow(chosen, vmin=-1, vmax=1, cmap="RdBu_r")
+    if len(chosen) <= 8:
+        for (row, column), overlap in np.ndenumerate(chosen.to_numpy()):
+            ax.text(column, row, f"{overlap:.2f}", ha="center", va="center", color="white" if abs(overlap) > 0.6 else "k")
+    ticks = range(len(chosen)) if len(chosen) <= 8 else []
+    ax.set(xlabel="stored pattern μ", ylabel="recovered pattern", title=f"overlaps, {LABELS[route]}")
+    ax.set_xticks(ticks, [str(t + 1) for t in ticks])
+    ax.set_yticks(ticks, [str(t + 1) for t in ticks])
+    ax.figure.colorbar(image, ax=ax, shrink=0.8)
+
+
+def draw_spike_counts(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw P(K) of held-out words, model and independent cells on a logarithmic scale."""
+    styles = {"test": "o", "model": "-", "independent": "--"}
+    for source, style in styles.items():
+        rows = table[(table.source == source) & (table.probability > 0)]
+        ax.plot(
+            rows["count"], rows.probability, style, color=COLOURS[source], label=LABELS[source],
+            mfc="none", zorder=1 if style == "o" else 2,
+        )  # fmt: skip
+    seen = table[(table.source == "test") & (table.probability > 0)]
+    ax.set(
+        yscale="log", xlim=(-0.5, seen["count"].max() + 2), ylim=(seen.probability.min() / 3, 1),
+        xlabel="active cells K", ylabel="P(K)",
+    )  # fmt: skip
+    ax.legend()
+
+
+def draw_cell_profile(ax: Axes, table: pd.DataFrame, column: str, label: str) -> None:
+    """Draw one value per cell as bars, cells in the order of the table (by decreasing rate if chosen so)."""
+    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
+    ax.bar(np.arange(len(table)), table[column], color=COLOURS["model"], width=0.8)
+    ax.set(xlabel="cell", ylabel=label)
+
+
+def draw_pair_covariances(ax: Axes, table: pd.DataFrame) -> None:
+    """Scatter the pair covariances of the model against those of held-out words."""
+    limits = [min(table.min()), max(table.max())]
+    ax.plot(limits, limits, "-", color=COLOURS["exact"], linewidth=0.8)
+    ax.plot(table.test, table.model, ".", color=COLOURS["model"], markersize=3, alpha=0.5, rasterized=True)
+    slope = np.polyfit(table.test, table.model, 1)[0]
+    ax.set(
+        xlabel="pair covariance, held-out words", ylabel="pair covariance, VAE",
+        title=f"correlation {np.corrcoef(table.test, table.model)[0, 1]:.2f}, slope {slope:.2f}",
+    )  # fmt: skip

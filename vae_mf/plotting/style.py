@@ -1,0 +1,68 @@
+"""One look for every figure: sizes, fonts, and colours that always mean the same thing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+COLOURS = {
+    "exact": "#222222",
+    "samples": "#4477aa",
+    "test": "#4477aa",
+    "model": "#cc3311",
+    "vae": "#cc3311",
+    "classical": "#228833",
+    "independent": "#999999",
+    "train": "#66ccee",
+}
+LABELS = {
+    "exact": "exact",
+    "samples": "samples",
+    "test": "held-out words",
+    "train": "training words",
+    "model": "VAE",
+    "vae": "VAE decoder",
+    "classical": "PCA + FastICA",
+    "independent": "independent cells",
+}
+SETTINGS = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "savefig.dpi": 160,
+}
+PANEL = (3.2, 2.7)
+"""Width and height of one panel in inches."""
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw with the house settings, leaving matplotlib's own untouched."""
+    with mpl.rc_context(SETTINGS):
+        yield
+
+
+def new_figure(rows: int, columns: int) -> tuple[Figure, list]:
+    """Return a figure of ``rows`` x ``columns`` panels and its axes, row by row; no display is needed."""
+    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.ravel())
+
+
+def save_figure(figure: Figure, folder: Path, name: str) -> Path:
+    """Save a figure as PNG and PDF and return the path of the PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with house_style():
+        figure.savefig(folder / f"{name}.pdf")
+        figure.savefig(folder / f"{name}.png")
+    return folder / f"{name}.png"

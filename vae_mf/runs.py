@@ -1,0 +1,177 @@
+"""Run folders: a configuration becomes a folder that explains itself, and a folder becomes a model again.
+
+The name of a run folder ends in a digest of its configuration: the same command finds its own folder, to resume it or to
+skip it when it is finished, and a changed option never overwrites another run.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from vae_mf.checks import require_integer
+from vae_mf.evaluation.tables import METRICS
+from vae_mf.models.vae import VAE
+from vae_mf.provenance import git_revision, software_versions
+from vae_mf.rng import integer
+from vae_mf.training.fit import BEST, load_weights
+from vae_mf.training.vae_module import VAEModule
+
+EXPECTED = (HydraException, OmegaConfBaseException, ValueError, OSError, ImportError)
+"""Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+CONFIG = "config.yaml"
+RECORD = "run.json"
+CHECKPOINTS = "checkpoints"
+FIGURES = "figures"
+DIGEST_LENGTH = 10
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and the configuration that it belongs to."""
+
+    folder: Path
+    config: DictConfig
+
+    @property
+    def finished(self) -> bool:
+        """Whether every stage is done; the metrics are written last."""
+        return (self.folder / METRICS).exists()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / CHECKPOINTS
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.folder / FIGURES
+
+
+def digest(*parts: Any) -> str:
+    """Return a short hash of configuration nodes: equal contents, equal digest."""
+    plain = [OmegaConf.to_container(part, resolve=True) if OmegaConf.is_config(part) else part for part in parts]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+OmegaConf.register_new_resolver("digest", digest, replace=True)
+OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT_ROOT), replace=True)
+
+
+def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+    """Make a function of a configuration a command; expected errors end it with one line and exit status 1.
+
+    With HYDRA_FULL_ERROR=1 in the environment the traceback is shown instead.
+    """
+
+    def decorate(main: Callable[[DictConfig], None]) -> Callable[[], None]:
+        def guarded_job(config: DictConfig) -> None:
+            try:
+                main(config)
+            except EXPECTED as error:
+                # A sweep goes on after a failed job, and Hydra reports the failures at its end.
+                if show_traceback or HydraConfig.get().mode == RunMode.MULTIRUN:
+                    raise
+                sys.exit(f"error: {one_line(error)}")
+
+        command = hydra.main(version_base="1.3", config_path=str(PROJECT_ROOT / "conf"), config_name=config_name)
+        show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+        def guarded_command() -> None:
+            # Without this Hydra prints composition errors by itself, on several lines, and exits.
+            os.environ["HYDRA_FULL_ERROR"] = "1"
+            try:
+                command(guarded_job)()
+            except EXPECTED as error:
+                if show_traceback:
+                    raise
+                sys.exit(f"error: {one_line(error)}")
+
+        return guarded_command
+
+    return decorate
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says, on one line; an error raised while building an object speaks for itself."""
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        return one_line(error.__cause__)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def open_run(config: DictConfig) -> Run:
+    """Create the run folder of ``config`` (or find it again) and write the resolved configuration into it.
+
+    Raises:
+        ValueError: if the folder belongs to another configuration.
+    """
+    run = Run(Path(config.run.folder), config)
+    resolved = OmegaConf.to_yaml(config, resolve=True)
+    path = run.folder / CONFIG
+    if path.exists() and path.read_text() != resolved:
+        raise ValueError(f"run.folder: expected a folder of this very configuration, got another run in {run.folder}")
+    run.folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.write_text(resolved)
+    return run
+
+
+def record_run(run: Run, sites: int) -> None:
+    """Write beside the configuration what it does not say: number of sites, software, revision and machine."""
+    record = {
+        "sites": sites,
+        "seed": run.config.seed,
+        "revision": git_revision(),
+        "software": software_versions(),
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+    (run.folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def build_vae(model: DictConfig, sites: int, seed: int) -> VAE:
+    """Build a model for ``sites`` spins with weights drawn from ``seed``; torch's global generator is left as it was."""
+    latents = require_integer("model.latents", model.latents)
+    with torch.random.fork_rng():
+        torch.manual_seed(integer(seed, "weights"))
+        return VAE(
+            hydra.utils.instantiate(model.encoder, sites=sites, latents=latents),
+            hydra.utils.instantiate(model.decoder, sites=sites, latents=latents),
+            hydra.utils.instantiate(model.prior, latents=latents),
+        )
+
+
+def build_module(config: DictConfig, sites: int) -> VAEModule:
+    """Build the Lightning module of a configuration."""
+    vae = build_vae(config.model, sites, config.seed)
+    return hydra.utils.instantiate(config.training.module)(vae=vae, seed=config.seed)
+
+
+def load(folder: str | Path) -> VAE:
+    """Return the trained model of a run folder, ready for evaluation.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run or its training has not written a checkpoint.
+    """
+    folder = Path(folder)
+    if not (folder / RECORD).exists():
+        raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}")
+    config = OmegaConf.load(folder / CONFIG)
+    module = build_module(config, json.loads((folder / RECORD).read_text())["sites"])  # type: ignore[arg-type]
+    load_weights(module, folder / CHECKPOINTS / BEST)
+    return module.vae.eval()
