@@ -155,7 +155,7 @@ class SplinePrior(nn.Module):
 
     def forward(self, condition: Condition) -> SplineDistribution:
         """Return the distribution of z, one row per entry of ``condition.index``."""
-        # Half precision costs up to 2.2 nats per log-derivative; the network is the only part that autocast would lower.
+        # Half precision costs up to 2.2 nats per log-derivative; only the network is what autocast would lower.
         with torch.autocast(device_type=condition.levels.device.type, enabled=False):
             widths, heights, derivatives = self._unconstrained(condition.levels)
             layers = BACKENDS[self.backend](widths, heights, derivatives, condition.index, self.bound)
