@@ -6,13 +6,14 @@ python scripts/train.py experiment=retina dataset.path=FILE
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from vae_mf.datamodule import DataSplit, SpinDataModule, split_recording, split_store
 from vae_mf.evaluation.tables import Verdict, read_metrics, write_metrics, write_tables
@@ -57,6 +58,16 @@ def recording(cfg: DictConfig, progress: Progress) -> Task:
     return Task(data, lambda vae: judge_recording(vae, train, test, words.cells, settings))
 
 
+def summary(metrics: dict[str, Any]) -> Table:
+    """Return the metrics as a two-column table."""
+    table = Table("metric", "value")
+    for name, value in metrics.items():
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        cells = [f"{key}: {number:.3g}" if key else f"{number:.4g}" for key, number in parts if number is not None]
+        table.add_row(name, "  ".join(cells) or "not known")
+    return table
+
+
 @entry_point("train")
 def main(cfg: DictConfig) -> None:
     """Run every stage that is not finished yet, then report."""
@@ -76,7 +87,7 @@ def main(cfg: DictConfig) -> None:
         for name, figure in draw_run(verdict.tables).items():
             save_figure(figure, run.figures, name)
         write_metrics(run.folder, verdict.metrics | times)
-    console.print_json(data=read_metrics(run.folder))
+    console.print(summary(read_metrics(run.folder)))
     for path in sorted(run.figures.glob("*.png")):
         console.print(f"figure: {path}", soft_wrap=True)
     console.print(f"run: {run.folder}", soft_wrap=True)

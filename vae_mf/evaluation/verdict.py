@@ -90,6 +90,7 @@ def judge_equilibrium(
     observables = compare_observables(system, temperatures, orders)
     scored = {t: thin(spins, settings.likelihood_samples) for t, spins in held_out.items()}
     likelihood = likelihood_table(vae, system, scored, held_out_chains, settings.likelihood_draws, settings.seed)
+    likelihood["factorised_prior"] = vae.prior.factorised
     verdict = Verdict(
         {
             "kl_per_temperature": dict(zip(map(str, likelihood.temperature), likelihood.kl, strict=True)),

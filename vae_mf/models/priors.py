@@ -100,6 +100,9 @@ class GaussianPrior(nn.Module):
         ValueError: if ``latents`` is not an integer of at least 1.
     """
 
+    factorised = True
+    """p(z|T) is a product over the latents."""
+
     def __init__(self, latents: int) -> None:
         super().__init__()
         self.latents = require_integer("latents", latents)
@@ -129,6 +132,9 @@ class SplinePrior(nn.Module):
         ValueError: if a count is no positive integer, ``bins`` is not between 2 and 999, ``bound`` is not above zero
             or ``backend`` is unknown.
     """
+
+    factorised = True
+    """p(z|T) is a product over the latents."""
 
     def __init__(
         self,

@@ -6,6 +6,9 @@ from matplotlib.axes import Axes
 
 from vae_mf.plotting.style import COLOURS, LABELS
 
+TOLERABLE_KL = 0.4
+"""Nats per configuration above which a temperature is marked as not captured."""
+
 SYMBOLS = {
     "order_parameter": "order parameter ⟨|m|⟩",
     "susceptibility": "susceptibility χ",
@@ -32,10 +35,17 @@ def draw_observable(ax: Axes, table: pd.DataFrame, observable: str) -> None:
 
 
 def draw_divergence(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw KL(p || p_model) against temperature with its error bars."""
+    """Draw KL(p || p_model) against temperature; mark where a factorised prior leaves more than a tolerable part."""
     ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
     ax.errorbar(table.temperature, table.kl, table.kl_error, fmt="s-", color=COLOURS["model"], capsize=2)
-    ax.set(xlabel="temperature T / J", ylabel="KL(p ‖ p_VAE)  [nats]", title="what the model misses")
+    short = table[table.factorised_prior & (table.kl > TOLERABLE_KL)]
+    if len(short):
+        ax.axvspan(short.temperature.min(), short.temperature.max(), color=COLOURS["model"], alpha=0.1, linewidth=0)
+        ax.text(
+            0.97, 0.95, f"shaded: a factorised prior cannot\nhold these states (KL > {TOLERABLE_KL:g})",
+            transform=ax.transAxes, ha="right", va="top", fontsize=8,
+        )  # fmt: skip
+    ax.set(xlabel="temperature T / J", ylabel="KL(p ‖ p_VAE)  [nats per configuration]")
 
 
 def draw_order_parameter_law(ax: Axes, table: pd.DataFrame, temperature: float, symbol: str) -> None:

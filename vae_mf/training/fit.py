@@ -1,5 +1,6 @@
 """One training run: resume if it was interrupted, keep the best and the last checkpoint, log to CSV and TensorBoard."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint, Timer
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
+from vae_mf.checks import require_integer
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.vae_module import VAEModule
 
@@ -39,7 +41,12 @@ def fit(
 
     Args:
         trainer: further arguments of `pytorch_lightning.Trainer` (accelerator, precision, devices ...).
+
+    Raises:
+        ValueError: if ``epochs`` is not a positive integer.
+        KeyboardInterrupt: if the user stopped the training; running again goes on from the last epoch.
     """
+    require_integer("epochs", epochs)
     folder.mkdir(parents=True, exist_ok=True)
     best = ModelCheckpoint(
         folder, Path(BEST).stem, monitor="validation/loss", save_last=True, auto_insert_metric_name=False,
@@ -58,7 +65,10 @@ def fit(
         **(trainer or {}),
     )
     last = folder / LAST
-    engine.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
+    with warnings.catch_warnings():
+        # Lightning's own use of a name that torch has deprecated.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        engine.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
     if engine.interrupted:
         raise KeyboardInterrupt
     score = best.best_model_score
