@@ -1,9 +1,9 @@
 """Time the compiled samplers against plain NumPy, on one thread.
 
-Hopfield block Gibbs (128 chains, T = 0.6, no jumps) against NumPy in float32 over all chains and in float64 one chain at
-a time; Curie-Weiss exact draws (T = 1) against NumPy's `Generator.permuted` over all chains and `Generator.choice` one
-draw at a time. Process CPU time in ns per spin update, median over blocks that alternate between the ways, so the
-ratios survive a busy machine.
+Hopfield block Gibbs (128 chains, T = 0.6, no jumps) against NumPy in float32 over all chains and in float64 over one;
+Curie-Weiss exact draws (T = 1) against NumPy's `Generator.permuted` over all chains and `Generator.choice` one draw at
+a time. Process CPU time in ns per spin update, median over blocks that alternate between the ways, so ratios survive
+a busy machine.
 
     python scripts/benchmark_samplers.py --repeats 20
 """
@@ -47,22 +47,17 @@ def compiled(sampler: HopfieldGibbs | CurieWeissDirect, temperature: float) -> C
 
 
 def numpy_gibbs(system: Hopfield, chains: int, temperature: float, dtype: type) -> Callable[[], None]:
-    """Return one block Gibbs sweep of all chains together."""
+    """Return one block Gibbs sweep of all chains together, every line a plain NumPy expression in ``dtype``."""
     rng = np.random.default_rng(SEED)
-    patterns = system.patterns.astype(dtype)
-    overlap_weights = np.ascontiguousarray(patterns.T) / dtype(system.sites)
-    width, slope = dtype(np.sqrt(temperature / system.sites)), dtype(-2 / temperature)
+    xi, sites = system.patterns.astype(dtype), dtype(system.sites)
+    width, slope = dtype(np.sqrt(temperature / system.sites)), dtype(2 / temperature)
     spins = rng.choice([-1, 1], (chains, system.sites)).astype(dtype)
 
     def sweep() -> None:
-        phi = spins @ overlap_weights
-        phi += width * rng.standard_normal(phi.shape, dtype)
-        odds = phi @ patterns
-        odds *= slope
-        np.exp(odds, out=odds)
-        odds += 1
-        odds *= rng.random(odds.shape, dtype)
-        np.copysign(1, 1 - odds, out=spins)
+        nonlocal spins
+        phi = spins @ xi.T / sites + width * rng.standard_normal((chains, len(xi)), dtype)
+        probability = 1 / (1 + np.exp(-slope * (phi @ xi)))
+        spins = np.where(rng.random(probability.shape, dtype) < probability, dtype(1), dtype(-1))
 
     return sweep
 
@@ -103,23 +98,22 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     repeats = parser.parse_args().repeats
     table = Table("system", "N", "P", "compiled, ns", "NumPy batch", "NumPy single", "ratio to batch", "to single")
+
+    def add(names: tuple[str, ...], ways: list[tuple[Callable[[], None], int]]) -> None:
+        fast, batch, single = nanoseconds(ways, repeats)
+        times = [f"{value:.2f}" for value in (fast, batch, single)]
+        table.add_row(*names, *times, f"{batch / fast:.1f}", f"{single / fast:.1f}")
+
     with threadpool_limits(1):
         for sites, patterns in [(256, 3), (1024, 143)]:
             system = Hopfield.random(sites, patterns, SEED)
-            ways = [
-                (compiled(HopfieldGibbs(system, jump_every=0), 0.6), CHAINS * sites),
-                (numpy_gibbs(system, CHAINS, 0.6, np.float32), CHAINS * sites),
-                (numpy_gibbs(system, 1, 0.6, np.float64), sites),
-            ]
-            fast, batch, single = nanoseconds(ways, repeats)
-            times = [f"{value:.2f}" for value in (fast, batch, single)]
-            table.add_row("Hopfield", str(sites), str(patterns), *times, f"{batch / fast:.1f}", f"{single / fast:.1f}")
+            sweeps = [compiled(HopfieldGibbs(system, jump_every=0), 0.6), numpy_gibbs(system, CHAINS, 0.6, np.float32)]
+            one = (numpy_gibbs(system, 1, 0.6, np.float64), sites)
+            add(("Hopfield", str(sites), str(patterns)), [*((sweep, CHAINS * sites) for sweep in sweeps), one])
         for sites in (256, 1024):
             system = CurieWeiss(sites)
-            steps = [compiled(CurieWeissDirect(system), 1.0), *numpy_draws(system, 1.0)]
-            fast, batch, single = nanoseconds([(step, CHAINS * sites) for step in steps], repeats)
-            times = [f"{value:.2f}" for value in (fast, batch, single)]
-            table.add_row("Curie-Weiss", str(sites), "-", *times, f"{batch / fast:.1f}", f"{single / fast:.1f}")
+            draws = [compiled(CurieWeissDirect(system), 1.0), *numpy_draws(system, 1.0)]
+            add(("Curie-Weiss", str(sites), "-"), [(draw, CHAINS * sites) for draw in draws])
     Console().print(table)
 
 

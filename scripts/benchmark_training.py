@@ -76,10 +76,9 @@ def main() -> None:
     parser.add_argument("--experiment", default="hopfield_quick")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--sites", type=int, default=256)
-    parser.add_argument("--override", nargs="*", default=[], help="further Hydra overrides")
     options = parser.parse_args()
     with initialize_config_dir(str(PROJECT_ROOT / "conf"), version_base="1.3"):
-        cfg = compose("train", [f"experiment={options.experiment}", *options.override])
+        cfg = compose("train", [f"experiment={options.experiment}"])
     torch.set_num_threads(1)
     split = random_split(options.sites, 40 * cfg.training.batch_size)
     watch = Stopwatch(build_module(cfg, options.sites), EpochBatches(split.train, cfg.training.batch_size, 0))

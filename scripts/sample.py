@@ -17,17 +17,11 @@ from vae_mf.store.sample_store import SampleStore
 
 def report(store: SampleStore) -> Table:
     """Return the chain diagnostics per temperature as a table."""
+    formats = {"autocorrelation_time": ".2f", "effective_size": ".0f", "split_rhat": ".3f", "agreement": ".3f"}
     table = Table("T", "samples", "tau [draws]", "effective", "split R-hat", "agreement p", "ensemble")
     for temperature, row in zip(store.temperatures, store.diagnostics["temperatures"], strict=True):
-        table.add_row(
-            f"{temperature:g}",
-            str(store.rows),
-            f"{row['autocorrelation_time']:.2f}",
-            f"{row['effective_size']:.0f}",
-            f"{row['split_rhat']:.3f}",
-            f"{row['agreement']:.3f}",
-            row["ensemble"],
-        )
+        cells = ["-" if row[name] is None else format(row[name], spec) for name, spec in formats.items()]
+        table.add_row(f"{temperature:g}", str(store.rows), *cells, row["ensemble"])
     return table
 
 

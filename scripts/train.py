@@ -6,9 +6,10 @@ python scripts/train.py experiment=retina dataset.path=FILE
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
-import numpy as np
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vae_mf.datamodule import DataSplit, SpinDataModule, split_recording, split_store
-from vae_mf.evaluation.tables import Verdict, read_metrics, write_metrics, write_tables
+from vae_mf.evaluation.tables import Verdict, read_metrics, summary, write_metrics, write_tables
 from vae_mf.evaluation.verdict import judge_equilibrium, judge_recording
 from vae_mf.models.vae import VAE
 from vae_mf.plotting.figures import draw_run
@@ -25,69 +26,67 @@ from vae_mf.runs import build_module, entry_point, load, open_run, record_run
 from vae_mf.simulate import simulate
 from vae_mf.training.callbacks import EpochProgress
 from vae_mf.training.fit import fit
+from vae_mf.training.vae_module import VAEModule
 
 
 class Task(NamedTuple):
-    """Data to train on and the judge of the trained model."""
+    """A model to train, the data to train it on, and the judge of the trained model."""
 
+    module: VAEModule
     data: DataSplit
     judge: Callable[[VAE], Verdict]
 
 
 def equilibrium(cfg: DictConfig, progress: Progress) -> Task:
-    """Sample the system and judge against its exact theory."""
-    system = instantiate(cfg.system)
+    """Sample the system and judge against its exact theory; every setting is checked before the first sample."""
+    system, recipe, settings = instantiate(cfg.system), instantiate(cfg.training), instantiate(cfg.evaluation)
     sampler, sampling = instantiate(cfg.sampler)(system), instantiate(cfg.sampling)
-    store = simulate(
-        system, sampler, sampling, cfg.store.path, cfg.seed, lambda b: progress.track(b, description="sampling"), cfg.threads
-    )
-    data = split_store(store, cfg.training.validation, cfg.training.test)
+    module = build_module(cfg, system.sites)
+    track = partial(progress.track, description="sampling")
+    store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
+    data = split_store(store, recipe.validation, recipe.test)
     samples = {float(t): store.spins(level) for level, t in enumerate(store.temperatures)}
     held_out = {t: data.test.at_level(level).spins() for level, t in enumerate(samples)}
-    chains = sampling.chains * len(data.test) // (len(samples) * store.rows)
-    settings = instantiate(cfg.evaluation)
-    return Task(data, lambda vae: judge_equilibrium(vae, system, samples, held_out, chains, settings))
+    chains = sampling.chain_count * len(data.test) // (len(samples) * store.rows)
+    return Task(module, data, lambda vae: judge_equilibrium(vae, system, samples, held_out, chains, settings))
 
 
 def recording(cfg: DictConfig, progress: Progress) -> Task:
     """Read the recording and judge on held-out words."""
+    settings = instantiate(cfg.evaluation)
     words = instantiate(cfg.dataset.read)
     split = instantiate(cfg.dataset.split)(words)
-    data, settings = split_recording(words, split), instantiate(cfg.evaluation)
+    data = split_recording(words, split)
     train, test = words.words[split.train], words.words[split.test]
-    return Task(data, lambda vae: judge_recording(vae, train, test, words.cells, settings))
-
-
-def summary(metrics: dict[str, Any]) -> Table:
-    """Return the metrics as a two-column table."""
-    table = Table("metric", "value")
-    for name, value in metrics.items():
-        parts = value.items() if isinstance(value, dict) else [("", value)]
-        cells = [f"{key}: {number:.3g}" if key else f"{number:.4g}" for key, number in parts if number is not None]
-        table.add_row(name, "  ".join(cells) or "not known")
-    return table
+    judge = partial(judge_recording, train=train, test=test, cells=words.cells, settings=settings)
+    return Task(build_module(cfg, data.train.sites), data, judge)
 
 
 @entry_point("train")
 def main(cfg: DictConfig) -> None:
     """Run every stage that is not finished yet, then report."""
     console, run = Console(), open_run(cfg)
+    torch.set_num_threads(cfg.torch_threads)
     if not run.finished:
         with Progress(console=console) as progress:
             start = time.perf_counter()
             task = (equilibrium if "system" in cfg else recording)(cfg, progress)
             seconds = time.perf_counter() - start
             record_run(run, task.data.train.sites)
-            module = build_module(cfg, task.data.train.sites)
             feed = SpinDataModule(task.data, cfg.training.batch_size, cfg.seed)
-            result = fit(module, feed, run.checkpoints, cfg.training.epochs, cfg.trainer, [EpochProgress(progress)])
+            result = fit(
+                task.module, feed, run.checkpoints, cfg.training.epochs, cfg.trainer, [EpochProgress(progress)]
+            )
             verdict = task.judge(load(run.folder))
         times = {"val_elbo": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
         write_tables(run.folder, verdict.tables)
         for name, figure in draw_run(verdict.tables).items():
             save_figure(figure, run.figures, name)
         write_metrics(run.folder, verdict.metrics | times)
-    console.print(summary(read_metrics(run.folder)))
+    table = Table("metric", "value")
+    for row in summary(read_metrics(run.folder)):
+        table.add_row(*row)
+    console.print(table)
     for path in sorted(run.figures.glob("*.png")):
         console.print(f"figure: {path}", soft_wrap=True)
     console.print(f"run: {run.folder}", soft_wrap=True)

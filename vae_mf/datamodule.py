@@ -79,10 +79,14 @@ def split_blocks(blocks: int, validation: float, test: float) -> tuple[range, ra
     Raises:
         ValueError: unless the fractions lie in (0, 1) and every part gets a block.
     """
-    held = [max(1, round(require_fraction(name, f) * blocks)) for name, f in (("validation", validation), ("test", test))]
+    held = [
+        max(1, round(require_fraction(name, f) * blocks)) for name, f in (("validation", validation), ("test", test))
+    ]
     train = blocks - sum(held)
     if train < 1:
-        raise ValueError(f"store: expected blocks for training, validation ({held[0]}) and test ({held[1]}), got {blocks}")
+        raise ValueError(
+            f"store: expected blocks for training, validation ({held[0]}) and test ({held[1]}), got {blocks}"
+        )
     return range(train), range(blocks - held[0], blocks), range(train, train + held[1])
 
 

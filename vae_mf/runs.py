@@ -1,13 +1,14 @@
 """Run folders: a configuration becomes a folder that explains itself, and a folder becomes a model again.
 
-The name of a run folder ends in a digest of its configuration: the same command finds its own folder, to resume it or to
-skip it when it is finished, and a changed option never overwrites another run.
+The name of a run folder ends in a digest of its configuration: the same command finds its own folder, to resume it or
+to skip it when it is finished, and a changed option never overwrites another run.
 """
 
 import hashlib
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,6 +112,9 @@ def one_line(error: BaseException) -> str:
     """Return what an error says, on one line; an error raised while building an object speaks for itself."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return one_line(error.__cause__)
+    missing = re.search(r"Missing mandatory value: (\S+)", str(error))
+    if missing:
+        return f"{missing[1]}: expected a value, as in {missing[1]}=VALUE, got none"
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -145,7 +149,7 @@ def record_run(run: Run, sites: int) -> None:
 
 
 def build_vae(model: DictConfig, sites: int, seed: int) -> VAE:
-    """Build a model for ``sites`` spins with weights drawn from ``seed``; torch's global generator is left as it was."""
+    """Build a model for ``sites`` spins with weights drawn from ``seed``; torch's global generator stays as it was."""
     latents = require_integer("model.latents", model.latents)
     with torch.random.fork_rng():
         torch.manual_seed(integer(seed, "weights"))
@@ -159,7 +163,7 @@ def build_vae(model: DictConfig, sites: int, seed: int) -> VAE:
 def build_module(config: DictConfig, sites: int) -> VAEModule:
     """Build the Lightning module of a configuration."""
     vae = build_vae(config.model, sites, config.seed)
-    return hydra.utils.instantiate(config.training.module)(vae=vae, seed=config.seed)
+    return hydra.utils.instantiate(config.training).module(vae=vae, seed=config.seed)
 
 
 def load(folder: str | Path) -> VAE:

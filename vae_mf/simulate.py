@@ -1,7 +1,7 @@
 """From a sampler to a sealed store: the only place where the two meet."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,16 @@ class Sampling:
         temperatures: distinct T > 0 (J = k_B = 1).
         samples: configurations per temperature, chains x draws.
         burn_in, thinning, anneal, anneal_from: in sweeps and T, see `Schedule`.
-        chains: independent chains per temperature; by default the divisor of ``samples`` nearest 100.
-        blocks: parts of whole chains that are committed one by one and that the train/validation split keeps together.
+        chains: independent chains per temperature; None for the divisor of ``samples`` nearest 100.
+        blocks: at most this many parts of whole chains, committed one by one and kept whole by every split.
         start: "random" or "pattern".
-        witnesses: chains per temperature started the other way, to test that the ensemble is in equilibrium; 0 for none.
+        witnesses: chains per temperature started the other way, to test that they are in equilibrium; 0 for none.
 
     Raises:
         ValueError: if a number is out of range or ``chains`` does not divide ``samples``.
     """
 
-    temperatures: Iterable[float]
+    temperatures: Sequence[float]
     samples: int
     burn_in: int = 0
     thinning: int = 1
@@ -48,21 +48,37 @@ class Sampling:
     blocks: int = 10
     start: str = "random"
     witnesses: int = 0
-    schedule: Schedule = field(init=False)
 
     def __post_init__(self) -> None:
-        temperatures = tuple(float(t) for t in require_temperatures(self.temperatures))
+        require_temperatures(self.temperatures)
         require_integer("samples", self.samples)
+        require_integer("blocks", self.blocks)
         require_integer("witnesses", self.witnesses, minimum=0)
         require_choice("start", self.start, ("random", "pattern"))
-        chains = self.chains or nearest_divisor(self.samples, PREFERRED_CHAINS)
-        require_integer("chains", chains)
-        if self.samples % chains:
-            raise ValueError(f"samples: expected a multiple of chains = {chains}, got {self.samples}")
-        blocks = max(n for n in range(1, require_integer("blocks", self.blocks) + 1) if chains % n == 0)
-        schedule = Schedule(self.samples // chains, self.burn_in, self.thinning, self.anneal, self.anneal_from)
-        for name, value in dict(temperatures=temperatures, chains=chains, blocks=blocks, schedule=schedule).items():
-            object.__setattr__(self, name, value)
+        if self.samples % require_integer("chains", self.chain_count):
+            raise ValueError(f"samples: expected a multiple of chains = {self.chain_count}, got {self.samples}")
+        _ = self.schedule
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Temperatures as a float64 array."""
+        return require_temperatures(self.temperatures)
+
+    @property
+    def chain_count(self) -> int:
+        """Chains per temperature."""
+        return nearest_divisor(self.samples, PREFERRED_CHAINS) if self.chains is None else self.chains
+
+    @property
+    def block_count(self) -> int:
+        """Blocks of equally many whole chains: the largest number up to ``blocks`` that divides the chains."""
+        return max(n for n in range(1, self.blocks + 1) if self.chain_count % n == 0)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Schedule of every chain."""
+        draws = self.samples // self.chain_count
+        return Schedule(draws, self.burn_in, self.thinning, self.anneal, self.anneal_from)
 
 
 def nearest_divisor(number: int, target: int) -> int:
@@ -85,8 +101,8 @@ def simulate(
 ) -> SampleStore:
     """Fill the store at ``path`` block by block, diagnose the chains, seal it, and return it.
 
-    A sealed store of the same request is returned as it is; an interrupted one is resumed and ends up bit for bit as if
-    it had never been interrupted.
+    A sealed store of the same request is returned as it is; an interrupted one is resumed and ends up bit for bit as
+    if it had never been interrupted.
 
     Args:
         progress: wraps the iteration over blocks, for a progress bar.
@@ -95,17 +111,17 @@ def simulate(
     Raises:
         StoreError: if ``path`` holds anything but a store of this very request.
     """
-    chains = sampling.chains // sampling.blocks
-    layout = StoreLayout(
-        system.sites, sampling.temperatures, sampling.blocks, chains * sampling.schedule.draws, SCALARS
-    )
+    chains = sampling.chain_count // sampling.block_count
+    rows_per_block = chains * sampling.schedule.draws
+    temperatures = tuple(sampling.levels.tolist())
+    layout = StoreLayout(system.sites, temperatures, sampling.block_count, rows_per_block, SCALARS)
     attrs, arrays = describe(system, sampler, sampling, seed)
     with open_writer(path, layout, attrs, arrays) as writer:
         if not writer.sealed:
-            for block in progress(range(writer.committed, sampling.blocks)):
+            for block in progress(range(writer.committed, sampling.block_count)):
                 numbers = range(block * chains, (block + 1) * chains)
                 packed = sample_block(
-                    sampler, np.array(sampling.temperatures), numbers, sampling.schedule, seed, sampling.start, threads
+                    sampler, sampling.levels, numbers, sampling.schedule, seed, sampling.start, threads
                 )
                 rows = packed.reshape(len(packed), -1, packed.shape[-1])
                 writer.write_block(block, rows, scalars(system, rows))
@@ -134,7 +150,7 @@ def describe(
         "sampler": sampler.name,
         "jump_every": int(getattr(sampler, "jump_every", 0)),
         "seed": seed,
-        "chains": sampling.chains,
+        "chains": sampling.chain_count,
         "draws": schedule.draws,
         "burn_in": schedule.burn_in,
         "thinning": schedule.thinning,
@@ -151,13 +167,13 @@ def diagnostics(
     system: System, sampler: Sampler, sampling: Sampling, store: SampleStore, seed: int, threads: int | None
 ) -> dict[str, Any]:
     """Return per-temperature chain diagnostics, beside the software that produced the samples."""
-    shape = (sampling.chains, sampling.schedule.draws)
+    shape = (sampling.chain_count, sampling.schedule.draws)
     witnesses = witness_scalars(system, sampler, sampling, seed, threads)
     reports = []
-    for t in range(len(sampling.temperatures)):
+    for t in range(len(sampling.levels)):
         drawn = {name: store.scalar(name, t).reshape(shape) for name in SCALARS}
         checked = {name: values[t] for name, values in witnesses.items()}
-        labels = np.union1d(drawn["basin"], checked.get("basin", []))
+        labels = np.union1d(drawn["basin"], checked.get("basin", drawn["basin"]))
         opposite = chain_observables(checked, labels) if checked else None
         reports.append(diagnose(chain_observables(drawn, labels), opposite, sampling.start, sampler.exact)._asdict())
     return {"temperatures": reports, "software": software_versions(), "revision": git_revision()}
@@ -166,19 +182,12 @@ def diagnostics(
 def witness_scalars(
     system: System, sampler: Sampler, sampling: Sampling, seed: int, threads: int | None
 ) -> dict[str, np.ndarray]:
-    """Return the scalars (temperatures, chains, draws) of chains started the opposite way, or nothing if none are asked."""
+    """Return the scalars (temperatures, chains, draws) of chains started the opposite way, if any are asked for."""
     if sampler.exact or not sampling.witnesses:
         return {}
     opposite = "pattern" if sampling.start == "random" else "random"
-    packed = sample_block(
-        sampler,
-        np.array(sampling.temperatures),
-        range(sampling.witnesses),
-        sampling.schedule,
-        seed,
-        opposite,
-        threads,
-    )
+    numbers = range(sampling.witnesses)
+    packed = sample_block(sampler, sampling.levels, numbers, sampling.schedule, seed, opposite, threads)
     return scalars(system, packed)
 
 

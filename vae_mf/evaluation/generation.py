@@ -44,10 +44,8 @@ class Scores(NamedTuple):
 
 
 @torch.no_grad()
-def score(
-    vae: VAE, spins: Spins, temperature: float, draws: int, seed: int
-) -> Scores:
-    """Return the likelihood bounds of configurations (rows, sites), the importance-weighted one from ``draws`` draws."""
+def score(vae: VAE, spins: Spins, temperature: float, draws: int, seed: int) -> Scores:
+    """Return the likelihood bounds of configurations (rows, sites), the importance-weighted from ``draws`` draws."""
     generator, like = model_generator(vae, seed), next(vae.parameters())
     elbos, likelihoods = [], []
     for start in range(0, len(spins), BATCH):

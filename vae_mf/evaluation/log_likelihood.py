@@ -26,9 +26,12 @@ def divergence_from_truth(
     """Return KL(p || p_model) = <ln p(s) - ln p_model(s)> over samples of p, the error from ``chains`` means.
 
     Args:
-        chains: independent groups of neighbouring rows (Markov chains).
+        chains: independent groups of neighbouring rows (Markov chains); the error of a single one is unknown, NaN.
     """
     difference = log_truth - log_model
+    chains = min(chains, len(difference))
+    if chains < 2:
+        return Divergence(float(difference.mean()), float("nan"))
     means = np.array([part.mean() for part in np.array_split(difference, chains)])
     return Divergence(float(difference.mean()), float(means.std(ddof=1) / np.sqrt(len(means))))
 

@@ -1,5 +1,6 @@
 """Order parameter, susceptibility and Binder cumulant of samples, of the model and of exact theory, side by side."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,9 @@ def exact_statistics(system: System, temperature: float) -> OrderStatistics | No
     return order_statistics(law, system.sites, temperature)
 
 
-def statistics_rows(source: str, temperature: float, value: OrderStatistics, error: OrderStatistics | None) -> list[dict]:
+def statistics_rows(
+    source: str, temperature: float, value: OrderStatistics, error: OrderStatistics | None
+) -> list[dict]:
     """Return one table row per statistic: source, temperature, observable, value, error (0 for exact)."""
     errors = error or OrderStatistics(0.0, 0.0, 0.0)
     return [
@@ -81,7 +84,10 @@ def largest_error(table: pd.DataFrame, observable: str, source: str = "model") -
 
 
 def order_parameter_histogram(
-    system: System, temperatures: Float[np.ndarray, " temperatures"], orders: dict[str, list[np.ndarray]], bins: int = 40
+    system: System,
+    temperatures: Float[np.ndarray, " temperatures"],
+    orders: dict[str, list[np.ndarray]],
+    bins: int = 40,
 ) -> pd.DataFrame:
     """Return densities of the signed order parameter on equal bins of [-1, 1], per source and temperature."""
     edges = np.linspace(-1, 1, bins + 1)
@@ -89,11 +95,11 @@ def order_parameter_histogram(
     frames = []
     for t, temperature in enumerate(temperatures.tolist()):
         laws = {source: (values[t], None) for source, values in orders.items()}
-        try:
+        with suppress(ValueError):
             laws["exact"] = tuple(system.order_parameter_law(temperature))
-        except ValueError:
-            pass
         for source, (values, weights) in laws.items():
             density = np.histogram(values, edges, weights=weights, density=True)[0]
-            frames.append(pd.DataFrame({"source": source, "temperature": temperature, "m": centres, "density": density}))
+            frames.append(
+                pd.DataFrame({"source": source, "temperature": temperature, "m": centres, "density": density})
+            )
     return pd.concat(frames, ignore_index=True)

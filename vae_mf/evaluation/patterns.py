@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int8
 from scipy.optimize import linear_sum_assignment
 from sklearn.decomposition import PCA, FastICA
 from sklearn.exceptions import ConvergenceWarning
@@ -50,7 +50,7 @@ def logit_jacobian(vae: VAE, temperature: float, draws: int, seed: int) -> Float
 def unmix(directions: Float[np.ndarray, "sites latents"], restarts: int, seed: int) -> Patterns:
     """Return +-1 patterns (d, N) that span the given directions, by FastICA with the sites as samples (paper, IX.4).
 
-    Of the restarts the one whose unit-variance sources lie closest to +-1 is kept: the truth has no say in the choice. A
+    Of the restarts the one whose unit-variance sources lie closest to +-1 is kept: the truth has no say in it. A
     restart that does not converge is simply a worse candidate.
     """
     count = directions.shape[1]
@@ -76,19 +76,18 @@ def classical_patterns(spins: Spins, count: int, restarts: int, seed: int) -> Pa
     return unmix(components.T.astype(np.float64), restarts, seed)
 
 
-def match_patterns(recovered: Patterns, truth: Patterns) -> PatternMatch:
+def match_patterns(recovered: Int8[np.ndarray, "recovered sites"], truth: Patterns) -> PatternMatch:
     """Align recovered patterns with the true ones by the assignment of largest total |overlap| and a sign each.
 
-    Raises:
-        ValueError: if there are fewer recovered patterns than true ones.
+    Recovered patterns beyond P are left out; a true pattern for which none is left gets a row of zeros, overlap 0.
     """
-    if len(recovered) < len(truth):
-        raise ValueError(f"recovered: expected at least {len(truth)} patterns, got {len(recovered)}")
-    overlaps = recovered.astype(np.float64) @ truth.T.astype(np.float64) / truth.shape[1]
+    missing = max(0, len(truth) - len(recovered))
+    candidates = np.pad(recovered, ((0, missing), (0, 0)))
+    overlaps = candidates.astype(np.float64) @ truth.T.astype(np.float64) / truth.shape[1]
     rows, columns = linear_sum_assignment(-np.abs(overlaps))
     order = rows[np.argsort(columns)]
     signs = np.where(overlaps[order, np.arange(len(truth))] >= 0, 1, -1)
-    aligned = (signs[:, None] * recovered[order]).astype(np.int8)
+    aligned = (signs[:, None] * candidates[order]).astype(np.int8)
     return PatternMatch(aligned, signs[:, None] * overlaps[order])
 
 

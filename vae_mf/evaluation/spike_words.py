@@ -26,9 +26,7 @@ def independent_count_law(probabilities: Float[np.ndarray, " cells"]) -> Float[n
     return law
 
 
-def independent_log_likelihood(
-    words: Spins, probabilities: Float[np.ndarray, " cells"]
-) -> Float[np.ndarray, " rows"]:
+def independent_log_likelihood(words: Spins, probabilities: Float[np.ndarray, " cells"]) -> Float[np.ndarray, " rows"]:
     """Return ln P(word) of each word (rows, N) under independent cells, in nats."""
     active = (words > 0).astype(np.float64)
     return active @ np.log(probabilities) + (1 - active) @ np.log1p(-probabilities)

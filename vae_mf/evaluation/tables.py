@@ -52,6 +52,22 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return json.loads((folder / METRICS).read_text())
 
 
+def summary(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return name and text of every metric, for a person to read.
+
+    >>> summary({"test_elbo": -110.81571, "kl_per_temperature": {"0.4": 1.4943, "0.6": None}})
+    [('test_elbo', '-110.8'), ('kl_per_temperature', '0.4: 1.49  0.6: not known')]
+    """
+
+    def text(value: Any, digits: int) -> str:
+        return "not known" if value is None else f"{value:.{digits}g}"
+
+    def line(value: Any) -> str:
+        return "  ".join(f"{k}: {text(v, 3)}" for k, v in value.items()) if isinstance(value, dict) else text(value, 4)
+
+    return [(name, line(value)) for name, value in metrics.items()]
+
+
 def finite(value: Any) -> Any:
     """Return ``value`` with every NaN or infinity inside replaced by None, which JSON can hold."""
     if isinstance(value, dict):

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, require_positive
 from vae_mf.evaluation.generation import generate, score
 from vae_mf.evaluation.log_likelihood import likelihood_table
 from vae_mf.evaluation.observables import compare_observables, largest_error, order_parameter_histogram
@@ -15,6 +15,7 @@ from vae_mf.evaluation.patterns import (
     classical_patterns,
     coupling_error,
     decoder_patterns,
+    logit_jacobian,
     match_patterns,
     overlap_table,
 )
@@ -59,6 +60,8 @@ class EvaluationSettings:
     def __post_init__(self) -> None:
         for name in ("generated", "likelihood_draws", "likelihood_samples", "restarts", "pattern_draws"):
             require_integer(name, getattr(self, name))
+        if self.pattern_temperature is not None:
+            require_positive("pattern_temperature", self.pattern_temperature)
 
 
 def judge_equilibrium(
@@ -134,7 +137,7 @@ def add_patterns(
 
 
 def judge_recording(vae: VAE, train: Spins, test: Spins, cells: np.ndarray, settings: EvaluationSettings) -> Verdict:
-    """Judge a linear-decoder model of a recording against held-out words and the independent model.
+    """Judge a model of a recording against held-out words and the independent model.
 
     Args:
         train: words (rows, cells) that the model and the independent model were fitted to.
@@ -171,19 +174,24 @@ def judge_recording(vae: VAE, train: Spins, test: Spins, cells: np.ndarray, sett
         },
         {
             "spike_counts": count_table(laws),
-            "cells": cell_table(vae, cells, probabilities),
+            "cells": cell_table(vae, cells, probabilities, settings),
             "pair_covariances": pd.DataFrame({"test": pair_covariances(test), "model": pair_covariances(generated)}),
         },
     )
 
 
-def cell_table(vae: VAE, cells: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """Return per cell its firing probability, its field b_i and its pattern components W_i, from log-odds 2(W z + b)."""
-    layer = vae.decoder.log_odds
+def cell_table(vae: VAE, cells: np.ndarray, probabilities: np.ndarray, settings: EvaluationSettings) -> pd.DataFrame:
+    """Return per cell its firing probability, field b_i and pattern components W_i, from log-odds 2(W z + b).
+
+    For a decoder that is not linear, W is half its Jacobian averaged over the prior and b half its log-odds at z = 0.
+    """
+    weight = logit_jacobian(vae, 1.0, settings.pattern_draws, integer(settings.seed, "cells")) / 2
+    like = next(vae.parameters())
     with torch.no_grad():
-        weight, bias = layer.weight.double().cpu().numpy() / 2, layer.bias.double().cpu().numpy() / 2
+        log_odds = vae.decoder(torch.zeros(1, weight.shape[1], dtype=like.dtype, device=like.device)).log_odds[0]
     columns = {f"pattern_{k + 1}": weight[:, k] for k in range(weight.shape[1])}
-    return pd.DataFrame({"cell": cells, "firing_probability": probabilities, "field": bias, **columns})
+    field = log_odds.double().cpu().numpy() / 2
+    return pd.DataFrame({"cell": cells, "firing_probability": probabilities, "field": field, **columns})
 
 
 def thin(spins: Spins, count: int) -> Spins:

@@ -16,7 +16,7 @@ def square_side(sites: int) -> int:
     Raises:
         ValueError: unless ``sites`` is a square with a side divisible by 4.
     """
-    side = round(sites**0.5)
+    side = round(require_integer("sites", sites) ** 0.5)
     if side * side != sites or side % 4:
         raise ValueError(f"sites: expected a square L x L with L divisible by 4 for a CNN, got {sites}")
     return side
@@ -41,6 +41,7 @@ class LinearEncoder(nn.Module):
         super().__init__()
         require_integer("sites", sites)
         require_integer("latents", latents)
+        require_integer("hidden", hidden)
         self.projection = nn.Linear(sites, latents)
         self.thermal = nn.Sequential(nn.Linear(2, hidden), nn.GELU(), nn.Linear(hidden, 2 * latents))
         nn.init.zeros_(self.thermal[-1].weight)
@@ -60,8 +61,13 @@ class MLPEncoder(nn.Module):
         super().__init__()
         require_integer("sites", sites)
         require_integer("latents", latents)
+        require_integer("hidden", hidden)
         self.network = nn.Sequential(
-            nn.Linear(sites + 1, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 2 * latents)
+            nn.Linear(sites + 1, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, 2 * latents),
         )
 
     def forward(self, spins: SpinTensor, condition: Condition) -> DiagonalGaussian:

@@ -1,4 +1,4 @@
-"""The variational autoencoder: encoder q(z|s,T), decoder p(s|z), prior p(z|T), and the bounds they give on ln p(s|T)."""
+"""The variational autoencoder: q(z|s,T), p(s|z), p(z|T), and the bounds that they give on ln p(s|T)."""
 
 import math
 from typing import NamedTuple
@@ -43,10 +43,11 @@ class VAE(nn.Module):
         """Return q(z | s, T)."""
         return self.encoder(spins, condition)
 
-    def elbo(
-        self, spins: SpinTensor, condition: Condition, generator: torch.Generator | None = None
-    ) -> ElboTerms:
-        """Return the terms of the evidence lower bound from one reparameterised draw of z (Kingma and Welling 2014, eq. 3)."""
+    def elbo(self, spins: SpinTensor, condition: Condition, generator: torch.Generator | None = None) -> ElboTerms:
+        """Return the terms of the evidence lower bound from one reparameterised draw of z.
+
+        Source: Kingma and Welling 2014, eq. 3.
+        """
         posterior = self.encoder(spins, condition)
         z = posterior.sample(generator)
         rate = posterior.log_prob(z) - self.prior(condition).log_prob(z)
@@ -55,7 +56,10 @@ class VAE(nn.Module):
     def log_likelihood(
         self, spins: SpinTensor, condition: Condition, draws: int, generator: torch.Generator | None = None
     ) -> PerSample:
-        """Return ln (1/K) sum_k p(s, z_k | T) / q(z_k | s, T), a lower bound that tends to ln p(s|T) (Burda et al. 2016, eq. 8)."""
+        """Return ln (1/K) sum_k p(s, z_k | T) / q(z_k | s, T), a lower bound that tends to ln p(s|T) as K grows.
+
+        Source: Burda, Grosse and Salakhutdinov 2016, eq. 8.
+        """
         posterior, prior = self.encoder(spins, condition), self.prior(condition)
         total = torch.full_like(spins[:, 0], -torch.inf)
         for _ in range(draws):

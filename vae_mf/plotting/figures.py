@@ -27,15 +27,18 @@ def draw_run(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
 
 
 def verdict_figure(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw order statistics, divergence and two laws of the order parameter of an equilibrium run."""
+    """Draw order statistics, divergence and up to two laws of the order parameter of an equilibrium run."""
     figure, axes = new_figure(2, 3)
     for ax, observable in zip(axes, ("order_parameter", "susceptibility", "binder"), strict=False):
         draw_observable(ax, tables["observables"], observable)
     draw_divergence(axes[3], tables["likelihood"])
     temperatures = tables["order_parameter"].temperature.unique()
     symbol = "leading overlap m" if "overlaps" in tables else "magnetisation m"
-    for ax, temperature in zip(axes[4:], (temperatures[1], temperatures[len(temperatures) // 2 + 1]), strict=True):
+    chosen = dict.fromkeys(temperatures[min(place, len(temperatures) - 1)] for place in (1, len(temperatures) // 2 + 1))
+    for ax, temperature in zip(axes[4:], chosen, strict=False):
         draw_order_parameter_law(ax, tables["order_parameter"], temperature, symbol)
+    for ax in axes[4 + len(chosen) :]:
+        ax.remove()
     return figure
 
 
@@ -51,7 +54,9 @@ def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw P(K), pair covariances, and per cell the field and every pattern of a recording."""
     cells = tables["cells"]
     profiles = {"field": "field b"} | {
-        column: f"pattern {column.removeprefix('pattern_')}" for column in cells.columns if column.startswith("pattern_")
+        column: f"pattern {column.removeprefix('pattern_')}"
+        for column in cells.columns
+        if column.startswith("pattern_")
     }
     figure, axes = new_figure(2, -(-(2 + len(profiles)) // 2))
     draw_spike_counts(axes[0], tables["spike_counts"])

@@ -40,9 +40,9 @@ def draw_divergence(ax: Axes, table: pd.DataFrame) -> None:
     ax.errorbar(table.temperature, table.kl, table.kl_error, fmt="s-", color=COLOURS["model"], capsize=2)
     short = table[table.factorised_prior & (table.kl > TOLERABLE_KL)]
     if len(short):
-        ax.axvspan(short.temperature.min(), short.temperature.max(), color=COLOURS["model"], alpha=0.1, linewidth=0)
+        ax.plot(short.temperature, short.kl, "o", mfc="none", color=COLOURS["exact"], markersize=9)
         ax.text(
-            0.97, 0.95, f"shaded: a factorised prior cannot\nhold these states (KL > {TOLERABLE_KL:g})",
+            0.97, 0.95, f"circled: the factorised prior falls\nshort here (KL > {TOLERABLE_KL:g} nat)",
             transform=ax.transAxes, ha="right", va="top", fontsize=8,
         )  # fmt: skip
     ax.set(xlabel="temperature T / J", ylabel="KL(p ‖ p_VAE)  [nats per configuration]")
@@ -63,7 +63,9 @@ def draw_overlaps(ax: Axes, table: pd.DataFrame, route: str) -> None:
     image = ax.imshow(chosen, vmin=-1, vmax=1, cmap="RdBu_r")
     if len(chosen) <= 8:
         for (row, column), overlap in np.ndenumerate(chosen.to_numpy()):
-            ax.text(column, row, f"{overlap:.2f}", ha="center", va="center", color="white" if abs(overlap) > 0.6 else "k")
+            ax.text(
+                column, row, f"{overlap:.2f}", ha="center", va="center", color="white" if abs(overlap) > 0.6 else "k"
+            )
     ticks = range(len(chosen)) if len(chosen) <= 8 else []
     ax.set(xlabel="stored pattern μ", ylabel="recovered pattern", title=f"overlaps, {LABELS[route]}")
     ax.set_xticks(ticks, [str(t + 1) for t in ticks])

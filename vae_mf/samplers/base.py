@@ -4,14 +4,14 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int64, UInt64
 from threadpoolctl import threadpool_limits
 
 from vae_mf.arrays import PackedSpins
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, require_positive
 from vae_mf.packing import packed_bytes
 from vae_mf.rng import keys as stream_keys
 
@@ -19,12 +19,14 @@ GROUP = 64
 """Chains advanced together by one thread; fixed, so that results never depend on the number of threads."""
 
 
+@runtime_checkable
 class ChainState(Protocol):
     """State of a group of chains; the driver only ever changes their temperatures."""
 
     temperatures: Float[np.ndarray, " chains"]
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """A Markov chain (or an exact draw, which is a chain that forgets everything) over many chains at once."""
 
@@ -54,10 +56,10 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a chain is run, in sweeps: ``anneal`` from a hot start, ``burn_in`` at its temperature, then ``draws`` records.
+    """How a chain is run, in sweeps: ``anneal`` from a hot start, ``burn_in`` at its temperature, ``draws`` records.
 
     Raises:
-        ValueError: if a count is negative, or there is no draw or no sweep between draws.
+        ValueError: if a count is negative, ``anneal_from`` not positive, or there is no draw or no sweep between draws.
     """
 
     draws: int
@@ -72,6 +74,7 @@ class Schedule:
         require_integer("thinning", self.thinning)
         require_integer("burn_in", self.burn_in, minimum=0)
         require_integer("anneal", self.anneal, minimum=0)
+        require_positive("anneal_from", self.anneal_from)
 
 
 class Group(NamedTuple):
@@ -120,7 +123,9 @@ def sample_block(
     way chains are spread over blocks changes its randomness.
     """
     keys = [
-        stream_keys(seed, "chain", start, level, chain, count=1)[0] for level in range(len(temperatures)) for chain in chains
+        stream_keys(seed, "chain", start, level, chain, count=1)[0]
+        for level in range(len(temperatures))
+        for chain in chains
     ]
     everyone = Group(
         np.repeat(np.asarray(temperatures, dtype=np.float64), len(chains)),

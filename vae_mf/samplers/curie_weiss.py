@@ -8,33 +8,35 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int64, UInt64
-from numba import njit
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.packing import packed_bytes
+from vae_mf.samplers.kernels import kernel
 from vae_mf.samplers.random_bits import (
     U64,
     count_bits,
     double_uniform,
-    last_word_mask,
     random_word,
     word_count,
 )
 from vae_mf.systems.curie_weiss import CurieWeiss
 
-PROBABILITY_BITS = 16
+PROBABILITY_BITS = 10
 """Bit planes of the Bernoulli draw: more planes leave fewer spins to correct but cost one pass each."""
 
 
 @dataclass
 class DirectState:
-    """Random stream and latest draw of every chain."""
+    """Random stream, law of the magnetisation and latest draw of every chain."""
 
     temperatures: Float[np.ndarray, " chains"]
     keys: UInt64[np.ndarray, " chains"]
     counters: UInt64[np.ndarray, " chains"]
     words: UInt64[np.ndarray, "chains words"]
+    cumulative: Float[np.ndarray, "levels values"]
+    level: Int64[np.ndarray, " chains"]
+    """Row of ``cumulative`` of each chain."""
 
 
 class CurieWeissDirect:
@@ -56,23 +58,22 @@ class CurieWeissDirect:
     ) -> DirectState:
         """Return chains that have not drawn yet; ``start`` must be "random"."""
         require_choice("start", start, ("random",))
-        words = np.zeros((len(keys), word_count(self.sites)), np.uint64)
-        return DirectState(np.array(temperatures, np.float64), keys.copy(), np.zeros(len(keys), np.uint64), words)
+        levels, level = np.unique(temperatures, return_inverse=True)
+        laws = [self.system.order_parameter_law(float(t)).probabilities for t in levels]
+        counters, words = np.zeros(len(keys), np.uint64), np.zeros((len(keys), word_count(self.sites)), np.uint64)
+        return DirectState(temperatures.copy(), keys.copy(), counters, words, np.cumsum(laws, axis=1), level)
 
     def sweep(self, state: DirectState, count: int) -> None:
         """Replace every configuration by an independent one (once, whatever ``count`` is, unless it is zero)."""
         if count:
-            levels, level = np.unique(state.temperatures, return_inverse=True)
-            laws = [self.system.order_parameter_law(float(t)).probabilities for t in levels]
-            cumulative = np.cumsum(laws, axis=1)
-            draw_arrangements(state.words, cumulative, level, self.sites, state.keys, state.counters)
+            draw_arrangements(state.words, state.cumulative, state.level, self.sites, state.keys, state.counters)
 
     def configurations(self, state: DirectState) -> PackedSpins:
         """Return the current spins, bit-packed, shape (chains, bytes)."""
         return state.words.view(np.uint8)[:, : packed_bytes(self.sites)]
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def draw_arrangements(words, cumulative, level, sites, keys, counters):
     """Draw one configuration per chain from the law of its level; ``cumulative`` is (levels, N + 1)."""
     mask = U64(0xFFFFFFFFFFFFFFFF) >> U64(63 - (sites - 1) % 64)
@@ -85,9 +86,9 @@ def draw_arrangements(words, cumulative, level, sites, keys, counters):
         correct_count(words[b], up, sites, keys[b], counters, b)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def draw_biased_words(words, probability, key, counters, chain):
-    """Fill words with bits set with ``probability`` rounded to 16 binary digits.
+    """Fill words with bits set with ``probability`` rounded to 10 binary digits.
 
     Reading the digits from the lowest, a bit becomes r|a for a one and r&a for a zero with r a fair bit.
     """
@@ -104,7 +105,7 @@ def draw_biased_words(words, probability, key, counters, chain):
         counters[chain] += U64(words.shape[0])
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def correct_count(words, up, sites, key, counters, chain):
     """Flip uniformly chosen spins of the surplus kind until exactly ``up`` bits are set."""
     present = U64(0)
@@ -113,10 +114,11 @@ def correct_count(words, up, sites, key, counters, chain):
     missing = np.int64(up) - np.int64(present)
     surplus = U64(1) if missing < 0 else U64(0)
     missing = abs(missing)
+    # Without a branch: whether a random spin is of the surplus kind is a coin toss that no processor predicts.
     while missing > 0:
         word = random_word(key, counters[chain])
         counters[chain] += U64(1)
         site = ((word >> U64(32)) * U64(sites)) >> U64(32)
-        if (words[site >> U64(6)] >> (site & U64(63))) & U64(1) == surplus:
-            words[site >> U64(6)] ^= U64(1) << (site & U64(63))
-            missing -= 1
+        hit = U64(1) ^ surplus ^ ((words[site >> U64(6)] >> (site & U64(63))) & U64(1))
+        words[site >> U64(6)] ^= hit << (site & U64(63))
+        missing -= np.int64(hit)

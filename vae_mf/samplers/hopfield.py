@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64, UInt64
-from numba import njit
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.packing import pack_spins, packed_bytes
+from vae_mf.samplers.kernels import kernel
 from vae_mf.samplers.random_bits import (
     F32,
     FAST,
@@ -54,7 +54,7 @@ class HopfieldGibbs:
 
     Args:
         system: the network.
-        jump_every: sweeps between attempts to exchange the leading component of phi with another one, a symmetric
+        jump_every: sweeps between attempts to exchange the leading component of phi with a random one, a symmetric
             Metropolis move on p(phi) that hops between patterns; 0 never, None every second sweep for 2 to 16 patterns.
 
     Raises:
@@ -135,7 +135,7 @@ def as_words(spins: np.ndarray) -> UInt64[np.ndarray, "batch words"]:
     return padded.view("<u8").astype(np.uint64)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def fill_random_words(words, keys, counters, mask):
     """Fill words (chains, words) with unbiased spins."""
     for b in range(words.shape[0]):
@@ -145,7 +145,7 @@ def fill_random_words(words, keys, counters, mask):
         counters[b] += U64(words.shape[1])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@kernel(fastmath=FAST, error_model="numpy")
 def draw_fields(phi, words, pattern_words, sites, width, keys, counters):
     """Draw phi (chains, P) ~ +-Normal(m(s), width^2), the sign being that of one fair coin per chain."""
     count, length = pattern_words.shape
@@ -162,7 +162,7 @@ def draw_fields(phi, words, pattern_words, sites, width, keys, counters):
             phi[b, mu] = sign * (overlap + noise[mu])
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def draw_spins(words, log_odds, scale, mask, keys, counters):
     """Draw every spin given its field ``log_odds`` (xi_i . phi), with scale = 2 beta J."""
     for b in range(words.shape[0]):
@@ -170,18 +170,20 @@ def draw_spins(words, log_odds, scale, mask, keys, counters):
         words[b, -1] &= mask
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def propose_jumps(proposal, phi, keys, counters):
-    """Exchange the leading phi_mu with a random other phi_nu, both with a random sign.
+    """Exchange the leading phi_mu with a random phi_nu, both with a random sign.
 
     The proposal is symmetric: from the new field the leading component is nu, and mu is drawn back with the same odds.
+    It may be that nu = mu: were every jump a true one, two patterns, whose exchange is always accepted, would alternate
+    in step with the thinning.
     """
     chains, count = phi.shape
     for b in range(chains):
         lead = np.argmax(np.abs(phi[b]))
         word = random_word(keys[b], counters[b])
         counters[b] += U64(1)
-        other = (lead + 1 + np.int64(((word >> U64(33)) * U64(count - 1)) >> U64(31))) % count
+        other = np.int64(((word >> U64(33)) * U64(count)) >> U64(31))
         sign = F32(1.0) - F32(2.0) * F32(word & U64(1))
         for mu in range(count):
             proposal[b, mu] = phi[b, mu]
@@ -189,7 +191,7 @@ def propose_jumps(proposal, phi, keys, counters):
         proposal[b, other] = sign * phi[b, lead]
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def accept_jumps(phi, log_odds, proposal, proposal_log_odds, beta, sites, keys, counters):
     """Accept each proposal with probability min(1, p(phi') / p(phi)), in place; return which were accepted.
 
@@ -207,7 +209,7 @@ def accept_jumps(phi, log_odds, proposal, proposal_log_odds, beta, sites, keys, 
     return accepted
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@kernel(fastmath=FAST)
 def log_cosh_sum(fields, beta, sites):
     """Return sum_i ln 2cosh(beta * fields_i) over the first ``sites`` entries."""
     scale = F32(beta)

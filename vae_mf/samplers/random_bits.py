@@ -6,15 +6,17 @@ Counters therefore live in uint64 arrays that kernels update in place and never 
 """
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from vae_mf.samplers.kernels import kernel
 
 U64 = np.uint64
 F32 = np.float32
 I32 = np.int32
 GOLDEN = U64(0x9E3779B97F4A7C15)
 FAST = {"contract", "nsz", "arcp"}
-"""Floating-point licences for the functions below and their callers. Never add "reassoc": it deletes exp32's rounding."""
+"""Floating-point licences here and in all callers. Never add "reassoc": it deletes the rounding inside exp32."""
 
 
 @intrinsic
@@ -53,7 +55,7 @@ def low_int(typingctx, word):
     return types.int32(types.uint64), code
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def random_word(key, counter):
     """Return 64 random bits: the splitmix64 finaliser of key + counter * golden ratio (Steele et al. 2014)."""
     z = counter * GOLDEN + key
@@ -62,27 +64,27 @@ def random_word(key, counter):
     return z ^ (z >> U64(31))
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def high_uniform(word):
     """Return a float32 uniform on [0, 1) from the top 24 bits of a random word."""
     return F32(low_int(word >> U64(40))) * F32(2.0**-24)
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def low_uniform(word):
     """Return a float32 uniform on [0, 1) from the 24 bits below the top 24 of a random word."""
     return F32(low_int((word >> U64(16)) & U64(0xFFFFFF))) * F32(2.0**-24)
 
 
-@njit(inline="always")
+@kernel(inline="always")
 def double_uniform(word):
     """Return a float64 uniform on [0, 1) from the top 53 bits of a random word."""
     return np.float64(word >> U64(11)) * 2.0**-53
 
 
-@njit(inline="always", fastmath=FAST)
+@kernel(inline="always", fastmath=FAST)
 def exp32(x):
-    """Return exp(x) in float32, relative error below 2e-7 (Cephes expf: split by powers of two, degree-5 polynomial)."""
+    """Return exp(x) in float32, relative error below 2e-7 (Cephes expf: powers of two, degree-5 polynomial)."""
     x = min(max(x, F32(-87.0)), F32(88.0))
     # Adding 1.5 * 2^23 rounds to the nearest integer without a branch.
     t = x * F32(1.4426950408889634) + F32(12582912.0)
@@ -99,9 +101,9 @@ def exp32(x):
     return int_as_float(float_as_int(p) + (n << I32(23)))
 
 
-@njit(inline="always", fastmath=FAST)
+@kernel(inline="always", fastmath=FAST)
 def log32(x):
-    """Return ln(x) in float32 for positive normal x, absolute error below 2e-7 (Cephes logf: mantissa in [0.7, 1.4])."""
+    """Return ln(x) in float32 for positive normal x, absolute error below 2e-7 (Cephes logf)."""
     i = float_as_int(x) - I32(0x3F3504F3)
     exponent = i >> I32(23)
     m = int_as_float((i & I32(0x007FFFFF)) + I32(0x3F3504F3)) - F32(1.0)
@@ -118,7 +120,7 @@ def log32(x):
     return m + (p * m * z - F32(0.5) * z) + F32(exponent) * F32(0.6931471805599453)
 
 
-@njit(inline="always", fastmath=FAST)
+@kernel(inline="always", fastmath=FAST)
 def cos_sin_turn(u):
     """Return cos(2 pi u) and sin(2 pi u) in float32 for u in [0, 1) (Cephes sinf and cosf on one octant)."""
     t = u * F32(4.0)
@@ -136,9 +138,9 @@ def cos_sin_turn(u):
     return cosine, sine
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@kernel(fastmath=FAST)
 def fill_normals(out, scale, key, counters, chain):
-    """Fill ``out`` (float32, even length) with Normal(0, scale^2) draws by Box-Muller, advancing ``counters[chain]``."""
+    """Fill ``out`` (float32, even length) with Normal(0, scale^2) draws (Box-Muller), advancing ``counters[chain]``."""
     half = out.shape[0] // 2
     counter = counters[chain]
     for i in range(half):
@@ -150,7 +152,7 @@ def fill_normals(out, scale, key, counters, chain):
     counters[chain] = counter + U64(half)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@kernel(fastmath=FAST)
 def fill_spin_words(words, log_odds, scale, key, counters, chain):
     """Draw independent spins with P(+1) = 1 / (1 + exp(-scale * log_odds)) into 64-spin words (bit set: +1).
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import zarr
 from filelock import FileLock, Timeout
-from jaxtyping import Shaped
+from jaxtyping import Float32, Shaped
 from zarr.storage import LocalStore
 
 from vae_mf.arrays import PackedSpins, Spins
@@ -20,11 +20,13 @@ from vae_mf.packing import unpack_spins
 from vae_mf.store.files import array_bytes, create_store, read_array, read_committed, read_header
 from vae_mf.store.schema import (
     COMMITTED,
+    DIRECTORS,
     SPINS,
     SYSTEM,
     StoreError,
     StoreLayout,
     column_path,
+    explicit_header,
     first_difference,
     header_layout,
     make_header,
@@ -40,7 +42,8 @@ class SampleStore:
     Attributes:
         path: Folder of the store.
         temperatures: Temperatures (temperatures,), k_B = 1.
-        sites: Number of spins.
+        sites: Number of spins or directors.
+        configurations: What the rows hold, "spins" or "directors".
         blocks: Number of committed blocks.
         rows_per_block: Rows of one block at one temperature.
         rows: Rows at each temperature.
@@ -55,6 +58,7 @@ class SampleStore:
         self.path = path
         self.temperatures = np.array(self._layout.temperatures)
         self.sites = self._layout.sites
+        self.configurations = self._layout.configurations
         self.blocks = blocks
         self.rows_per_block = self._layout.rows_per_block
         self.rows = blocks * self.rows_per_block
@@ -67,8 +71,22 @@ class SampleStore:
         return unpack_spins(self.packed(t), self.sites)
 
     def packed(self, t: int) -> PackedSpins:
-        """Return the packed spins (rows, bytes) at temperature index ``t``, or raise StoreError if they are damaged."""
-        return self._column(t, SPINS)
+        """Return the packed spins (rows, bytes) at temperature index ``t``.
+
+        Raises:
+            ValueError: If the store holds directors.
+            StoreError: If the spins are damaged.
+        """
+        return self._configurations(t, SPINS)
+
+    def directors(self, t: int) -> Float32[np.ndarray, "rows sites 3"]:
+        """Return the directors (rows, sites, 3) at temperature index ``t``.
+
+        Raises:
+            ValueError: If the store holds spins.
+            StoreError: If the directors are damaged.
+        """
+        return self._configurations(t, DIRECTORS)
 
     def scalar(self, name: str, t: int) -> Shaped[np.ndarray, " rows"]:
         """Return observable ``name`` (rows,) at temperature index ``t``, or raise StoreError if it is damaged."""
@@ -81,6 +99,11 @@ class SampleStore:
             known = ", ".join(key.removeprefix(f"{SYSTEM}/") for key in self._system) or "no array at all"
             raise ValueError(f"name: expected {known}, got {name!r}")
         return read_array(self.path, path, self._system[path])
+
+    def _configurations(self, t: int, kind: str) -> np.ndarray:
+        if kind != self.configurations:
+            raise ValueError(f"{self.path}: expected a store of {kind}, got one of {self.configurations}")
+        return self._column(t, kind)
 
     def _column(self, t: int, name: str) -> np.ndarray:
         if not 0 <= t < len(self.temperatures):
@@ -124,14 +147,15 @@ class StoreWriter:
     def write_block(
         self,
         index: int,
-        spins_packed: Shaped[np.ndarray, "temperatures rows bytes"],
+        configurations: Shaped[np.ndarray, "temperatures rows *row"],
         scalars: Mapping[str, Shaped[np.ndarray, "temperatures rows"]],
     ) -> None:
         """Write and commit the next block.
 
         Args:
             index: Number of the block, equal to `committed`.
-            spins_packed: Packed spins (temperatures, rows_per_block, bytes), uint8.
+            configurations: Packed spins (temperatures, rows_per_block, bytes), uint8, or in a store of directors
+                (temperatures, rows_per_block, sites, 3), float32.
             scalars: Every observable (temperatures, rows_per_block), in its declared dtype.
 
         Raises:
@@ -141,7 +165,7 @@ class StoreWriter:
         self._require_open()
         if index != self._committed or index >= self._layout.blocks:
             raise ValueError(f"index: expected {self._committed} of {self._layout.blocks} blocks, got {index}")
-        block = {**scalars, SPINS: spins_packed}
+        block = {**scalars, self._layout.configurations: configurations}
         self._check_block(block)
         rows = slice(index * self._layout.rows_per_block, (index + 1) * self._layout.rows_per_block)
         for t in range(len(self._layout.temperatures)):
@@ -177,7 +201,8 @@ class StoreWriter:
     def _check_block(self, block: dict[str, np.ndarray]) -> None:
         columns = self._layout.columns()
         if block.keys() != columns.keys():
-            raise ValueError(f"scalars: expected {list(columns)[1:]}, got {[name for name in block if name != SPINS]}")
+            got = [name for name in block if name != self._layout.configurations]
+            raise ValueError(f"scalars: expected {list(columns)[1:]}, got {got}")
         for name, spec in columns.items():
             shape = (len(self._layout.temperatures), *spec.chunks)
             if block[name].shape != shape or block[name].dtype != spec.dtype:
@@ -263,7 +288,8 @@ def _acquire(path: Path) -> FileLock:
 
 def _prepare_resume(path: Path, header: dict[str, Any], found: dict[str, Any]) -> None:
     """Clear up after a killed writer, or raise StoreError unless ``found`` was created by the same call."""
-    if difference := first_difference({key: found.get(key) for key in header}, header):
+    stored = explicit_header(found)
+    if difference := first_difference({key: stored.get(key) for key in header}, header):
         raise StoreError(f"{path} holds other samples: {difference}")
     for leftover in path.rglob("*.partial"):
         leftover.unlink()

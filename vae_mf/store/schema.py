@@ -3,7 +3,8 @@
     zarr.json            header: schema, layout, system arrays, the caller's attrs; on sealing diagnostics and sizes
     committed            number of finished blocks, written after their data
     system/<name>        constant arrays, such as stored patterns
-    T000/spins           packed spins (rows, bytes), one chunk per block
+    T000/spins           packed spins (rows, bytes), one chunk per block; or, in a store of directors,
+    T000/directors       unit vectors (rows, sites, 3), float32
     T000/<scalar>        one named observable (rows,), one chunk per block
 
 A block is the same stretch of rows at every temperature and holds whole Markov chains, so no chunk splits a trajectory.
@@ -19,7 +20,7 @@ import numpy as np
 from jaxtyping import Shaped
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from vae_mf.checks import require_integer, require_temperatures
+from vae_mf.checks import require_choice, require_integer, require_temperatures
 from vae_mf.packing import packed_bytes
 
 SCHEMA = "vae_mf.samples"
@@ -27,6 +28,7 @@ SCHEMA_VERSION = 1
 BIT_ORDER = "little"
 
 SPINS = "spins"
+DIRECTORS = "directors"
 SYSTEM = "system"
 COMMITTED = "committed"
 
@@ -59,17 +61,19 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class StoreLayout:
-    """Size of a store: ``blocks * rows_per_block`` rows of ``sites`` spins at each temperature (k_B = 1).
+    """Size of a store: ``blocks * rows_per_block`` rows of ``sites`` spins or directors at each temperature (k_B = 1).
 
     Attributes:
-        sites: Number of spins N.
+        sites: Number of spins or directors N.
         temperatures: Distinct temperatures T > 0.
         blocks: Number of blocks, each written and committed as a whole.
         rows_per_block: Rows of one block at one temperature, whole Markov chains of them.
         scalars: NumPy dtype (boolean, integer or float) of each named observable.
+        configurations: What a row holds, and the name of its array: "spins" (packed bits) or "directors" (float32).
 
     Raises:
-        ValueError: If a size is below one, a temperature is not positive, or a scalar has no usable name or dtype.
+        ValueError: If a size is below one, a temperature is not positive, a scalar has no usable name or dtype, or
+            ``configurations`` is neither.
     """
 
     sites: int
@@ -77,13 +81,15 @@ class StoreLayout:
     blocks: int
     rows_per_block: int
     scalars: Mapping[str, str]
+    configurations: str = SPINS
 
     def __post_init__(self) -> None:
+        require_choice("configurations", self.configurations, (SPINS, DIRECTORS))
         for name in ("sites", "blocks", "rows_per_block"):
             require_integer(name, getattr(self, name))
         require_temperatures(self.temperatures)
         for name, dtype in self.scalars.items():
-            _require_name("scalars", name)
+            _require_name("scalars", name, self.configurations)
             _plain_dtype(f"scalars.{name}", dtype)
 
     @property
@@ -92,14 +98,16 @@ class StoreLayout:
         return self.blocks * self.rows_per_block
 
     def columns(self) -> dict[str, ArraySpec]:
-        """Return the arrays kept at every temperature, the packed spins first."""
-        width = packed_bytes(self.sites)
-        spins = ArraySpec((self.rows, width), (self.rows_per_block, width), "uint8")
+        """Return the arrays kept at every temperature, the configurations first."""
+        row, dtype = (
+            ((packed_bytes(self.sites),), "uint8") if self.configurations == SPINS else ((self.sites, 3), "float32")
+        )
+        configurations = ArraySpec((self.rows, *row), (self.rows_per_block, *row), dtype)
         scalars = {
             name: ArraySpec((self.rows,), (self.rows_per_block,), _plain_dtype(name, dtype))
             for name, dtype in self.scalars.items()
         }
-        return {SPINS: spins} | scalars
+        return {self.configurations: configurations} | scalars
 
 
 MARKER = ArraySpec((), (), "int64")
@@ -131,6 +139,7 @@ def make_header(
         "temperatures": [float(value) for value in layout.temperatures],
         "blocks": int(layout.blocks),
         "rows_per_block": int(layout.rows_per_block),
+        "configurations": layout.configurations,
         "scalars": {name: _plain_dtype(name, dtype) for name, dtype in layout.scalars.items()},
         "arrays": {name: _describe(name, values) for name, values in arrays.items()},
         "attrs": plain_json("attrs", attrs),
@@ -139,8 +148,14 @@ def make_header(
 
 def header_layout(header: Mapping[str, Any]) -> StoreLayout:
     """Return the layout written in a header."""
-    names = ("sites", "blocks", "rows_per_block", "scalars")
+    names = ("sites", "blocks", "rows_per_block", "scalars", "configurations")
+    header = explicit_header(header)
     return StoreLayout(temperatures=tuple(header["temperatures"]), **{name: header[name] for name in names})
+
+
+def explicit_header(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a header that says what its rows hold: stores from before there were directors hold spins, unsaid."""
+    return {"configurations": SPINS, **header}
 
 
 def system_specs(header: Mapping[str, Any]) -> dict[str, ArraySpec]:
@@ -179,7 +194,7 @@ def plain_json(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _describe(name: str, values: Shaped[np.ndarray, "..."]) -> dict[str, Any]:
     """Return shape, dtype and digest of a constant array, or raise ValueError where it is empty or not numeric."""
-    _require_name("arrays", name)
+    _require_name("arrays", name, SPINS)
     dtype = _plain_dtype(f"arrays.{name}", values.dtype)
     if values.size == 0:
         raise ValueError(f"arrays.{name}: expected at least one entry, got shape {values.shape}")
@@ -187,10 +202,10 @@ def _describe(name: str, values: Shaped[np.ndarray, "..."]) -> dict[str, Any]:
     return {"shape": list(values.shape), "dtype": dtype, "sha256": digest}
 
 
-def _require_name(kind: str, name: str) -> None:
-    """Raise ValueError unless ``name`` can name an array next to the spins."""
-    if not name.isidentifier() or name == SPINS:
-        raise ValueError(f"{kind}: expected names that are identifiers other than {SPINS!r}, got {name!r}")
+def _require_name(kind: str, name: str, taken: str) -> None:
+    """Raise ValueError unless ``name`` can name an array next to the one called ``taken``."""
+    if not name.isidentifier() or name == taken:
+        raise ValueError(f"{kind}: expected names that are identifiers other than {taken!r}, got {name!r}")
 
 
 def _plain_dtype(name: str, dtype: Any) -> str:

@@ -66,8 +66,9 @@ class CurieWeiss:
         """Return the mutual information (nats) of two halves, an exact double sum over their magnetisations.
 
         Raises:
-            ValueError: if the number of sites is odd.
+            ValueError: if the number of sites is odd or the temperature not positive.
         """
+        require_positive("temperature", temperature)
         if self.sites % 2:
             raise ValueError(f"half_system_information: expected an even number of sites, got {self.sites}")
         half = self.sites // 2

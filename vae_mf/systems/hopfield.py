@@ -94,9 +94,10 @@ class Hopfield:
         return np.where(sign, 1, -1) * (leading + 1)
 
     def thermodynamics(self, temperature: float) -> Thermodynamics:
-        """Return ln Z, U, C and S by quadrature over phi with p(phi) ~ exp(-beta J N phi^2 / 2) prod_i 2cosh(beta J xi_i.phi).
+        """Return ln Z, U, C and S by quadrature over phi.
 
-        The overlaps follow from phi = m + Normal(0, I / (beta J N)): U = -(J N / 2) <m^2>, C = (J N / 2)^2 Var(m^2) / T^2.
+        p(phi) ~ exp(-beta J N phi^2 / 2) prod_i 2cosh(beta J xi_i.phi), and phi = m + Normal(0, I / (beta J N)) gives
+        U = -(J N / 2) <m^2> and C = (J N / 2)^2 Var(m^2) / T^2.
 
         Raises:
             ValueError: for more than three patterns.
@@ -140,7 +141,7 @@ class Hopfield:
         return np.unique(self.patterns * self.patterns[0], axis=1, return_counts=True)
 
     def _class_slices(self):
-        """Yield ln(number of states) and overlaps xi^mu . s, shape (P, states), one slice per magnetisation of class 0."""
+        """Yield ln(number of states) and overlaps xi^mu . s (P, states), one slice per magnetisation of class 0."""
         signs, sizes = self._site_classes
         log_states, overlaps = np.zeros(1), np.zeros((len(signs), 1))
         for column, size in zip(signs.T[1:], sizes[1:], strict=True):
@@ -159,7 +160,7 @@ class Hopfield:
             raise ValueError(f"thermodynamics: expected at most {QUADRATURE_PATTERNS} patterns, got {count}")
         beta = self.coupling / temperature
         width = 1 / np.sqrt(beta * self.sites)
-        # The integrand is a mixture of Gaussians of this width, for which the trapezium rule at 3/4 of it errs by 1e-15.
+        # The integrand is a mixture of Gaussians of this width, where the trapezium rule at 3/4 of it errs by 1e-15.
         reach = 1 + 9 * width
         grid = np.linspace(-reach, reach, int(2 * reach / (0.75 * width)) + 1)
         points = grid.size ** (count - 1)
@@ -172,7 +173,7 @@ class Hopfield:
         return float(total + log_measure), float(share @ square), float(share @ fourth)
 
     def _field_slice(self, beta: float, first: float, plane: np.ndarray) -> tuple[float, float, float]:
-        """Return ln of the summed weight, and averages of |phi|^2 and |phi|^4, on the grid points with phi_1 = first."""
+        """Return ln of the summed weight, and averages of |phi|^2 and |phi|^4, where phi_1 = first."""
         signs, sizes = self._site_classes
         square = first**2 + (plane**2).sum(1)
         fields = np.abs(beta * (first * signs[0] + plane @ signs[1:]))

@@ -19,7 +19,7 @@ def spontaneous_magnetisation(temperature: float, coupling: float = 1.0) -> floa
     ratio = require_positive("coupling", coupling) / require_positive("temperature", temperature)
     if ratio <= 1:
         return 0.0
-    # Below T_c the positive root lies above the tangent bound sqrt(3 (ratio - 1) / ratio^3), so half of it brackets safely.
+    # The positive root lies above the tangent bound sqrt(3 (ratio - 1) / ratio^3), so half of that brackets safely.
     lower = 0.5 * np.sqrt(3 * (ratio - 1) / ratio**3)
     return float(brentq(lambda m: m - np.tanh(ratio * m), lower, 1.0))
 
@@ -27,8 +27,8 @@ def spontaneous_magnetisation(temperature: float, coupling: float = 1.0) -> floa
 def retrieval_overlap(temperature: float, load: float) -> float:
     """Return the replica-symmetric retrieval overlap m at load alpha = P / N, zero where retrieval is lost.
 
-    Solves m = <tanh beta(m + sqrt(alpha r) z)>, q = <tanh^2 beta(m + sqrt(alpha r) z)>, r = q / (1 - beta(1 - q))^2 over
-    a standard normal z, from perfect retrieval (Amit, Gutfreund and Sompolinsky 1985, eqs. 3-5; J = 1).
+    Solves m = <tanh beta(m + sqrt(alpha r) z)>, q = <tanh^2 beta(m + sqrt(alpha r) z)>, r = q / (1 - beta(1 - q))^2
+    over a standard normal z, from perfect retrieval (Amit, Gutfreund and Sompolinsky 1985, eqs. 3-5; J = 1).
 
     Raises:
         ValueError: unless temperature and load are positive.

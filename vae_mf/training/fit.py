@@ -48,15 +48,17 @@ def fit(
     """
     require_integer("epochs", epochs)
     folder.mkdir(parents=True, exist_ok=True)
-    best = ModelCheckpoint(
-        folder, Path(BEST).stem, monitor="validation/loss", save_last=True, auto_insert_metric_name=False,
-        enable_version_counter=False,
-    )  # fmt: skip
+    best = ModelCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
+    # ModelCheckpoint(save_last=True) would advance only together with the best epoch.
+    latest = ModelCheckpoint(folder, Path(LAST).stem, enable_version_counter=False)
     timer = Timer()
     engine = pl.Trainer(
         max_epochs=epochs,
-        logger=[CSVLogger(folder.parent, name="logs", version=""), TensorBoardLogger(folder.parent, "logs", version="")],
-        callbacks=[best, timer, *callbacks],
+        logger=[
+            CSVLogger(folder.parent, name="logs"),
+            TensorBoardLogger(folder.parent, "logs"),
+        ],
+        callbacks=[timer, *callbacks, best, latest],  # latest after best, so that it holds the state of best
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -66,8 +68,11 @@ def fit(
     )
     last = folder / LAST
     with warnings.catch_warnings():
-        # Lightning's own use of a name that torch has deprecated.
+        # Lightning's own use of a name that torch has deprecated, and its surprise that a run is resumed.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+        warnings.filterwarnings("ignore", message="Checkpoint directory")
+        # Averages are logged once per epoch, whatever the interval.
+        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         engine.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
     if engine.interrupted:
         raise KeyboardInterrupt

@@ -1,0 +1,29 @@
+"""Shared fixtures; importing this file puts its folder, with `exact_models`, on the path."""
+
+import pytest
+from hypothesis import settings
+
+# The machine's speed is no property of the code, and the examples are the same in every run.
+settings.register_profile("vae_mf", deadline=None, derandomize=True)
+settings.load_profile("vae_mf")
+
+
+@pytest.fixture
+def compose_config():
+    """Compose a configuration as the command line does; interpolations of Hydra's own choices resolve too."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import open_dict
+
+    from vae_mf.runs import PROJECT_ROOT
+
+    def build(name, *overrides):
+        with initialize_config_dir(str(PROJECT_ROOT / "conf"), version_base="1.3"):
+            config = compose(name, list(overrides), return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        with open_dict(config):
+            del config["hydra"]
+        return config
+
+    yield build
+    HydraConfig.instance().cfg = None

@@ -1,0 +1,85 @@
+"""Independent spins against torch's Bernoulli law and against all 2^N configurations."""
+
+import numpy as np
+import pytest
+import torch
+from exact_models import all_states
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vae_mf.models.likelihoods import IndependentSpins
+
+
+def rows(batch: int = 7, sites: int = 5, scale: float = 2.0, dtype: torch.dtype = torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    log_odds = scale * torch.randn(batch, sites, generator=generator, dtype=dtype)
+    spins = torch.where(torch.rand(batch, sites, generator=generator) < 0.5, -1.0, 1.0).to(dtype)
+    return log_odds, spins
+
+
+@given(st.floats(-30, 30), st.sampled_from([-1.0, 1.0]))
+def test_log_prob_is_that_of_a_bernoulli_law(log_odds, spin):
+    logits, spins = torch.full((1, 1), log_odds, dtype=torch.float64), torch.full((1, 1), spin, dtype=torch.float64)
+    expected = torch.distributions.Bernoulli(logits=logits).log_prob((spins + 1) / 2).sum(-1)
+    torch.testing.assert_close(IndependentSpins(logits).log_prob(spins), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_log_prob_sums_over_sites():
+    log_odds, spins = rows()
+    expected = torch.distributions.Bernoulli(logits=log_odds).log_prob((spins + 1) / 2).sum(-1)
+    torch.testing.assert_close(IndependentSpins(log_odds).log_prob(spins), expected)
+
+
+def test_probabilities_of_all_configurations_sum_to_one():
+    log_odds, _ = rows(4, 6)
+    spins = all_states(6)
+    for row in log_odds:
+        total = IndependentSpins(row.expand(64, 6)).log_prob(spins).exp().sum()
+        torch.testing.assert_close(total.item(), 1.0, rtol=1e-12, atol=0)
+
+
+def test_mean_is_the_sum_over_all_configurations():
+    log_odds, _ = rows(1, 6)
+    spins = all_states(6)
+    weights = IndependentSpins(log_odds.expand(64, 6)).log_prob(spins).exp()
+    torch.testing.assert_close(IndependentSpins(log_odds).mean[0], weights @ spins)
+
+
+def test_frequencies_of_samples_are_the_probabilities():
+    draws = 40_000
+    log_odds, _ = rows(1, 4)
+    spins = IndependentSpins(log_odds.expand(draws, 4)).sample(torch.Generator().manual_seed(2))
+    numbers = ((spins > 0) * 2 ** torch.arange(4)).sum(-1)
+    counts = np.bincount(numbers.numpy(), minlength=16)
+    expected = draws * IndependentSpins(log_odds.expand(16, 4)).log_prob(all_states(4)).exp().numpy()
+    assert expected.min() > 5
+    assert ((counts - expected) ** 2 / expected).sum() < 15 + 5 * np.sqrt(30)
+
+
+def test_samples_are_spins_that_follow_the_generator():
+    log_odds, _ = rows(200, dtype=torch.float32)
+    first, again, other = (IndependentSpins(log_odds).sample(torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    assert set(first.unique().tolist()) == {-1.0, 1.0}
+    assert first.dtype == torch.float32
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("log_odds", [-300.0, 300.0])
+def test_extreme_log_odds_stay_finite(log_odds):
+    likelihood = IndependentSpins(torch.full((2, 1), log_odds))
+    spins = torch.tensor([[-1.0], [1.0]])
+    torch.testing.assert_close(likelihood.log_prob(spins).sort().values, torch.tensor([-300.0, 0.0]))
+    assert (likelihood.sample() == np.sign(log_odds)).all()
+
+
+def test_half_precision_log_odds_are_reduced_in_single_precision():
+    log_odds, spins = rows(3, 4096, dtype=torch.float32)
+    half = log_odds.bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        likelihood = IndependentSpins(half)
+        log_prob, sample = likelihood.log_prob(spins), likelihood.sample()
+    assert log_prob.dtype == sample.dtype == torch.float32
+    torch.testing.assert_close(
+        log_prob.double(), IndependentSpins(half.double()).log_prob(spins.double()), rtol=1e-5, atol=0
+    )

@@ -1,0 +1,168 @@
+"""Every figure from the tables that the evaluation makes: labelled axes, known colours, complete legends."""
+
+import io
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import is_color_like, to_hex
+
+from vae_mf.evaluation.observables import compare_observables, order_parameter_histogram
+from vae_mf.evaluation.patterns import match_patterns, overlap_table
+from vae_mf.evaluation.spike_words import count_table
+from vae_mf.plotting.figures import draw_run
+from vae_mf.plotting.style import COLOURS, LABELS, SETTINGS, house_style, new_figure, save_figure
+from vae_mf.systems.curie_weiss import CurieWeiss
+
+TEMPERATURES = [0.6, 0.9, 1.2, 1.5]
+
+
+def equilibrium_tables(temperatures=TEMPERATURES, patterns: int = 0) -> dict[str, pd.DataFrame]:
+    generator = np.random.default_rng(1)
+    system, grid = CurieWeiss(12), np.array(temperatures)
+    orders = {source: [generator.uniform(-1, 1, 200) for _ in grid] for source in ("samples", "model")}
+    likelihood = pd.DataFrame({"temperature": grid, "kl": 0.1 * grid, "kl_error": 0.01, "factorised_prior": True})
+    tables = {
+        "observables": compare_observables(system, grid, orders),
+        "order_parameter": order_parameter_histogram(system, grid, orders),
+        "likelihood": likelihood,
+    }
+    if patterns:
+        truth = generator.choice([-1, 1], (patterns, 50)).astype(np.int8)
+        matches = {route: match_patterns(truth, truth) for route in ("vae", "classical")}
+        tables["overlaps"] = overlap_table(matches)
+    return tables
+
+
+def recording_tables(patterns: int = 2) -> dict[str, pd.DataFrame]:
+    generator = np.random.default_rng(2)
+    cells, pairs = 6, generator.normal(size=15)
+    columns = {"cell": np.arange(cells), "firing_probability": 0.1, "field": -1.0}
+    columns |= {f"pattern_{k + 1}": generator.normal(size=cells) for k in range(patterns)}
+    return {
+        "spike_counts": count_table(
+            {source: generator.dirichlet(np.ones(7)) for source in ("test", "model", "independent", "train")}
+        ),
+        "cells": pd.DataFrame(columns),
+        "pair_covariances": pd.DataFrame({"test": pairs, "model": pairs + 0.1 * generator.normal(size=15)}),
+    }
+
+
+def labels(figure) -> list[tuple[str, str]]:
+    return [(ax.get_xlabel(), ax.get_ylabel()) for ax in figure.axes if ax.get_xlabel()]
+
+
+def legend(ax) -> dict[str, str]:
+    """Colour of every entry of a legend."""
+    handles, names = ax.get_legend_handles_labels()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == names
+    lines = [handle.lines[0] if hasattr(handle, "lines") else handle for handle in handles]
+    return {name: to_hex(line.get_color()) for name, line in zip(names, lines, strict=True)}
+
+
+def colours(*sources: str) -> dict[str, str]:
+    return {LABELS[source]: COLOURS[source] for source in sources}
+
+
+def test_the_verdict_shows_statistics_divergence_and_two_laws():
+    figures = draw_run(equilibrium_tables())
+    assert figures.keys() == {"verdict"}
+    found = labels(figures["verdict"])
+    assert [y.split("  ")[0] for _, y in found] == [
+        "order parameter ⟨|m|⟩",
+        "susceptibility χ",
+        "Binder cumulant U₄",
+        "KL(p ‖ p_VAE)",
+        "probability density",
+        "probability density",
+    ]
+    assert [x for x, _ in found] == ["temperature T / J"] * 4 + ["magnetisation m"] * 2
+    axes = figures["verdict"].axes
+    for ax in (*axes[:3], *axes[4:]):
+        assert legend(ax) == colours("exact", "samples", "model")
+    assert [ax.get_title() for ax in axes[4:]] == ["T = 0.9", "T = 1.5"]
+    assert axes[1].get_yscale() == "log"
+
+
+def test_the_verdict_draws_the_values_of_the_tables():
+    tables = equilibrium_tables()
+    ax = draw_run(tables)["verdict"].axes[0]
+    rows = tables["observables"].query("source == 'model' and observable == 'order_parameter'")
+    handles, names = ax.get_legend_handles_labels()
+    drawn = handles[names.index("VAE")].lines[0].get_xydata()
+    np.testing.assert_allclose(drawn, rows[["temperature", "value"]])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_temperatures_leave_out_a_law_rather_than_fail(count):
+    figure = draw_run(equilibrium_tables(TEMPERATURES[:count]))["verdict"]
+    titles = [ax.get_title() for ax in figure.axes if ax.get_ylabel() == "probability density"]
+    assert titles == [["T = 0.6"], ["T = 0.9"], ["T = 0.9", "T = 1.2"]][count - 1]
+    assert all(ax.get_xlabel() for ax in figure.axes)
+
+
+def test_unknown_divergences_and_absent_theory_are_left_out():
+    tables = equilibrium_tables()
+    tables["likelihood"][["kl", "kl_error"]] = np.nan
+    for name in ("observables", "order_parameter"):
+        tables[name] = tables[name][tables[name].source != "exact"]
+    axes = draw_run(tables)["verdict"].axes
+    assert legend(axes[0]) == colours("samples", "model")
+
+
+@pytest.mark.parametrize("patterns", [3, 12])
+def test_patterns_are_compared_by_both_routes(patterns):
+    figures = draw_run(equilibrium_tables(patterns=patterns))
+    assert figures.keys() == {"verdict", "patterns"}
+    assert figures["verdict"].axes[4].get_xlabel() == "leading overlap m"
+    axes = figures["patterns"].axes[:2]
+    assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == [("stored pattern μ", "recovered pattern")] * 2
+    assert [ax.get_title() for ax in axes] == ["overlaps, VAE decoder", "overlaps, PCA + FastICA"]
+    for ax in axes:
+        np.testing.assert_allclose(np.diagonal(ax.images[0].get_array()), 1)
+        assert len(ax.texts) == (patterns**2 if patterns <= 8 else 0)
+
+
+@pytest.mark.parametrize("patterns", [1, 2, 4])
+def test_a_recording_shows_counts_covariances_fields_and_every_pattern(patterns):
+    figures = draw_run(recording_tables(patterns))
+    assert figures.keys() == {"recording"}
+    axes = figures["recording"].axes
+    assert labels(figures["recording"]) == [
+        ("active cells K", "P(K)"),
+        ("pair covariance, held-out words", "pair covariance, VAE"),
+        ("cell", "field b"),
+        *(("cell", f"pattern {k + 1}") for k in range(patterns)),
+    ]
+    assert len(axes) == 3 + patterns
+    assert legend(axes[0]) == colours("test", "model", "independent")
+    assert axes[0].get_yscale() == "log"
+    assert len(axes[3].patches) == 6
+
+
+def test_every_source_has_a_colour_and_a_label():
+    assert COLOURS.keys() == LABELS.keys()
+    assert all(map(is_color_like, COLOURS.values()))
+
+
+def test_the_style_stays_inside_its_context():
+    before = {name: mpl.rcParams[name] for name in SETTINGS}
+    with house_style():
+        assert {name: mpl.rcParams[name] for name in SETTINGS} == SETTINGS
+    draw_run(recording_tables())
+    assert {name: mpl.rcParams[name] for name in SETTINGS} == before
+
+
+def test_figures_need_no_display_and_no_pyplot():
+    figure, axes = new_figure(2, 3)
+    assert len(axes) == 6
+    figure.savefig(io.BytesIO())
+    assert type(figure.canvas).__name__ == "FigureCanvasAgg"
+
+
+def test_figures_are_saved_for_screen_and_print(tmp_path):
+    path = save_figure(draw_run(recording_tables())["recording"], tmp_path / "figures", "recording")
+    assert path == tmp_path / "figures" / "recording.png"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")

@@ -1,0 +1,114 @@
+"""The shape of the code base: imports point down, Hydra stays at the edge, scripts stay thin."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vae_mf.runs import PROJECT_ROOT
+
+PACKAGE, SCRIPTS = PROJECT_ROOT / "vae_mf", PROJECT_ROOT / "scripts"
+LINTER = Path(sys.executable).with_name("lint-imports")
+
+
+def imported(path: Path) -> set[str]:
+    """Names of all modules that a file imports, at any depth."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    direct = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return direct | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run([LINTER, "--no-cache"], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "vae_mf", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT_ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_import_contracts_hold():
+    pytest.importorskip("importlinter")
+    result = lint(PROJECT_ROOT)
+    assert result.returncode == 0, result.stdout
+    assert " 0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("systems/base.py", "import vae_mf.models.vae", "Imports point down only"),
+        ("samplers/base.py", "import torch", "Physics, samplers and figures stay free of the training stack"),
+        ("models/vae.py", "import hydra", "Models are plain torch"),
+    ],
+)
+def test_a_planted_import_breaks_a_contract(copy, module, line, contract):
+    pytest.importorskip("importlinter")
+    path = copy / "vae_mf" / module
+    path.write_text(f"{path.read_text()}\n\n{line}\n")
+    result = lint(copy)
+    assert result.returncode == 1, result.stderr
+    assert f"{contract} BROKEN" in result.stdout
+
+
+@pytest.mark.slow
+def test_a_new_module_must_find_its_place(copy):
+    pytest.importorskip("importlinter")
+    (copy / "vae_mf" / "stray.py").touch()
+    assert "Imports point down only BROKEN" in lint(copy).stdout
+
+
+def test_hydra_stays_at_the_edge():
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if any(name.split(".")[0] in ("hydra", "omegaconf") for name in imported(path))
+    }
+    assert users == {"runs.py"}
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+def test_scripts_are_thin(script):
+    # Benchmarks carry the plain baselines that they compare with.
+    limit = 150 if script.name.startswith("benchmark_") else 100
+    assert len([line for line in script.read_text().splitlines() if line.strip()]) <= limit
+
+
+def test_scripts_do_not_import_each_other():
+    names = {path.stem for path in SCRIPTS.glob("*.py")}
+    for path in SCRIPTS.glob("*.py"):
+        assert not names & {name.split(".")[0] for name in imported(path)}
+
+
+def test_init_files_are_empty_but_for_the_version():
+    for path in PACKAGE.rglob("__init__.py"):
+        body = ast.parse(path.read_text()).body
+        if path.parent == PACKAGE:
+            assert [node.targets[0].id for node in body if isinstance(node, ast.Assign)] == ["__version__"]
+            assert len([node for node in body if not isinstance(node, ast.Expr)]) == 1
+        else:
+            assert body == [], path
+
+
+def test_every_folder_of_the_package_is_a_package():
+    for path in PACKAGE.rglob("*.py"):
+        assert (path.parent / "__init__.py").exists(), path
+
+
+def test_the_library_neither_prints_nor_seeds_globally():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            function = node.func
+            name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+            owner = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
+            seeding = name in ("manual_seed", "seed") and owner in ("torch", "np.random", "numpy.random", "random")
+            forked = path.name == "runs.py" and owner == "torch"
+            assert name not in ("print", "seed_everything"), f"{path}: {ast.unparse(node)}"
+            assert forked or not seeding, f"{path}: {ast.unparse(node)}"

@@ -1,0 +1,313 @@
+"""The commands, end to end and tiny: what they leave on disk, what they print, and how they refuse bad input.
+
+Commands run outside pytest's process, where no run-time checks of types stand in for the commands' own. Most share one
+process, which saves the imports.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from vae_mf.runs import PROJECT_ROOT, load
+from vae_mf.store.sample_store import is_sealed, open_store
+
+SCRIPTS = PROJECT_ROOT / "scripts"
+DRIVER = """
+import contextlib, importlib.util, io, json, sys, traceback
+
+def command(name):
+    spec = importlib.util.spec_from_file_location(name, f"{sys.argv[1]}/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+scripts = {name: command(name) for name in ("sample", "train")}
+results = []
+for name, *arguments in json.load(sys.stdin):
+    sys.argv = [name, *arguments]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            scripts[name]()
+        except SystemExit as end:
+            code = end.code or 0
+            if isinstance(code, str):
+                print(code, file=sys.stderr)
+                code = 1
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+    results.append([code, out.getvalue(), err.getvalue()])
+print(json.dumps(results))
+"""
+SAMPLING = [
+    "sampling.temperatures=[0.3,0.8]",
+    "sampling.samples=120",
+    "sampling.chains=12",
+    "sampling.blocks=6",
+]
+MARKOV = ["sampling.anneal=10", "sampling.burn_in=10", "sampling.thinning=1", "sampling.witnesses=12"]
+TRAINING = [
+    "model.prior.hidden=8",
+    "training.epochs=2",
+    "training.batch_size=32",
+    "evaluation.generated=300",
+    "evaluation.likelihood_draws=2",
+    "evaluation.likelihood_samples=20",
+    "evaluation.pattern_draws=8",
+    "evaluation.restarts=1",
+]
+HOPFIELD = ["system.sites=64", "system.patterns=2", *SAMPLING, *MARKOV]
+EQUILIBRIUM_METRICS = {
+    "kl_per_temperature",
+    "order_parameter_max_error",
+    "val_elbo",
+    "train_seconds",
+    "sample_seconds",
+}
+PATTERN_METRICS = {"pattern_overlap_min", "pattern_overlap_mean", "pattern_overlap_min_classical"}
+RECORDING_METRICS = {
+    "test_elbo_per_word",
+    "test_loglik_per_word_iwae",
+    "test_loglik_per_word_independent",
+    "p_k_total_variation",
+    "p_k_total_variation_independent",
+    "val_elbo",
+    "train_seconds",
+    "sample_seconds",
+}
+
+
+JOBS = ["hopfield", "hopfield again", "sample hopfield", "sample curie_weiss", "retina"]
+
+
+class Result(NamedTuple):
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(script: str, *arguments: str) -> Result:
+    """Run a command in a process of its own."""
+    done = subprocess.run([sys.executable, SCRIPTS / f"{script}.py", *arguments], capture_output=True, text=True)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def run_all(commands: list[list[str]]) -> list[Result]:
+    """Run commands one after the other in one process."""
+    driver = [sys.executable, "-c", DRIVER, str(SCRIPTS)]
+    done = subprocess.run(driver, input=json.dumps(commands), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [Result(*result) for result in json.loads(done.stdout.splitlines()[-1])]
+
+
+def paths(folder: Path) -> list[str]:
+    return [f"paths.data={folder}/data", f"paths.outputs={folder}/outputs"]
+
+
+def only(folder: Path, pattern: str) -> Path:
+    (found,) = folder.glob(pattern)
+    return found
+
+
+def write_recording(path: Path) -> Path:
+    """Eight cells that share one hidden variable, in 400 bins."""
+    generator = np.random.default_rng(1)
+    drive = generator.normal(size=(400, 1))
+    np.save(path, (generator.random((400, 8)) < 1 / (1 + np.exp(1 - drive))).astype(np.uint8))
+    return path
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    return tmp_path_factory.mktemp("commands")
+
+
+@pytest.fixture(scope="module")
+def trained(workplace):
+    """The Hopfield job run alone, and then again together with the other tiny jobs, in one more process."""
+    hopfield = ["model.latents=2", *HOPFIELD, *TRAINING, *paths(workplace)]
+    direct = ["system=curie_weiss", "sampler=curie_weiss", "sampling=direct", "system.sites=33", *SAMPLING]
+    recording = write_recording(workplace / "recording.npy")
+    retina = [f"dataset.path={recording}", "dataset.cells=6", *TRAINING, "evaluation.likelihood_samples=30"]
+    first = run("train", *hopfield)
+    rest = run_all(
+        [
+            ["train", *hopfield],
+            ["sample", *HOPFIELD, *paths(workplace)],
+            ["sample", *direct, *paths(workplace)],
+            ["train", "experiment=retina", *retina, *paths(workplace)],
+            ["sample", "--help"],
+            ["train", "--help"],
+        ]
+    )
+    names = [*JOBS, "sample help", "train help"]
+    return dict(zip(names, [first, *rest], strict=True))
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_tiny_jobs_succeed(trained, name):
+    result = trained[name]
+    assert result.code == 0, result.err
+    assert "Traceback" not in result.out + result.err
+    assert "Warning" not in result.out + result.err
+
+
+def test_the_hopfield_job_reports_its_metrics(trained, workplace):
+    folder = only(workplace / "outputs", "hopfield_quick-*")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics.keys() >= EQUILIBRIUM_METRICS | PATTERN_METRICS
+    assert metrics["kl_per_temperature"].keys() == {"0.3", "0.8"}
+    assert 0 <= metrics["pattern_overlap_min"] <= metrics["pattern_overlap_mean"] <= 1
+    assert metrics["val_elbo"] < 0 < metrics["train_seconds"]
+    assert all(np.isfinite(metrics["kl_per_temperature"][t]) for t in ("0.3", "0.8"))
+
+
+def test_a_run_folder_explains_itself(trained, workplace):
+    folder = only(workplace / "outputs", "hopfield_quick-*")
+    assert {"config.yaml", "run.json", "metrics.json", "checkpoints", "tables", "figures"} <= {
+        path.name for path in folder.iterdir()
+    }
+    tables = {path.stem for path in (folder / "tables").iterdir()}
+    assert tables == {"observables", "order_parameter", "likelihood", "overlaps"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        f"{name}.{kind}" for name in ("verdict", "patterns") for kind in ("png", "pdf")
+    }
+    assert load(folder).decoder.log_odds.weight.shape == (64, 2)
+
+
+def test_a_finished_job_is_skipped_and_reported_again(trained):
+    first, again = trained["hopfield"], trained["hopfield again"]
+    report = [line.strip() for line in first.out.splitlines()]
+    report = report[next(index for index, line in enumerate(report) if "metric" in line) :]
+    assert "training" not in again.out
+    assert [word for line in report for word in line.split()][-6:] == again.out.split()[-6:]
+    assert "pattern_overlap_min" in again.out
+
+
+def test_sampling_finds_the_store_of_the_training_again(trained, workplace):
+    path = only(workplace / "data", "hopfield-*.zarr")
+    assert is_sealed(path)
+    assert str(path) in trained["sample hopfield"].out.replace("\n", "")
+
+
+def test_samples_are_sealed_and_reported(trained, workplace):
+    store = open_store(only(workplace / "data", "curie_weiss-*.zarr"))
+    assert (store.sites, store.rows, store.temperatures.tolist()) == (33, 120, [0.3, 0.8])
+    assert set(np.unique(store.spins(0))) == {-1, 1}
+    assert len(store.diagnostics["temperatures"]) == 2
+    assert "split R-hat" in trained["sample curie_weiss"].out
+
+
+def test_the_recording_job_reports_its_metrics(trained, workplace):
+    folder = only(workplace / "outputs", "retina-*")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics.keys() >= RECORDING_METRICS
+    assert metrics["test_elbo_per_word"] < metrics["test_loglik_per_word_iwae"] + 0.5 < 0.5
+    assert 0 <= metrics["p_k_total_variation"] <= 1
+    assert {path.stem for path in (folder / "figures").iterdir()} == {"recording"}
+
+
+# Arguments, and what the one line has to name.
+REFUSALS = {
+    "unknown option": (["sample", "bogus=1"], "bogus"),
+    "unknown system": (["sample", "system=heisenberg"], "heisenberg"),
+    "sites no number": (["sample", "system.sites=abc"], "sites.*'abc'"),
+    "temperature zero": (["sample", "sampling.temperatures=[0.0]"], "temperatures.*0.0"),
+    "temperature no list": (["sample", "sampling.temperatures=warm"], "temperatures.*warm"),
+    "too many patterns": (["sample", "system.sites=8", "system.patterns=9"], "at most as many as sites = 8, got 9"),
+    "no samples": (["sample", "sampling.samples=0"], "samples: expected an integer >= 1, got 0"),
+    "chains do not divide": (["sample", "sampling.samples=10", "sampling.chains=4"], "multiple of chains = 4, got 10"),
+    "unknown experiment": (["train", "experiment=nope"], "nope"),
+    "epochs no number": (["train", *HOPFIELD, *TRAINING, "training.epochs=ten"], "epochs.*'ten'"),
+    "no batch": (["train", *HOPFIELD, *TRAINING, "training.batch_size=0"], "batch_size.*got 0"),
+    "learning rate zero": (["train", *HOPFIELD, *TRAINING, "training.module.learning_rate=0"], "learning_rate.*got 0"),
+    "no square": (
+        ["train", *HOPFIELD, *TRAINING, "system.sites=36", "model/encoder=cnn", "model/decoder=cnn"],
+        "divisible by 4.*got 36",
+    ),
+    "latents no number": (["train", *HOPFIELD, *TRAINING, "model.latents=two"], "latents.*'two'"),
+    "fraction": (["train", *HOPFIELD, *TRAINING, "training.validation=1.5"], "validation.*1.5"),
+    "evaluation": (["train", *HOPFIELD, *TRAINING, "evaluation.restarts=0"], "restarts.*got 0"),
+    "no recording": (["train", "experiment=retina"], "dataset.path"),
+    "missing recording": (["train", "experiment=retina", "dataset.path=missing.npy"], "missing.npy"),
+    "no spikes": (["train", "experiment=retina", "dataset.path={folder}/words.npy"], "0 and 1"),
+    "foreign store": (["sample", "store.path={folder}/foreign"], "foreign"),
+}
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """Folder of the refused commands and their results by name."""
+    folder = tmp_path_factory.mktemp("refused")
+    np.save(folder / "words.npy", np.random.default_rng(1).integers(0, 4, (50, 8)))
+    (folder / "foreign").mkdir()
+    (folder / "foreign" / "thesis.tex").write_text("precious")
+    commands = [[part.format(folder=folder) for part in command] for command, _ in REFUSALS.values()]
+    return folder, dict(zip(REFUSALS, run_all([[*command, *paths(folder)] for command in commands]), strict=True))
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_bad_input_is_refused_in_one_line(refused, name):
+    result = refused[1][name]
+    assert result.code == 1
+    (line,) = [line for line in result.err.splitlines() if line.strip()]
+    assert line.startswith("error: ")
+    assert re.search(REFUSALS[name][1], line), line
+    assert "Traceback" not in result.out
+
+
+def test_bad_input_leaves_nothing_finished_behind(refused):
+    folder, _ = refused
+    assert list(folder.rglob("metrics.json")) == []
+    assert [path for path in folder.glob("data/*.zarr") if is_sealed(path)] == []
+    assert [path.name for path in (folder / "foreign").iterdir()] == ["thesis.tex"]
+    assert (folder / "foreign" / "thesis.tex").read_text() == "precious"
+
+
+def test_a_refusal_reaches_the_shell(tmp_path):
+    result = run("sample", "system.sites=abc", *paths(tmp_path))
+    assert result.code == 1
+    assert result.err.startswith("error: sites: expected an integer >= 1, got 'abc'")
+    assert len(result.err.splitlines()) == 1
+    assert result.out == ""
+
+
+@pytest.mark.parametrize("script", ["sample", "train"])
+def test_help_lists_the_groups(trained, script):
+    result = trained[f"{script} help"]
+    assert result.code == 0
+    assert "Configuration groups" in result.out
+    assert re.search("^system: .*curie_weiss.*hopfield", result.out, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_a_model_of_given_patterns_and_of_convolutions(tmp_path):
+    np.save(tmp_path / "patterns.npy", np.random.default_rng(1).choice([-1, 1], (2, 64)).astype(np.int8))
+    given = ["~experiment", "run.name=given", "sampling=markov_chain", "store=default"]
+    given += [
+        "system=hopfield_given",
+        "sampler=hopfield_given",
+        f"system.patterns.file={tmp_path}/patterns.npy",
+        *SAMPLING,
+        *MARKOV,
+    ]
+    cnn = ["model/encoder=cnn", "model/decoder=cnn", "model/prior=gaussian", "model.encoder.channels=4"]
+    training = [option for option in TRAINING if not option.startswith("model.prior")]
+    results = run_all(
+        [
+            ["train", *given, "model.latents=2", *cnn, *training, *paths(tmp_path)],
+            ["train", "experiment=curie_weiss_quick", "system.sites=33", *SAMPLING, *TRAINING, *paths(tmp_path)],
+        ]
+    )
+    assert [result.code for result in results] == [0, 0], [result.err for result in results]
+    for folder in (tmp_path / "outputs").iterdir():
+        assert json.loads((folder / "metrics.json").read_text()).keys() >= EQUILIBRIUM_METRICS

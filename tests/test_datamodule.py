@@ -1,0 +1,200 @@
+"""From stores and recordings to batches: every row lands where it should, and chains stay whole."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vae_mf.datamodule import (
+    DataSplit,
+    EpochBatches,
+    SpinDataModule,
+    SpinSet,
+    spin_set,
+    split_blocks,
+    split_recording,
+    split_store,
+)
+from vae_mf.datasets.recordings import Split, make_recording
+from vae_mf.packing import pack_spins, unpack_spins
+from vae_mf.store.sample_store import StoreLayout, open_store, open_writer
+
+SITES, BLOCKS, ROWS = 11, 6, 4
+
+
+def numbered_spins(numbers: np.ndarray) -> np.ndarray:
+    """Configurations that spell their own number in binary."""
+    return (2 * (numbers[:, None] >> np.arange(SITES) & 1) - 1).astype(np.int8)
+
+
+def numbers_of(spins: torch.Tensor) -> list[int]:
+    return ((spins > 0) * 2 ** torch.arange(SITES)).sum(-1).tolist()
+
+
+def numbered_set(rows: int) -> SpinSet:
+    return spin_set(pack_spins(numbered_spins(np.arange(rows))), np.arange(rows) % 3, [0.5, 1.0, 2.0], SITES)
+
+
+def rows_of(batches: EpochBatches) -> list[int]:
+    return [number for batch in batches for number in numbers_of(batch.spins)]
+
+
+@given(st.integers(3, 500), st.floats(0.01, 0.45), st.floats(0.01, 0.45))
+def test_parts_are_disjoint_complete_and_in_order(blocks, validation, test):
+    train, held, judged = split_blocks(blocks, validation, test)
+    assert [*train, *judged, *held] == list(range(blocks))
+    assert min(map(len, (train, held, judged))) >= 1
+    for part, fraction in ((held, validation), (judged, test)):
+        assert len(part) == 1 or abs(len(part) - fraction * blocks) <= 0.5
+
+
+def test_parts_of_ten_blocks():
+    assert split_blocks(10, 0.1, 0.2) == (range(7), range(9, 10), range(7, 9))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((2, 0.1, 0.1), "got 2"),
+        ((10, 0.5, 0.5), r"validation \(5\) and test \(5\), got 10"),
+        ((10, 0.0, 0.1), "validation: expected a number between 0 and 1, got 0.0"),
+        ((10, 0.1, 1.0), "test: expected a number between 0 and 1, got 1.0"),
+    ],
+)
+def test_impossible_parts_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        split_blocks(*arguments)
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 2**62))
+def test_a_shuffled_epoch_shows_each_row_at_most_once_in_whole_batches(rows, size, seed):
+    batches = EpochBatches(numbered_set(rows), size, seed)
+    shown = rows_of(batches)
+    size = min(size, rows)
+    assert len(set(shown)) == len(shown) == rows - rows % size
+    assert [len(batch.spins) for batch in batches] == [size] * len(batches)
+    assert shown == rows_of(EpochBatches(numbered_set(rows), size, seed))
+
+
+@given(st.integers(1, 40), st.integers(1, 50))
+def test_an_unshuffled_epoch_shows_every_row_in_order(rows, size):
+    batches = EpochBatches(numbered_set(rows), size)
+    assert rows_of(batches) == list(range(rows))
+    assert len(list(batches)) == len(batches)
+
+
+def test_another_seed_is_another_order():
+    data = numbered_set(40)
+    orders = [rows_of(EpochBatches(data, 8, seed)) for seed in range(5)]
+    assert len({tuple(order) for order in orders}) == 5
+
+
+def test_shuffling_does_not_touch_the_global_generator():
+    state = torch.get_rng_state()
+    rows_of(EpochBatches(numbered_set(40), 8, 1))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("sites", [1, 7, 8, 9, 17, 64])
+def test_batches_unpack_as_numpy_does(sites):
+    spins = np.random.default_rng(1).choice([-1, 1], (20, sites)).astype(np.int8)
+    data = spin_set(pack_spins(spins), np.zeros(20), [1.0], sites)
+    chosen = torch.tensor([3, 19, 0, 3])
+    batch = data.batch(chosen)
+    assert batch.spins.dtype == torch.float32
+    np.testing.assert_array_equal(batch.spins.numpy(), unpack_spins(data.packed.numpy(), sites)[chosen])
+    np.testing.assert_array_equal(data.spins(), spins)
+
+
+def test_batches_carry_the_temperature_of_their_rows():
+    batch = numbered_set(12).batch(torch.tensor([4, 2, 0]))
+    torch.testing.assert_close(batch.condition.temperature, torch.tensor([1.0, 2.0, 0.5]))
+
+
+def test_one_level_can_be_picked_out():
+    level = numbered_set(12).at_level(1)
+    assert numbers_of(torch.from_numpy(level.spins())) == [1, 4, 7, 10]
+    assert level.batch(torch.arange(4)).condition.temperature.tolist() == [1.0] * 4
+
+
+def test_a_set_moves_with_all_its_tensors():
+    moved = numbered_set(5).to(torch.device("meta"))
+    assert [part.device.type for part in moved if isinstance(part, torch.Tensor)] == ["meta"] * 4
+    assert moved.sites == SITES
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store whose row r at temperature t spells 100 t + r."""
+    path = tmp_path_factory.mktemp("store") / "numbered.zarr"
+    with open_writer(path, StoreLayout(SITES, (0.5, 2.0), BLOCKS, ROWS, {"energy": "f8"}), {}) as writer:
+        for block in range(BLOCKS):
+            numbers = np.arange(ROWS) + block * ROWS + 100 * np.arange(2)[:, None]
+            packed = pack_spins(np.stack([numbered_spins(row) for row in numbers]))
+            writer.write_block(block, packed, {"energy": np.zeros((2, ROWS))})
+        writer.seal({})
+    return open_store(path)
+
+
+def test_a_store_is_split_by_whole_blocks_with_the_right_temperatures(store):
+    split = split_store(store, 0.17, 0.34)
+    for part, blocks in zip(split, (range(3), range(5, 6), range(3, 5)), strict=True):
+        rows = [row + block * ROWS for block in blocks for row in range(ROWS)]
+        for level, temperature in enumerate((0.5, 2.0)):
+            members = part.at_level(level)
+            assert numbers_of(torch.from_numpy(members.spins())) == [100 * level + row for row in rows]
+            everyone = members.batch(torch.arange(len(members)))
+            assert everyone.condition.temperature.tolist() == [temperature] * len(rows)
+
+
+def test_a_recording_is_split_into_its_rows():
+    raster = (numbered_spins(np.arange(1, 31)) > 0).astype(np.uint8)
+    recording = make_recording(raster, cells=[0, 1, 2, 3, 4])
+    rows = Split(np.arange(0, 20), np.arange(20, 26), np.arange(26, 30))
+    for part, chosen in zip(split_recording(recording, rows), rows, strict=True):
+        np.testing.assert_array_equal(part.spins(), recording.words[chosen])
+        assert part.levels.tolist() == [1.0]
+        assert not part.index.any()
+
+
+def module(trainer=None) -> SpinDataModule:
+    module = SpinDataModule(DataSplit(numbered_set(40), numbered_set(9), numbered_set(5)), 4, seed=7)
+    module.trainer = trainer
+    return module
+
+
+def at_epoch(epoch: int) -> SpinDataModule:
+    return module(SimpleNamespace(current_epoch=epoch))
+
+
+def test_every_epoch_has_its_own_reproducible_order():
+    orders = [rows_of(at_epoch(epoch).train_dataloader()) for epoch in (0, 1, 2, 1)]
+    assert orders[1] == orders[3]
+    assert len({tuple(order) for order in orders}) == 3
+    assert rows_of(module().train_dataloader()) == orders[0]
+
+
+def test_validation_comes_whole_in_order_and_in_larger_batches():
+    batches = at_epoch(3).val_dataloader()
+    assert rows_of(batches) == list(range(9))
+    assert batches.batch_size == 9
+
+
+def test_setup_moves_the_data_to_the_training_device():
+    moved = module(SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta"))))
+    moved.setup("fit")
+    assert all(part.packed.device.type == part.table.device.type == "meta" for part in moved.data)
+
+
+def test_a_batch_is_made_on_the_device_and_stays_there():
+    batch = numbered_set(3).batch(torch.arange(3))
+    assert module().transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
+
+
+@pytest.mark.parametrize("size", [0, -3, True])
+def test_the_batch_size_is_checked(size):
+    with pytest.raises(ValueError, match="batch_size: expected an integer >= 1"):
+        SpinDataModule(module().data, size, seed=1)

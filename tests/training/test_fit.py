@@ -1,0 +1,251 @@
+"""Training runs: they learn, they survive being killed without a trace, and they log what they say."""
+
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
+from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.encoders import LinearEncoder
+from vae_mf.models.priors import SplinePrior
+from vae_mf.models.vae import VAE
+from vae_mf.packing import pack_spins
+from vae_mf.rng import generator, integer
+from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.enumeration import enumerate_system
+from vae_mf.training.callbacks import AtomicCheckpointIO
+from vae_mf.training.fit import BEST, LAST, fit, load_weights
+from vae_mf.training.vae_module import VAEModule
+
+SITES, TEMPERATURES, SEED, EPOCHS, BATCH = 10, [0.5, 1.5], 3, 4, 32
+TRAINER = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 1}
+
+
+def samples(rows: int, name: str):
+    parts = []
+    for level, temperature in enumerate(TEMPERATURES):
+        states = enumerate_system(CurieWeiss(SITES), temperature)
+        parts.append(states.spins[generator(1, name, level).choice(2**SITES, rows, p=states.probabilities)])
+    return spin_set(pack_spins(np.concatenate(parts)), np.repeat([0, 1], rows), TEMPERATURES, SITES)
+
+
+@pytest.fixture(scope="module")
+def data() -> DataSplit:
+    return DataSplit(samples(250, "train"), samples(70, "validation"), samples(10, "test"))
+
+
+def new_module(decay: float = 0.9) -> VAEModule:
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        vae = VAE(LinearEncoder(SITES, 1), LinearDecoder(SITES, 1), SplinePrior(1, layers=1, bins=4, hidden=8))
+    return VAEModule(vae, learning_rate=1e-2, weight_decay=1e-4, decay=decay, seed=SEED)
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+class Killer(pl.Callback):
+    """Kills the run at its third epoch, at once or in the middle."""
+
+    def __init__(self, batch: int):
+        self.batch = batch
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.current_epoch == 2 and batch_idx == self.batch:
+            raise Killed
+
+
+class Sleeper(pl.Callback):
+    """Makes every epoch last."""
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        time.sleep(0.2)
+
+
+def train(folder: Path, data: DataSplit, epochs: int = EPOCHS, callbacks=(), **options):
+    module = new_module(**options)
+    result = fit(module, SpinDataModule(data, BATCH, SEED), folder / "checkpoints", epochs, TRAINER, callbacks)
+    return module, result
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def log(folder: Path) -> pd.DataFrame:
+    """One row per epoch of the logged averages, over all files that the resumptions of a run have left."""
+    files = sorted((folder / "logs").rglob("metrics.csv"))
+    return pd.concat([pd.read_csv(file) for file in files]).groupby("epoch").last().drop(columns="step")
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """Folder and result of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("whole")
+    torch.manual_seed(100)
+    return folder, train(folder, data)[1]
+
+
+def test_the_loss_decreases(whole):
+    losses = log(whole[0])
+    assert list(losses.index) == list(range(EPOCHS))
+    for stage in ("train", "validation"):
+        assert losses[f"{stage}/loss"].iloc[-1] < losses[f"{stage}/loss"].iloc[0] - 0.3
+        parts = losses[f"{stage}/rate"] - losses[f"{stage}/log_likelihood"]
+        np.testing.assert_allclose(losses[f"{stage}/loss"], parts, rtol=1e-5)
+
+
+def test_the_best_epoch_is_reported_and_kept(whole):
+    folder, result = whole
+    losses = log(folder)["validation/loss"]
+    assert result.checkpoint == folder / "checkpoints" / BEST
+    np.testing.assert_allclose(result.validation_loss, losses.min(), rtol=1e-6)
+    assert torch.load(result.checkpoint, weights_only=True)["epoch"] == losses.argmin()
+    assert torch.load(folder / "checkpoints" / LAST, weights_only=True)["epoch"] == EPOCHS - 1
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [BEST, LAST]
+
+
+def test_the_reloaded_checkpoint_reproduces_the_logged_loss(whole, data):
+    """By hand: the validation set in order, noise seeded by the epoch, the mean over configurations."""
+    folder, result = whole
+    module = new_module()
+    load_weights(module, result.checkpoint)
+    epoch = torch.load(result.checkpoint, weights_only=True)["epoch"]
+    noise = torch.Generator().manual_seed(integer(SEED, "validation", epoch))
+    with torch.no_grad():
+        batches = EpochBatches(data.validation, 4 * BATCH)
+        elbo = torch.cat([module.vae.elbo(*batch, noise).elbo for batch in batches])
+    np.testing.assert_allclose(result.validation_loss, -elbo.mean().item(), rtol=1e-6)
+    np.testing.assert_allclose(result.validation_loss, log(folder)["validation/loss"][epoch], rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [0, 5])
+def test_a_killed_run_resumes_bit_for_bit(whole, data, tmp_path, batch):
+    folder, result = whole
+    with pytest.raises(Killed):
+        train(tmp_path, data, callbacks=[Killer(batch)])
+    torch.manual_seed(200 + batch)
+    module, resumed = train(tmp_path, data)
+    for name in (BEST, LAST):
+        expected, actual = weights(folder / "checkpoints" / name), weights(tmp_path / "checkpoints" / name)
+        assert all(torch.equal(expected[key], actual[key]) for key in expected | actual)
+    assert all(
+        torch.equal(value, weights(folder / "checkpoints" / LAST)[key]) for key, value in module.state_dict().items()
+    )
+    assert resumed.validation_loss == result.validation_loss
+    # The rows of every epoch, those before the kill too.
+    pd.testing.assert_frame_equal(log(tmp_path), log(folder), check_exact=True)
+
+
+def test_a_finished_run_is_not_trained_again(whole, data, tmp_path):
+    _, first = train(tmp_path, data)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+    _, again = train(tmp_path, data)
+    assert again.validation_loss == first.validation_loss
+    assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
+    pd.testing.assert_frame_equal(log(tmp_path), log(whole[0]), check_exact=True)
+
+
+def test_the_time_of_training_adds_up_over_resumptions(data, tmp_path):
+    with pytest.raises(Killed):
+        train(tmp_path, data, callbacks=[Sleeper(), Killer(0)])
+    _, resumed = train(tmp_path, data, epochs=3)
+    assert resumed.seconds > 2 * 0.2
+
+
+def test_the_last_checkpoint_advances_when_the_loss_does_not(data, tmp_path):
+    _, result = train(tmp_path, data, epochs=3, decay=1e3)
+    losses = log(tmp_path)["validation/loss"]
+    assert losses.argmin() < 2
+    assert torch.load(tmp_path / "checkpoints" / LAST, weights_only=True)["epoch"] == 2
+    np.testing.assert_allclose(result.validation_loss, losses.min(), rtol=1e-6)
+
+
+def test_every_epoch_draws_its_own_noise(data):
+    module = new_module()
+    losses = []
+    for epoch in (0, 1, 0):
+        noise = torch.Generator().manual_seed(integer(SEED, "validation", epoch))
+        losses.append(module.vae.elbo(*next(iter(EpochBatches(data.validation, BATCH))), noise).elbo.mean().item())
+    assert losses[0] == losses[2] != losses[1]
+
+
+def test_an_interrupt_by_the_user_is_passed_on(data, tmp_path):
+    class Interrupter(pl.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            raise KeyboardInterrupt
+
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(tmp_path, data, callbacks=[Interrupter()])
+
+
+@pytest.mark.parametrize("epochs", [0, -1])
+def test_epochs_are_checked(data, tmp_path, epochs):
+    with pytest.raises(ValueError, match="epochs: expected an integer >= 1"):
+        train(tmp_path, data, epochs=epochs)
+
+
+def test_a_failing_write_leaves_the_previous_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / LAST
+    AtomicCheckpointIO().save_checkpoint({"epoch": 1}, path)
+    assert [file.name for file in tmp_path.iterdir()] == [LAST]
+
+    def half_written(self, checkpoint, path, storage_options=None):
+        Path(path).write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", half_written)
+    with pytest.raises(OSError, match="no space left"):
+        AtomicCheckpointIO().save_checkpoint({"epoch": 2}, path)
+    monkeypatch.undo()
+    assert AtomicCheckpointIO().load_checkpoint(path) == {"epoch": 1}
+    AtomicCheckpointIO().save_checkpoint({"epoch": 3}, path)
+    assert AtomicCheckpointIO().load_checkpoint(path) == {"epoch": 3}
+    assert [file.name for file in tmp_path.iterdir()] == [LAST]
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"checkpoint: expected a file at .*best.ckpt"):
+        load_weights(new_module(), tmp_path / BEST)
+
+
+def test_loading_weights_runs_no_pickled_code(tmp_path):
+    class Intruder:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "intruded",)
+
+    torch.save({"state_dict": {}, "intruder": Intruder()}, tmp_path / BEST)
+    with pytest.raises(pickle.UnpicklingError):
+        load_weights(new_module(), tmp_path / BEST)
+    assert not (tmp_path / "intruded").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("learning_rate", 0.0), ("learning_rate", float("inf")), ("decay", 0.0), ("decay", -0.5)]
+)
+def test_hyperparameters_are_checked(name, value):
+    options = {"learning_rate": 1e-3, "weight_decay": 0.0, "decay": 0.9} | {name: value}
+    with pytest.raises(ValueError, match=f"{name}: expected a finite number > 0"):
+        VAEModule(new_module().vae, **options, seed=1)
+
+
+def test_the_optimiser_is_adamw_with_exponential_decay():
+    module = new_module()
+    (optimiser,), (schedule,) = module.configure_optimizers()
+    assert isinstance(optimiser, torch.optim.AdamW)
+    assert optimiser.defaults["weight_decay"] == 1e-4
+    assert {id(p) for group in optimiser.param_groups for p in group["params"]} == {
+        id(p) for p in module.vae.parameters()
+    }
+    optimiser.step()
+    schedule.step()
+    schedule.step()
+    assert schedule.get_last_lr() == pytest.approx([1e-2 * 0.9**2])

@@ -1,0 +1,35 @@
+"""How a model is trained: epochs, batches, held-out fractions, and the module that holds loss and optimiser."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vae_mf.checks import require_fraction, require_integer
+from vae_mf.training.vae_module import VAEModule
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of one training run.
+
+    Args:
+        epochs: passes over the training set.
+        batch_size: configurations per step.
+        module: builds the `VAEModule` from ``vae`` and ``seed``.
+        validation: fraction of a store's blocks, from the end, on which the checkpoint is chosen.
+        test: fraction of the blocks, before those, on which the model is judged.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    epochs: int
+    batch_size: int
+    module: Callable[..., VAEModule]
+    validation: float = 0.1
+    test: float = 0.1
+
+    def __post_init__(self) -> None:
+        require_integer("epochs", self.epochs)
+        require_integer("batch_size", self.batch_size)
+        require_fraction("validation", self.validation)
+        require_fraction("test", self.test)
