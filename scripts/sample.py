@@ -18,10 +18,10 @@ from vae_mf.store.sample_store import SampleStore
 def report(store: SampleStore) -> Table:
     """Return the chain diagnostics per temperature as a table."""
     formats = {"autocorrelation_time": ".2f", "effective_size": ".0f", "split_rhat": ".3f", "agreement": ".3f"}
-    table = Table("T", "samples", "tau [draws]", "effective", "split R-hat", "agreement p", "ensemble")
+    table = Table("T", "samples", "tau", "effective", "R-hat", "agree p", "ensemble", caption="tau in draws")
     for temperature, row in zip(store.temperatures, store.diagnostics["temperatures"], strict=True):
         cells = ["-" if row[name] is None else format(row[name], spec) for name, spec in formats.items()]
-        table.add_row(f"{temperature:g}", str(store.rows), *cells, row["ensemble"])
+        table.add_row(f"{temperature:.4g}", str(store.rows), *cells, row["ensemble"])
     return table
 
 

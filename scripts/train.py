@@ -16,16 +16,18 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from vae_mf.datamodule import DataSplit, SpinDataModule, split_recording, split_store
+from vae_mf.checks import require_integer
+from vae_mf.datamodule import DataSplit, SpinDataModule, split_blocks, split_recording, split_store
 from vae_mf.evaluation.tables import Verdict, read_metrics, summary, write_metrics, write_tables
-from vae_mf.evaluation.verdict import judge_equilibrium, judge_recording
+from vae_mf.evaluation.verdict import EquilibriumData, judge_equilibrium, judge_recording
 from vae_mf.models.vae import VAE
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs import build_module, entry_point, load, open_run, record_run
+from vae_mf.samplers.plan import plan
 from vae_mf.simulate import simulate
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.training.fit import fit
+from vae_mf.training.fit import check_trainer, fit
 from vae_mf.training.vae_module import VAEModule
 
 
@@ -40,15 +42,23 @@ class Task(NamedTuple):
 def equilibrium(cfg: DictConfig, progress: Progress) -> Task:
     """Sample the system and judge against its exact theory; every setting is checked before the first sample."""
     system, recipe, settings = instantiate(cfg.system), instantiate(cfg.training), instantiate(cfg.evaluation)
-    sampler, sampling = instantiate(cfg.sampler)(system), instantiate(cfg.sampling)
+    sampler = instantiate(cfg.sampler)(system)
+    sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
     module = build_module(cfg, system.sites)
+    split_blocks(sampling.block_count, recipe.validation, recipe.test)
     track = partial(progress.track, description="sampling")
     store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
     data = split_store(store, recipe.validation, recipe.test)
-    samples = {float(t): store.spins(level) for level, t in enumerate(store.temperatures)}
-    held_out = {t: data.test.at_level(level).spins() for level, t in enumerate(samples)}
-    chains = sampling.chain_count * len(data.test) // (len(samples) * store.rows)
-    return Task(module, data, lambda vae: judge_equilibrium(vae, system, samples, held_out, chains, settings))
+    levels = list(enumerate(store.temperatures.tolist()))
+    evidence = EquilibriumData(
+        samples={t: store.spins(level) for level, t in levels},
+        chains=sampling.chain_count,
+        train={t: data.train.at_level(level).spins() for level, t in levels},
+        held_out={t: data.test.at_level(level).spins() for level, t in levels},
+        held_out_chains=sampling.chain_count * len(data.test) // (len(levels) * store.rows),
+        ensembles={t: store.diagnostics["temperatures"][level]["ensemble"] for level, t in levels},
+    )
+    return Task(module, data, partial(judge_equilibrium, system=system, data=evidence, settings=settings))
 
 
 def recording(cfg: DictConfig, progress: Progress) -> Task:
@@ -57,8 +67,8 @@ def recording(cfg: DictConfig, progress: Progress) -> Task:
     words = instantiate(cfg.dataset.read)
     split = instantiate(cfg.dataset.split)(words)
     data = split_recording(words, split)
-    train, test = words.words[split.train], words.words[split.test]
-    judge = partial(judge_recording, train=train, test=test, cells=words.cells, settings=settings)
+    train, test, time = words.words[split.train], words.words[split.test], words.time[split.test]
+    judge = partial(judge_recording, train=train, test=test, time=time, cells=words.cells, settings=settings)
     return Task(build_module(cfg, data.train.sites), data, judge)
 
 
@@ -66,7 +76,8 @@ def recording(cfg: DictConfig, progress: Progress) -> Task:
 def main(cfg: DictConfig) -> None:
     """Run every stage that is not finished yet, then report."""
     console, run = Console(), open_run(cfg)
-    torch.set_num_threads(cfg.torch_threads)
+    torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
+    check_trainer(cfg.trainer)
     if not run.finished:
         with Progress(console=console) as progress:
             start = time.perf_counter()

@@ -19,7 +19,7 @@ CONF = PROJECT_ROOT / "conf"
 PACKAGES = {
     "system": "vae_mf.systems",
     "sampler": "vae_mf.samplers",
-    "sampling": "vae_mf.simulate",
+    "sampling": "vae_mf.samplers",
     "dataset": "vae_mf.datasets",
     "model": "vae_mf.models",
     "training": "vae_mf.training",
@@ -38,7 +38,7 @@ def files(*groups: str) -> list[str]:
 
 
 def options(group: str) -> list[str]:
-    return [Path(name).name for name in files(group.split("/")[0]) if name.startswith(f"{group}/")]
+    return [Path(name).name for name in files(group.split("/")[0]) if Path(name).parent.as_posix() == group]
 
 
 def targets(node) -> list[DictConfig]:
@@ -74,6 +74,17 @@ def experiment(compose_config, name: str, *overrides: str) -> DictConfig:
     required = ["dataset.path=recording.npy"] if "/dataset:" in text else []
     required += ["system.patterns.file=patterns.npy", "model.latents=2"] if "/system: hopfield_given" in text else []
     return compose_config("train", f"experiment={name}", *required, *overrides)
+
+
+@pytest.mark.parametrize("name", options("experiment/sampling"))
+def test_every_sampling_experiment_builds(compose_config, name):
+    config = compose_config("sample", f"experiment=sampling/{name}")
+    system = instantiate(config.system)
+    sampler, sampling = instantiate(config.sampler)(system), instantiate(config.sampling)
+    assert isinstance(system, System)
+    assert sampler.sites == system.sites
+    assert sampling.samples == sampling.chain_count * sampling.schedule.draws
+    assert sampling.block_count >= 3
 
 
 def test_the_groups_are_known():
@@ -177,7 +188,7 @@ def test_every_scientific_option_changes_the_run_folder(compose_config, name):
 
 @pytest.mark.parametrize("name", ["hopfield_quick", "retina"])
 def test_the_machine_does_not_change_the_name_of_the_run_folder(compose_config, name):
-    overrides = ["threads=7", "paths.data=/elsewhere", "paths.outputs=/somewhere"]
+    overrides = ["threads=7", "torch_threads=2", "paths.data=/elsewhere", "paths.outputs=/somewhere"]
     config, moved = experiment(compose_config, name), experiment(compose_config, name, *overrides)
     assert Path(moved.run.folder) == Path("/somewhere") / Path(config.run.folder).name
 

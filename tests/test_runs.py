@@ -46,9 +46,35 @@ def test_the_folder_of_another_run_is_refused(config):
     OmegaConf.update(other, "model.latents", 3)
     other.run.folder = str(folder)
     before = (folder / "config.yaml").read_text()
-    with pytest.raises(ValueError, match=r"run.folder: expected a folder of this very configuration"):
+    with pytest.raises(ValueError, match=r"run.folder: expected a folder of this configuration"):
         open_run(other)
     assert (folder / "config.yaml").read_text() == before
+
+
+def test_a_run_is_found_again_whatever_the_threads_and_paths(compose_config, tmp_path):
+    folder = open_run(compose_config("train", *SMALL, f"paths.outputs={tmp_path}")).folder
+    moved = ["threads=3", "torch_threads=2", "paths.data=/elsewhere", f"run.folder={folder}"]
+    assert open_run(compose_config("train", *SMALL, *moved)).folder == folder
+
+
+def test_an_input_file_counts_by_what_it_holds(compose_config, tmp_path):
+    first, second = tmp_path / "first.npy", tmp_path / "second.npy"
+    first.write_bytes(b"one recording")
+    second.write_bytes(b"one recording")
+
+    def name(path):
+        return compose_config("train", "experiment=retina", f"dataset.path={path}").run.digest
+
+    before = name(first)
+    assert name(second) == before
+    first.write_bytes(b"another recording")
+    assert name(first) != before
+    second.unlink()
+    second.mkdir()
+    (second / "chunk").write_bytes(b"one recording")
+    folder = name(second)
+    (second / "chunk").rename(second / "moved")
+    assert len({folder, name(second), before, name(first)}) == 4
 
 
 def test_the_record_says_what_the_configuration_does_not(config):

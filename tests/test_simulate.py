@@ -11,7 +11,8 @@ from vae_mf.samplers import base
 from vae_mf.samplers.base import sample_block
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.hopfield import HopfieldGibbs
-from vae_mf.simulate import Sampling, nearest_divisor, simulate
+from vae_mf.samplers.plan import Sampling, nearest_divisor
+from vae_mf.simulate import simulate
 from vae_mf.store.sample_store import StoreError, is_sealed
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.hopfield import Hopfield

@@ -12,6 +12,12 @@ Spins = Int8[np.ndarray, "*batch sites"]
 PackedSpins = UInt8[np.ndarray, "*batch bytes"]
 """Configurations as bits, eight spins to a byte (see `vae_mf.packing`)."""
 
+Directors = Float[np.ndarray, "*batch sites 3"]
+"""Unit vectors on the sphere, n and -n being the same state."""
+
+Configurations = UInt8[np.ndarray, "..."] | Float[np.ndarray, "..."]
+"""Packed spins or directors, with any leading axes."""
+
 Patterns = Int8[np.ndarray, "patterns sites"]
 """Stored patterns, entries in {-1, +1}."""
 

@@ -20,6 +20,13 @@ def require_positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def require_non_negative(name: str, value: Any) -> float:
+    """Return ``value`` as a float, or raise ValueError unless it is zero or a finite number above it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
+        raise ValueError(f"{name}: expected a finite number >= 0, got {value!r}")
+    return float(value)
+
+
 def require_fraction(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError unless it lies strictly between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -28,12 +30,15 @@ from vae_mf.evaluation.tables import METRICS
 from vae_mf.models.vae import VAE
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.rng import integer
+from vae_mf.samplers.plan import temperature_grid
 from vae_mf.training.fit import BEST, load_weights
 from vae_mf.training.vae_module import VAEModule
 
-EXPECTED = (HydraException, OmegaConfBaseException, ValueError, OSError, ImportError)
+EXPECTED = (HydraException, OmegaConfBaseException, MisconfigurationException, ValueError, OSError, ImportError)
 """Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+IDENTITY = ("seed", "system", "sampler", "sampling", "dataset", "model", "training", "trainer", "evaluation")
+"""Groups that results depend on; threads and paths are not among them."""
 CONFIG = "config.yaml"
 RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
@@ -65,12 +70,35 @@ class Run:
 
 
 def digest(*parts: Any) -> str:
-    """Return a short hash of configuration nodes: equal contents, equal digest."""
+    """Return a short hash of configuration nodes; an input file counts by what it holds, not by its name."""
     plain = [OmegaConf.to_container(part, resolve=True) if OmegaConf.is_config(part) else part for part in parts]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:DIGEST_LENGTH]
+    text = json.dumps([contents(part) for part in plain], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def contents(node: Any, key: str = "") -> Any:
+    """Return ``node`` with every existing file or folder under a key "path" or "file" replaced by its hash."""
+    if isinstance(node, dict):
+        return {name: contents(value, name) for name, value in node.items()}
+    if key not in ("path", "file") or not isinstance(node, str) or not Path(node).exists():
+        return node
+    root = Path(node)
+    files = sorted(file for file in root.rglob("*") if file.is_file()) if root.is_dir() else [root]
+    fingerprint = hashlib.sha256()
+    for file in files:
+        fingerprint.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    return fingerprint.hexdigest()
+
+
+def run_digest(*, _root_: DictConfig) -> str:
+    """Return the digest of everything in a configuration that its results depend on."""
+    return digest(*(_root_.get(group) for group in IDENTITY))
 
 
 OmegaConf.register_new_resolver("digest", digest, replace=True)
+OmegaConf.register_new_resolver("run_digest", run_digest, replace=True)
+OmegaConf.register_new_resolver("linear_grid", temperature_grid, replace=True)
+OmegaConf.register_new_resolver("log_grid", partial(temperature_grid, spacing="log"), replace=True)
 OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT_ROOT), replace=True)
 
 
@@ -122,16 +150,19 @@ def open_run(config: DictConfig) -> Run:
     """Create the run folder of ``config`` (or find it again) and write the resolved configuration into it.
 
     Raises:
-        ValueError: if the folder belongs to another configuration.
+        ValueError: if the folder belongs to another configuration, or the seed is no seed.
     """
+    require_integer("seed", config.seed, minimum=0)
     run = Run(Path(config.run.folder), config)
-    resolved = OmegaConf.to_yaml(config, resolve=True)
     path = run.folder / CONFIG
-    if path.exists() and path.read_text() != resolved:
-        raise ValueError(f"run.folder: expected a folder of this very configuration, got another run in {run.folder}")
-    run.folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.write_text(resolved)
+    if path.exists():
+        if OmegaConf.load(path).run.digest != config.run.digest:
+            raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
+    else:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(OmegaConf.to_yaml(config, resolve=True))
+        os.replace(partial, path)
     return run
 
 

@@ -63,8 +63,10 @@ def test_an_exact_model_does_not_diverge():
     """Every bound is ln p(s|T) for this model, so even one importance draw leaves no divergence and no error."""
     vae = exact_vae(FERROMAGNET, TEMPERATURES)
     samples = {temperature: draws(temperature, 300, 4) for temperature in TEMPERATURES}
-    table = likelihood_table(vae, SYSTEM, samples, chains=30, draws=1, seed=5)
+    ensembles = dict.fromkeys(TEMPERATURES, "equilibrium")
+    table = likelihood_table(vae, SYSTEM, samples, chains=30, ensembles=ensembles, draws=1, seed=5)
     assert list(table.temperature) == TEMPERATURES
+    assert list(table.ensemble) == ["equilibrium"] * 2
     np.testing.assert_allclose(table.kl, 0, atol=1e-6)
     np.testing.assert_allclose(table.kl_error, 0, atol=1e-6)
     for row in table.itertuples():
@@ -83,9 +85,20 @@ def test_a_model_at_the_wrong_temperature_diverges_by_the_exact_sum():
 
 def test_an_unknown_partition_function_leaves_the_divergence_open():
     patterns = np.random.default_rng(1).choice([-1, 1], (4, SITES)).astype(np.int8)
-    table = likelihood_table(exact_vae(FERROMAGNET, [0.6]), Hopfield(patterns), {0.6: draws(0.6, 20, 8)}, 2, 1, 9)
+    samples, ensembles = {0.6: draws(0.6, 20, 8)}, {0.6: "equilibrium"}
+    table = likelihood_table(exact_vae(FERROMAGNET, [0.6]), Hopfield(patterns), samples, 2, ensembles, 1, 9)
     assert table.kl.isna().all()
     assert table.kl_error.isna().all()
+    assert np.isfinite(table.log_likelihood).all()
+
+
+def test_there_is_no_divergence_from_chains_that_stay_in_their_valleys():
+    """Exact ln Z is known, but it is that of both valleys."""
+    samples = {temperature: draws(temperature, 40, 4) for temperature in TEMPERATURES}
+    ensembles = dict(zip(TEMPERATURES, ("random_start", "equilibrium"), strict=True))
+    table = likelihood_table(exact_vae(FERROMAGNET, TEMPERATURES), SYSTEM, samples, 4, ensembles, 1, 9)
+    assert list(table.ensemble) == ["random_start", "equilibrium"]
+    assert list(table.kl.isna()) == list(table.kl_error.isna()) == [True, False]
     assert np.isfinite(table.log_likelihood).all()
 
 

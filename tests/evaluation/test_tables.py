@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vae_mf.evaluation.tables import METRICS, read_metrics, read_tables, write_metrics, write_tables
+from vae_mf.evaluation.tables import METRICS, read_metrics, read_tables, summary, write_metrics, write_tables
 
 TABLES = {
     "numbers": pd.DataFrame({"x": [0.1, 1 / 3, np.nan], "n": [1, 2, 3]}),
@@ -40,6 +40,15 @@ def test_metrics_survive_the_disk_and_what_is_not_finite_becomes_null(tmp_path):
 def test_numpy_numbers_are_metrics_too(tmp_path):
     write_metrics(tmp_path, {"a": np.float64(0.5), "b": np.float64(np.nan), "c": {0.5: np.float64(2)}})
     assert read_metrics(tmp_path) == {"a": 0.5, "b": None, "c": {"0.5": 2.0}}
+
+
+def test_the_summary_holds_names_and_numbers():
+    metrics = {"ensemble": {"0.4": "basin", "0.6": "equilibrium"}, "kl": {"0.4": None, "0.6": 0.1234}, "elbo": -110.816}
+    assert summary(metrics) == [
+        ("ensemble", "0.4: basin  0.6: equilibrium"),
+        ("kl", "0.4: not known  0.6: 0.123"),
+        ("elbo", "-110.8"),
+    ]
 
 
 def test_metrics_appear_in_one_step(tmp_path, monkeypatch):

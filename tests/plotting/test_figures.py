@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import is_color_like, to_hex
 
-from vae_mf.evaluation.observables import compare_observables, order_parameter_histogram
+from vae_mf.evaluation.observables import compare_observables, exact_laws, order_parameter_histogram
 from vae_mf.evaluation.patterns import match_patterns, overlap_table
 from vae_mf.evaluation.spike_words import count_table
 from vae_mf.plotting.figures import draw_run
@@ -20,12 +20,21 @@ TEMPERATURES = [0.6, 0.9, 1.2, 1.5]
 
 def equilibrium_tables(temperatures=TEMPERATURES, patterns: int = 0) -> dict[str, pd.DataFrame]:
     generator = np.random.default_rng(1)
-    system, grid = CurieWeiss(12), np.array(temperatures)
-    orders = {source: [generator.uniform(-1, 1, 200) for _ in grid] for source in ("samples", "model")}
-    likelihood = pd.DataFrame({"temperature": grid, "kl": 0.1 * grid, "kl_error": 0.01, "factorised_prior": True})
+    system, sources = CurieWeiss(12), ("samples", "model")
+    laws = exact_laws(system, temperatures)
+    orders = {source: {t: generator.uniform(-1, 1, 200) for t in temperatures} for source in sources}
+    likelihood = pd.DataFrame(
+        {
+            "temperature": temperatures,
+            "kl": 0.1 * np.array(temperatures),
+            "kl_error": 0.01,
+            "factorised_prior": True,
+            "tolerable_kl": 0.4,
+        }
+    )
     tables = {
-        "observables": compare_observables(system, grid, orders),
-        "order_parameter": order_parameter_histogram(system, grid, orders),
+        "observables": compare_observables(system, laws, orders, dict.fromkeys(sources, 200)),
+        "order_parameter": order_parameter_histogram(system, laws, orders),
         "likelihood": likelihood,
     }
     if patterns:
@@ -79,7 +88,8 @@ def test_the_verdict_shows_statistics_divergence_and_two_laws():
     ]
     assert [x for x, _ in found] == ["temperature T / J"] * 4 + ["magnetisation m"] * 2
     axes = figures["verdict"].axes
-    for ax in (*axes[:3], *axes[4:]):
+    assert legend(axes[0]) == colours("exact", "samples", "model", "mean field")
+    for ax in (*axes[1:3], *axes[4:]):
         assert legend(ax) == colours("exact", "samples", "model")
     assert [ax.get_title() for ax in axes[4:]] == ["T = 0.9", "T = 1.5"]
     assert axes[1].get_yscale() == "log"
@@ -94,6 +104,28 @@ def test_the_verdict_draws_the_values_of_the_tables():
     np.testing.assert_allclose(drawn, rows[["temperature", "value"]])
 
 
+def test_the_curve_of_the_infinite_system_is_a_thin_dashed_line_behind_the_data():
+    tables = equilibrium_tables()
+    ax = draw_run(tables)["verdict"].axes[0]
+    (curve,) = [line for line in ax.lines if line.get_label() == "mean field, N → ∞"]
+    rows = tables["observables"].query("source == 'mean field'")
+    np.testing.assert_allclose(curve.get_xydata(), rows[["temperature", "value"]])
+    assert curve.get_linestyle() == "--"
+    assert curve.get_linewidth() < SETTINGS["lines.linewidth"]
+    assert curve.get_zorder() < min(container.lines[0].get_zorder() for container in ax.containers)
+
+
+@pytest.mark.parametrize(("tolerable", "circled"), [(0.1, [0.12, 0.15]), (0.4, [])])
+@pytest.mark.parametrize(("factorised", "prior"), [(True, " (factorised prior)"), (False, "")])
+def test_what_is_not_captured_is_circled_whatever_the_prior(tolerable, circled, factorised, prior):
+    tables = equilibrium_tables()
+    tables["likelihood"] = tables["likelihood"].assign(factorised_prior=factorised, tolerable_kl=tolerable)
+    ax = draw_run(tables)["verdict"].axes[3]
+    circles = [line for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose([y for line in circles for y in line.get_ydata()], circled)
+    assert ax.get_title() == (f"circled: KL > 0.1 nat{prior}" if circled else "")
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_temperatures_leave_out_a_law_rather_than_fail(count):
     figure = draw_run(equilibrium_tables(TEMPERATURES[:count]))["verdict"]
@@ -106,7 +138,7 @@ def test_unknown_divergences_and_absent_theory_are_left_out():
     tables = equilibrium_tables()
     tables["likelihood"][["kl", "kl_error"]] = np.nan
     for name in ("observables", "order_parameter"):
-        tables[name] = tables[name][tables[name].source != "exact"]
+        tables[name] = tables[name][tables[name].source.isin(["samples", "model"])]
     axes = draw_run(tables)["verdict"].axes
     assert legend(axes[0]) == colours("samples", "model")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vae_mf.samplers.base import GROUP, Sampler, Schedule, anneal, available_threads, sample_block
+from vae_mf.samplers.base import GROUP, Sampler, Schedule, anneal, make_groups, sample_block
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.systems.curie_weiss import CurieWeiss
@@ -77,10 +77,25 @@ def test_seeds_chains_and_temperatures_have_their_own_randomness(sampler):
 
 
 def test_starts_have_their_own_randomness():
-    sampler = SAMPLERS["hopfield_no_jumps"]
-    hot = np.array([1e6])
-    random, pattern = (block(sampler, temperatures=hot, start=start) for start in ("random", "pattern"))
-    assert (random != pattern).mean() > 0.9
+    levels, chains = np.array([0.5, 1.0]), range(7)
+    keys = [
+        {int(key) for group in make_groups(levels, chains, 1, start, False) for key in group.keys}
+        for start in ("random", "pattern")
+    ]
+    assert len(keys[0]) == len(keys[1]) == 14
+    assert not keys[0] & keys[1]
+
+
+def test_whole_ladders_stay_together_and_keep_their_keys():
+    levels, chains = np.array([0.5, 1.0, 2.0]), range(50)
+    apart, together = (make_groups(levels, chains, 1, "random", ladders) for ladders in (False, True))
+    assert all(len(group.keys) % 3 == 0 and len(group.keys) <= GROUP for group in together)
+    for group in together:
+        np.testing.assert_array_equal(group.temperatures.reshape(-1, 3), np.tile(levels, (len(group.keys) // 3, 1)))
+        np.testing.assert_array_equal(group.chains, np.repeat(group.chains[::3], 3))
+    assert sorted(key for group in apart for key in group.keys) == sorted(
+        key for group in together for key in group.keys
+    )
 
 
 def test_draws_are_the_thinned_sweeps_after_burn_in():
@@ -129,7 +144,3 @@ def test_bad_schedules_are_named(field, value, minimum):
 def test_annealing_starts_at_a_temperature(value):
     with pytest.raises(ValueError, match="anneal_from: expected a finite number > 0"):
         Schedule(1, 0, 1, anneal=5, anneal_from=value)
-
-
-def test_there_is_a_thread():
-    assert available_threads() >= 1

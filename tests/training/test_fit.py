@@ -249,3 +249,11 @@ def test_the_optimiser_is_adamw_with_exponential_decay():
     schedule.step()
     schedule.step()
     assert schedule.get_last_lr() == pytest.approx([1e-2 * 0.9**2])
+
+
+def test_a_diverged_run_is_refused_and_starts_afresh(data, tmp_path):
+    module = new_module()
+    module.learning_rate = 1e30
+    with pytest.raises(ValueError, match="expected a finite validation loss"):
+        fit(module, SpinDataModule(data, BATCH, SEED), tmp_path / "checkpoints", 2, TRAINER)
+    assert not (tmp_path / "checkpoints" / LAST).exists()

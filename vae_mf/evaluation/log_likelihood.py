@@ -1,39 +1,32 @@
 """How far the model is from the truth: KL(p || p_model), exact wherever ln Z is known."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.arrays import Spins
+from vae_mf.evaluation.chains import Average, average
 from vae_mf.evaluation.generation import score
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.systems.base import System
 
-
-class Divergence(NamedTuple):
-    """A divergence in nats per configuration with its standard error."""
-
-    value: float
-    error: float
+EQUILIBRIUM = "equilibrium"
+"""Tag of samples that may be taken for draws from the Boltzmann distribution (see `samplers.diagnostics.diagnose`)."""
+UNKNOWN = Average(float("nan"), float("nan"))
 
 
 def divergence_from_truth(
     log_truth: Float[np.ndarray, " rows"], log_model: Float[np.ndarray, " rows"], chains: int
-) -> Divergence:
+) -> Average:
     """Return KL(p || p_model) = <ln p(s) - ln p_model(s)> over samples of p, the error from ``chains`` means.
 
     Args:
-        chains: independent groups of neighbouring rows (Markov chains); the error of a single one is unknown, NaN.
+        log_truth: ln p(s) of every sample, rows of one chain next to each other and equally many of each.
+        log_model: ln p_model(s).
+        chains: Markov chains among the rows, one per row at most; the error of a single one is unknown, NaN.
     """
-    difference = log_truth - log_model
-    chains = min(chains, len(difference))
-    if chains < 2:
-        return Divergence(float(difference.mean()), float("nan"))
-    means = np.array([part.mean() for part in np.array_split(difference, chains)])
-    return Divergence(float(difference.mean()), float(means.std(ddof=1) / np.sqrt(len(means))))
+    return average(log_truth - log_model, chains)
 
 
 def log_truth(system: System, spins: Spins, temperature: float) -> Float[np.ndarray, " rows"]:
@@ -45,26 +38,55 @@ def log_truth(system: System, spins: Spins, temperature: float) -> Float[np.ndar
     return -system.energy(spins) / temperature - system.thermodynamics(temperature).log_partition
 
 
+def exact_divergence(
+    system: System,
+    spins: Spins,
+    temperature: float,
+    log_model: Float[np.ndarray, " rows"],
+    chains: int,
+    ensemble: str,
+) -> Average:
+    """Return KL(p || p_model) with its error in nats, NaN where p is not known.
+
+    That is where no exact sum for ln Z is feasible, and where the samples are not in equilibrium: chains that stay in
+    their valleys follow a restricted law, of which the exact ln Z is not the normalisation, and the difference could
+    even come out negative.
+    """
+    if ensemble != EQUILIBRIUM:
+        return UNKNOWN
+    try:
+        truth = log_truth(system, spins, temperature)
+    except ValueError:
+        return UNKNOWN
+    return divergence_from_truth(truth, log_model, chains)
+
+
 def likelihood_table(
-    vae: VAE, system: System, samples: dict[float, Spins], chains: int, draws: int, seed: int
+    vae: VAE,
+    system: System,
+    samples: dict[float, Spins],
+    chains: int,
+    ensembles: dict[float, str],
+    draws: int,
+    seed: int,
 ) -> pd.DataFrame:
-    """Return per temperature: mean ELBO, importance-weighted log-likelihood, and KL(p || p_model) with its error.
+    """Return per temperature: ensemble, mean ELBO, importance-weighted log-likelihood, KL(p || p_model), its error.
 
     Args:
         samples: held-out configurations at each temperature, rows of one chain next to each other.
         chains: number of chains among them.
+        ensembles: what the samples may be taken for at each temperature; the KL is NaN unless it is "equilibrium".
         draws: importance draws; the KL is overestimated by what the bound still misses.
     """
     rows = []
     for temperature, spins in samples.items():
         elbo, importance = score(vae, spins, temperature, draws, integer(seed, "score"))
-        try:
-            divergence = divergence_from_truth(log_truth(system, spins, temperature), importance, chains)
-        except ValueError:
-            divergence = Divergence(float("nan"), float("nan"))
+        ensemble = ensembles[temperature]
+        divergence = exact_divergence(system, spins, temperature, importance, chains, ensemble)
         rows.append(
             {
                 "temperature": temperature,
+                "ensemble": ensemble,
                 "elbo": elbo.mean(),
                 "log_likelihood": importance.mean(),
                 "kl": divergence.value,

@@ -57,9 +57,13 @@ def summary(metrics: dict[str, Any]) -> list[tuple[str, str]]:
 
     >>> summary({"test_elbo": -110.81571, "kl_per_temperature": {"0.4": 1.4943, "0.6": None}})
     [('test_elbo', '-110.8'), ('kl_per_temperature', '0.4: 1.49  0.6: not known')]
+    >>> summary({"ensemble_per_temperature": {"0.4": "basin"}})
+    [('ensemble_per_temperature', '0.4: basin')]
     """
 
     def text(value: Any, digits: int) -> str:
+        if isinstance(value, str):
+            return value
         return "not known" if value is None else f"{value:.{digits}g}"
 
     def line(value: Any) -> str:

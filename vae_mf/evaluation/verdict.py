@@ -1,16 +1,25 @@
 """Judge a trained model: every number and table that a run reports."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Int, Int8
 
-from vae_mf.arrays import Spins
+from vae_mf.arrays import Rows
 from vae_mf.checks import require_integer, require_positive
+from vae_mf.evaluation.chains import average, draws_per_chain, thin
 from vae_mf.evaluation.generation import generate, score
 from vae_mf.evaluation.log_likelihood import likelihood_table
-from vae_mf.evaluation.observables import compare_observables, largest_error, order_parameter_histogram
+from vae_mf.evaluation.observables import (
+    Orders,
+    compare_observables,
+    exact_laws,
+    largest_error,
+    order_parameter_histogram,
+)
 from vae_mf.evaluation.patterns import (
     classical_patterns,
     coupling_error,
@@ -34,6 +43,12 @@ from vae_mf.rng import generator, integer
 from vae_mf.systems.base import System
 from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
 
+STRETCHES = 20
+"""Stretches of movie time whose average gains are compared."""
+
+TrainingSpins = Int8[np.ndarray, "training_rows sites"]
+HeldOutSpins = Int8[np.ndarray, "held_out_rows sites"]
+
 
 @dataclass(frozen=True)
 class EvaluationSettings:
@@ -42,11 +57,12 @@ class EvaluationSettings:
     Args:
         generated: configurations drawn from the model (per temperature, if there are several).
         likelihood_draws: importance draws of z per configuration.
-        likelihood_samples: held-out configurations scored (per temperature); more are thinned out evenly.
+        likelihood_samples: held-out configurations scored (per temperature); more are thinned out, chain by chain.
         pattern_temperature: where the decoder's Jacobian is averaged; None for the middle of the list.
         pattern_draws: draws of z in that average.
         restarts: restarts of FastICA.
         seed: of all randomness of the evaluation.
+        tolerable_kl: KL (nats per configuration) above which a temperature is marked as not captured.
     """
 
     generated: int
@@ -55,77 +71,127 @@ class EvaluationSettings:
     restarts: int
     pattern_draws: int
     seed: int
+    tolerable_kl: float
     pattern_temperature: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("generated", "likelihood_draws", "likelihood_samples", "restarts", "pattern_draws"):
             require_integer(name, getattr(self, name))
+        require_positive("tolerable_kl", self.tolerable_kl)
         if self.pattern_temperature is not None:
             require_positive("pattern_temperature", self.pattern_temperature)
 
 
-def judge_equilibrium(
-    vae: VAE,
-    system: System,
-    samples: dict[float, Spins],
-    held_out: dict[float, Spins],
-    held_out_chains: int,
-    settings: EvaluationSettings,
-) -> Verdict:
-    """Judge a model of an equilibrium system against its samples and exact theory.
+@dataclass(frozen=True, eq=False)
+class EquilibriumData:
+    """Configurations (rows, sites) at each temperature, rows of one Markov chain next to each other.
 
     Args:
-        samples: all sampled configurations at each temperature, rows of one Markov chain next to each other.
-        held_out: the test configurations at each temperature.
-        held_out_chains: number of Markov chains among the test configurations of one temperature.
-        settings: how thoroughly.
+        samples: all sampled configurations.
+        chains: Markov chains among them, per temperature.
+        train: those that the model was fitted to.
+        held_out: those that it is judged on.
+        held_out_chains: Markov chains among the held-out configurations, per temperature.
+        ensembles: what the samples may be taken for: "equilibrium", "basin" or "random_start".
+
+    Raises:
+        ValueError: unless all have the same temperatures and the chains of one temperature are equally long.
+    """
+
+    samples: dict[float, Int8[np.ndarray, "rows sites"]]
+    chains: int
+    train: dict[float, TrainingSpins]
+    held_out: dict[float, HeldOutSpins]
+    held_out_chains: int
+    ensembles: dict[float, str]
+
+    def __post_init__(self) -> None:
+        for name in ("train", "held_out", "ensembles"):
+            found = getattr(self, name)
+            if found.keys() != self.samples.keys():
+                raise ValueError(f"{name}: expected the temperatures {list(self.samples)}, got {list(found)}")
+        for parts, chains in ((self.samples, self.chains), (self.held_out, self.held_out_chains)):
+            for spins in parts.values():
+                draws_per_chain(len(spins), chains)
+
+
+def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> Verdict:
+    """Judge a model of an equilibrium system against its samples and exact theory.
 
     Returns:
         metrics and the tables "observables", "order_parameter", "likelihood", and for Hopfield systems "overlaps".
     """
     vae.eval()
-    temperatures = np.array(list(samples))
-    orders: dict[str, list[np.ndarray]] = {"samples": [], "model": []}
-    for t, (temperature, spins) in enumerate(samples.items()):
-        drawn = generate(vae, temperature, settings.generated, integer(settings.seed, "generate", t))
-        orders["samples"].append(system.order_parameter(spins))
-        orders["model"].append(system.order_parameter(drawn))
-    observables = compare_observables(system, temperatures, orders)
-    scored = {t: thin(spins, settings.likelihood_samples) for t, spins in held_out.items()}
-    likelihood = likelihood_table(vae, system, scored, held_out_chains, settings.likelihood_draws, settings.seed)
-    likelihood["factorised_prior"] = vae.prior.factorised
+    laws = exact_laws(system, data.samples)
+    orders = order_parameters(vae, system, data, settings)
+    chains = {"samples": data.chains, "model": settings.generated}
+    observables = compare_observables(system, laws, orders, chains)
+    likelihood = judge_likelihood(vae, system, data, settings)
     verdict = Verdict(
         {
-            "kl_per_temperature": dict(zip(map(str, likelihood.temperature), likelihood.kl, strict=True)),
-            "kl_error_per_temperature": dict(zip(map(str, likelihood.temperature), likelihood.kl_error, strict=True)),
+            **{
+                f"{column}_per_temperature": dict(
+                    zip(map(str, likelihood.temperature), likelihood[column], strict=True)
+                )
+                for column in ("ensemble", "kl", "kl_error")
+            },
             "order_parameter_max_error": largest_error(observables, "order_parameter"),
             "test_elbo": float(likelihood.elbo.mean()),
             "test_log_likelihood": float(likelihood.log_likelihood.mean()),
         },
         {
             "observables": observables,
-            "order_parameter": order_parameter_histogram(system, temperatures, orders),
+            "order_parameter": order_parameter_histogram(system, laws, orders),
             "likelihood": likelihood,
         },
     )
     if isinstance(system, Hopfield):
-        add_patterns(verdict, vae, system, samples, settings)
+        add_patterns(verdict, vae, system, data.train, settings)
     return verdict
 
 
+def order_parameters(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> Orders:
+    """Return the signed order parameters of all samples and of draws from the model."""
+    orders: Orders = {"samples": {}, "model": {}}
+    for t, (temperature, spins) in enumerate(data.samples.items()):
+        drawn = generate(vae, temperature, settings.generated, integer(settings.seed, "generate", t))
+        orders["samples"][temperature] = system.order_parameter(spins)
+        orders["model"][temperature] = system.order_parameter(drawn)
+    return orders
+
+
+def judge_likelihood(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> pd.DataFrame:
+    """Return the likelihood table of the held-out configurations, with what is needed to read the KL."""
+    scored = {t: thin(data.held_out[t], settings.likelihood_samples, data.held_out_chains) for t in data.samples}
+    table = likelihood_table(
+        vae, system, scored, data.held_out_chains, data.ensembles, settings.likelihood_draws, settings.seed
+    )
+    prior: Any = vae.prior
+    # One latent is a product of one factor, which restricts nothing.
+    table["factorised_prior"] = prior.factorised and prior.latents > 1
+    table["tolerable_kl"] = settings.tolerable_kl
+    return table
+
+
 def add_patterns(
-    verdict: Verdict, vae: VAE, system: Hopfield, samples: dict[float, Spins], settings: EvaluationSettings
+    verdict: Verdict, vae: VAE, system: Hopfield, train: dict[float, TrainingSpins], settings: EvaluationSettings
 ) -> None:
-    """Add the recovery of the stored patterns, by the decoder and by the classical route on the same samples."""
-    temperatures = list(samples)
+    """Add the recovery of the stored patterns, by the decoder and by the classical route on the same samples.
+
+    The couplings are those of all recovered patterns, of which no truth has chosen the best.
+
+    Args:
+        train: configurations at each temperature that the decoder was fitted to.
+    """
+    temperatures = list(train)
     temperature = settings.pattern_temperature or temperatures[len(temperatures) // 2]
     seed, count = integer(settings.seed, "patterns") % 2**31, len(system.patterns)
     routes = {
         "vae": decoder_patterns(vae, temperature, settings.pattern_draws, settings.restarts, seed),
-        "classical": classical_patterns(np.concatenate(list(samples.values())), count, settings.restarts, seed),
+        "classical": classical_patterns(np.concatenate(list(train.values())), count, settings.restarts, seed),
     }
     matches = {route: match_patterns(found, system.patterns) for route, found in routes.items()}
-    couplings = hebbian_couplings(matches["vae"].patterns, system.coupling)
+    couplings = hebbian_couplings(routes["vae"], system.coupling)
     verdict.tables["overlaps"] = overlap_table(matches)
     verdict.metrics |= {
         "pattern_temperature": float(temperature),
@@ -136,38 +202,55 @@ def add_patterns(
     }
 
 
-def judge_recording(vae: VAE, train: Spins, test: Spins, cells: np.ndarray, settings: EvaluationSettings) -> Verdict:
+def judge_recording(
+    vae: VAE,
+    train: Int8[np.ndarray, "training_rows cells"],
+    test: Int8[np.ndarray, "rows cells"],
+    time: Int[np.ndarray, " times"],
+    cells: Int[np.ndarray, " cells"],
+    settings: EvaluationSettings,
+) -> Verdict:
     """Judge a model of a recording against held-out words and the independent model.
+
+    Words close in movie time, and those of the same time in different repeats, answer the same scene and are no
+    independent evidence. The error of the gain over the independent model is therefore that of the means over about
+    20 stretches of movie time, sd(means) / sqrt(20); words taken as independent would make it many times too small.
 
     Args:
         train: words (rows, cells) that the model and the independent model were fitted to.
         test: held-out words.
+        time: movie time of every held-out word, in bins.
         cells: original number of every cell.
         settings: how thoroughly.
 
     Returns:
         metrics and the tables "spike_counts", "cells" (field and patterns per cell) and "pair_covariances".
+
+    Raises:
+        ValueError: unless there is a time for every held-out word.
     """
+    if len(time) != len(test):
+        raise ValueError(f"time: expected one for each of the {len(test)} held-out words, got {len(time)}")
     vae.eval()
     probabilities = firing_probabilities(train)
     generated = generate(vae, 1.0, settings.generated, integer(settings.seed, "generate", 0))
-    scored = thin_randomly(test, settings.likelihood_samples, settings.seed)
-    elbo, importance = score(vae, scored, 1.0, settings.likelihood_draws, integer(settings.seed, "score"))
-    independent = independent_log_likelihood(scored, probabilities)
+    rows = rows_in_time(time, settings.likelihood_samples, settings.seed)
+    elbo, importance = score(vae, test[rows], 1.0, settings.likelihood_draws, integer(settings.seed, "score"))
+    independent = independent_log_likelihood(test[rows], probabilities)
     laws = {
         "test": spike_count_law(test),
         "model": spike_count_law(generated),
         "independent": independent_count_law(probabilities),
         "train": spike_count_law(train),
     }
-    gain = importance - independent
+    gain = average(importance - independent, STRETCHES)
     return Verdict(
         {
             "test_elbo_per_word": float(elbo.mean()),
             "test_loglik_per_word_iwae": float(importance.mean()),
             "test_loglik_per_word_independent": float(independent.mean()),
-            "test_gain_over_independent": float(gain.mean()),
-            "test_gain_over_independent_error": float(gain.std(ddof=1) / np.sqrt(len(gain))),
+            "test_gain_over_independent": gain.value,
+            "test_gain_over_independent_error": gain.error,
             "p_k_total_variation": total_variation(laws["model"], laws["test"]),
             "p_k_total_variation_independent": total_variation(laws["independent"], laws["test"]),
             "p_k_total_variation_train": total_variation(laws["train"], laws["test"]),
@@ -178,6 +261,12 @@ def judge_recording(vae: VAE, train: Spins, test: Spins, cells: np.ndarray, sett
             "pair_covariances": pd.DataFrame({"test": pair_covariances(test), "model": pair_covariances(generated)}),
         },
     )
+
+
+def rows_in_time(time: Int[np.ndarray, " words"], count: int, seed: int) -> Rows:
+    """Return at most ``count`` rows drawn without replacement, in the order of their time."""
+    chosen = np.sort(generator(seed, "thin").choice(len(time), min(count, len(time)), replace=False))
+    return chosen[np.argsort(time[chosen], kind="stable")]
 
 
 def cell_table(vae: VAE, cells: np.ndarray, probabilities: np.ndarray, settings: EvaluationSettings) -> pd.DataFrame:
@@ -192,15 +281,3 @@ def cell_table(vae: VAE, cells: np.ndarray, probabilities: np.ndarray, settings:
     columns = {f"pattern_{k + 1}": weight[:, k] for k in range(weight.shape[1])}
     field = log_odds.double().cpu().numpy() / 2
     return pd.DataFrame({"cell": cells, "firing_probability": probabilities, "field": field, **columns})
-
-
-def thin(spins: Spins, count: int) -> Spins:
-    """Return at most ``count`` evenly spaced rows."""
-    return spins[:: max(1, -(-len(spins) // count))]
-
-
-def thin_randomly(words: Spins, count: int, seed: int) -> Spins:
-    """Return at most ``count`` rows drawn without replacement."""
-    if len(words) <= count:
-        return words
-    return words[np.sort(generator(seed, "thin").choice(len(words), count, replace=False))]

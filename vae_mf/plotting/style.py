@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 COLOURS = {
     "exact": "#222222",
+    "mean field": "#777777",
     "samples": "#4477aa",
     "test": "#4477aa",
     "model": "#cc3311",
@@ -20,6 +21,7 @@ COLOURS = {
 }
 LABELS = {
     "exact": "exact",
+    "mean field": "mean field, N → ∞",
     "samples": "samples",
     "test": "held-out words",
     "train": "training words",
@@ -28,7 +30,7 @@ LABELS = {
     "classical": "PCA + FastICA",
     "independent": "independent cells",
 }
-SETTINGS = {
+SETTINGS: dict = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,

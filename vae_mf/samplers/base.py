@@ -4,15 +4,15 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int64, UInt64
 from threadpoolctl import threadpool_limits
 
-from vae_mf.arrays import PackedSpins
+from vae_mf.arrays import Configurations
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.packing import packed_bytes
 from vae_mf.rng import keys as stream_keys
 
 GROUP = 64
@@ -49,8 +49,8 @@ class Sampler(Protocol):
         """Advance all chains of ``state`` by ``count`` sweeps, in place."""
         ...
 
-    def configurations(self, state: Any) -> PackedSpins:
-        """Return the current configurations, bit-packed, shape (chains, bytes)."""
+    def configurations(self, state: Any) -> Configurations:
+        """Return the current configurations, packed spins (chains, bytes) or directors (chains, sites, 3)."""
         ...
 
 
@@ -85,17 +85,24 @@ class Group(NamedTuple):
     chains: Int64[np.ndarray, " chains"]
 
 
-def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -> PackedSpins:
-    """Run a group of chains through ``schedule`` and return their draws, shape (chains, draws, bytes)."""
+def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -> Configurations:
+    """Run a group of chains through ``schedule`` and return their draws, shape (chains, draws, ...)."""
     state = sampler.initial(group.temperatures, group.keys, group.chains, start)
     if not sampler.exact:
-        anneal(sampler, state, schedule)
+        # Tempered chains exchange temperatures instead of being cooled.
+        if not is_tempered(sampler):
+            anneal(sampler, state, schedule)
         sampler.sweep(state, schedule.burn_in)
-    record = np.empty((len(group.keys), schedule.draws, packed_bytes(sampler.sites)), np.uint8)
-    for draw in range(schedule.draws):
+    draws = []
+    for _ in range(schedule.draws):
         sampler.sweep(state, schedule.thinning)
-        record[:, draw] = sampler.configurations(state)
-    return record
+        draws.append(sampler.configurations(state).copy())
+    return np.stack(draws, axis=1)
+
+
+def is_tempered(sampler: Sampler) -> bool:
+    """Return whether the chains of one ladder of temperatures exchange them and must be advanced together."""
+    return getattr(sampler, "tempered", False)
 
 
 def anneal(sampler: Sampler, state: ChainState, schedule: Schedule) -> None:
@@ -116,29 +123,40 @@ def sample_block(
     seed: int,
     start: str = "random",
     threads: int | None = None,
-) -> PackedSpins:
-    """Run the chains numbered ``chains`` at every temperature and return (temperatures, chains, draws, bytes).
+) -> Configurations:
+    """Run the chains numbered ``chains`` at every temperature and return (temperatures, chains, draws, ...).
 
-    Chain c at temperature number t draws from its own stream (seed, start, t, c): neither the number of threads nor the
-    way chains are spread over blocks changes its randomness.
+    Chain c at temperature number t draws from its own stream (seed, start, t, c), and chains are grouped in a fixed
+    way, so the number of threads changes nothing.
     """
-    keys = [
-        stream_keys(seed, "chain", start, level, chain, count=1)[0]
-        for level in range(len(temperatures))
-        for chain in chains
-    ]
-    everyone = Group(
-        np.repeat(np.asarray(temperatures, dtype=np.float64), len(chains)),
-        np.array(keys, dtype=np.uint64),
-        np.tile(np.array(chains, dtype=np.int64), len(temperatures)),
-    )
-    cuts = range(GROUP, len(everyone.keys), GROUP)
-    groups = [Group(*parts) for parts in zip(*(np.split(field, cuts) for field in everyone), strict=True)]
-    work: Callable[[Group], PackedSpins] = lambda group: run_chains(sampler, group, schedule, start)  # noqa: E731
+    groups = make_groups(np.asarray(temperatures, dtype=np.float64), chains, seed, start, is_tempered(sampler))
+    work: Callable[[Group], Configurations] = partial(run_chains, sampler, schedule=schedule, start=start)
     # One BLAS thread per group: the pool already uses every core, and a product must not depend on how many there are.
     with threadpool_limits(1), ThreadPoolExecutor(threads or available_threads()) as pool:
         record = np.concatenate(list(pool.map(work, groups)))
-    return record.reshape(len(temperatures), len(chains), schedule.draws, -1)
+    if is_tempered(sampler):
+        return record.reshape(len(chains), len(temperatures), *record.shape[1:]).swapaxes(0, 1)
+    return record.reshape(len(temperatures), len(chains), *record.shape[1:])
+
+
+def make_groups(
+    temperatures: Float[np.ndarray, " temperatures"], chains: range, seed: int, start: str, whole_ladders: bool
+) -> list[Group]:
+    """Return the groups of chains: temperature by temperature, or chain by chain in groups of whole ladders."""
+    levels = range(len(temperatures))
+    pairs = (
+        [(level, chain) for chain in chains for level in levels]
+        if whole_ladders
+        else [(level, chain) for level in levels for chain in chains]
+    )
+    size = max(1, GROUP // len(levels)) * len(levels) if whole_ladders else GROUP
+    groups = []
+    for first in range(0, len(pairs), size):
+        part = pairs[first : first + size]
+        keys = [stream_keys(seed, "chain", start, level, chain, count=1)[0] for level, chain in part]
+        numbers = np.array(part, dtype=np.int64)
+        groups.append(Group(temperatures[numbers[:, 0]], np.array(keys, dtype=np.uint64), numbers[:, 1].copy()))
+    return groups
 
 
 def available_threads() -> int:

@@ -138,6 +138,37 @@ def cos_sin_turn(u):
     return cosine, sine
 
 
+@kernel(inline="always")
+def four_bonds(key, counter, threshold):
+    """Return four independent bits that are 1 with probability threshold / 2^48, from one random word.
+
+    Each 16-bit quarter of the word is compared with the top 16 bits of the threshold; where they tie (6e-5), the
+    comparison goes on with 32 bits of words from the stream ~key, so that the counter advances by one in any case.
+    """
+    high, low = threshold >> U64(32), threshold & U64(0xFFFFFFFF)
+    word = random_word(key, counter)
+    first, second = word & U64(0xFFFF), (word >> U64(16)) & U64(0xFFFF)
+    third, fourth = (word >> U64(32)) & U64(0xFFFF), word >> U64(48)
+    bits = less(first, high), less(second, high), less(third, high), less(fourth, high)
+    # Some quarter of ``ties`` is zero exactly if subtracting one from each borrows there (Hacker's Delight, 6-1).
+    ties = word ^ (high * U64(0x0001000100010001))
+    if (ties - U64(0x0001000100010001)) & ~ties & U64(0x8000800080008000):
+        one, other = random_word(~key, U64(2) * counter), random_word(~key, U64(2) * counter + U64(1))
+        bits = (
+            less(one >> U64(32), low) if first == high else bits[0],
+            less(one & U64(0xFFFFFFFF), low) if second == high else bits[1],
+            less(other >> U64(32), low) if third == high else bits[2],
+            less(other & U64(0xFFFFFFFF), low) if fourth == high else bits[3],
+        )
+    return bits
+
+
+@kernel(inline="always")
+def less(a, b):
+    """Return 1 if a < b, else 0, for uint64 values below 2^63."""
+    return (a - b) >> U64(63)
+
+
 @kernel(fastmath=FAST)
 def fill_normals(out, scale, key, counters, chain):
     """Fill ``out`` (float32, even length) with Normal(0, scale^2) draws (Box-Muller), advancing ``counters[chain]``."""

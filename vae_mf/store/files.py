@@ -80,8 +80,8 @@ def read_header(path: Path) -> dict[str, Any] | None:
     header = _root_attributes(path)
     if header.get("schema") != SCHEMA:
         raise StoreError(f"{path}: expected a {SCHEMA} store or nothing, got something else, which is left alone")
-    if header["schema_version"] != SCHEMA_VERSION:
-        raise StoreError(f"{path}: expected schema_version {SCHEMA_VERSION}, got {header['schema_version']}")
+    if header.get("schema_version") != SCHEMA_VERSION:
+        raise StoreError(f"{path}: expected schema_version {SCHEMA_VERSION}, got {header.get('schema_version')}")
     return header
 
 

@@ -42,7 +42,11 @@ class System(Protocol):
     """A spin system in the canonical ensemble, p(s) proportional to exp(-E(s) / T)."""
 
     name: str
-    sites: int
+
+    @property
+    def sites(self) -> int:
+        """Number of sites N."""
+        ...
 
     def energy(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
         """Return the energy of each configuration."""

@@ -1,4 +1,4 @@
-"""Mean-field curves of the infinite system, drawn behind finite-size results."""
+"""Mean-field curves of the infinite system."""
 
 import numpy as np
 from scipy.integrate import trapezoid

@@ -43,7 +43,7 @@ def fit(
         trainer: further arguments of `pytorch_lightning.Trainer` (accelerator, precision, devices ...).
 
     Raises:
-        ValueError: if ``epochs`` is not a positive integer.
+        ValueError: if ``epochs`` is not a positive integer, or the training diverged.
         KeyboardInterrupt: if the user stopped the training; running again goes on from the last epoch.
     """
     require_integer("epochs", epochs)
@@ -77,7 +77,16 @@ def fit(
     if engine.interrupted:
         raise KeyboardInterrupt
     score = best.best_model_score
-    return Fit(folder / BEST, float("nan") if score is None else float(score), timer.time_elapsed("train"))
+    if score is None or not torch.isfinite(score):
+        # What is left of the run would only be resumed from its NaNs.
+        (folder / LAST).unlink(missing_ok=True)
+        raise ValueError(f"training: expected a finite validation loss, got {score}; try a smaller learning rate")
+    return Fit(folder / BEST, float(score), timer.time_elapsed("train"))
+
+
+def check_trainer(trainer: Mapping[str, Any]) -> None:
+    """Raise MisconfigurationException if these arguments of the trainer cannot work on this machine."""
+    pl.Trainer(**trainer, logger=False, enable_checkpointing=False, enable_progress_bar=False)
 
 
 def load_weights(module: torch.nn.Module, checkpoint: Path) -> None:

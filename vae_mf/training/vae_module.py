@@ -3,7 +3,7 @@
 import pytorch_lightning as pl
 import torch
 
-from vae_mf.checks import require_positive
+from vae_mf.checks import require_non_negative, require_positive
 from vae_mf.models.tensors import Batch
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
@@ -23,14 +23,14 @@ class VAEModule(pl.LightningModule):
         seed: of the latent noise.
 
     Raises:
-        ValueError: if the learning rate or its decay is not positive.
+        ValueError: if the learning rate or its decay is not positive, or the weight decay negative.
     """
 
     def __init__(self, vae: VAE, learning_rate: float, weight_decay: float, decay: float, seed: int):
         super().__init__()
         self.vae = vae
         self.learning_rate = require_positive("learning_rate", learning_rate)
-        self.weight_decay = weight_decay
+        self.weight_decay = require_non_negative("weight_decay", weight_decay)
         self.decay = require_positive("decay", decay)
         self.seed = seed
         self._sums: dict[str, torch.Tensor] = {}

@@ -1,0 +1,46 @@
+"""The figures that the shipped experiments promise; heavy, run them with `pytest -m slow tests/test_targets.py`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def metrics_of(folder: Path, *overrides: str) -> dict:
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *overrides]
+    subprocess.run([*command, f"paths.data={folder}", f"paths.outputs={folder}"], check=True, cwd=folder)
+    (path,) = folder.glob("*/metrics.json")
+    return json.loads(path.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [42, 1, 2, 3, 4, 5])
+def test_hopfield_quick_recovers_every_pattern(tmp_path, seed):
+    metrics = metrics_of(tmp_path, f"seed={seed}")
+    divergence = {float(t): kl for t, kl in metrics["kl_per_temperature"].items()}
+    assert metrics["pattern_overlap_min"] == 1
+    assert set(metrics["ensemble_per_temperature"].values()) == {"equilibrium"}
+    assert max(kl for t, kl in divergence.items() if t >= 1.0) <= 0.4
+    # Held-out estimates scatter by 0.02 from seed to seed; the promise of 0.15 is for the seed of the configuration.
+    assert max(kl for t, kl in divergence.items() if t >= 1.2) <= (0.15 if seed == 42 else 0.2)
+
+
+@pytest.mark.slow
+def test_curie_weiss_quick_meets_exact_theory(tmp_path):
+    metrics = metrics_of(tmp_path, "experiment=curie_weiss_quick")
+    assert metrics["order_parameter_max_error"] <= 0.02
+    assert max(metrics["kl_per_temperature"].values()) <= 0.12
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("VAE_MF_RETINA" not in os.environ, reason="VAE_MF_RETINA names no salamander recording")
+def test_retina_beats_independent_cells(tmp_path):
+    metrics = metrics_of(tmp_path, "experiment=retina", f"dataset.path={os.environ['VAE_MF_RETINA']}")
+    gain = metrics["test_loglik_per_word_iwae"] - metrics["test_loglik_per_word_independent"]
+    assert gain >= 1.2
+    assert metrics["p_k_total_variation"] <= 0.15

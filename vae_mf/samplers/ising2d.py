@@ -1,0 +1,100 @@
+"""The 2D Ising sampler with the cheaper algorithm at every temperature: clusters near T_c, else single flips."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt64
+
+from vae_mf.arrays import PackedSpins
+from vae_mf.checks import require_positive
+from vae_mf.packing import packed_bytes
+from vae_mf.samplers.multispin import MultispinMetropolis
+from vae_mf.samplers.wolff import Wolff
+from vae_mf.systems.ising2d import Ising2D
+
+
+class Part(NamedTuple):
+    """Chains of one group that the same algorithm advances."""
+
+    rows: Int64[np.ndarray, " part"]
+    sampler: Any
+    state: Any
+
+
+@dataclass
+class MixedState:
+    """Chains of a group, in the hands of one or two algorithms."""
+
+    temperatures: Float[np.ndarray, " chains"]
+    parts: list[Part]
+
+
+class Ising2DAuto:
+    """Wolff around T_c and multispin Metropolis elsewhere (Wolff everywhere if the side is odd).
+
+    The choice is made once, from the temperature a chain is set up with, and holds while it is annealed or tempered.
+
+    Args:
+        system: the lattice.
+        wolff_from: lowest T / J at which clusters are used.
+        wolff_to: highest T / J at which clusters are used.
+
+    Raises:
+        ValueError: unless 0 < ``wolff_from`` < ``wolff_to``.
+    """
+
+    name = "ising2d_auto"
+    exact = False
+
+    def __init__(self, system: Ising2D, wolff_from: float = 2.1, wolff_to: float = 2.5):
+        self.system = system
+        self.sites = system.sites
+        self.wolff_from = require_positive("wolff_from", wolff_from)
+        self.wolff_to = require_positive("wolff_to", wolff_to)
+        if wolff_from >= wolff_to:
+            raise ValueError(f"wolff_to: expected more than wolff_from = {wolff_from}, got {wolff_to}")
+        self._samplers: dict[str, Wolff | MultispinMetropolis] = {Wolff.name: Wolff(system)}
+        if system.side % 2 == 0:
+            self._samplers[MultispinMetropolis.name] = MultispinMetropolis(system)
+
+    def algorithm(self, temperature: float) -> str:
+        """Return the name of the sampler used at ``temperature``."""
+        near = self.wolff_from <= temperature / self.system.coupling <= self.wolff_to
+        return Wolff.name if near or self.system.side % 2 else MultispinMetropolis.name
+
+    def initial(
+        self,
+        temperatures: Float[np.ndarray, " chains"],
+        keys: UInt64[np.ndarray, " chains"],
+        chains: Int64[np.ndarray, " chains"],
+        start: str,
+    ) -> MixedState:
+        """Hand each chain to the algorithm of its temperature, at random or (``start="pattern"``) with all spins up."""
+        names = np.array([self.algorithm(t) for t in temperatures.tolist()])
+        parts = []
+        for name, sampler in self._samplers.items():
+            rows = np.flatnonzero(names == name)
+            if rows.size:
+                parts.append(Part(rows, sampler, sampler.initial(temperatures[rows], keys[rows], chains[rows], start)))
+        return MixedState(np.array(temperatures, np.float64), parts)
+
+    def sweep(self, state: MixedState, count: int) -> None:
+        """Advance every chain by ``count`` sweeps of its algorithm."""
+        for part in state.parts:
+            part.state.temperatures[:] = state.temperatures[part.rows]
+            part.sampler.sweep(part.state, count)
+
+    def configurations(self, state: MixedState) -> PackedSpins:
+        """Return the current spins, bit-packed, shape (chains, bytes)."""
+        packed = np.empty((len(state.temperatures), packed_bytes(self.sites)), np.uint8)
+        for part in state.parts:
+            packed[part.rows] = part.sampler.configurations(part.state)
+        return packed
+
+    def energies(self, state: MixedState) -> Float[np.ndarray, " chains"]:
+        """Return the current energy of every chain."""
+        energies = np.empty(len(state.temperatures))
+        for part in state.parts:
+            energies[part.rows] = part.sampler.energies(part.state)
+        return energies

@@ -1,0 +1,320 @@
+"""Metropolis for 64 replicas of a square +-J lattice at once: one word holds the same spin of all of them.
+
+Bit r of every word belongs to replica r, which has its own temperature and, if wanted, its own bonds. Whether a spin
+flips is worked out by the logic of whole words (multispin coding; Zorn, Herrmann and Rebbi 1981), and so is u < p:
+reading binary digits from the first, the replicas of a word drop out where their fair digit differs from that of p.
+
+The kernels know only words, and serve any nearest-neighbour lattice of even side with couplings of one magnitude:
+
+- ``words`` (2, L, L/2): spins, a set bit is +1. Site (y, x) is ``words[(x + y) % 2, y, x // 2]``: a chessboard.
+- ``antiferro`` (2, 4, L L/2): bonds of each site to its four neighbours, a set bit being a negative coupling in that
+  replica: to the horizontal neighbour with the same indices, to the other horizontal one, to the upper and to the lower
+  neighbour; see `bond_words`. Zeros everywhere are the ferromagnet.
+- ``thresholds`` (2, 48): binary digits of exp(-4 J / T) and exp(-8 J / T) of every replica; see `acceptance_digits`.
+- ``key`` and ``counter``: one-element uint64 arrays, the random stream that the replicas share bit by bit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int8, Int64, UInt64
+
+from vae_mf.arrays import PackedSpins
+from vae_mf.checks import require_choice
+from vae_mf.packing import packed_bytes
+from vae_mf.samplers.kernels import kernel
+from vae_mf.samplers.random_bits import U64, random_word
+from vae_mf.systems.ising2d import Ising2D
+
+REPLICAS = 64
+DIGITS = 48
+"""Binary digits of an acceptance probability. They cost nothing: half of the replicas drop out at each."""
+BLOCK = 128
+"""Words whose digits are drawn together: enough to fill vector registers, few enough to be done with early."""
+FULL = U64(0xFFFFFFFFFFFFFFFF)
+
+
+@dataclass
+class MultispinState:
+    """Spins of up to 64 chains, one to a bit, and the random stream that they share."""
+
+    temperatures: Float[np.ndarray, " chains"]
+    key: UInt64[np.ndarray, " 1"]
+    counter: UInt64[np.ndarray, " 1"]
+    words: UInt64[np.ndarray, "2 side half"]
+
+
+class MultispinMetropolis:
+    """Chessboard Metropolis sampler of an `Ising2D` system of even side, up to 64 chains to a word.
+
+    A sweep visits every spin once and then flips all of them with probability 1/2, an exact move that single spins
+    cannot make below T_c.
+
+    Chains share random words, whose bits are independent of each other: the stream is keyed by a hash of the keys of
+    all chains of the group, in their order. A chain is therefore reproduced by the same group, not by itself.
+
+    Raises:
+        ValueError: if the side is odd, for a chessboard does not close on an odd torus.
+    """
+
+    name = "multispin_metropolis"
+    exact = False
+
+    def __init__(self, system: Ising2D):
+        if system.side % 2:
+            raise ValueError(f"side: expected an even number for the multispin sampler, got {system.side}")
+        self.system = system
+        self.sites = system.sites
+        self._antiferro = np.zeros((2, 4, system.sites // 2), np.uint64)
+
+    def initial(
+        self,
+        temperatures: Float[np.ndarray, " chains"],
+        keys: UInt64[np.ndarray, " chains"],
+        chains: Int64[np.ndarray, " chains"],
+        start: str,
+    ) -> MultispinState:
+        """Start each chain at random, or (``start="pattern"``) with all spins up.
+
+        Raises:
+            ValueError: if there are more than 64 chains, or ``start`` is neither "random" nor "pattern".
+        """
+        require_choice("start", start, ("random", "pattern"))
+        if len(keys) > REPLICAS:
+            raise ValueError(f"chains: expected at most {REPLICAS} in a group, got {len(keys)}")
+        key, counter = np.random.SeedSequence(keys.tolist()).generate_state(1, np.uint64), np.zeros(1, np.uint64)
+        words = np.full((2, self.system.side, self.system.side // 2), FULL)
+        if start == "random":
+            fill_random(words, key, counter)
+        return MultispinState(np.array(temperatures, np.float64), key, counter, words)
+
+    def sweep(self, state: MultispinState, count: int) -> None:
+        """Advance every chain by ``count`` sweeps."""
+        thresholds = acceptance_digits(self.system.coupling / state.temperatures)
+        metropolis_sweeps(state.words, self._antiferro, thresholds, count, state.key, state.counter)
+
+    def configurations(self, state: MultispinState) -> PackedSpins:
+        """Return the current spins, bit-packed, shape (chains, bytes)."""
+        return packed_replicas(state.words)[: len(state.temperatures)]
+
+    def energies(self, state: MultispinState) -> Float[np.ndarray, " chains"]:
+        """Return the current energy of every chain."""
+        broken = unsatisfied_bonds(state.words, self._antiferro)[: len(state.temperatures)]
+        return self.system.coupling * (2.0 * broken - 2 * self.sites)
+
+
+def bond_words(
+    right: Int8[np.ndarray, "side side"], down: Int8[np.ndarray, "side side"]
+) -> UInt64[np.ndarray, "2 4 half_sites"]:
+    """Return ``antiferro`` of couplings +-1 from each site to its right and lower neighbour, shared by all replicas."""
+    y, half = np.indices((len(right), len(right) // 2))
+    colours = []
+    for colour in (0, 1):
+        shift = (y + colour) % 2
+        x = 2 * half + shift
+        across = np.stack([right[y, x - 1], right[y, x]])
+        beside = np.where(shift, across[1], across[0])
+        signs = np.stack([across.sum(0) - beside, beside, down[y - 1, x], down[y, x]])
+        colours.append(np.where(signs < 0, FULL, U64(0)).reshape(4, -1))
+    return np.stack(colours)
+
+
+def packed_replicas(words: UInt64[np.ndarray, "2 side half"]) -> PackedSpins:
+    """Return the configurations of all 64 replicas, bit-packed, shape (64, bytes)."""
+    sites = words.size
+    return gather_replicas(words).astype("<u8").view(np.uint8)[:, : packed_bytes(sites)]
+
+
+@kernel()
+def fill_random(words, key, counter):
+    """Fill words of any shape with fair bits."""
+    flat = words.reshape(-1)
+    for i in range(flat.shape[0]):
+        flat[i] = random_word(key[0], counter[0] + U64(i))
+    counter[0] += U64(flat.shape[0])
+
+
+@kernel()
+def acceptance_digits(reduced):
+    """Return ``thresholds`` from J / T of up to 64 replicas; the unused ones repeat the first."""
+    digits = np.empty((2, DIGITS), np.uint64)
+    numbers = np.empty(64, np.uint64)
+    for cost in range(2):
+        for r in range(64):
+            probability = np.exp(-4.0 * (cost + 1) * reduced[r if r < reduced.shape[0] else 0])
+            numbers[r] = min(round(probability * 2.0**DIGITS), 2**DIGITS - 1)
+        transpose(numbers)
+        for digit in range(DIGITS):
+            digits[cost, digit] = numbers[DIGITS - 1 - digit]
+    return digits
+
+
+@kernel()
+def metropolis_sweeps(words, antiferro, thresholds, sweeps, key, counter):
+    """Advance 64 replicas by ``sweeps`` chessboard sweeps, each followed by a global flip with probability 1/2.
+
+    In one random row of each colour every flip is put to a fair coin as well. Without it, flips that cost nothing
+    always happen, and states made of them (such as f(x) f(y), f = ++--++--) only ever turn into each other.
+    """
+    _, side, half = words.shape
+    rows = max(1, BLOCK // half)
+    neighbours, fair = np.empty((3, rows * half), U64), np.empty(half, U64)
+    flips, single, undecided = np.empty(rows * half, U64), np.empty(rows * half, U64), np.empty(rows * half, U64)
+    for _ in range(sweeps):
+        for colour in range(2):
+            lazy = np.int64(((random_word(key[0], counter[0]) >> U64(32)) * U64(side)) >> U64(32))
+            counter[0] += U64(1)
+            fill_random(fair, key, counter)
+            spins, others = words[colour].reshape(-1), words[1 - colour].reshape(-1)
+            for first in range(0, side, rows):
+                last = min(first + rows, side)
+                start, count = first * half, (last - first) * half
+                gather_neighbours(neighbours, words[1 - colour], colour, first, last)
+                classify(flips[:count], single, spins, others, neighbours, antiferro, colour, start)
+                accept(flips[:count], single[:count], undecided[:count], thresholds, key[0], counter)
+                if first <= lazy < last:
+                    for k in range(half):
+                        flips[(lazy - first) * half + k] &= fair[k]
+                for i in range(count):
+                    spins[U64(start) + U64(i)] ^= flips[i]
+        coin = random_word(key[0], counter[0])
+        counter[0] += U64(1)
+        flat = words.reshape(-1)
+        for i in range(flat.shape[0]):
+            flat[i] ^= coin
+
+
+@kernel()
+def gather_neighbours(neighbours, others, colour, first, last):
+    """Copy the horizontal neighbour at another place, the upper and the lower one of each site of a block of rows.
+
+    The other horizontal neighbour is at the place of the site itself. Copies let one long loop do the arithmetic.
+    """
+    side, half = U64(others.shape[0]), U64(others.shape[1])
+    for y in range(U64(first), U64(last)):
+        at = (y - U64(first)) * half
+        above, under = (y - U64(1) if y else side - U64(1)), (y + U64(1) if y + U64(1) < side else U64(0))
+        for k in range(half):
+            neighbours[1, at + k] = others[above, k]
+            neighbours[2, at + k] = others[under, k]
+        if (y + U64(colour)) & U64(1):
+            for k in range(half - U64(1)):
+                neighbours[0, at + k] = others[y, k + U64(1)]
+            neighbours[0, at + half - U64(1)] = others[y, 0]
+        else:
+            for k in range(half - U64(1)):
+                neighbours[0, at + k + U64(1)] = others[y, k]
+            neighbours[0, at] = others[y, half - U64(1)]
+
+
+@kernel()
+def classify(free, single, spins, others, neighbours, antiferro, colour, start):
+    """Sort the replicas at the sites from ``start`` on by the cost of a flip: none (``free``), 4 J (``single``) or 8 J.
+
+    They have two or more of the four bonds unsatisfied, one, or none; where ``free``, ``single`` means nothing.
+    """
+    for i in range(free.shape[0]):
+        # Unsigned: an index that might be negative is tested for counting from the end, which rules out SIMD.
+        site = U64(start) + U64(i)
+        spin = spins[site]
+        same = spin ^ others[site] ^ antiferro[colour, 0, site]
+        beside = spin ^ neighbours[0, i] ^ antiferro[colour, 1, site]
+        upper = spin ^ neighbours[1, i] ^ antiferro[colour, 2, site]
+        lower = spin ^ neighbours[2, i] ^ antiferro[colour, 3, site]
+        across, along = same ^ beside, upper ^ lower
+        free[i] = (same & beside) | (upper & lower) | (across & along)
+        single[i] = across | along
+
+
+@kernel()
+def accept(flips, single, undecided, thresholds, key, counter):
+    """Add to ``flips``, where not set, u < p for a uniform u; p = exp(-4 J / T) where ``single``, else exp(-8 J / T).
+
+    A replica is undecided while the digits of its u and p agree; the first that differ decide, u < p if that of p is 1.
+    """
+    count, base = flips.shape[0], counter[0]
+    for i in range(count):
+        undecided[i] = ~flips[i]
+    for digit in range(0, DIGITS, 2):
+        left = U64(0)
+        # Two digits at a time halve the traffic with memory, which takes as long as the arithmetic.
+        first_single, first_none = thresholds[0, digit], thresholds[1, digit]
+        second_single, second_none = thresholds[0, digit + 1], thresholds[1, digit + 1]
+        for i in range(count):
+            flip, still, one = flips[i], undecided[i], single[i]
+            own = (first_single & one) | (first_none & ~one)
+            differs = still & (own ^ random_word(key, base + U64(i)))
+            flip |= differs & own
+            still ^= differs
+            own = (second_single & one) | (second_none & ~one)
+            differs = still & (own ^ random_word(key, base + U64(count + i)))
+            flips[i] = flip | (differs & own)
+            undecided[i] = still ^ differs
+            left |= undecided[i]
+        base += U64(2 * count)
+        if left == U64(0):
+            break
+    counter[0] = base
+
+
+@kernel()
+def unsatisfied_bonds(words, antiferro):
+    """Return the number of unsatisfied bonds of every replica, shape (64,): each bond touches one site of colour 0."""
+    _, side, half = words.shape
+    counts, neighbours = np.zeros(64, U64), np.empty((3, half), U64)
+    for y in range(side):
+        gather_neighbours(neighbours, words[1], 0, y, y + 1)
+        for k in range(half):
+            spin, at = words[0, y, k], y * half + k
+            same = spin ^ words[1, y, k] ^ antiferro[0, 0, at]
+            beside = spin ^ neighbours[0, k] ^ antiferro[0, 1, at]
+            upper = spin ^ neighbours[1, k] ^ antiferro[0, 2, at]
+            lower = spin ^ neighbours[2, k] ^ antiferro[0, 3, at]
+            across, along, both_across, both_along = same ^ beside, upper ^ lower, same & beside, upper & lower
+            carry = across & along
+            add_digit(counts, 0, across ^ along)
+            add_digit(counts, 1, both_across ^ both_along ^ carry)
+            add_digit(counts, 2, (both_across & both_along) | (carry & (both_across | both_along)))
+    transpose(counts)
+    return counts.astype(np.int64)
+
+
+@kernel(inline="always")
+def add_digit(counts, digit, carry):
+    """Add 2^digit to the count of every replica whose bit is set; word d of ``counts`` holds their binary digits d."""
+    while carry:
+        overflow = counts[digit] & carry
+        counts[digit] ^= carry
+        carry = overflow
+        digit += 1
+
+
+@kernel()
+def gather_replicas(words):
+    """Return the spins of every replica in order of their sites, shape (64, ceil(N / 64)) words, padding bits zero."""
+    _, side, _ = words.shape
+    sites = side * side
+    out = np.empty((64, (sites + 63) // 64), np.uint64)
+    block = np.empty(64, np.uint64)
+    for w in range(out.shape[1]):
+        for i in range(64):
+            y, x = (64 * w + i) // side, (64 * w + i) % side
+            block[i] = words[(x + y) & 1, y, x >> 1] if y < side else U64(0)
+        transpose(block)
+        out[:, w] = block
+    return out
+
+
+@kernel()
+def transpose(block):
+    """Exchange bit j of word i with bit i of word j for 64 words, in place (Warren, Hacker's Delight, 7-3)."""
+    width, mask = 32, U64(0x00000000FFFFFFFF)
+    while width:
+        shift = U64(width)
+        for pair in range(32):
+            i = (pair // width) * 2 * width + pair % width
+            moved = ((block[i] >> shift) ^ block[i + width]) & mask
+            block[i] ^= moved << shift
+            block[i + width] ^= moved
+        width >>= 1
+        mask ^= mask << U64(width)

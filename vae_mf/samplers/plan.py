@@ -1,0 +1,196 @@
+"""How many samples, at which temperatures, by chains run how; a pilot run decides what is left open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vae_mf.arrays import Chains, Configurations
+from vae_mf.checks import require_choice, require_integer, require_positive, require_temperatures
+from vae_mf.packing import unpack_spins
+from vae_mf.samplers.base import Sampler, Schedule, sample_block
+from vae_mf.samplers.diagnostics import autocorrelation_time, basin_indicators
+from vae_mf.systems.base import System
+
+PREFERRED_CHAINS = 100
+FEWEST_CHAINS = 10
+PILOT_CHAINS = 16
+PILOT_SWEEPS = 20_000
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How many samples to draw, where, and how the chains are run.
+
+    Args:
+        temperatures: distinct T > 0 (J = k_B = 1).
+        samples: configurations per temperature, chains x draws.
+        burn_in, thinning: in sweeps, see `Schedule`; None to choose them from the autocorrelation time of a pilot run.
+        anneal, anneal_from: in sweeps and T, see `Schedule`.
+        effective: if given, draw as many samples as are worth this many independent ones; replaces ``samples``.
+        chains: independent chains per temperature; None for the divisor of ``samples`` nearest 100.
+        blocks: at most this many parts of whole chains, committed one by one and kept whole by every split.
+        start: "random" or "pattern".
+        witnesses: chains per temperature started the other way, to test that they are in equilibrium; 0 for none.
+
+    Raises:
+        ValueError: if a number is out of range or ``chains`` does not divide ``samples``.
+    """
+
+    temperatures: Sequence[float]
+    samples: int
+    burn_in: int | None = 0
+    thinning: int | None = 1
+    anneal: int = 0
+    anneal_from: float = 2.0
+    chains: int | None = None
+    blocks: int = 10
+    start: str = "random"
+    witnesses: int = 0
+    effective: int | None = None
+
+    def __post_init__(self) -> None:
+        require_temperatures(self.temperatures)
+        require_integer("samples", self.samples)
+        require_integer("blocks", self.blocks)
+        require_integer("witnesses", self.witnesses, minimum=0)
+        require_choice("start", self.start, ("random", "pattern"))
+        if self.chains is None and self.chain_count < min(FEWEST_CHAINS, self.samples):
+            raise ValueError(f"samples: expected a number with a divisor near {PREFERRED_CHAINS}, got {self.samples}")
+        if self.samples % require_integer("chains", self.chain_count):
+            raise ValueError(f"samples: expected a multiple of chains = {self.chain_count}, got {self.samples}")
+        if self.effective is not None:
+            require_integer("effective", self.effective)
+        _ = self.schedule
+
+    @property
+    def automatic(self) -> bool:
+        """Whether a pilot run has to decide on something."""
+        return self.burn_in is None or self.thinning is None or self.effective is not None
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Temperatures as a float64 array."""
+        return require_temperatures(self.temperatures)
+
+    @property
+    def chain_count(self) -> int:
+        """Chains per temperature."""
+        return nearest_divisor(self.samples, PREFERRED_CHAINS) if self.chains is None else self.chains
+
+    @property
+    def block_count(self) -> int:
+        """Blocks of equally many whole chains: the largest number up to ``blocks`` that divides the chains."""
+        return max(n for n in range(1, self.blocks + 1) if self.chain_count % n == 0)
+
+    @property
+    def schedule(self) -> Schedule:
+        """Schedule of every chain."""
+        draws = self.samples // self.chain_count
+        burn_in = 0 if self.burn_in is None else self.burn_in
+        thinning = 1 if self.thinning is None else self.thinning
+        return Schedule(draws, burn_in, thinning, self.anneal, self.anneal_from)
+
+
+def temperature_grid(start: float, stop: float, count: int, spacing: str = "linear") -> list[float]:
+    """Return ``count`` temperatures from ``start`` to ``stop``, equally spaced in T ("linear") or in ln T ("log").
+
+    >>> temperature_grid(0.5, 2.0, 3, "log")
+    [0.5, 1.0, 2.0]
+
+    Raises:
+        ValueError: unless both ends are positive, there are two temperatures or more, and the spacing is known.
+    """
+    ends = require_positive("start", start), require_positive("stop", stop)
+    space = {"linear": np.linspace, "log": np.geomspace}[require_choice("spacing", spacing, ("linear", "log"))]
+    return [round(float(t), 10) for t in space(*ends, require_integer("count", count, minimum=2))]
+
+
+def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, threads: int | None = None) -> Sampling:
+    """Return ``sampling`` with every number decided, from the slowest autocorrelation time of a pilot run.
+
+    Thinning is 2 tau, so that draws are nearly independent, and burn-in 20 tau; ``effective`` independent samples then
+    need about 1.5 times as many draws. Exact samplers need neither.
+
+    Raises:
+        ValueError: if chains do not decorrelate within the longest pilot run; give the numbers yourself then.
+    """
+    if not sampling.automatic:
+        return sampling
+    slowest = 0.5 if sampler.exact else pilot_time(system, sampler, sampling, seed, threads)
+    thinning = max(1, round(2 * slowest)) if sampling.thinning is None else sampling.thinning
+    burn_in = round(20 * slowest) if sampling.burn_in is None else sampling.burn_in
+    samples, chains = sampling.samples, sampling.chains
+    if sampling.effective is not None:
+        correlation = max(1.0, 3 * slowest / thinning)
+        chains = chains or PREFERRED_CHAINS
+        samples = chains * max(4, int(np.ceil(sampling.effective * correlation / chains)))
+    return replace(sampling, thinning=thinning, burn_in=burn_in, samples=samples, chains=chains, effective=None)
+
+
+def pilot_time(system: System, sampler: Sampler, sampling: Sampling, seed: int, threads: int | None = None) -> float:
+    """Return the autocorrelation time, in sweeps, of the slowest observable at the slowest temperature.
+
+    The pilot is lengthened until it spans 50 times that, the length from which Sokal's estimate can be trusted.
+
+    Raises:
+        ValueError: if that takes more than 20,000 sweeps.
+    """
+    draws = 250
+    while draws <= PILOT_SWEEPS:
+        schedule = Schedule(draws, draws, 1, sampling.anneal, sampling.anneal_from)
+        found = scalars(
+            system, sample_block(sampler, sampling.levels, range(PILOT_CHAINS), schedule, seed, "random", threads)
+        )
+        times = [slowest_time({name: values[t] for name, values in found.items()}) for t in range(len(sampling.levels))]
+        if draws >= 50 * max(times):
+            return max(times)
+        draws *= 3
+    worst = sampling.levels[int(np.argmax(times))]
+    raise ValueError(
+        f"thinning: expected chains that decorrelate within {PILOT_SWEEPS // 50} sweeps, got slower ones at "
+        f"T = {worst:g}; give sampling.thinning and sampling.burn_in, or use parallel tempering"
+    )
+
+
+def nearest_divisor(number: int, target: int) -> int:
+    """Return the divisor of ``number`` nearest to ``target``.
+
+    >>> nearest_divisor(4000, 100), nearest_divisor(90, 100)
+    (100, 90)
+    """
+    return min((n for n in range(1, number + 1) if number % n == 0), key=lambda n: abs(n - target))
+
+
+def configuration_kind(system: System) -> str:
+    """Return what a configuration of the system is, as the store calls it: "spins" or "directors"."""
+    return getattr(system, "configurations", "spins")
+
+
+def scalars(system: System, configurations: Configurations) -> dict[str, np.ndarray]:
+    """Return energy, order parameter and basin of packed spins (..., bytes) or directors (..., sites, 3)."""
+    if configuration_kind(system) == "spins":
+        configurations = unpack_spins(configurations, system.sites)
+    return {
+        "energy": system.energy(configurations),
+        "order_parameter": system.order_parameter(configurations),
+        "basin": system.basin(configurations).astype(np.int32),
+    }
+
+
+def slowest_time(values: dict[str, np.ndarray]) -> float:
+    """Return the largest autocorrelation time, in draws, of all observables of chains at one temperature."""
+    return max(
+        autocorrelation_time(chains) for chains in chain_observables(values, np.unique(values["basin"])).values()
+    )
+
+
+def chain_observables(values: dict[str, np.ndarray], labels: np.ndarray) -> dict[str, Chains]:
+    """Return the observables whose mixing is judged: energy, |m|, m, and the occupation of every basin."""
+    order = values["order_parameter"].astype(np.float64)
+    return {
+        "energy": values["energy"].astype(np.float64),
+        "|order parameter|": np.abs(order),
+        "order parameter": order,
+        **basin_indicators(values["basin"], labels),
+    }

@@ -1,0 +1,250 @@
+"""Metropolis for Ising models with any couplings and fields, dense or sparse, many chains at once.
+
+Sites are visited in order, one chain at a time. Each chain keeps its local fields f_i = sum_j J_ij s_j + h_i in float32
+and changes them only when a spin flips; the test of a whole sweep, flip where -ln u_i > 2 beta s_i f_i, has its left
+side drawn beforehand in one SIMD loop.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64, UInt64
+from scipy import sparse
+
+from vae_mf.arrays import PackedSpins
+from vae_mf.checks import require_choice
+from vae_mf.packing import pack_spins
+from vae_mf.samplers.kernels import kernel
+from vae_mf.samplers.random_bits import F32, FAST, U64, high_uniform, log32, low_uniform, random_word
+from vae_mf.systems.spin_glass import Ising
+
+REBUILD = 200
+"""Sweeps between rebuilding the local fields from scratch, before float32 rounding adds up."""
+LANES = 16
+"""Rows are padded with zeros to a multiple of this many float32, so that SIMD loops have no tail."""
+COOLING = 100
+"""Sweeps of annealing that make the cold start."""
+
+
+@dataclass
+class IsingState:
+    """Spins, local fields and random stream of every chain; rows are padded with spins that nothing acts on."""
+
+    temperatures: Float[np.ndarray, " chains"]
+    keys: UInt64[np.ndarray, " chains"]
+    counters: UInt64[np.ndarray, " chains"]
+    spins: Float32[np.ndarray, "chains padded_sites"]
+    local_fields: Float32[np.ndarray, "chains padded_sites"]
+    sweeps: int = 0
+
+
+class IsingMetropolis:
+    """Single-spin Metropolis sampler of an `Ising` system; sparse couplings are walked along their bonds only.
+
+    Without fields, every sweep ends with a fair coin for s -> -s, an exact symmetry.
+    """
+
+    name = "ising_metropolis"
+    exact = False
+
+    def __init__(self, system: Ising):
+        self.system = system
+        self.sites = system.sites
+        width = padded(self.sites)
+        self._fields = np.zeros(width, np.float32)
+        self._fields[: self.sites] = system.fields
+        self._symmetric = not self._fields.any()
+        couplings = system.couplings
+        if isinstance(couplings, np.ndarray):
+            dense = np.zeros((self.sites, width), np.float32)
+            dense[:, : self.sites] = couplings
+            self._bonds, self._rebuild, self._advance = (dense,), rebuild_dense, sweep_dense
+        else:
+            rows = sparse.csr_array(couplings)
+            self._bonds = (rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data.astype(np.float32))
+            self._rebuild, self._advance = rebuild_sparse, sweep_sparse
+
+    def initial(
+        self,
+        temperatures: Float[np.ndarray, " chains"],
+        keys: UInt64[np.ndarray, " chains"],
+        chains: Int64[np.ndarray, " chains"],
+        start: str,
+    ) -> IsingState:
+        """Start each chain at random, or (``start="pattern"``) in a low-energy state found by annealing from one.
+
+        The two approach equilibrium from above and from below, so that their agreement is a test of it.
+
+        Raises:
+            ValueError: if ``start`` is neither "random" nor "pattern".
+        """
+        require_choice("start", start, ("random", "pattern"))
+        counters, width = np.zeros(len(keys), np.uint64), self._fields.size
+        spins, local_fields = np.zeros((2, len(keys), width), np.float32)
+        fill_random_spins(spins, self.sites, keys, counters)
+        self._rebuild(*self._bonds, self._fields, spins, local_fields)
+        state = IsingState(np.array(temperatures, np.float64), keys.copy(), counters, spins, local_fields)
+        if start == "pattern":
+            self._cool(state)
+        return state
+
+    def sweep(self, state: IsingState, count: int) -> None:
+        """Advance every chain by ``count`` sweeps over all sites."""
+        scale = (2 / state.temperatures).astype(np.float32)
+        chains = (self._fields, state.spins, state.local_fields)
+        while count:
+            step = min(count, REBUILD - state.sweeps % REBUILD)
+            self._advance(*self._bonds, *chains, scale, self._symmetric, state.keys, state.counters, step)
+            state.sweeps += step
+            count -= step
+            if state.sweeps % REBUILD == 0:
+                self._rebuild(*self._bonds, *chains)
+
+    def configurations(self, state: IsingState) -> PackedSpins:
+        """Return the current spins, bit-packed, shape (chains, bytes)."""
+        return pack_spins(state.spins[:, : self.sites].astype(np.int8))
+
+    def energies(self, state: IsingState) -> Float[np.ndarray, " chains"]:
+        """Return the energy of each chain, -1/2 sum_i s_i (f_i + h_i), to the rounding of float32 fields."""
+        energies = np.empty(len(state.keys))
+        add_energies(energies, state.spins, state.local_fields, self._fields)
+        return energies
+
+    def _cool(self, state: IsingState) -> None:
+        """Anneal every chain to a twentieth of the largest typical local field, then restore its temperature."""
+        temperatures = state.temperatures.copy()
+        bonds = sparse.csr_array(self.system.couplings)
+        scale = np.sqrt((bonds.multiply(bonds).sum(1) + np.square(self._fields[: self.sites])).max()) or 1.0
+        for temperature in np.geomspace(2 * scale, scale / 20, COOLING):
+            state.temperatures[:] = temperature
+            self.sweep(state, 1)
+        state.temperatures[:] = temperatures
+
+
+def padded(sites: int) -> int:
+    """Return the row length that holds ``sites`` float32 in whole SIMD registers."""
+    return LANES * -(-sites // LANES)
+
+
+@kernel()
+def fill_random_spins(spins, sites, keys, counters):
+    """Fill the first ``sites`` columns of spins (chains, width) with unbiased +-1."""
+    for b in range(spins.shape[0]):
+        for i in range(sites):
+            word = random_word(keys[b], counters[b] + U64(i >> 6))
+            spins[b, i] = F32(2.0) * F32((word >> U64(i & 63)) & U64(1)) - F32(1.0)
+        counters[b] += U64((sites + 63) >> 6)
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def fill_exponentials(out, key, counters, chain):
+    """Fill ``out`` (float32, even length) with -ln u, or in one case of 16 with a number below any field, a pass.
+
+    Sites visited in a fixed order need the passes: a spin that nothing acts on would else flip in every single sweep.
+    """
+    half = out.shape[0] // 2
+    counter = counters[chain]
+    for i in range(half):
+        word = random_word(key, counter + U64(i))
+        first = -log32(high_uniform(word) + F32(2.0**-25))
+        second = -log32(low_uniform(word) + F32(2.0**-25))
+        out[i] = first if word & U64(0x0F) else F32(-1e30)
+        out[half + i] = second if word & U64(0xF0) else F32(-1e30)
+    counters[chain] = counter + U64(half)
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def flip_dense(couplings, spins, local_fields, noise, scale):
+    """Flip, in order, every spin with noise_i > scale s_i f_i, keeping f = J s + h; return how many."""
+    flips = 0
+    for i in range(couplings.shape[0]):
+        if noise[i] > scale * spins[i] * local_fields[i]:
+            change = F32(-2.0) * spins[i]
+            spins[i] = -spins[i]
+            flips += 1
+            add_row(local_fields, couplings[i], change)
+    return flips
+
+
+@kernel(fastmath=FAST, error_model="numpy", inline="always")
+def add_row(local_fields, row, change):
+    """Add change * row to the local fields."""
+    for j in range(row.shape[0]):
+        local_fields[j] += change * row[j]
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def flip_sparse(starts, neighbours, values, spins, local_fields, noise, scale):
+    """Do as `flip_dense` with the couplings in compressed rows."""
+    flips = 0
+    for i in range(starts.shape[0] - 1):
+        if noise[i] > scale * spins[i] * local_fields[i]:
+            change = F32(-2.0) * spins[i]
+            spins[i] = -spins[i]
+            flips += 1
+            for k in range(starts[i], starts[i + 1]):
+                local_fields[neighbours[k]] += change * values[k]
+    return flips
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def rebuild_dense(couplings, fields, spins, local_fields):
+    """Set the local fields of every chain to J s + h."""
+    for b in range(spins.shape[0]):
+        local_fields[b] = fields
+        for i in range(couplings.shape[0]):
+            add_row(local_fields[b], couplings[i], spins[b, i])
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def rebuild_sparse(starts, neighbours, values, fields, spins, local_fields):
+    """Set the local fields of every chain to J s + h, couplings in compressed rows."""
+    for b in range(spins.shape[0]):
+        local_fields[b] = fields
+        for i in range(starts.shape[0] - 1):
+            for k in range(starts[i], starts[i + 1]):
+                local_fields[b, neighbours[k]] += spins[b, i] * values[k]
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def sweep_dense(couplings, fields, spins, local_fields, scale, symmetric, keys, counters, count):
+    """Advance every chain by ``count`` Metropolis sweeps, with scale = 2 beta."""
+    noise = np.empty(fields.shape[0], F32)
+    for b in range(spins.shape[0]):
+        for _ in range(count):
+            fill_exponentials(noise, keys[b], counters, b)
+            flip_dense(couplings, spins[b], local_fields[b], noise, scale[b])
+            if symmetric:
+                reverse(spins[b], local_fields[b], keys[b], counters, b)
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def sweep_sparse(starts, neighbours, values, fields, spins, local_fields, scale, symmetric, keys, counters, count):
+    """Do as `sweep_dense` with the couplings in compressed rows."""
+    noise = np.empty(fields.shape[0], F32)
+    for b in range(spins.shape[0]):
+        for _ in range(count):
+            fill_exponentials(noise, keys[b], counters, b)
+            flip_sparse(starts, neighbours, values, spins[b], local_fields[b], noise, scale[b])
+            if symmetric:
+                reverse(spins[b], local_fields[b], keys[b], counters, b)
+
+
+@kernel()
+def reverse(spins, local_fields, key, counters, chain):
+    """Change the sign of every spin, and so of every local field, on the toss of a fair coin."""
+    sign = F32(1.0) - F32(2.0) * F32(random_word(key, counters[chain]) & U64(1))
+    counters[chain] += U64(1)
+    for i in range(spins.shape[0]):
+        spins[i] *= sign
+        local_fields[i] *= sign
+
+
+@kernel(fastmath={"contract", "nsz", "arcp", "reassoc"})
+def add_energies(energies, spins, local_fields, fields):
+    """Set energies to -1/2 sum_i s_i (f_i + h_i) for each chain, summed in float64."""
+    for b in range(spins.shape[0]):
+        total = 0.0
+        for i in range(fields.shape[0]):
+            total += np.float64(spins[b, i]) * (np.float64(local_fields[b, i]) + np.float64(fields[i]))
+        energies[b] = -0.5 * total

@@ -1,0 +1,349 @@
+"""Parallel tempering around any sampler that knows its energies: neighbouring temperatures exchange configurations.
+
+A ladder is one chain at every temperature. Every few sweeps neighbours k, k + 1 swap with probability
+min(1, exp((beta_k - beta_{k+1}) (E_k - E_{k+1}))), even and odd pairs in turn (Hukushima and Nemoto 1996). Replicas
+keep their memory and exchange temperatures, so a swap costs nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int, Int8, Int64, UInt64
+from scipy.special import erfcinv
+from scipy.stats import ttest_1samp
+
+from vae_mf.arrays import Chains, PackedSpins
+from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.rng import keys as stream_keys
+from vae_mf.samplers.base import Sampler
+from vae_mf.samplers.kernels import kernel
+from vae_mf.samplers.random_bits import U64, double_uniform, random_word
+
+SWAP_STREAM = U64(2**64 - 1)
+"""Counter of a ladder's first chain, out of reach of its sweeps, whose random word is the key of the ladder's swaps."""
+FIRST_LADDER = 2
+WELL_BELOW = 1e-3
+"""Swap acceptance that counts as none when a ladder is stretched."""
+LARGEST_LADDER = 1024
+ATTEMPTS = 30
+
+
+@runtime_checkable
+class EnergySampler(Sampler, Protocol):
+    """A sampler that can tell the energies of its chains."""
+
+    def energies(self, state: Any) -> Float[np.ndarray, " chains"]:
+        """Return the energy of the current configuration of every chain."""
+        ...
+
+
+@dataclass
+class TemperingState:
+    """Ladders: a slot is a place in the group with a fixed temperature, a replica the chain that visits it."""
+
+    temperatures: Float[np.ndarray, " slots"]
+    """Of the slots; the driver may change them."""
+    replicas: Any
+    """State of the wrapped sampler; its temperatures follow the swaps."""
+    holder: Int64[np.ndarray, " slots"]
+    """Replica in each slot."""
+    rungs: Int64[np.ndarray, "ladders levels"]
+    """Slots of each ladder from cold to hot."""
+    keys: UInt64[np.ndarray, " ladders"]
+    counters: UInt64[np.ndarray, " ladders"]
+    acceptance_sum: Float[np.ndarray, "ladders pairs"]
+    """Sum over tried swaps of the probability of acceptance."""
+    tried: Int64[np.ndarray, " pairs"]
+    end_visited: Int8[np.ndarray, " replicas"]
+    """0 before a replica has been coldest, 1 since it was, 2 since it was hottest after that."""
+    trips: Int64[np.ndarray, " ladders"]
+    sweeps: int = 0
+    rounds: int = 0
+
+
+class ParallelTempering:
+    """Parallel tempering of the chains of another sampler, one ladder per chain number.
+
+    Args:
+        sampler: any sampler with ``energies(state)``.
+        swap_every: sweeps between rounds of swaps.
+
+    Raises:
+        ValueError: if the sampler has no energies or ``swap_every`` is not a positive integer.
+    """
+
+    exact = False
+    tempered = True
+    """Tells the driver that groups must be made of whole ladders."""
+
+    def __init__(self, sampler: Sampler, swap_every: int = 1):
+        if not isinstance(sampler, EnergySampler):
+            raise ValueError(f"sampler: expected one with a method energies(state), got {type(sampler).__name__}")
+        self.sampler = sampler
+        self.sites = sampler.sites
+        self.swap_every = require_integer("swap_every", swap_every)
+        self.name = f"tempered_{sampler.name}"
+
+    def initial(
+        self,
+        temperatures: Float[np.ndarray, " slots"],
+        keys: UInt64[np.ndarray, " slots"],
+        chains: Int64[np.ndarray, " slots"],
+        start: str,
+    ) -> TemperingState:
+        """Return ladders started as the wrapped sampler starts its chains.
+
+        Args:
+            temperatures: whole ladders one after the other, each the same list of distinct temperatures in any order.
+            keys: one per slot; the swaps of a ladder draw from a stream of their own under its first key.
+
+        Raises:
+            ValueError: if the temperatures are not whole equal ladders.
+        """
+        rungs = ladder_rungs(temperatures)
+        ladders, levels = rungs.shape
+        swap_keys = np.empty(ladders, np.uint64)
+        derive_keys(swap_keys, keys[::levels])
+        return TemperingState(
+            temperatures=np.array(temperatures, np.float64),
+            replicas=self.sampler.initial(temperatures, keys, chains, start),
+            holder=np.arange(rungs.size),
+            rungs=rungs,
+            keys=swap_keys,
+            counters=np.zeros(ladders, np.uint64),
+            acceptance_sum=np.zeros((ladders, levels - 1)),
+            tried=np.zeros(levels - 1, np.int64),
+            end_visited=np.zeros(rungs.size, np.int8),
+            trips=np.zeros(ladders, np.int64),
+        )
+
+    def sweep(self, state: TemperingState, count: int) -> None:
+        """Advance every replica by ``count`` sweeps of the wrapped sampler, swapping after every ``swap_every``."""
+        while count:
+            step = min(count, self.swap_every - state.sweeps % self.swap_every)
+            state.replicas.temperatures[state.holder] = state.temperatures
+            self.sampler.sweep(state.replicas, step)
+            state.sweeps += step
+            count -= step
+            if state.sweeps % self.swap_every == 0:
+                self._swap(state)
+
+    def configurations(self, state: TemperingState) -> PackedSpins:
+        """Return the configurations in the order of the slots, bit-packed, shape (slots, bytes)."""
+        return self.sampler.configurations(state.replicas)[state.holder]
+
+    def energies(self, state: TemperingState) -> Float[np.ndarray, " slots"]:
+        """Return the energies in the order of the slots."""
+        return self.sampler.energies(state.replicas)[state.holder]
+
+    def _swap(self, state: TemperingState) -> None:
+        parity = state.rounds % 2
+        state.rounds += 1
+        state.tried[parity::2] += 1
+        energies = self.sampler.energies(state.replicas)
+        swap_neighbours(
+            state.holder,
+            state.rungs,
+            1 / state.temperatures,
+            energies,
+            parity,
+            state.keys,
+            state.counters,
+            state.acceptance_sum,
+        )
+        count_trips(state.trips, state.end_visited, state.holder, state.rungs)
+
+
+def ladder_rungs(temperatures: Float[np.ndarray, " slots"]) -> Int64[np.ndarray, "ladders levels"]:
+    """Return the slots of each ladder from cold to hot.
+
+    Raises:
+        ValueError: unless the temperatures are one list of at least two distinct ones, repeated.
+    """
+    levels = np.unique(temperatures).size
+    if levels < 2 or temperatures.size % levels or (temperatures.reshape(-1, levels) != temperatures[:levels]).any():
+        raise ValueError(
+            "temperatures: expected whole ladders, the same two or more distinct temperatures over and over, "
+            f"got {temperatures.size} of which {levels} distinct"
+        )
+    first = np.arange(0, temperatures.size, levels)
+    return first[:, None] + np.argsort(temperatures[:levels])
+
+
+def swap_acceptance(state: TemperingState) -> Float[np.ndarray, " pairs"]:
+    """Return the mean acceptance of each neighbouring pair, from cold to hot; nan where no swap was tried."""
+    with np.errstate(invalid="ignore"):
+        return state.acceptance_sum.mean(0) / state.tried
+
+
+def round_trips(state: TemperingState) -> Int64[np.ndarray, " ladders"]:
+    """Return for each ladder how often a replica has gone from coldest to hottest and back."""
+    return state.trips.copy()
+
+
+def forget_swaps(state: TemperingState) -> None:
+    """Start the swap statistics and round trips afresh, as after burn-in."""
+    for record in (state.acceptance_sum, state.tried, state.end_visited, state.trips):
+        record[:] = 0
+
+
+@kernel()
+def derive_keys(swap_keys, chain_keys):
+    """Set the key of each ladder's swaps to a hash of the key of its first chain."""
+    for ladder in range(swap_keys.shape[0]):
+        swap_keys[ladder] = random_word(chain_keys[ladder], SWAP_STREAM)
+
+
+@kernel()
+def swap_neighbours(holder, rungs, beta, energies, parity, keys, counters, acceptance_sum):
+    """Try to exchange the replicas of the neighbouring slots (k, k + 1), k = parity, parity + 2, ... of every ladder.
+
+    ``beta`` is per slot, ``energies`` per replica.
+    """
+    for ladder in range(rungs.shape[0]):
+        for pair in range(parity, rungs.shape[1] - 1, 2):
+            cold, hot = rungs[ladder, pair], rungs[ladder, pair + 1]
+            gain = (beta[cold] - beta[hot]) * (energies[holder[cold]] - energies[holder[hot]])
+            probability = np.exp(min(gain, 0.0))
+            uniform = double_uniform(random_word(keys[ladder], counters[ladder]))
+            counters[ladder] += U64(1)
+            acceptance_sum[ladder, pair] += probability
+            if uniform < probability:
+                holder[cold], holder[hot] = holder[hot], holder[cold]
+
+
+@kernel()
+def count_trips(trips, end_visited, holder, rungs):
+    """Note which replicas are at the ends of their ladders, and count those back from the hottest."""
+    for ladder in range(rungs.shape[0]):
+        coldest, hottest = holder[rungs[ladder, 0]], holder[rungs[ladder, -1]]
+        if end_visited[coldest] == 2:
+            trips[ladder] += 1
+        end_visited[coldest] = 1
+        if end_visited[hottest] == 1:
+            end_visited[hottest] = 2
+
+
+class Ladder(NamedTuple):
+    """Temperatures from cold to hot, and the swap acceptance that was measured between neighbours."""
+
+    temperatures: Float[np.ndarray, " levels"]
+    acceptance: Float[np.ndarray, " pairs"]
+
+
+def tempered(system: Any, sampler: Callable[[Any], EnergySampler], swap_every: int = 1) -> ParallelTempering:
+    """Return the sampler of ``system`` that ``sampler`` builds, wrapped in parallel tempering."""
+    return ParallelTempering(sampler(system), swap_every)
+
+
+def choose_ladder(
+    sampler: EnergySampler,
+    coldest: float,
+    hottest: float,
+    acceptance: float = 0.3,
+    seed: int = 0,
+    sweeps: int = 400,
+    ladders: int = 8,
+) -> Ladder:
+    """Return a ladder whose neighbours all swap with at least the stated acceptance, as measured by running it.
+
+    For Gaussian energies a swap is accepted with probability erfc(c dbeta), c varying slowly, so erfc^-1(acceptance) is
+    a length that adds up along the ladder. Starting from the two ends, the lengths measured on one ladder cut the next
+    into equal parts of the wanted length, and into at least one part more whenever a pair falls short.
+
+    Args:
+        sampler: what the ladder is for.
+        coldest: lowest temperature.
+        hottest: highest temperature.
+        acceptance: smallest mean swap acceptance between neighbours.
+        seed: of the trial runs.
+        sweeps: per trial: half to equilibrate, half to measure; at low temperature too few overestimate the acceptance.
+        ladders: independent ladders per trial.
+
+    Raises:
+        ValueError: if an argument is out of range.
+        RuntimeError: if no ladder of at most 1024 temperatures was found in 30 trials.
+    """
+    if require_positive("coldest", coldest) >= require_positive("hottest", hottest):
+        raise ValueError(f"hottest: expected a temperature above coldest = {coldest:g}, got {hottest:g}")
+    require_fraction("acceptance", acceptance)
+    wanted = float(erfcinv(acceptance))
+    tempering = ParallelTempering(sampler)
+    levels = np.geomspace(coldest, hottest, FIRST_LADDER)
+    for attempt in range(ATTEMPTS):
+        measured = measure_acceptance(tempering, levels, seed, attempt, sweeps, ladders)
+        if measured.min() >= acceptance:
+            return Ladder(levels, measured)
+        # Swaps hardly ever made measure no length; then the ladder grows until they are.
+        lengths = erfcinv(np.clip(measured, WELL_BELOW, 1 - WELL_BELOW))
+        parts = max(int(np.ceil(lengths.sum() / wanted)), len(levels))
+        if parts >= LARGEST_LADDER:
+            break
+        levels = equal_lengths(levels, lengths, parts)
+    raise RuntimeError(f"choose_ladder: no ladder with swap acceptance {acceptance:g} after {len(levels)} temperatures")
+
+
+def measure_acceptance(
+    tempering: ParallelTempering, levels: np.ndarray, seed: int, attempt: int, sweeps: int, ladders: int
+) -> Float[np.ndarray, " pairs"]:
+    """Return the swap acceptance of neighbouring ``levels``, in ladders cooled and equilibrated for half the sweeps."""
+    slots = np.tile(levels, ladders)
+    keys = stream_keys(seed, "ladder", attempt, count=slots.size)
+    state = tempering.initial(slots, keys, np.repeat(np.arange(ladders), levels.size), "random")
+    tempering.sweep(state, sweeps // 2)
+    forget_swaps(state)
+    tempering.sweep(state, sweeps - sweeps // 2)
+    return swap_acceptance(state)
+
+
+def equal_lengths(levels: np.ndarray, lengths: np.ndarray, parts: int) -> Float[np.ndarray, " new_levels"]:
+    """Return ``parts`` + 1 temperatures that cut the ladder equally, lengths being linear in ln T between levels."""
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    inner = np.interp(np.linspace(0, along[-1], parts + 1)[1:-1], along, np.log(levels))
+    return np.concatenate([levels[:1], np.exp(inner), levels[-1:]])
+
+
+class Equilibration(NamedTuple):
+    """Averages over successive windows of the run, each twice as long as the one before it."""
+
+    starts: Int[np.ndarray, " windows"]
+    """First draw of each window; it ends where the next begins, the last one at the end."""
+    means: Float[np.ndarray, " windows"]
+    errors: Float[np.ndarray, " windows"]
+    """Standard errors from the chains' own means."""
+    agreement: float
+    """Adjusted p-value that the two windows before the last have the average of the last."""
+    settled: bool
+
+
+def doubling_windows(values: Chains, level: float = 1e-3) -> Equilibration:
+    """Test for equilibrium as is usual for spin glasses: averages over doubling windows must stop moving.
+
+    Each chain's mean over an earlier window is paired with its mean over the last; a t-test over the chains, which are
+    independent whatever the correlation along them, tells whether the difference vanishes.
+
+    Args:
+        values: energies (or another observable), shape (chains, draws), from the very first sweep on.
+        level: of the test, shared by its two comparisons.
+
+    Raises:
+        ValueError: for fewer than two chains or eight draws.
+    """
+    chains, draws = values.shape
+    if chains < 2 or draws < 8:
+        raise ValueError(f"values: expected at least 2 chains of 8 draws, got shape {values.shape}")
+    cuts = [0, *(draws >> k for k in range(draws.bit_length() - 1, -1, -1))]
+    windows = np.array([values[:, first:last].mean(1) for first, last in pairwise(cuts)])
+    errors = windows.std(1, ddof=1) / np.sqrt(chains)
+    agreement = min(1.0, 2 * min(vanishing(windows[-1] - windows[-2]), vanishing(windows[-1] - windows[-3])))
+    return Equilibration(np.array(cuts[:-1]), windows.mean(1), errors, agreement, agreement > level)
+
+
+def vanishing(differences: Float[np.ndarray, " chains"]) -> float:
+    """Return the p-value that the differences average to zero, told exactly if they are all equal."""
+    if np.ptp(differences) == 0:
+        return float(differences[0] == 0)
+    return float(ttest_1samp(differences, 0).pvalue)

@@ -1,0 +1,184 @@
+"""Ising models with any couplings and fields, and the two classical spin glasses; exact up to 20 sites."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from vae_mf.arrays import Couplings, Fields, Spins
+from vae_mf.checks import require_choice, require_integer, require_positive
+from vae_mf.rng import generator
+from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
+from vae_mf.systems.enumeration import enumerate_system
+
+SYMMETRY_TOLERANCE = 1e-10
+"""Largest |J_ij - J_ji| that passes for rounding, in units of the largest |J_ij|."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ising:
+    """Generic Ising model, E = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i.
+
+    The order parameter is the magnetisation per site and the basin its sign: the only labels that need no knowledge of
+    the valleys, which in a glass are many and unknown.
+
+    Args:
+        couplings: J, shape (N, N), symmetric with zero diagonal; a SciPy sparse matrix is kept sparse (CSR).
+        fields: h, shape (N,), or None for none.
+
+    Raises:
+        ValueError: if a shape is wrong, a value is not finite, J is not symmetric or its diagonal not zero.
+    """
+
+    couplings: Couplings | sparse.sparray | sparse.spmatrix
+    fields: Fields | None = None
+    name = "ising"
+
+    def __post_init__(self) -> None:
+        couplings = checked_couplings(self.couplings)
+        object.__setattr__(self, "couplings", couplings)
+        object.__setattr__(self, "fields", checked_fields(self.fields, couplings.shape[0]))
+
+    @property
+    def sites(self) -> int:
+        """Number of spins N."""
+        return self.couplings.shape[0]
+
+    def energy(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
+        """Return the energy of each configuration (..., N)."""
+        rows = spins.reshape(-1, self.sites).astype(np.float64)
+        pairs = np.einsum("ri,ri->r", rows, rows @ self.couplings)
+        return (-0.5 * pairs - rows @ np.asarray(self.fields)).reshape(spins.shape[:-1])
+
+    def order_parameter(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
+        """Return the magnetisation per site m of each configuration (..., N)."""
+        return spins.mean(-1, dtype=np.float64)
+
+    def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
+        """Return the sign of the magnetisation, +1 where it vanishes."""
+        return np.where(spins.sum(-1, dtype=np.int64) >= 0, 1, -1)
+
+    def thermodynamics(self, temperature: float) -> Thermodynamics:
+        """Return ln Z, U, C and S by enumeration.
+
+        Raises:
+            ValueError: above 20 sites.
+        """
+        return enumerate_system(self, temperature).thermodynamics
+
+    def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
+        """Return the law of the magnetisation by enumeration.
+
+        Raises:
+            ValueError: above 20 sites.
+        """
+        exact = enumerate_system(self, temperature)
+        up = (exact.spins > 0).sum(-1)
+        probabilities = np.bincount(up, exact.probabilities, minlength=self.sites + 1)
+        return OrderParameterLaw(2 * np.arange(self.sites + 1) / self.sites - 1, probabilities)
+
+
+class SherringtonKirkpatrick(Ising):
+    """Fully connected spin glass with Gaussian couplings; its transition is at T_c = J for J0 = 0."""
+
+    name = "sherrington_kirkpatrick"
+
+    @classmethod
+    def random(cls, sites: int, seed: int, mean: float = 0.0, scale: float = 1.0) -> "SherringtonKirkpatrick":
+        """Return one sample of the disorder, J_ij ~ Normal(J0 / N, J^2 / N) for i < j.
+
+        Args:
+            sites: number of spins N >= 2.
+            seed: of the disorder.
+            mean: J0.
+            scale: J > 0.
+
+        Raises:
+            ValueError: if an argument is out of range.
+        """
+        require_integer("sites", sites, minimum=2)
+        require_positive("scale", scale)
+        if not np.isfinite(mean):
+            raise ValueError(f"mean: expected a finite number, got {mean!r}")
+        noise = generator(require_integer("seed", seed, minimum=0), "couplings").standard_normal((sites, sites))
+        upper = np.triu(mean / sites + scale / np.sqrt(sites) * noise, 1)
+        return cls(upper + upper.T)
+
+
+class EdwardsAnderson(Ising):
+    """Nearest-neighbour spin glass on a torus; it orders at T > 0 in three dimensions and only at T = 0 in two."""
+
+    name = "edwards_anderson"
+
+    @classmethod
+    def random(cls, side: int, dimension: int, disorder: str, seed: int) -> "EdwardsAnderson":
+        """Return one sample of the disorder, one bond per site and direction.
+
+        Args:
+            side: linear size L >= 2; at L = 2 the torus joins neighbours twice and their two bonds add.
+            dimension: 2 or 3.
+            disorder: "pm" for +1 and -1 with equal odds, "gaussian" for Normal(0, 1).
+            seed: of the disorder.
+
+        Raises:
+            ValueError: if an argument is out of range.
+        """
+        require_integer("side", side, minimum=2)
+        if dimension not in (2, 3):
+            raise ValueError(f"dimension: expected 2 or 3, got {dimension!r}")
+        require_choice("disorder", disorder, ("pm", "gaussian"))
+        random = generator(require_integer("seed", seed, minimum=0), "couplings")
+        shape = (dimension, side**dimension)
+        bonds = random.standard_normal(shape) if disorder == "gaussian" else random.choice([-1.0, 1.0], shape)
+        return cls(lattice_couplings(bonds, side))
+
+
+def lattice_couplings(bonds: Float[np.ndarray, "dimension sites"], side: int) -> sparse.csr_array:
+    """Return the couplings of a torus from the bond of each site (row-major) to its next one along each axis."""
+    dimension, sites = bonds.shape
+    lattice = np.arange(sites).reshape((side,) * dimension)
+    following = np.array([np.roll(lattice, -1, axis).ravel() for axis in range(dimension)])
+    here = np.broadcast_to(lattice.ravel(), bonds.shape)
+    upper = sparse.coo_array((bonds.ravel(), (here.ravel(), following.ravel())), (sites, sites))
+    couplings = sparse.csr_array(upper + upper.T)
+    couplings.eliminate_zeros()
+    return couplings
+
+
+def checked_couplings(couplings: Any) -> Couplings | sparse.csr_array:
+    """Return couplings as a float64 array, or a CSR one if they came sparse.
+
+    Raises:
+        ValueError: unless they are a finite symmetric (N, N) matrix with zero diagonal.
+    """
+    if sparse.issparse(couplings):
+        matrix = sparse.csr_array(couplings, dtype=np.float64, copy=True)
+        matrix.sum_duplicates()
+        values = matrix.data
+    else:
+        matrix = values = np.array(couplings, np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
+        raise ValueError(f"couplings: expected shape (N, N), got {matrix.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"couplings: expected finite numbers, got {np.count_nonzero(~np.isfinite(values))} others")
+    largest = np.abs(values).max(initial=0.0)
+    asymmetry = abs(matrix - matrix.T).max() if values.size else 0.0
+    if asymmetry > SYMMETRY_TOLERANCE * largest:
+        raise ValueError(f"couplings: expected a symmetric matrix, got |J_ij - J_ji| up to {asymmetry:g}")
+    if matrix.diagonal().any():
+        raise ValueError(
+            f"couplings: expected a zero diagonal, got entries such as {np.abs(matrix.diagonal()).max():g}"
+        )
+    return matrix
+
+
+def checked_fields(fields: Any, sites: int) -> Fields:
+    """Return fields as a float64 array, zeros for None, or raise ValueError unless they are N finite numbers."""
+    values = np.zeros(sites) if fields is None else np.array(fields, np.float64)
+    if values.shape != (sites,):
+        raise ValueError(f"fields: expected shape {(sites,)}, got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"fields: expected finite numbers, got {np.count_nonzero(~np.isfinite(values))} others")
+    return values
