@@ -19,7 +19,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from vae_mf.rng import keys
-from vae_mf.samplers.base import GROUP
+from vae_mf.samplers.base import GROUP, Sampler
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.systems.curie_weiss import CurieWeiss
@@ -30,7 +30,7 @@ BLOCK = 20
 SEED = 42
 
 
-def compiled(sampler: HopfieldGibbs | CurieWeissDirect, temperature: float) -> Callable[[], None]:
+def compiled(sampler: Sampler, temperature: float) -> Callable[[], None]:
     """Return one sweep of all chains, in the groups that the driver forms."""
     numbers = np.arange(CHAINS)
     states = [

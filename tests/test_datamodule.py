@@ -122,7 +122,7 @@ def test_one_level_can_be_picked_out():
 
 def test_a_set_moves_with_all_its_tensors():
     moved = numbered_set(5).to(torch.device("meta"))
-    assert [part.device.type for part in moved if isinstance(part, torch.Tensor)] == ["meta"] * 4
+    assert [part.device.type for part in vars(moved).values() if isinstance(part, torch.Tensor)] == ["meta"] * 4
     assert moved.sites == SITES
 
 
@@ -186,7 +186,7 @@ def test_validation_comes_whole_in_order_and_in_larger_batches():
 def test_setup_moves_the_data_to_the_training_device():
     moved = module(SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta"))))
     moved.setup("fit")
-    assert all(part.packed.device.type == part.table.device.type == "meta" for part in moved.data)
+    assert all(part.packed.device.type == part.table.device.type == "meta" for part in vars(moved).values().data)
 
 
 def test_a_batch_is_made_on_the_device_and_stays_there():

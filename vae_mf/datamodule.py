@@ -1,6 +1,7 @@
 """Spins on the training device: resident bit-packed, unpacked batch by batch, split by chunk and never by draw."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ BIT_TABLE = torch.from_numpy(unpack_spins(np.arange(256, dtype=np.uint8)[:, None
 """The eight spins of every byte, so that unpacking is one row lookup per byte."""
 
 
-class SpinSet(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SpinSet:
     """Configurations resident in memory, on one device."""
 
     packed: UInt8[torch.Tensor, "rows bytes"]
@@ -37,7 +39,8 @@ class SpinSet(NamedTuple):
 
     def to(self, device: torch.device) -> "SpinSet":
         """Return the same set on ``device``."""
-        return SpinSet(*(part.to(device) if isinstance(part, torch.Tensor) else part for part in self))
+        tensors = {name: part.to(device) for name, part in vars(self).items() if isinstance(part, torch.Tensor)}
+        return replace(self, **tensors)
 
     def batch(self, rows: Int64[torch.Tensor, " batch"]) -> Batch:
         """Unpack some rows into float spins (batch, sites)."""
@@ -47,7 +50,7 @@ class SpinSet(NamedTuple):
     def at_level(self, level: int) -> "SpinSet":
         """Return the configurations of one temperature."""
         chosen = self.index == level
-        return SpinSet(self.packed[chosen], self.index[chosen], self.levels, self.sites, self.table)
+        return replace(self, packed=self.packed[chosen], index=self.index[chosen])
 
     def spins(self) -> Spins:
         """Return all configurations as a NumPy array (rows, sites) in {-1, +1}."""

@@ -43,9 +43,10 @@ class LinearEncoder(nn.Module):
         require_integer("latents", latents)
         require_integer("hidden", hidden)
         self.projection = nn.Linear(sites, latents)
-        self.thermal = nn.Sequential(nn.Linear(2, hidden), nn.GELU(), nn.Linear(hidden, 2 * latents))
-        nn.init.zeros_(self.thermal[-1].weight)
-        nn.init.zeros_(self.thermal[-1].bias)
+        last = nn.Linear(hidden, 2 * latents)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.thermal = nn.Sequential(nn.Linear(2, hidden), nn.GELU(), last)
 
     def forward(self, spins: SpinTensor, condition: Condition) -> DiagonalGaussian:
         """Return q(z | s, T) for spins (batch, N)."""

@@ -5,12 +5,15 @@ numbers, and a loop over c vectorises. All arithmetic stays in uint64: a Python 
 Counters therefore live in uint64 arrays that kernels update in place and never leave compiled code as scalars.
 """
 
+from typing import Any
+
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
+from numba import extending, types
 
 from vae_mf.samplers.kernels import kernel
 
+intrinsic: Any = extending.intrinsic
+"""Untyped, for its result takes one argument less than the function it decorates."""
 U64 = np.uint64
 F32 = np.float32
 I32 = np.int32
