@@ -25,17 +25,17 @@ from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.hopfield import Hopfield
 
-CHAINS = 128
+CHAINS = 256
 BLOCK = 20
 SEED = 42
 
 
 def compiled(sampler: Sampler, temperature: float) -> Callable[[], None]:
     """Return one sweep of all chains, in the groups that the driver forms."""
-    numbers = np.arange(CHAINS)
+    numbers, size = np.arange(CHAINS), getattr(sampler, "group", GROUP)
     states = [
-        sampler.initial(np.full(GROUP, temperature), keys(SEED, int(part[0]), count=GROUP), part, "random")
-        for part in np.split(numbers, range(GROUP, CHAINS, GROUP))
+        sampler.initial(np.full(size, temperature), keys(SEED, int(part[0]), count=size), part, "random")
+        for part in np.split(numbers, range(size, CHAINS, size))
     ]
 
     def sweep() -> None:

@@ -16,7 +16,7 @@ from vae_mf.checks import require_integer, require_positive
 from vae_mf.rng import keys as stream_keys
 
 GROUP = 64
-"""Chains advanced together by one thread; fixed, so that results never depend on the number of threads."""
+"""Chains advanced together by one thread, unless a sampler has its own ``group``; never a matter of threads."""
 
 
 @runtime_checkable
@@ -129,7 +129,8 @@ def sample_block(
     Chain c at temperature number t draws from its own stream (seed, start, t, c), and chains are grouped in a fixed
     way, so the number of threads changes nothing.
     """
-    groups = make_groups(np.asarray(temperatures, dtype=np.float64), chains, seed, start, is_tempered(sampler))
+    levels, size = np.asarray(temperatures, dtype=np.float64), getattr(sampler, "group", GROUP)
+    groups = make_groups(levels, chains, seed, start, is_tempered(sampler), size)
     work: Callable[[Group], Configurations] = partial(run_chains, sampler, schedule=schedule, start=start)
     # One BLAS thread per group: the pool already uses every core, and a product must not depend on how many there are.
     with threadpool_limits(1), ThreadPoolExecutor(threads or available_threads()) as pool:
@@ -140,7 +141,12 @@ def sample_block(
 
 
 def make_groups(
-    temperatures: Float[np.ndarray, " temperatures"], chains: range, seed: int, start: str, whole_ladders: bool
+    temperatures: Float[np.ndarray, " temperatures"],
+    chains: range,
+    seed: int,
+    start: str,
+    whole_ladders: bool,
+    size: int = GROUP,
 ) -> list[Group]:
     """Return the groups of chains: temperature by temperature, or chain by chain in groups of whole ladders."""
     levels = range(len(temperatures))
@@ -149,7 +155,8 @@ def make_groups(
         if whole_ladders
         else [(level, chain) for level in levels for chain in chains]
     )
-    size = max(1, GROUP // len(levels)) * len(levels) if whole_ladders else GROUP
+    if whole_ladders:
+        size = max(1, size // len(levels)) * len(levels)
     groups = []
     for first in range(0, len(pairs), size):
         part = pairs[first : first + size]

@@ -13,6 +13,7 @@ from jaxtyping import Float, Float32, Int64, UInt64
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.packing import pack_spins, packed_bytes
+from vae_mf.samplers.base import GROUP
 from vae_mf.samplers.kernels import kernel
 from vae_mf.samplers.random_bits import (
     F32,
@@ -30,6 +31,8 @@ from vae_mf.samplers.random_bits import (
 )
 from vae_mf.systems.hopfield import Hopfield
 
+MANY_PATTERNS, LARGE_GROUP = 64, 256
+"""From this many patterns on, the matrix product rules the time and gains a sixth from this many chains at once."""
 JUMP_PATTERNS = 16
 """Jumps are tried by default up to this many patterns; beyond, crosstalk makes their acceptance negligible."""
 
@@ -71,6 +74,7 @@ class HopfieldGibbs:
         if jump_every is None:
             jump_every = 2 if 2 <= count <= JUMP_PATTERNS else 0
         self.jump_every = require_integer("jump_every", jump_every, minimum=0) if count > 1 else 0
+        self.group = LARGE_GROUP if count >= MANY_PATTERNS else GROUP
         self._words = as_words(system.patterns)
         self._xi = np.zeros((count, 64 * word_count(self.sites)), np.float32)
         self._xi[:, : self.sites] = system.patterns
