@@ -23,7 +23,7 @@ from vae_mf.evaluation.verdict import EquilibriumData, judge_equilibrium, judge_
 from vae_mf.models.vae import VAE
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs import build_module, entry_point, load, open_run, record_run
+from vae_mf.runs import build_module, build_sampler, entry_point, load, open_run, record_run
 from vae_mf.samplers.plan import plan
 from vae_mf.simulate import simulate
 from vae_mf.training.callbacks import EpochProgress
@@ -42,7 +42,7 @@ class Task(NamedTuple):
 def equilibrium(cfg: DictConfig, progress: Progress) -> Task:
     """Sample the system and judge against its exact theory; every setting is checked before the first sample."""
     system, recipe, settings = instantiate(cfg.system), instantiate(cfg.training), instantiate(cfg.evaluation)
-    sampler = instantiate(cfg.sampler)(system)
+    sampler = build_sampler(cfg, system)
     sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
     module = build_module(cfg, system.sites)
     split_blocks(sampling.block_count, recipe.validation, recipe.test)

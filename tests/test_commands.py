@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from vae_mf.evaluation.tables import read_tables
 from vae_mf.runs import PROJECT_ROOT, load
 from vae_mf.store.sample_store import is_sealed, open_store
 
@@ -85,7 +86,7 @@ RECORDING_METRICS = {
 }
 
 
-JOBS = ["hopfield", "hopfield again", "sample hopfield", "sample curie_weiss", "retina"]
+JOBS = ["hopfield", "hopfield again", "sample hopfield", "sample curie_weiss", "sample tempered", "retina"]
 
 
 class Result(NamedTuple):
@@ -137,6 +138,7 @@ def trained(workplace):
     """The Hopfield job run alone, and then again together with the other tiny jobs, in one more process."""
     hopfield = ["model.latents=2", *HOPFIELD, *TRAINING, *paths(workplace)]
     direct = ["system=curie_weiss", "sampler=curie_weiss", "sampling=direct", "system.sites=33", *SAMPLING]
+    glass = ["system=sherrington_kirkpatrick", "system.sites=64", "tempering=parallel", "sampling.swap_acceptance=0.4"]
     recording = write_recording(workplace / "recording.npy")
     retina = [f"dataset.path={recording}", "dataset.cells=6", *TRAINING, "evaluation.likelihood_samples=30"]
     first = run("train", *hopfield)
@@ -145,6 +147,7 @@ def trained(workplace):
             ["train", *hopfield],
             ["sample", *HOPFIELD, *paths(workplace)],
             ["sample", *direct, *paths(workplace)],
+            ["sample", *glass, *SAMPLING, *MARKOV, *paths(workplace)],
             ["train", "experiment=retina", *retina, *paths(workplace)],
             ["sample", "--help"],
             ["train", "--help"],
@@ -209,6 +212,28 @@ def test_samples_are_sealed_and_reported(trained, workplace):
     assert "R-hat" in trained["sample curie_weiss"].out
 
 
+def test_a_sampling_report_is_tables_and_a_figure(trained, workplace):
+    folder = only(workplace / "outputs" / "sampling", "curie_weiss-*")
+    assert {path.name for path in folder.iterdir()} == {"report.png", "report.pdf", "tables"}
+    tables = read_tables(folder)
+    assert list(tables["chains"].temperature) == [0.3, 0.8]
+    assert set(tables["observables"].source) == {"samples", "exact", "infinite"}
+
+
+def test_tempering_chooses_its_ladder_and_reports_the_swaps(trained, workplace):
+    out = trained["sample tempered"].out
+    (levels,) = map(int, re.findall(r"(\d+) temperatures", out))
+    assert levels > 2
+    store = open_store(only(workplace / "data", "sherrington_kirkpatrick-*.zarr"))
+    assert store.temperatures[[0, -1]].tolist() == [0.3, 0.8]
+    assert len(store.temperatures) == levels
+    reports = store.diagnostics["temperatures"]
+    assert all(0.3 < report["swap_acceptance"] < 1 for report in reports[:-1])
+    assert reports[-1]["swap_acceptance"] is None
+    assert "swaps" in out
+    assert "round trip" in out
+
+
 def test_the_recording_job_reports_its_metrics(trained, workplace):
     folder = only(workplace / "outputs", "retina-*")
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -225,6 +250,22 @@ REFUSALS = {
     "sites no number": (["sample", "system.sites=abc"], "sites.*'abc'"),
     "temperature zero": (["sample", "sampling.temperatures=[0.0]"], "temperatures.*0.0"),
     "temperature no list": (["sample", "sampling.temperatures=warm"], "temperatures.*warm"),
+    "odd side": (["sample", "system=ising2d", "system.side=9", "sampler=multispin"], "side.*even.* got 9"),
+    "nan in couplings": (["sample", "system=ising", "system.couplings.file={folder}/nan.npy"], "couplings.*finite"),
+    "couplings not symmetric": (
+        ["sample", "system=ising", "system.couplings.file={folder}/asymmetric.npy"],
+        "couplings.*symmetric",
+    ),
+    "negative coupling": (["sample", "system=curie_weiss", "system.coupling=-1"], "coupling.*> 0, got -1"),
+    "ladder without tempering": (["sample", "sampling.swap_acceptance=0.3"], "tempering=parallel.*hopfield_gibbs"),
+    "ladder of one temperature": (
+        ["sample", "tempering=parallel", "sampling.swap_acceptance=0.3", "sampling.temperatures=[1.0]"],
+        "hottest: expected a temperature above coldest = 1",
+    ),
+    "tempered exact draws": (
+        ["sample", "system=curie_weiss", "tempering=parallel", "sampling=direct"],
+        "energies.*CurieWeissDirect",
+    ),
     "too many patterns": (["sample", "system.sites=8", "system.patterns=9"], "at most as many as sites = 8, got 9"),
     "no samples": (["sample", "sampling.samples=0"], "samples: expected an integer >= 1, got 0"),
     "chains do not divide": (["sample", "sampling.samples=10", "sampling.chains=4"], "multiple of chains = 4, got 10"),
@@ -261,6 +302,8 @@ def refused(tmp_path_factory):
     """Folder of the refused commands and their results by name."""
     folder = tmp_path_factory.mktemp("refused")
     np.save(folder / "words.npy", np.random.default_rng(1).integers(0, 4, (50, 8)))
+    np.save(folder / "nan.npy", np.full((4, 4), np.nan))
+    np.save(folder / "asymmetric.npy", np.triu(np.ones((4, 4)), 1))
     (folder / "foreign").mkdir()
     (folder / "foreign" / "thesis.tex").write_text("precious")
     commands = [[part.format(folder=folder) for part in command] for command, _ in REFUSALS.values()]

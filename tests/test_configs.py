@@ -11,7 +11,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from scipy.linalg import hadamard
 
-from vae_mf.runs import PROJECT_ROOT, build_module, build_vae
+from vae_mf.runs import IDENTITY, PROJECT_ROOT, build_module, build_sampler, build_vae
+from vae_mf.samplers.auto import automatic_sampler
 from vae_mf.systems.base import System
 from vae_mf.systems.hopfield import hebbian_couplings
 
@@ -20,6 +21,7 @@ PACKAGES = {
     "system": "vae_mf.systems",
     "sampler": "vae_mf.samplers",
     "sampling": "vae_mf.samplers",
+    "tempering": "vae_mf.samplers",
     "dataset": "vae_mf.datasets",
     "model": "vae_mf.models",
     "training": "vae_mf.training",
@@ -143,6 +145,25 @@ def test_every_system_has_its_sampler(compose_config, name, tmp_path):
     assert Path(config.store.path).name.startswith(f"{name}-")
 
 
+@pytest.mark.parametrize("name", ["curie_weiss", "hopfield", "ising2d", "maier_saupe", "sherrington_kirkpatrick"])
+def test_the_automatic_sampler_is_that_of_the_system(compose_config, name):
+    config, automatic = (compose_config("sample", f"system={name}", *more) for more in ((), ("sampler=auto",)))
+    system = instantiate(config.system)
+    assert type(build_sampler(automatic, system)) is type(build_sampler(config, system))
+
+
+class Unknown:
+    """A system that no sampler was written for."""
+
+    name, sites = "unknown", 3
+    energy = order_parameter = basin = thermodynamics = order_parameter_law = staticmethod(lambda *arguments: None)
+
+
+def test_an_unknown_system_has_no_automatic_sampler():
+    with pytest.raises(ValueError, match=r"system: expected one of CurieWeiss, .* got Unknown"):
+        automatic_sampler(Unknown())
+
+
 @pytest.mark.parametrize("name", options("sampling"))
 def test_every_plan_is_one(compose_config, name):
     assert instantiate(compose_config("sample", f"sampling={name}").sampling).chain_count == 100
@@ -169,7 +190,7 @@ def leaves(node, prefix: str) -> list[str]:
     return [leaf for key in node for leaf in leaves(node._get_node(key), f"{prefix}.{key}")]
 
 
-SCIENCE = ("seed", "system", "sampler", "sampling", "dataset", "model", "training", "trainer", "evaluation")
+SCIENCE = tuple(group for group in IDENTITY if group != "tempering")  # a wrapper: absent by default
 
 
 @pytest.mark.parametrize("name", ["hopfield_quick", "retina"])
@@ -197,7 +218,7 @@ def test_the_store_is_shared_by_runs_that_differ_in_the_model_only(compose_confi
     path = experiment(compose_config, "hopfield_quick").store.path
     for override in ("model.latents=7", "training.epochs=3", "evaluation.restarts=1", "trainer.precision=64-true"):
         assert experiment(compose_config, "hopfield_quick", override).store.path == path
-    for override in ("seed=7", "system.sites=64", "sampler.jump_every=3", "sampling.thinning=4"):
+    for override in ("seed=7", "system.sites=64", "sampler.jump_every=3", "sampling.thinning=4", "tempering=parallel"):
         assert experiment(compose_config, "hopfield_quick", override).store.path != path
 
 

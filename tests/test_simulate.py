@@ -56,7 +56,7 @@ def test_the_store_holds_what_the_sampler_drew(request_, tmp_path):
     per_block = sampling.chain_count // sampling.block_count
     assert sampling.block_count > 1
     parts = [
-        sample_block(sampler, sampling.levels, range(first, first + per_block), sampling.schedule, 3)
+        sample_block(sampler, sampling.levels, range(first, first + per_block), sampling.schedule, 3).configurations
         for first in range(0, sampling.chain_count, per_block)
     ]
     packed = np.concatenate(parts, 1).reshape(len(sampling.levels), sampling.samples, -1)
@@ -157,7 +157,7 @@ def test_exact_draws_are_equilibrium_without_witnesses(tmp_path):
     assert "patterns" not in store.attrs
 
 
-@pytest.mark.parametrize(("start", "stuck"), [("random", "random_start"), ("pattern", "basin")])
+@pytest.mark.parametrize(("start", "stuck"), [("random", "random_start"), ("pattern", "basin:1,2,3")])
 def test_ensembles_of_stuck_and_of_mixing_chains(start, stuck, tmp_path):
     system = Hopfield.random(200, 3, seed=1)
     sampling = Sampling((0.2, 2.0), 3000, 100, 2, anneal=30, chains=60, blocks=2, start=start, witnesses=20)

@@ -30,14 +30,27 @@ from vae_mf.evaluation.tables import METRICS
 from vae_mf.models.vae import VAE
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.rng import integer
+from vae_mf.samplers.base import Sampler
 from vae_mf.samplers.plan import temperature_grid
+from vae_mf.systems.base import System
 from vae_mf.training.fit import BEST, load_weights
 from vae_mf.training.vae_module import VAEModule
 
 EXPECTED = (HydraException, OmegaConfBaseException, MisconfigurationException, ValueError, OSError, ImportError)
 """Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-IDENTITY = ("seed", "system", "sampler", "sampling", "dataset", "model", "training", "trainer", "evaluation")
+IDENTITY = (
+    "seed",
+    "system",
+    "sampler",
+    "tempering",
+    "sampling",
+    "dataset",
+    "model",
+    "training",
+    "trainer",
+    "evaluation",
+)
 """Groups that results depend on; threads and paths are not among them."""
 CONFIG = "config.yaml"
 RECORD = "run.json"
@@ -177,6 +190,13 @@ def record_run(run: Run, sites: int) -> None:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
     (run.folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def build_sampler(config: DictConfig, system: System) -> Sampler:
+    """Build the sampler of a configuration, inside parallel tempering if that is asked for."""
+    sampler = hydra.utils.instantiate(config.sampler)(system)
+    wrapper = config.get("tempering")
+    return sampler if wrapper is None else hydra.utils.instantiate(wrapper)(sampler)
 
 
 def build_vae(model: DictConfig, sites: int, seed: int) -> VAE:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from scipy import sparse
 
 from vae_mf.checks import require_integer
 from vae_mf.provenance import git_revision, software_versions
-from vae_mf.samplers.base import Sampler, sample_block
-from vae_mf.samplers.diagnostics import diagnose
+from vae_mf.samplers.base import Sampler, record_names, sample_block
+from vae_mf.samplers.diagnostics import diagnose, start_ensemble
 from vae_mf.samplers.plan import Sampling, chain_observables, configuration_kind, plan, scalars
 from vae_mf.store.sample_store import SampleStore, StoreLayout, open_store, open_writer
 from vae_mf.systems.base import System
@@ -49,8 +50,9 @@ def simulate(
     chains = sampling.chain_count // sampling.block_count
     rows_per_block = chains * sampling.schedule.draws
     temperatures = tuple(sampling.levels.tolist())
+    columns = SCALARS | dict.fromkeys(record_names(sampler), "f8")
     layout = StoreLayout(
-        system.sites, temperatures, sampling.block_count, rows_per_block, SCALARS, configuration_kind(system)
+        system.sites, temperatures, sampling.block_count, rows_per_block, columns, configuration_kind(system)
     )
     attrs, arrays = describe(system, sampler, sampling, seed)
     with open_writer(path, layout, attrs, arrays) as writer:
@@ -60,8 +62,9 @@ def simulate(
                 draws = sample_block(
                     sampler, sampling.levels, numbers, sampling.schedule, seed, sampling.start, threads
                 )
-                rows = draws.reshape(len(draws), rows_per_block, *draws.shape[3:])
-                writer.write_block(block, rows, scalars(system, rows))
+                rows = draws.configurations.reshape(len(temperatures), rows_per_block, *draws.configurations.shape[3:])
+                records = {name: values.reshape(rows.shape[:2]) for name, values in draws.records.items()}
+                writer.write_block(block, rows, scalars(system, rows) | records)
             writer.seal(diagnostics(system, sampler, sampling, writer.read(), seed, threads))
     return open_store(path)
 
@@ -119,8 +122,16 @@ def diagnostics(
         checked = {name: values[t] for name, values in witnesses.items()}
         labels = np.union1d(drawn["basin"], checked.get("basin", drawn["basin"]))
         opposite = chain_observables(checked, labels) if checked else None
-        reports.append(diagnose(chain_observables(drawn, labels), opposite, sampling.start, sampler.exact)._asdict())
+        otherwise = start_ensemble(sampling.start, drawn["basin"])
+        report = diagnose(chain_observables(drawn, labels), opposite, otherwise, sampler.exact)
+        moves = {name: mean_record(store.scalar(name, t)) for name in record_names(sampler)}
+        reports.append(report._asdict() | moves)
     return {"temperatures": reports, "software": software_versions(), "revision": git_revision()}
+
+
+def mean_record(values: Float[np.ndarray, " rows"]) -> float:
+    """Return the mean of what a sampler recorded where it recorded anything, else nan."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def witness_scalars(
@@ -132,4 +143,4 @@ def witness_scalars(
     opposite = "pattern" if sampling.start == "random" else "random"
     numbers = range(sampling.witnesses)
     draws = sample_block(sampler, sampling.levels, numbers, sampling.schedule, seed, opposite, threads)
-    return scalars(system, draws)
+    return scalars(system, draws.configurations)

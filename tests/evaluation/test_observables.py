@@ -1,15 +1,18 @@
 """Order statistics: errors that cover the truth, exact values where they exist, tables that compare the two."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_mf.evaluation.observables import (
     GROUPS,
+    compare_energies,
     compare_observables,
     estimate_statistics,
     exact_laws,
+    infinite_order_parameter,
     largest_error,
     lattice_bins,
     order_parameter_histogram,
@@ -18,6 +21,8 @@ from vae_mf.systems.base import OrderStatistics, order_statistics
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.maier_saupe import MaierSaupe
+from vae_mf.systems.spin_glass import SherringtonKirkpatrick
 
 SYSTEM, TEMPERATURE = CurieWeiss(16), 0.9
 
@@ -109,7 +114,7 @@ CHAINS = {"samples": 4000, "model": 4000}
 
 def test_the_table_compares_every_source_at_every_temperature():
     table = compare_observables(SYSTEM, LAWS, ORDERS, CHAINS)
-    table = table[table.source != "mean field"]
+    table = table[table.source != "infinite"]
     assert len(table) == 2 * 3 * 3
     assert set(table.source) == {"samples", "model", "exact"}
     assert set(table.observable) == set(OrderStatistics._fields)
@@ -135,7 +140,7 @@ def test_every_source_has_its_own_chains():
 @pytest.mark.parametrize("system", [CurieWeiss(16, 1.2), Hopfield(np.ones((1, 16), np.int8), 1.2)])
 def test_the_curve_of_the_infinite_system_solves_its_equation(system):
     table = compare_observables(system, exact_laws(system, [0.5, 1.5]), ORDERS, CHAINS)
-    curve = table[table.source == "mean field"]
+    curve = table[table.source == "infinite"]
     assert set(curve.observable) == {"order_parameter"}
     assert (curve.temperature.min(), curve.temperature.max()) == (0.5, 1.5)
     assert len(curve) > 100
@@ -143,7 +148,41 @@ def test_the_curve_of_the_infinite_system_solves_its_equation(system):
     assert ((curve.value > 0) == (curve.temperature < 1.2)).all()
 
 
-@pytest.mark.parametrize(("system", "temperatures"), [(Ising2D(4), [0.5, 1.5]), (SYSTEM, [0.5])])
+def test_infinite_lattice_and_nematic_have_their_own_curves():
+    assert infinite_order_parameter(Ising2D(4), 2.0) == pytest.approx((1 - np.sinh(1) ** -4) ** 0.125)
+    assert infinite_order_parameter(Ising2D(4), 2.5) == 0
+    assert infinite_order_parameter(MaierSaupe(10), 0.2201) == pytest.approx(0.4290, abs=2e-3)
+    assert infinite_order_parameter(MaierSaupe(10), 0.2203) == 0
+    assert infinite_order_parameter(SherringtonKirkpatrick.random(4, 1), 0.5) is None
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.4])
+def test_energies_and_their_errors_against_exact_theory(temperature):
+    system, random = CurieWeiss(20), np.random.default_rng(1)
+    law, exact = system.order_parameter_law(temperature), system.thermodynamics(temperature)
+    table = pd.concat(
+        compare_energies(
+            system, {temperature: -10 * random.choice(law.values, 4000, p=law.probabilities) ** 2}, chains=4000
+        )
+        for _ in range(60)
+    )
+    for name, truth in (("energy", exact.energy / 20), ("heat_capacity", exact.heat_capacity / 20)):
+        rows = table[table.observable == name]
+        assert rows[rows.source == "exact"].value.to_numpy() == pytest.approx(truth)
+        sampled = rows[rows.source == "samples"]
+        pulls = (sampled.value - truth) / sampled.error
+        assert abs(pulls.mean()) < 4.5 / np.sqrt(60)
+        assert 0.7 < pulls.std() < 1.5
+
+
+def test_energies_without_exact_theory_have_no_exact_rows():
+    table = compare_energies(SherringtonKirkpatrick.random(40, 1), {1.0: np.arange(20.0)}, chains=5)
+    assert set(table.source) == {"samples"}
+
+
+@pytest.mark.parametrize(
+    ("system", "temperatures"), [(SherringtonKirkpatrick.random(16, 1), [0.5, 1.5]), (SYSTEM, [0.5])]
+)
 def test_there_is_no_curve_where_none_applies(system, temperatures):
     table = compare_observables(system, exact_laws(system, temperatures), ORDERS, CHAINS)
     assert set(table.source) == {"samples", "model", "exact"}

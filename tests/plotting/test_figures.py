@@ -88,7 +88,7 @@ def test_the_verdict_shows_statistics_divergence_and_two_laws():
     ]
     assert [x for x, _ in found] == ["temperature T / J"] * 4 + ["magnetisation m"] * 2
     axes = figures["verdict"].axes
-    assert legend(axes[0]) == colours("exact", "samples", "model", "mean field")
+    assert legend(axes[0]) == colours("exact", "samples", "model", "infinite")
     for ax in (*axes[1:3], *axes[4:]):
         assert legend(ax) == colours("exact", "samples", "model")
     assert [ax.get_title() for ax in axes[4:]] == ["T = 0.9", "T = 1.5"]
@@ -107,8 +107,8 @@ def test_the_verdict_draws_the_values_of_the_tables():
 def test_the_curve_of_the_infinite_system_is_a_thin_dashed_line_behind_the_data():
     tables = equilibrium_tables()
     ax = draw_run(tables)["verdict"].axes[0]
-    (curve,) = [line for line in ax.lines if line.get_label() == "mean field, N → ∞"]
-    rows = tables["observables"].query("source == 'mean field'")
+    (curve,) = [line for line in ax.lines if line.get_label() == "N → ∞"]
+    rows = tables["observables"].query("source == 'infinite'")
     np.testing.assert_allclose(curve.get_xydata(), rows[["temperature", "value"]])
     assert curve.get_linestyle() == "--"
     assert curve.get_linewidth() < SETTINGS["lines.linewidth"]

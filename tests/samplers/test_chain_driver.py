@@ -20,7 +20,7 @@ every_sampler = pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLE
 
 
 def block(sampler, chains=range(100), temperatures=TEMPERATURES, schedule=SCHEDULE, seed=1, threads=1, start="random"):
-    return sample_block(sampler, temperatures, chains, schedule, seed, start, threads)
+    return sample_block(sampler, temperatures, chains, schedule, seed, start, threads).configurations
 
 
 @every_sampler

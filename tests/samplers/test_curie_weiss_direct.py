@@ -14,7 +14,9 @@ TEMPERATURES = np.array([0.7, 1.0, 1.5])
 
 
 def draw(sites, temperatures=TEMPERATURES, chains=20, draws=1000, seed=1):
-    packed = sample_block(CurieWeissDirect(CurieWeiss(sites)), temperatures, range(chains), Schedule(draws, 0, 1), seed)
+    packed = sample_block(
+        CurieWeissDirect(CurieWeiss(sites)), temperatures, range(chains), Schedule(draws, 0, 1), seed
+    ).configurations
     return unpack_spins(packed.reshape(len(temperatures), chains * draws, -1), sites)
 
 
@@ -78,8 +80,8 @@ def test_extreme_temperatures(temperature):
 
 def test_the_coupling_sets_the_temperature_scale():
     schedule, chains = Schedule(50, 0, 1), range(3)
-    weak = sample_block(CurieWeissDirect(CurieWeiss(40, 0.5)), np.array([0.5]), chains, schedule, 1)
-    unit = sample_block(CurieWeissDirect(CurieWeiss(40)), np.array([1.0]), chains, schedule, 1)
+    weak = sample_block(CurieWeissDirect(CurieWeiss(40, 0.5)), np.array([0.5]), chains, schedule, 1).configurations
+    unit = sample_block(CurieWeissDirect(CurieWeiss(40)), np.array([1.0]), chains, schedule, 1).configurations
     np.testing.assert_array_equal(weak, unit)
 
 
@@ -92,7 +94,7 @@ def test_successive_draws_are_independent():
 def test_thinning_and_burn_in_change_nothing_and_no_sweep_draws_nothing():
     sampler = CurieWeissDirect(CurieWeiss(30))
     plain, thinned = (
-        sample_block(sampler, TEMPERATURES, range(4), schedule, 1)
+        sample_block(sampler, TEMPERATURES, range(4), schedule, 1).configurations
         for schedule in (Schedule(5, 0, 1), Schedule(5, 100, 7, anneal=10))
     )
     np.testing.assert_array_equal(plain, thinned)

@@ -14,6 +14,7 @@ from vae_mf.samplers.diagnostics import (
     diagnose,
     effective_size,
     split_rhat,
+    start_ensemble,
 )
 
 
@@ -80,45 +81,53 @@ def test_rhat_needs_four_draws(draws):
 
 
 def test_mixed_chains_that_agree_are_in_equilibrium():
-    report = diagnose({"x": noise(seed=1)}, {"x": noise(8, seed=2)}, "random", exact=False)
+    report = diagnose({"x": noise(seed=1)}, {"x": noise(8, seed=2)}, "random_start", exact=False)
     assert report.ensemble == "equilibrium"
     assert report.split_rhat < 1.1
     assert report.effective_size == pytest.approx(2000, rel=0.2)
     assert report.agreement > AGREEMENT_LEVEL
 
 
-@pytest.mark.parametrize(("start", "tag"), [("random", "random_start"), ("pattern", "basin")])
-def test_chains_in_different_valleys_are_not(start, tag):
+def test_chains_that_remember_their_start_are_named_after_it():
+    basins = np.array([[1, 1, -1], [2, 2, 2]])
+    assert start_ensemble("random", basins) == "random_start"
+    assert start_ensemble("pattern", basins) == "basin:1,2"
+    assert start_ensemble("pattern", basins[1:]) == "basin:2"
+    assert start_ensemble("pattern", np.arange(1, 5)[:, None]) == "basin:several"
+
+
+@pytest.mark.parametrize("tag", ["random_start", "basin:1"])
+def test_chains_in_different_valleys_are_not(tag):
     valleys = np.arange(20)[:, None] % 2
     stuck = {"x": noise(), "basin": np.repeat(valleys * 1.0, 100, axis=1)}
-    report = diagnose(stuck, stuck, start, exact=False)
+    report = diagnose(stuck, stuck, tag, exact=False)
     assert report.ensemble == tag
     assert report.split_rhat == np.inf
 
 
-@pytest.mark.parametrize(("start", "tag"), [("random", "random_start"), ("pattern", "basin")])
-def test_mixing_within_one_valley_is_told_by_the_witnesses(start, tag):
-    report = diagnose({"x": noise(seed=1)}, {"x": noise(seed=2) + 1}, start, exact=False)
+@pytest.mark.parametrize("tag", ["random_start", "basin:1"])
+def test_mixing_within_one_valley_is_told_by_the_witnesses(tag):
+    report = diagnose({"x": noise(seed=1)}, {"x": noise(seed=2) + 1}, tag, exact=False)
     assert report.split_rhat < 1.1
     assert report.ensemble == tag
 
 
 def test_without_witnesses_or_with_too_few_draws_nothing_is_claimed():
-    alone = diagnose({"x": noise()}, None, "random", exact=False)
+    alone = diagnose({"x": noise()}, None, "random_start", exact=False)
     assert np.isnan(alone.agreement)
     assert alone.ensemble == "random_start"
-    assert diagnose({"x": noise(draws=3)}, {"x": noise(draws=3)}, "pattern", exact=False).ensemble == "basin"
+    assert diagnose({"x": noise(draws=3)}, {"x": noise(draws=3)}, "basin:1", exact=False).ensemble == "basin:1"
 
 
 @pytest.mark.parametrize(("chains", "witnesses"), [(20, 1), (1, 20), (500, 1), (20, 2)])
 def test_too_few_chains_prove_no_agreement(chains, witnesses):
     drawn, opposite = {"x": noise(chains)}, {"x": noise(witnesses, seed=1) + 100}
     assert np.isnan(chain_agreement(drawn, opposite))
-    assert diagnose(drawn, opposite, "random", exact=False).ensemble == "random_start"
+    assert diagnose(drawn, opposite, "random_start", exact=False).ensemble == "random_start"
 
 
 def test_exact_draws_need_no_proof():
-    assert diagnose({"x": noise(draws=1)}, None, "random", exact=True).ensemble == "equilibrium"
+    assert diagnose({"x": noise(draws=1)}, None, "random_start", exact=True).ensemble == "equilibrium"
 
 
 def test_false_alarms_stay_at_their_level_with_few_witnesses_and_rare_basins():

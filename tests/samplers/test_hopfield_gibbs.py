@@ -17,7 +17,9 @@ every_jump = pytest.mark.parametrize("jump_every", [0, 1, 2])
 
 def sample(sampler, temperatures, chains, schedule, seed=1, start="random"):
     """Spins (temperatures, chains, draws, sites)."""
-    packed = sample_block(sampler, np.array(temperatures, dtype=float), range(chains), schedule, seed, start)
+    packed = sample_block(
+        sampler, np.array(temperatures, dtype=float), range(chains), schedule, seed, start
+    ).configurations
     return unpack_spins(packed, sampler.sites)
 
 
@@ -105,9 +107,24 @@ def test_jumps_are_counted_and_by_default_tried_for_few_patterns():
     assert HopfieldGibbs(Hopfield.random(40, 1, seed=0), 5).jump_every == 0
     sampler = HopfieldGibbs(Hopfield.random(40, 2, seed=0), 3)
     state = sampler.initial(np.ones(10), keys(1, count=10), np.arange(10), "random")
+    assert np.isnan(sampler.records(state)["jump_acceptance"]).all()
     sampler.sweep(state, 9)
-    assert (state.sweeps, state.jumps_tried) == (9, 30)
-    assert 0 < state.jumps_accepted <= 30
+    (accepted,) = sampler.records(state).values()
+    assert set(np.round(3 * accepted)) <= {0, 1, 2, 3}
+    assert 0 < accepted.mean() <= 1
+    sampler.sweep(state, 2)
+    assert np.isnan(sampler.records(state)["jump_acceptance"]).all(), "the next jump comes with the third sweep"
+    assert HopfieldGibbs(Hopfield.random(40, 20, seed=0)).record_names == ()
+
+
+@pytest.mark.parametrize("sites", [40, 64, 130])
+def test_energies_are_those_of_the_system(sites):
+    system = Hopfield.random(sites, 5, seed=1, coupling=0.7)
+    sampler = HopfieldGibbs(system)
+    state = sampler.initial(np.ones(9), keys(1, count=9), np.arange(9), "random")
+    sampler.sweep(state, 3)
+    spins = unpack_spins(sampler.configurations(state), sites)
+    np.testing.assert_allclose(sampler.energies(state), system.energy(spins))
 
 
 @pytest.mark.parametrize("jump_every", [None, 1])

@@ -24,7 +24,9 @@ every_sampler = pytest.mark.parametrize("kind", [Wolff, MultispinMetropolis, Isi
 
 def sample(sampler, temperatures, chains, schedule, seed=1, start="random"):
     """Spins (temperatures, chains, draws, sites)."""
-    packed = sample_block(sampler, np.array(temperatures, dtype=float), range(chains), schedule, seed, start)
+    packed = sample_block(
+        sampler, np.array(temperatures, dtype=float), range(chains), schedule, seed, start
+    ).configurations
     return unpack_spins(packed, sampler.sites)
 
 
@@ -265,10 +267,11 @@ def test_sweeps_add_up_and_none_changes_nothing(kind):
 def test_bytes_do_not_depend_on_the_number_of_threads(kind):
     sampler, schedule = kind(Ising2D(8)), Schedule(3, 4, 2, anneal=3)
     one, two, three = (
-        sample_block(sampler, TEMPERATURES, range(70), schedule, 1, threads=count).tobytes() for count in (1, 2, 3)
+        sample_block(sampler, TEMPERATURES, range(70), schedule, 1, threads=count).configurations.tobytes()
+        for count in (1, 2, 3)
     )
     assert one == two == three
-    assert one != sample_block(sampler, TEMPERATURES, range(70), schedule, 2).tobytes()
+    assert one != sample_block(sampler, TEMPERATURES, range(70), schedule, 2).configurations.tobytes()
 
 
 def test_wolff_chains_depend_on_their_own_key_alone():

@@ -53,7 +53,7 @@ def test_the_slowest_temperature_decides():
 
 def test_the_effective_size_asked_for_is_reached():
     sampling = plan(MEMORY, GIBBS, Sampling([1.0, 2.0], 100, None, None, chains=20, effective=800), 3)
-    found = scalars(MEMORY, sample_block(GIBBS, sampling.levels, range(20), sampling.schedule, 4))
+    found = scalars(MEMORY, sample_block(GIBBS, sampling.levels, range(20), sampling.schedule, 4).configurations)
     for level in range(2):
         assert effective_size(np.abs(found["order_parameter"][level])) > 0.8 * 800
     assert sampling.burn_in >= 5 * sampling.thinning

@@ -33,7 +33,9 @@ every_system = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 def sample(system, temperatures, chains, schedule, seed=1, start="random", threads=None):
     """Spins (temperatures, chains, draws, sites)."""
     sampler = IsingMetropolis(system)
-    packed = sample_block(sampler, np.array(temperatures, float), range(chains), schedule, seed, start, threads)
+    packed = sample_block(
+        sampler, np.array(temperatures, float), range(chains), schedule, seed, start, threads
+    ).configurations
     return unpack_spins(packed, sampler.sites)
 
 
@@ -209,7 +211,7 @@ def test_threads_blocks_and_steps_change_nothing():
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one, three)
     packed = [
-        sample_block(IsingMetropolis(system), np.array([0.5, 1.0]), chains, schedule, 1)
+        sample_block(IsingMetropolis(system), np.array([0.5, 1.0]), chains, schedule, 1).configurations
         for chains in (range(30), range(30, 100))
     ]
     np.testing.assert_array_equal(one, unpack_spins(np.concatenate(packed, 1), 40))

@@ -9,18 +9,17 @@ from scipy.stats import chisquare
 
 from vae_mf.packing import pack_spins, unpack_spins
 from vae_mf.rng import keys
-from vae_mf.samplers.base import Group, Sampler, Schedule, run_chains
+from vae_mf.samplers.base import Group, RecordingSampler, Sampler, Schedule, run_chains
+from vae_mf.samplers.diagnostics import doubling_windows
+from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import (
     ParallelTempering,
     choose_ladder,
-    doubling_windows,
-    forget_swaps,
     ladder_rungs,
-    round_trips,
-    swap_acceptance,
 )
 from vae_mf.systems.enumeration import all_configurations, enumerate_system
+from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
 
 SIGMAS = 4.5
@@ -76,7 +75,7 @@ def started(tempering, temperatures, ladders, seed=1, start="random"):
 def sample(system, temperatures, ladders, schedule, seed=1, swap_every=1):
     """Spins (temperatures, ladders, draws, sites)."""
     tempering = ParallelTempering(IsingMetropolis(system), swap_every)
-    packed = run_chains(tempering, group(temperatures, ladders, seed), schedule, "random")
+    packed = run_chains(tempering, group(temperatures, ladders, seed), schedule, "random").configurations
     return unpack_spins(packed, system.sites).reshape(ladders, len(temperatures), schedule.draws, -1).swapaxes(0, 1)
 
 
@@ -107,6 +106,7 @@ def exact_swap(system, cold, hot):
 def test_the_wrapper_is_a_sampler_of_its_own():
     tempering = ParallelTempering(IsingMetropolis(SherringtonKirkpatrick.random(6, 1)))
     assert isinstance(tempering, Sampler)
+    assert isinstance(tempering, RecordingSampler)
     assert tempering.tempered
     assert not tempering.exact
     assert tempering.name == "tempered_ising_metropolis"
@@ -156,12 +156,13 @@ def test_swap_acceptance_of_two_temperatures_is_the_exact_one():
         tempering = ParallelTempering(sampler)
         state = started(tempering, [0.5, 1.5], 30)
         tempering.sweep(state, 100)
-        forget_swaps(state)
+        tempering.records(state)
         tempering.sweep(state, sweeps)
-        per_ladder = state.acceptance_sum[:, 0] / state.tried
-        error = per_ladder.std(ddof=1) / np.sqrt(30)
+        cold, hot = tempering.records(state)["swap_acceptance"].reshape(30, 2).T
+        error = cold.std(ddof=1) / np.sqrt(30)
         assert error < 0.01
-        assert abs(swap_acceptance(state)[0] - exact_swap(system, 0.5, 1.5)) < SIGMAS * error
+        assert abs(cold.mean() - exact_swap(system, 0.5, 1.5)) < SIGMAS * error
+        assert np.isnan(hot).all()
 
 
 def test_swaps_alone_keep_exact_draws_exact():
@@ -195,10 +196,11 @@ def test_energies_and_configurations_belong_to_the_slots():
 def test_even_and_odd_pairs_take_turns():
     tempering = ParallelTempering(IsingMetropolis(SherringtonKirkpatrick.random(10, 1)), swap_every=2)
     state = started(tempering, LADDER, 2)
-    assert np.isnan(swap_acceptance(state)).all()
-    for sweeps, tried in ((1, [0, 0, 0, 0]), (1, [1, 0, 1, 0]), (2, [1, 1, 1, 1]), (4, [2, 2, 2, 2])):
+    assert np.isnan(tempering.records(state)["swap_acceptance"]).all()
+    for sweeps, tried in ((1, [0, 0, 0, 0]), (1, [1, 0, 1, 0]), (2, [0, 1, 0, 1]), (4, [1, 1, 1, 1])):
         tempering.sweep(state, sweeps)
-        assert state.tried.tolist() == tried
+        acceptance = tempering.records(state)["swap_acceptance"].reshape(2, 5)
+        assert np.isfinite(acceptance[:, :4]).tolist() == [list(map(bool, tried))] * 2
 
 
 def test_neighbours_are_neighbours_in_temperature():
@@ -220,9 +222,11 @@ def test_round_trips_are_counted():
             if seen.get(hot) == "cold":
                 seen[hot] = "hot"
     assert trips.min() > 5
-    assert round_trips(state).tolist() == trips.tolist()
-    forget_swaps(state)
-    assert round_trips(state).tolist() == [0, 0, 0]
+    rate = tempering.records(state)["round_trip_rate"].reshape(3, 3)
+    np.testing.assert_allclose(rate, np.repeat(trips[:, None], 3, 1) / 300)
+    tempering.sweep(state, 1)
+    assert tempering.records(state)["round_trip_rate"].max() <= 1
+    assert np.isnan(tempering.records(state)["round_trip_rate"]).all(), "no sweep since the last record"
 
 
 def test_ladders_do_not_depend_on_their_company_or_on_the_stride():
@@ -231,6 +235,35 @@ def test_ladders_do_not_depend_on_their_company_or_on_the_stride():
     np.testing.assert_array_equal(whole[:, :2], sample(system, LADDER, 2, Schedule(5, 10, 3)))
     np.testing.assert_array_equal(whole[:, :, 1::2], sample(system, LADDER, 6, Schedule(2, 10, 6)))
     assert (whole != sample(system, LADDER, 6, Schedule(5, 10, 3), seed=2)).any()
+
+
+def test_records_come_with_the_draws_and_leave_out_the_burn_in():
+    tempering = ParallelTempering(IsingMetropolis(SherringtonKirkpatrick.random(12, 1)))
+    slots, schedule = group(LADDER, 2), Schedule(3, 7, 4)
+    draws = run_chains(tempering, slots, schedule, "random")
+    state = tempering.initial(*slots, "random")
+    tempering.sweep(state, 7)
+    tempering.records(state)
+    for draw in range(3):
+        tempering.sweep(state, 4)
+        for name, values in tempering.records(state).items():
+            np.testing.assert_array_equal(draws.records[name][:, draw], values)
+    assert draws.records.keys() == set(tempering.record_names)
+
+
+def test_tempered_hopfield_equals_enumeration():
+    system = Hopfield.random(10, 3, seed=2)
+    ladder = np.array([0.2, 0.35, 0.6, 1.0])
+    tempering = ParallelTempering(HopfieldGibbs(system, 0))
+    packed = run_chains(tempering, group(ladder, 100), Schedule(60, 100, 5), "random").configurations
+    spins = unpack_spins(packed, 10).reshape(100, 4, 60, 10).swapaxes(0, 1)
+    exact = [enumerate_system(system, t) for t in ladder]
+    energy = z_scores(system.energy(spins), [e.thermodynamics.energy for e in exact])
+    basins = [
+        z_scores((system.basin(spins) == label) * 1.0, [e.mean((system.basin(e.spins) == label) * 1.0) for e in exact])
+        for label in (1, -2, 3)
+    ]
+    assert np.abs(np.concatenate([energy, *basins])).max() < SIGMAS
 
 
 def test_annealing_moves_the_temperatures_of_the_slots():
@@ -257,9 +290,9 @@ def test_chosen_ladders_swap_as_often_as_promised(wanted):
     tempering = ParallelTempering(sampler)
     state = started(tempering, ladder.temperatures, 10, seed=9)
     tempering.sweep(state, 500)
-    forget_swaps(state)
+    tempering.records(state)
     tempering.sweep(state, 2000)
-    fresh = swap_acceptance(state)
+    fresh = tempering.records(state)["swap_acceptance"].reshape(10, -1)[:, :-1].mean(0)
     assert fresh.min() > 0.85 * wanted
     assert fresh.max() < wanted + 0.25, "no more temperatures than needed"
 

@@ -1,7 +1,8 @@
-"""Order parameter, susceptibility and Binder cumulant of samples, of the model and of exact theory, side by side."""
+"""Order parameter, energy and their fluctuations, of samples, of the model and of exact theory, side by side."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -9,15 +10,23 @@ from jaxtyping import Float
 
 from vae_mf.checks import require_positive
 from vae_mf.evaluation.chains import group_starts
-from vae_mf.systems.base import OrderParameterLaw, OrderStatistics, System, order_statistics, statistics_from_moments
+from vae_mf.systems import ising2d, mean_field
+from vae_mf.systems.base import (
+    OrderParameterLaw,
+    System,
+    Thermodynamics,
+    order_statistics,
+    statistics_from_moments,
+)
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.hopfield import Hopfield
-from vae_mf.systems.mean_field import spontaneous_magnetisation
+from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.maier_saupe import MaierSaupe, mean_field_order
 
 GROUPS = 20
 """Groups of chains that the jackknife deletes in turn."""
 CURVE_POINTS = 201
-"""Temperatures on the mean-field curve."""
+"""Temperatures on the curve of the infinite system."""
 
 Laws = dict[float, OrderParameterLaw | None]
 """Exact law of the order parameter at each temperature, None where no exact sum is feasible."""
@@ -26,35 +35,63 @@ Orders = dict[str, dict[float, np.ndarray]]
 
 
 class Estimate(NamedTuple):
-    """A value with its standard error, for each order statistic."""
+    """Values with their standard errors, for each of several statistics."""
 
-    value: OrderStatistics
-    error: OrderStatistics
+    value: Any
+    error: Any
 
 
-def estimate_statistics(order: Float[np.ndarray, " rows"], sites: int, temperature: float, chains: int) -> Estimate:
-    """Return order statistics of the sampled signed order parameter with delete-one-group jackknife errors.
+class EnergyStatistics(NamedTuple):
+    """Energy and its fluctuations per site (J = k_B = 1)."""
+
+    energy: float
+    """<E> / N."""
+    heat_capacity: float
+    """(<E^2> - <E>^2) / (N T^2)."""
+
+
+def jackknife(
+    moments: Float[np.ndarray, "rows moments"], statistics: Callable[..., tuple[float, ...]], chains: int
+) -> Estimate:
+    """Return statistics of the mean moments, with delete-one-group jackknife errors.
 
     The groups are whole chains, so that correlation within a chain stays inside a group; the errors of a single chain
     are unknown, NaN.
 
     Args:
-        order: m of every row, rows of one Markov chain next to each other.
+        moments: of every row, rows of one Markov chain next to each other.
+        statistics: a function of the mean moments that returns a named tuple of numbers.
         chains: number of chains, equally long; as many as rows if these are independent.
 
     Raises:
         ValueError: unless ``chains`` divides the number of rows.
     """
-    moments = np.stack([np.abs(order), order**2, order**4], axis=1)
-    value = statistics_from_moments(*(float(m) for m in moments.mean(0)), sites=sites, temperature=temperature)
-    starts = group_starts(len(order), chains, GROUPS)
+    value = statistics(*moments.mean(0).tolist())
+    kind: Callable[..., Any] = type(value)
+    starts = group_starts(len(moments), chains, GROUPS)
     if len(starts) < 2:
-        return Estimate(value, OrderStatistics(np.nan, np.nan, np.nan))
-    sums, sizes = np.add.reduceat(moments, starts), np.diff(starts, append=len(order))
-    left_out = (sums.sum(0) - sums) / (len(order) - sizes)[:, None]
-    replicas = np.array([statistics_from_moments(*row, sites=sites, temperature=temperature) for row in left_out])
-    spread = np.sqrt((len(starts) - 1) * replicas.var(axis=0))
-    return Estimate(value, OrderStatistics(*spread.tolist()))
+        return Estimate(value, kind(*[np.nan] * len(value)))
+    sums, sizes = np.add.reduceat(moments, starts), np.diff(starts, append=len(moments))
+    left_out = (sums.sum(0) - sums) / (len(moments) - sizes)[:, None]
+    replicas = np.array([statistics(*row) for row in left_out.tolist()])
+    return Estimate(value, kind(*np.sqrt((len(starts) - 1) * replicas.var(axis=0)).tolist()))
+
+
+def estimate_statistics(order: Float[np.ndarray, " rows"], sites: int, temperature: float, chains: int) -> Estimate:
+    """Return order statistics of the sampled signed order parameter with their errors, see `jackknife`."""
+    moments = np.stack([np.abs(order), order**2, order**4], axis=1)
+    return jackknife(moments, partial(statistics_from_moments, sites=sites, temperature=temperature), chains)
+
+
+def estimate_energy(energy: Float[np.ndarray, " rows"], sites: int, temperature: float, chains: int) -> Estimate:
+    """Return energy statistics of the sampled energies with their errors, see `jackknife`."""
+    # Shifted, or the variance would be a small difference of large squares.
+    shift = float(energy.mean())
+
+    def statistics(mean: float, square: float) -> EnergyStatistics:
+        return EnergyStatistics((shift + mean) / sites, (square - mean**2) / (sites * temperature**2))
+
+    return jackknife(np.stack([energy - shift, (energy - shift) ** 2], axis=1), statistics, chains)
 
 
 def exact_laws(system: System, temperatures: Iterable[float]) -> Laws:
@@ -74,40 +111,53 @@ def feasible_law(system: System, temperature: float) -> OrderParameterLaw | None
         return None
 
 
-def statistics_rows(
-    source: str, temperature: float, value: OrderStatistics, error: OrderStatistics | None
-) -> list[dict]:
+def feasible_thermodynamics(system: System, temperature: float) -> Thermodynamics | None:
+    """Return exact thermodynamics, or None where no exact sum is feasible."""
+    try:
+        return system.thermodynamics(temperature)
+    except ValueError:
+        return None
+
+
+def statistics_rows(source: str, temperature: float, value: Any, error: Any = None) -> list[dict]:
     """Return one table row per statistic: source, temperature, observable, value, error (0 for exact)."""
-    errors = error or OrderStatistics(0.0, 0.0, 0.0)
+    errors = [0.0] * len(value) if error is None else error
     return [
         {"source": source, "temperature": temperature, "observable": name, "value": v, "error": e}
-        for name, v, e in zip(OrderStatistics._fields, value, errors, strict=True)
+        for name, v, e in zip(value._fields, value, errors, strict=True)
     ]
 
 
-def mean_field_rows(system: System, temperatures: Iterable[float]) -> list[dict]:
-    """Return <|m|> of the infinite system, m = tanh(J m / T), on a fine grid over the range of the temperatures.
+def infinite_order_parameter(system: System, temperature: float) -> float | None:
+    """Return <|m|> of the infinite system (the Hopfield model with its number of patterns fixed), None if not known."""
+    if isinstance(system, CurieWeiss | Hopfield):
+        return mean_field.spontaneous_magnetisation(temperature, system.coupling)
+    if isinstance(system, Ising2D):
+        return ising2d.spontaneous_magnetisation(temperature, system.coupling)
+    if isinstance(system, MaierSaupe):
+        return mean_field_order(temperature, system.coupling)
+    return None
 
-    It is the limit of the Curie-Weiss model, and of the Hopfield model with its number of patterns fixed; there are no
-    rows for other systems, or without a range.
+
+def infinite_rows(system: System, temperatures: Iterable[float]) -> list[dict]:
+    """Return <|m|> of the infinite system on a fine grid over the range of the temperatures.
+
+    There are no rows for systems where it is not known, or without a range.
     """
     levels = list(temperatures)
-    if not isinstance(system, CurieWeiss | Hopfield) or len(levels) < 2:
+    if len(levels) < 2:
         return []
+    grid = np.linspace(min(levels), max(levels), CURVE_POINTS).tolist()
+    curve = [(t, infinite_order_parameter(system, t)) for t in grid]
     return [
-        {
-            "source": "mean field",
-            "temperature": temperature,
-            "observable": "order_parameter",
-            "value": spontaneous_magnetisation(temperature, system.coupling),
-            "error": 0.0,
-        }
-        for temperature in np.linspace(min(levels), max(levels), CURVE_POINTS).tolist()
+        {"source": "infinite", "temperature": t, "observable": "order_parameter", "value": value, "error": 0.0}
+        for t, value in curve
+        if value is not None
     ]
 
 
 def compare_observables(system: System, laws: Laws, orders: Orders, chains: dict[str, int]) -> pd.DataFrame:
-    """Return a long table of order statistics per source and temperature, with exact theory and the mean-field curve.
+    """Return a long table of order statistics per source and temperature, with exact theory and the infinite system.
 
     Args:
         laws: exact laws at the temperatures of the table.
@@ -120,8 +170,26 @@ def compare_observables(system: System, laws: Laws, orders: Orders, chains: dict
             estimate = estimate_statistics(values[temperature], system.sites, temperature, chains[source])
             rows += statistics_rows(source, temperature, *estimate)
         if law is not None:
-            rows += statistics_rows("exact", temperature, order_statistics(law, system.sites, temperature), None)
-    return pd.DataFrame(rows + mean_field_rows(system, laws))
+            rows += statistics_rows("exact", temperature, order_statistics(law, system.sites, temperature))
+    return pd.DataFrame(rows + infinite_rows(system, laws))
+
+
+def compare_energies(system: System, energies: dict[float, Float[np.ndarray, " rows"]], chains: int) -> pd.DataFrame:
+    """Return energy and heat capacity per site of samples, with exact theory where a sum is feasible.
+
+    Args:
+        energies: of every row at each temperature, rows of one chain next to each other.
+        chains: number of chains at each temperature.
+    """
+    rows = []
+    for temperature, values in energies.items():
+        estimate = estimate_energy(values, system.sites, temperature, chains)
+        rows += statistics_rows("samples", temperature, *estimate)
+        exact = feasible_thermodynamics(system, temperature)
+        if exact is not None:
+            per_site = EnergyStatistics(exact.energy / system.sites, exact.heat_capacity / system.sites)
+            rows += statistics_rows("exact", temperature, per_site)
+    return pd.DataFrame(rows)
 
 
 def largest_error(table: pd.DataFrame, observable: str, source: str = "model") -> float:

@@ -1,10 +1,12 @@
 """Whole figures from the tables of a run: panels arranged, nothing computed."""
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.panels import (
     draw_cell_profile,
+    draw_chain_diagnostic,
     draw_divergence,
     draw_observable,
     draw_order_parameter_law,
@@ -12,7 +14,7 @@ from vae_mf.plotting.panels import (
     draw_pair_covariances,
     draw_spike_counts,
 )
-from vae_mf.plotting.style import house_style, new_figure
+from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
 
 def draw_run(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
@@ -24,6 +26,36 @@ def draw_run(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
         if "overlaps" in tables:
             figures["patterns"] = patterns_figure(tables)
         return figures
+
+
+def draw_sampling(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw a sampling report: observables against exact theory above, diagnostics of the chains below."""
+    with house_style():
+        figure, axes = new_figure(2, 4)
+        for ax, observable in zip(axes, ("energy", "heat_capacity", "order_parameter", "susceptibility"), strict=False):
+            draw_observable(ax, tables["observables"], observable)
+        draw_chains(axes[4:], tables["chains"])
+    return figure
+
+
+def draw_chains(axes: list[Axes], table: pd.DataFrame) -> None:
+    """Draw on four panels how well chains mixed: autocorrelation, effective size, R-hat, agreement and acceptances."""
+    limits = {"color": COLOURS["exact"], "linewidth": 0.8, "linestyle": ":"}
+    draw_chain_diagnostic(axes[0], table, {"autocorrelation_time": "autocorrelation time τ  [draws]"})
+    axes[0].axhline(0.5, **limits)
+    axes[0].set_ylim(0, max(1.0, 1.1 * table.autocorrelation_time.max()))
+    draw_chain_diagnostic(axes[1], table, {"effective_size": "effective sample size"})
+    axes[1].axhline(table.samples.max(), **limits)
+    axes[1].set_ylim(0, 1.05 * table.samples.max())
+    draw_chain_diagnostic(axes[2], table, {"split_rhat": "split R-hat of the worst observable"})
+    axes[2].axhline(1.1, **limits)
+    names = {"agreement": "agreement of opposite starts (p)", "swap_acceptance": "swaps", "jump_acceptance": "jumps"}
+    known = {column: name for column, name in names.items() if column in table and table[column].notna().any()}
+    if known:
+        draw_chain_diagnostic(axes[3], table, known, "p-value or acceptance")
+        axes[3].set_ylim(-0.03, 1.03)
+    else:
+        axes[3].remove()
 
 
 def verdict_figure(tables: dict[str, pd.DataFrame]) -> Figure:

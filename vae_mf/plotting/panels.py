@@ -6,10 +6,15 @@ from matplotlib.axes import Axes
 
 from vae_mf.plotting.style import COLOURS, LABELS
 
-LINES = {"exact": {"linestyle": "-"}, "mean field": {"linestyle": "--", "linewidth": 0.8}}
+LINES = {
+    "exact": {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9},
+    "infinite": {"linestyle": "--", "linewidth": 0.8},
+}
 """Sources drawn as a line, without errors."""
 
 SYMBOLS = {
+    "energy": "energy per site ⟨E⟩ / N",
+    "heat_capacity": "heat capacity per site C / N",
     "order_parameter": "order parameter ⟨|m|⟩",
     "susceptibility": "susceptibility χ",
     "binder": "Binder cumulant U₄",
@@ -33,6 +38,20 @@ def draw_observable(ax: Axes, table: pd.DataFrame, observable: str) -> None:
         ax.set_yscale("log")
     ax.set(xlabel="temperature T / J", ylabel=SYMBOLS[observable])
     ax.legend()
+
+
+def draw_chain_diagnostic(ax: Axes, table: pd.DataFrame, columns: dict[str, str], label: str = "") -> None:
+    """Draw chain diagnostics (column: name in the legend) against temperature; circle what is not equilibrium."""
+    styles = zip(("samples", "classical", "infinite"), "osD", strict=True)
+    for (column, name), (colour, marker) in zip(columns.items(), styles, strict=False):
+        ax.plot(table.temperature, table[column], f"{marker}-", color=COLOURS[colour], label=name, linewidth=0.8)
+        adrift = table[table.ensemble != "equilibrium"]
+        ax.plot(adrift.temperature, adrift[column], "o", mfc="none", color=COLOURS["model"], markersize=9)
+    if (table.ensemble != "equilibrium").any():
+        ax.set_title("circled: not equilibrium", fontsize=8)
+    if len(columns) > 1:
+        ax.legend()
+    ax.set(xlabel="temperature T / J", ylabel=label if len(columns) > 1 else next(iter(columns.values())))
 
 
 def draw_divergence(ax: Axes, table: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 COLOURS = {
     "exact": "#222222",
-    "mean field": "#777777",
+    "infinite": "#777777",
     "samples": "#4477aa",
     "test": "#4477aa",
     "model": "#cc3311",
@@ -21,7 +21,7 @@ COLOURS = {
 }
 LABELS = {
     "exact": "exact",
-    "mean field": "mean field, N → ∞",
+    "infinite": "N → ∞",
     "samples": "samples",
     "test": "held-out words",
     "train": "training words",

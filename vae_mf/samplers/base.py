@@ -54,6 +54,22 @@ class Sampler(Protocol):
         ...
 
 
+@runtime_checkable
+class RecordingSampler(Sampler, Protocol):
+    """A sampler that tells with every draw how its moves fared: acceptance, round trips."""
+
+    record_names: tuple[str, ...]
+
+    def records(self, state: Any) -> dict[str, Float[np.ndarray, " chains"]]:
+        """Return one number per chain and name, over the sweeps since the last call; nan where nothing was tried."""
+        ...
+
+
+def record_names(sampler: Sampler) -> tuple[str, ...]:
+    """Return the names of what the sampler records beside its configurations."""
+    return sampler.record_names if isinstance(sampler, RecordingSampler) else ()
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How a chain is run, in sweeps: ``anneal`` from a hot start, ``burn_in`` at its temperature, ``draws`` records.
@@ -85,19 +101,34 @@ class Group(NamedTuple):
     chains: Int64[np.ndarray, " chains"]
 
 
-def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -> Configurations:
-    """Run a group of chains through ``schedule`` and return their draws, shape (chains, draws, ...)."""
+class Draws(NamedTuple):
+    """What chains leave behind: (chains, draws) of `run_chains`, (temperatures, chains, draws) of `sample_block`."""
+
+    configurations: Configurations
+    """Packed spins (..., bytes) or directors (..., sites, 3)."""
+    records: dict[str, Float[np.ndarray, "*chains draws"]]
+    """What the sampler records with each draw, see `RecordingSampler`."""
+
+
+def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -> Draws:
+    """Run a group of chains through ``schedule`` and return their draws (chains, draws, ...)."""
     state = sampler.initial(group.temperatures, group.keys, group.chains, start)
     if not sampler.exact:
         # Tempered chains exchange temperatures instead of being cooled.
         if not is_tempered(sampler):
             anneal(sampler, state, schedule)
         sampler.sweep(state, schedule.burn_in)
-    draws = []
+    if isinstance(sampler, RecordingSampler):
+        sampler.records(state)  # burn-in is not recorded
+    configurations, records = [], []
     for _ in range(schedule.draws):
         sampler.sweep(state, schedule.thinning)
-        draws.append(sampler.configurations(state).copy())
-    return np.stack(draws, axis=1)
+        configurations.append(sampler.configurations(state).copy())
+        records.append(sampler.records(state) if isinstance(sampler, RecordingSampler) else {})
+    return Draws(
+        np.stack(configurations, axis=1),
+        {name: np.stack([record[name] for record in records], axis=1) for name in record_names(sampler)},
+    )
 
 
 def is_tempered(sampler: Sampler) -> bool:
@@ -123,21 +154,29 @@ def sample_block(
     seed: int,
     start: str = "random",
     threads: int | None = None,
-) -> Configurations:
-    """Run the chains numbered ``chains`` at every temperature and return (temperatures, chains, draws, ...).
+) -> Draws:
+    """Run the chains numbered ``chains`` at every temperature and return draws (temperatures, chains, draws, ...).
 
     Chain c at temperature number t draws from its own stream (seed, start, t, c), and chains are grouped in a fixed
     way, so the number of threads changes nothing.
     """
     levels, size = np.asarray(temperatures, dtype=np.float64), getattr(sampler, "group", GROUP)
     groups = make_groups(levels, chains, seed, start, is_tempered(sampler), size)
-    work: Callable[[Group], Configurations] = partial(run_chains, sampler, schedule=schedule, start=start)
+    work: Callable[[Group], Draws] = partial(run_chains, sampler, schedule=schedule, start=start)
     # One BLAS thread per group: the pool already uses every core, and a product must not depend on how many there are.
     with threadpool_limits(1), ThreadPoolExecutor(threads or available_threads()) as pool:
-        record = np.concatenate(list(pool.map(work, groups)))
-    if is_tempered(sampler):
-        return record.reshape(len(chains), len(temperatures), *record.shape[1:]).swapaxes(0, 1)
-    return record.reshape(len(temperatures), len(chains), *record.shape[1:])
+        parts = list(pool.map(work, groups))
+
+    def gather(arrays: list[np.ndarray]) -> np.ndarray:
+        whole = np.concatenate(arrays)
+        if is_tempered(sampler):
+            return whole.reshape(len(chains), len(levels), *whole.shape[1:]).swapaxes(0, 1)
+        return whole.reshape(len(levels), len(chains), *whole.shape[1:])
+
+    return Draws(
+        gather([part.configurations for part in parts]),
+        {name: gather([part.records[name] for part in parts]) for name in record_names(sampler)},
+    )
 
 
 def make_groups(

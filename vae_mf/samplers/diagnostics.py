@@ -1,11 +1,13 @@
 """Is it equilibrium, and how many independent samples? Autocorrelation, effective size, split R-hat, agreement."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from math import comb
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.stats import ttest_1samp
 
 from vae_mf.arrays import Chains
 from vae_mf.rng import generator
@@ -18,6 +20,7 @@ RHAT_LIMIT = 1.1
 AGREEMENT_LEVEL = 1e-3
 """Level, per temperature, at which chains started in opposite ways are said to disagree."""
 PERMUTATIONS = 9999
+NAMED_BASINS = 3
 
 
 def autocorrelation_time(chains: Chains) -> float:
@@ -71,34 +74,47 @@ class Report(NamedTuple):
     agreement: float
     """p-value that random-started and pattern-started chains have the same averages; nan without enough of both."""
     ensemble: str
-    """"equilibrium", "basin" or "random_start"."""
+    """"equilibrium", or what the chains are otherwise, see `start_ensemble`."""
+
+
+def start_ensemble(start: str, basins: Int[np.ndarray, "chains draws"]) -> str:
+    """Return what chains that have not forgotten their start are draws of.
+
+    "random_start", or for chains started on patterns "basin:" and the patterns mu near which they were found, counted
+    from 1 and each with its mirror image; "basin:several" for more than three.
+
+    >>> start_ensemble("pattern", np.array([[1, 1], [-2, -2]]))
+    'basin:1,2'
+    """
+    if start == "random":
+        return "random_start"
+    visited = np.unique(np.abs(basins))
+    return "basin:" + (",".join(map(str, visited)) if len(visited) <= NAMED_BASINS else "several")
 
 
 def diagnose(
     observables: Mapping[str, Chains],
     witnesses: Mapping[str, Witnesses] | None,
-    start: str,
+    otherwise: str,
     exact: bool,
 ) -> Report:
     """Report on the chains of one temperature and say which ensemble they may be taken for.
 
     "equilibrium" is claimed for exact draws, or if every observable mixes (split R-hat < 1.1) and chains started the
-    opposite way (the witnesses) agree on all averages; otherwise the chains are "basin" (started on patterns) or
-    "random_start".
+    opposite way (the witnesses) agree on all averages.
 
     Args:
         observables: each (chains, draws); include basin indicators, for patterns need not be equally populated.
         witnesses: the same observables of chains started the other way, or None.
-        start: "random" or "pattern".
+        otherwise: what to call the chains if they are not in equilibrium, from `start_ensemble`.
         exact: whether draws are independent by construction.
     """
     slowest = max(autocorrelation_time(chains) for chains in observables.values())
     worst = max(split_rhat(chains) for chains in observables.values())
     agreement = chain_agreement(observables, witnesses) if witnesses else float("nan")
     mixed = worst < RHAT_LIMIT and agreement > AGREEMENT_LEVEL
-    fallback = "basin" if start == "pattern" else "random_start"
     size = next(iter(observables.values())).size / (2 * slowest)
-    return Report(slowest, size, worst, agreement, "equilibrium" if exact or mixed else fallback)
+    return Report(slowest, size, worst, agreement, "equilibrium" if exact or mixed else otherwise)
 
 
 def chain_agreement(first: Mapping[str, Chains], second: Mapping[str, Witnesses]) -> float:
@@ -125,3 +141,46 @@ def chain_agreement(first: Mapping[str, Chains], second: Mapping[str, Witnesses]
 def basin_indicators(basins: Int[np.ndarray, "chains draws"], labels: Int[np.ndarray, " labels"]) -> dict[str, Chains]:
     """Return one 0/1 observable per basin label from the labels (chains, draws) of the nearest basin."""
     return {f"basin {int(label):+d}": (basins == label).astype(np.float64) for label in labels}
+
+
+class Equilibration(NamedTuple):
+    """Averages over successive windows of the run, each twice as long as the one before it."""
+
+    starts: Int[np.ndarray, " windows"]
+    """First draw of each window; it ends where the next begins, the last one at the end."""
+    means: Float[np.ndarray, " windows"]
+    errors: Float[np.ndarray, " windows"]
+    """Standard errors from the chains' own means."""
+    agreement: float
+    """Adjusted p-value that the two windows before the last have the average of the last."""
+    settled: bool
+
+
+def doubling_windows(values: Chains, level: float = 1e-3) -> Equilibration:
+    """Test for equilibrium as is usual for spin glasses: averages over doubling windows must stop moving.
+
+    Each chain's mean over an earlier window is paired with its mean over the last; a t-test over the chains, which are
+    independent whatever the correlation along them, tells whether the difference vanishes.
+
+    Args:
+        values: energies (or another observable), shape (chains, draws), from the very first sweep on.
+        level: of the test, shared by its two comparisons.
+
+    Raises:
+        ValueError: for fewer than two chains or eight draws.
+    """
+    chains, draws = values.shape
+    if chains < 2 or draws < 8:
+        raise ValueError(f"values: expected at least 2 chains of 8 draws, got shape {values.shape}")
+    cuts = [0, *(draws >> k for k in range(draws.bit_length() - 1, -1, -1))]
+    windows = np.array([values[:, first:last].mean(1) for first, last in pairwise(cuts)])
+    errors = windows.std(1, ddof=1) / np.sqrt(chains)
+    agreement = min(1.0, 2 * min(vanishing(windows[-1] - windows[-2]), vanishing(windows[-1] - windows[-3])))
+    return Equilibration(np.array(cuts[:-1]), windows.mean(1), errors, agreement, agreement > level)
+
+
+def vanishing(differences: Float[np.ndarray, " chains"]) -> float:
+    """Return the p-value that the differences average to zero, told exactly if they are all equal."""
+    if np.ptp(differences) == 0:
+        return float(differences[0] == 0)
+    return float(ttest_1samp(differences, 0).pvalue)

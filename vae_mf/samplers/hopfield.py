@@ -47,9 +47,10 @@ class HopfieldState:
     words: UInt64[np.ndarray, "chains words"]
     phi: Float32[np.ndarray, "chains patterns"]
     log_odds: Float32[np.ndarray, "chains padded_sites"]
-    sweeps: int = 0
+    jumps_accepted: Float[np.ndarray, " chains"]
+    """Since the last record, as are those tried."""
     jumps_tried: int = 0
-    jumps_accepted: int = 0
+    sweeps: int = 0
 
 
 class HopfieldGibbs:
@@ -99,8 +100,8 @@ class HopfieldGibbs:
             words = np.empty((len(keys), width), np.uint64)
             fill_random_words(words, keys, counters, last_word_mask(self.sites))
         phi = np.zeros((len(keys), len(self._words)), np.float32)
-        log_odds = np.zeros((len(keys), 64 * width), np.float32)
-        return HopfieldState(np.array(temperatures, np.float64), keys.copy(), counters, words, phi, log_odds)
+        log_odds, accepted = np.zeros((len(keys), 64 * width), np.float32), np.zeros(len(keys))
+        return HopfieldState(np.array(temperatures, np.float64), keys.copy(), counters, words, phi, log_odds, accepted)
 
     def sweep(self, state: HopfieldState, count: int) -> None:
         """Advance every chain by ``count`` block updates of phi and s."""
@@ -120,6 +121,24 @@ class HopfieldGibbs:
         """Return the current spins, bit-packed, shape (chains, bytes)."""
         return state.words.view(np.uint8)[:, : packed_bytes(self.sites)]
 
+    def energies(self, state: HopfieldState) -> Float[np.ndarray, " chains"]:
+        """Return the current energies, -(J N / 2) sum_mu m_mu^2."""
+        squares = np.empty(len(state.words))
+        sum_squared_overlaps(squares, state.words, self._words, self.sites)
+        return -0.5 * self.system.coupling * self.sites * squares
+
+    @property
+    def record_names(self) -> tuple[str, ...]:
+        """The acceptance of jumps, where there are any."""
+        return ("jump_acceptance",) if self.jump_every else ()
+
+    def records(self, state: HopfieldState) -> dict[str, Float[np.ndarray, " chains"]]:
+        """Return the share of jumps that each chain accepted since the last call."""
+        share = state.jumps_accepted / state.jumps_tried if state.jumps_tried else np.full(len(state.words), np.nan)
+        state.jumps_accepted = np.zeros(len(state.words))
+        state.jumps_tried = 0
+        return dict.fromkeys(self.record_names, share)
+
     def _jump(self, state: HopfieldState, beta: Float[np.ndarray, " chains"]) -> None:
         proposal = np.empty_like(state.phi)
         propose_jumps(proposal, state.phi, state.keys, state.counters)
@@ -127,8 +146,8 @@ class HopfieldGibbs:
         accepted = accept_jumps(
             state.phi, state.log_odds, proposal, log_odds, beta, self.sites, state.keys, state.counters
         )
-        state.jumps_tried += len(accepted)
-        state.jumps_accepted += int(accepted.sum())
+        state.jumps_tried += 1
+        state.jumps_accepted += accepted
 
 
 def as_words(spins: np.ndarray) -> UInt64[np.ndarray, "batch words"]:
@@ -164,6 +183,19 @@ def draw_fields(phi, words, pattern_words, sites, width, keys, counters):
                 differing += count_bits(words[b, w] ^ pattern_words[mu, w])
             overlap = F32(sites - 2 * np.int64(differing)) / F32(sites)
             phi[b, mu] = sign * (overlap + noise[mu])
+
+
+@kernel()
+def sum_squared_overlaps(squares, words, pattern_words, sites):
+    """Write sum_mu m_mu^2 of every chain."""
+    for b in range(words.shape[0]):
+        total = 0.0
+        for mu in range(pattern_words.shape[0]):
+            differing = U64(0)
+            for w in range(words.shape[1]):
+                differing += count_bits(words[b, w] ^ pattern_words[mu, w])
+            total += (1.0 - 2.0 * np.float64(differing) / sites) ** 2
+        squares[b] = total
 
 
 @kernel()

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vae_mf.arrays import Chains, Configurations
-from vae_mf.checks import require_choice, require_integer, require_positive, require_temperatures
+from vae_mf.checks import require_choice, require_fraction, require_integer, require_positive, require_temperatures
 from vae_mf.packing import unpack_spins
 from vae_mf.samplers.base import Sampler, Schedule, sample_block
 from vae_mf.samplers.diagnostics import autocorrelation_time, basin_indicators
+from vae_mf.samplers.tempering import ParallelTempering, choose_ladder
 from vae_mf.systems.base import System
 
 PREFERRED_CHAINS = 100
@@ -27,6 +28,8 @@ class Sampling:
         samples: configurations per temperature, chains x draws.
         burn_in, thinning: in sweeps, see `Schedule`; None to choose them from the autocorrelation time of a pilot run.
         anneal, anneal_from: in sweeps and T, see `Schedule`.
+        swap_acceptance: if given, the temperatures between the coldest and the hottest are replaced by a ladder whose
+            neighbours swap at least this often; for parallel tempering.
         effective: if given, draw as many samples as are worth this many independent ones; replaces ``samples``.
         chains: independent chains per temperature; None for the divisor of ``samples`` nearest 100.
         blocks: at most this many parts of whole chains, committed one by one and kept whole by every split.
@@ -48,6 +51,7 @@ class Sampling:
     start: str = "random"
     witnesses: int = 0
     effective: int | None = None
+    swap_acceptance: float | None = None
 
     def __post_init__(self) -> None:
         require_temperatures(self.temperatures)
@@ -61,6 +65,8 @@ class Sampling:
             raise ValueError(f"samples: expected a multiple of chains = {self.chain_count}, got {self.samples}")
         if self.effective is not None:
             require_integer("effective", self.effective)
+        if self.swap_acceptance is not None:
+            require_fraction("swap_acceptance", self.swap_acceptance)
         _ = self.schedule
 
     @property
@@ -109,12 +115,16 @@ def temperature_grid(start: float, stop: float, count: int, spacing: str = "line
 def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, threads: int | None = None) -> Sampling:
     """Return ``sampling`` with every number decided, from the slowest autocorrelation time of a pilot run.
 
-    Thinning is 2 tau, so that draws are nearly independent, and burn-in 20 tau; ``effective`` independent samples then
-    need about 1.5 times as many draws. Exact samplers need neither.
+    The ladder comes first, if one is to be chosen. Thinning is 2 tau, so that draws are nearly independent, and
+    burn-in 20 tau; ``effective`` independent samples then need about 1.5 times as many draws. Exact samplers need
+    neither.
 
     Raises:
-        ValueError: if chains do not decorrelate within the longest pilot run; give the numbers yourself then.
+        ValueError: if chains do not decorrelate within the longest pilot run (give the numbers yourself then), or a
+            ladder is asked for without parallel tempering.
     """
+    if sampling.swap_acceptance is not None:
+        sampling = replace(sampling, temperatures=ladder(sampler, sampling, seed), swap_acceptance=None)
     if not sampling.automatic:
         return sampling
     slowest = 0.5 if sampler.exact else pilot_time(system, sampler, sampling, seed, threads)
@@ -128,6 +138,14 @@ def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, thread
     return replace(sampling, thinning=thinning, burn_in=burn_in, samples=samples, chains=chains, effective=None)
 
 
+def ladder(sampler: Sampler, sampling: Sampling, seed: int) -> list[float]:
+    """Return temperatures from the coldest to the hottest asked for that swap as often as asked for."""
+    if not isinstance(sampler, ParallelTempering) or sampling.swap_acceptance is None:
+        raise ValueError(f"swap_acceptance: expected parallel tempering (tempering=parallel), got {sampler.name}")
+    ends = float(sampling.levels.min()), float(sampling.levels.max())
+    return choose_ladder(sampler.sampler, *ends, sampling.swap_acceptance, seed).temperatures.tolist()
+
+
 def pilot_time(system: System, sampler: Sampler, sampling: Sampling, seed: int, threads: int | None = None) -> float:
     """Return the autocorrelation time, in sweeps, of the slowest observable at the slowest temperature.
 
@@ -139,9 +157,8 @@ def pilot_time(system: System, sampler: Sampler, sampling: Sampling, seed: int, 
     draws = 250
     while draws <= PILOT_SWEEPS:
         schedule = Schedule(draws, draws, 1, sampling.anneal, sampling.anneal_from)
-        found = scalars(
-            system, sample_block(sampler, sampling.levels, range(PILOT_CHAINS), schedule, seed, "random", threads)
-        )
+        pilot = sample_block(sampler, sampling.levels, range(PILOT_CHAINS), schedule, seed, "random", threads)
+        found = scalars(system, pilot.configurations)
         times = [slowest_time({name: values[t] for name, values in found.items()}) for t in range(len(sampling.levels))]
         if draws >= 50 * max(times):
             return max(times)

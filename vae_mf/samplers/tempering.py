@@ -5,17 +5,14 @@ min(1, exp((beta_k - beta_{k+1}) (E_k - E_{k+1}))), even and odd pairs in turn (
 keep their memory and exchange temperatures, so a swap costs nothing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int, Int8, Int64, UInt64
+from jaxtyping import Float, Int8, Int64, UInt64
 from scipy.special import erfcinv
-from scipy.stats import ttest_1samp
 
-from vae_mf.arrays import Chains, PackedSpins
+from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_fraction, require_integer, require_positive
 from vae_mf.rng import keys as stream_keys
 from vae_mf.samplers.base import Sampler
@@ -55,12 +52,15 @@ class TemperingState:
     keys: UInt64[np.ndarray, " ladders"]
     counters: UInt64[np.ndarray, " ladders"]
     acceptance_sum: Float[np.ndarray, "ladders pairs"]
-    """Sum over tried swaps of the probability of acceptance."""
+    """Sum over swaps tried since the last record of the probability of acceptance."""
     tried: Int64[np.ndarray, " pairs"]
     end_visited: Int8[np.ndarray, " replicas"]
     """0 before a replica has been coldest, 1 since it was, 2 since it was hottest after that."""
     trips: Int64[np.ndarray, " ladders"]
+    """Round trips since the last record."""
     sweeps: int = 0
+    recorded: int = 0
+    """Sweeps at the last record."""
     rounds: int = 0
 
 
@@ -76,6 +76,7 @@ class ParallelTempering:
     """
 
     exact = False
+    record_names = ("swap_acceptance", "round_trip_rate")
     tempered = True
     """Tells the driver that groups must be made of whole ladders."""
 
@@ -139,6 +140,21 @@ class ParallelTempering:
         """Return the energies in the order of the slots."""
         return self.sampler.energies(state.replicas)[state.holder]
 
+    def records(self, state: TemperingState) -> dict[str, Float[np.ndarray, " slots"]]:
+        """Return, over the sweeps since the last call, how often ladders swapped and replicas came back.
+
+        "swap_acceptance" is the mean acceptance with the next hotter neighbour, nan for the hottest slot and where no
+        swap was tried; "round_trip_rate" the trips of replicas from coldest to hottest and back per ladder and sweep.
+        """
+        acceptance, rate = np.full(state.rungs.size, np.nan), np.full(state.rungs.size, np.nan)
+        with np.errstate(invalid="ignore"):
+            acceptance[state.rungs[:, :-1]] = state.acceptance_sum / state.tried
+            rate[state.rungs] = state.trips[:, None] / np.float64(state.sweeps - state.recorded)
+        for record in (state.acceptance_sum, state.tried, state.trips):
+            record[:] = 0
+        state.recorded = state.sweeps
+        return {"swap_acceptance": acceptance, "round_trip_rate": rate}
+
     def _swap(self, state: TemperingState) -> None:
         parity = state.rounds % 2
         state.rounds += 1
@@ -171,23 +187,6 @@ def ladder_rungs(temperatures: Float[np.ndarray, " slots"]) -> Int64[np.ndarray,
         )
     first = np.arange(0, temperatures.size, levels)
     return first[:, None] + np.argsort(temperatures[:levels])
-
-
-def swap_acceptance(state: TemperingState) -> Float[np.ndarray, " pairs"]:
-    """Return the mean acceptance of each neighbouring pair, from cold to hot; nan where no swap was tried."""
-    with np.errstate(invalid="ignore"):
-        return state.acceptance_sum.mean(0) / state.tried
-
-
-def round_trips(state: TemperingState) -> Int64[np.ndarray, " ladders"]:
-    """Return for each ladder how often a replica has gone from coldest to hottest and back."""
-    return state.trips.copy()
-
-
-def forget_swaps(state: TemperingState) -> None:
-    """Start the swap statistics and round trips afresh, as after burn-in."""
-    for record in (state.acceptance_sum, state.tried, state.end_visited, state.trips):
-        record[:] = 0
 
 
 @kernel()
@@ -232,11 +231,6 @@ class Ladder(NamedTuple):
 
     temperatures: Float[np.ndarray, " levels"]
     acceptance: Float[np.ndarray, " pairs"]
-
-
-def tempered(system: Any, sampler: Callable[[Any], EnergySampler], swap_every: int = 1) -> ParallelTempering:
-    """Return the sampler of ``system`` that ``sampler`` builds, wrapped in parallel tempering."""
-    return ParallelTempering(sampler(system), swap_every)
 
 
 def choose_ladder(
@@ -294,9 +288,9 @@ def measure_acceptance(
     keys = stream_keys(seed, "ladder", attempt, count=slots.size)
     state = tempering.initial(slots, keys, np.repeat(np.arange(ladders), levels.size), "random")
     tempering.sweep(state, sweeps // 2)
-    forget_swaps(state)
+    tempering.records(state)
     tempering.sweep(state, sweeps - sweeps // 2)
-    return swap_acceptance(state)
+    return tempering.records(state)["swap_acceptance"].reshape(ladders, -1)[:, :-1].mean(0)
 
 
 def equal_lengths(levels: np.ndarray, lengths: np.ndarray, parts: int) -> Float[np.ndarray, " new_levels"]:
@@ -304,46 +298,3 @@ def equal_lengths(levels: np.ndarray, lengths: np.ndarray, parts: int) -> Float[
     along = np.concatenate([[0.0], np.cumsum(lengths)])
     inner = np.interp(np.linspace(0, along[-1], parts + 1)[1:-1], along, np.log(levels))
     return np.concatenate([levels[:1], np.exp(inner), levels[-1:]])
-
-
-class Equilibration(NamedTuple):
-    """Averages over successive windows of the run, each twice as long as the one before it."""
-
-    starts: Int[np.ndarray, " windows"]
-    """First draw of each window; it ends where the next begins, the last one at the end."""
-    means: Float[np.ndarray, " windows"]
-    errors: Float[np.ndarray, " windows"]
-    """Standard errors from the chains' own means."""
-    agreement: float
-    """Adjusted p-value that the two windows before the last have the average of the last."""
-    settled: bool
-
-
-def doubling_windows(values: Chains, level: float = 1e-3) -> Equilibration:
-    """Test for equilibrium as is usual for spin glasses: averages over doubling windows must stop moving.
-
-    Each chain's mean over an earlier window is paired with its mean over the last; a t-test over the chains, which are
-    independent whatever the correlation along them, tells whether the difference vanishes.
-
-    Args:
-        values: energies (or another observable), shape (chains, draws), from the very first sweep on.
-        level: of the test, shared by its two comparisons.
-
-    Raises:
-        ValueError: for fewer than two chains or eight draws.
-    """
-    chains, draws = values.shape
-    if chains < 2 or draws < 8:
-        raise ValueError(f"values: expected at least 2 chains of 8 draws, got shape {values.shape}")
-    cuts = [0, *(draws >> k for k in range(draws.bit_length() - 1, -1, -1))]
-    windows = np.array([values[:, first:last].mean(1) for first, last in pairwise(cuts)])
-    errors = windows.std(1, ddof=1) / np.sqrt(chains)
-    agreement = min(1.0, 2 * min(vanishing(windows[-1] - windows[-2]), vanishing(windows[-1] - windows[-3])))
-    return Equilibration(np.array(cuts[:-1]), windows.mean(1), errors, agreement, agreement > level)
-
-
-def vanishing(differences: Float[np.ndarray, " chains"]) -> float:
-    """Return the p-value that the differences average to zero, told exactly if they are all equal."""
-    if np.ptp(differences) == 0:
-        return float(differences[0] == 0)
-    return float(ttest_1samp(differences, 0).pvalue)
