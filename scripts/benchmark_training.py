@@ -42,7 +42,7 @@ def random_split(sites: int, rows: int) -> DataSplit:
 def bare_epoch(module: VAEModule, optimiser: torch.optim.Optimizer, batches: EpochBatches) -> None:
     """Run one epoch as plainly as PyTorch allows."""
     for batch in batches:
-        terms = module.vae.elbo(batch.spins, batch.condition)
+        terms = module.vae.elbo(batch.configurations, batch.condition)
         optimiser.zero_grad(set_to_none=True)
         (-terms.elbo.mean()).backward()
         optimiser.step()

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vae_mf.checks import require_integer
-from vae_mf.datamodule import DataSplit, SpinDataModule, split_blocks, split_recording, split_store
+from vae_mf.datamodule import DataSplit, SpinDataModule, split_blocks, split_recording, split_store, states
 from vae_mf.evaluation.tables import Verdict, read_metrics, summary, write_metrics, write_tables
 from vae_mf.evaluation.verdict import EquilibriumData, judge_equilibrium, judge_recording
 from vae_mf.models.vae import VAE
@@ -51,10 +51,10 @@ def equilibrium(cfg: DictConfig, progress: Progress) -> Task:
     data = split_store(store, recipe.validation, recipe.test)
     levels = list(enumerate(store.temperatures.tolist()))
     evidence = EquilibriumData(
-        samples={t: store.spins(level) for level, t in levels},
+        samples={t: states(store, level) for level, t in levels},
         chains=sampling.chain_count,
-        train={t: data.train.at_level(level).spins() for level, t in levels},
-        held_out={t: data.test.at_level(level).spins() for level, t in levels},
+        train={t: data.train.at_level(level).states() for level, t in levels},
+        held_out={t: data.test.at_level(level).states() for level, t in levels},
         held_out_chains=sampling.chain_count * len(data.test) // (len(levels) * store.rows),
         ensembles={t: store.diagnostics["temperatures"][level]["ensemble"] for level, t in levels},
     )

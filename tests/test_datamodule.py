@@ -39,7 +39,7 @@ def numbered_set(rows: int) -> SpinSet:
 
 
 def rows_of(batches: EpochBatches) -> list[int]:
-    return [number for batch in batches for number in numbers_of(batch.spins)]
+    return [number for batch in batches for number in numbers_of(batch.configurations)]
 
 
 @given(st.integers(3, 500), st.floats(0.01, 0.45), st.floats(0.01, 0.45))
@@ -75,7 +75,7 @@ def test_a_shuffled_epoch_shows_each_row_at_most_once_in_whole_batches(rows, siz
     shown = rows_of(batches)
     size = min(size, rows)
     assert len(set(shown)) == len(shown) == rows - rows % size
-    assert [len(batch.spins) for batch in batches] == [size] * len(batches)
+    assert [len(batch.configurations) for batch in batches] == [size] * len(batches)
     assert shown == rows_of(EpochBatches(numbered_set(rows), size, seed))
 
 
@@ -104,9 +104,9 @@ def test_batches_unpack_as_numpy_does(sites):
     data = spin_set(pack_spins(spins), np.zeros(20), [1.0], sites)
     chosen = torch.tensor([3, 19, 0, 3])
     batch = data.batch(chosen)
-    assert batch.spins.dtype == torch.float32
-    np.testing.assert_array_equal(batch.spins.numpy(), unpack_spins(data.packed.numpy(), sites)[chosen])
-    np.testing.assert_array_equal(data.spins(), spins)
+    assert batch.configurations.dtype == torch.float32
+    np.testing.assert_array_equal(batch.configurations.numpy(), unpack_spins(data.data.numpy(), sites)[chosen])
+    np.testing.assert_array_equal(data.states(), spins)
 
 
 def test_batches_carry_the_temperature_of_their_rows():
@@ -116,7 +116,7 @@ def test_batches_carry_the_temperature_of_their_rows():
 
 def test_one_level_can_be_picked_out():
     level = numbered_set(12).at_level(1)
-    assert numbers_of(torch.from_numpy(level.spins())) == [1, 4, 7, 10]
+    assert numbers_of(torch.from_numpy(level.states())) == [1, 4, 7, 10]
     assert level.batch(torch.arange(4)).condition.temperature.tolist() == [1.0] * 4
 
 
@@ -145,7 +145,7 @@ def test_a_store_is_split_by_whole_blocks_with_the_right_temperatures(store):
         rows = [row + block * ROWS for block in blocks for row in range(ROWS)]
         for level, temperature in enumerate((0.5, 2.0)):
             members = part.at_level(level)
-            assert numbers_of(torch.from_numpy(members.spins())) == [100 * level + row for row in rows]
+            assert numbers_of(torch.from_numpy(members.states())) == [100 * level + row for row in rows]
             everyone = members.batch(torch.arange(len(members)))
             assert everyone.condition.temperature.tolist() == [temperature] * len(rows)
 
@@ -155,7 +155,7 @@ def test_a_recording_is_split_into_its_rows():
     recording = make_recording(raster, cells=[0, 1, 2, 3, 4])
     rows = Split(np.arange(0, 20), np.arange(20, 26), np.arange(26, 30))
     for part, chosen in zip(split_recording(recording, rows), rows, strict=True):
-        np.testing.assert_array_equal(part.spins(), recording.words[chosen])
+        np.testing.assert_array_equal(part.states(), recording.words[chosen])
         assert part.levels.tolist() == [1.0]
         assert not part.index.any()
 
@@ -186,7 +186,7 @@ def test_validation_comes_whole_in_order_and_in_larger_batches():
 def test_setup_moves_the_data_to_the_training_device():
     moved = module(SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta"))))
     moved.setup("fit")
-    assert all(part.packed.device.type == part.table.device.type == "meta" for part in moved.data)
+    assert all(part.data.device.type == part.table.device.type == "meta" for part in moved.data)
 
 
 def test_a_batch_is_made_on_the_device_and_stays_there():

@@ -15,6 +15,9 @@ PackedSpins = UInt8[np.ndarray, "*batch bytes"]
 Directors = Float[np.ndarray, "*batch sites 3"]
 """Unit vectors on the sphere, n and -n being the same state."""
 
+States = Spins | Directors
+"""Configurations as arrays to compute with: spins or directors."""
+
 Configurations = UInt8[np.ndarray, "..."] | Float[np.ndarray, "..."]
 """Packed spins or directors, with any leading axes."""
 

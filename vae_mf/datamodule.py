@@ -1,4 +1,4 @@
-"""Spins on the training device: resident bit-packed, unpacked batch by batch, split by chunk and never by draw."""
+"""Configurations on the training device: resident, spins bit-packed; split by chunk and never by draw."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64
 
-from vae_mf.arrays import PackedSpins, Spins
+from vae_mf.arrays import PackedSpins, Spins, States
 from vae_mf.checks import require_fraction, require_integer
 from vae_mf.datasets.recordings import Recording, Split
-from vae_mf.models.tensors import Batch, Condition
+from vae_mf.models.tensors import Batch, Condition, ConfigurationTensor, DirectorTensor, SpinTensor
 from vae_mf.packing import pack_spins, unpack_spins
 from vae_mf.rng import integer
 from vae_mf.store.sample_store import SampleStore
@@ -22,47 +22,78 @@ BIT_TABLE = torch.from_numpy(unpack_spins(np.arange(256, dtype=np.uint8)[:, None
 
 
 @dataclass(frozen=True, eq=False)
-class SpinSet:
+class ResidentSet:
     """Configurations resident in memory, on one device."""
 
-    packed: UInt8[torch.Tensor, "rows bytes"]
+    data: torch.Tensor
+    """One row per configuration, in whatever form the subclass keeps it."""
     index: Int64[torch.Tensor, " rows"]
     """Temperature level of each row."""
     levels: Float[torch.Tensor, " levels"]
     """Distinct temperatures."""
     sites: int
-    table: Float[torch.Tensor, "256 8"]
 
     def __len__(self) -> int:
         """Return the number of configurations."""
-        return len(self.packed)
+        return len(self.data)
 
-    def to(self, device: torch.device) -> "SpinSet":
+    def to(self, device: torch.device) -> "ResidentSet":
         """Return the same set on ``device``."""
         tensors = {name: part.to(device) for name, part in vars(self).items() if isinstance(part, torch.Tensor)}
         return replace(self, **tensors)
 
     def batch(self, rows: Int64[torch.Tensor, " batch"]) -> Batch:
-        """Unpack some rows into float spins (batch, sites)."""
-        spins = self.table[self.packed[rows].long()].flatten(1)[:, : self.sites]
-        return Batch(spins, Condition(self.levels, self.index[rows]))
+        """Return some rows as float tensors, spins (batch, sites) or directors (batch, sites, 3)."""
+        return Batch(self.unpack(rows), Condition(self.levels, self.index[rows]))
 
-    def at_level(self, level: int) -> "SpinSet":
+    def unpack(self, rows: Int64[torch.Tensor, " batch"]) -> ConfigurationTensor:
+        """Return some rows as a model takes them."""
+        raise NotImplementedError
+
+    def at_level(self, level: int) -> "ResidentSet":
         """Return the configurations of one temperature."""
         chosen = self.index == level
-        return replace(self, packed=self.packed[chosen], index=self.index[chosen])
+        return replace(self, data=self.data[chosen], index=self.index[chosen])
 
-    def spins(self) -> Spins:
-        """Return all configurations as a NumPy array (rows, sites) in {-1, +1}."""
-        return unpack_spins(self.packed.cpu().numpy(), self.sites)
+    def states(self) -> States:
+        """Return all configurations as a NumPy array."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class SpinSet(ResidentSet):
+    """Spins, eight to a byte."""
+
+    table: Float[torch.Tensor, "256 8"] = BIT_TABLE
+
+    def unpack(self, rows: Int64[torch.Tensor, " batch"]) -> SpinTensor:
+        """Return spins (batch, sites) in {-1, +1} as floats."""
+        return self.table[self.data[rows].long()].flatten(1)[:, : self.sites]
+
+    def states(self) -> Spins:
+        """Return all configurations (rows, sites) in {-1, +1}."""
+        return unpack_spins(self.data.cpu().numpy(), self.sites)
+
+
+@dataclass(frozen=True, eq=False)
+class DirectorSet(ResidentSet):
+    """Directors in float32."""
+
+    def unpack(self, rows: Int64[torch.Tensor, " batch"]) -> DirectorTensor:
+        """Return unit vectors (batch, sites, 3)."""
+        return self.data[rows]
+
+    def states(self) -> Float[np.ndarray, "rows sites 3"]:
+        """Return all configurations (rows, sites, 3)."""
+        return self.data.cpu().numpy()
 
 
 class DataSplit(NamedTuple):
     """Three disjoint sets: fitted to, selected on, judged on."""
 
-    train: SpinSet
-    validation: SpinSet
-    test: SpinSet
+    train: ResidentSet
+    validation: ResidentSet
+    test: ResidentSet
 
 
 def spin_set(packed: PackedSpins, index: np.ndarray, levels: Sequence[float], sites: int) -> SpinSet:
@@ -72,7 +103,18 @@ def spin_set(packed: PackedSpins, index: np.ndarray, levels: Sequence[float], si
         torch.from_numpy(np.asarray(index, np.int64)),
         torch.tensor(list(levels), dtype=torch.float32),
         sites,
-        BIT_TABLE,
+    )
+
+
+def director_set(
+    directors: Float[np.ndarray, "rows sites 3"], index: np.ndarray, levels: Sequence[float]
+) -> DirectorSet:
+    """Return a resident set from directors and the level of each row."""
+    return DirectorSet(
+        torch.from_numpy(np.ascontiguousarray(directors, np.float32)),
+        torch.from_numpy(np.asarray(index, np.int64)),
+        torch.tensor(list(levels), dtype=torch.float32),
+        directors.shape[1],
     )
 
 
@@ -95,16 +137,22 @@ def split_blocks(blocks: int, validation: float, test: float) -> tuple[range, ra
 
 def split_store(store: SampleStore, validation: float, test: float) -> DataSplit:
     """Load a sealed store and split it by blocks of whole Markov chains."""
-    parts = split_blocks(store.blocks, validation, test)
-    packed = [store.packed(t) for t in range(len(store.temperatures))]
-    return DataSplit(*(_load_blocks(store, packed, blocks) for blocks in parts))
+    read = store.packed if store.configurations == "spins" else store.directors
+    columns = [read(t) for t in range(len(store.temperatures))]
+    return DataSplit(*(load_blocks(store, columns, blocks) for blocks in split_blocks(store.blocks, validation, test)))
 
 
-def _load_blocks(store: SampleStore, packed: list[PackedSpins], blocks: range) -> SpinSet:
+def load_blocks(store: SampleStore, columns: list[np.ndarray], blocks: range) -> ResidentSet:
+    """Return some blocks of a store as a resident set, from its arrays at every temperature."""
     rows = slice(blocks.start * store.rows_per_block, blocks.stop * store.rows_per_block)
-    count = len(blocks) * store.rows_per_block
-    index = np.repeat(np.arange(len(packed)), count)
-    return spin_set(np.concatenate([part[rows] for part in packed]), index, store.temperatures.tolist(), store.sites)
+    index = np.repeat(np.arange(len(columns)), len(blocks) * store.rows_per_block)
+    data, levels = np.concatenate([part[rows] for part in columns]), store.temperatures.tolist()
+    return spin_set(data, index, levels, store.sites) if data.ndim == 2 else director_set(data, index, levels)
+
+
+def states(store: SampleStore, t: int) -> States:
+    """Return all configurations of a store at temperature index ``t``, spins or directors."""
+    return store.spins(t) if store.configurations == "spins" else store.directors(t)
 
 
 def split_recording(recording: Recording, split: Split) -> DataSplit:
@@ -116,7 +164,7 @@ def split_recording(recording: Recording, split: Split) -> DataSplit:
 class EpochBatches:
     """Batches of one epoch by index, shuffled by its own seed; the rows left over by a shuffled epoch are dropped."""
 
-    def __init__(self, data: SpinSet, batch_size: int, seed: int | None = None):
+    def __init__(self, data: ResidentSet, batch_size: int, seed: int | None = None):
         self.data = data
         self.batch_size = min(batch_size, len(data))
         self.seed = seed
@@ -128,7 +176,7 @@ class EpochBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches."""
-        device = self.data.packed.device
+        device = self.data.index.device
         if self.seed is None:
             order = torch.arange(len(self.data), device=device)
         else:

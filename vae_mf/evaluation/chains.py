@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Int8
+from jaxtyping import Float, Int, Shaped
 
 
 class Average(NamedTuple):
@@ -31,15 +31,17 @@ def group_starts(rows: int, chains: int, groups: int) -> Int[np.ndarray, " group
     return evenly_spaced(chains, groups) * draws_per_chain(rows, chains)
 
 
-def thin(spins: Int8[np.ndarray, "rows sites"], count: int, chains: int) -> Int8[np.ndarray, "kept sites"]:
+def thin(
+    configurations: Shaped[np.ndarray, "rows *sites"], count: int, chains: int
+) -> Shaped[np.ndarray, "kept *sites"]:
     """Return at most ``count`` rows: the same evenly spaced draws of every chain, which stay next to each other.
 
     If there are more chains than ``count``, it is one draw of each of ``count`` evenly spaced chains.
     """
-    draws = draws_per_chain(len(spins), chains)
+    draws = draws_per_chain(len(configurations), chains)
     kept = evenly_spaced(chains, count)
     rows = kept[:, None] * draws + evenly_spaced(draws, count // len(kept))
-    return spins[rows.ravel()]
+    return configurations[rows.ravel()]
 
 
 def average(values: Float[np.ndarray, " rows"], groups: int) -> Average:

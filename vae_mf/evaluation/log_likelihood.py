@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vae_mf.arrays import Spins
+from vae_mf.arrays import States
 from vae_mf.evaluation.chains import Average, average
 from vae_mf.evaluation.generation import score
 from vae_mf.models.vae import VAE
@@ -19,28 +19,28 @@ UNKNOWN = Average(float("nan"), float("nan"))
 def divergence_from_truth(
     log_truth: Float[np.ndarray, " rows"], log_model: Float[np.ndarray, " rows"], chains: int
 ) -> Average:
-    """Return KL(p || p_model) = <ln p(s) - ln p_model(s)> over samples of p, the error from ``chains`` means.
+    """Return KL(p || p_model) = <ln p(x) - ln p_model(x)> over samples of p, the error from ``chains`` means.
 
     Args:
-        log_truth: ln p(s) of every sample, rows of one chain next to each other and equally many of each.
-        log_model: ln p_model(s).
+        log_truth: ln p(x) of every sample, rows of one chain next to each other and equally many of each.
+        log_model: ln p_model(x).
         chains: Markov chains among the rows, one per row at most; the error of a single one is unknown, NaN.
     """
     return average(log_truth - log_model, chains)
 
 
-def log_truth(system: System, spins: Spins, temperature: float) -> Float[np.ndarray, " rows"]:
-    """Return ln p(s) = -E(s) / T - ln Z per sample: unlike -S it carries no noise of its own into a difference.
+def log_truth(system: System, configurations: States, temperature: float) -> Float[np.ndarray, " rows"]:
+    """Return ln p(x) = -E(x) / T - ln Z per sample: unlike -S it carries no noise of its own into a difference.
 
     Raises:
         ValueError: where ln Z is not known.
     """
-    return -system.energy(spins) / temperature - system.thermodynamics(temperature).log_partition
+    return -system.energy(configurations) / temperature - system.thermodynamics(temperature).log_partition
 
 
 def exact_divergence(
     system: System,
-    spins: Spins,
+    configurations: States,
     temperature: float,
     log_model: Float[np.ndarray, " rows"],
     chains: int,
@@ -55,7 +55,7 @@ def exact_divergence(
     if ensemble != EQUILIBRIUM:
         return UNKNOWN
     try:
-        truth = log_truth(system, spins, temperature)
+        truth = log_truth(system, configurations, temperature)
     except ValueError:
         return UNKNOWN
     return divergence_from_truth(truth, log_model, chains)
@@ -64,7 +64,7 @@ def exact_divergence(
 def likelihood_table(
     vae: VAE,
     system: System,
-    samples: dict[float, Spins],
+    samples: dict[float, States],
     chains: int,
     ensembles: dict[float, str],
     draws: int,
@@ -79,10 +79,10 @@ def likelihood_table(
         draws: importance draws; the KL is overestimated by what the bound still misses.
     """
     rows = []
-    for temperature, spins in samples.items():
-        elbo, importance = score(vae, spins, temperature, draws, integer(seed, "score"))
+    for temperature, configurations in samples.items():
+        elbo, importance = score(vae, configurations, temperature, draws, integer(seed, "score"))
         ensemble = ensembles[temperature]
-        divergence = exact_divergence(system, spins, temperature, importance, chains, ensemble)
+        divergence = exact_divergence(system, configurations, temperature, importance, chains, ensemble)
         rows.append(
             {
                 "temperature": temperature,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Int, Int8
+from jaxtyping import Int, Int8, Shaped
 
 from vae_mf.arrays import Rows
 from vae_mf.checks import require_integer, require_positive
@@ -46,8 +46,10 @@ from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
 STRETCHES = 20
 """Stretches of movie time whose average gains are compared."""
 
-TrainingSpins = Int8[np.ndarray, "training_rows sites"]
-HeldOutSpins = Int8[np.ndarray, "held_out_rows sites"]
+Sampled = Shaped[np.ndarray, "rows *site"]
+Training = Shaped[np.ndarray, "training_rows *site"]
+HeldOut = Shaped[np.ndarray, "held_out_rows *site"]
+"""Spins (rows, sites) or directors (rows, sites, 3)."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class EvaluationSettings:
 
 @dataclass(frozen=True, eq=False)
 class EquilibriumData:
-    """Configurations (rows, sites) at each temperature, rows of one Markov chain next to each other.
+    """Configurations (spins or directors) at each temperature, rows of one Markov chain next to each other.
 
     Args:
         samples: all sampled configurations.
@@ -92,16 +94,16 @@ class EquilibriumData:
         train: those that the model was fitted to.
         held_out: those that it is judged on.
         held_out_chains: Markov chains among the held-out configurations, per temperature.
-        ensembles: what the samples may be taken for: "equilibrium", "basin" or "random_start".
+        ensembles: what the samples may be taken for: "equilibrium" or other, see `samplers.diagnostics.start_ensemble`.
 
     Raises:
         ValueError: unless all have the same temperatures and the chains of one temperature are equally long.
     """
 
-    samples: dict[float, Int8[np.ndarray, "rows sites"]]
+    samples: dict[float, Sampled]
     chains: int
-    train: dict[float, TrainingSpins]
-    held_out: dict[float, HeldOutSpins]
+    train: dict[float, Training]
+    held_out: dict[float, HeldOut]
     held_out_chains: int
     ensembles: dict[float, str]
 
@@ -111,8 +113,8 @@ class EquilibriumData:
             if found.keys() != self.samples.keys():
                 raise ValueError(f"{name}: expected the temperatures {list(self.samples)}, got {list(found)}")
         for parts, chains in ((self.samples, self.chains), (self.held_out, self.held_out_chains)):
-            for spins in parts.values():
-                draws_per_chain(len(spins), chains)
+            for configurations in parts.values():
+                draws_per_chain(len(configurations), chains)
 
 
 def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> Verdict:
@@ -153,9 +155,9 @@ def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings:
 def order_parameters(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> Orders:
     """Return the signed order parameters of all samples and of draws from the model."""
     orders: Orders = {"samples": {}, "model": {}}
-    for t, (temperature, spins) in enumerate(data.samples.items()):
+    for t, (temperature, sampled) in enumerate(data.samples.items()):
         drawn = generate(vae, temperature, settings.generated, integer(settings.seed, "generate", t))
-        orders["samples"][temperature] = system.order_parameter(spins)
+        orders["samples"][temperature] = system.order_parameter(sampled)
         orders["model"][temperature] = system.order_parameter(drawn)
     return orders
 
@@ -174,7 +176,7 @@ def judge_likelihood(vae: VAE, system: System, data: EquilibriumData, settings: 
 
 
 def add_patterns(
-    verdict: Verdict, vae: VAE, system: Hopfield, train: dict[float, TrainingSpins], settings: EvaluationSettings
+    verdict: Verdict, vae: VAE, system: Hopfield, train: dict[float, Training], settings: EvaluationSettings
 ) -> None:
     """Add the recovery of the stored patterns, by the decoder and by the classical route on the same samples.
 

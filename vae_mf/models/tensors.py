@@ -8,6 +8,12 @@ from jaxtyping import Float, Int64
 SpinTensor = Float[torch.Tensor, "batch sites"]
 """Configurations of spins in {-1, +1}, as floats."""
 
+DirectorTensor = Float[torch.Tensor, "batch sites 3"]
+"""Configurations of unit vectors, n and -n being the same state."""
+
+ConfigurationTensor = SpinTensor | DirectorTensor
+"""Configurations x of either kind."""
+
 Latents = Float[torch.Tensor, "batch latents"]
 """Latent vectors z."""
 
@@ -40,7 +46,7 @@ class Condition(NamedTuple):
 class Batch(NamedTuple):
     """Configurations with their temperatures."""
 
-    spins: SpinTensor
+    configurations: ConfigurationTensor
     condition: Condition
 
 

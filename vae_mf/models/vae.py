@@ -1,4 +1,4 @@
-"""The variational autoencoder: q(z|s,T), p(s|z), p(z|T), and the bounds that they give on ln p(s|T)."""
+"""The variational autoencoder: q(z|x,T), p(x|z), p(z|T), and the bounds that they give on ln p(x|T)."""
 
 import math
 from typing import NamedTuple
@@ -7,29 +7,29 @@ import torch
 from torch import nn
 
 from vae_mf.models.gaussian import DiagonalGaussian
-from vae_mf.models.tensors import Condition, Latents, PerSample, SpinTensor
+from vae_mf.models.tensors import Condition, ConfigurationTensor, Latents, PerSample
 
 
 class ElboTerms(NamedTuple):
     """One-draw estimates of the two parts of the evidence lower bound, in nats per configuration."""
 
     log_likelihood: PerSample
-    """ln p(s | z)."""
+    """ln p(x | z)."""
     rate: PerSample
-    """ln q(z | s, T) - ln p(z | T)."""
+    """ln q(z | x, T) - ln p(z | T)."""
 
     @property
     def elbo(self) -> PerSample:
-        """Evidence lower bound ln p(s|z) - rate."""
+        """Evidence lower bound ln p(x|z) - rate."""
         return self.log_likelihood - self.rate
 
 
 class VAE(nn.Module):
-    """A latent-variable model p(s|T) = int dz p(z|T) prod_i p(s_i|z) with an amortised posterior.
+    """A latent-variable model p(x|T) = int dz p(z|T) prod_i p(x_i|z) with an amortised posterior.
 
     Args:
-        encoder: (spins, condition) -> distribution over z.
-        decoder: z -> distribution over spins.
+        encoder: (x, condition) -> distribution over z, for spins x (batch, N) or directors (batch, N, 3).
+        decoder: z -> distribution over x.
         prior: condition -> distribution over z.
     """
 
@@ -39,32 +39,32 @@ class VAE(nn.Module):
         self.decoder = decoder
         self.prior = prior
 
-    def encode(self, spins: SpinTensor, condition: Condition) -> DiagonalGaussian:
-        """Return q(z | s, T)."""
-        return self.encoder(spins, condition)
+    def encode(self, x: ConfigurationTensor, condition: Condition) -> DiagonalGaussian:
+        """Return q(z | x, T)."""
+        return self.encoder(x, condition)
 
-    def elbo(self, spins: SpinTensor, condition: Condition, generator: torch.Generator | None = None) -> ElboTerms:
+    def elbo(self, x: ConfigurationTensor, condition: Condition, generator: torch.Generator | None = None) -> ElboTerms:
         """Return the terms of the evidence lower bound from one reparameterised draw of z.
 
         Source: Kingma and Welling 2014, eq. 3.
         """
-        posterior = self.encoder(spins, condition)
+        posterior = self.encoder(x, condition)
         z = posterior.sample(generator)
         rate = posterior.log_prob(z) - self.prior(condition).log_prob(z)
-        return ElboTerms(self.decoder(z).log_prob(spins), rate)
+        return ElboTerms(self.decoder(z).log_prob(x), rate)
 
     def log_likelihood(
-        self, spins: SpinTensor, condition: Condition, draws: int, generator: torch.Generator | None = None
+        self, x: ConfigurationTensor, condition: Condition, draws: int, generator: torch.Generator | None = None
     ) -> PerSample:
-        """Return ln (1/K) sum_k p(s, z_k | T) / q(z_k | s, T), a lower bound that tends to ln p(s|T) as K grows.
+        """Return ln (1/K) sum_k p(x, z_k | T) / q(z_k | x, T), a lower bound that tends to ln p(x|T) as K grows.
 
         Source: Burda, Grosse and Salakhutdinov 2016, eq. 8.
         """
-        posterior, prior = self.encoder(spins, condition), self.prior(condition)
-        total = torch.full_like(spins[:, 0], -torch.inf)
+        posterior, prior = self.encoder(x, condition), self.prior(condition)
+        total = torch.full_like(condition.temperature, -torch.inf)
         for _ in range(draws):
             z = posterior.sample(generator)
-            weight = self.decoder(z).log_prob(spins) + prior.log_prob(z) - posterior.log_prob(z)
+            weight = self.decoder(z).log_prob(x) + prior.log_prob(z) - posterior.log_prob(z)
             total = torch.logaddexp(total, weight)
         return total - math.log(draws)
 
@@ -72,6 +72,6 @@ class VAE(nn.Module):
         """Draw z ~ p(z | T), one per row of the condition."""
         return self.prior(condition).sample(generator)
 
-    def sample(self, condition: Condition, generator: torch.Generator | None = None) -> SpinTensor:
+    def sample(self, condition: Condition, generator: torch.Generator | None = None) -> ConfigurationTensor:
         """Draw configurations from the model, one per row of the condition."""
         return self.decoder(self.sample_latents(condition, generator)).sample(generator)

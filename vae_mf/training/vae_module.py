@@ -73,10 +73,10 @@ class VAEModule(pl.LightningModule):
         )
 
     def _step(self, stage: str, batch: Batch) -> torch.Tensor:
-        terms = self.vae.elbo(batch.spins, batch.condition, self._generators[stage])
+        terms = self.vae.elbo(batch.configurations, batch.condition, self._generators[stage])
         likelihood, rate = terms.log_likelihood.mean(), terms.rate.mean()
         with torch.no_grad():
-            self._sums[stage] += len(batch.spins) * torch.stack([likelihood, rate, torch.ones_like(rate)])
+            self._sums[stage] += len(batch.configurations) * torch.stack([likelihood, rate, torch.ones_like(rate)])
         return rate - likelihood
 
     def _log(self, stage: str) -> None:
