@@ -2,93 +2,68 @@
 
 python scripts/train.py                                # experiment=hopfield_quick
 python scripts/train.py experiment=retina dataset.path=FILE
+python scripts/train.py -m experiment=hopfield_quick system.patterns=3,8 model.latents=3,8 seed=0,1,2
 """
 
 import time
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
+from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from vae_mf.checks import require_integer
-from vae_mf.datamodule import DataSplit, SpinDataModule, split_blocks, split_recording, split_store, states
-from vae_mf.evaluation.tables import Verdict, read_metrics, summary, write_metrics, write_tables
-from vae_mf.evaluation.verdict import EquilibriumData, judge_equilibrium, judge_recording
-from vae_mf.models.vae import VAE
+from vae_mf.datamodule import EpochBatches, SpinDataModule
+from vae_mf.evaluation.tables import read_metrics, summary, write_metrics, write_tables
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs import build_module, build_sampler, entry_point, load, open_run, record_run
-from vae_mf.samplers.plan import plan
-from vae_mf.simulate import simulate
+from vae_mf.runs import Run, entry_point, load, open_run, record_run, require_single_device_sweep
+from vae_mf.tasks import Task, build_task
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.training.fit import check_trainer, fit
-from vae_mf.training.vae_module import VAEModule
+from vae_mf.training.fit import Fit, check_trainer, fit
+from vae_mf.training.prior_refit import refit_prior
+from vae_mf.training.weights import load_checkpoint, save_weights
+
+REFIT_BATCH = 4096
 
 
-class Task(NamedTuple):
-    """A model to train, the data to train it on, and the judge of the trained model."""
-
-    module: VAEModule
-    data: DataSplit
-    judge: Callable[[VAE], Verdict]
-
-
-def equilibrium(cfg: DictConfig, progress: Progress) -> Task:
-    """Sample the system and judge against its exact theory; every setting is checked before the first sample."""
-    system, recipe, settings = instantiate(cfg.system), instantiate(cfg.training), instantiate(cfg.evaluation)
-    sampler = build_sampler(cfg, system)
-    sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
-    module = build_module(cfg, system.sites)
-    split_blocks(sampling.block_count, recipe.validation, recipe.test)
-    track = partial(progress.track, description="sampling")
-    store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
-    data = split_store(store, recipe.validation, recipe.test)
-    levels = list(enumerate(store.temperatures.tolist()))
-    evidence = EquilibriumData(
-        samples={t: states(store, level) for level, t in levels},
-        chains=sampling.chain_count,
-        train={t: data.train.at_level(level).states() for level, t in levels},
-        held_out={t: data.test.at_level(level).states() for level, t in levels},
-        held_out_chains=sampling.chain_count * len(data.test) // (len(levels) * store.rows),
-        ensembles={t: store.diagnostics["temperatures"][level]["ensemble"] for level, t in levels},
-    )
-    return Task(module, data, partial(judge_equilibrium, system=system, data=evidence, settings=settings))
-
-
-def recording(cfg: DictConfig, progress: Progress) -> Task:
-    """Read the recording and judge on held-out words."""
-    settings = instantiate(cfg.evaluation)
-    words = instantiate(cfg.dataset.read)
-    split = instantiate(cfg.dataset.split)(words)
-    data = split_recording(words, split)
-    train, test, time = words.words[split.train], words.words[split.test], words.time[split.test]
-    judge = partial(judge_recording, train=train, test=test, time=time, cells=words.cells, settings=settings)
-    return Task(build_module(cfg, data.train.sites), data, judge)
+def train(task: Task, run: Run, progress: Progress) -> Fit:
+    """Train the model of a task, refit its prior if the recipe says so, and save its weights."""
+    cfg = run.config
+    feed = SpinDataModule(task.data, cfg.training.batch_size, cfg.seed)
+    result = fit(task.module, feed, run.checkpoints, cfg.training.epochs, cfg.trainer, [EpochProgress(progress)])
+    if result.rank == 0:
+        vae = task.module.vae.cpu()
+        load_checkpoint(task.module, result.checkpoint)
+        if cfg.training.refit_steps:
+            progress.add_task("refitting the prior", total=None)
+            batches = (EpochBatches(part, REFIT_BATCH) for part in task.data[:2])
+            steps, rate = cfg.training.refit_steps, cfg.training.refit_learning_rate
+            refit_prior(vae, *batches, steps=steps, learning_rate=rate, seed=cfg.seed)
+        save_weights(vae, run.weights)
+    return result
 
 
 @entry_point("train")
 def main(cfg: DictConfig) -> None:
     """Run every stage that is not finished yet, then report."""
-    console, run = Console(), open_run(cfg)
+    require_single_device_sweep(cfg.trainer)
+    # The further processes of a distributed run say nothing.
+    console, run = Console(quiet=rank_zero_only.rank > 0), open_run(cfg)
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     check_trainer(cfg.trainer)
     if not run.finished:
         with Progress(console=console) as progress:
             start = time.perf_counter()
-            task = (equilibrium if "system" in cfg else recording)(cfg, progress)
+            task = build_task(cfg, progress)
             seconds = time.perf_counter() - start
             record_run(run, task.data.train.sites)
-            feed = SpinDataModule(task.data, cfg.training.batch_size, cfg.seed)
-            result = fit(
-                task.module, feed, run.checkpoints, cfg.training.epochs, cfg.trainer, [EpochProgress(progress)]
-            )
-            verdict = task.judge(load(run.folder))
+            result = train(task, run, progress)
+            if result.rank:
+                return  # another process of the same run judges
+            verdict = task.judge(load(run.folder).vae)
         times = {"val_elbo": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
         write_tables(run.folder, verdict.tables)
         for name, figure in draw_run(verdict.tables).items():

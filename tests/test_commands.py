@@ -186,7 +186,7 @@ def test_a_run_folder_explains_itself(trained, workplace):
     assert {path.name for path in (folder / "figures").iterdir()} == {
         f"{name}.{kind}" for name in ("verdict", "patterns") for kind in ("png", "pdf")
     }
-    assert load(folder).decoder.log_odds.weight.shape == (64, 2)
+    assert load(folder).vae.decoder.log_odds.weight.shape == (64, 2)
 
 
 def test_a_finished_job_is_skipped_and_reported_again(trained):
@@ -366,3 +366,26 @@ def test_a_model_of_given_patterns_and_of_convolutions(tmp_path):
     assert [result.code for result in results] == [0, 0], [result.err for result in results]
     for folder in (tmp_path / "outputs").iterdir():
         assert json.loads((folder / "metrics.json").read_text()).keys() >= EQUILIBRIUM_METRICS
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(workplace):
+    """Two gloo processes: one run folder, one set of metrics, and a model about as good as that of one process."""
+    distributed = ["trainer=ddp", "trainer.accelerator=cpu", "training.batch_size=16"]
+    job = ["model.latents=2", *HOPFIELD, *TRAINING, "training.epochs=20", f"paths.data={workplace}/data"]
+    elbos = []
+    for name, extra in (("one", []), ("two", distributed)):
+        result = run("train", *job, *extra, f"paths.outputs={workplace}/{name}")
+        assert result.code == 0, result.err
+        assert result.out.count("metric ") == 1
+        folder = only(workplace / name, "hopfield_quick-*")
+        elbos.append(json.loads((folder / "metrics.json").read_text())["test_elbo"])
+        load(folder)
+    assert elbos[1] == pytest.approx(elbos[0], abs=2.0)
+
+
+def test_a_distributed_sweep_is_refused(tmp_path):
+    result = run("train", "-m", *HOPFIELD, "model.latents=1,2", "trainer=ddp", *paths(tmp_path))
+    assert result.code == 1
+    assert "trainer.devices: expected 1 in a sweep, got 2" in result.err
+    assert not list(tmp_path.rglob("*.zarr"))

@@ -13,14 +13,20 @@ from vae_mf.datamodule import (
     EpochBatches,
     SpinDataModule,
     SpinSet,
+    director_set,
     spin_set,
     split_blocks,
     split_recording,
     split_store,
+    states,
 )
 from vae_mf.datasets.recordings import Split, make_recording
 from vae_mf.packing import pack_spins, unpack_spins
+from vae_mf.samplers.maier_saupe import MaierSaupeDirect
+from vae_mf.samplers.plan import Sampling
+from vae_mf.simulate import simulate
 from vae_mf.store.sample_store import StoreLayout, open_store, open_writer
+from vae_mf.systems.maier_saupe import MaierSaupe
 
 SITES, BLOCKS, ROWS = 11, 6, 4
 
@@ -167,7 +173,7 @@ def module(trainer=None) -> SpinDataModule:
 
 
 def at_epoch(epoch: int) -> SpinDataModule:
-    return module(SimpleNamespace(current_epoch=epoch))
+    return module(SimpleNamespace(current_epoch=epoch, global_rank=0, world_size=1))
 
 
 def test_every_epoch_has_its_own_reproducible_order():
@@ -198,3 +204,37 @@ def test_a_batch_is_made_on_the_device_and_stays_there():
 def test_the_batch_size_is_checked(size):
     with pytest.raises(ValueError, match="batch_size: expected an integer >= 1"):
         SpinDataModule(module().data, size, seed=1)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("seed", [None, 5])
+def test_processes_share_an_epoch(processes, seed):
+    data = numbered_set(200)
+    parts = [rows_of(EpochBatches(data, 16, seed, rank, processes)) for rank in range(processes)]
+    shared = [row for part in parts for row in part]
+    assert len(set(shared)) == len(shared)
+    if seed is None:
+        assert sorted(shared) == list(range(200))
+    else:
+        assert len({len(part) for part in parts}) == 1
+        assert len(shared) > 200 - 17 * processes
+
+
+def test_directors_stay_directors(tmp_path):
+    directors = np.random.default_rng(1).normal(size=(40, 7, 3)).astype(np.float32)
+    data = director_set(directors, np.arange(40) % 2, [0.1, 0.3])
+    batch = data.batch(torch.tensor([3, 0, 39]))
+    np.testing.assert_array_equal(batch.configurations.numpy(), directors[[3, 0, 39]])
+    assert batch.condition.temperature.tolist() == pytest.approx([0.3, 0.1, 0.3])
+    np.testing.assert_array_equal(data.at_level(1).states(), directors[1::2])
+
+
+def test_a_store_of_directors_is_split_like_one_of_spins(tmp_path):
+    system = MaierSaupe(6)
+    sampling = Sampling((0.1, 0.3), 30, chains=15, blocks=5)
+    store = simulate(system, MaierSaupeDirect(system), sampling, tmp_path / "store", seed=1)
+    split = split_store(store, 0.2, 0.2)
+    assert [len(part) for part in split] == [36, 12, 12]
+    np.testing.assert_array_equal(split.train.at_level(1).states(), store.directors(1)[:18])
+    np.testing.assert_array_equal(split.test.at_level(0).states(), states(store, 0)[18:24])
+    np.testing.assert_array_equal(split.validation.at_level(0).states(), store.directors(0)[24:])

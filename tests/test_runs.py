@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 
 from vae_mf.evaluation.tables import write_metrics
 from vae_mf.runs import build_module, build_vae, digest, load, one_line, open_run, record_run
-from vae_mf.training.fit import BEST
+from vae_mf.systems.maier_saupe import MaierSaupe
+from vae_mf.training.weights import save_weights
 
 SMALL = ["model.latents=2", "model.prior.hidden=4", "model.prior.bins=4", "model.prior.layers=1"]
 
@@ -114,11 +115,17 @@ def test_a_run_gives_its_best_model_back(config):
     trained = build_module(config, 8)
     with torch.no_grad():
         trained.vae.decoder.log_odds.weight.fill_(0.25)
-    run.checkpoints.mkdir()
-    torch.save({"state_dict": trained.state_dict()}, run.checkpoints / BEST)
-    vae = load(run.folder)
+    save_weights(trained.vae, run.weights)
+    vae = load(run.folder).vae
     assert not vae.training
     assert all(torch.equal(value, trained.vae.state_dict()[key]) for key, value in vae.state_dict().items())
+
+
+def test_a_model_for_other_configurations_is_refused(config):
+    with pytest.raises(
+        ValueError, match=r"model/encoder: expected one for the directors of maier_saupe, got .* for spins"
+    ):
+        build_module(config, 8, MaierSaupe(8))
 
 
 def test_what_is_no_run_is_named(config, tmp_path):
@@ -126,7 +133,7 @@ def test_what_is_no_run_is_named(config, tmp_path):
         load(tmp_path)
     run = open_run(config)
     record_run(run, 8)
-    with pytest.raises(FileNotFoundError, match=r"checkpoint: expected a file at .*best.ckpt"):
+    with pytest.raises(FileNotFoundError, match=r"weights: expected a file at .*model.safetensors"):
         load(run.folder)
 
 

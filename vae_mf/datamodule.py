@@ -162,17 +162,27 @@ def split_recording(recording: Recording, split: Split) -> DataSplit:
 
 
 class EpochBatches:
-    """Batches of one epoch by index, shuffled by its own seed; the rows left over by a shuffled epoch are dropped."""
+    """Batches of one epoch by index, shuffled by its own seed; the rows left over by a shuffled epoch are dropped.
 
-    def __init__(self, data: ResidentSet, batch_size: int, seed: int | None = None):
+    Args:
+        data: the whole set.
+        batch_size: rows per batch and process.
+        seed: of the order of rows; None for the order of the data.
+        rank: of this process among those that share the epoch.
+        processes: that share the epoch, each taking every so-manieth row.
+    """
+
+    def __init__(self, data: ResidentSet, batch_size: int, seed: int | None = None, rank: int = 0, processes: int = 1):
         self.data = data
-        self.batch_size = min(batch_size, len(data))
         self.seed = seed
+        self.rank, self.processes = rank, processes
+        # As many rows for every process when training: they must all take the same number of steps.
+        self.rows = len(data) // processes if seed is not None else len(range(rank, len(data), processes))
+        self.batch_size = min(batch_size, self.rows)
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        rows, size = len(self.data), self.batch_size
-        return rows // size if self.seed is not None else -(-rows // size)
+        return self.rows // self.batch_size if self.seed is not None else -(-self.rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches."""
@@ -182,12 +192,15 @@ class EpochBatches:
         else:
             generator = torch.Generator(device).manual_seed(self.seed)
             order = torch.randperm(len(self.data), generator=generator, device=device)
+        order = order[self.rank :: self.processes][: self.rows]
         for step in range(len(self)):
             yield self.data.batch(order[step * self.batch_size : (step + 1) * self.batch_size])
 
 
 class SpinDataModule(pl.LightningDataModule):
     """Feeds a `DataSplit` to a trainer; epoch e is shuffled by (seed, e), so a resumed run sees the same batches.
+
+    Processes of a distributed run share every epoch, and the batch size is that of each.
 
     Raises:
         ValueError: if ``batch_size`` is not a positive integer.
@@ -207,12 +220,16 @@ class SpinDataModule(pl.LightningDataModule):
     def train_dataloader(self) -> EpochBatches:
         """Return the shuffled batches of the current epoch."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        return EpochBatches(self.data.train, self.batch_size, integer(self.seed, "shuffle", epoch))
+        return EpochBatches(self.data.train, self.batch_size, integer(self.seed, "shuffle", epoch), *self._share())
 
     def val_dataloader(self) -> EpochBatches:
         """Return the validation set in order, in larger batches."""
-        return EpochBatches(self.data.validation, 4 * self.batch_size)
+        return EpochBatches(self.data.validation, 4 * self.batch_size, None, *self._share())
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Return the batch as it is: it was made on the device."""
         return batch
+
+    def _share(self) -> tuple[int, int]:
+        """Return the rank of this process and the number of processes."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

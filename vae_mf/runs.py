@@ -27,14 +27,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_mf.checks import require_integer
 from vae_mf.evaluation.tables import METRICS
+from vae_mf.evaluation.trained_model import TrainedModel
 from vae_mf.models.vae import VAE
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.rng import integer
 from vae_mf.samplers.base import Sampler
-from vae_mf.samplers.plan import temperature_grid
+from vae_mf.samplers.plan import configuration_kind, temperature_grid
 from vae_mf.systems.base import System
-from vae_mf.training.fit import BEST, load_weights
+from vae_mf.training.augmentation import augmentation
 from vae_mf.training.vae_module import VAEModule
+from vae_mf.training.weights import load_weights
 
 EXPECTED = (HydraException, OmegaConfBaseException, MisconfigurationException, ValueError, OSError, ImportError)
 """Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
@@ -55,6 +57,7 @@ IDENTITY = (
 CONFIG = "config.yaml"
 RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
+WEIGHTS = "model.safetensors"
 FIGURES = "figures"
 DIGEST_LENGTH = 10
 
@@ -75,6 +78,11 @@ class Run:
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
         return self.folder / CHECKPOINTS
+
+    @property
+    def weights(self) -> Path:
+        """File of the trained weights."""
+        return self.folder / WEIGHTS
 
     @property
     def figures(self) -> Path:
@@ -192,6 +200,18 @@ def record_run(run: Run, sites: int) -> None:
     (run.folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
+def require_single_device_sweep(trainer: DictConfig) -> None:
+    """Raise ValueError if a job of a sweep is to train on several devices.
+
+    The processes of a distributed run start the command line again, which would start the whole sweep again.
+    """
+    if HydraConfig.get().mode == RunMode.MULTIRUN and (trainer.get("devices") != 1 or trainer.get("num_nodes", 1) != 1):
+        raise ValueError(
+            f"trainer.devices: expected 1 in a sweep, got {trainer.get('devices')}: every process of a distributed "
+            "run starts the command line again, and with it the sweep; give each job one device"
+        )
+
+
 def build_sampler(config: DictConfig, system: System) -> Sampler:
     """Build the sampler of a configuration, inside parallel tempering if that is asked for."""
     sampler = hydra.utils.instantiate(config.sampler)(system)
@@ -211,22 +231,47 @@ def build_vae(model: DictConfig, sites: int, seed: int) -> VAE:
         )
 
 
-def build_module(config: DictConfig, sites: int) -> VAEModule:
-    """Build the Lightning module of a configuration."""
+def build_module(config: DictConfig, sites: int, system: System | None = None) -> VAEModule:
+    """Build the Lightning module of a configuration.
+
+    Args:
+        config: of the run.
+        sites: number of sites N.
+        system: what the data are samples of, to check that the model fits it; None for a recording.
+
+    Raises:
+        ValueError: if the model is for other configurations than those of the system, or the system has no such
+            symmetry as the training is to use.
+    """
     vae = build_vae(config.model, sites, config.seed)
-    return hydra.utils.instantiate(config.training).module(vae=vae, seed=config.seed)
+    recipe = hydra.utils.instantiate(config.training)
+    if system is not None:
+        require_fit(config.model, vae, system)
+    augment = augmentation(recipe.symmetries, getattr(system, "symmetries", ()))
+    return recipe.module(vae=vae, seed=config.seed, augment=augment)
 
 
-def load(folder: str | Path) -> VAE:
+def require_fit(model: DictConfig, vae: VAE, system: System) -> None:
+    """Raise ValueError unless encoder and decoder are for the configurations (spins or directors) of the system."""
+    kind = configuration_kind(system)
+    for part in ("encoder", "decoder"):
+        found = configuration_kind(getattr(vae, part))
+        if found != kind:
+            name = model[part]._target_.rpartition(".")[2]
+            raise ValueError(f"model/{part}: expected one for the {kind} of {system.name}, got {name} for {found}")
+
+
+def load(folder: str | Path) -> TrainedModel:
     """Return the trained model of a run folder, ready for evaluation.
 
     Raises:
-        FileNotFoundError: if the folder holds no run or its training has not written a checkpoint.
+        FileNotFoundError: if the folder holds no run or its training is not finished.
     """
     folder = Path(folder)
     if not (folder / RECORD).exists():
         raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}")
     config = OmegaConf.load(folder / CONFIG)
-    module = build_module(config, json.loads((folder / RECORD).read_text())["sites"])  # type: ignore[arg-type]
-    load_weights(module, folder / CHECKPOINTS / BEST)
-    return module.vae.eval()
+    sites = json.loads((folder / RECORD).read_text())["sites"]
+    vae = build_vae(config.model, sites, config.seed)
+    load_weights(vae, folder / WEIGHTS)
+    return TrainedModel(vae.eval())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_mf.models.decoders import CNNDecoder, LinearDecoder
+from vae_mf.models.decoders import CNNDecoder, LinearDecoder, SharedDecoder
 from vae_mf.models.encoders import CNNEncoder
 from vae_mf.models.tensors import constant_condition
 
@@ -11,6 +11,8 @@ DECODERS = {
     "linear": LinearDecoder,
     "linear_without_bias": lambda sites, latents: LinearDecoder(sites, latents, bias=False),
     "cnn": lambda sites, latents: CNNDecoder(sites, latents, channels=4),
+    "cnn_periodic": lambda sites, latents: CNNDecoder(sites, latents, channels=4, periodic=True),
+    "shared": SharedDecoder,
 }
 SITES, LATENTS, BATCH = 64, 3, 10
 every_decoder = pytest.mark.parametrize("name", DECODERS)
@@ -119,3 +121,34 @@ def test_the_cnn_decoder_orders_sites_as_the_encoder_does():
     moved = {(int(site) % 8, int(site) // 8) for site in torch.nonzero(spread[0])}
     assert (0, 0) in moved
     assert all(x < 6 and y < 6 for x, y in moved)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_only_a_periodic_lattice_looks_the_same_from_everywhere(periodic):
+    torch.manual_seed(3)
+    decoder = CNNDecoder(144, 2, channels=4, periodic=periodic).eval()
+    coarse = torch.randn(5, 8, 3, 3)
+    moved = decoder.blocks(coarse.roll((1, 2), (2, 3)))
+    same = torch.allclose(moved, decoder.blocks(coarse).roll((4, 8), (2, 3)), atol=1e-6)
+    assert same == periodic
+
+
+def test_periodic_and_open_lattices_agree_away_from_the_edges():
+    torch.manual_seed(4)
+    wrapped, bare = (CNNDecoder(256, 2, channels=4, periodic=periodic).eval() for periodic in (True, False))
+    weights = {
+        name.replace("blocks.0.", "blocks.0.convolution.").replace("blocks.3.", "blocks.3.convolution."): value
+        for name, value in bare.state_dict().items()
+    }
+    wrapped.load_state_dict(weights)
+    z = torch.randn(3, 2)
+    inside = (slice(None), slice(4, -4), slice(4, -4))
+    first, second = (decoder(z).log_odds.view(3, 16, 16) for decoder in (wrapped, bare))
+    torch.testing.assert_close(first[inside], second[inside])
+    assert not torch.allclose(first, second)
+
+
+def test_a_shared_decoder_does_not_tell_sites_apart():
+    log_odds = trained("shared")(rows()).log_odds
+    assert (log_odds == log_odds[:, :1]).all()
+    assert log_odds[:, 0].unique().numel() == BATCH

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from vae_mf.rng import generator, integer
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.training.callbacks import AtomicCheckpointIO
-from vae_mf.training.fit import BEST, LAST, fit, load_weights
+from vae_mf.training.fit import BEST, LAST, fit
 from vae_mf.training.vae_module import VAEModule
+from vae_mf.training.weights import load_checkpoint
 
 SITES, TEMPERATURES, SEED, EPOCHS, BATCH = 10, [0.5, 1.5], 3, 4, 32
 TRAINER = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 1}
@@ -117,9 +119,9 @@ def test_the_reloaded_checkpoint_reproduces_the_logged_loss(whole, data):
     """By hand: the validation set in order, noise seeded by the epoch, the mean over configurations."""
     folder, result = whole
     module = new_module()
-    load_weights(module, result.checkpoint)
+    load_checkpoint(module, result.checkpoint)
     epoch = torch.load(result.checkpoint, weights_only=True)["epoch"]
-    noise = torch.Generator().manual_seed(integer(SEED, "validation", epoch))
+    noise = torch.Generator().manual_seed(integer(SEED, "validation", epoch, 0))
     with torch.no_grad():
         batches = EpochBatches(data.validation, 4 * BATCH)
         elbo = torch.cat([module.vae.elbo(*batch, noise).elbo for batch in batches])
@@ -173,7 +175,7 @@ def test_every_epoch_draws_its_own_noise(data):
     module = new_module()
     losses = []
     for epoch in (0, 1, 0):
-        noise = torch.Generator().manual_seed(integer(SEED, "validation", epoch))
+        noise = torch.Generator().manual_seed(integer(SEED, "validation", epoch, 0))
         losses.append(module.vae.elbo(*next(iter(EpochBatches(data.validation, BATCH))), noise).elbo.mean().item())
     assert losses[0] == losses[2] != losses[1]
 
@@ -214,7 +216,7 @@ def test_a_failing_write_leaves_the_previous_checkpoint(tmp_path, monkeypatch):
 
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"checkpoint: expected a file at .*best.ckpt"):
-        load_weights(new_module(), tmp_path / BEST)
+        load_checkpoint(new_module(), tmp_path / BEST)
 
 
 def test_loading_weights_runs_no_pickled_code(tmp_path):
@@ -224,7 +226,7 @@ def test_loading_weights_runs_no_pickled_code(tmp_path):
 
     torch.save({"state_dict": {}, "intruder": Intruder()}, tmp_path / BEST)
     with pytest.raises(pickle.UnpicklingError):
-        load_weights(new_module(), tmp_path / BEST)
+        load_checkpoint(new_module(), tmp_path / BEST)
     assert not (tmp_path / "intruded").exists()
 
 
@@ -251,9 +253,59 @@ def test_the_optimiser_is_adamw_with_exponential_decay():
     assert schedule.get_last_lr() == pytest.approx([1e-2 * 0.9**2])
 
 
-def test_a_diverged_run_is_refused_and_starts_afresh(data, tmp_path):
+class Poisoner(pl.Callback):
+    """Makes the weights explode in the middle of an epoch."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.current_epoch == 2 and batch_idx == 3:
+            with torch.no_grad():
+                pl_module.vae.decoder.log_odds.weight.fill_(float("nan"))
+
+
+def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(data, tmp_path):
+    message = (
+        r"got none for 32 configurations of a batch of the train set in epoch 2, of mean temperature (0.\d+|1.\d+);"
+    )
+    with pytest.raises(ValueError, match=message):
+        train(tmp_path, data, callbacks=[Poisoner()])
+    last = torch.load(tmp_path / "checkpoints" / LAST, weights_only=True)
+    assert last["epoch"] == 1
+    assert all(torch.isfinite(value).all() for value in last["state_dict"].values())
+
+
+def test_the_temperature_told_is_that_of_the_configurations_without_a_bound():
     module = new_module()
-    module.learning_rate = 1e30
-    with pytest.raises(ValueError, match="expected a finite validation loss"):
-        fit(module, SpinDataModule(data, BATCH, SEED), tmp_path / "checkpoints", 2, TRAINER)
-    assert not (tmp_path / "checkpoints" / LAST).exists()
+    module._begin("train")
+    for elbo, temperature in (([1.0, 2.0], [7.0, 8.0]), ([np.nan, 1.0, np.inf], [0.5, 9.0, 1.5]), ([np.nan], [99.0])):
+        module._note_divergence("train", torch.tensor(elbo), torch.tensor(temperature))
+    with pytest.raises(ValueError, match=r"none for 2 configurations .* of mean temperature 1;"):
+        module._require_finite("train")
+
+
+def test_validation_without_a_finite_bound_stops_the_run(data, tmp_path):
+    poisoned = replace(data.validation, levels=torch.tensor([float("nan"), 1.0]))
+    with pytest.raises(ValueError, match="of the validation set in epoch 0"):
+        train(tmp_path, DataSplit(data.train, poisoned, data.test))
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_checkpoint_of_another_architecture_is_named(data, tmp_path):
+    train(tmp_path, data, epochs=1)
+    wider = new_module()
+    wider.vae.prior = SplinePrior(1, layers=1, bins=6, hidden=8)
+    feed = SpinDataModule(data, BATCH, SEED)
+    with pytest.raises(ValueError, match=r"expected the weights of this architecture.*vae.prior.network.4.weight \(17"):
+        fit(wider, feed, tmp_path / "checkpoints", 2, TRAINER)
+
+
+def test_symmetries_are_applied_to_training_batches_only(data, tmp_path):
+    seen = []
+
+    def mark(configurations, generator):
+        seen.append(torch.rand((), generator=generator).item())
+        return configurations
+
+    module = new_module()
+    module.augment = mark
+    fit(module, SpinDataModule(data, BATCH, SEED), tmp_path / "checkpoints", 2, TRAINER)
+    assert len(seen) == len(set(seen)) == 2 * (len(data.train) // BATCH)

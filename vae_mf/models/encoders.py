@@ -80,17 +80,25 @@ class MLPEncoder(nn.Module):
 class CNNEncoder(nn.Module):
     """Two stride-2 convolution blocks over (s, T) on the L x L lattice and two linear heads (theory: paper, IX.1).
 
+    Args:
+        sites: number of spins L^2.
+        latents: dimension d of z.
+        channels: of the first block; the second has twice as many.
+        periodic: whether the lattice is a torus, so that convolutions wrap around instead of seeing zeros.
+
     Raises:
         ValueError: unless ``sites`` = L^2 with L divisible by 4.
     """
 
-    def __init__(self, sites: int, latents: int, channels: int = 32):
+    def __init__(self, sites: int, latents: int, channels: int = 32, periodic: bool = False):
         super().__init__()
         require_integer("latents", latents)
         require_integer("channels", channels)
         self.side = square_side(sites)
         self.blocks = nn.Sequential(
-            *convolution_block(2, channels), *convolution_block(channels, 2 * channels), nn.Flatten()
+            *convolution_block(2, channels, periodic),
+            *convolution_block(channels, 2 * channels, periodic),
+            nn.Flatten(),
         )
         features = 2 * channels * (self.side // 4) ** 2
         self.mean = nn.Linear(features, latents)
@@ -104,6 +112,8 @@ class CNNEncoder(nn.Module):
         return gaussian(self.mean(features), self.log_variance(features))
 
 
-def convolution_block(inputs: int, outputs: int) -> list[nn.Module]:
+def convolution_block(inputs: int, outputs: int, periodic: bool = False) -> list[nn.Module]:
     """Return convolution (3x3, stride 2, padding 1), batch normalisation and non-linearity."""
-    return [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.BatchNorm2d(outputs), nn.GELU()]
+    padding = "circular" if periodic else "zeros"
+    convolution = nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, padding_mode=padding)
+    return [convolution, nn.BatchNorm2d(outputs), nn.GELU()]

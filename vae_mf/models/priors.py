@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -25,8 +25,12 @@ from vae_mf.models.splines import (
 from vae_mf.models.tensors import Condition, Latents, PerSample
 
 
+@runtime_checkable
 class LatentDistribution(Protocol):
     """Distribution of one latent vector per configuration."""
+
+    dtype: torch.dtype
+    """Precision of the densities and of the draws."""
 
     def log_prob(self, z: Latents) -> PerSample:
         """Return log p(z|T) of every row, shape (batch,)."""
@@ -56,37 +60,43 @@ class StandardNormal:
 
 
 class SplineLayer(NamedTuple):
-    """A bijection of every latent dimension: ``forward`` takes z towards the noise, ``inverse`` back."""
+    """A bijection of the latent vectors: ``forward`` takes z towards the noise, ``inverse`` back.
+
+    Its Jacobian is triangular; `SplineOutput` holds the logarithm of the diagonal.
+    """
 
     forward: Callable[[torch.Tensor], SplineOutput]
     inverse: Callable[[torch.Tensor], SplineOutput]
 
 
 class SplineDistribution:
-    """The distribution of z whose image u under the layers is standard Normal.
+    """The distribution of z whose image u under the layers follows ``base``.
 
-    log p(z) = log Normal(u; 0, I) + Σ_layers Σ_j log |du_j / dz_j|: densities need only the forward direction.
+    log p(z) = log p_base(u) + Σ_layers Σ_j log |∂u_j / ∂z_j|: densities need only the forward direction.
     """
 
-    def __init__(self, layers: Sequence[SplineLayer], noise: StandardNormal) -> None:
+    def __init__(self, layers: Sequence[SplineLayer], base: LatentDistribution) -> None:
         self.layers = layers
-        self.noise = noise
+        self.base = base
+        self.dtype = base.dtype
 
     def log_prob(self, z: Latents) -> PerSample:
         """Return log p(z|T) of every row, shape (batch,), in the precision of the prior's weights."""
-        u = z.to(self.noise.dtype)
+        u = z.to(self.dtype)
         log_derivatives = []
-        for layer in self.layers:
-            u, log_derivative = layer.forward(u)
-            log_derivatives.append(log_derivative)
-        return self.noise.log_prob(u) + torch.stack(log_derivatives).sum((0, 2))
+        with full_precision(z):
+            for layer in self.layers:
+                u, log_derivative = layer.forward(u)
+                log_derivatives.append(log_derivative)
+            return self.base.log_prob(u) + torch.stack(log_derivatives).sum((0, 2))
 
     @torch.no_grad()
     def sample(self, generator: torch.Generator | None = None) -> Latents:
         """Return one draw per configuration, shape (batch, latents)."""
-        z = self.noise.sample(generator)
-        for layer in reversed(self.layers):
-            z = layer.inverse(z).value
+        z = self.base.sample(generator)
+        with full_precision(z):
+            for layer in reversed(self.layers):
+                z = layer.inverse(z).value
         return z
 
 
@@ -148,36 +158,54 @@ class SplinePrior(nn.Module):
         super().__init__()
         self.latents = require_integer("latents", latents)
         self.layers = require_integer("layers", layers)
-        self.bins = require_integer("bins", bins, minimum=2)
-        if self.bins * MINIMUM_BIN >= 1:
-            raise ValueError(f"bins: expected fewer than {1 / MINIMUM_BIN:.0f}, got {bins}")
+        self.bins = require_bins(bins)
         self.bound = require_positive("bound", bound)
         self.backend = require_choice("backend", backend, BACKENDS)
-        width = require_integer("hidden", hidden)
-        output = nn.Linear(width, self.layers * self.latents * (3 * self.bins - 1))
-        nn.init.zeros_(output.weight)
-        nn.init.zeros_(output.bias)
-        self.network = nn.Sequential(nn.Linear(2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), output)
+        self.network = thermal_network(hidden, self.layers * self.latents * (3 * self.bins - 1))
 
     def forward(self, condition: Condition) -> SplineDistribution:
         """Return the distribution of z, one row per entry of ``condition.index``."""
-        # Half precision costs up to 2.2 nats per log-derivative; only the network is what autocast would lower.
-        with torch.autocast(device_type=condition.levels.device.type, enabled=False):
-            widths, heights, derivatives = self._unconstrained(condition.levels)
-            layers = BACKENDS[self.backend](widths, heights, derivatives, condition.index, self.bound)
-        return SplineDistribution(layers, StandardNormal(len(condition.index), self.latents, like=widths))
-
-    def _unconstrained(self, levels: torch.Tensor) -> tuple[Bins, Bins, InnerKnots]:
-        """Return widths, heights, shape (layers, levels, latents, bins), and derivatives (one fewer per spline)."""
-        raw = self.network(temperature_features(levels.to(next(self.parameters()).dtype)))
-        raw = raw.view(len(levels), self.layers, self.latents, -1).transpose(0, 1)
-        widths, heights, derivatives = raw.split((self.bins, self.bins, self.bins - 1), dim=-1)
-        return widths, heights, derivatives + UNIT_DERIVATIVE
+        with full_precision(condition.levels):
+            raw = self.network(temperature_features(condition.levels, like=self.network[0].weight))
+            raw = raw.view(len(raw), self.layers, self.latents, -1).transpose(0, 1)
+            layers = BACKENDS[self.backend](*split_parameters(raw, self.bins), condition.index, self.bound)
+        return SplineDistribution(layers, StandardNormal(len(condition.index), self.latents, like=raw))
 
 
-def temperature_features(levels: Float[torch.Tensor, " levels"]) -> Float[torch.Tensor, "levels 2"]:
-    """Return log T and 1 / T of every level, shape (levels, 2)."""
+def require_bins(bins: int) -> int:
+    """Return ``bins``, or raise ValueError unless a spline of that many bins leaves every bin its smallest size."""
+    if require_integer("bins", bins, minimum=2) * MINIMUM_BIN >= 1:
+        raise ValueError(f"bins: expected fewer than {1 / MINIMUM_BIN:.0f}, got {bins}")
+    return int(bins)
+
+
+def full_precision(like: torch.Tensor) -> torch.autocast:
+    """Return a context in which autocast lowers nothing on the device of ``like``.
+
+    Half precision costs up to 2.2 nats per log-derivative.
+    """
+    return torch.autocast(device_type=like.device.type, enabled=False)
+
+
+def temperature_features(levels: Float[torch.Tensor, " levels"], like: torch.Tensor) -> Float[torch.Tensor, "levels 2"]:
+    """Return log T and 1 / T of every level, shape (levels, 2), in the precision of ``like``."""
+    levels = levels.to(like.dtype)
     return torch.stack((levels.log(), levels.reciprocal()), dim=-1)
+
+
+def thermal_network(hidden: int, outputs: int) -> nn.Sequential:
+    """Return a network of `temperature_features` with two hidden layers, whose output starts at zero."""
+    width = require_integer("hidden", hidden)
+    output = nn.Linear(width, outputs)
+    nn.init.zeros_(output.weight)
+    nn.init.zeros_(output.bias)
+    return nn.Sequential(nn.Linear(2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), output)
+
+
+def split_parameters(raw: Float[torch.Tensor, "*splines parameters"], bins: int) -> tuple[Bins, Bins, InnerKnots]:
+    """Return unconstrained widths, heights (..., bins) and derivatives (..., bins - 1); zeros give the identity."""
+    widths, heights, derivatives = raw.split((bins, bins, bins - 1), dim=-1)
+    return widths, heights, derivatives + UNIT_DERIVATIVE
 
 
 def _fast_layers(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -179,9 +180,9 @@ def nearest_divisor(number: int, target: int) -> int:
     return min((n for n in range(1, number + 1) if number % n == 0), key=lambda n: abs(n - target))
 
 
-def configuration_kind(system: System) -> str:
-    """Return what a configuration of the system is, as the store calls it: "spins" or "directors"."""
-    return getattr(system, "configurations", "spins")
+def configuration_kind(subject: Any) -> str:
+    """Return what a configuration of a system (or a model of one) is, as the store calls it: "spins" or "directors"."""
+    return getattr(subject, "configurations", "spins")
 
 
 def scalars(system: System, configurations: Configurations) -> dict[str, np.ndarray]:

@@ -78,6 +78,7 @@ class MaierSaupe:
     coupling: float = 1.0
     name = "maier_saupe"
     configurations = "directors"
+    symmetries = ("rotation",)
 
     def __post_init__(self) -> None:
         require_integer("sites", self.sites)

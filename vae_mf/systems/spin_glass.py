@@ -42,6 +42,11 @@ class Ising:
         object.__setattr__(self, "fields", checked_fields(self.fields, couplings.shape[0]))
 
     @property
+    def symmetries(self) -> tuple[str, ...]:
+        """The flip of all spins, unless a field breaks it."""
+        return () if self.fields.any() else ("spin_flip",)
+
+    @property
     def sites(self) -> int:
         """Number of spins N."""
         return self.couplings.shape[0]

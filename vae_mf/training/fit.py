@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from vae_mf.checks import require_integer
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.vae_module import VAEModule
+from vae_mf.training.weights import require_same_architecture
 
 BEST = "best.ckpt"
 LAST = "last.ckpt"
@@ -27,6 +28,8 @@ class Fit(NamedTuple):
     """Negative evidence lower bound per configuration at that epoch, in nats."""
     seconds: float
     """Time spent in training, over all resumptions."""
+    rank: int
+    """Of this process among those of a distributed run; only rank 0 has written files."""
 
 
 def fit(
@@ -43,7 +46,8 @@ def fit(
         trainer: further arguments of `pytorch_lightning.Trainer` (accelerator, precision, devices ...).
 
     Raises:
-        ValueError: if ``epochs`` is not a positive integer, or the training diverged.
+        ValueError: if ``epochs`` is not a positive integer, the training diverged (the last good checkpoint is
+            kept), or the checkpoint to go on from is of another architecture.
         KeyboardInterrupt: if the user stopped the training; running again goes on from the last epoch.
     """
     require_integer("epochs", epochs)
@@ -67,35 +71,23 @@ def fit(
         **(trainer or {}),
     )
     last = folder / LAST
+    if last.exists():
+        found = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
+        require_same_architecture(last, module.state_dict(), found)
     with warnings.catch_warnings():
         # Lightning's own use of a name that torch has deprecated, and its surprise that a run is resumed.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
         warnings.filterwarnings("ignore", message="Checkpoint directory")
+        # The module has reduced its averages over all processes before it logs them.
+        warnings.filterwarnings("ignore", message="It is recommended to use `self.log")
         # Averages are logged once per epoch, whatever the interval.
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         engine.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
     if engine.interrupted:
         raise KeyboardInterrupt
-    score = best.best_model_score
-    if score is None or not torch.isfinite(score):
-        # What is left of the run would only be resumed from its NaNs.
-        (folder / LAST).unlink(missing_ok=True)
-        raise ValueError(f"training: expected a finite validation loss, got {score}; try a smaller learning rate")
-    return Fit(folder / BEST, float(score), timer.time_elapsed("train"))
+    return Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
     """Raise MisconfigurationException if these arguments of the trainer cannot work on this machine."""
     pl.Trainer(**trainer, logger=False, enable_checkpointing=False, enable_progress_bar=False)
-
-
-def load_weights(module: torch.nn.Module, checkpoint: Path) -> None:
-    """Load the weights of a `VAEModule` checkpoint into the module it was made from, running no pickled code.
-
-    Raises:
-        FileNotFoundError: if there is no checkpoint.
-    """
-    if not checkpoint.exists():
-        raise FileNotFoundError(f"checkpoint: expected a file at {checkpoint}, found none")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    module.load_state_dict(state["state_dict"])

@@ -1,9 +1,9 @@
 """How a model is trained: epochs, batches, held-out fractions, and the module that holds loss and optimiser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vae_mf.checks import require_fraction, require_integer
+from vae_mf.checks import require_fraction, require_integer, require_positive
 from vae_mf.training.vae_module import VAEModule
 
 
@@ -17,6 +17,10 @@ class Recipe:
         module: builds the `VAEModule` from ``vae`` and ``seed``.
         validation: fraction of a store's blocks, from the end, on which the checkpoint is chosen.
         test: fraction of the blocks, before those, on which the model is judged.
+        refit_steps: steps of a last phase that fits the prior alone to the encodings (`vae_mf.training.prior_refit`);
+            0 for none.
+        refit_learning_rate: of the first of them.
+        symmetries: of the Hamiltonian, applied at random to every training batch (`vae_mf.training.augmentation`).
 
     Raises:
         ValueError: if a number is out of range.
@@ -27,9 +31,14 @@ class Recipe:
     module: Callable[..., VAEModule]
     validation: float = 0.1
     test: float = 0.1
+    refit_steps: int = 0
+    refit_learning_rate: float = 1e-2
+    symmetries: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         require_integer("epochs", self.epochs)
         require_integer("batch_size", self.batch_size)
         require_fraction("validation", self.validation)
         require_fraction("test", self.test)
+        require_integer("refit_steps", self.refit_steps, minimum=0)
+        require_positive("refit_learning_rate", self.refit_learning_rate)

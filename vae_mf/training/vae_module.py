@@ -4,9 +4,10 @@ import pytorch_lightning as pl
 import torch
 
 from vae_mf.checks import require_non_negative, require_positive
-from vae_mf.models.tensors import Batch
+from vae_mf.models.tensors import Batch, PerSample
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
+from vae_mf.training.augmentation import Augmentation
 
 
 class VAEModule(pl.LightningModule):
@@ -21,19 +22,30 @@ class VAEModule(pl.LightningModule):
         weight_decay: of AdamW.
         decay: factor on the learning rate after every epoch.
         seed: of the latent noise.
+        augment: symmetry applied to every training batch, or None.
 
     Raises:
         ValueError: if the learning rate or its decay is not positive, or the weight decay negative.
     """
 
-    def __init__(self, vae: VAE, learning_rate: float, weight_decay: float, decay: float, seed: int):
+    def __init__(
+        self,
+        vae: VAE,
+        learning_rate: float,
+        weight_decay: float,
+        decay: float,
+        seed: int,
+        augment: Augmentation | None = None,
+    ):
         super().__init__()
         self.vae = vae
         self.learning_rate = require_positive("learning_rate", learning_rate)
         self.weight_decay = require_non_negative("weight_decay", weight_decay)
         self.decay = require_positive("decay", decay)
         self.seed = seed
+        self.augment = augment
         self._sums: dict[str, torch.Tensor] = {}
+        self._diverged: dict[str, torch.Tensor] = {}
         self._generators: dict[str, torch.Generator] = {}
 
     def configure_optimizers(self):
@@ -43,6 +55,9 @@ class VAEModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Return the negative evidence lower bound per configuration."""
+        if self.augment is not None:
+            moved = self.augment(batch.configurations, self._generators["train"])
+            batch = Batch(moved, batch.condition)
         return self._step("train", batch)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
@@ -54,7 +69,8 @@ class VAEModule(pl.LightningModule):
         self._begin("train")
 
     def on_validation_epoch_start(self) -> None:
-        """Restart the averages and the latent noise of the validation."""
+        """Stop if the epoch diverged, before a checkpoint is written; restart the averages of the validation."""
+        self._require_finite("train")
         self._begin("validation")
 
     def on_train_epoch_end(self) -> None:
@@ -62,14 +78,16 @@ class VAEModule(pl.LightningModule):
         self._log("train")
 
     def on_validation_epoch_end(self) -> None:
-        """Log the averages over the validation set."""
+        """Stop if the validation diverged; log its averages."""
+        self._require_finite("validation")
         self._log("validation")
 
     def _begin(self, stage: str) -> None:
-        # Averages stay on the device as one tensor: no synchronisation inside the step.
+        # Sums stay on the device as one tensor: no synchronisation inside the step.
         self._sums[stage] = torch.zeros(3, device=self.device)
+        self._diverged[stage] = torch.zeros(2, device=self.device)
         self._generators[stage] = torch.Generator(self.device).manual_seed(
-            integer(self.seed, stage, self.current_epoch)
+            integer(self.seed, stage, self.current_epoch, self.global_rank)
         )
 
     def _step(self, stage: str, batch: Batch) -> torch.Tensor:
@@ -77,10 +95,30 @@ class VAEModule(pl.LightningModule):
         likelihood, rate = terms.log_likelihood.mean(), terms.rate.mean()
         with torch.no_grad():
             self._sums[stage] += len(batch.configurations) * torch.stack([likelihood, rate, torch.ones_like(rate)])
+            self._note_divergence(stage, terms.elbo, batch.condition.temperature)
         return rate - likelihood
 
+    def _note_divergence(self, stage: str, elbo: PerSample, temperature: PerSample) -> None:
+        """Remember of the first batch that diverged how many configurations did, and their mean temperature."""
+        lost = ~torch.isfinite(elbo)
+        count = lost.sum()
+        found = torch.stack([count, (lost * temperature).sum() / count.clamp(min=1)])
+        self._diverged[stage] = torch.where(self._diverged[stage][0] > 0, self._diverged[stage], found)
+
+    def _require_finite(self, stage: str) -> None:
+        """Raise ValueError if any configuration of the epoch had no finite bound."""
+        count, temperature = self._diverged[stage].tolist() if stage in self._diverged else (0, 0)
+        if count:
+            raise ValueError(
+                f"training: expected a finite loss, got none for {count:.0f} configurations of a batch of the "
+                f"{stage} set in epoch {self.current_epoch}, of mean temperature {temperature:.4g}; the checkpoint of "
+                "the epoch before is kept; try a smaller learning rate"
+            )
+
     def _log(self, stage: str) -> None:
-        likelihood, rate = (self._sums[stage][:2] / self._sums[stage][2]).unbind()
+        # All processes hold equal shares of the data, up to one configuration.
+        sums: torch.Tensor = self.trainer.strategy.reduce(self._sums[stage], reduce_op="sum")
+        likelihood, rate = (sums[:2] / sums[2]).unbind()
         self.log(f"{stage}/loss", rate - likelihood)
         self.log(f"{stage}/log_likelihood", likelihood)
         self.log(f"{stage}/rate", rate)

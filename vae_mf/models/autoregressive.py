@@ -1,0 +1,105 @@
+"""A prior whose latents depend on each other: splines whose parameters are functions of the latents before."""
+
+import torch
+from jaxtyping import Float
+from nflows.transforms.made import MADE
+from torch import nn
+from torch.nn import functional
+
+from vae_mf.checks import require_integer, require_positive
+from vae_mf.models.priors import (
+    SplineDistribution,
+    StandardNormal,
+    require_bins,
+    split_parameters,
+    temperature_features,
+)
+from vae_mf.models.splines import KnotTable, SplineOutput, inverse_spline, knot_table, spline
+from vae_mf.models.tensors import Condition, Latents
+
+
+class AutoregressiveSplinePrior(nn.Module):
+    """Normal(0, I) pushed through stacked splines, each latent's given those before it: p(z|T) = Π_j p(z_j | z_<j, T).
+
+    A masked network of z and T produces the parameters of one layer, and every layer takes the latents in the reverse
+    order of the layer before. Densities take one pass through the networks, draws as many as there are latents. The
+    output of every network starts at zero, so that training starts from Normal(0, I).
+
+    Source: Papamakarios, Pavlakou, Murray, Masked Autoregressive Flow, NeurIPS 2017, section 3, with the splines of
+    Durkan et al., Neural Spline Flows, NeurIPS 2019 (see `vae_mf.models.splines`).
+
+    Args:
+        latents: dimension of z.
+        layers: number of stacked splines.
+        bins: bins of each spline.
+        bound: the splines act on [-bound, bound] and are the identity outside.
+        hidden: width of the masked networks.
+        blocks: residual blocks of each.
+
+    Raises:
+        ValueError: if a count is no positive integer, ``bins`` is not between 2 and 999 or ``bound`` is not above zero.
+    """
+
+    factorised = False
+    """p(z|T) is no product over the latents."""
+
+    def __init__(
+        self, latents: int, layers: int = 3, bins: int = 8, bound: float = 8.0, hidden: int = 64, blocks: int = 1
+    ) -> None:
+        super().__init__()
+        self.latents = require_integer("latents", latents)
+        self.bins = require_bins(bins)
+        self.bound = require_positive("bound", bound)
+        require_integer("hidden", hidden)
+        require_integer("blocks", blocks)
+        self.networks = nn.ModuleList(
+            masked_network(self.latents, 3 * self.bins - 1, hidden, blocks)
+            for _ in range(require_integer("layers", layers))
+        )
+
+    def forward(self, condition: Condition) -> SplineDistribution:
+        """Return the distribution of z, one row per entry of ``condition.index``."""
+        like = next(self.parameters())
+        context = temperature_features(condition.levels, like)[condition.index]
+        layers = [AutoregressiveLayer(network, context, self.bins, self.bound) for network in self.networks]
+        return SplineDistribution(layers, StandardNormal(len(context), self.latents, like))
+
+
+class AutoregressiveLayer:
+    """Splines of z_j whose parameters are functions of z_<j and the temperature; the result is in reverse order."""
+
+    def __init__(self, network: MADE, context: Float[torch.Tensor, "batch 2"], bins: int, bound: float) -> None:
+        self.network = network
+        self.context = context
+        self.bins = bins
+        self.bound = bound
+        self.rows = torch.arange(len(context), device=context.device)
+
+    def forward(self, z: Latents) -> SplineOutput:
+        """Return the splines of z (batch, latents) and their log-derivatives, the last latent first."""
+        value, log_derivative = spline(z, self._knots(z), self.rows, self.bound)
+        return SplineOutput(value.flip(-1), log_derivative.flip(-1))
+
+    def inverse(self, u: Latents) -> SplineOutput:
+        """Return the z that `forward` maps to u, one more latent right after each pass through the network."""
+        u = u.flip(-1)
+        z = torch.zeros_like(u)
+        for _ in range(u.shape[-1]):
+            z, log_derivative = inverse_spline(u, self._knots(z), self.rows, self.bound)
+        return SplineOutput(z, log_derivative)
+
+    def _knots(self, z: Latents) -> KnotTable:
+        """Return the knots of every row, which stand in the place of the levels, shape (7, batch, latents, bins)."""
+        raw = self.network(z, self.context).view(*z.shape, -1)
+        return knot_table(*split_parameters(raw, self.bins), self.bound)
+
+
+def masked_network(latents: int, outputs: int, hidden: int, blocks: int) -> MADE:
+    """Return a network of z and `temperature_features` that gives each latent ``outputs`` functions of those before.
+
+    Its output starts at zero.
+    """
+    network = MADE(latents, hidden, 2, blocks, outputs, activation=functional.silu)
+    nn.init.zeros_(network.final_layer.weight)
+    nn.init.zeros_(network.final_layer.bias)
+    return network

@@ -1,0 +1,64 @@
+"""From a configuration to data, a model to train on it, and a judge of what comes out."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.progress import Progress
+
+from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
+from vae_mf.evaluation.tables import Verdict
+from vae_mf.evaluation.verdict import EquilibriumData, judge_equilibrium, judge_recording
+from vae_mf.models.vae import VAE
+from vae_mf.runs import build_module, build_sampler
+from vae_mf.samplers.plan import plan
+from vae_mf.simulate import simulate
+from vae_mf.training.vae_module import VAEModule
+
+
+class Task(NamedTuple):
+    """A model to train, the data to train it on, and the judge of the trained model."""
+
+    module: VAEModule
+    data: DataSplit
+    judge: Callable[[VAE], Verdict]
+
+
+def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
+    """Sample the system and judge against its exact theory; every setting is checked before the first sample."""
+    system, recipe, settings = instantiate(cfg.system), instantiate(cfg.training), instantiate(cfg.evaluation)
+    sampler = build_sampler(cfg, system)
+    sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
+    module = build_module(cfg, system.sites, system)
+    split_blocks(sampling.block_count, recipe.validation, recipe.test)
+    track = partial(progress.track, description="sampling")
+    store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
+    data = split_store(store, recipe.validation, recipe.test)
+    levels = list(enumerate(store.temperatures.tolist()))
+    evidence = EquilibriumData(
+        samples={t: states(store, level) for level, t in levels},
+        chains=sampling.chain_count,
+        train={t: data.train.at_level(level).states() for level, t in levels},
+        held_out={t: data.test.at_level(level).states() for level, t in levels},
+        held_out_chains=sampling.chain_count * len(data.test) // (len(levels) * store.rows),
+        ensembles={t: store.diagnostics["temperatures"][level]["ensemble"] for level, t in levels},
+    )
+    return Task(module, data, partial(judge_equilibrium, system=system, data=evidence, settings=settings))
+
+
+def recording_task(cfg: DictConfig, progress: Progress) -> Task:
+    """Read the recording and judge on held-out words."""
+    settings = instantiate(cfg.evaluation)
+    words = instantiate(cfg.dataset.read)
+    split = instantiate(cfg.dataset.split)(words)
+    data = split_recording(words, split)
+    train, test, time = words.words[split.train], words.words[split.test], words.time[split.test]
+    judge = partial(judge_recording, train=train, test=test, time=time, cells=words.cells, settings=settings)
+    return Task(build_module(cfg, data.train.sites), data, judge)
+
+
+def build_task(cfg: DictConfig, progress: Progress) -> Task:
+    """Sample or read what the configuration asks for, and build its model."""
+    return (equilibrium_task if "system" in cfg else recording_task)(cfg, progress)

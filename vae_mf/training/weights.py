@@ -1,0 +1,60 @@
+"""Weights on disk: Lightning's checkpoints in, safetensors out; loading either runs no pickled code."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+
+def load_checkpoint(module: nn.Module, path: Path) -> None:
+    """Load the weights of a Lightning checkpoint into the module it was made from.
+
+    Raises:
+        FileNotFoundError: if there is no checkpoint.
+        ValueError: if it is of another architecture.
+    """
+    require_file("checkpoint", path)
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    require_same_architecture(path, module.state_dict(), state)
+    module.load_state_dict(state)
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write the weights of a model as safetensors, in one step."""
+    partial = path.with_name(f"{path.name}.partial")
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, partial)
+    os.replace(partial, path)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load weights that `save_weights` wrote.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if they are of another architecture.
+    """
+    require_file("weights", path)
+    state = load_file(path)
+    require_same_architecture(path, model.state_dict(), state)
+    model.load_state_dict(state)
+
+
+def require_same_architecture(
+    path: Path, expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]
+) -> None:
+    """Raise ValueError unless both have the same names and shapes, saying which differ."""
+    shapes = [{name: tuple(value.shape) for name, value in state.items()} for state in (expected, found)]
+    differing = [name for name in shapes[0] | shapes[1] if shapes[0].get(name) != shapes[1].get(name)]
+    if differing:
+        told = ", ".join(f"{name} {shapes[0].get(name)} but {shapes[1].get(name)}" for name in differing[:5])
+        more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+        raise ValueError(f"{path}: expected the weights of this architecture, got another one: {told}{more}")
+
+
+def require_file(name: str, path: Path) -> None:
+    """Raise FileNotFoundError unless ``path`` is a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{name}: expected a file at {path}, found none")
