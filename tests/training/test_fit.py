@@ -1,6 +1,8 @@
 """Training runs: they learn, they survive being killed without a trace, and they log what they say."""
 
 import pickle
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -309,3 +311,41 @@ def test_symmetries_are_applied_to_training_batches_only(data, tmp_path):
     module.augment = mark
     fit(module, SpinDataModule(data, BATCH, SEED), tmp_path / "checkpoints", 2, TRAINER)
     assert len(seen) == len(set(seen)) == 2 * (len(data.train) // BATCH)
+
+
+@pytest.mark.slow
+def test_a_compiled_step_trains_the_same_model(tmp_path):
+    """In a process of its own, where no run-time checks of types stand in the compiler's way."""
+    script = f"""
+import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+import numpy as np, torch
+from vae_mf.datamodule import EpochBatches, spin_set
+from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.encoders import LinearEncoder
+from vae_mf.models.priors import SplinePrior
+from vae_mf.models.vae import VAE
+from vae_mf.training.vae_module import compiled
+torch.manual_seed(1)
+vae = VAE(LinearEncoder(16, 2), LinearDecoder(16, 2), SplinePrior(2, layers=2, bins=6))
+bits = np.random.default_rng(1).integers(0, 256, (64, 2), dtype=np.uint8)
+data = spin_set(bits, np.arange(64) % 3, [0.5, 1.0, 2.0], 16)
+batch = next(iter(EpochBatches(data, 64)))
+noise = vae.noise(batch.condition)
+gradients = []
+for bound in (vae.elbo_at, compiled(vae, "default")):
+    vae.zero_grad()
+    loss = -bound(noise, *batch).elbo.mean()
+    loss.backward()
+    gradients.append([loss.detach(), *(p.grad.clone() for p in vae.parameters())])
+for plain, fast in zip(*gradients):
+    torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)
+print("same")
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert result.stdout.strip() == "same", result.stderr
+
+
+def test_the_mode_of_the_compiler_is_checked():
+    module = new_module()
+    with pytest.raises(ValueError, match="compile: expected one of default, reduce-overhead, max-autotune, got 'fast'"):
+        VAEModule(module.vae, learning_rate=1e-2, weight_decay=0.0, decay=0.9, seed=1, compile="fast")

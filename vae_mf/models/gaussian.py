@@ -21,7 +21,10 @@ class DiagonalGaussian:
 
     def sample(self, generator: torch.Generator | None = None) -> Latents:
         """Draw one z per row by reparameterisation, differentiable in both parameters."""
-        noise = torch.empty_like(self.mean).normal_(generator=generator)
+        return self.at(torch.empty_like(self.mean).normal_(generator=generator))
+
+    def at(self, noise: Latents) -> Latents:
+        """Return z = mean + standard deviation * noise of each row."""
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
 
     def log_prob(self, z: Latents) -> PerSample:

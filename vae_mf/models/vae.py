@@ -1,7 +1,7 @@
 """The variational autoencoder: q(z|x,T), p(x|z), p(z|T), and the bounds that they give on ln p(x|T)."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -33,7 +33,7 @@ class VAE(nn.Module):
         prior: condition -> distribution over z.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: nn.Module):
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: Any):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
@@ -48,8 +48,17 @@ class VAE(nn.Module):
 
         Source: Kingma and Welling 2014, eq. 3.
         """
+        return self.elbo_at(self.noise(condition, generator), x, condition)
+
+    def noise(self, condition: Condition, generator: torch.Generator | None = None) -> Latents:
+        """Return standard normal noise, one vector per row of the condition."""
+        shape, like = (len(condition.index), self.prior.latents), condition.levels
+        return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
+
+    def elbo_at(self, noise: Latents, x: ConfigurationTensor, condition: Condition) -> ElboTerms:
+        """Return the terms of the bound at z = mean + deviation * noise: a pure function, fit for compilers."""
         posterior = self.encoder(x, condition)
-        z = posterior.sample(generator)
+        z = posterior.at(noise)
         rate = posterior.log_prob(z) - self.prior(condition).log_prob(z)
         return ElboTerms(self.decoder(z).log_prob(x), rate)
 

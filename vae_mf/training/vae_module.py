@@ -1,13 +1,17 @@
 """The VAE under Lightning: loss, optimiser and epoch averages; everything else is in `vae_mf.models`."""
 
+from collections.abc import Callable
+
 import pytorch_lightning as pl
 import torch
 
-from vae_mf.checks import require_non_negative, require_positive
+from vae_mf.checks import require_choice, require_non_negative, require_positive
 from vae_mf.models.tensors import Batch, PerSample
-from vae_mf.models.vae import VAE
+from vae_mf.models.vae import VAE, ElboTerms
 from vae_mf.rng import integer
 from vae_mf.training.augmentation import Augmentation
+
+COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
 class VAEModule(pl.LightningModule):
@@ -23,9 +27,10 @@ class VAEModule(pl.LightningModule):
         decay: factor on the learning rate after every epoch.
         seed: of the latent noise.
         augment: symmetry applied to every training batch, or None.
+        compile: mode of `torch.compile` ("default", "reduce-overhead" for CUDA graphs, "max-autotune"), or None.
 
     Raises:
-        ValueError: if the learning rate or its decay is not positive, or the weight decay negative.
+        ValueError: if the learning rate or its decay is not positive, the weight decay negative, or the mode unknown.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class VAEModule(pl.LightningModule):
         decay: float,
         seed: int,
         augment: Augmentation | None = None,
+        compile: str | None = None,
     ):
         super().__init__()
         self.vae = vae
@@ -44,6 +50,7 @@ class VAEModule(pl.LightningModule):
         self.decay = require_positive("decay", decay)
         self.seed = seed
         self.augment = augment
+        self._elbo_at = vae.elbo_at if compile is None else compiled(vae, compile)
         self._sums: dict[str, torch.Tensor] = {}
         self._diverged: dict[str, torch.Tensor] = {}
         self._generators: dict[str, torch.Generator] = {}
@@ -91,7 +98,8 @@ class VAEModule(pl.LightningModule):
         )
 
     def _step(self, stage: str, batch: Batch) -> torch.Tensor:
-        terms = self.vae.elbo(batch.configurations, batch.condition, self._generators[stage])
+        noise = self.vae.noise(batch.condition, self._generators[stage])
+        terms = self._elbo_at(noise, *batch)
         likelihood, rate = terms.log_likelihood.mean(), terms.rate.mean()
         with torch.no_grad():
             self._sums[stage] += len(batch.configurations) * torch.stack([likelihood, rate, torch.ones_like(rate)])
@@ -122,3 +130,8 @@ class VAEModule(pl.LightningModule):
         self.log(f"{stage}/loss", rate - likelihood)
         self.log(f"{stage}/log_likelihood", likelihood)
         self.log(f"{stage}/rate", rate)
+
+
+def compiled(vae: VAE, mode: str) -> Callable[..., ElboTerms]:
+    """Return ``vae.elbo_at`` compiled by TorchInductor; its shapes are fixed, for batches are of one size."""
+    return torch.compile(vae.elbo_at, mode=require_choice("compile", mode, COMPILE_MODES), dynamic=False)
