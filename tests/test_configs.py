@@ -26,6 +26,7 @@ PACKAGES = {
     "model": "vae_mf.models",
     "training": "vae_mf.training",
     "evaluation": "vae_mf.evaluation",
+    "inverse_ising": "vae_mf.inverse_ising",
 }
 FOREIGN = {"system/hopfield_given": {"numpy.load"}, "system/ising": {"numpy.load"}}
 """Targets outside the package, per file."""
@@ -117,8 +118,8 @@ def test_every_experiment_composes_and_resolves(compose_config, name):
     assert Path(config.run.folder).name.startswith(f"{name}-")
     assert ("system" in config) != ("dataset" in config)
     instantiate(config.evaluation)
-    sites = instantiate(config.system).sites if "system" in config else 16
-    assert build_module(config, sites).vae.prior.latents == config.model.latents
+    system = instantiate(config.system) if "system" in config else None
+    assert build_module(config, system.sites if system else 16, system).vae.prior.latents == config.model.latents
 
 
 @pytest.mark.parametrize("name", [name for name in options("experiment") if name != "retina"])

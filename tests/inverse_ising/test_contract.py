@@ -1,0 +1,222 @@
+"""One battery over every estimator that learns from independent configurations."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from ising_oracle import dense
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from vae_mf.inverse_ising import (
+    TAP,
+    Bethe,
+    BoltzmannLearning,
+    DecimatedPseudoLikelihood,
+    IndependentPair,
+    InteractionScreening,
+    LowTemperature,
+    NaiveMeanField,
+    ProbabilityFlow,
+    PseudoLikelihood,
+    SessakMonasson,
+    SusceptibilityPropagation,
+    base,
+)
+from vae_mf.inverse_ising.base import InverseIsing
+from vae_mf.inverse_ising.mean_field import MeanFieldEstimator
+
+CONSISTENT = [
+    PseudoLikelihood(tolerance=1e-9),
+    PseudoLikelihood(symmetric=True, tolerance=1e-9),
+    PseudoLikelihood(firth=True, tolerance=1e-9),
+    PseudoLikelihood(l1="auto", tolerance=1e-9),
+    InteractionScreening(tolerance=1e-9),
+    InteractionScreening(objective="logrise", tolerance=1e-9, max_iter=100),
+    ProbabilityFlow(tolerance=1e-9),
+    BoltzmannLearning(),
+]
+"""Estimators whose error vanishes with the number of samples whatever the model."""
+APPROXIMATE = [
+    IndependentPair(),
+    NaiveMeanField(),
+    TAP(),
+    SessakMonasson(),
+    Bethe(),
+    SusceptibilityPropagation(tolerance=1e-10),
+    LowTemperature(clusters=1),
+    DecimatedPseudoLikelihood(step=0.5, l2=1.0, tolerance=1e-8),
+]
+ESTIMATORS = CONSISTENT + APPROXIMATE
+WEAK = dense(6, 0.4, seed=1)
+SPINS = WEAK.draw(600, seed=2)
+
+
+def name(value) -> str | None:
+    return repr(value) if isinstance(value, InverseIsing) else None
+
+
+def fitted(estimator: InverseIsing, spins=SPINS, **options) -> InverseIsing:
+    return clone(estimator).fit(spins, **options)
+
+
+@pytest.mark.parametrize("estimator", CONSISTENT, ids=name)
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_exact_moments_give_back_the_model(estimator, strength):
+    model = dense(9, strength, seed=4)
+    found = fitted(estimator, model.states, sample_weight=model.weights)
+    assert found.converged_
+    assert_allclose(found.couplings_, model.couplings, atol=1e-5)
+    assert_allclose(found.fields_, model.fields, atol=1e-5)
+
+
+@pytest.mark.parametrize("estimator", CONSISTENT, ids=name)
+def test_the_error_falls_as_the_root_of_the_number_of_samples(estimator):
+    model = dense(6, 0.8, seed=7)
+
+    def error(samples: int) -> float:
+        fits = [fitted(estimator, model.draw(samples, seed)).couplings_ for seed in range(12)]
+        return float(np.sqrt(np.mean((np.array(fits) - model.couplings) ** 2)))
+
+    # A factor 16 in samples is one of 4 in the error; 180 couplings give it to some 8 %.
+    assert_allclose(error(2000) / error(32_000), 4, rtol=0.35)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name)
+class TestContract:
+    """What every estimator promises."""
+
+    def test_the_results_have_their_shapes(self, estimator):
+        found = fitted(estimator)
+        assert_array_equal(found.couplings_, found.couplings_.T)
+        assert_array_equal(np.diag(found.couplings_), 0)
+        assert found.fields_.shape == (6,)
+        assert found.n_features_in_ == 6
+        assert found.n_iter_ >= 1
+        assert found.converged_ is True
+        assert_array_equal(found.fit(SPINS).couplings_, found.couplings_)
+
+    def test_relabelling_spins_relabels_the_couplings(self, estimator):
+        order = np.random.default_rng(3).permutation(6)
+        plain, moved = fitted(estimator), fitted(estimator, SPINS[:, order])
+        assert_allclose(moved.couplings_, plain.couplings_[np.ix_(order, order)], atol=1e-5)
+        assert_allclose(moved.fields_, plain.fields_[order], atol=1e-5)
+
+    def test_reversing_spins_reverses_their_couplings(self, estimator):
+        signs = np.array([1, -1, -1, 1, 1, -1])
+        plain, turned = fitted(estimator), fitted(estimator, SPINS * signs)
+        assert_allclose(turned.couplings_, plain.couplings_ * np.outer(signs, signs), atol=1e-5)
+        assert_allclose(turned.fields_, plain.fields_ * signs, atol=1e-5)
+
+    def test_the_order_of_samples_does_not_matter(self, estimator):
+        assert_allclose(fitted(estimator, SPINS[::-1]).couplings_, fitted(estimator).couplings_, atol=1e-5)
+
+    def test_a_weight_is_a_number_of_repetitions(self, estimator):
+        weights = np.random.default_rng(5).integers(0, 4, len(SPINS))
+        weighted = fitted(estimator, sample_weight=weights)
+        repeated = fitted(estimator, np.repeat(SPINS, weights, axis=0))
+        assert_allclose(weighted.couplings_, repeated.couplings_, atol=1e-5)
+        assert_allclose(weighted.fields_, repeated.fields_, atol=1e-5)
+
+    @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.float32, bool])
+    def test_zeros_and_ones_are_spins_too(self, estimator, dtype):
+        found = clone(estimator).set_params(encoding="01").fit(((SPINS + 1) // 2).astype(dtype))
+        assert_array_equal(found.couplings_, fitted(estimator).couplings_)
+        assert set(np.unique(found.sample(50, random_state=0))) == {0, 1}
+
+    def test_it_pickles(self, estimator):
+        found = fitted(estimator)
+        again = pickle.loads(pickle.dumps(found))
+        assert_array_equal(again.energy(SPINS), found.energy(SPINS))
+
+    def test_score_and_energy_are_those_of_the_model(self, estimator):
+        found = fitted(estimator)
+        exponents = -found.energy(WEAK.states)
+        direct = 0.5 * np.einsum("ri,ij,rj->r", WEAK.states, found.couplings_, WEAK.states)
+        assert_allclose(exponents, direct + WEAK.states @ found.fields_, atol=1e-12)
+        conditional = np.zeros(len(exponents))
+        for i in range(6):
+            # Rows are numbered by their bits: flipping spin i changes the number by 2^i.
+            flipped = exponents[np.arange(64) ^ (1 << i)]
+            conditional += exponents - np.logaddexp(exponents, flipped)
+        weights = np.arange(64)
+        assert_allclose(found.score(WEAK.states, sample_weight=weights), np.average(conditional, weights=weights))
+
+    def test_samples_follow_the_model(self, estimator):
+        found = fitted(estimator)
+        drawn = found.sample(20_000, random_state=1, burn_in=50, thinning=5)
+        assert drawn.shape == (20_000, 6)
+        exponents = -found.energy(WEAK.states)
+        probabilities = np.exp(exponents - np.logaddexp.reduce(exponents))
+        # Draws of one chain are nearly independent at this coupling; 512 chains.
+        assert_allclose(drawn.mean(0), probabilities @ WEAK.states, atol=5 / np.sqrt(20_000))
+        assert_array_equal(drawn, found.sample(20_000, random_state=1, burn_in=50, thinning=5))
+
+    def test_it_works_in_a_pipeline_and_a_search(self, estimator):
+        pipeline = make_pipeline(FunctionTransformer(np.sign), clone(estimator)).fit(SPINS * 0.3)
+        assert_array_equal(pipeline[-1].couplings_, fitted(estimator).couplings_)
+        options = {"l2": [1.0, 100.0], "shrinkage": [0.1, 0.5], "pseudocount": [1.0, 10.0]}
+        option, values = next(
+            (option, values) for option, values in options.items() if option in estimator.get_params()
+        )
+        search = GridSearchCV(clone(estimator), {option: values}, cv=3).fit(SPINS)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert search.best_estimator_.score(SPINS) <= 0
+
+    def test_bad_spins_are_refused(self, estimator):
+        for spins, message in (
+            (SPINS * 2, "expected entries -1 and 1 .*, got values such as"),
+            (np.where(SPINS > 0, np.nan, SPINS), "NaN"),
+            (SPINS[0], "2D array"),
+            (SPINS[:, :1], "1 feature"),
+            (np.column_stack([SPINS, np.ones(600)]), r"constant spins \[6\]"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                fitted(estimator, spins)
+        with pytest.raises(ValueError, match="encoding: expected one of spin, 01"):
+            clone(estimator).set_params(encoding="up").fit(SPINS)
+        with pytest.raises(ValueError, match=r"[Nn]egative"):
+            fitted(estimator, sample_weight=-np.ones(600))
+        with pytest.raises(NotFittedError):
+            clone(estimator).sample(3)
+
+
+def expected_failures(estimator: InverseIsing) -> dict[str, str]:
+    """Checks of scikit-learn that thresholded data cannot meet, with the reason."""
+    singular = "with no more samples than spins the covariance matrix is singular"
+    return {
+        **(
+            {"check_sample_weight_equivalence_on_dense_data": singular}
+            if isinstance(estimator, MeanFieldEstimator)
+            else {}
+        ),
+        "check_fit2d_1feature": "one spin has no couplings",
+        "check_fit2d_1sample": "one configuration leaves every spin constant",
+    }
+
+
+@pytest.fixture
+def thresholded(monkeypatch):
+    """Let estimators see a bit of every entry of scikit-learn's continuous test data, which the real ones refuse."""
+
+    def signs(values: np.ndarray, encoding: str) -> np.ndarray:
+        # The sign of the value itself would make copies of correlated columns, but integers are few and want it.
+        whole = (values == np.round(values)).all()
+        bits = values > np.median(values, axis=0) if whole else np.sin(1e3 * values.astype(float)) > 0
+        return np.where(bits, 1, -1).astype(np.int8)
+
+    monkeypatch.setattr(base, "checked_spins", signs)
+
+
+@parametrize_with_checks([clone(estimator) for estimator in ESTIMATORS], expected_failed_checks=expected_failures)
+@pytest.mark.usefixtures("thresholded")
+def test_scikit_learns_own_checks(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        check(estimator)

@@ -1,0 +1,131 @@
+"""Reconstruction from thermodynamic states: the ferromagnet, planted states, and the equations themselves."""
+
+import numpy as np
+import pytest
+from ising_oracle import dense
+from numpy.testing import assert_allclose
+from scipy.stats import binom
+
+from vae_mf.inverse_ising import LowTemperature, NaiveMeanField
+from vae_mf.inverse_ising.base import new_generator
+from vae_mf.inverse_ising.clustering import cluster_moments, spherical_clusters
+from vae_mf.inverse_ising.low_temperature import States, naive_couplings, tap_couplings, tap_violation
+from vae_mf.inverse_ising.moments import moments
+
+SITES = 60
+
+
+def curie_weiss(beta: float, samples: int, seed: int) -> np.ndarray:
+    """Exact samples of the Curie-Weiss model: first the number of up spins, then which ones."""
+    up = np.arange(SITES + 1)
+    logarithms = binom.logpmf(up, SITES, 0.5) + beta * (2 * up - SITES) ** 2 / (2 * SITES)
+    probabilities = np.exp(logarithms - logarithms.max())
+    random = np.random.default_rng(seed)
+    counts = random.choice(up, samples, p=probabilities / probabilities.sum())
+    ranks = random.random((samples, SITES)).argsort(axis=1)
+    return np.where(ranks < counts[:, None], 1, -1).astype(np.int8)
+
+
+def error(estimator, beta: float, samples: int) -> float:
+    """Root mean square error of J in the units of figure 1, J_ij / beta against 1 / N."""
+    fit = estimator.fit(curie_weiss(beta, samples, seed=1))
+    return float(np.sqrt(np.mean((fit.couplings_[np.triu_indices(SITES, 1)] / beta - 1 / SITES) ** 2)))
+
+
+def test_two_states_mend_the_ferromagnet_below_its_transition():
+    """Figure 1: one state fails at beta = 1.4 however many samples there are, two states do not."""
+    one, two = NaiveMeanField(), LowTemperature(clusters="magnetisation")
+    one_error, two_error = error(one, 1.4, 40_000), error(two, 1.4, 40_000)
+    assert two_error < 0.6 * error(two, 1.4, 8000)
+    assert one_error > max(1.5 * two_error, 0.6 * error(one, 1.4, 8000))
+    assert two.n_clusters_ == 2
+    assert abs(two.fields_).max() < 0.1
+
+
+def test_clusters_find_the_two_states_of_the_ferromagnet():
+    spins = curie_weiss(1.6, 5000, seed=2)
+    labels = spherical_clusters(spins, np.ones(5000), 2, new_generator(1), restarts=2, max_iter=50)
+    up = spins.sum(axis=1) > 0
+    assert max((labels == up).mean(), (labels != up).mean()) > 0.99
+    by_sign = LowTemperature(clusters="magnetisation").fit(spins)
+    by_overlap = LowTemperature(clusters=2).fit(spins)
+    assert_allclose(by_overlap.couplings_, by_sign.couplings_, atol=0.02)
+
+
+def test_clusters_find_planted_states():
+    random = np.random.default_rng(3)
+    centres = random.choice([-1, 1], (5, 40))
+    truth = random.integers(0, 5, 2000)
+    spins = (centres[truth] * np.where(random.random((2000, 40)) < 0.1, -1, 1)).astype(np.int8)
+    labels = spherical_clusters(spins, np.ones(2000), 5, random, restarts=3, max_iter=50)
+    pairs = {(int(a), int(b)) for a, b in zip(truth, labels, strict=True)}
+    assert len(pairs) == 5
+    assert len(cluster_moments(spins, np.ones(2000), labels, smallest=1.0)) == 5
+    assert cluster_moments(spins, np.ones(2000), labels, smallest=1e4) == []
+
+
+def test_one_cluster_is_naive_mean_field():
+    spins = dense(8, 0.7, seed=2).draw(3000, seed=1)
+    one = LowTemperature(clusters=1, pseudocount=0.0).fit(spins)
+    naive = NaiveMeanField().fit(spins)
+    assert_allclose(one.couplings_, naive.couplings_, atol=1e-8)
+    assert_allclose(one.fields_, naive.fields_, atol=1e-8)
+
+
+def test_the_automatic_choice_takes_one_cluster_where_there_is_one_state():
+    assert LowTemperature().fit(curie_weiss(0.4, 8000, seed=3)).n_clusters_ == 1
+    assert LowTemperature().fit(curie_weiss(1.5, 8000, seed=3)).n_clusters_ == 2
+
+
+@pytest.fixture
+def states() -> States:
+    random = np.random.default_rng(5)
+    halves = [random.choice(np.array([-1, 1], np.int8), (400, 6), p=[1 - p, p]) for p in (0.35, 0.7)]
+    found = [moments(half) for half in halves]
+    return States(np.array([f.magnetisations for f in found]), np.array([f.covariances for f in found]))
+
+
+def test_naive_couplings_solve_the_least_squares(states):
+    """No small symmetric change lowers the squared violations below those of the unsymmetrised solution by rows."""
+    m, c = states
+    fields = np.arctanh(m)
+    left = np.concatenate([*c, (m - m.mean(0)).T], axis=1)
+    right = np.concatenate([*(c / (1 - m**2)[:, :, None] - np.eye(6)), (fields - fields.mean(0)).T], axis=1)
+    rows = np.linalg.lstsq(left.T, right.T, rcond=None)[0].T
+    assert_allclose(naive_couplings(states), (rows + rows.T) / 2, atol=1e-10)
+
+
+def test_the_tap_gradient_is_that_of_the_tap_violation(states):
+    random = np.random.default_rng(6)
+    couplings, direction = random.normal(0, 0.3, (2, 6, 6))
+    couplings, direction = couplings + couplings.T, direction + direction.T
+    ahead, behind = (tap_violation(states, couplings + step * direction)[0] for step in (1e-5, -1e-5))
+    assert_allclose((ahead - behind) / 2e-5, (tap_violation(states, couplings)[1] * direction).sum(), rtol=1e-7)
+
+
+def test_tap_ends_at_a_minimum_of_the_violations(states):
+    start = naive_couplings(states)
+    best = tap_couplings(states, start, 300)
+    assert best.converged
+    assert tap_violation(states, best.couplings)[0] < tap_violation(states, start)[0]
+    slope = tap_violation(states, best.couplings)[1]
+    assert abs(slope + slope.T).max() < 1e-4
+
+
+def test_tap_beats_naive_at_moderate_coupling():
+    model = dense(10, 0.7, seed=9)
+    errors = {}
+    for method in ("naive", "tap"):
+        fit = LowTemperature(clusters=1, method=method, pseudocount=0.0)
+        fit.fit(model.states, sample_weight=model.weights)
+        errors[method] = abs(fit.couplings_ - model.couplings).max()
+    assert errors["tap"] < errors["naive"]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"method": "guess"}, "method"), ({"clusters": 0}, "clusters"), ({"restarts": 0}, "restarts")],
+)
+def test_options_are_checked(options, named):
+    with pytest.raises(ValueError, match=named):
+        LowTemperature(**options).fit(curie_weiss(1.0, 100, seed=1))

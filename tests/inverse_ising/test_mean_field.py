@@ -1,0 +1,101 @@
+"""Mean-field formulas: their order in the couplings, the graphs on which they are exact, and their errors."""
+
+import numpy as np
+import pytest
+from ising_oracle import dense, oracle, tree
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+
+from vae_mf.inverse_ising import (
+    TAP,
+    Bethe,
+    IndependentPair,
+    NaiveMeanField,
+    SessakMonasson,
+    SusceptibilityPropagation,
+)
+
+ORDERS = [
+    (IndependentPair(), 2, 2),
+    (NaiveMeanField(), 2, 2),
+    (TAP(), 3, 3),
+    (Bethe(), 3, 3),
+    (SusceptibilityPropagation(tolerance=1e-12), 3, 3),
+    (SessakMonasson(), 4, 4),
+]
+
+
+@pytest.mark.parametrize(("estimator", "of_couplings", "of_fields"), ORDERS, ids=lambda value: type(value).__name__)
+def test_the_error_has_the_order_of_the_expansion(estimator, of_couplings, of_fields):
+    model = dense(8, 1.0, seed=3, field=0.8)
+    errors = []
+    for scale in (0.05, 0.025):
+        weak = oracle(scale * model.couplings, model.fields)
+        estimator.fit(weak.states, sample_weight=weak.weights)
+        errors.append([abs(estimator.couplings_ - weak.couplings).max(), abs(estimator.fields_ - weak.fields).max()])
+    found = np.log2(np.divide(*errors))
+    assert_allclose(found, [of_couplings, of_fields], atol=0.35)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bethe_is_exact_on_trees(seed):
+    model = tree(9, 1.0, seed)
+    estimator = Bethe().fit(model.states, sample_weight=model.weights)
+    assert_allclose(estimator.couplings_, model.couplings, atol=1e-9)
+    assert_allclose(estimator.fields_, model.fields, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_susceptibility_propagation_is_exact_on_trees(seed):
+    model = tree(9, 0.4, seed)
+    estimator = SusceptibilityPropagation(tolerance=1e-12).fit(model.states, sample_weight=model.weights)
+    assert estimator.converged_
+    assert estimator.n_iter_ > 2
+    assert_allclose(estimator.couplings_, model.couplings, atol=1e-9)
+    assert_allclose(estimator.fields_, model.fields, atol=1e-9)
+
+
+def test_two_spins_are_exact_for_pairs_and_bethe():
+    model = oracle(np.array([[0, 0.9], [0.9, 0]]), np.array([0.4, -0.7]))
+    for estimator in (IndependentPair(), Bethe()):
+        estimator.fit(model.states, sample_weight=model.weights)
+        assert_allclose(estimator.couplings_, model.couplings, atol=1e-10)
+        assert_allclose(estimator.fields_, model.fields, atol=1e-10)
+
+
+@pytest.mark.parametrize("estimator", [IndependentPair(), NaiveMeanField()], ids=lambda value: type(value).__name__)
+def test_standard_errors_are_the_scatter_of_repeated_fits(estimator):
+    model, repeats, samples = dense(6, 0.3, seed=5), 400, 4000
+    fits = [estimator.fit(model.draw(samples, seed)).couplings_ for seed in range(repeats)]
+    upper = np.triu_indices(6, 1)
+    scatter = np.std(fits, axis=0)[upper]
+    claimed = estimator.fit(model.states, sample_weight=samples * model.probabilities).couplings_error_[upper]
+    # A standard deviation from 400 repeats has a relative error of 3.5 %; 15 pairs.
+    assert_allclose(scatter / claimed, 1, atol=4 * 0.035 + 0.02)
+
+
+def test_divergence_ends_finite_with_a_warning():
+    model = tree(8, 1.5, 3)
+    with pytest.warns(ConvergenceWarning):
+        estimator = SusceptibilityPropagation(damping=0.0).fit(model.states, sample_weight=model.weights)
+    assert not estimator.converged_
+    assert np.isfinite(estimator.couplings_).all()
+
+
+def test_impossible_pairs_are_counted():
+    """Frustrated spins in a strong field."""
+    model = oracle(-1.0 * (1 - np.eye(4)), np.full(4, 2.0))
+    for estimator in (TAP(), Bethe()):
+        with pytest.warns(ConvergenceWarning, match="6 pairs of spins have no real coupling"):
+            estimator.fit(model.states, sample_weight=model.weights)
+        assert np.isfinite(estimator.couplings_).all()
+
+
+def test_a_singular_covariance_matrix_is_refused():
+    spins = np.random.default_rng(1).choice([-1, 1], (8, 20))
+    spins = spins[:, spins.min(0) < spins.max(0)]
+    with pytest.raises(ValueError, match=r"copies|invertible"):
+        NaiveMeanField().fit(spins)
+    assert NaiveMeanField(shrinkage=0.5).fit(spins).converged_
+    constant = np.column_stack([spins, np.ones(8)])
+    assert np.isfinite(NaiveMeanField(pseudocount=1.0).fit(constant).couplings_).all()

@@ -1,0 +1,121 @@
+"""Figures of the inverse-Ising sources from tables made up for the purpose: labelled axes, all methods, all panels."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from vae_mf.plotting.inverse_ising import (
+    COLOURS,
+    draw_accuracy,
+    draw_digits,
+    draw_ferromagnet,
+    draw_glass,
+    draw_kinetic_errors,
+    draw_learning,
+    draw_times,
+)
+
+METHODS = ["erasure machine", "pseudo-likelihood", "Hebb"]
+
+
+def crossed(**columns) -> pd.DataFrame:
+    return pd.DataFrame(list(product(*columns.values())), columns=list(columns))
+
+
+def labels(figure):
+    return {(ax.get_xlabel(), ax.get_ylabel()) for ax in figure.axes}
+
+
+def legend_of(figure):
+    return {text.get_text() for text in figure.legends[0].get_texts()}
+
+
+def test_kinetic_errors_show_methods_and_prediction():
+    methods = ["maximum likelihood", "exact mean field", "TAP", "naive mean field"]
+    table = crossed(strength=[0.5, 1.0], disorder=[0, 1], length=[100, 1000], method=methods)
+    table["error"] = 1 / np.sqrt(table.length) + 0.01 * table.disorder
+    table["predicted"] = (1 / np.sqrt(table.length)).where(table.method == "maximum likelihood")
+    figure = draw_kinetic_errors({"kinetic_errors": table})
+    assert labels(figure) == {("length T  [steps]", "RMS error of J")}
+    assert legend_of(figure) == {*methods, "predicted, max. likelihood"}
+    drawn = np.asarray(figure.axes[0].containers[0].lines[0].get_ydata(), float)
+    np.testing.assert_allclose(drawn, [0.105, 0.005 + 1 / np.sqrt(1000)])
+
+
+def test_learning_shows_both_generators_and_the_chosen_epsilon():
+    table = crossed(
+        generator=["equilibrium", "resampled"], samples=[50, 90], iteration=range(5), epsilon=[0.3, 0.5, 0.9]
+    )
+    table["error"], table["energy"] = 1 / (1 + table.iteration), -(table.iteration + table.epsilon)
+    final = table[table.iteration == 4].assign(chosen=lambda rows: rows.epsilon == 0.3)
+    figure = draw_learning({"learning": table, "epsilons": final})
+    assert len(figure.axes) == 8
+    assert [ax.get_title() for ax in figure.axes[::4]] == ["equilibrium data", "resampled data"]
+    circles = [line for line in figure.axes[2].lines if line.get_markersize() == 10]
+    assert [line.get_xdata()[0] for line in circles] == [0.3, 0.3]
+
+
+def test_accuracy_counts_points_outside():
+    table = crossed(
+        generator=["equilibrium", "resampled"], strength=[0.5], disorder=[0], samples=[50, 90], method=METHODS
+    )
+    table["error"] = 1 / table.samples
+    pairs = table.merge(pd.DataFrame({"true": [-1.0, 0.5, 1.0], "inferred": [-1.1, 5.0, 0.9]}), how="cross")
+    figure = draw_accuracy({"accuracy": table, "couplings": pairs})
+    assert len(figure.axes) == 6
+    assert figure.axes[0].get_title() == "equilibrium, g = 0.5, 90 samples"
+    assert [text.get_text() for text in figure.axes[0].texts] == ["2 outside"]
+    assert legend_of(figure) == set(METHODS)
+
+
+def test_times_have_units():
+    table = crossed(sites=[10, 20], samples=[1000], method=METHODS[:2]).assign(seconds=0.1)
+    assert labels(draw_times({"times": table})) == {("spins N", "processor time, 1000 samples  [s]")}
+
+
+def test_digits_colour_missing_and_wrong_pixels():
+    original = np.array([1, -1, 1, -1, 1, -1, 1, -1, 1])
+    torn, filled = original.copy(), original.copy()
+    torn[[0, 4]], filled[4] = 0, -1
+    stages = {"original": original, "torn": torn, "erasure machine": filled}
+    parts = [
+        pd.DataFrame({"image": 0, "stage": name, "pixel": np.arange(9), "value": value})
+        for name, value in stages.items()
+    ]
+    completion = pd.DataFrame(
+        {"method": ["erasure machine", "usual values"], "wrong": [1, 2], "images": 1, "missing": 2}
+    )
+    figure = draw_digits({"pixels": pd.concat(parts), "completion": completion})
+    image = np.asarray(figure.axes[1].images[0].get_array())
+    np.testing.assert_allclose(image[0, 0], [0.13, 0.53, 0.2])
+    np.testing.assert_allclose(np.asarray(figure.axes[2].images[0].get_array())[1, 1], [0.8, 0.2, 0.07])
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["original", "torn: 2 pixels missing", "erasure machine: 1 wrong"]
+    assert "of 1 images filled rightly: erasure machine 50.0%, usual values 0.0%" in figure.get_suptitle()
+
+
+def test_the_ferromagnet_has_a_panel_per_method_on_one_scale():
+    methods = ["one state", "two states", "pseudo-likelihood"]
+    table = crossed(beta=[0.5, 1.5], run=[0, 1], samples=[100, 1000], method=methods)
+    table["deviation"] = 1 / np.sqrt(table.samples)
+    figure = draw_ferromagnet({"ferromagnet": table})
+    assert [ax.get_title() for ax in figure.axes] == methods
+    assert labels(figure) == {("inverse temperature β", "RMS deviation of J / β")}
+    assert len({ax.get_ylim() for ax in figure.axes}) == 1
+
+
+def test_the_glass_shows_correlation_and_slope_beside_pseudo_likelihood():
+    table = crossed(beta=[0.5, 1.5], clusters=[1, 8], method=["naive", "TAP", "pseudo-likelihood"])
+    table = table[(table.method != "pseudo-likelihood") | (table.clusters == 8)]
+    table = table.assign(samples=1000 * table.clusters, one_minus_r=0.1 * table.beta, slope=0.9)
+    figure = draw_glass({"glass": table})
+    assert [ax.get_ylabel() for ax in figure.axes] == ["1 − r"] * 2 + ["slope of found on true couplings"] * 2
+    assert legend_of(figure) == {"k = 1, M = 1000", "k = 8, M = 8000", "pseudo-likelihood, M = 8000"}
+    assert [len(ax.lines) for ax in figure.axes] == [3, 3, 4, 4]
+
+
+def test_methods_of_one_figure_have_different_colours():
+    kinetic = ["maximum likelihood", "exact mean field", "TAP", "naive mean field"]
+    for methods in (kinetic, METHODS):
+        assert len({COLOURS[method] for method in methods}) == len(methods)

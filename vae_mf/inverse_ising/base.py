@@ -1,0 +1,221 @@
+"""The contract of every inverse-Ising estimator, in scikit-learn's manner.
+
+A concrete estimator stores its options in ``__init__`` (``encoding`` among them) and answers one question,
+``_estimate(spins, weights) -> Estimate``; validation, attributes, warnings, score, energy and sampling are here:
+
+    class NaiveMeanField(InverseIsing):
+        def __init__(self, pseudocount=0.0, encoding="spin"):
+            self.pseudocount = pseudocount
+            self.encoding = encoding
+
+        def _estimate(self, spins, weights):
+            require_non_negative("pseudocount", self.pseudocount)
+            return Estimate(couplings, fields)
+
+``spins`` is (M, N) int8 in {-1, +1} without rows of zero weight, ``weights`` (M,) float64; their sum counts as the
+number of samples, so that a weight of 2 is the same as a row given twice. Data of another shape (time series, images)
+go through the pieces: `checked_spins` turns users' values into int8 spins, and ``_store`` sets the fitted attributes.
+"""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int8
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from vae_mf.arrays import Couplings, Fields, Spins
+from vae_mf.checks import require_choice, require_integer
+from vae_mf.inverse_ising.gibbs import GibbsChains
+
+Weights = Float[np.ndarray, " samples"]
+ENCODINGS = {"spin": (-1, 1), "01": (0, 1)}
+BLOCK = 2**16
+"""Rows that are converted to floating point at once, which bounds the memory beyond the spins themselves."""
+
+
+class Estimate(NamedTuple):
+    """What an estimator finds: the model p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i)."""
+
+    couplings: Couplings
+    """J, shape (N, N), symmetric with zero diagonal unless the estimator says otherwise; beta is absorbed."""
+    fields: Float[np.ndarray, "*times sites"]
+    """h, shape (N,), or (T, N) where fields depend on time."""
+    n_iter: int = 1
+    converged: bool = True
+    couplings_error: Couplings | None = None
+    """Standard error of every coupling, where theory gives it."""
+    fields_error: Float[np.ndarray, "*times sites"] | None = None
+
+
+class InverseIsing(DensityMixin, BaseEstimator):
+    """Base of all estimators of Ising couplings and fields from configurations of spins.
+
+    Attributes:
+        couplings_: J, shape (N, N), of p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i).
+        fields_: h, shape (N,).
+        n_iter_: iterations used; 1 for closed formulas.
+        converged_: whether the estimator reached its tolerance; a `ConvergenceWarning` says so otherwise.
+        couplings_error_, fields_error_: standard errors, only where theory gives them.
+        n_features_in_: N.
+    """
+
+    encoding: str
+
+    def fit(self, spins: Any, y: Any = None, sample_weight: Any = None) -> "InverseIsing":
+        """Infer couplings and fields.
+
+        Args:
+            spins: configurations, shape (M, N), entries -1 and +1, or 0 and 1 with ``encoding="01"``.
+            y: ignored, for scikit-learn.
+            sample_weight: shape (M,), how often each configuration counts.
+
+        Raises:
+            ValueError: if the values, shapes or options are wrong, or a spin is constant.
+        """
+        rows = validate_data(self, spins, dtype="numeric", ensure_min_samples=2, ensure_min_features=2)
+        rows, weights = weighted_rows(checked_spins(rows, self.encoding), sample_weight)
+        if not self._accepts_constant_spins():
+            refuse_constant_spins(rows)
+        return self._store(self._estimate(rows, weights))
+
+    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
+        """Return the estimate from validated spins (M, N) and weights (M,)."""
+        raise NotImplementedError
+
+    def _accepts_constant_spins(self) -> bool:
+        """Whether the estimate exists even if some spin never changes, as with a pseudocount."""
+        return False
+
+    def _store(self, estimate: Estimate) -> "InverseIsing":
+        """Set the fitted attributes and warn if the estimate has not converged."""
+        self.couplings_, self.fields_ = estimate.couplings, estimate.fields
+        self.n_iter_, self.converged_ = int(estimate.n_iter), bool(estimate.converged)
+        for name in ("couplings_error", "fields_error"):
+            if hasattr(self, f"{name}_"):
+                delattr(self, f"{name}_")
+            if getattr(estimate, name) is not None:
+                setattr(self, f"{name}_", getattr(estimate, name))
+        if not self.converged_:
+            warn_convergence(f"{type(self).__name__} has not converged after {self.n_iter_} iterations.")
+        return self
+
+    def _rows(self, spins: Any) -> Spins:
+        """Return configurations given to a fitted estimator as int8 spins (M, N)."""
+        check_is_fitted(self)
+        return checked_spins(validate_data(self, spins, dtype="numeric", reset=False), self.encoding)
+
+    def score(self, spins: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean log pseudo-likelihood, <sum_i ln p(s_i | all other spins)>, in nats per configuration."""
+        rows, weights = weighted_rows(self._rows(spins), sample_weight)
+        return float(np.average(log_pseudo_likelihood(rows, self.couplings_, self.fields_), weights=weights))
+
+    def energy(self, spins: Any) -> Float[np.ndarray, " samples"]:
+        """Return E(s) = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i of each configuration, in units of k_B T."""
+        rows = self._rows(spins)
+        halves = [
+            np.einsum("ri,ri->r", part, part @ (-0.5 * self.couplings_) - self.fields_) for part in float_blocks(rows)
+        ]
+        return np.concatenate(halves)
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None, burn_in: int = 500, thinning: int = 10
+    ) -> np.ndarray:
+        """Draw configurations from the fitted model by Gibbs sampling, 512 chains at most from random starts.
+
+        At low temperature, where chains do not leave the valley of their start, these are not equilibrium samples.
+
+        Args:
+            n_samples: how many.
+            random_state: seed or generator, as everywhere in scikit-learn.
+            burn_in: sweeps before the first draw.
+            thinning: sweeps between successive draws of a chain.
+
+        Returns:
+            Array (n_samples, N), int8, in the estimator's encoding; consecutive rows come from different chains.
+        """
+        check_is_fitted(self)
+        count = min(require_integer("n_samples", n_samples), 512)
+        random = new_generator(random_state)
+        start = random.choice(np.array([-1, 1], np.int8), (count, len(self.fields_)))
+        chains, draws = GibbsChains(start, random), []
+        for draw in range(-(-n_samples // count)):
+            sweeps = require_integer("thinning", thinning) if draw else require_integer("burn_in", burn_in, minimum=0)
+            chains.sweep(self.couplings_, self.fields_, sweeps)
+            draws.append(chains.spins)
+        spins = np.concatenate(draws)[:n_samples]
+        return spins if self.encoding == "spin" else ((spins + 1) // 2).astype(np.int8)
+
+
+def checked_spins(values: np.ndarray, encoding: str) -> Spins:
+    """Return values of any shape in the given encoding as int8 spins in {-1, +1}.
+
+    Raises:
+        ValueError: if the encoding is unknown or an entry is not one of its two values.
+    """
+    low, high = ENCODINGS[require_choice("encoding", encoding, ENCODINGS)]
+    if not ((values == low) | (values == high)).all():
+        found = np.unique(values)[:5].tolist()
+        raise ValueError(
+            f"spins: expected entries {low} and {high} (encoding={encoding!r}), got values such as {found}"
+        )
+    return np.where(values == high, np.int8(1), np.int8(-1))
+
+
+def weighted_rows(
+    spins: Spins, sample_weight: Any
+) -> tuple[Int8[np.ndarray, "kept sites"], Float[np.ndarray, " kept"]]:
+    """Return the configurations of positive weight and their weights, all 1 for None.
+
+    Raises:
+        ValueError: if a weight is negative or not finite, their number is wrong, or all are zero.
+    """
+    if sample_weight is None:
+        return spins, np.ones(len(spins))
+    weights = _check_sample_weight(sample_weight, spins, dtype=np.float64, ensure_non_negative=True)
+    kept = weights > 0
+    if not kept.any():
+        raise ValueError("sample_weight: expected a positive total, got all sample weights zero")
+    return (spins, weights) if kept.all() else (spins[kept], weights[kept])
+
+
+def refuse_constant_spins(spins: Spins) -> None:
+    """Raise ValueError if a spin has one value in all configurations, for its field is then infinite."""
+    constant = np.flatnonzero(spins.min(0) == spins.max(0))
+    if constant.size:
+        raise ValueError(
+            f"spins: expected both values of every spin, got constant spins {constant[:10].tolist()}"
+            f"{' and more' if constant.size > 10 else ''} ({constant.size} of {spins.shape[1]}); leave them out"
+        )
+
+
+def warn_convergence(message: str) -> None:
+    """Issue scikit-learn's `ConvergenceWarning`."""
+    warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+
+def new_generator(random_state: Any) -> np.random.Generator:
+    """Return a NumPy generator from what scikit-learn takes as ``random_state``; None draws a fresh one."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if random_state is None:
+        return np.random.default_rng()
+    return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
+
+
+def float_blocks(spins: Spins, dtype: type = np.float64):
+    """Yield the rows of spins in floating point, `BLOCK` at a time."""
+    for first in range(0, len(spins), BLOCK):
+        yield spins[first : first + BLOCK].astype(dtype)
+
+
+def log_pseudo_likelihood(spins: Spins, couplings: Couplings, fields: Fields) -> Float[np.ndarray, " samples"]:
+    """Return sum_i ln p(s_i | all other spins) = -sum_i ln(1 + exp(-2 s_i (sum_j J_ij s_j + h_i))) of each row."""
+    parts = [
+        -np.logaddexp(0.0, -2 * rows * (rows @ couplings.T + fields)).sum(axis=1, dtype=np.float64)
+        for rows in float_blocks(spins)
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,109 @@
+"""Newton steps of the Ising likelihood: the Fisher information, applied and inverted without being formed."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.arrays import Couplings, Fields, Spins
+from vae_mf.inverse_ising.base import Weights, float_blocks
+from vae_mf.inverse_ising.moments import Moments
+
+CONJUGATE_STEPS = 100
+CONJUGATE_TOLERANCE = 1e-3
+ROWS = 4096
+"""Configurations whose pair products are held at once."""
+
+
+class Parameters(NamedTuple):
+    """A model p(s) proportional to exp(s.J.s / 2 + h.s), a direction of models, or a gradient with respect to them."""
+
+    couplings: Couplings
+    """Symmetric, zero diagonal."""
+    fields: Fields
+
+    def plus(self, other: "Parameters", factor: float = 1.0) -> "Parameters":
+        """Return self + factor * other."""
+        return Parameters(self.couplings + factor * other.couplings, self.fields + factor * other.fields)
+
+    def dot(self, other: "Parameters") -> float:
+        """Return the scalar product, every pair counted once."""
+        return float((self.couplings * other.couplings).sum() / 2 + self.fields @ other.fields)
+
+
+class FisherInformation:
+    """The covariance F of s_i s_j and s_i in a sample, plus ``ridge`` on the couplings.
+
+    Args:
+        spins: configurations of the model, shape (n, N).
+        weights: their shares, summing to 1.
+        model: their moments.
+        ridge: second derivative of the penalty.
+    """
+
+    def __init__(self, spins: Spins, weights: Weights, model: Moments, ridge: float):
+        self._spins, self._weights, self._ridge = spins, weights, ridge
+        self._means, self._pairs = model.magnetisations, model.pair_moments
+        spectrum, modes = np.linalg.eigh(model.covariances)
+        self._inverse = modes / np.maximum(spectrum, 1e-6) @ modes.T
+
+    def times(self, v: Parameters) -> Parameters:
+        """Return F v."""
+        mean = (v.couplings * self._pairs).sum() / 2 + v.fields @ self._means
+        couplings, fields, first = np.zeros(self._pairs.shape), np.zeros(len(self._means)), 0
+        for rows in float_blocks(self._spins, np.float32):
+            values = np.einsum("ri,ri->r", rows, rows @ (v.couplings / 2).astype(np.float32))
+            values += rows @ v.fields.astype(np.float32)
+            values = ((values - mean) * self._weights[first : first + len(rows)]).astype(np.float32)
+            couplings += (rows * values[:, None]).T @ rows
+            fields += values @ rows
+            first += len(rows)
+        couplings = (couplings + couplings.T) / 2
+        np.fill_diagonal(couplings, 0)
+        return Parameters(couplings + self._ridge * v.couplings, fields)
+
+    def gaussian_solution(self, gradient: Parameters) -> Parameters:
+        """Return what F^-1 times a gradient would be for Gaussian variables of the same covariance C.
+
+        dJ = C^-1 dC C^-1 and dh = C^-1 dm - dJ m, with dC the change of the connected correlations.
+        """
+        outer = np.outer(self._means, gradient.fields)
+        couplings = self._inverse @ (gradient.couplings - outer - outer.T) @ self._inverse
+        fields = self._inverse @ gradient.fields - couplings @ self._means
+        couplings = (couplings + couplings.T) / 2
+        np.fill_diagonal(couplings, 0)
+        return Parameters(couplings, fields)
+
+    def solve(self, gradient: Parameters) -> Parameters:
+        """Return F^-1 times a gradient by preconditioned conjugate gradients."""
+        solution = Parameters(np.zeros_like(gradient.couplings), np.zeros_like(gradient.fields))
+        residual, move = gradient, self.gaussian_solution(gradient)
+        length = first = residual.dot(move)
+        for _ in range(CONJUGATE_STEPS):
+            image = self.times(move)
+            curvature = move.dot(image)
+            if curvature <= 0:
+                break
+            solution = solution.plus(move, length / curvature)
+            residual = residual.plus(image, -length / curvature)
+            ahead = self.gaussian_solution(residual)
+            length, old = residual.dot(ahead), length
+            if length <= CONJUGATE_TOLERANCE**2 * first:
+                break
+            move = ahead.plus(move, length / old)
+        return solution
+
+
+def information_matrix(spins: Spins, weights: Weights) -> Float[np.ndarray, "parameters parameters"]:
+    """Return F as a matrix, the pairs i < j row by row before the fields; memory O(N^4)."""
+    sites = spins.shape[1]
+    upper = np.triu_indices(sites, 1)
+    size = len(upper[0]) + sites
+    second, first = np.zeros((size, size)), np.zeros(size)
+    for start in range(0, len(spins), ROWS):
+        rows = spins[start : start + ROWS].astype(np.float32)
+        share = weights[start : start + ROWS].astype(np.float32)
+        features = np.hstack([rows[:, upper[0]] * rows[:, upper[1]], rows])
+        first += share @ features
+        second += (features * share[:, None]).T @ features
+    return second - np.outer(first, first)

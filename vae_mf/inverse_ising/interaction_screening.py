@@ -1,0 +1,40 @@
+"""Interaction screening: local objectives whose gradient vanishes at the true couplings in any ensemble."""
+
+from vae_mf.checks import require_choice
+from vae_mf.inverse_ising.local_regression import EXPONENTIAL, LOG_EXPONENTIAL, Loss
+from vae_mf.inverse_ising.penalised import PenalisedRegression
+
+LOSSES = {"rise": (EXPONENTIAL, 0.4), "logrise": (LOG_EXPONENTIAL, 0.8)}
+"""Loss and the constant c of the automatic l1 penalty (Lokhov et al. 2018)."""
+
+
+class InteractionScreening(PenalisedRegression):
+    """Minimise <exp(-s_i (h_i + sum_j J_ij s_j))> for every spin, or its logarithm (Vuffray et al. 2016).
+
+    Both have the same minimum unless it is penalised; the logarithm ("logrise") needs fewer samples on sparse graphs.
+
+    Args:
+        objective: "rise" for the mean, "logrise" for its logarithm.
+        l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PenalisedRegression`, the sum over samples
+            being M times the objective.
+    """
+
+    def __init__(
+        self,
+        objective="rise",
+        l2="auto",
+        l1=0.0,
+        standard_errors=False,
+        tolerance=1e-6,
+        max_iter=500,
+        encoding="spin",
+    ):
+        super().__init__(l2, l1, standard_errors, tolerance, max_iter, encoding)
+        self.objective = objective
+
+    @property
+    def _automatic_l1(self) -> float:
+        return LOSSES[self.objective][1]
+
+    def _loss(self) -> Loss:
+        return LOSSES[require_choice("objective", self.objective, LOSSES)][0]

@@ -1,0 +1,199 @@
+"""The contract of every estimator of the kinetic Ising model, whose spins are all updated at once.
+
+P(s_i(t+1) | s(t)) = exp(s_i(t+1) theta_i(t)) / 2cosh theta_i(t),    theta_i(t) = h_i(t) + sum_j J_ij s_j(t).
+
+Couplings run from j to i and need be neither symmetric nor free of self-couplings. A concrete estimator answers
+``_estimate(transitions) -> Estimate``; validation, attributes, score and simulation are here.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32, Int8
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from vae_mf.arrays import Couplings
+from vae_mf.checks import require_integer
+from vae_mf.inverse_ising.base import (
+    Estimate,
+    checked_spins,
+    new_generator,
+    refuse_constant_spins,
+    warn_convergence,
+)
+
+Trajectories = Int8[np.ndarray, "repeats times sites"]
+GroupFields = Float[np.ndarray, "groups sites"]
+"""One field per spin and group of transitions that share it."""
+ROWS = 2**12
+"""Transitions that are converted to floating point at once, so that they stay in the cache."""
+
+
+class Block(NamedTuple):
+    """Some transitions in floating point, all rows of whole groups or some rows of one group."""
+
+    groups: slice
+    before: Float32[np.ndarray, "groups rows sites"]
+    after: Float32[np.ndarray, "groups rows sites"]
+
+
+class Transitions(NamedTuple):
+    """Steps from s(t) to s(t+1), grouped by their fields: G = 1 group if fields are constant, else one per step."""
+
+    before: Int8[np.ndarray, "groups rows sites"]
+    after: Int8[np.ndarray, "groups rows sites"]
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all transitions as float32, about `ROWS` rows at a time."""
+        groups, rows = self.before.shape[:2]
+        wide = max(1, ROWS // rows)
+        for first in range(0, groups, wide):
+            for row in range(0, rows, ROWS):
+                part = slice(first, min(first + wide, groups)), slice(row, row + ROWS)
+                yield Block(part[0], self.before[part].astype(np.float32), self.after[part].astype(np.float32))
+
+
+class KineticIsing(BaseEstimator):
+    """Base of all estimators of the kinetic Ising model.
+
+    Args:
+        time_dependent: whether every step has fields of its own, which several repeats must share.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+
+    Attributes:
+        couplings_: J, shape (N, N), J_ij from j to i.
+        fields_: h, shape (N,), or (steps, N) if time dependent, h(t) acting between s(t) and s(t+1).
+        n_iter_, converged_: iterations, and whether they reached the tolerance (else a `ConvergenceWarning` says so).
+        couplings_error_, fields_error_: standard errors, only where theory gives them.
+        n_features_in_: N.
+    """
+
+    def __init__(self, time_dependent: bool = False, encoding: str = "spin"):
+        self.time_dependent = time_dependent
+        self.encoding = encoding
+
+    def fit(self, trajectories: Any, y: Any = None) -> "KineticIsing":
+        """Infer couplings and fields.
+
+        Args:
+            trajectories: shape (times, N), or (repeats, times, N), repeats being independent.
+            y: ignored, for scikit-learn.
+
+        Raises:
+            ValueError: if values, shapes or options are wrong, or a spin is constant.
+        """
+        paths = checked_trajectories(trajectories, self.encoding)
+        refuse_constant_spins(paths.reshape(-1, paths.shape[2]))
+        self.n_features_in_ = paths.shape[2]
+        return self._store(self._estimate(transitions(paths, self.time_dependent)))
+
+    def _estimate(self, data: Transitions) -> Estimate:
+        """Return the estimate, fields having shape (G, N)."""
+        raise NotImplementedError
+
+    def _store(self, estimate: Estimate) -> "KineticIsing":
+        """Set the fitted attributes and warn if the estimate has not converged."""
+        for name, value in estimate._asdict().items():
+            if hasattr(self, f"{name}_"):
+                delattr(self, f"{name}_")
+            if value is not None:
+                alone = name.startswith("fields") and not self.time_dependent
+                setattr(self, f"{name}_", value[0] if alone else value)
+        if not self.converged_:
+            warn_convergence(f"{type(self).__name__} has not converged after {self.n_iter_} iterations.")
+        return self
+
+    def score(self, trajectories: Any, y: Any = None) -> float:
+        """Return the mean of ln P(s_i(t+1) | s(t)) over spins, steps and repeats, in nats.
+
+        Raises:
+            ValueError: if the trajectories do not have the spins, or the steps, of those fitted.
+        """
+        check_is_fitted(self)
+        paths = checked_trajectories(trajectories, self.encoding)
+        steps = len(self.fields_) if self.time_dependent else paths.shape[1] - 1
+        if paths.shape[1:] != (steps + 1, self.n_features_in_):
+            expected = (steps + 1, self.n_features_in_)
+            raise ValueError(f"trajectories: expected (times, spins) {expected}, got {paths.shape[1:]}")
+        return log_likelihood(transitions(paths, self.time_dependent), self.couplings_, np.atleast_2d(self.fields_))
+
+    def simulate(self, steps: int, repeats: int = 1, start: Any = None, random_state: Any = None) -> np.ndarray:
+        """Return trajectories of the fitted model.
+
+        Args:
+            steps: transitions of each; with time-dependent fields at most as many as were fitted.
+            repeats: how many trajectories.
+            start: s(0), shape (N,) or (repeats, N), in the estimator's encoding; random if None.
+            random_state: seed or generator, as everywhere in scikit-learn.
+
+        Returns:
+            Array (repeats, steps + 1, N), int8, in the estimator's encoding.
+        """
+        check_is_fitted(self)
+        require_integer("steps", steps)
+        require_integer("repeats", repeats)
+        if self.time_dependent and steps > len(self.fields_):
+            raise ValueError(f"steps: expected at most the {len(self.fields_)} that have fields, got {steps}")
+        random = new_generator(random_state)
+        shape = (repeats, self.n_features_in_)
+        first = random.choice(np.array([-1, 1], np.int8), shape)
+        if start is not None:
+            first = np.broadcast_to(checked_spins(np.asarray(start), self.encoding), shape)
+        fields = np.broadcast_to(np.atleast_2d(self.fields_)[:steps], (steps, shape[1]))
+        paths = trajectories_from(first, self.couplings_, fields, random)
+        return paths if self.encoding == "spin" else ((paths + 1) // 2).astype(np.int8)
+
+
+def checked_trajectories(values: Any, encoding: str) -> Trajectories:
+    """Return trajectories given by a user as int8 spins (repeats, times, N).
+
+    Raises:
+        ValueError: if they have another number of axes, fewer than two times, or values of another encoding.
+    """
+    array = check_array(values, dtype="numeric", allow_nd=True, ensure_min_samples=1, input_name="trajectories")
+    if array.ndim not in (2, 3) or array.shape[-2] < 2:
+        raise ValueError(
+            f"trajectories: expected (times, N) or (repeats, times, N), 2 times or more, got {array.shape}"
+        )
+    return checked_spins(array if array.ndim == 3 else array[None], encoding)
+
+
+def transitions(paths: Trajectories, time_dependent: bool) -> Transitions:
+    """Return the transitions of trajectories, in one group or in one per step.
+
+    Raises:
+        ValueError: if fields depend on time and there is one repeat only.
+    """
+    before, after = paths[:, :-1], paths[:, 1:]
+    if not time_dependent:
+        return Transitions(*(part.reshape(1, -1, paths.shape[2]) for part in (before, after)))
+    if len(paths) < 2:
+        raise ValueError("trajectories: expected several repeats, to tell fields that depend on time, got 1")
+    return Transitions(*(np.ascontiguousarray(part.swapaxes(0, 1)) for part in (before, after)))
+
+
+def log_likelihood(data: Transitions, couplings: Couplings, fields: GroupFields) -> float:
+    """Return the mean of ln P(s_i(t+1) | s(t)) = -ln(1 + exp(-2 s_i(t+1) theta_i(t))) over spins and transitions."""
+    total = 0.0
+    for groups, before, after in data.blocks():
+        theta = before @ couplings.T + fields[groups, None]
+        total -= np.logaddexp(0.0, -2 * after * theta).sum(dtype=np.float64)
+    return float(total / data.before.size)
+
+
+def trajectories_from(
+    start: Int8[np.ndarray, "repeats sites"],
+    couplings: Couplings,
+    fields: Float[np.ndarray, "steps sites"],
+    random: np.random.Generator,
+) -> Trajectories:
+    """Return trajectories of the model from given starts; the uniform number u sets s_i = +1 if u < P(+1)."""
+    paths = np.empty((len(start), len(fields) + 1, start.shape[1]), np.int8)
+    paths[:, 0] = start
+    for step, field in enumerate(fields):
+        tangent = np.tanh(paths[:, step] @ couplings.T + field)
+        paths[:, step + 1] = np.where(2 * random.random(tangent.shape) < 1 + tangent, 1, -1)
+    return paths

@@ -1,0 +1,292 @@
+"""Ising models whose interaction graph is known, with one coupling and one field, or some, or one per bond and site.
+
+The pseudo-likelihood sum_i ln p(s_i | all other spins) is maximised over couplings J_g of groups of bonds and fields
+h_g of groups of sites. Standard errors are those of an M-estimator, (H^-1 V H^-1)_gg with H the curvature and V the
+covariance of the configurations' gradients: they are right although the factors of a pseudo-likelihood depend on each
+other.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+from scipy.optimize import minimize
+from sklearn.utils import check_array
+
+from vae_mf.arrays import Spins
+from vae_mf.checks import require_choice, require_integer, require_non_negative, require_positive
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, checked_spins, refuse_constant_spins
+
+Groups = Int[np.ndarray, " members"]
+FEWEST_FOR_ERRORS = 10
+"""Configurations below which the covariance of their gradients is not estimated."""
+ROWS = 2**10
+
+
+class Graph(NamedTuple):
+    """Bonds of an Ising model and which of its parameters are the same."""
+
+    bonds: Int[np.ndarray, "bonds 2"]
+    """Pairs of sites, each once."""
+    bond_groups: Groups
+    """Number of the coupling of every bond, from 0 on."""
+    site_groups: Groups
+    """Number of the field of every site, from 0 on, or -1 for no field."""
+
+    @property
+    def sites(self) -> int:
+        """Number of sites."""
+        return len(self.site_groups)
+
+    @property
+    def couplings(self) -> int:
+        """Number of different couplings."""
+        return int(self.bond_groups.max()) + 1
+
+    @property
+    def parameters(self) -> int:
+        """Number of different couplings and fields."""
+        return self.couplings + int(self.site_groups.max()) + 1
+
+    def design(self) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Return the indicators of groups, parameters by bonds and parameters by sites."""
+        bonds, sites = np.arange(len(self.bonds)), np.flatnonzero(self.site_groups >= 0)
+        shape = (self.parameters, len(self.bonds)), (self.parameters, self.sites)
+        fields = self.couplings + self.site_groups[sites]
+        return (
+            sparse.csr_array((np.ones(bonds.size), (self.bond_groups, bonds)), shape=shape[0]),
+            sparse.csr_array((np.ones(sites.size), (fields, sites)), shape=shape[1]),
+        )
+
+    def matrix(self, per_bond: Float[np.ndarray, " bonds"]) -> Float[np.ndarray, "sites sites"]:
+        """Return the symmetric matrix with given values on the bonds."""
+        matrix = np.zeros((self.sites, self.sites))
+        first, second = self.bonds.T
+        matrix[first, second] = matrix[second, first] = per_bond
+        return matrix
+
+
+class GraphPseudoLikelihood(InverseIsing):
+    """Couplings on the bonds of a given graph and fields, any of them tied together, by pseudo-likelihood.
+
+    Args:
+        bonds: pairs of sites, shape (bonds, 2), each once in either order.
+        couplings: "bonds" for one per bond, "shared" for one in all, or a number from 0 on per bond, the same for
+            bonds of the same coupling.
+        fields: "sites", "shared", "none", or a number per site likewise.
+        l2: penalty l2 / 2 sum_g J_g^2, which keeps couplings finite where neighbours never differ.
+        tolerance: largest gradient per configuration at which the fit has converged.
+        max_iter: at most this many iterations of L-BFGS.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+
+    Attributes:
+        group_couplings_, group_fields_: J_g and h_g.
+        group_couplings_error_, group_fields_error_: standard errors, with 10 configurations or more.
+    """
+
+    def __init__(
+        self,
+        bonds: Any,
+        couplings: Any = "bonds",
+        fields: Any = "sites",
+        l2: float = 1.0,
+        tolerance: float = 1e-5,
+        max_iter: int = 500,
+        encoding: str = "spin",
+    ):
+        self.bonds = bonds
+        self.couplings = couplings
+        self.fields = fields
+        self.l2 = l2
+        self.tolerance = tolerance
+        self.max_iter = max_iter
+        self.encoding = encoding
+
+    def _accepts_constant_spins(self) -> bool:
+        return not (isinstance(self.fields, str) and self.fields == "sites")
+
+    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
+        bonds = checked_bonds(self.bonds, spins.shape[1])
+        bond_groups = numbered("couplings", self.couplings, len(bonds), {"bonds": "each", "shared": "one"})
+        choices = {"sites": "each", "shared": "one", "none": "no"}
+        site_groups = numbered("fields", self.fields, spins.shape[1], choices)
+        return self._fit_graph(spins, weights, Graph(bonds, bond_groups, site_groups))
+
+    def _fit_graph(self, spins: Spins, weights: Weights, graph: Graph) -> Estimate:
+        """Return the estimate on a graph and set the attributes of its groups."""
+        l2, tolerance = require_non_negative("l2", self.l2), require_positive("tolerance", self.tolerance)
+        task = TiedPseudoLikelihood(spins, weights, graph, l2)
+        found = minimize(
+            task.evaluate, np.zeros(graph.parameters), jac=True, method="L-BFGS-B",
+            options={"maxiter": require_integer("max_iter", self.max_iter), "gtol": tolerance, "ftol": 1e-15},
+        )  # fmt: skip
+        converged = bool(np.abs(found.jac).max() <= 10 * tolerance)
+        couplings, fields = task.expand(found.x)
+        self.group_couplings_, self.group_fields_ = np.split(found.x, [graph.couplings])
+        if len(spins) < FEWEST_FOR_ERRORS:
+            return Estimate(graph.matrix(couplings), fields, found.nit, converged)
+        errors = task.standard_errors(found.x)
+        self.group_couplings_error_, self.group_fields_error_ = np.split(errors, [graph.couplings])
+        bond_errors, field_errors = task.expand(errors)
+        return Estimate(
+            graph.matrix(couplings), fields, found.nit, converged, graph.matrix(bond_errors), field_errors
+        )  # fmt: skip
+
+
+class LatticeIsing(GraphPseudoLikelihood):
+    """One coupling J between neighbouring pixels and one field h, or a few, from binary images.
+
+    Args:
+        couplings: "shared" for one J, "axes" for one along columns and one along rows, "bonds" for one per bond.
+        fields: "shared" for one h, "none", or "sites" for one per pixel.
+        periodic: whether the last row and column touch the first.
+        l2, tolerance, max_iter, encoding: as for `GraphPseudoLikelihood`.
+    """
+
+    def __init__(
+        self,
+        couplings: str = "shared",
+        fields: str = "shared",
+        periodic: bool = False,
+        l2: float = 1.0,
+        tolerance: float = 1e-5,
+        max_iter: int = 500,
+        encoding: str = "spin",
+    ):
+        super().__init__(None, couplings, fields, l2, tolerance, max_iter, encoding)
+        self.periodic = periodic
+
+    def fit(self, spins: Any, y: Any = None, sample_weight: Any = None) -> "LatticeIsing":
+        """Infer J and h from images, shape (rows, columns) or (images, rows, columns); weights are not accepted."""
+        if sample_weight is not None:
+            raise ValueError("sample_weight: expected None for images, got weights")
+        images = check_array(spins, dtype="numeric", allow_nd=True, input_name="images")
+        if images.ndim not in (2, 3) or min(images.shape[-2:]) < 2:
+            raise ValueError(f"images: expected (rows, columns) or (images, rows, columns), got {images.shape}")
+        shape = images.shape[-2:]
+        rows = checked_spins(images, self.encoding).reshape(-1, shape[0] * shape[1])
+        if not self._accepts_constant_spins():
+            refuse_constant_spins(rows)
+        along = require_choice("couplings", self.couplings, ("shared", "axes", "bonds"))
+        bonds, axes = lattice_bonds(*shape, periodic=self.periodic)
+        bond_groups = {"shared": 0 * axes, "axes": axes, "bonds": np.arange(len(axes))}[along]
+        choices = {"sites": "each", "shared": "one", "none": "no"}
+        site_groups = numbered("fields", self.fields, rows.shape[1], choices)
+        self.n_features_in_ = rows.shape[1]
+        return self._store(self._fit_graph(rows, np.ones(len(rows)), Graph(bonds, bond_groups, site_groups)))
+
+
+class TiedPseudoLikelihood:
+    """Minus the log pseudo-likelihood per unit weight, of parameters shared by groups of bonds and sites."""
+
+    def __init__(self, spins: Spins, weights: Weights, graph: Graph, l2: float):
+        self.spins, self.weights, self.graph = spins, weights, graph
+        self.total = float(weights.sum())
+        self.bond_design, self.site_design = graph.design()
+        self.decay = l2 * (np.arange(graph.parameters) < graph.couplings)
+
+    def expand(self, parameters: Float[np.ndarray, " parameters"]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the value of every bond and of every site."""
+        return self.bond_design.T @ parameters, self.site_design.T @ parameters
+
+    def parts(self, parameters: Float[np.ndarray, " parameters"]):
+        """Yield spins (N, rows), weights and local fields (N, rows) of some configurations at a time."""
+        couplings, fields = self.expand(parameters)
+        first, second = self.graph.bonds.T
+        upper = sparse.coo_array((couplings, (first, second)), shape=(self.graph.sites, self.graph.sites))
+        matrix = sparse.csr_array(upper + upper.T)
+        for begin in range(0, len(self.spins), ROWS):
+            columns = np.ascontiguousarray(self.spins[begin : begin + ROWS].T, dtype=np.float64)
+            yield columns, self.weights[begin : begin + ROWS], matrix @ columns + fields[:, None]
+
+    def gradients(self, columns: np.ndarray, local: np.ndarray) -> Float[np.ndarray, "parameters rows"]:
+        """Return the gradient of the log pseudo-likelihood of every configuration."""
+        residual = columns - np.tanh(local)
+        first, second = self.graph.bonds.T
+        bonds = residual[first] * columns[second] + residual[second] * columns[first]
+        return self.bond_design @ bonds + self.site_design @ residual
+
+    def evaluate(self, parameters: Float[np.ndarray, " parameters"]) -> tuple[float, np.ndarray]:
+        """Return the objective and its gradient."""
+        value = float(self.decay @ parameters**2) / 2
+        slope = self.decay * parameters
+        for columns, weights, local in self.parts(parameters):
+            value += float(np.logaddexp(0.0, -2 * columns * local).sum(axis=0) @ weights)
+            slope -= self.gradients(columns, local) @ weights
+        return value / self.total, slope / self.total
+
+    def standard_errors(self, parameters: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " parameters"]:
+        """Return the root of the diagonal of H^-1 V H^-1."""
+        spread = np.zeros((len(parameters), len(parameters)))
+        curvature = np.diag(self.decay.astype(np.float64))
+        for columns, weights, local in self.parts(parameters):
+            gradients = self.gradients(columns, local)
+            spread += (gradients * weights) @ gradients.T
+            self.add_curvature(curvature, columns, weights / np.cosh(local) ** 2)
+        inverse = np.linalg.pinv(curvature, hermitian=True)
+        return np.sqrt(np.einsum("ij,jk,ik->i", inverse, spread, inverse, optimize=True))
+
+    def add_curvature(self, curvature: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> None:
+        """Add sum w_i f_i f_i' over sites i and rows, with f_i what the local field of i multiplies parameters by."""
+        ends, others = self.graph.bonds.T.ravel(), self.graph.bonds[:, ::-1].T.ravel()
+        groups = np.tile(self.graph.bond_groups, 2)
+        order = np.argsort(ends, kind="stable")
+        starts = np.searchsorted(ends[order], np.arange(self.graph.sites + 1))
+        for site in range(self.graph.sites):
+            here = order[starts[site] : starts[site + 1]]
+            features, numbers = columns[others[here]], groups[here]
+            if self.graph.site_groups[site] >= 0:
+                features = np.vstack([features, np.ones(columns.shape[1])])
+                numbers = np.append(numbers, self.graph.couplings + self.graph.site_groups[site])
+            np.add.at(curvature, np.ix_(numbers, numbers), (features * weights[site]) @ features.T)
+
+
+class LatticeBonds(NamedTuple):
+    """Nearest-neighbour bonds of a rectangle of pixels, numbered row by row."""
+
+    bonds: Int[np.ndarray, "bonds 2"]
+    axes: Groups
+    """0 for bonds between rows, 1 for bonds between columns."""
+
+
+def lattice_bonds(rows: int, columns: int, periodic: bool = False) -> LatticeBonds:
+    """Return the bonds between nearest neighbours; with ``periodic`` across the border too, if a side exceeds 2."""
+    sites = np.arange(rows * columns).reshape(rows, columns)
+    pairs = [(sites[:-1], sites[1:]), (sites[:, :-1], sites[:, 1:])]
+    across = [(sites[-1:], sites[:1], rows), (sites[:, -1:], sites[:, :1], columns)]
+    bonds, axes = [], []
+    for axis, ((first, second), (last, begin, side)) in enumerate(zip(pairs, across, strict=True)):
+        ends = [(first, second), *([(last, begin)] if periodic and side > 2 else [])]
+        bonds += [np.stack([a.ravel(), b.ravel()], axis=1) for a, b in ends]
+        axes += [np.full(a.size, axis) for a, _ in ends]
+    return LatticeBonds(np.concatenate(bonds), np.concatenate(axes))
+
+
+def checked_bonds(bonds: Any, sites: int) -> Int[np.ndarray, "bonds 2"]:
+    """Return bonds as an integer array, or raise ValueError unless they are different pairs of different sites."""
+    pairs = np.asarray(bonds)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs) or pairs.dtype.kind not in "iu":
+        raise ValueError(f"bonds: expected an integer array (bonds, 2), got {pairs.dtype} of shape {pairs.shape}")
+    if pairs.min() < 0 or pairs.max() >= sites or (pairs[:, 0] == pairs[:, 1]).any():
+        raise ValueError(f"bonds: expected pairs of different sites from 0 to {sites - 1}, got others")
+    if len(np.unique(np.sort(pairs, axis=1), axis=0)) != len(pairs):
+        raise ValueError("bonds: expected each pair once, got repeated ones")
+    return pairs.astype(np.int64)
+
+
+def numbered(name: str, value: Any, count: int, choices: dict[str, str]) -> Groups:
+    """Return the group of each of ``count`` members from a word or an array of numbers.
+
+    Raises:
+        ValueError: if the word is not among the choices, or the numbers are not 0, 1, ... without gaps.
+    """
+    if isinstance(value, str):
+        rule = choices[require_choice(name, value, choices)]
+        return {"each": np.arange(count), "one": np.zeros(count, np.int64), "no": np.full(count, -1)}[rule]
+    groups = np.asarray(value)
+    if groups.shape != (count,) or groups.dtype.kind not in "iu":
+        raise ValueError(f"{name}: expected one of {', '.join(choices)} or {count} integers, got shape {groups.shape}")
+    if not np.array_equal(np.unique(groups), np.arange(groups.max() + 1)):
+        raise ValueError(f"{name}: expected group numbers 0, 1, ... without gaps, got {np.unique(groups)[:5].tolist()}")
+    return groups.astype(np.int64)

@@ -1,0 +1,101 @@
+"""Weighted first and second moments of spins, exact where the weights are equal, in memory O(N^2) beyond the spins."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.arrays import PackedSpins, Spins
+from vae_mf.checks import require_non_negative
+from vae_mf.inverse_ising.base import BLOCK, Weights
+from vae_mf.packing import unpack_spins
+
+
+class Moments(NamedTuple):
+    """Magnetisations and connected correlations of N spins."""
+
+    magnetisations: Float[np.ndarray, " sites"]
+    """m_i = <s_i>."""
+    covariances: Float[np.ndarray, "sites sites"]
+    """C_ij = <s_i s_j> - m_i m_j; the diagonal is 1 - m_i^2."""
+    samples: float
+    """Total weight M."""
+
+    @property
+    def pair_moments(self) -> Float[np.ndarray, "sites sites"]:
+        """<s_i s_j>."""
+        return self.covariances + np.outer(self.magnetisations, self.magnetisations)
+
+
+def moments(spins: Spins, weights: Weights | None = None) -> Moments:
+    """Return the moments of spins (M, N), each row counting ``weights`` times (once for None).
+
+    Integer sums of at most 2^16 spins are exact in float32, which makes the equal-weight case twice as fast.
+    """
+    blocks = (spins[first : first + BLOCK] for first in range(0, len(spins), BLOCK))
+    if weights is None or (weights == weights[0]).all():
+        return _normalised(map(_equal_sums, blocks), float(len(spins)), 1.0 if weights is None else float(weights[0]))
+    parts = (weights[first : first + BLOCK] for first in range(0, len(spins), BLOCK))
+    return _normalised(map(_weighted_sums, blocks, parts), float(weights.sum()), 1.0)
+
+
+def packed_moments(packed: PackedSpins, sites: int) -> Moments:
+    """Return the moments of bit-packed configurations (M, bytes) of N = ``sites`` spins (see `vae_mf.packing`)."""
+    blocks = (unpack_spins(packed[first : first + BLOCK], sites) for first in range(0, len(packed), BLOCK))
+    return _normalised(map(_equal_sums, blocks), float(len(packed)), 1.0)
+
+
+def regularised(raw: Moments, pseudocount: Any = 0.0, shrinkage: Any = 0.0) -> Moments:
+    """Return moments pulled towards independent spins.
+
+    Args:
+        raw: moments of the data.
+        pseudocount: how many samples of independent unbiased spins are added to the M of the data.
+        shrinkage: from 0 to 1, the share by which correlations between different spins are reduced.
+
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+    kept = raw.samples / (raw.samples + require_non_negative("pseudocount", pseudocount))
+    if not 0 <= require_non_negative("shrinkage", shrinkage) <= 1:
+        raise ValueError(f"shrinkage: expected a number from 0 to 1, got {shrinkage!r}")
+    magnetisations = kept * raw.magnetisations
+    covariances = (1 - shrinkage) * (kept * raw.pair_moments - np.outer(magnetisations, magnetisations))
+    np.fill_diagonal(covariances, 1 - magnetisations**2)
+    return Moments(magnetisations, covariances, raw.samples + pseudocount)
+
+
+def refuse_copies(data: Moments) -> None:
+    """Raise ValueError if two spins are equal, or opposite, in all samples: their coupling is then infinite."""
+    scale = np.sqrt(np.diag(data.covariances))
+    # A constant spin has no correlations; it is refused elsewhere.
+    limit = (1 - 1e-12) * np.outer(scale, scale)
+    pairs = np.argwhere(np.triu((np.abs(data.covariances) >= limit) & (limit > 0), 1))
+    if len(pairs):
+        raise ValueError(
+            f"spins: expected different spins, got copies (equal or opposite in all samples) {pairs[:5].tolist()}"
+            f"{' and more' if len(pairs) > 5 else ''}; leave one of each out, or set pseudocount or shrinkage > 0"
+        )
+
+
+def _equal_sums(spins: Spins) -> tuple[np.ndarray, np.ndarray]:
+    rows = spins.astype(np.float32)
+    return rows.sum(axis=0), rows.T @ rows
+
+
+def _weighted_sums(spins: Spins, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    rows = spins.astype(np.float64)
+    weighted = rows * weights[:, None]
+    return weighted.sum(axis=0), rows.T @ weighted
+
+
+def _normalised(sums, count: float, weight: float) -> Moments:
+    """Return moments from the sums over blocks of rows, ``count`` rows in all, each of the given weight."""
+    first, second = np.zeros(1), np.zeros((1, 1))
+    for single, pair in sums:
+        first, second = first + single, second + pair
+    magnetisations = first / count
+    covariances = second / count - np.outer(magnetisations, magnetisations)
+    covariances = (covariances + covariances.T) / 2
+    np.fill_diagonal(covariances, 1 - magnetisations**2)
+    return Moments(magnetisations, covariances, count * weight)

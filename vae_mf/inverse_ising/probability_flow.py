@@ -1,0 +1,33 @@
+"""Minimum probability flow: couplings from whose model the data flow away most slowly."""
+
+from vae_mf.arrays import Spins
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
+from vae_mf.inverse_ising.lbfgs import Stopping
+from vae_mf.inverse_ising.local_regression import EXPONENTIAL, distinct
+from vae_mf.inverse_ising.penalised import minimise_ridge
+from vae_mf.inverse_ising.symmetric_regression import SymmetricRegression
+
+
+class ProbabilityFlow(InverseIsing):
+    """Minimise K = sum_i <exp((E(s) - E(s with spin i flipped)) / 2)> (Sohl-Dickstein, Battaglino and DeWeese 2011).
+
+    For Ising models K = sum_i <exp(-s_i theta_i)>, interaction screening with symmetric couplings. Flow between two
+    configurations of the data counts, which keeps the estimate consistent when the data cover the whole space.
+
+    Args:
+        l2: weight of l2 / (2 M) sum_ij J_ij^2, or "auto" as for `PenalisedRegression`.
+        tolerance: largest entry of the gradient at which the fit has converged.
+        max_iter: at most this many iterations.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+    """
+
+    def __init__(self, l2="auto", tolerance=1e-6, max_iter=500, encoding="spin"):
+        self.l2 = l2
+        self.tolerance = tolerance
+        self.max_iter = max_iter
+        self.encoding = encoding
+
+    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
+        problem = SymmetricRegression(distinct(spins, weights), EXPONENTIAL)
+        best = minimise_ridge(problem, self.l2, problem.start(), Stopping.checked(self.tolerance, self.max_iter))
+        return Estimate(*problem.model(best.points), best.n_iter, best.converged)

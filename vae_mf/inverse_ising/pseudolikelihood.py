@@ -1,0 +1,150 @@
+"""Maximum pseudo-likelihood: every spin's conditional distribution is a logistic regression on the others."""
+
+from functools import partial
+
+import numpy as np
+
+from vae_mf.arrays import Spins
+from vae_mf.checks import require_fraction, require_non_negative
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
+from vae_mf.inverse_ising.firth import firth_regression
+from vae_mf.inverse_ising.lbfgs import Minimum, Stopping, minimise
+from vae_mf.inverse_ising.local_regression import LOGISTIC, DistinctSpins, LocalRegression, Loss, distinct
+from vae_mf.inverse_ising.penalised import PenalisedRegression, minimise_ridge, warn_separation
+from vae_mf.inverse_ising.symmetric_regression import SymmetricRegression
+
+
+class PseudoLikelihood(PenalisedRegression):
+    """Maximise sum_i <ln p(s_i | all others)> = -sum_i <ln(1 + exp(-2 s_i (h_i + sum_j J_ij s_j)))> (Besag 1975).
+
+    By default every spin has a regression of its own and J_ij is averaged with J_ji (Aurell and Ekeberg 2012).
+
+    Args:
+        l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PenalisedRegression`. l2 = 4 / C and l1 = 2 / C
+            give scikit-learn's `LogisticRegression` with that C.
+        symmetric: whether to impose J_ij = J_ji from the start, as one joint maximisation. Neither standard errors nor
+            l1 exist then.
+        firth: whether to use Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
+
+    Raises:
+        ValueError: on fit, if options contradict each other.
+    """
+
+    _automatic_l1 = 0.2
+
+    def __init__(
+        self,
+        l2="auto",
+        l1=0.0,
+        symmetric=False,
+        firth=False,
+        standard_errors=False,
+        tolerance=1e-6,
+        max_iter=500,
+        encoding="spin",
+    ):
+        super().__init__(l2, l1, standard_errors, tolerance, max_iter, encoding)
+        self.symmetric = symmetric
+        self.firth = firth
+
+    def _loss(self) -> Loss:
+        return LOGISTIC
+
+    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
+        if self.symmetric and (self.firth or self.l1 or self.standard_errors):
+            raise ValueError("symmetric: expected no firth, no l1 and no standard_errors beside it")
+        if self.firth and self.l1:
+            raise ValueError(f"firth: expected l1 = 0 beside it, got {self.l1!r}")
+        return self._joint(distinct(spins, weights)) if self.symmetric else super()._estimate(spins, weights)
+
+    def _joint(self, data: DistinctSpins) -> Estimate:
+        problem = SymmetricRegression(data, LOGISTIC)
+        best = minimise_ridge(problem, self.l2, problem.start(), Stopping.checked(self.tolerance, self.max_iter))
+        self.l2_ = problem.ridge * data.samples
+        couplings, fields = problem.model(best.points)
+        if self.l2 == 0:
+            warn_separation(couplings, data.samples)
+        return Estimate(couplings, fields, best.n_iter, best.converged)
+
+    def _minimum(self, problem: LocalRegression, l1: float) -> Minimum:
+        if not self.firth:
+            return super()._minimum(problem, l1)
+        points, fits = np.zeros((problem.sites + 1, problem.sites)), []
+        features = np.hstack([problem.data.spins, np.ones((len(problem.data.spins), 1))])
+        weights = problem.data.shares * problem.data.samples
+        stopping = Stopping.checked(self.tolerance, self.max_iter)
+        regress = partial(firth_regression, weights=weights, stopping=stopping)
+        for i in range(problem.sites):
+            others = np.arange(problem.sites + 1) != i
+            fits.append(regress(features[:, others], features[:, i]))
+            points[others, i] = fits[-1].parameters
+        converged = all(fit.converged for fit in fits)
+        return Minimum(points, np.zeros(problem.sites), max(fit.n_iter for fit in fits), converged)
+
+
+class DecimatedPseudoLikelihood(InverseIsing):
+    """Pseudo-likelihood on a sparse graph found by decimation (Decelle and Ricci-Tersenghi 2014).
+
+    The weakest share of the remaining couplings is set to zero and the rest fitted again, until none is left. Of all
+    graphs passed, the one with the largest tilted log pseudo-likelihood L - x L_max - (1 - x) L_min is kept, x being
+    the share of couplings it has, L_max the value with all and L_min that with none.
+
+    Args:
+        step: share of the remaining couplings removed at a time.
+        l2: weight of the squared couplings, as for `PseudoLikelihood`.
+        tolerance: largest entry of the gradient at which a fit has converged.
+        max_iter: at most this many iterations per fit.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+
+    Attributes:
+        bonds_: which couplings were kept, shape (N, N).
+        path_: shares x (first column) and tilted log pseudo-likelihoods per sample (second) of all graphs passed.
+    """
+
+    def __init__(
+        self,
+        step=0.1,
+        l2=16.0,
+        tolerance=1e-5,
+        max_iter=500,
+        encoding="spin",
+    ):
+        self.step = step
+        self.l2 = l2
+        self.tolerance = tolerance
+        self.max_iter = max_iter
+        self.encoding = encoding
+
+    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
+        require_fraction("step", self.step)
+        data, sites = distinct(spins, weights), spins.shape[1]
+        upper = np.triu_indices(sites, 1)
+        bonds = ~np.eye(sites, dtype=bool)
+        passed = [self._fit_graph(data, bonds, None)]
+        graphs = [bonds]
+        while graphs[-1].any():
+            remaining = np.flatnonzero(graphs[-1][upper])
+            weakest = np.argsort(np.abs(passed[-1].couplings[upper][remaining]))
+            removed = remaining[weakest[: max(1, int(self.step * len(remaining)))]]
+            bonds = graphs[-1].copy()
+            bonds[upper[0][removed], upper[1][removed]] = bonds[upper[1][removed], upper[0][removed]] = False
+            passed.append(self._fit_graph(data, bonds, passed[-1]))
+            graphs.append(bonds)
+        shares = np.array([graph.sum() / graphs[0].sum() for graph in graphs])
+        likelihoods = np.array([self._log_likelihood(data, estimate) for estimate in passed])
+        tilted = likelihoods - shares * likelihoods[0] - (1 - shares) * likelihoods[-1]
+        best = int(np.argmax(tilted))
+        self.bonds_, self.path_ = graphs[best], np.column_stack([shares, tilted])
+        return passed[best]._replace(n_iter=sum(e.n_iter for e in passed), converged=all(e.converged for e in passed))
+
+    def _fit_graph(self, data: DistinctSpins, bonds: np.ndarray, start: Estimate | None) -> Estimate:
+        """Return the pseudo-likelihood estimate on a graph."""
+        problem = SymmetricRegression(data, LOGISTIC, require_non_negative("l2", self.l2), bonds)
+        first = problem.start() if start is None else problem.parameters(start.couplings, start.fields)
+        best = minimise(problem, first, Stopping.checked(self.tolerance, self.max_iter))
+        return Estimate(*problem.model(best.points), best.n_iter, best.converged)
+
+    def _log_likelihood(self, data: DistinctSpins, estimate: Estimate) -> float:
+        problem = LocalRegression(data, LOGISTIC)
+        points = np.vstack([estimate.couplings, estimate.fields])
+        return -float(problem.loss_and_slope(points, np.arange(problem.sites), np.float64).values.sum())
