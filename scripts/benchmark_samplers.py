@@ -1,120 +1,85 @@
-"""Time the compiled samplers against plain NumPy, on one thread.
+"""Time the samplers against their rivals: every ratio that is promised, in one table.
 
-Hopfield block Gibbs (128 chains, T = 0.6, no jumps) against NumPy in float32 over all chains and in float64 over one;
-Curie-Weiss exact draws (T = 1) against NumPy's `Generator.permuted` over all chains and `Generator.choice` one draw at
-a time. Process CPU time in ns per spin update, median over blocks that alternate between the ways, so ratios survive
-a busy machine.
+Process CPU time on one thread in ns per spin (or director), wall time where threads or the first call are concerned.
+Blocks of all contestants of a line alternate and ratios are medians over rounds, so they survive a busy machine; the
+nanoseconds do not. Rivals that are not installed are left out (pip install mcising dwave-samplers).
 
-    python scripts/benchmark_samplers.py --repeats 20
+    python scripts/benchmark_samplers.py
+    python scripts/benchmark_samplers.py --subjects hopfield kinetic --repeats 15
 """
 
 import argparse
-import time
-from collections.abc import Callable
-from statistics import median
+import os
+import platform
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
 
-import numpy as np
+from contestants import curie_weiss, hopfield, ising2d, kinetic, machine, maier_saupe, spin_glass
+from contestants.timing import Row
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from vae_mf.rng import keys
-from vae_mf.samplers.base import GROUP, Sampler
-from vae_mf.samplers.curie_weiss import CurieWeissDirect
-from vae_mf.samplers.hopfield import HopfieldGibbs
-from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.hopfield import Hopfield
-
-CHAINS = 256
-BLOCK = 20
-SEED = 42
-
-
-def compiled(sampler: Sampler, temperature: float) -> Callable[[], None]:
-    """Return one sweep of all chains, in the groups that the driver forms."""
-    numbers, size = np.arange(CHAINS), getattr(sampler, "group", GROUP)
-    states = [
-        sampler.initial(np.full(size, temperature), keys(SEED, int(part[0]), count=size), part, "random")
-        for part in np.split(numbers, range(size, CHAINS, size))
-    ]
-
-    def sweep() -> None:
-        for state in states:
-            sampler.sweep(state, 1)
-            sampler.configurations(state)
-
-    return sweep
+SUBJECTS: dict[str, Callable[[int], Iterator[Row]]] = {
+    "ising2d": ising2d.rows,
+    "hopfield": hopfield.rows,
+    "maier_saupe": maier_saupe.rows,
+    "spin_glass": spin_glass.rows,
+    "curie_weiss": curie_weiss.rows,
+    "kinetic": kinetic.rows,
+    "machine": machine.rows,
+}
+COLUMNS = ("subject", "size", "ours", "rival", "theirs", "ratio", "target", "met")
+MARKDOWN = Path(__file__).parents[1] / "docs" / "benchmarks" / "samplers.md"
 
 
-def numpy_gibbs(system: Hopfield, chains: int, temperature: float, dtype: type) -> Callable[[], None]:
-    """Return one block Gibbs sweep of all chains together, every line a plain NumPy expression in ``dtype``."""
-    rng = np.random.default_rng(SEED)
-    xi, sites = system.patterns.astype(dtype), dtype(system.sites)
-    width, slope = dtype(np.sqrt(temperature / system.sites)), dtype(2 / temperature)
-    spins = rng.choice([-1, 1], (chains, system.sites)).astype(dtype)
+def cells(row: Row) -> list[str]:
+    """Return the text of a line of the table."""
 
-    def sweep() -> None:
-        nonlocal spins
-        phi = spins @ xi.T / sites + width * rng.standard_normal((chains, len(xi)), dtype)
-        probability = 1 / (1 + np.exp(-slope * (phi @ xi)))
-        spins = np.where(rng.random(probability.shape, dtype) < probability, dtype(1), dtype(-1))
+    def number(value: float | None, unit: str) -> str:
+        return "-" if value is None else f"{value:.3g} {unit}".strip()
 
-    return sweep
+    bound = "-" if row.target is None else f"{'≤' if row.at_most else '≥'} {row.target:g}"
+    met = {True: "yes", False: "no", None: "-"}[row.met]
+    times = number(row.ours, row.unit), number(row.theirs, row.unit)
+    return [row.subject, row.size, times[0], row.rival, times[1], number(row.ratio, ""), bound, met]
 
 
-def numpy_draws(system: CurieWeiss, temperature: float) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Return two ways to draw all chains: one permutation per row, and one choice of the up spins per chain."""
-    rng = np.random.default_rng(SEED)
-    law = system.order_parameter_law(temperature).probabilities
-    sites = np.arange(system.sites)
-
-    def permuted() -> None:
-        up = rng.choice(law.size, CHAINS, p=law)
-        rng.permuted((sites < up[:, None]).view(np.uint8), axis=1)
-
-    def choice() -> None:
-        spins = np.zeros((CHAINS, system.sites), np.uint8)
-        for row, up in zip(spins, rng.choice(law.size, CHAINS, p=law), strict=True):
-            row[rng.choice(system.sites, up, replace=False)] = 1
-
-    return permuted, choice
+def conditions() -> str:
+    """Return what the numbers depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    processors = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    software = ", ".join(f"{name} {version(name)}" for name in ("numba", "numpy"))
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return f"{os.cpu_count()} x {(processors or [platform.processor()])[0]}{load}, {software}"
 
 
-def nanoseconds(ways: list[tuple[Callable[[], None], int]], repeats: int) -> list[float]:
-    """Return the median CPU time per spin update of each (step, updates per step); the first block is warm-up."""
-    times = [[] for _ in ways]
-    for _ in range(repeats + 1):
-        for (step, updates), record in zip(ways, times, strict=True):
-            start = time.process_time()
-            for _ in range(BLOCK):
-                step()
-            record.append(1e9 * (time.process_time() - start) / (BLOCK * updates))
-    return [median(record[1:]) for record in times]
+def markdown(rows: list[Row], command: str) -> str:
+    """Return the table as a page."""
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *map(cells, rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"# Speed of the samplers\n\n`{command}` on {conditions()}.\n\n{table}\n"
 
 
 def main() -> None:
-    """Print one line per system."""
+    """Measure what was asked for, print it and save it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=20)
-    repeats = parser.parse_args().repeats
-    table = Table("system", "N", "P", "compiled, ns", "NumPy batch", "NumPy single", "ratio to batch", "to single")
-
-    def add(names: tuple[str, ...], ways: list[tuple[Callable[[], None], int]]) -> None:
-        fast, batch, single = nanoseconds(ways, repeats)
-        times = [f"{value:.2f}" for value in (fast, batch, single)]
-        table.add_row(*names, *times, f"{batch / fast:.1f}", f"{single / fast:.1f}")
-
+    parser.add_argument("--subjects", nargs="+", choices=SUBJECTS, default=list(SUBJECTS))
+    parser.add_argument("--repeats", type=int, default=7, help="rounds per line")
+    parser.add_argument("--write", action="store_true", help=f"save the table as docs/benchmarks/{MARKDOWN.name}")
+    options = parser.parse_args()
+    console, rows = Console(width=140), []
     with threadpool_limits(1):
-        for sites, patterns in [(256, 3), (1024, 143)]:
-            system = Hopfield.random(sites, patterns, SEED)
-            sweeps = [compiled(HopfieldGibbs(system, jump_every=0), 0.6), numpy_gibbs(system, CHAINS, 0.6, np.float32)]
-            one = (numpy_gibbs(system, 1, 0.6, np.float64), sites)
-            add(("Hopfield", str(sites), str(patterns)), [*((sweep, CHAINS * sites) for sweep in sweeps), one])
-        for sites in (256, 1024):
-            system = CurieWeiss(sites)
-            draws = [compiled(CurieWeissDirect(system), 1.0), *numpy_draws(system, 1.0)]
-            add(("Curie-Weiss", str(sites), "-"), [(draw, CHAINS * sites) for draw in draws])
-    Console().print(table)
+        for subject in options.subjects:
+            with console.status(subject):
+                rows += SUBJECTS[subject](options.repeats)
+    table = Table(*COLUMNS)
+    for row in rows:
+        table.add_row(*cells(row))
+    console.print(table, conditions())
+    if options.write:
+        MARKDOWN.write_text(markdown(rows, f"python scripts/benchmark_samplers.py --repeats {options.repeats}"))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ python scripts/train.py -m experiment=hopfield_quick system.patterns=3,8 model.l
 """
 
 import time
+from contextlib import nullcontext
+from functools import partial
 
 import torch
 from omegaconf import DictConfig
@@ -19,7 +21,7 @@ from vae_mf.datamodule import EpochBatches, SpinDataModule
 from vae_mf.evaluation.tables import read_metrics, summary, write_metrics, write_tables
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs import Run, entry_point, load, open_run, record_run, require_single_device_sweep
+from vae_mf.runs import Run, entry_point, hold, load, open_run, record_run, require_single_device_sweep, sweep_job
 from vae_mf.tasks import Task, build_task
 from vae_mf.training.callbacks import EpochProgress
 from vae_mf.training.fit import Fit, check_trainer, fit
@@ -46,36 +48,53 @@ def train(task: Task, run: Run, progress: Progress) -> Fit:
     return result
 
 
-@entry_point("train")
-def main(cfg: DictConfig) -> None:
-    """Run every stage that is not finished yet, then report."""
-    require_single_device_sweep(cfg.trainer)
-    # The further processes of a distributed run say nothing.
-    console, run = Console(quiet=rank_zero_only.rank > 0), open_run(cfg)
-    torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-    check_trainer(cfg.trainer)
-    if not run.finished:
-        with Progress(console=console) as progress:
-            start = time.perf_counter()
-            task = build_task(cfg, progress)
-            seconds = time.perf_counter() - start
-            record_run(run, task.data.train.sites)
-            result = train(task, run, progress)
-            if result.rank:
-                return  # another process of the same run judges
-            verdict = task.judge(load(run.folder).vae)
-        times = {"val_elbo": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
-        write_tables(run.folder, verdict.tables)
-        for name, figure in draw_run(verdict.tables).items():
-            save_figure(figure, run.figures, name)
-        write_metrics(run.folder, verdict.metrics | times)
+def complete(run: Run, progress: Progress) -> None:
+    """Run every stage of a run; the metrics, written last, say that it is finished."""
+    start = time.perf_counter()
+    task = build_task(run.config, progress)
+    seconds = time.perf_counter() - start
+    record_run(run, task.data.train.sites)
+    result = train(task, run, progress)
+    if result.rank:
+        return  # another process of the same run judges
+    verdict = task.judge(load(run.folder).vae)
+    times = {"val_elbo": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
+    write_tables(run.folder, verdict.tables)
+    for name, figure in draw_run(verdict.tables).items():
+        save_figure(figure, run.figures, name)
+    write_metrics(run.folder, verdict.metrics | times)
+
+
+def report(run: Run, console: Console) -> None:
+    """Print the metrics of a finished run and where its figures are."""
     table = Table("metric", "value")
     for row in summary(read_metrics(run.folder)):
         table.add_row(*row)
     console.print(table)
     for path in sorted(run.figures.glob("*.png")):
         console.print(f"figure: {path}", soft_wrap=True)
-    console.print(f"run: {run.folder}", soft_wrap=True)
+
+
+@entry_point("train")
+def main(cfg: DictConfig) -> None:
+    """Run every stage that is not finished yet, then report; the jobs of a sweep are reported by collect.py."""
+    require_single_device_sweep(cfg.trainer)
+    further, job = rank_zero_only.rank > 0, sweep_job()
+    # The further processes of a distributed run say nothing, and work where the first one holds the run.
+    console, run = Console(quiet=further), open_run(cfg)
+    say = partial(console.print, soft_wrap=True, markup=False)
+    if job:
+        say(job)
+    torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
+    check_trainer(cfg.trainer)
+    with nullcontext() if further else hold(run, say):
+        if not run.finished:
+            # Progress bars of jobs side by side would write over each other.
+            with Progress(console=console, disable=job is not None) as progress:
+                complete(run, progress)
+    if job is None and not further:
+        report(run, console)
+    say(f"run: {run.folder}")
 
 
 if __name__ == "__main__":

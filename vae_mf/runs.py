@@ -10,16 +10,21 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from glob import glob
 from pathlib import Path
 from typing import Any
 
 import hydra
 import torch
+from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
@@ -40,6 +45,8 @@ from vae_mf.training.weights import load_weights
 
 EXPECTED = (HydraException, OmegaConfBaseException, MisconfigurationException, ValueError, OSError, ImportError)
 """Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
+LAUNCHERS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray", "ray_aws": "ray"}
+"""The extra of this package that installs each launcher of sweeps."""
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 IDENTITY = (
     "seed",
@@ -59,6 +66,8 @@ RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
 WEIGHTS = "model.safetensors"
 FIGURES = "figures"
+LOCK = "run.lock"
+FAILURE = "failure.txt"
 DIGEST_LENGTH = 10
 
 
@@ -88,6 +97,11 @@ class Run:
     def figures(self) -> Path:
         """Folder of the figures."""
         return self.folder / FIGURES
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The options that the results depend on, as plain values."""
+        return OmegaConf.to_container(OmegaConf.masked_copy(self.config, list(IDENTITY)))  # pyright: ignore
 
 
 def digest(*parts: Any) -> str:
@@ -133,11 +147,13 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], None]], Ca
         def guarded_job(config: DictConfig) -> None:
             try:
                 main(config)
-            except EXPECTED as error:
-                # A sweep goes on after a failed job, and Hydra reports the failures at its end.
-                if show_traceback or HydraConfig.get().mode == RunMode.MULTIRUN:
+            except Exception as error:
+                if sweep_job() and "failed_jobs" in HydraConfig.get().callbacks:
+                    record_failure(error)
+                elif show_traceback or sweep_job() or not isinstance(error, EXPECTED):
                     raise
-                sys.exit(f"error: {one_line(error)}")
+                else:
+                    sys.exit(f"error: {one_line(error)}")
 
         command = hydra.main(version_base="1.3", config_path=str(PROJECT_ROOT / "conf"), config_name=config_name)
         show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -147,8 +163,8 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], None]], Ca
             os.environ["HYDRA_FULL_ERROR"] = "1"
             try:
                 command(guarded_job)()
-            except EXPECTED as error:
-                if show_traceback:
+            except Exception as error:
+                if show_traceback or not (isinstance(error, EXPECTED) or from_launcher(error)):
                     raise
                 sys.exit(f"error: {one_line(error)}")
 
@@ -157,14 +173,60 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], None]], Ca
     return decorate
 
 
+def from_launcher(error: BaseException) -> bool:
+    """Return whether a launcher of sweeps gave up: there is no SLURM, or a job was killed; launching again goes on."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_globals["__name__"].startswith("hydra_plugins.") for frame, _ in frames)
+
+
 def one_line(error: BaseException) -> str:
     """Return what an error says, on one line; an error raised while building an object speaks for itself."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return one_line(error.__cause__)
+    launcher = re.search(r"Could not find 'hydra/launcher/(\w+)'", str(error))
+    if launcher and launcher[1] in LAUNCHERS:
+        extra = LAUNCHERS[launcher[1]]
+        return (
+            f"hydra/launcher={launcher[1]}: expected its plugin, got none; install it with pip install -e '.[{extra}]'"
+        )
     missing = re.search(r"Missing mandatory value: (\S+)", str(error))
     if missing:
         return f"{missing[1]}: expected a value, as in {missing[1]}=VALUE, got none"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def sweep_job() -> str | None:
+    """Return number and options of the job of a sweep that is running here, None outside a sweep."""
+    job = HydraConfig.get()
+    return f"job {job.job.num}: {' '.join(job.overrides.task)}" if job.mode == RunMode.MULTIRUN else None
+
+
+def record_failure(error: Exception) -> None:
+    """Write the error of a job of a sweep, its options and the traceback into the folder of the job."""
+    job = HydraConfig.get()
+    said = one_line(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {one_line(error)}"
+    text = "\n".join([said, *job.overrides.task, "", traceback.format_exc()])
+    Path(job.runtime.output_dir, FAILURE).write_text(text)
+
+
+class FailedJobs(Callback):
+    """Ends a sweep, after its last job, with the options and the error of every job that failed, and exit status 1.
+
+    The jobs leave their errors in files: Hydra itself would name the first only and would not start another batch.
+    """
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Read what the jobs left; SystemExit, because Hydra makes a warning of any other exception."""
+        folder = Path(config.hydra.sweep.dir)
+        jobs = sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+        failed = [job for job in jobs if (job / FAILURE).exists()]
+        lines = [f"error: {len(failed)} of {len(jobs)} jobs failed; tracebacks in {folder}/*/{FAILURE}"]
+        for job in failed:
+            said, *options = (job / FAILURE).read_text().partition("\n\n")[0].splitlines()
+            varied = [option for option in options if option not in config.hydra.overrides.task]
+            lines.append(f"  {' '.join(varied or options)}: {said}")
+        if failed:
+            sys.exit("\n".join(lines))
 
 
 def open_run(config: DictConfig) -> Run:
@@ -181,10 +243,41 @@ def open_run(config: DictConfig) -> Run:
             raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
     else:
         run.folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
+        partial = path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(OmegaConf.to_yaml(config, resolve=True))
         os.replace(partial, path)
     return run
+
+
+def hold(run: Run, waiting: Callable[[str], Any]) -> AbstractContextManager[Any]:
+    """Return a context that only one process may be in; tell ``waiting`` if another one is, and wait until it ends."""
+    lock = FileLock(run.folder / LOCK)
+    try:
+        return lock.acquire(blocking=False)
+    except Timeout:
+        waiting(f"waiting for another process that works on {run.folder}")
+        return lock.acquire()
+
+
+def find_runs(patterns: Iterable[str]) -> list[Run]:
+    """Return the run folders that match any of these globs, by name; other folders are passed over.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    folders = sorted({Path(path) for pattern in patterns for path in glob(pattern, recursive=True)})
+    found = [Run(folder, read_config(folder)) for folder in folders if (folder / CONFIG).exists()]
+    runs = [run for run in found if "run" in run.config]
+    if not runs:
+        raise ValueError(f"runs: expected globs that match run folders, got {list(patterns)}")
+    return runs
+
+
+def read_config(folder: Path) -> DictConfig:
+    """Return the configuration of a run folder."""
+    config = OmegaConf.load(folder / CONFIG)
+    assert isinstance(config, DictConfig)
+    return config
 
 
 def record_run(run: Run, sites: int) -> None:

@@ -1,9 +1,11 @@
 """From a configuration to data, a model to train on it, and a judge of what comes out."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from filelock import Timeout
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.progress import Progress
@@ -15,7 +17,12 @@ from vae_mf.models.vae import VAE
 from vae_mf.runs import build_module, build_sampler
 from vae_mf.samplers.plan import plan
 from vae_mf.simulate import simulate
+from vae_mf.store.sample_store import SampleStore
+from vae_mf.store.schema import StoreError
 from vae_mf.training.vae_module import VAEModule
+
+POLL_SECONDS = 1.0
+"""Between two looks whether another process has finished a store."""
 
 
 class Task(NamedTuple):
@@ -34,7 +41,8 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     module = build_module(cfg, system.sites, system)
     split_blocks(sampling.block_count, recipe.validation, recipe.test)
     track = partial(progress.track, description="sampling")
-    store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
+    sample = partial(simulate, system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
+    store = sample_or_wait(sample, partial(progress.console.print, soft_wrap=True, markup=False))
     data = split_store(store, recipe.validation, recipe.test)
     levels = list(enumerate(store.temperatures.tolist()))
     evidence = EquilibriumData(
@@ -46,6 +54,25 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
         ensembles={t: store.diagnostics["temperatures"][level]["ensemble"] for level, t in levels},
     )
     return Task(module, data, partial(judge_equilibrium, system=system, data=evidence, settings=settings))
+
+
+def sample_or_wait(sample: Callable[[], SampleStore], tell: Callable[[str], None]) -> SampleStore:
+    """Return the store of ``sample``; while another process of this machine writes it, say so once and wait.
+
+    A job of a sweep that shares its store with a running one then finds it sealed, or resumes it if that one died.
+    """
+    told = False
+    while True:
+        try:
+            return sample()
+        except StoreError as error:
+            # The claim on a remote store, which has no such cause, may outlive its writer: waiting might never end.
+            if not isinstance(error.__cause__, Timeout):
+                raise
+            if not told:
+                tell(f"waiting for the samples of another process: {error}")
+            told = True
+            time.sleep(POLL_SECONDS)
 
 
 def recording_task(cfg: DictConfig, progress: Progress) -> Task:

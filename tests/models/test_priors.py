@@ -3,10 +3,14 @@
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
+from vae_mf.models.autoregressive import AutoregressiveSplinePrior
+from vae_mf.models.mixture import MixturePrior
 from vae_mf.models.priors import GaussianPrior, SplinePrior
 from vae_mf.models.tensors import Condition, constant_condition
 
@@ -14,9 +18,18 @@ PRIORS = {
     "gaussian": GaussianPrior,
     "spline": lambda latents: SplinePrior(latents, layers=2, bins=8, hidden=16),
     "spline_nflows": lambda latents: SplinePrior(latents, layers=2, bins=8, hidden=16, backend="nflows"),
+    "autoregressive": lambda latents: AutoregressiveSplinePrior(latents, layers=2, bins=8, hidden=16),
+    "mixture": lambda latents: MixturePrior(latents, components=12, hidden=16),
+    "mixture_warped": lambda latents: MixturePrior(latents, components=12, hidden=16, layers=1, bins=8),
 }
-TEMPERATURES = (0.1, 2.3, 5.0)
+TEMPERATURES = (0.4, 2.3, 5.0)
+STARTS_NORMAL = {
+    "spline": lambda latents, bins: SplinePrior(latents, bins=bins),
+    "spline_nflows": lambda latents, bins: SplinePrior(latents, bins=bins, backend="nflows"),
+    "autoregressive": lambda latents, bins: AutoregressiveSplinePrior(latents, bins=bins),
+}
 every_prior = pytest.mark.parametrize("name", PRIORS)
+every_learned_prior = pytest.mark.parametrize("name", [name for name in PRIORS if name != "gaussian"])
 
 
 def trained(name: str, latents: int) -> torch.nn.Module:
@@ -40,9 +53,11 @@ def rows(batch: int = 30, latents: int = 2, dtype: torch.dtype = torch.float32) 
     return Condition(torch.tensor(TEMPERATURES, dtype=dtype), index), z
 
 
-def grid(temperature: float) -> tuple[Condition, torch.Tensor]:
-    z = torch.linspace(-12, 12, 20_001, dtype=torch.float64)[:, None]
-    return constant_condition(temperature, len(z), like=z), z
+def grid(temperature: float, latents: int) -> tuple[Condition, torch.Tensor, float]:
+    """Points that cover the prior, and the volume of a cell."""
+    line = torch.linspace(-9, 9, 18_001 if latents == 1 else 401, dtype=torch.float64)
+    z = torch.cartesian_prod(*[line] * latents).reshape(-1, latents)
+    return constant_condition(temperature, len(z), like=z), z, float(line[1] - line[0]) ** latents
 
 
 @every_prior
@@ -55,28 +70,24 @@ def test_log_prob_has_one_finite_number_per_row(name):
 
 
 @every_prior
-@pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_density_integrates_to_one(name, temperature):
-    condition, z = grid(temperature)
-    density = trained(name, 1).double()(condition).log_prob(z).exp()
-    torch.testing.assert_close(torch.trapezoid(density, z[:, 0]).item(), 1.0, rtol=0, atol=1e-5)
+@pytest.mark.parametrize(("latents", "temperature"), [(1, 0.4), (1, 2.3), (1, 5.0), (2, 2.3)])
+def test_density_is_normalised_and_that_of_the_samples(name, latents, temperature):
+    """Means of z, of the products of its parts and of log p(z|T), over draws against quadrature, within 5 errors."""
+    prior = trained(name, latents).double()
+    condition, z, cell = grid(temperature, latents)
+    first = condition.select(torch.arange(15_000))
 
+    @torch.no_grad()
+    def statistics(condition, z):
+        products = (z[:, :, None] * z[:, None, :]).flatten(1)
+        return torch.column_stack((z, products, prior(condition).log_prob(z)))
 
-@every_prior
-@pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_samples_follow_the_density(name, temperature):
-    """Means of z, z² and log p(z) over draws against quadrature, within five standard errors."""
-    prior = trained(name, 1).double()
-    condition, z = grid(temperature)
-    draws = prior(condition).sample(torch.Generator().manual_seed(2))
-
-    def statistics(z):
-        return torch.stack((z[:, 0], z[:, 0].square(), prior(condition).log_prob(z).detach()))
-
-    density = prior(condition).log_prob(z).exp().detach()
-    expected = torch.trapezoid(statistics(z) * density, z[:, 0])
-    measured = statistics(draws)
-    assert ((measured.mean(1) - expected).abs() < 5 * measured.std(1) / math.sqrt(len(draws))).all()
+    table = statistics(condition, z)
+    density = table[:, -1:].exp()
+    assert abs(cell * density.sum().item() - 1) < (1e-5 if latents == 1 else 1e-3)
+    draws = statistics(first, prior(first).sample(torch.Generator().manual_seed(2)))
+    errors = draws.std(0) / math.sqrt(len(draws))
+    assert ((draws.mean(0) - cell * (table * density).sum(0)).abs() < 5 * errors).all()
 
 
 @every_prior
@@ -124,13 +135,88 @@ def test_latents_are_checked(name, latents):
         PRIORS[name](latents)
 
 
-@pytest.mark.parametrize("backend", ["fast", "nflows"])
-@pytest.mark.parametrize("bins", [2, 8, 16])
-def test_spline_prior_starts_from_the_standard_normal(backend, bins):
+@every_learned_prior
+def test_every_parameter_and_the_latents_get_a_finite_gradient(name):
+    condition, z = rows()
+    prior = trained(name, 2)
+    prior(condition).log_prob(z.requires_grad_()).sum().backward()
+    for each in (z, *prior.parameters()):
+        assert each.grad.isfinite().all()
+        assert each.grad.any()
+
+
+@every_prior
+@pytest.mark.parametrize("distance", [1e-30, 8.0, 1e4])
+def test_far_and_near_points_leave_density_and_gradients_finite(name, distance):
+    condition, z = rows()
+    prior = trained(name, 2)
+    z[:, 0] = distance * z[:, 0].sign()
+    log_prob = prior(condition).log_prob(z.requires_grad_())
+    log_prob.sum().backward()
+    assert log_prob.isfinite().all()
+    assert all(parameter.grad.isfinite().all() for parameter in prior.parameters())
+
+
+@every_learned_prior
+def test_density_depends_on_temperature(name):
+    z = torch.ones(9, 2)
+    prior = trained(name, 2)
+    cold, warm = (prior(constant_condition(temperature, 9, like=z)).log_prob(z) for temperature in (0.5, 4.0))
+    assert (cold - warm).abs().min() > 1e-3
+
+
+def test_log_prob_compiles_to_one_graph():
+    """In a process of its own, because the run-time checks of the shapes under pytest are no part of any graph."""
+    script = """
+import torch
+from test_priors import PRIORS, rows, trained
+from vae_mf.models.tensors import Condition
+for name in ("spline", "autoregressive", "mixture_warped"):
+    prior, (condition, z) = trained(name, 2), rows()
+    def log_prob(levels, index, z):
+        return prior(Condition(levels, index)).log_prob(z)
+    compiled = torch.compile(log_prob, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(*condition, z), log_prob(*condition, z))
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parent)
+
+
+@pytest.mark.parametrize(("name", "bins"), [(name, bins) for name in STARTS_NORMAL for bins in (2, 8, 16)])
+def test_spline_priors_start_from_the_standard_normal(name, bins):
     condition, z = rows(200, latents=3, dtype=torch.float64)
     z[0, 0], z[1, 0], z[2, 0], z[3, 0] = 8.0, -8.0, 20.0, 0.0
-    actual = SplinePrior(3, bins=bins, backend=backend).double()(condition).log_prob(z)
+    actual = STARTS_NORMAL[name](3, bins).double()(condition).log_prob(z)
     torch.testing.assert_close(actual, GaussianPrior(3)(condition).log_prob(z), rtol=1e-12, atol=1e-12)
+
+
+def corners(count: int) -> tuple[Condition, torch.Tensor]:
+    """One of the points ±2 e_1 and ±2 e_2 with noise of 0.2: like one of two patterns and its sign."""
+    generator = torch.Generator().manual_seed(7)
+    sign, pattern = torch.randint(0, 2, (2, count), generator=generator)
+    z = 2.0 * (2 * sign - 1)[:, None] * functional.one_hot(pattern, 2) + 0.2 * torch.randn(
+        count, 2, generator=generator
+    )
+    return constant_condition(0.5, count, like=z), z
+
+
+@pytest.mark.parametrize("name", ["spline", "autoregressive", "mixture", "mixture_warped"])
+def test_which_priors_hold_exactly_one_pattern(name):
+    """The entropy is known; a product of the marginals lacks the total correlation of the two latents, ln 2."""
+    condition, z = corners(2000)
+    torch.manual_seed(7)
+    prior = PRIORS[name](2)
+    optimiser = torch.optim.Adam(prior.parameters(), lr=2e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 200)
+    for step in range(200):
+        part = torch.arange(250 * (step % 8), 250 * (step % 8) + 250)
+        loss = -prior(condition.select(part)).log_prob(z[part]).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        excess = -prior(condition).log_prob(z).mean() - math.log(4 * 2 * math.pi * math.e * 0.2**2)
+    assert excess == pytest.approx(math.log(2) if prior.factorised else 0.0, abs=0.1)
 
 
 def test_spline_backends_agree_on_the_same_weights():
@@ -145,13 +231,6 @@ def test_spline_backends_agree_on_the_same_weights():
         sample = prior(condition).sample(torch.Generator().manual_seed(6))
         results.append([log_prob, sample, *(parameter.grad for parameter in prior.parameters())])
     torch.testing.assert_close(*results, rtol=1e-9, atol=1e-9)
-
-
-def test_spline_prior_depends_on_temperature():
-    z = torch.ones(9, 2)
-    prior = trained("spline", 2)
-    cold, warm = (prior(constant_condition(temperature, 9, like=z)).log_prob(z) for temperature in (1.0, 2.0))
-    assert (cold - warm).abs().min() > 1e-3
 
 
 def test_spline_prior_learns_two_modes():
@@ -171,22 +250,6 @@ def test_spline_prior_learns_two_modes():
     entropy = 0.5 * math.log(2 * math.pi * math.e * 0.3**2) + 0.5 * math.log(2)
     assert -GaussianPrior(1)(condition).log_prob(z).mean() > entropy + 1
     assert abs(loss.item() - entropy) < 0.1
-
-
-def test_fast_spline_log_prob_compiles_to_one_graph():
-    """In a process of its own, because the run-time checks of the shapes under pytest are no part of any graph."""
-    script = """
-import torch
-from vae_mf.models.priors import SplinePrior
-from vae_mf.models.tensors import Condition
-prior = SplinePrior(2, layers=2, bins=8)
-def log_prob(levels, index, z):
-    return prior(Condition(levels, index)).log_prob(z)
-arguments = torch.tensor([0.5, 2.0]), torch.arange(30) % 2, torch.randn(30, 2)
-compiled = torch.compile(log_prob, fullgraph=True, backend="eager")
-torch.testing.assert_close(compiled(*arguments), log_prob(*arguments))
-"""
-    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 
 from vae_mf.samplers import kinetic
-from vae_mf.samplers.kinetic import (
-    GROUP,
-    LARGE,
-    LARGE_GROUP,
-    REPEATS,
-    checked_fields,
-    checked_start,
-    kinetic_trajectories,
-    tabulate,
-)
+from vae_mf.samplers.kinetic import REPEATS, checked_fields, checked_start, column_blocks, kinetic_trajectories
 from vae_mf.systems.enumeration import all_configurations
 
 SIGMAS = 4.5
@@ -97,9 +88,9 @@ def test_symmetric_couplings_reach_the_stationary_law_of_peretto():
         assert np.abs((means.mean(0) - exact) / (means.std(0, ddof=1) / np.sqrt(200))).max() < SIGMAS
 
 
-@pytest.mark.parametrize("sites", [1, 2, 47, 48, 49, 256, LARGE + 3])
+@pytest.mark.parametrize("sites", [1, 2, 23, 24, 25, 256, 515])
 def test_fields_are_those_of_a_matrix_product(sites, monkeypatch):
-    """Without noise, spins follow the sign of their field: every table, group size and padding must be right."""
+    """Without noise, spins follow the sign of their field: every word, block and padding must be right."""
     couplings = np.random.default_rng(sites).normal(size=(sites, sites))
     fields = np.random.default_rng(1).normal(size=sites)
     paths = kinetic_trajectories(1e4 * couplings, 1e4 * fields, 1, 20, 1)
@@ -109,18 +100,15 @@ def test_fields_are_those_of_a_matrix_product(sites, monkeypatch):
     np.testing.assert_array_equal(paths[:, 1][sure], np.sign(theta)[sure])
 
 
-def test_tables_hold_every_state_of_every_group():
-    for sites, group in ((10, GROUP), (LARGE + 1, LARGE_GROUP)):
-        couplings = np.random.default_rng(1).normal(size=(sites, sites))
-        tables = tabulate(couplings)
-        groups, states, width = tables.shape
-        assert states == 2**group
-        assert width >= sites
-        columns = np.zeros((group, groups, width))
-        columns.reshape(group * groups, width)[:sites, :sites] = couplings.T
-        for state in (0, 1, 5, states - 1):
-            spins = 2.0 * (state >> np.arange(group) & 1) - 1
-            np.testing.assert_allclose(tables[:, state], np.tensordot(spins, columns, 1), atol=1e-5)
+@pytest.mark.parametrize("sites", [1, 16, 17, 24, 50])
+def test_blocks_hold_the_columns_of_the_couplings(sites):
+    couplings = np.random.default_rng(1).normal(size=(sites, sites))
+    blocks = column_blocks(couplings)
+    whole = blocks.swapaxes(0, 1).reshape(blocks.shape[1], -1)
+    np.testing.assert_array_equal(whole[:sites, :sites], couplings.T.astype(np.float32))
+    assert blocks.shape[1] % 24 == 0
+    assert blocks.shape[2] == 16
+    assert np.count_nonzero(blocks) == sites**2
 
 
 def test_strong_fields_never_slip_and_weak_ones_are_fair():
@@ -154,7 +142,7 @@ def test_neither_threads_nor_the_number_of_repeats_change_a_trajectory():
 
 def test_compiled_kernels_equal_interpreted_ones(monkeypatch):
     compiled = kinetic_trajectories(COUPLINGS, FIELDS, 6, 8, 1, START)
-    for name in ("follow", "pack_groups", "add_tables", "fill_tables", "add_multiple"):
+    for name in ("follow", "start_fields"):
         monkeypatch.setattr(kinetic, name, getattr(kinetic, name).py_func)
     np.testing.assert_array_equal(compiled, kinetic_trajectories(COUPLINGS, FIELDS, 6, 8, 1, START))
 

@@ -1,6 +1,5 @@
 """A store of directors keeps the promises of a store of spins, and neither passes for the other."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -28,14 +27,6 @@ def fill_directors(path, blocks=3):
 
 def tree(path):
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
-
-
-def forget_the_kind(path):
-    """Turn the header into that of a store written before there were directors."""
-    file = path / "zarr.json"
-    header = json.loads(file.read_text())
-    assert header["attributes"].pop("configurations") == "spins"
-    file.write_text(json.dumps(header))
 
 
 def test_directors_come_back_bit_for_bit_after_a_resume(tmp_path):
@@ -112,27 +103,9 @@ def test_layouts_that_cannot_be_stored_are_refused(change, message):
         replace(DIRECTORS, **change)
 
 
-@pytest.mark.parametrize("finished", [False, True])
-def test_stores_from_before_there_were_directors_hold_spins_and_resume(tmp_path, finished):
-    path = tmp_path / "store"
-    if finished:
-        fill(path)
-    else:
-        writer(path).close()
-    forget_the_kind(path)
-    with writer(path) as store:
-        assert store.sealed == finished
-    fill(path)
-    assert open_store(path).configurations == "spins"
-    assert open_store(path).spins(0).shape == (LAYOUT.rows, LAYOUT.sites)
-
-
-@pytest.mark.parametrize("old", [False, True])
-def test_a_store_of_one_kind_is_not_resumed_as_the_other(tmp_path, old):
+def test_a_store_of_one_kind_is_not_resumed_as_the_other(tmp_path):
     path = tmp_path / "store"
     writer(path).close()
-    if old:
-        forget_the_kind(path)
     before = tree(path)
     with pytest.raises(StoreError, match="holds other samples: configurations: expected 'spins', got 'directors'"):
         open_writer(path, replace(LAYOUT, configurations="directors"), ATTRS)

@@ -98,7 +98,7 @@ def test_a_sealed_store_returns_everything_that_was_written(uninterrupted):
     store = open_store(str(uninterrupted))
     assert_holds(store, LAYOUT.blocks)
     assert store.temperatures.tolist() == [1.5, 2.25, 3.0]
-    assert (store.sites, store.rows_per_block, store.path) == (13, 6, uninterrupted)
+    assert (store.sites, store.rows_per_block, store.path) == (13, 6, str(uninterrupted))
     assert (store.attrs, store.scalar_names) == (ATTRS, ("energy", "basin"))
     assert store.diagnostics == {"rhat": [1.0, 1.01, None]}
     np.testing.assert_array_equal(store.array("patterns"), PATTERNS)
@@ -200,7 +200,7 @@ def test_killed_writers_lose_no_committed_row_and_resume_to_the_same_bits(tmp_pa
 def test_a_writer_stopped_while_creating_leaves_nothing_in_the_way(tmp_path, uninterrupted, fail_after, writes):
     path = tmp_path / "store"
     fail_after(writes)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left on device: .*store.$"):
         writer(path)
     fail_after(None)
     assert not path.exists()
@@ -218,7 +218,7 @@ def test_a_full_disk_raises_oserror_and_commits_nothing(tmp_path, uninterrupted,
     with writer(path) as store:
         store.write_block(0, *block(0))
         fail_after(writes)
-        with pytest.raises(OSError, match="No space left") as caught:
+        with pytest.raises(OSError, match=r"No space left on device: .*store.$") as caught:
             store.write_block(1, *block(1))
         fail_after(None)
         assert caught.value.errno == errno.ENOSPC
@@ -236,7 +236,7 @@ def test_a_full_disk_leaves_the_store_unsealed(tmp_path, uninterrupted, fail_aft
         for index in range(LAYOUT.blocks):
             store.write_block(index, *block(index))
         fail_after(0)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match=r"No space left on device: .*store.$"):
             store.seal({"rhat": [1.0, 1.01, float("nan")]})
         fail_after(None)
         assert not store.sealed
@@ -351,6 +351,28 @@ def test_a_lost_or_damaged_committed_chunk_stops_resuming(tmp_path):
     (path / "committed/c").write_bytes(b"")
     with pytest.raises(StoreError, match="damaged: committed"):
         writer(path)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-1] + bytes([data[-1] ^ 1])])
+@pytest.mark.parametrize("file", ["T000/spins/c.1.0", "T002/energy/c.0", "system/patterns/c.0.0"])
+def test_a_store_is_not_resumed_on_damaged_rows(tmp_path, file, damage):
+    path = tmp_path / "store"
+    with writer(path) as store:
+        for index in range(2):
+            store.write_block(index, *block(index))
+    (path / file).write_bytes(damage((path / file).read_bytes()))
+    before = tree(path)
+    with pytest.raises(StoreError, match=f"damaged: {file.rpartition('/')[0]} does not match its checksum"):
+        writer(path)
+    assert tree(path) == before
+
+
+def test_a_sealed_store_is_found_again_by_many_at_once_and_without_any_right_to_write(sealed, fail_after):
+    fail_after(0)
+    with writer(sealed) as first, writer(sealed) as second:
+        assert first.sealed
+        assert second.sealed
+    assert [file.name for file in sealed.parent.iterdir()] == ["store"]
 
 
 def foreign_file(path):

@@ -9,6 +9,7 @@ from torch.nn import functional
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.models.priors import (
     SplineDistribution,
+    SplineLayer,
     StandardNormal,
     require_bins,
     split_parameters,
@@ -61,37 +62,41 @@ class AutoregressiveSplinePrior(nn.Module):
         """Return the distribution of z, one row per entry of ``condition.index``."""
         like = next(self.parameters())
         context = temperature_features(condition.levels, like)[condition.index]
-        layers = [AutoregressiveLayer(network, context, self.bins, self.bound) for network in self.networks]
+        layers = [autoregressive_layer(network, context, self.bins, self.bound) for network in self.networks]
         return SplineDistribution(layers, StandardNormal(len(context), self.latents, like))
 
 
-class AutoregressiveLayer:
-    """Splines of z_j whose parameters are functions of z_<j and the temperature; the result is in reverse order."""
+def autoregressive_layer(
+    network: MADE, context: Float[torch.Tensor, "batch 2"], bins: int, bound: float
+) -> SplineLayer:
+    """Return splines of z_j whose parameters are functions of z_<j and the temperature; the last latent comes first.
 
-    def __init__(self, network: MADE, context: Float[torch.Tensor, "batch 2"], bins: int, bound: float) -> None:
-        self.network = network
-        self.context = context
-        self.bins = bins
-        self.bound = bound
-        self.rows = torch.arange(len(context), device=context.device)
+    Args:
+        network: a `masked_network`.
+        context: temperature features of every row, shape (batch, 2).
+        bins: bins of each spline.
+        bound: half the length of their interval.
+    """
+    rows = torch.arange(len(context), device=context.device)
 
-    def forward(self, z: Latents) -> SplineOutput:
-        """Return the splines of z (batch, latents) and their log-derivatives, the last latent first."""
-        value, log_derivative = spline(z, self._knots(z), self.rows, self.bound)
+    def knots(z: Latents) -> KnotTable:
+        # Every row has knots of its own, which stand where other priors have one set per level.
+        raw = network(z, context).view(*z.shape, -1)
+        return knot_table(*split_parameters(raw, bins), bound)
+
+    def forward(z: Latents) -> SplineOutput:
+        value, log_derivative = spline(z, knots(z), rows, bound)
         return SplineOutput(value.flip(-1), log_derivative.flip(-1))
 
-    def inverse(self, u: Latents) -> SplineOutput:
-        """Return the z that `forward` maps to u, one more latent right after each pass through the network."""
+    def inverse(u: Latents) -> SplineOutput:
         u = u.flip(-1)
-        z = torch.zeros_like(u)
+        result = SplineOutput(torch.zeros_like(u), torch.zeros_like(u))
+        # Each pass gets one more latent right.
         for _ in range(u.shape[-1]):
-            z, log_derivative = inverse_spline(u, self._knots(z), self.rows, self.bound)
-        return SplineOutput(z, log_derivative)
+            result = inverse_spline(u, knots(result.value), rows, bound)
+        return result
 
-    def _knots(self, z: Latents) -> KnotTable:
-        """Return the knots of every row, which stand in the place of the levels, shape (7, batch, latents, bins)."""
-        raw = self.network(z, self.context).view(*z.shape, -1)
-        return knot_table(*split_parameters(raw, self.bins), self.bound)
+    return SplineLayer(forward, inverse)
 
 
 def masked_network(latents: int, outputs: int, hidden: int, blocks: int) -> MADE:

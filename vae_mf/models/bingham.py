@@ -1,8 +1,8 @@
 """The Bingham distribution on the sphere, p(x) = exp(xᵀ B x) / c(B) with B symmetric: x and -x are equally likely.
 
-Functions of the eigenvalues λ of B, in any order (`log_normaliser`, `moments`, `entropy`, `kl_divergence`, `sample`), of
-B itself (`matrix_log_normaliser`), and a class in the style of `torch.distributions`. A number added to all λ changes
-nothing but c. Half precision is raised to float32.
+Functions of the eigenvalues λ of B, in any order (`log_normaliser`, `moments`, `entropy`, `kl_divergence`, `sample`),
+of B itself (`matrix_log_normaliser`), and a class in the style of `torch.distributions`. A number added to all λ
+changes nothing but c. Half precision is raised to float32.
 
 Source: Bingham, Annals of Statistics 2 (1974) 1201; draws: Kent, Ganeiban and Mardia, JCGS 27 (2018) 291.
 
@@ -16,9 +16,11 @@ True
 torch.Size([1000, 3])
 """
 
+from typing import Any
+
 import torch
+from jaxtyping import Float
 from torch.distributions import Distribution, constraints, register_kl
-from torch.distributions.utils import lazy_property
 from torch.nn.functional import normalize
 
 from vae_mf.models.bingham_normaliser import Eigenvalues, Numbers, at_least_single, log_normaliser, moments
@@ -44,7 +46,7 @@ def entropy(eigenvalues: Eigenvalues) -> Numbers:
 def kl_divergence(
     rotation: Matrices, eigenvalues: Eigenvalues, other_rotation: Matrices, other_eigenvalues: Eigenvalues
 ) -> Numbers:
-    """Return the Kullback-Leibler divergence of the other distribution from the first, in nats.
+    """Return the Kullback-Leibler divergence KL(first ‖ other) of two Bingham distributions, in nats.
 
     KL = log c' - Σ_ij λ'_i <x_j²> (r'_i · r_j)² - entropy, with primes on the other one and axes r.
 
@@ -138,64 +140,72 @@ class Bingham(Distribution):
             symmetric, a rotation that is not orthogonal or eigenvalues that are NaN.
     """
 
-    arg_constraints = {  # noqa: RUF012 (the form that torch asks for)
-        "matrix": constraints.symmetric,
-        "rotation": _Orthogonal(),
-        "eigenvalues": constraints.real_vector,
-    }
-    support = _UnitVector()
-
     def __init__(
         self,
-        matrix: Matrices | None = None,
+        matrix: Float[torch.Tensor, "..."] | None = None,
         *,
-        rotation: Matrices | None = None,
-        eigenvalues: Eigenvalues | None = None,
+        rotation: Float[torch.Tensor, "..."] | None = None,
+        eigenvalues: Float[torch.Tensor, "..."] | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        self._by_matrix = matrix is not None
         if matrix is not None and rotation is None and eigenvalues is None:
             _require_shape("matrix", matrix, 3, 3)
-            self.matrix = at_least_single(matrix)
-            self.eigenvalues = symmetric_eigenvalues(self.matrix)
+            self._given, self._by_matrix = at_least_single(matrix), True
+            self.eigenvalues = symmetric_eigenvalues(self._given)
         elif matrix is None and rotation is not None and eigenvalues is not None:
             _require_shape("rotation", rotation, 3, 3)
             _require_shape("eigenvalues", eigenvalues, 3)
             batch = torch.broadcast_shapes(rotation.shape[:-2], eigenvalues.shape[:-1])
-            self.rotation = at_least_single(rotation).expand(*batch, 3, 3)
+            self._given, self._by_matrix = at_least_single(rotation).expand(*batch, 3, 3), False
             self.eigenvalues = at_least_single(eigenvalues).expand(*batch, 3)
         else:
-            raise ValueError("Bingham: expected either matrix, or rotation and eigenvalues, got another choice")
+            arguments = {"matrix": matrix, "rotation": rotation, "eigenvalues": eigenvalues}
+            given = ", ".join(name for name, value in arguments.items() if value is not None)
+            raise ValueError(
+                f"Bingham: expected matrix alone, or rotation and eigenvalues, got {given or 'none of them'}"
+            )
         super().__init__(self.eigenvalues.shape[:-1], torch.Size([3]), validate_args=validate_args)
         self._largest = self.eigenvalues.detach().amax(-1)
         self._log_normaliser = log_normaliser(_below_largest(self.eigenvalues))
 
-    def expand(self, batch_shape: torch.Size, _instance: "Bingham | None" = None) -> "Bingham":
+    def expand(self, batch_shape: torch.Size | tuple[int, ...], _instance: "Bingham | None" = None) -> "Bingham":
         """Return the distribution with its batch expanded; nothing is computed again."""
-        new = self._get_checked_instance(Bingham, _instance)
+        new: Any = self._get_checked_instance(Bingham, _instance)
         batch_shape = torch.Size(batch_shape)
-        shapes = {"matrix": (3, 3), "rotation": (3, 3), "eigenvalues": (3,), "_largest": (), "_log_normaliser": ()}
-        for name in shapes.keys() & self.__dict__.keys():
-            setattr(new, name, getattr(self, name).expand(*batch_shape, *shapes[name]))
-        new._by_matrix = self._by_matrix
-        super(Bingham, new).__init__(batch_shape, self.event_shape, validate_args=False)
+        new._given, new._by_matrix = self._given.expand(*batch_shape, 3, 3), self._by_matrix
+        new.eigenvalues = self.eigenvalues.expand(*batch_shape, 3)
+        new._largest = self._largest.expand(batch_shape)
+        new._log_normaliser = self._log_normaliser.expand(batch_shape)
+        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
 
-    @lazy_property
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """What `torch.distributions` checks of the arguments that were given."""
+        if self._by_matrix:
+            return {"matrix": constraints.symmetric, "eigenvalues": constraints.real_vector}
+        return {"rotation": _Orthogonal(), "eigenvalues": constraints.real_vector}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Unit vectors."""
+        return _UnitVector()
+
+    @property
     def matrix(self) -> Matrices:
         """B, shape (..., 3, 3)."""
-        return conjugate(self.rotation, self.eigenvalues)
+        return self._given if self._by_matrix else conjugate(self._given, self.eigenvalues)
 
-    @lazy_property
+    @property
     def rotation(self) -> Matrices:
         """Principal axes as columns, in the order of ``eigenvalues``, shape (..., 3, 3)."""
-        return torch.linalg.eigh(self.matrix).eigenvectors
+        return torch.linalg.eigh(self._given).eigenvectors if self._by_matrix else self._given
 
     @property
     def log_normaliser(self) -> Numbers:
         """Log c(B)."""
-        return log_normaliser(self.eigenvalues)
+        return self._largest + self._log_normaliser
 
     @property
     def mean(self) -> Eigenvalues:
@@ -239,8 +249,8 @@ class Bingham(Distribution):
     def _exponent(self, value: torch.Tensor) -> torch.Tensor:
         """Return xᵀ B x - max λ."""
         if self._by_matrix:
-            return ((self.matrix * value[..., None, :]).sum(-1) * value).sum(-1) - self._largest
-        components = (self.rotation * value[..., :, None]).sum(-2)
+            return ((self._given * value[..., None, :]).sum(-1) * value).sum(-1) - self._largest
+        components = (self._given * value[..., :, None]).sum(-2)
         return (_below_largest(self.eigenvalues) * components**2).sum(-1)
 
 

@@ -129,12 +129,14 @@ class BinghamCNNDecoder(nn.Module):
     def forward(self, z: Latents) -> IndependentDirectors:
         """Return p(n | z) for z (batch, d), site x + L y at row y."""
         coarse = self.spread(z).view(-1, self.channels, self.side // 4, self.side // 4)
-        axes, gaps = at_least_single(self.blocks(coarse)).flatten(2).transpose(1, 2).split((6, 2), dim=-1)
+        # One copy: a strided head takes half as long again.
+        head = at_least_single(self.blocks(coarse)).flatten(2).transpose(1, 2).contiguous()
+        axes, gaps = head.split((6, 2), dim=-1)
         distribution = Bingham(rotation=rotation(axes), eigenvalues=ordered_eigenvalues(gaps), validate_args=False)
         return IndependentDirectors(distribution)
 
 
-def rotation(vectors: Float[torch.Tensor, "*batch 6"]) -> Matrices:
+def rotation(vectors: Float[torch.Tensor, "... 6"]) -> Matrices:
     """Return the rotation whose columns are two vectors after Gram-Schmidt, and their cross product.
 
     Source: Zhou et al., On the continuity of rotation representations in neural networks, CVPR 2019, equation 15.
@@ -145,7 +147,7 @@ def rotation(vectors: Float[torch.Tensor, "*batch 6"]) -> Matrices:
     return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
 
 
-def ordered_eigenvalues(gaps: Float[torch.Tensor, "*batch 2"]) -> Eigenvalues:
+def ordered_eigenvalues(gaps: Float[torch.Tensor, "... 2"]) -> Eigenvalues:
     """Return -(g_1 + g_2), -g_1 and 0, with g the softplus of two numbers."""
     below = -F.softplus(gaps).cumsum(-1)
     return F.pad(below.flip(-1), (0, 1))

@@ -8,84 +8,148 @@ from jaxtyping import Float
 from torch import nn
 
 from vae_mf.checks import require_integer
-from vae_mf.models.priors import full_precision, temperature_features, thermal_network
+from vae_mf.models.priors import (
+    SplineDistribution,
+    SplinePrior,
+    full_precision,
+    temperature_features,
+    thermal_network,
+)
+from vae_mf.models.splines import Levels
 from vae_mf.models.tensors import Condition, Latents, PerSample
+
+INITIAL_SPREAD = 0.5
+"""Standard deviation of the means at the start; the components are narrowed so that the whole keeps variance 1."""
 
 
 class Components(NamedTuple):
     """Parameters of a Gaussian mixture at every level."""
 
     log_weights: Float[torch.Tensor, "levels components"]
-    """Logarithms of the normalised weights."""
+    """Logarithms of the normalised weights w."""
 
     means: Float[torch.Tensor, "levels components latents"]
+    """Means μ."""
 
     whitening: Float[torch.Tensor, "levels components latents latents"]
-    """Lower triangular A with positive diagonal; the covariance is (AᵀA)⁻¹."""
+    """Lower triangular matrices A with a positive diagonal; the covariances are (AᵀA)⁻¹."""
 
 
 class GaussianMixture:
-    """p(z) = Σ_k w_k Normal(z; μ_k, (A_kᵀ A_k)⁻¹), row by row with the parameters of the row's level.
+    """p(z) = Σ_k w_k Normal(z; μ_k, (A_kᵀ A_k)⁻¹) with the parameters of each row's level.
 
     Args:
         components: w, μ and A of every level.
         index: level of every row, shape (batch,).
     """
 
-    def __init__(self, components: Components, condition: Condition) -> None:
+    def __init__(self, components: Components, index: Levels) -> None:
         self.components = components
-        self.index = condition.index
+        self.index = index
         self.dtype = components.means.dtype
 
     def log_prob(self, z: Latents) -> PerSample:
-        """Return log p(z|T) of every row, shape (batch,): log Σ_k w_k |A_k| Normal(A_k (z - μ_k); 0, I)."""
+        """Return log Σ_k w_k |A_k| Normal(A_k (z - μ_k); 0, I) of every row, shape (batch,)."""
         log_weights, means, whitening = self.components
-        levels, count, latents = means.shape
-        offset = whitening @ means[..., None]
-        table = torch.cat((whitening, -offset), dim=-1)
+        latents = means.shape[-1]
+        log_volumes = whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * latents * math.log(2 * math.pi)
         with full_precision(z):
-            # One product for all components: every row meets its own level only, the others times zero.
-            level = (self.index[:, None] == torch.arange(levels, device=z.device)).to(self.dtype)
-            ones = torch.cat((z.to(self.dtype), torch.ones_like(level[:, :1])), dim=-1)
-            rows = (level[:, :, None] * ones[:, None, :]).flatten(1)
-            whitened = rows @ table.permute(0, 3, 1, 2).reshape(levels * (latents + 1), count * latents)
-            heights = log_weights + whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-            squares = whitened.view(-1, count, latents).square().sum(-1)
-            return torch.logsumexp(level @ heights - 0.5 * squares, -1) - 0.5 * latents * math.log(2 * math.pi)
+            level = self._one_hot()
+            whitened = whiten(z.to(self.dtype), level, means, whitening)
+            return torch.logsumexp(level @ (log_weights + log_volumes) - 0.5 * whitened.square().sum(-1), -1)
 
     @torch.no_grad()
     def sample(self, generator: torch.Generator | None = None) -> Latents:
         """Return one draw per configuration, shape (batch, latents)."""
-        weights = self.components.log_weights.exp()[self.index]
-        chosen = self.index, torch.multinomial(weights, 1, generator=generator)[:, 0]
-        means, whitening = self.components.means[chosen], self.components.whitening[chosen]
-        noise = torch.randn(means.shape, generator=generator, dtype=means.dtype, device=means.device)
-        return means + torch.linalg.solve_triangular(whitening, noise[..., None], upper=False)[..., 0]
+        log_weights, means, whitening = self.components
+        component = torch.multinomial(log_weights.exp()[self.index], 1, generator=generator)[:, 0]
+        mean, matrix = means[self.index, component], whitening[self.index, component]
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
+        return mean + torch.linalg.solve_triangular(matrix, noise[..., None], upper=False)[..., 0]
+
+    def _one_hot(self) -> Float[torch.Tensor, "batch levels"]:
+        levels = torch.arange(len(self.components.means), device=self.index.device)
+        return (self.index[:, None] == levels).to(self.dtype)
+
+
+def whiten(
+    z: Latents,
+    level: Float[torch.Tensor, "batch levels"],
+    means: Float[torch.Tensor, "levels components latents"],
+    whitening: Float[torch.Tensor, "levels components latents latents"],
+) -> Float[torch.Tensor, "batch components latents"]:
+    """Return A_k (z - μ_k) of every row and component, by one matrix product and without gathering matrices by row.
+
+    Args:
+        z: shape (batch, latents).
+        level: 1 at the level of each row, 0 elsewhere.
+        means: μ of every level.
+        whitening: A of every level.
+    """
+    table = torch.cat((whitening, -whitening @ means[..., None]), dim=-1)
+    extended = torch.cat((z, torch.ones_like(z[:, :1])), dim=-1)
+    # A row is zero but for the columns of its level, which pick that level's matrices.
+    rows = (level[:, :, None] * extended[:, None, :]).flatten(1)
+    return (rows @ table.permute(0, 3, 1, 2).reshape(rows.shape[1], -1)).view(len(z), *means.shape[1:])
 
 
 class MixturePrior(nn.Module):
-    factorised = False
+    """A Gaussian mixture with full covariances, all its parameters functions of the temperature.
 
-    def __init__(self, latents: int, components: int = 16, hidden: int = 64, spread: float = 0.7) -> None:
+    It holds what no product over the latents does: a few separate modes of which one is occupied, or, with many
+    components, a curved surface. It starts as a mixture of equal weights around random means, close to Normal(0, I):
+    broad components reach every mode before they settle, and spare ones make up for those that share a mode, so ask for
+    several times as many as there are modes. Splines on each latent may warp the whole.
+
+    Args:
+        latents: dimension of z.
+        components: number of Gaussians.
+        hidden: width of the network's two hidden layers.
+        layers: number of stacked splines (see `SplinePrior`) through which the mixture is pushed.
+        bins: bins of each spline.
+        bound: the splines act on [-bound, bound] and are the identity outside.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    factorised = False
+    """p(z|T) is no product over the latents."""
+
+    def __init__(
+        self,
+        latents: int,
+        components: int = 64,
+        hidden: int = 64,
+        layers: int = 0,
+        bins: int = 16,
+        bound: float = 8.0,
+    ) -> None:
         super().__init__()
         self.latents = require_integer("latents", latents)
         self.components = require_integer("components", components)
-        triangle = self.latents * (self.latents - 1) // 2
-        self.sizes = [components, components * latents, components * latents, components * triangle]
-        self.network = thermal_network(hidden, sum(self.sizes))
-        means = torch.randn(components, latents)
-        with torch.no_grad():
-            logits, mean, log_scale, _ = self.network[-1].bias.split(self.sizes)
-            mean.copy_(spread * means.flatten())
-            log_scale.fill_(-0.5 * math.log(1 - spread**2))
+        self.sizes = (1, self.latents, self.latents**2)
+        """Outputs per component: logit, mean, and a matrix whose lower triangle gives A, the diagonal in logarithms."""
+        self.network = thermal_network(hidden, self._start().flatten())
+        self.warp = SplinePrior(latents, layers, bins, bound, hidden) if require_integer("layers", layers, 0) else None
 
-    def forward(self, condition: Condition) -> GaussianMixture:
+    def forward(self, condition: Condition) -> GaussianMixture | SplineDistribution:
         """Return the distribution of z, one row per entry of ``condition.index``."""
         with full_precision(condition.levels):
-            raw = self.network(temperature_features(condition.levels, like=self.network[0].weight))
-        logits, means, log_scale, lower = raw.split(self.sizes, dim=-1)
-        shape = len(raw), self.components, self.latents
-        whitening = torch.diag_embed(log_scale.view(shape).exp())
-        i, j = torch.tril_indices(self.latents, self.latents, -1, device=raw.device)
-        whitening[..., i, j] = lower.view(*shape[:2], -1)
-        return GaussianMixture(Components(logits.log_softmax(-1), means.view(shape), whitening), condition)
+            mixture = GaussianMixture(self._components(condition), condition.index)
+        return mixture if self.warp is None else SplineDistribution(self.warp.splines(condition), mixture)
+
+    def _components(self, condition: Condition) -> Components:
+        raw = self.network(temperature_features(condition.levels, like=next(self.parameters())))
+        raw = raw.view(len(raw), self.components, -1)
+        logits, means, matrix = raw.split(self.sizes, dim=-1)
+        matrix = matrix.view(*means.shape, self.latents)
+        whitening = matrix.tril(-1) + torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).exp())
+        return Components(logits[..., 0].log_softmax(-1), means, whitening)
+
+    def _start(self) -> Float[torch.Tensor, "components outputs"]:
+        """Return equal weights, random means with the mean zero, and spheres that bring the variance to 1."""
+        means = INITIAL_SPREAD * torch.randn(self.components, self.latents)
+        matrix = -0.5 * math.log(1 - INITIAL_SPREAD**2) * torch.eye(self.latents)
+        logits = torch.zeros(self.components, 1)
+        return torch.cat((logits, means - means.mean(0), matrix.flatten().expand(self.components, -1)), dim=-1)

@@ -26,6 +26,7 @@ from vae_mf.models.tensors import Condition, Latents, PerSample
 
 
 @runtime_checkable
+@runtime_checkable
 class LatentDistribution(Protocol):
     """Distribution of one latent vector per configuration."""
 
@@ -60,13 +61,13 @@ class StandardNormal:
 
 
 class SplineLayer(NamedTuple):
-    """A bijection of the latent vectors: ``forward`` takes z towards the noise, ``inverse`` back.
-
-    Its Jacobian is triangular; `SplineOutput` holds the logarithm of the diagonal.
-    """
+    """A bijection of the latent vectors with a triangular Jacobian, of which `SplineOutput` holds the diagonal."""
 
     forward: Callable[[torch.Tensor], SplineOutput]
+    """Maps from z towards the noise."""
+
     inverse: Callable[[torch.Tensor], SplineOutput]
+    """Maps back."""
 
 
 class SplineDistribution:
@@ -161,15 +162,19 @@ class SplinePrior(nn.Module):
         self.bins = require_bins(bins)
         self.bound = require_positive("bound", bound)
         self.backend = require_choice("backend", backend, BACKENDS)
-        self.network = thermal_network(hidden, self.layers * self.latents * (3 * self.bins - 1))
+        self.network = thermal_network(hidden, torch.zeros(self.layers * self.latents * (3 * self.bins - 1)))
 
     def forward(self, condition: Condition) -> SplineDistribution:
         """Return the distribution of z, one row per entry of ``condition.index``."""
+        noise = StandardNormal(len(condition.index), self.latents, like=next(self.parameters()))
+        return SplineDistribution(self.splines(condition), noise)
+
+    def splines(self, condition: Condition) -> list[SplineLayer]:
+        """Return the bijections of z, with the parameters of each row's level."""
         with full_precision(condition.levels):
-            raw = self.network(temperature_features(condition.levels, like=self.network[0].weight))
+            raw = self.network(temperature_features(condition.levels, like=next(self.parameters())))
             raw = raw.view(len(raw), self.layers, self.latents, -1).transpose(0, 1)
-            layers = BACKENDS[self.backend](*split_parameters(raw, self.bins), condition.index, self.bound)
-        return SplineDistribution(layers, StandardNormal(len(condition.index), self.latents, like=raw))
+            return BACKENDS[self.backend](*split_parameters(raw, self.bins), condition.index, self.bound)
 
 
 def require_bins(bins: int) -> int:
@@ -193,12 +198,13 @@ def temperature_features(levels: Float[torch.Tensor, " levels"], like: torch.Ten
     return torch.stack((levels.log(), levels.reciprocal()), dim=-1)
 
 
-def thermal_network(hidden: int, outputs: int) -> nn.Sequential:
-    """Return a network of `temperature_features` with two hidden layers, whose output starts at zero."""
+def thermal_network(hidden: int, start: Float[torch.Tensor, " outputs"]) -> nn.Sequential:
+    """Return a network of `temperature_features` with two hidden layers whose output starts at ``start``."""
     width = require_integer("hidden", hidden)
-    output = nn.Linear(width, outputs)
+    output = nn.Linear(width, len(start))
     nn.init.zeros_(output.weight)
-    nn.init.zeros_(output.bias)
+    with torch.no_grad():
+        output.bias.copy_(start)
     return nn.Sequential(nn.Linear(2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), output)
 
 

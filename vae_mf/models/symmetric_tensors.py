@@ -9,16 +9,16 @@ import math
 import torch
 from jaxtyping import Float
 
-Matrices = Float[torch.Tensor, "*batch 3 3"]
+Matrices = Float[torch.Tensor, "... 3 3"]
 """Symmetric matrices, or rotations with the axes as columns."""
 
-Eigenvalues = Float[torch.Tensor, "*batch 3"]
+Eigenvalues = Float[torch.Tensor, "... 3"]
 
-Components = Float[torch.Tensor, "*batch 5"]
+Components = Float[torch.Tensor, "... 5"]
 """Components of a symmetric traceless tensor: xy, xz, yz, x² - y², 3z² - r²."""
 
 
-def director_components(directors: Float[torch.Tensor, "*batch 3"]) -> Components:
+def director_components(directors: Float[torch.Tensor, "... 3"]) -> Components:
     """Return the components of n nᵀ - I/3, of length √(2/3), for unit vectors n."""
     x, y, z = directors.unbind(-1)
     root = 2**0.5

@@ -8,6 +8,7 @@ from vae_mf.plotting.panels import (
     draw_cell_profile,
     draw_chain_diagnostic,
     draw_divergence,
+    draw_load_curve,
     draw_observable,
     draw_order_parameter_law,
     draw_overlaps,
@@ -35,6 +36,16 @@ def draw_sampling(tables: dict[str, pd.DataFrame]) -> Figure:
         for ax, observable in zip(axes, ("energy", "heat_capacity", "order_parameter", "susceptibility"), strict=False):
             draw_observable(ax, tables["observables"], observable)
         draw_chains(axes[4:], tables["chains"])
+    return figure
+
+
+def draw_retrieval(table: pd.DataFrame) -> Figure:
+    """Draw the load curves of a network as a memory, one panel per temperature."""
+    temperatures = table.temperature.unique()
+    with house_style():
+        figure, axes = new_figure(1, len(temperatures))
+        for ax, temperature in zip(axes, temperatures, strict=True):
+            draw_load_curve(ax, table, temperature)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from vae_mf.plotting.style import COLOURS, LABELS
@@ -126,3 +127,23 @@ def draw_pair_covariances(ax: Axes, table: pd.DataFrame) -> None:
         xlabel="pair covariance, held-out words", ylabel="pair covariance, VAE",
         title=f"correlation {np.corrcoef(table.test, table.model)[0, 1]:.2f}, slope {slope:.2f}",
     )  # fmt: skip
+
+
+def draw_load_curve(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
+    """Draw the overlap after recall against the load P / N for every size, and where the retrieval state ceases."""
+    chosen = table[table.temperature == temperature]
+    theory, samples = chosen[chosen.source == "infinite"], chosen[chosen.source == "samples"]
+    line = {"color": COLOURS["infinite"], "label": LABELS["infinite"], **LINES["infinite"]}
+    ax.plot(theory.load, theory.overlap, zorder=1, **line)
+    critical = theory.load[theory.overlap > 0].max()
+    ax.axvline(critical, color=COLOURS["infinite"], linewidth=0.8, linestyle=":", zorder=1)
+    ax.annotate(f"α$_c$ = {critical:.3f}", (critical, 1.04), ha="center", va="bottom", annotation_clip=False)
+    sizes = samples.groupby("sites")
+    for (sites, rows), shade in zip(sizes, np.linspace(0.35, 1, sizes.ngroups), strict=True):
+        ax.errorbar(
+            rows.load, rows.overlap, rows.error, fmt="o-", linewidth=0.8, markersize=3, capsize=2,
+            color=colormaps["Blues"](shade), label=f"N = {int(sites)}",
+        )  # fmt: skip
+    ax.set(xlabel="load α = P / N", ylabel="overlap with the pattern m", ylim=(-0.03, 1.03))
+    ax.set_title(f"T = {temperature:g}", loc="left")
+    ax.legend()

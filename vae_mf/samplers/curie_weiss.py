@@ -17,6 +17,9 @@ from vae_mf.samplers.random_bits import (
     U64,
     count_bits,
     double_uniform,
+    fill_biased_words,
+    last_word_mask,
+    random_index,
     random_word,
     word_count,
 )
@@ -76,33 +79,14 @@ class CurieWeissDirect:
 @kernel()
 def draw_arrangements(words, cumulative, level, sites, keys, counters):
     """Draw one configuration per chain from the law of its level; ``cumulative`` is (levels, N + 1)."""
-    mask = U64(0xFFFFFFFFFFFFFFFF) >> U64(63 - (sites - 1) % 64)
+    mask = last_word_mask(sites)
     for b in range(words.shape[0]):
         uniform = double_uniform(random_word(keys[b], counters[b])) * cumulative[level[b], -1]
         counters[b] += U64(1)
         up = np.searchsorted(cumulative[level[b]], uniform, side="right")
-        draw_biased_words(words[b], up / sites, keys[b], counters, b)
+        fill_biased_words(words[b], up / sites, PROBABILITY_BITS, keys[b], counters, b)
         words[b, -1] &= mask
         correct_count(words[b], up, sites, keys[b], counters, b)
-
-
-@kernel()
-def draw_biased_words(words, probability, key, counters, chain):
-    """Fill words with bits set with ``probability`` rounded to 10 binary digits.
-
-    Reading the digits from the lowest, a bit becomes r|a for a one and r&a for a zero with r a fair bit.
-    """
-    threshold = U64(round(probability * 2.0**PROBABILITY_BITS))
-    if threshold >> U64(PROBABILITY_BITS):
-        words[:] = ~U64(0)
-        return
-    words[:] = U64(0)
-    for digit in range(PROBABILITY_BITS):
-        chosen = U64(0) - ((threshold >> U64(digit)) & U64(1))
-        for w in range(words.shape[0]):
-            fair = random_word(key, counters[chain] + U64(w))
-            words[w] = (fair & words[w]) | (chosen & (fair | words[w]))
-        counters[chain] += U64(words.shape[0])
 
 
 @kernel()
@@ -118,7 +102,7 @@ def correct_count(words, up, sites, key, counters, chain):
     while missing > 0:
         word = random_word(key, counters[chain])
         counters[chain] += U64(1)
-        site = ((word >> U64(32)) * U64(sites)) >> U64(32)
+        site = random_index(word, U64(sites))
         hit = U64(1) ^ surplus ^ ((words[site >> U64(6)] >> (site & U64(63))) & U64(1))
         words[site >> U64(6)] ^= hit << (site & U64(63))
         missing -= np.int64(hit)

@@ -2,51 +2,49 @@
 
 One sweep alternates (theory: H = -(J / 2N) sum_mu (xi^mu . s)^2, m = xi s / N)
     phi | s ~ Normal(m(s), I / (beta J N)),      P(s_i = +1 | phi) = 1 / (1 + exp(-2 beta J xi_i . phi)),
-and phi -> -phi with probability 1/2, an exact symmetry. Spins are 64 to a word, so overlaps are XOR and popcount.
+and phi -> -phi with probability 1/2, an exact symmetry. Spins are 64 to a word, so overlaps are XOR and popcount; the
+fields xi_i . phi of 16 chains at a time are a product with signs (`vae_mf.samplers.sign_products`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, UInt64
+from jaxtyping import Float, Int64, UInt64
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.packing import pack_spins, packed_bytes
-from vae_mf.samplers.base import GROUP
-from vae_mf.samplers.kernels import kernel
+from vae_mf.samplers.elementary import F32, exp32, log32
+from vae_mf.samplers.kernels import FAST, LANES, kernel
 from vae_mf.samplers.random_bits import (
-    F32,
-    FAST,
     U64,
     count_bits,
     double_uniform,
-    exp32,
     fill_normals,
-    fill_spin_words,
+    fill_random_words,
+    high_uniform,
+    is_up,
     last_word_mask,
-    log32,
+    low_uniform,
+    random_index,
     random_word,
     word_count,
 )
+from vae_mf.samplers.sign_products import WORD, add_sign_products, aligned_rows, pack_signs, sign_words
 from vae_mf.systems.hopfield import Hopfield
 
-MANY_PATTERNS, LARGE_GROUP = 64, 256
-"""From this many patterns on, the matrix product rules the time and gains a sixth from this many chains at once."""
 JUMP_PATTERNS = 16
 """Jumps are tried by default up to this many patterns; beyond, crosstalk makes their acceptance negligible."""
 
 
 @dataclass
 class HopfieldState:
-    """Spins (as words), field and random stream of every chain."""
+    """Spins (as words) and random stream of every chain."""
 
     temperatures: Float[np.ndarray, " chains"]
     keys: UInt64[np.ndarray, " chains"]
     counters: UInt64[np.ndarray, " chains"]
     words: UInt64[np.ndarray, "chains words"]
-    phi: Float32[np.ndarray, "chains patterns"]
-    log_odds: Float32[np.ndarray, "chains padded_sites"]
     jumps_accepted: Float[np.ndarray, " chains"]
     """Since the last record, as are those tried."""
     jumps_tried: int = 0
@@ -75,10 +73,12 @@ class HopfieldGibbs:
         if jump_every is None:
             jump_every = 2 if 2 <= count <= JUMP_PATTERNS else 0
         self.jump_every = require_integer("jump_every", jump_every, minimum=0) if count > 1 else 0
-        self.group = LARGE_GROUP if count >= MANY_PATTERNS else GROUP
         self._words = as_words(system.patterns)
-        self._xi = np.zeros((count, 64 * word_count(self.sites)), np.float32)
-        self._xi[:, : self.sites] = system.patterns
+        self._pattern_words = np.ascontiguousarray(self._words.T)
+        spins = np.ones((self.sites, WORD * sign_words(count)), np.int8)
+        spins[:, :count] = system.patterns.T
+        self._signs = np.empty((self.sites, sign_words(count)), np.uint32)
+        pack_signs(self._signs, spins)
 
     def initial(
         self,
@@ -98,24 +98,19 @@ class HopfieldGibbs:
             words = self._words[chains % len(self._words)].copy()
         else:
             words = np.empty((len(keys), width), np.uint64)
-            fill_random_words(words, keys, counters, last_word_mask(self.sites))
-        phi = np.zeros((len(keys), len(self._words)), np.float32)
-        log_odds, accepted = np.zeros((len(keys), 64 * width), np.float32), np.zeros(len(keys))
-        return HopfieldState(np.array(temperatures, np.float64), keys.copy(), counters, words, phi, log_odds, accepted)
+            fill_random_words(words, self.sites, keys, counters)
+        return HopfieldState(np.array(temperatures, np.float64), keys.copy(), counters, words, np.zeros(len(keys)))
 
     def sweep(self, state: HopfieldState, count: int) -> None:
         """Advance every chain by ``count`` block updates of phi and s."""
         beta = self.system.coupling / state.temperatures
-        width = (1 / np.sqrt(beta * self.sites)).astype(np.float32)
-        scale = (2 * beta).astype(np.float32)
-        mask = last_word_mask(self.sites)
-        for _ in range(count):
-            state.sweeps += 1
-            draw_fields(state.phi, state.words, self._words, self.sites, width, state.keys, state.counters)
-            np.matmul(state.phi, self._xi, out=state.log_odds)
-            if self.jump_every and state.sweeps % self.jump_every == 0:
-                self._jump(state, beta)
-            draw_spins(state.words, state.log_odds, scale, mask, state.keys, state.counters)
+        gibbs_sweeps(
+            state.words, self._pattern_words, self._signs, beta, state.sweeps, count, self.jump_every,
+            state.keys, state.counters, state.jumps_accepted,
+        )  # fmt: skip
+        if self.jump_every:
+            state.jumps_tried += (state.sweeps + count) // self.jump_every - state.sweeps // self.jump_every
+        state.sweeps += count
 
     def configurations(self, state: HopfieldState) -> PackedSpins:
         """Return the current spins, bit-packed, shape (chains, bytes)."""
@@ -124,7 +119,7 @@ class HopfieldGibbs:
     def energies(self, state: HopfieldState) -> Float[np.ndarray, " chains"]:
         """Return the current energies, -(J N / 2) sum_mu m_mu^2."""
         squares = np.empty(len(state.words))
-        sum_squared_overlaps(squares, state.words, self._words, self.sites)
+        sum_squared_overlaps(squares, state.words, self._pattern_words, self.sites)
         return -0.5 * self.system.coupling * self.sites * squares
 
     @property
@@ -139,16 +134,6 @@ class HopfieldGibbs:
         state.jumps_tried = 0
         return dict.fromkeys(self.record_names, share)
 
-    def _jump(self, state: HopfieldState, beta: Float[np.ndarray, " chains"]) -> None:
-        proposal = np.empty_like(state.phi)
-        propose_jumps(proposal, state.phi, state.keys, state.counters)
-        log_odds = proposal @ self._xi
-        accepted = accept_jumps(
-            state.phi, state.log_odds, proposal, log_odds, beta, self.sites, state.keys, state.counters
-        )
-        state.jumps_tried += 1
-        state.jumps_accepted += accepted
-
 
 def as_words(spins: np.ndarray) -> UInt64[np.ndarray, "batch words"]:
     """Return spins (batch, N) as 64-spin words (batch, ceil(N / 64)), padding bits zero."""
@@ -159,102 +144,138 @@ def as_words(spins: np.ndarray) -> UInt64[np.ndarray, "batch words"]:
 
 
 @kernel()
-def fill_random_words(words, keys, counters, mask):
-    """Fill words (chains, words) with unbiased spins."""
-    for b in range(words.shape[0]):
-        for w in range(words.shape[1]):
-            words[b, w] = random_word(keys[b], counters[b] + U64(w))
-        words[b, -1] &= mask
-        counters[b] += U64(words.shape[1])
+def gibbs_sweeps(words, pattern_words, signs, beta, done, count, jump_every, keys, counters, accepted):
+    """Advance all chains of ``words`` (chains, W) by ``count`` sweeps after the ``done`` first, 16 chains at a time.
+
+    ``pattern_words`` (W, P) are the words of the patterns, ``signs`` (N, ...) their signs packed site by site, and
+    beta = J / T. Adds to ``accepted`` the jumps that each chain accepts.
+    """
+    sites = signs.shape[0]
+    width, scale = (1 / np.sqrt(beta * sites)).astype(np.float32), (2 * beta).astype(np.float32)
+    phi, proposal = aligned_rows(WORD * signs.shape[1], LANES), aligned_rows(WORD * signs.shape[1], LANES)
+    fields, proposed = (
+        aligned_rows(64 * pattern_words.shape[0], LANES),
+        aligned_rows(64 * pattern_words.shape[0], LANES),
+    )
+    phi[:], fields[:] = F32(0.0), F32(0.0)
+    for first in range(0, words.shape[0], LANES):
+        part = slice(first, first + LANES)
+        for sweep in range(done + 1, done + count + 1):
+            draw_fields(phi, words[part], pattern_words, sites, width[part], keys[part], counters[part])
+            multiply(fields, phi, signs)
+            if jump_every and sweep % jump_every == 0:
+                propose_jumps(proposal, phi, pattern_words.shape[1], keys[part], counters[part])
+                multiply(proposed, proposal, signs)
+                accept_jumps(fields, proposed, sites, beta[part], keys[part], counters[part], accepted[part])
+            draw_spins(words[part], fields, sites, scale[part], keys[part], counters[part])
+
+
+@kernel(error_model="numpy")
+def multiply(fields, phi, signs):
+    """Set the first N rows of fields (64 W, 16) to xi_i . phi, with phi (patterns and zeros, 16)."""
+    fields[: signs.shape[0]] = F32(0.0)
+    add_sign_products(fields[: signs.shape[0]], 0, phi, signs)
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def count_differences(differing, words, pattern_words):
+    """Write the number of spins of one chain (W,) that differ from each pattern into ``differing`` (P,)."""
+    differing[:] = U64(0)
+    for w in range(U64(words.shape[0])):
+        word = words[w]
+        for mu in range(U64(differing.shape[0])):
+            differing[mu] += count_bits(word ^ pattern_words[w, mu])
 
 
 @kernel(fastmath=FAST, error_model="numpy")
 def draw_fields(phi, words, pattern_words, sites, width, keys, counters):
-    """Draw phi (chains, P) ~ +-Normal(m(s), width^2), the sign being that of one fair coin per chain."""
-    count, length = pattern_words.shape
-    noise = np.empty(count + (count & 1), F32)
+    """Draw phi (P or more, 16) ~ +-Normal(m(s), width^2), the sign being that of one fair coin per chain."""
+    count = pattern_words.shape[1]
+    noise, differing = np.empty(count + (count & 1), F32), np.empty(count, U64)
     for b in range(words.shape[0]):
         fill_normals(noise, width[b], keys[b], counters, b)
         sign = F32(1.0) - F32(2.0) * F32(random_word(keys[b], counters[b]) & U64(1))
         counters[b] += U64(1)
+        count_differences(differing, words[b], pattern_words)
         for mu in range(count):
-            differing = U64(0)
-            for w in range(length):
-                differing += count_bits(words[b, w] ^ pattern_words[mu, w])
-            overlap = F32(sites - 2 * np.int64(differing)) / F32(sites)
-            phi[b, mu] = sign * (overlap + noise[mu])
+            phi[mu, b] = sign * (F32(sites - 2 * np.int64(differing[mu])) / F32(sites) + noise[mu])
 
 
 @kernel()
 def sum_squared_overlaps(squares, words, pattern_words, sites):
     """Write sum_mu m_mu^2 of every chain."""
+    differing = np.empty(pattern_words.shape[1], U64)
     for b in range(words.shape[0]):
+        count_differences(differing, words[b], pattern_words)
         total = 0.0
-        for mu in range(pattern_words.shape[0]):
-            differing = U64(0)
-            for w in range(words.shape[1]):
-                differing += count_bits(words[b, w] ^ pattern_words[mu, w])
-            total += (1.0 - 2.0 * np.float64(differing) / sites) ** 2
+        for mu in range(differing.shape[0]):
+            total += (1.0 - 2.0 * np.float64(differing[mu]) / sites) ** 2
         squares[b] = total
 
 
-@kernel()
-def draw_spins(words, log_odds, scale, mask, keys, counters):
-    """Draw every spin given its field ``log_odds`` (xi_i . phi), with scale = 2 beta J."""
-    for b in range(words.shape[0]):
-        fill_spin_words(words[b], log_odds[b], scale[b], keys[b], counters, b)
-        words[b, -1] &= mask
+@kernel(fastmath=FAST, error_model="numpy")
+def draw_spins(words, fields, sites, scale, keys, counters):
+    """Draw every spin given its field xi_i . phi (64 W, 16), with scale = 2 beta, two from a random word."""
+    chains, length = words.shape
+    drawn = np.empty(chains, U64)
+    for w in range(U64(length)):
+        drawn[:] = U64(0)
+        for i in range(U64(32)):
+            first, second = U64(64) * w + i, U64(64) * w + U64(32) + i
+            for b in range(U64(chains)):
+                word = random_word(keys[b], counters[b] + U64(32) * w + i)
+                bit = U64(is_up(high_uniform(word), scale[b] * fields[first, b])) << i
+                other = U64(is_up(low_uniform(word), scale[b] * fields[second, b])) << (U64(32) + i)
+                drawn[b] |= bit | other
+        for b in range(U64(chains)):
+            words[b, w] = drawn[b]
+    for b in range(chains):
+        words[b, -1] &= last_word_mask(sites)
+        counters[b] += U64(32 * length)
 
 
 @kernel()
-def propose_jumps(proposal, phi, keys, counters):
-    """Exchange the leading phi_mu with a random phi_nu, both with a random sign.
+def propose_jumps(proposal, phi, count, keys, counters):
+    """Exchange the leading phi_mu of every chain with a random phi_nu, both with a random sign.
 
     The proposal is symmetric: from the new field the leading component is nu, and mu is drawn back with the same odds.
     It may be that nu = mu: were every jump a true one, two patterns, whose exchange is always accepted, would alternate
     in step with the thinning.
     """
-    chains, count = phi.shape
-    for b in range(chains):
-        lead = np.argmax(np.abs(phi[b]))
+    proposal[:] = phi
+    for b in range(keys.shape[0]):
+        lead = np.argmax(np.abs(phi[:count, b]))
         word = random_word(keys[b], counters[b])
         counters[b] += U64(1)
-        other = np.int64(((word >> U64(33)) * U64(count)) >> U64(31))
+        other = random_index(word, U64(count))
         sign = F32(1.0) - F32(2.0) * F32(word & U64(1))
-        for mu in range(count):
-            proposal[b, mu] = phi[b, mu]
-        proposal[b, lead] = sign * phi[b, other]
-        proposal[b, other] = sign * phi[b, lead]
+        proposal[lead, b] = sign * phi[other, b]
+        proposal[other, b] = sign * phi[lead, b]
 
 
 @kernel()
-def accept_jumps(phi, log_odds, proposal, proposal_log_odds, beta, sites, keys, counters):
-    """Accept each proposal with probability min(1, p(phi') / p(phi)), in place; return which were accepted.
+def accept_jumps(fields, proposed, sites, beta, keys, counters, accepted):
+    """Accept each proposal with probability min(1, p(phi') / p(phi)): its fields replace the old; count it.
 
-    |phi| is unchanged, so p(phi')/p(phi) = prod_i cosh(beta xi_i.phi') / cosh(beta xi_i.phi).
+    |phi| is unchanged, so p(phi')/p(phi) = prod_i cosh(beta xi_i.phi') / cosh(beta xi_i.phi). From here on phi itself
+    is of no use, only the fields.
     """
-    accepted = np.empty(phi.shape[0], np.bool_)
-    for b in range(phi.shape[0]):
-        gain = log_cosh_sum(proposal_log_odds[b], beta[b], sites) - log_cosh_sum(log_odds[b], beta[b], sites)
+    before, after = np.empty_like(beta), np.empty_like(beta)
+    log_cosh_sums(before, fields, sites, beta)
+    log_cosh_sums(after, proposed, sites, beta)
+    for b in range(keys.shape[0]):
         uniform = double_uniform(random_word(keys[b], counters[b]))
         counters[b] += U64(1)
-        accepted[b] = uniform < np.exp(min(gain, 0.0))
-        if accepted[b]:
-            phi[b] = proposal[b]
-            log_odds[b] = proposal_log_odds[b]
-    return accepted
+        if uniform < np.exp(min(after[b] - before[b], 0.0)):
+            fields[:sites, b] = proposed[:sites, b]
+            accepted[b] += 1.0
 
 
-@kernel(fastmath=FAST)
-def log_cosh_sum(fields, beta, sites):
-    """Return sum_i ln 2cosh(beta * fields_i) over the first ``sites`` entries."""
-    scale = F32(beta)
-    terms = np.empty(sites, F32)
-    # Two loops: the first is SIMD; summing inside it would need reassociation, which breaks the rounding inside exp32.
-    for i in range(sites):
-        x = abs(scale * fields[i])
-        terms[i] = x + log32(F32(1.0) + exp32(F32(-2.0) * x))
-    total = 0.0
-    for i in range(sites):
-        total += np.float64(terms[i])
-    return total
+@kernel(fastmath=FAST, error_model="numpy")
+def log_cosh_sums(sums, fields, sites, beta):
+    """Write sum_i ln 2cosh(beta * fields_i) over the first ``sites`` rows for every chain."""
+    sums[:] = 0.0
+    for i in range(U64(sites)):
+        for b in range(U64(sums.shape[0])):
+            x = abs(F32(beta[b]) * fields[i, b])
+            sums[b] += np.float64(x + log32(F32(1.0) + exp32(F32(-2.0) * x)))

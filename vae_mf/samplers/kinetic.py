@@ -2,8 +2,7 @@
 
     P(s_i(t+1) | s(t)) = exp(s_i(t+1) theta_i(t)) / 2cosh theta_i(t),    theta_i(t) = h_i(t) + sum_j J_ij s_j(t)
 
-Spins being +-1, a group of six acts in one of 64 ways: theta is a sum of N / 6 tabulated rows, which takes half the
-time of a matrix product of many repeats with J and always rounds alike.
+The products of J with the signs of many repeats are those of `vae_mf.samplers.sign_products`.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +16,12 @@ from vae_mf.checks import require_integer, require_spins
 from vae_mf.rng import generator
 from vae_mf.rng import keys as stream_keys
 from vae_mf.samplers.base import available_threads
-from vae_mf.samplers.kernels import kernel
-from vae_mf.samplers.random_bits import F32, FAST, U64, exp32, high_uniform, low_uniform, random_word
-from vae_mf.samplers.spin_glass import padded
+from vae_mf.samplers.kernels import FAST, LANES, kernel, padded
+from vae_mf.samplers.random_bits import F32, U64, high_uniform, is_up, low_uniform, random_word
+from vae_mf.samplers.sign_products import WORD, add_sign_products, aligned_rows, pack_signs, row_stride, sign_words
 
 REPEATS = 128
 """Repeats advanced together by one thread; fixed, so that results never depend on the number of threads."""
-GROUP, LARGE_GROUP = 6, 4
-"""Spins tabulated together, and fewer in large systems, whose tables would outgrow the cache."""
-LARGE = 512
-GROUPS_AT_ONCE = 8
-"""Table rows added in one pass over theta."""
 
 DrivingFields = Float[np.ndarray, " sites"] | Float[np.ndarray, "steps sites"]
 """Fields h_i, constant or one row per step."""
@@ -68,12 +62,12 @@ def kinetic_trajectories(
     field_rows = checked_fields(fields, sites, steps, burn_in)
     first = checked_start(start, repeats, sites, require_integer("seed", seed, minimum=0))
     keys = stream_keys(seed, "kinetic", count=repeats)
-    tables = tabulate(matrix)
+    columns = column_blocks(matrix)
     paths = np.empty((repeats, steps + 1, sites), np.int8)
     paths[:, 0] = first
 
     def advance(block: slice) -> None:
-        follow(paths[block], tables, field_rows, keys[block], burn_in)
+        follow(paths[block], columns, field_rows, keys[block], burn_in)
 
     blocks = [slice(begin, begin + REPEATS) for begin in range(0, repeats, REPEATS)]
     with ThreadPoolExecutor(threads or available_threads()) as pool:
@@ -81,104 +75,53 @@ def kinetic_trajectories(
     return paths
 
 
-def tabulate(couplings: Couplings) -> Float32[np.ndarray, "groups states width"]:
-    """Return the fields that each state of each group exerts; bit b of group g is set if spin b groups + g is up.
-
-    They take about 43 N^2 bytes, 16 N^2 beyond 512 sites.
-    """
+def column_blocks(couplings: Couplings) -> Float32[np.ndarray, "blocks columns lanes"]:
+    """Return J transposed, cut into blocks of 16 columns, with zeros for the spins that fill up a word."""
     sites = len(couplings)
-    group = GROUP if sites <= LARGE else LARGE_GROUP
-    groups = GROUPS_AT_ONCE * -(-sites // (group * GROUPS_AT_ONCE))
-    columns = np.zeros((group, groups, padded(sites)), np.float32)
-    columns.reshape(group * groups, -1)[:sites, :sites] = couplings.T
-    return fill_tables(columns)
+    columns = np.zeros((WORD * sign_words(sites), padded(sites)), np.float32)
+    columns[:sites, :sites] = couplings.T
+    return np.ascontiguousarray(columns.reshape(len(columns), -1, LANES).swapaxes(0, 1))
 
 
 @kernel()
-def fill_tables(columns):
-    """Return tables (groups, 2^group, width) of J transposed (group, groups, width); an array of Numba's is aligned."""
-    group, groups, width = columns.shape
-    tables = np.zeros((groups, 2**group, width), F32)
-    for g in range(groups):
-        for b in range(group):
-            add_multiple(tables[g, 0], tables[g, 0], F32(-1.0), columns[b, g])
-        for b in range(group):
-            for state in range(2**b):
-                add_multiple(tables[g, state + 2**b], tables[g, state], F32(2.0), columns[b, g])
-    return tables
-
-
-@kernel(fastmath=FAST, error_model="numpy")
-def add_multiple(out, row, factor, column):
-    """Set out to row + factor * column."""
-    for i in range(out.shape[0]):
-        out[i] = row[i] + factor * column[i]
-
-
-@kernel()
-def follow(paths, tables, fields, keys, burn_in):
+def follow(paths, columns, fields, keys, burn_in):
     """Fill paths (repeats, times, N) from paths[:, 0] on; ``fields`` has one row, or one per step."""
     repeats, times, sites = paths.shape
-    groups, group_states, width = tables.shape
-    theta = np.empty((repeats, width), F32)
-    states = np.zeros((repeats, groups), np.uint8)
-    # Long enough for all groups; spins beyond the last act on nothing.
-    spins = np.zeros(max(width, groups * GROUP), np.int8)
-    counters = np.zeros(repeats, np.uint64)
-    for r in range(repeats):
-        spins[:sites] = paths[r, 0]
-        pack_groups(states[r], spins, group_states)
+    theta = aligned_rows(repeats, row_stride(fields.shape[1]))
+    spins = np.ones((repeats, columns.shape[1]), np.int8)
+    words, counters = np.empty((repeats, columns.shape[1] // WORD), np.uint32), np.zeros(repeats, np.uint64)
+    spins[:, :sites] = paths[:, 0]
     for step in range(burn_in + times - 1):
         time = max(step + 1 - burn_in, 0)
-        add_tables(theta, tables, states, fields[time - 1] if fields.shape[0] > 1 else fields[0])
+        pack_signs(words, spins)
+        start_fields(theta, fields[time - 1] if fields.shape[0] > 1 else fields[0])
+        for block in range(columns.shape[0]):
+            add_sign_products(theta, LANES * block, columns[block], words)
+        draw_parallel(spins, theta, sites, keys, counters)
         for r in range(repeats):
-            draw_parallel(spins, theta[r], keys[r], counters, r)
             for i in range(sites):
-                paths[r, time, i] = spins[i]
-            pack_groups(states[r], spins, group_states)
+                paths[r, time, i] = spins[r, i]
 
 
-@kernel()
-def pack_groups(states, spins, group_states):
-    """Write each group of spins as a number below ``group_states``, bit by bit for all groups at once."""
-    groups = states.shape[0]
-    states[:] = 0
-    first, bit = 0, 1
-    while bit < group_states:
-        for g in range(groups):
-            states[g] |= np.uint8(bit) if spins[first + g] > 0 else np.uint8(0)
-        first += groups
-        bit *= 2
+@kernel(error_model="numpy")
+def start_fields(theta, fields):
+    """Set the beginning of every row of theta to the fields."""
+    for r in range(U64(theta.shape[0])):
+        for i in range(U64(fields.shape[0])):
+            theta[r, i] = fields[i]
 
 
 @kernel(fastmath=FAST, error_model="numpy")
-def add_tables(theta, tables, states, fields):
-    """Set theta (repeats, width) to the fields plus, for every group, the row of its state."""
-    for r in range(states.shape[0]):
-        theta[r] = fields
-    # Groups outside, repeats inside: the rows of eight groups stay in the cache.
-    for g in range(0, states.shape[1], GROUPS_AT_ONCE):
-        for r in range(states.shape[0]):
-            total, s = theta[r], states[r, g : g + GROUPS_AT_ONCE]
-            a, b, c, d = tables[g, s[0]], tables[g + 1, s[1]], tables[g + 2, s[2]], tables[g + 3, s[3]]
-            e, f, h, k = tables[g + 4, s[4]], tables[g + 5, s[5]], tables[g + 6, s[6]], tables[g + 7, s[7]]
-            for i in range(total.shape[0]):
-                total[i] += ((a[i] + b[i]) + (c[i] + d[i])) + ((e[i] + f[i]) + (h[i] + k[i]))
-
-
-@kernel(fastmath=FAST, error_model="numpy")
-def draw_parallel(spins, theta, key, counters, chain):
-    """Draw every spin of one repeat with P(+1) = 1 / (1 + exp(-2 theta))."""
-    half = theta.shape[0] // 2
-    counter = counters[chain]
-    for i in range(half):
-        word = random_word(key, counter + U64(i))
-        # Half a step keeps u off 0 and "<=" lets it reach 1, so that a spin held by a strong field never slips.
-        first = (high_uniform(word) + F32(2.0**-25)) * (F32(1.0) + exp32(F32(-2.0) * theta[i]))
-        second = (low_uniform(word) + F32(2.0**-25)) * (F32(1.0) + exp32(F32(-2.0) * theta[half + i]))
-        spins[i] = np.int8(1) if first <= F32(1.0) else np.int8(-1)
-        spins[half + i] = np.int8(1) if second <= F32(1.0) else np.int8(-1)
-    counters[chain] = counter + U64(half)
+def draw_parallel(spins, theta, sites, keys, counters):
+    """Draw the first ``sites`` spins of every repeat with P(+1) = 1 / (1 + exp(-2 theta)), two from a random word."""
+    half = U64((sites + 1) // 2)
+    for r in range(U64(spins.shape[0])):
+        for i in range(half):
+            word = random_word(keys[r], counters[r] + i)
+            spins[r, i] = np.int8(1) if is_up(high_uniform(word), F32(2.0) * theta[r, i]) else np.int8(-1)
+            up = is_up(low_uniform(word), F32(2.0) * theta[r, half + i])
+            spins[r, half + i] = np.int8(1) if up else np.int8(-1)
+        counters[r] += half
 
 
 def checked_fields(fields: Any, sites: int, steps: int, burn_in: int) -> Float32[np.ndarray, "rows width"]:

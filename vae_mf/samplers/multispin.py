@@ -23,7 +23,7 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.packing import packed_bytes
 from vae_mf.samplers.kernels import kernel
-from vae_mf.samplers.random_bits import U64, random_word
+from vae_mf.samplers.random_bits import ALL, U64, fill_random_words, random_index, random_word, transpose_bits
 from vae_mf.systems.ising2d import Ising2D
 
 REPLICAS = 64
@@ -31,7 +31,6 @@ DIGITS = 48
 """Binary digits of an acceptance probability. They cost nothing: half of the replicas drop out at each."""
 BLOCK = 128
 """Words whose digits are drawn together: enough to fill vector registers, few enough to be done with early."""
-FULL = U64(0xFFFFFFFFFFFFFFFF)
 
 
 @dataclass
@@ -83,9 +82,9 @@ class MultispinMetropolis:
         if len(keys) > REPLICAS:
             raise ValueError(f"chains: expected at most {REPLICAS} in a group, got {len(keys)}")
         key, counter = np.random.SeedSequence(keys.tolist()).generate_state(1, np.uint64), np.zeros(1, np.uint64)
-        words = np.full((2, self.system.side, self.system.side // 2), FULL)
+        words = np.full((2, self.system.side, self.system.side // 2), ALL)
         if start == "random":
-            fill_random(words, key, counter)
+            fill_random_words(words.reshape(1, -1), 64 * words.size, key, counter)
         return MultispinState(np.array(temperatures, np.float64), key, counter, words)
 
     def sweep(self, state: MultispinState, count: int) -> None:
@@ -115,7 +114,7 @@ def bond_words(
         across = np.stack([right[y, x - 1], right[y, x]])
         beside = np.where(shift, across[1], across[0])
         signs = np.stack([across.sum(0) - beside, beside, down[y - 1, x], down[y, x]])
-        colours.append(np.where(signs < 0, FULL, U64(0)).reshape(4, -1))
+        colours.append(np.where(signs < 0, ALL, U64(0)).reshape(4, -1))
     return np.stack(colours)
 
 
@@ -123,15 +122,6 @@ def packed_replicas(words: UInt64[np.ndarray, "2 side half"]) -> PackedSpins:
     """Return the configurations of all 64 replicas, bit-packed, shape (64, bytes)."""
     sites = words.size
     return gather_replicas(words).astype("<u8").view(np.uint8)[:, : packed_bytes(sites)]
-
-
-@kernel()
-def fill_random(words, key, counter):
-    """Fill words of any shape with fair bits."""
-    flat = words.reshape(-1)
-    for i in range(flat.shape[0]):
-        flat[i] = random_word(key[0], counter[0] + U64(i))
-    counter[0] += U64(flat.shape[0])
 
 
 @kernel()
@@ -143,7 +133,7 @@ def acceptance_digits(reduced):
         for r in range(64):
             probability = np.exp(-4.0 * (cost + 1) * reduced[r if r < reduced.shape[0] else 0])
             numbers[r] = min(round(probability * 2.0**DIGITS), 2**DIGITS - 1)
-        transpose(numbers)
+        transpose_bits(numbers)
         for digit in range(DIGITS):
             digits[cost, digit] = numbers[DIGITS - 1 - digit]
     return digits
@@ -158,13 +148,13 @@ def metropolis_sweeps(words, antiferro, thresholds, sweeps, key, counter):
     """
     _, side, half = words.shape
     rows = max(1, BLOCK // half)
-    neighbours, fair = np.empty((3, rows * half), U64), np.empty(half, U64)
+    neighbours, fair = np.empty((3, rows * half), U64), np.empty((1, half), U64)
     flips, single, undecided = np.empty(rows * half, U64), np.empty(rows * half, U64), np.empty(rows * half, U64)
     for _ in range(sweeps):
         for colour in range(2):
-            lazy = np.int64(((random_word(key[0], counter[0]) >> U64(32)) * U64(side)) >> U64(32))
+            lazy = np.int64(random_index(random_word(key[0], counter[0]), U64(side)))
             counter[0] += U64(1)
-            fill_random(fair, key, counter)
+            fill_random_words(fair, 64 * half, key, counter)
             spins, others = words[colour].reshape(-1), words[1 - colour].reshape(-1)
             for first in range(0, side, rows):
                 last = min(first + rows, side)
@@ -174,7 +164,7 @@ def metropolis_sweeps(words, antiferro, thresholds, sweeps, key, counter):
                 accept(flips[:count], single[:count], undecided[:count], thresholds, key[0], counter)
                 if first <= lazy < last:
                     for k in range(half):
-                        flips[(lazy - first) * half + k] &= fair[k]
+                        flips[(lazy - first) * half + k] &= fair[0, k]
                 for i in range(count):
                     spins[U64(start) + U64(i)] ^= flips[i]
         coin = random_word(key[0], counter[0])
@@ -275,7 +265,7 @@ def unsatisfied_bonds(words, antiferro):
             add_digit(counts, 0, across ^ along)
             add_digit(counts, 1, both_across ^ both_along ^ carry)
             add_digit(counts, 2, (both_across & both_along) | (carry & (both_across | both_along)))
-    transpose(counts)
+    transpose_bits(counts)
     return counts.astype(np.int64)
 
 
@@ -300,21 +290,6 @@ def gather_replicas(words):
         for i in range(64):
             y, x = (64 * w + i) // side, (64 * w + i) % side
             block[i] = words[(x + y) & 1, y, x >> 1] if y < side else U64(0)
-        transpose(block)
+        transpose_bits(block)
         out[:, w] = block
     return out
-
-
-@kernel()
-def transpose(block):
-    """Exchange bit j of word i with bit i of word j for 64 words, in place (Warren, Hacker's Delight, 7-3)."""
-    width, mask = 32, U64(0x00000000FFFFFFFF)
-    while width:
-        shift = U64(width)
-        for pair in range(32):
-            i = (pair // width) * 2 * width + pair % width
-            moved = ((block[i] >> shift) ^ block[i + width]) & mask
-            block[i] ^= moved << shift
-            block[i + width] ^= moved
-        width >>= 1
-        mask ^= mask << U64(width)

@@ -1,8 +1,11 @@
-"""Counter-based random numbers and float32 elementary functions that LLVM turns into SIMD loops inside Numba kernels.
+"""Counter-based random numbers for Numba kernels, and the arithmetic of packed bits: everything that counts in uint64.
 
 Random word number c of a chain is a hash of (key, c), so chains never share state, any thread count draws the same
 numbers, and a loop over c vectorises. All arithmetic stays in uint64: a Python int would silently make it signed.
 Counters therefore live in uint64 arrays that kernels update in place and never leave compiled code as scalars.
+
+Functions called fill_ draw a whole row or array and advance the counters of its chains. Those that use elementary
+functions in float32 have no interpreted form; see `vae_mf.samplers.elementary`.
 """
 
 from typing import Any
@@ -10,42 +13,27 @@ from typing import Any
 import numpy as np
 from numba import extending, types
 
-from vae_mf.samplers.kernels import kernel
+from vae_mf.samplers.elementary import F32, cos_sin_turn, exp32, log32
+from vae_mf.samplers.kernels import FAST, kernel
 
 intrinsic: Any = extending.intrinsic
 """Untyped, for its result takes one argument less than the function it decorates."""
 U64 = np.uint64
-F32 = np.float32
-I32 = np.int32
 GOLDEN = U64(0x9E3779B97F4A7C15)
-FAST = {"contract", "nsz", "arcp"}
-"""Floating-point licences here and in all callers. Never add "reassoc": it deletes the rounding inside exp32."""
+ALL = U64(0xFFFFFFFFFFFFFFFF)
+"""A word with every bit set."""
+QUARTERS, BORROW = U64(0x0001000100010001), U64(0x8000800080008000)
+"""The lowest and the highest bit of every quarter of a word."""
+HALF_STEP = F32(2.0**-25)
+"""Added to a float32 uniform on [0, 1), it keeps that off 0 and lets it reach 1."""
+PASS = F32(-1e30)
+"""Noise below any field."""
 
 
 @intrinsic
 def count_bits(typingctx, word):
     """Return the number of set bits of a uint64."""
     return types.uint64(types.uint64), lambda context, builder, signature, args: builder.ctpop(args[0])
-
-
-@intrinsic
-def float_as_int(typingctx, value):
-    """Reinterpret the bits of a float32 as an int32."""
-
-    def code(context, builder, signature, args):
-        return builder.bitcast(args[0], context.get_value_type(types.int32))
-
-    return types.int32(types.float32), code
-
-
-@intrinsic
-def int_as_float(typingctx, value):
-    """Reinterpret the bits of an int32 as a float32."""
-
-    def code(context, builder, signature, args):
-        return builder.bitcast(args[0], context.get_value_type(types.float32))
-
-    return types.float32(types.int32), code
 
 
 @intrinsic
@@ -85,83 +73,44 @@ def double_uniform(word):
     return np.float64(word >> U64(11)) * 2.0**-53
 
 
-@kernel(inline="always", fastmath=FAST)
-def exp32(x):
-    """Return exp(x) in float32, relative error below 2e-7 (Cephes expf: powers of two, degree-5 polynomial)."""
-    x = min(max(x, F32(-87.0)), F32(88.0))
-    # Adding 1.5 * 2^23 rounds to the nearest integer without a branch.
-    t = x * F32(1.4426950408889634) + F32(12582912.0)
-    n = float_as_int(t) - I32(0x4B400000)
-    whole = t - F32(12582912.0)
-    r = x - whole * F32(0.693359375) + whole * F32(2.12194440e-4)
-    p = F32(1.9875691500e-4)
-    p = p * r + F32(1.3981999507e-3)
-    p = p * r + F32(8.3334519073e-3)
-    p = p * r + F32(4.1665795894e-2)
-    p = p * r + F32(1.6666665459e-1)
-    p = p * r + F32(5.0000001201e-1)
-    p = p * r * r + r + F32(1.0)
-    return int_as_float(float_as_int(p) + (n << I32(23)))
+@kernel(inline="always")
+def random_index(word, count):
+    """Return an integer from 0 to count - 1 (uint64 in and out, count below 2^32) from the top 32 bits of a word.
+
+    Its probabilities differ by 2^-32 at most (Lemire 2019).
+    """
+    return ((word >> U64(32)) * count) >> U64(32)
 
 
 @kernel(inline="always", fastmath=FAST)
-def log32(x):
-    """Return ln(x) in float32 for positive normal x, absolute error below 2e-7 (Cephes logf)."""
-    i = float_as_int(x) - I32(0x3F3504F3)
-    exponent = i >> I32(23)
-    m = int_as_float((i & I32(0x007FFFFF)) + I32(0x3F3504F3)) - F32(1.0)
-    p = F32(7.0376836292e-2)
-    p = p * m - F32(1.1514610310e-1)
-    p = p * m + F32(1.1676998740e-1)
-    p = p * m - F32(1.2420140846e-1)
-    p = p * m + F32(1.4249322787e-1)
-    p = p * m - F32(1.6668057665e-1)
-    p = p * m + F32(2.0000714765e-1)
-    p = p * m - F32(2.4999993993e-1)
-    p = p * m + F32(3.3333331174e-1)
-    z = m * m
-    return m + (p * m * z - F32(0.5) * z) + F32(exponent) * F32(0.6931471805599453)
+def is_up(uniform, log_odds):
+    """Return whether a spin with P(+1) = 1 / (1 + exp(-log_odds)) is up, given a float32 uniform on [0, 1).
 
-
-@kernel(inline="always", fastmath=FAST)
-def cos_sin_turn(u):
-    """Return cos(2 pi u) and sin(2 pi u) in float32 for u in [0, 1) (Cephes sinf and cosf on one octant)."""
-    t = u * F32(4.0)
-    quarter = I32(t + F32(0.5))
-    r = (t - F32(quarter)) * F32(1.5707963267948966)
-    z = r * r
-    s = r + r * z * (F32(-1.6666654611e-1) + z * (F32(8.3321608736e-3) + z * F32(-1.9515295891e-4)))
-    c = F32(1.0) - F32(0.5) * z
-    c = c + z * z * (F32(4.166664568298827e-2) + z * (F32(-1.388731625493765e-3) + z * F32(2.443315711809948e-5)))
-    odd = (quarter & I32(1)) != I32(0)
-    cosine = s if odd else c
-    sine = c if odd else s
-    cosine = -cosine if ((quarter + I32(1)) & I32(2)) != I32(0) else cosine
-    sine = -sine if (quarter & I32(2)) != I32(0) else sine
-    return cosine, sine
+    The law is kept to 2e-7, the rounding of float32; a spin held by log-odds beyond +-17.4 never slips.
+    """
+    return (uniform + HALF_STEP) * (F32(1.0) + exp32(-log_odds)) <= F32(1.0)
 
 
 @kernel(inline="always")
 def four_bonds(key, counter, threshold):
-    """Return four independent bits that are 1 with probability threshold / 2^48, from one random word.
+    """Return four independent bits that are 1 with probability threshold / 2^47, below 1, from one random word.
 
-    Each 16-bit quarter of the word is compared with the top 16 bits of the threshold; where they tie (6e-5), the
-    comparison goes on with 32 bits of words from the stream ~key, so that the counter advances by one in any case.
+    The lower 15 bits of each quarter of the word are compared with the top 15 of the threshold, all four at once. Where
+    they tie (3e-5), 32 bits of words from the stream ~key decide, so that the counter advances by one in any case.
     """
     high, low = threshold >> U64(32), threshold & U64(0xFFFFFFFF)
-    word = random_word(key, counter)
-    first, second = word & U64(0xFFFF), (word >> U64(16)) & U64(0xFFFF)
-    third, fourth = (word >> U64(32)) & U64(0xFFFF), word >> U64(48)
-    bits = less(first, high), less(second, high), less(third, high), less(fourth, high)
-    # Some quarter of ``ties`` is zero exactly if subtracting one from each borrows there (Hacker's Delight, 6-1).
-    ties = word ^ (high * U64(0x0001000100010001))
-    if (ties - U64(0x0001000100010001)) & ~ties & U64(0x8000800080008000):
+    # Set above the digits of every quarter, the borrow bit is left standing unless u is larger.
+    distances = (BORROW | high * QUARTERS) - (random_word(key, counter) & ~BORROW)
+    differ = (distances & ~BORROW) + ~BORROW
+    bonds, ties = distances & differ, ~differ & BORROW
+    bits = (bonds >> U64(15)) & U64(1), (bonds >> U64(31)) & U64(1), (bonds >> U64(47)) & U64(1), bonds >> U64(63)
+    if ties:
         one, other = random_word(~key, U64(2) * counter), random_word(~key, U64(2) * counter + U64(1))
         bits = (
-            less(one >> U64(32), low) if first == high else bits[0],
-            less(one & U64(0xFFFFFFFF), low) if second == high else bits[1],
-            less(other >> U64(32), low) if third == high else bits[2],
-            less(other & U64(0xFFFFFFFF), low) if fourth == high else bits[3],
+            bits[0] | (ties >> U64(15)) & less(one >> U64(32), low),
+            bits[1] | (ties >> U64(31)) & less(one & U64(0xFFFFFFFF), low),
+            bits[2] | (ties >> U64(47)) & less(other >> U64(32), low),
+            bits[3] | (ties >> U64(63)) & less(other & U64(0xFFFFFFFF), low),
         )
     return bits
 
@@ -172,48 +121,109 @@ def less(a, b):
     return (a - b) >> U64(63)
 
 
+@kernel()
+def last_word_mask(sites):
+    """Return the mask of the bits of the last word that hold spins; the others stay zero."""
+    return ALL >> U64(63 - (sites - 1) % 64)
+
+
+@kernel()
+def fill_random_words(words, sites, keys, counters):
+    """Fill words (chains, W) with ``sites`` fair bits per chain; bits beyond stay zero."""
+    for b in range(words.shape[0]):
+        for w in range(words.shape[1]):
+            words[b, w] = random_word(keys[b], counters[b] + U64(w))
+        words[b, -1] &= last_word_mask(sites)
+        counters[b] += U64(words.shape[1])
+
+
+@kernel()
+def fill_random_spins(spins, down, up, keys, counters):
+    """Fill spins (chains, N) of any type with ``down`` and ``up``, equally likely."""
+    for b in range(spins.shape[0]):
+        for i in range(spins.shape[1]):
+            word = random_word(keys[b], counters[b] + U64(i >> 6))
+            spins[b, i] = up if (word >> U64(i & 63)) & U64(1) else down
+        counters[b] += U64((spins.shape[1] + 63) >> 6)
+
+
+@kernel()
+def fill_biased_words(words, probability, digits, key, counters, chain):
+    """Fill words with bits that are set with ``probability``, rounded to so many binary digits, independently.
+
+    Reading the digits from the lowest, a bit a becomes r|a for a one and r&a for a zero, with r a fair bit.
+    """
+    threshold = U64(round(probability * 2.0**digits))
+    if threshold >> U64(digits):
+        words[:] = ALL
+        return
+    words[:] = U64(0)
+    for digit in range(digits):
+        chosen = U64(0) - ((threshold >> U64(digit)) & U64(1))
+        for w in range(words.shape[0]):
+            fair = random_word(key, counters[chain] + U64(w))
+            words[w] = (fair & words[w]) | (chosen & (fair | words[w]))
+        counters[chain] += U64(words.shape[0])
+
+
 @kernel(fastmath=FAST)
 def fill_normals(out, scale, key, counters, chain):
-    """Fill ``out`` (float32, even length) with Normal(0, scale^2) draws (Box-Muller), advancing ``counters[chain]``."""
+    """Fill ``out`` (float32, even length) with Normal(0, scale^2) draws (Box-Muller)."""
     half = out.shape[0] // 2
     counter = counters[chain]
     for i in range(half):
         word = random_word(key, counter + U64(i))
-        radius = np.sqrt(F32(-2.0) * log32(high_uniform(word) + F32(2.0**-25))) * scale
+        radius = np.sqrt(F32(-2.0) * log32(high_uniform(word) + HALF_STEP)) * scale
         cosine, sine = cos_sin_turn(low_uniform(word))
         out[i] = radius * cosine
         out[half + i] = radius * sine
     counters[chain] = counter + U64(half)
 
 
-@kernel(fastmath=FAST)
-def fill_spin_words(words, log_odds, scale, key, counters, chain):
-    """Draw independent spins with P(+1) = 1 / (1 + exp(-scale * log_odds)) into 64-spin words (bit set: +1).
-
-    ``log_odds`` is float32 with 64 entries per word; advances ``counters[chain]``.
-    """
-    bits = np.empty(64, np.uint8)
+@kernel(fastmath=FAST, error_model="numpy")
+def fill_logistic(out, key, counters, chain):
+    """Fill ``out`` (float32, even length) with ln((1 - u) / u), so that P(out > x) = 1 / (1 + exp(x))."""
+    half = out.shape[0] // 2
     counter = counters[chain]
-    for w in range(words.shape[0]):
-        offset = w * 64
-        for i in range(32):
-            word = random_word(key, counter + U64(w * 32 + i))
-            first = exp32(-scale * log_odds[offset + i])
-            second = exp32(-scale * log_odds[offset + 32 + i])
-            bits[i] = np.uint8(high_uniform(word) * (F32(1.0) + first) < F32(1.0))
-            bits[32 + i] = np.uint8(low_uniform(word) * (F32(1.0) + second) < F32(1.0))
-        packed = U64(0)
-        for i in range(64):
-            packed |= U64(bits[i]) << U64(i)
-        words[w] = packed
-    counters[chain] = counter + U64(32 * words.shape[0])
+    for i in range(half):
+        word = random_word(key, counter + U64(i))
+        first, second = high_uniform(word), low_uniform(word)
+        out[i] = log32(F32(1.0) - first) - log32(first + HALF_STEP)
+        out[half + i] = log32(F32(1.0) - second) - log32(second + HALF_STEP)
+    counters[chain] = counter + U64(half)
+
+
+@kernel(fastmath=FAST, error_model="numpy")
+def fill_exponentials(out, key, counters, chain):
+    """Fill ``out`` (float32, even length) with -ln u, or in one case of 16 with a number below any field, a pass.
+
+    Metropolis moves at sites in a fixed order need the passes: a spin that nothing acts on would else flip each time.
+    """
+    half = out.shape[0] // 2
+    counter = counters[chain]
+    for i in range(half):
+        word = random_word(key, counter + U64(i))
+        # The uniforms leave the low 16 bits unused.
+        out[i] = -log32(high_uniform(word) + HALF_STEP) if word & U64(0x0F) else PASS
+        out[half + i] = -log32(low_uniform(word) + HALF_STEP) if word & U64(0xF0) else PASS
+    counters[chain] = counter + U64(half)
+
+
+@kernel()
+def transpose_bits(block):
+    """Exchange bit j of word i with bit i of word j for 64 words, in place (Warren, Hacker's Delight, 7-3)."""
+    width, mask = 32, U64(0x00000000FFFFFFFF)
+    while width:
+        shift = U64(width)
+        for pair in range(32):
+            i = (pair // width) * 2 * width + pair % width
+            moved = ((block[i] >> shift) ^ block[i + width]) & mask
+            block[i] ^= moved << shift
+            block[i + width] ^= moved
+        width >>= 1
+        mask ^= mask << U64(width)
 
 
 def word_count(sites: int) -> int:
     """Return the number of 64-spin words that hold ``sites`` spins."""
     return -(-sites // 64)
-
-
-def last_word_mask(sites: int) -> np.uint64:
-    """Return the mask of the bits of the last word that hold spins; the others stay zero."""
-    return U64((1 << ((sites - 1) % 64 + 1)) - 1)

@@ -6,18 +6,22 @@ f_i = sum_{j != i} J_ij s_j, which never raises the energy; at T > 0 it is up wi
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int64
+from threadpoolctl import threadpool_limits
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive, require_spins
 from vae_mf.rng import generator, integer
 from vae_mf.rng import keys as stream_keys
-from vae_mf.samplers.kernels import kernel
-from vae_mf.samplers.random_bits import F32, FAST, U64, high_uniform, log32, low_uniform, random_word
-from vae_mf.samplers.spin_glass import flip_dense, padded
+from vae_mf.samplers.base import available_threads
+from vae_mf.samplers.kernels import FAST, kernel, padded
+from vae_mf.samplers.random_bits import F32, fill_logistic
+from vae_mf.samplers.spin_glass import flip_dense
 from vae_mf.systems.hopfield import Hopfield
 
 SETTLED_BY = 200
@@ -138,20 +142,6 @@ def aligned_sum(spins, fields):
     return total
 
 
-@kernel(fastmath=FAST, error_model="numpy")
-def fill_logistic(out, key, counters, chain):
-    """Fill ``out`` (float32, even length) with ln((1 - u) / u), so that P(out > x) = 1 / (1 + exp(x))."""
-    half = out.shape[0] // 2
-    counter = counters[chain]
-    for i in range(half):
-        word = random_word(key, counter + U64(i))
-        first, second = high_uniform(word), low_uniform(word)
-        # Both ends are kept half a step off zero.
-        out[i] = log32(F32(1.0) - first) - log32(first + F32(2.0**-25))
-        out[half + i] = log32(F32(1.0) - second) - log32(second + F32(2.0**-25))
-    counters[chain] = counter + U64(half)
-
-
 def load_curve(
     sites: int,
     loads: Sequence[float],
@@ -161,6 +151,7 @@ def load_curve(
     starts: int = 20,
     sweeps: int = SETTLED_BY,
     seed: int = 0,
+    threads: int | None = None,
 ) -> LoadCurve:
     """Return the overlap after recall against the load P / N, for random patterns.
 
@@ -176,6 +167,7 @@ def load_curve(
         starts: patterns recalled per network, at most P.
         sweeps: at most this many updates per spin.
         seed: of patterns, corruption and dynamics.
+        threads: worker threads; the curve does not depend on their number.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -183,17 +175,13 @@ def load_curve(
     require_integer("networks", networks, minimum=2)
     require_integer("starts", starts)
     counts = [max(1, round(require_positive("loads", load) * require_integer("sites", sites))) for load in loads]
-    results = np.array(
-        [
-            [
-                recall_random_patterns(
-                    sites, count, corruption, temperature, starts, sweeps, integer(seed, count, number)
-                )
-                for number in range(networks)
-            ]
-            for count in counts
-        ]
-    )
+
+    def result(pair: tuple[int, int]) -> tuple[float, float]:
+        return recall_random_patterns(sites, pair[0], corruption, temperature, starts, sweeps, integer(seed, *pair))
+
+    pairs = list(product(counts, range(networks)))
+    with threadpool_limits(1), ThreadPoolExecutor(threads or available_threads()) as pool:
+        results = np.array(list(pool.map(result, pairs))).reshape(len(counts), networks, 2)
     overlaps, settled = results[..., 0], results[..., 1]
     errors = overlaps.std(1, ddof=1) / np.sqrt(networks)
     return LoadCurve(np.array(counts) / sites, overlaps.mean(1), errors, settled.mean(1))

@@ -14,14 +14,12 @@ from scipy import sparse
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.packing import pack_spins
-from vae_mf.samplers.kernels import kernel
-from vae_mf.samplers.random_bits import F32, FAST, U64, high_uniform, log32, low_uniform, random_word
+from vae_mf.samplers.kernels import FAST, kernel, padded
+from vae_mf.samplers.random_bits import F32, U64, fill_exponentials, fill_random_spins, random_word
 from vae_mf.systems.spin_glass import Ising
 
 REBUILD = 200
 """Sweeps between rebuilding the local fields from scratch, before float32 rounding adds up."""
-LANES = 16
-"""Rows are padded with zeros to a multiple of this many float32, so that SIMD loops have no tail."""
 COOLING = 100
 """Sweeps of annealing that make the cold start."""
 
@@ -81,7 +79,7 @@ class IsingMetropolis:
         require_choice("start", start, ("random", "pattern"))
         counters, width = np.zeros(len(keys), np.uint64), self._fields.size
         spins, local_fields = np.zeros((2, len(keys), width), np.float32)
-        fill_random_spins(spins, self.sites, keys, counters)
+        fill_random_spins(spins[:, : self.sites], F32(-1.0), F32(1.0), keys, counters)
         self._rebuild(*self._bonds, self._fields, spins, local_fields)
         state = IsingState(np.array(temperatures, np.float64), keys.copy(), counters, spins, local_fields)
         if start == "pattern":
@@ -119,38 +117,6 @@ class IsingMetropolis:
             state.temperatures[:] = temperature
             self.sweep(state, 1)
         state.temperatures[:] = temperatures
-
-
-def padded(sites: int) -> int:
-    """Return the row length that holds ``sites`` float32 in whole SIMD registers."""
-    return LANES * -(-sites // LANES)
-
-
-@kernel()
-def fill_random_spins(spins, sites, keys, counters):
-    """Fill the first ``sites`` columns of spins (chains, width) with unbiased +-1."""
-    for b in range(spins.shape[0]):
-        for i in range(sites):
-            word = random_word(keys[b], counters[b] + U64(i >> 6))
-            spins[b, i] = F32(2.0) * F32((word >> U64(i & 63)) & U64(1)) - F32(1.0)
-        counters[b] += U64((sites + 63) >> 6)
-
-
-@kernel(fastmath=FAST, error_model="numpy")
-def fill_exponentials(out, key, counters, chain):
-    """Fill ``out`` (float32, even length) with -ln u, or in one case of 16 with a number below any field, a pass.
-
-    Sites visited in a fixed order need the passes: a spin that nothing acts on would else flip in every single sweep.
-    """
-    half = out.shape[0] // 2
-    counter = counters[chain]
-    for i in range(half):
-        word = random_word(key, counter + U64(i))
-        first = -log32(high_uniform(word) + F32(2.0**-25))
-        second = -log32(low_uniform(word) + F32(2.0**-25))
-        out[i] = first if word & U64(0x0F) else F32(-1e30)
-        out[half + i] = second if word & U64(0xF0) else F32(-1e30)
-    counters[chain] = counter + U64(half)
 
 
 @kernel(fastmath=FAST, error_model="numpy")
@@ -240,7 +206,7 @@ def reverse(spins, local_fields, key, counters, chain):
         local_fields[i] *= sign
 
 
-@kernel(fastmath={"contract", "nsz", "arcp", "reassoc"})
+@kernel(fastmath=FAST | {"reassoc"})
 def add_energies(energies, spins, local_fields, fields):
     """Set energies to -1/2 sum_i s_i (f_i + h_i) for each chain, summed in float64."""
     for b in range(spins.shape[0]):

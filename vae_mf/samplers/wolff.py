@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64, UInt8, UInt64
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.samplers.kernels import kernel
-from vae_mf.samplers.random_bits import U64, four_bonds, random_word
+from vae_mf.samplers.random_bits import U64, fill_random_spins, four_bonds, random_index, random_word
 from vae_mf.systems.ising2d import Ising2D, critical_temperature, spontaneous_magnetisation
 
 SHORT_SITES = 2**16
@@ -66,13 +66,13 @@ class Wolff:
         require_choice("start", start, ("random", "pattern"))
         counters, spins = np.zeros(len(keys), np.uint64), np.ones((len(keys), self.sites), np.uint8)
         if start == "random":
-            fill_random_spins(spins, keys, counters)
+            fill_random_spins(spins, np.uint8(0), np.uint8(1), keys, counters)
         return WolffState(np.array(temperatures, np.float64), keys.copy(), counters, spins)
 
     def sweep(self, state: WolffState, count: int) -> None:
         """Advance every chain by ``count`` sweeps."""
         bond = -np.expm1(-2 * self.system.coupling / state.temperatures)
-        thresholds = np.floor(bond * 2.0**48).astype(np.uint64)
+        thresholds = np.minimum(bond * 2.0**47, 2.0**47 - 1).astype(np.uint64)
         clusters = np.array([clusters_per_sweep(self.system, t) for t in state.temperatures.tolist()])
         state.flipped += flip_clusters(
             state.spins, self._neighbours, thresholds, clusters, count, state.keys, state.counters
@@ -107,18 +107,8 @@ def neighbour_table(side: int) -> np.ndarray:
 
 
 @kernel()
-def fill_random_spins(spins, keys, counters):
-    """Fill spins (chains, N) with fair bits."""
-    for b in range(spins.shape[0]):
-        for site in range(spins.shape[1]):
-            word = random_word(keys[b], counters[b] + U64(site >> 6))
-            spins[b, site] = np.uint8((word >> U64(site & 63)) & U64(1))
-        counters[b] += U64((spins.shape[1] + 63) >> 6)
-
-
-@kernel()
 def flip_clusters(spins, neighbours, thresholds, clusters, sweeps, keys, counters):
-    """Flip ``clusters[b]`` clusters per sweep in each chain b, bonds open with probability thresholds[b] / 2^48.
+    """Flip ``clusters[b]`` clusters per sweep in each chain b, bonds open with probability thresholds[b] / 2^47.
 
     ``spins`` is (chains, N) of 0 and 1, ``neighbours`` (N, 4). Returns the number of spins flipped. The queue is first
     in, first out: the processor works on several of its sites at once, which a stack would chain one after the other.
@@ -126,11 +116,10 @@ def flip_clusters(spins, neighbours, thresholds, clusters, sweeps, keys, counter
     queue = np.empty(spins.shape[1] + 1, neighbours.dtype)
     flipped = U64(0)
     for b in range(spins.shape[0]):
-        lattice, key, counter = spins[b], keys[b], counters[b]
+        lattice, threshold, key, counter = spins[b], thresholds[b], keys[b], counters[b]
         for _ in range(sweeps):
             for _ in range(clusters[b]):
-                # A seed need not be perfectly uniform: a cluster and its mirror image contain the same sites.
-                site = ((random_word(key, counter) >> U64(32)) * U64(spins.shape[1])) >> U64(32)
+                site = random_index(random_word(key, counter), U64(spins.shape[1]))
                 counter += U64(1)
                 new = U64(lattice[site]) ^ U64(1)
                 lattice[site] = np.uint8(new)
@@ -138,7 +127,7 @@ def flip_clusters(spins, neighbours, thresholds, clusters, sweeps, keys, counter
                 head, tail = U64(0), U64(1)
                 while head < tail:
                     site = U64(queue[head])
-                    right, left, lower, upper = four_bonds(key, counter + head, thresholds[b])
+                    right, left, lower, upper = four_bonds(key, counter + head, threshold)
                     tail = join(lattice, queue, tail, neighbours[site, U64(0)], new, right)
                     tail = join(lattice, queue, tail, neighbours[site, U64(1)], new, left)
                     tail = join(lattice, queue, tail, neighbours[site, U64(2)], new, lower)

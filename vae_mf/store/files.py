@@ -1,22 +1,22 @@
-"""A store as a folder of files: how an empty one appears, and which of its files are there and sound."""
+"""A store as a folder of files: what an empty one consists of, and which of its files are there and sound."""
 
 import json
-import os
-import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import zarr
 from jaxtyping import Shaped
-from zarr.storage import LocalStore, MemoryStore
+from zarr.storage import MemoryStore
 
+from vae_mf.store.folders import Folder
 from vae_mf.store.schema import (
     CHUNK_KEYS,
     COMMITTED,
     COMPRESSORS,
     MARKER,
+    METADATA,
     SCHEMA,
     SCHEMA_VERSION,
     SYSTEM,
@@ -28,20 +28,11 @@ from vae_mf.store.schema import (
     system_specs,
 )
 
-
-def create_store(path: Path, header: dict[str, Any], arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
-    """Build an empty store beside ``path`` and move it there, so that a crash leaves a whole store or none."""
-    building = path.with_name(f"{path.name}.creating")
-    if building.exists():
-        shutil.rmtree(building)
-    for name, content in _empty_store(header, arrays).items():
-        file = building / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    os.replace(building, path)
+KEEP_ZEROS = {"array.write_empty_chunks": True}
+"""Zarr's setting without which chunks that are all zero are left out, and a lost file would read as data."""
 
 
-def _empty_store(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
+def empty_store(header: dict[str, Any], arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> dict[str, bytes]:
     """Return the files of a store without samples.
 
     They are made in memory because Zarr writes parents at the same time as their children: after a failed write
@@ -54,9 +45,9 @@ def _empty_store(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> di
         root.create_group(group_path(t), attributes={"temperature": temperature})
     for name, spec in {COMMITTED: MARKER, **system_specs(header), **sample_specs(header_layout(header))}.items():
         _create_array(root, name, spec)
-    for name, values in arrays.items():
-        root[f"{SYSTEM}/{name}"][...] = values
-    root[COMMITTED][...] = 0
+    with zarr.config.set(KEEP_ZEROS):
+        for name, values in {COMMITTED: 0, **{f"{SYSTEM}/{name}": values for name, values in arrays.items()}}.items():
+            root[name][...] = values
     return {name: content.to_bytes() for name, content in files.items()}
 
 
@@ -73,51 +64,70 @@ def _create_array(root: zarr.Group, name: str, spec: ArraySpec) -> None:
     )
 
 
-def read_header(path: Path) -> dict[str, Any] | None:
-    """Return the header of the store at ``path``, None where nothing is, or raise StoreError for anything else."""
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+def read_header(folder: Folder) -> dict[str, Any] | None:
+    """Return the header of the store in ``folder``, None where nothing is, or raise StoreError for anything else."""
+    header = _root_attributes(folder)
+    if not header and folder.vacant():
         return None
-    header = _root_attributes(path)
     if header.get("schema") != SCHEMA:
-        raise StoreError(f"{path}: expected a {SCHEMA} store or nothing, got something else, which is left alone")
+        raise StoreError(f"{folder}: expected a {SCHEMA} store or nothing, got something else, which is left alone")
     if header.get("schema_version") != SCHEMA_VERSION:
-        raise StoreError(f"{path}: expected schema_version {SCHEMA_VERSION}, got {header.get('schema_version')}")
+        raise StoreError(f"{folder}: expected schema_version {SCHEMA_VERSION}, got {header.get('schema_version')}")
     return header
 
 
-def _root_attributes(path: Path) -> dict[str, Any]:
+def _root_attributes(folder: Folder) -> dict[str, Any]:
     try:
-        return dict(json.loads((path / "zarr.json").read_bytes())["attributes"])
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return dict(json.loads(folder.read(METADATA) or "")["attributes"])
+    except (ValueError, KeyError, TypeError):
         return {}
 
 
-def read_committed(path: Path) -> int:
+def read_committed(folder: Folder) -> int:
     """Return the number of finished blocks, or raise StoreError if the marker is bad."""
-    return int(read_array(path, COMMITTED, MARKER))
+    return int(read_array(folder, COMMITTED, MARKER))
 
 
-def read_array(path: Path, name: str, spec: ArraySpec, rows: int | None = None) -> Shaped[np.ndarray, "..."]:
+def read_array(folder: Folder, name: str, spec: ArraySpec, rows: int | None = None) -> Shaped[np.ndarray, "..."]:
     """Return the first ``rows`` rows of an array, by default all of it, or raise StoreError if a file is bad."""
-    _file_bytes(path, name, spec, rows)
+    _array_bytes(folder, folder.sizes(name), name, spec, rows)
     try:
-        array: Any = zarr.open_array(LocalStore(path, read_only=True), path=name, mode="r")
+        array: Any = zarr.open_array(folder.zarr_store(read_only=True), path=name, mode="r", zarr_format=3)
         return np.asarray(array[...] if rows is None else array[:rows])
     except ValueError as error:
-        raise StoreError(f"{path} is damaged: {name} does not match its checksum ({error})") from error
+        raise StoreError(f"{folder} is damaged: {name} does not match its checksum ({error})") from error
 
 
-def array_bytes(path: Path, header: Mapping[str, Any], rows: int) -> dict[str, int]:
-    """Return the size on disk of every array up to row ``rows``, or raise StoreError if a file is missing."""
-    system = {name: _file_bytes(path, name, spec) for name, spec in system_specs(header).items()}
-    samples = sample_specs(header_layout(header))
-    return system | {name: _file_bytes(path, name, spec, rows) for name, spec in samples.items()}
+def array_bytes(folder: Folder, header: Mapping[str, Any]) -> dict[str, int]:
+    """Return the stored size of every array of a full store, or raise StoreError if a file is missing."""
+    sizes = folder.sizes()
+    specs = system_specs(header) | sample_specs(header_layout(header))
+    return {name: _array_bytes(folder, sizes, name, spec) for name, spec in specs.items()}
 
 
-def _file_bytes(path: Path, name: str, spec: ArraySpec, rows: int | None = None) -> int:
-    # Looked for one by one, because Zarr reads a missing chunk as zeros.
+def check_arrays(folder: Folder, header: Mapping[str, Any], rows: int) -> None:
+    """Read every array up to row ``rows``, and raise StoreError if a file is missing or damaged."""
+    for name, spec in system_specs(header).items():
+        read_array(folder, name, spec)
+    for name, spec in sample_specs(header_layout(header)).items():
+        read_array(folder, name, spec, rows)
+
+
+@contextmanager
+def disk_errors(folder: Folder) -> Iterator[None]:
+    """Let an error such as a full disk, which may come without a name, say which store it hit."""
     try:
-        return sum((path / name / file).stat().st_size for file in ["zarr.json", *spec.chunk_names(rows)])
-    except FileNotFoundError as error:
-        missing = Path(error.filename).relative_to(path)
-        raise StoreError(f"{path} is truncated: expected the file {missing}, got none") from error
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(folder)
+        raise
+
+
+def _array_bytes(folder: Folder, sizes: Mapping[str, int], name: str, spec: ArraySpec, rows: int | None = None) -> int:
+    # Looked for one by one, because Zarr reads a missing chunk as zeros.
+    files = [f"{name}/{file}" for file in (METADATA, *spec.chunk_names(rows))]
+    for file in files:
+        if file not in sizes:
+            raise StoreError(f"{folder} is truncated: expected the file {file}, got none")
+    return sum(sizes[file] for file in files)

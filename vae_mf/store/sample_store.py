@@ -1,23 +1,32 @@
-"""Equilibrium samples on disk: written block by block, resumable after a crash, readable once sealed.
+"""Equilibrium samples on disk or in an object store: written block by block, resumable after a crash, then sealed.
 
 A store that was killed, resumed and finished is the same, file by file, as one that was never interrupted.
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import zarr
-from filelock import FileLock, Timeout
 from jaxtyping import Float32, Shaped
-from zarr.storage import LocalStore
 
 from vae_mf.arrays import PackedSpins, Spins
 from vae_mf.checks import require_choice
 from vae_mf.packing import unpack_spins
-from vae_mf.store.files import array_bytes, create_store, read_array, read_committed, read_header
+from vae_mf.store.files import (
+    KEEP_ZEROS,
+    array_bytes,
+    check_arrays,
+    disk_errors,
+    empty_store,
+    read_array,
+    read_committed,
+    read_header,
+)
+from vae_mf.store.folders import Folder, Lock, find_folder
 from vae_mf.store.schema import (
     COMMITTED,
     DIRECTORS,
@@ -26,7 +35,6 @@ from vae_mf.store.schema import (
     StoreError,
     StoreLayout,
     column_path,
-    explicit_header,
     first_difference,
     header_layout,
     make_header,
@@ -40,7 +48,7 @@ class SampleStore:
     """The committed rows of a store; arrays are read from disk at each call, whole.
 
     Attributes:
-        path: Folder of the store.
+        path: Folder of the store, or its URL.
         temperatures: Temperatures (temperatures,), k_B = 1.
         sites: Number of spins or directors.
         configurations: What the rows hold, "spins" or "directors".
@@ -52,10 +60,11 @@ class SampleStore:
         diagnostics: What was recorded on sealing; empty before.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any], blocks: int) -> None:
+    def __init__(self, folder: Folder, header: Mapping[str, Any], blocks: int) -> None:
+        self._folder = folder
         self._layout = header_layout(header)
         self._system = system_specs(header)
-        self.path = path
+        self.path = str(folder)
         self.temperatures = np.array(self._layout.temperatures)
         self.sites = self._layout.sites
         self.configurations = self._layout.configurations
@@ -98,7 +107,7 @@ class SampleStore:
         if path not in self._system:
             known = ", ".join(key.removeprefix(f"{SYSTEM}/") for key in self._system) or "no array at all"
             raise ValueError(f"name: expected {known}, got {name!r}")
-        return read_array(self.path, path, self._system[path])
+        return read_array(self._folder, path, self._system[path])
 
     def _configurations(self, t: int, kind: str) -> np.ndarray:
         if kind != self.configurations:
@@ -108,21 +117,19 @@ class SampleStore:
     def _column(self, t: int, name: str) -> np.ndarray:
         if not 0 <= t < len(self.temperatures):
             raise ValueError(f"t: expected an index from 0 to {len(self.temperatures) - 1}, got {t}")
-        return read_array(self.path, column_path(t, name), self._layout.columns()[name], self.rows)
+        return read_array(self._folder, column_path(t, name), self._layout.columns()[name], self.rows)
 
 
 class StoreWriter:
     """The one writer of a store, from `open_writer`; a context manager that gives up the lock at its end."""
 
-    def __init__(self, path: Path, header: dict[str, Any], lock: FileLock) -> None:
-        self.path = path
+    def __init__(self, folder: Folder, header: dict[str, Any], lock: Lock | None) -> None:
+        self.path = str(folder)
+        self._folder = folder
         self._header = header
         self._lock = lock
         self._layout = header_layout(header)
-        self._root = zarr.open_group(LocalStore(path), mode="r+", zarr_format=3)
-        self._marker: Any = self._root[COMMITTED]
-        self._columns: dict[str, Any] = {name: self._root[name] for name in sample_specs(self._layout)}
-        self._committed = read_committed(path)
+        self._committed = read_committed(folder)
 
     def __enter__(self) -> "StoreWriter":
         return self
@@ -132,7 +139,8 @@ class StoreWriter:
 
     def close(self) -> None:
         """Give up the lock, after which nothing more can be written."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     @property
     def committed(self) -> int:
@@ -160,43 +168,56 @@ class StoreWriter:
 
         Raises:
             ValueError: If the index, a name, a shape or a dtype is not the expected one.
+            StoreError: If the writer was closed or has lost its lock.
             OSError: If the disk refuses, and the block then stays uncommitted.
         """
-        self._require_open()
         if index != self._committed or index >= self._layout.blocks:
             raise ValueError(f"index: expected {self._committed} of {self._layout.blocks} blocks, got {index}")
         block = {**scalars, self._layout.configurations: configurations}
         self._check_block(block)
+        self._require_lock()
         rows = slice(index * self._layout.rows_per_block, (index + 1) * self._layout.rows_per_block)
-        for t in range(len(self._layout.temperatures)):
-            for name, values in block.items():
-                self._columns[column_path(t, name)][rows] = values[t]
-        self._marker[...] = index + 1
+        with disk_errors(self._folder):
+            for t in range(len(self._layout.temperatures)):
+                for name, values in block.items():
+                    self._arrays[column_path(t, name)][rows] = values[t]
+            self._arrays[COMMITTED][...] = index + 1
         self._committed = index + 1
 
     def read(self) -> SampleStore:
         """Return a view of the blocks committed so far."""
-        return SampleStore(self.path, self._header, self._committed)
+        return SampleStore(self._folder, self._header, self._committed)
 
     def seal(self, diagnostics: Mapping[str, Any]) -> None:
         """Record ``diagnostics`` and declare the store finished, in one atomic write of the header.
 
         Raises:
-            StoreError: If a block is missing or the store is sealed already.
+            StoreError: If a block is missing, the store is sealed already or the writer has lost its lock.
             ValueError: If the diagnostics are not JSON.
+            OSError: If the disk refuses, and the store then stays unsealed.
         """
-        self._require_open()
         if self.sealed or self._committed < self._layout.blocks:
             state = "a sealed store" if self.sealed else f"{self._committed}"
             raise StoreError(f"{self.path}: expected {self._layout.blocks} blocks not yet sealed, got {state}")
-        sizes = array_bytes(self.path, self._header, self._layout.rows)
+        self._require_lock()
+        sizes = array_bytes(self._folder, self._header)
         closing = {"diagnostics": plain_json("diagnostics", diagnostics), "array_bytes": sizes, "complete": True}
-        self._root.update_attributes(closing)
+        with disk_errors(self._folder):
+            self._root.update_attributes(closing)
         self._header = self._header | closing
 
-    def _require_open(self) -> None:
-        if not self._lock.is_locked:
-            raise StoreError(f"{self.path}: expected an open writer, got one that was closed")
+    @cached_property
+    def _root(self) -> zarr.Group:
+        return zarr.open_group(self._folder.zarr_store(read_only=False), mode="r+", zarr_format=3)
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        with zarr.config.set(KEEP_ZEROS):
+            return {name: self._root[name] for name in (COMMITTED, *sample_specs(self._layout))}
+
+    def _require_lock(self) -> None:
+        if self._lock is None or not self._lock.is_locked:
+            raise StoreError(f"{self.path}: expected an open writer, got one that was closed or has lost its lock")
 
     def _check_block(self, block: dict[str, np.ndarray]) -> None:
         columns = self._layout.columns()
@@ -218,79 +239,69 @@ def open_writer(
 ) -> StoreWriter:
     """Create a store, or resume the one at ``path`` if it was created with the same arguments.
 
-    The lock file ``<path>.lock`` stays behind, since removing it could let two writers in. The folder
-    ``<path>.creating`` is ours: it holds a store being created.
+    What is committed is read and checked before anything is added to it. A sealed store needs no lock, and may be
+    read-only. What is and is not guaranteed of a remote store is said at `remote.RemoteFolder` and `remote.Claim`.
 
     Args:
-        path: Folder of the store; absent, empty, or a store.
+        path: Folder of the store, or its URL; absent, empty, or a store.
         layout: Size of the store.
         attrs: JSON values that say where the samples come from: seed, sampler, versions.
         arrays: Constant arrays to keep with the samples, such as stored patterns.
 
     Raises:
-        StoreError: If something else is at ``path``, or another writer.
+        StoreError: If something else is at ``path``, another writer, a damaged store, or no driver opens the URL.
         ValueError: If ``attrs`` are not JSON or a constant array is not numeric.
+        OSError: If the folder cannot be written.
     """
-    path = Path(path).absolute()
+    folder = find_folder(path)
     header = make_header(layout, attrs, arrays)
-    read_header(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _acquire(path)
+    found = read_header(folder)
+    if found is not None and "complete" in found:
+        _require_same_request(folder, header, found)
+        return StoreWriter(folder, found, None)
+    lock = folder.lock()
     try:
-        # Without this Zarr leaves out chunks that are all zero, and a lost file would read as data.
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            if (found := read_header(path)) is None:
-                create_store(path, header, arrays)
-            else:
-                _prepare_resume(path, header, found)
-            return StoreWriter(path, found or header, lock)
+        if (found := read_header(folder)) is None:
+            with disk_errors(folder):
+                folder.create(empty_store(header, arrays))
+        else:
+            _require_same_request(folder, header, found)
+            folder.clear_leftovers()
+            check_arrays(folder, found, read_committed(folder) * layout.rows_per_block)
+        return StoreWriter(folder, found or header, lock)
     except BaseException:
         lock.release()
         raise
 
 
 def is_sealed(path: str | Path) -> bool:
-    """Return whether a finished store is at ``path``, or raise StoreError if something else is there."""
-    header = read_header(Path(path).absolute())
+    """Return whether a finished store is at a path or URL, or raise StoreError if something else is there."""
+    header = read_header(find_folder(path))
     return header is not None and "complete" in header
 
 
 def open_store(path: str | Path) -> SampleStore:
-    """Return the sealed store at ``path``.
+    """Return the sealed store at a path or URL.
 
     Every file is checked for presence and the arrays for their size; contents are checked when they are read.
 
     Raises:
-        StoreError: If the store is absent, unfinished, truncated, of another schema version or something else.
+        StoreError: If the store is absent, unfinished, truncated, of another schema version or something else, or no
+            driver opens the URL.
     """
-    path = Path(path).absolute()
-    header = read_header(path)
+    folder = find_folder(path)
+    header = read_header(folder)
     if header is None:
-        raise StoreError(f"{path}: expected a sample store, got nothing there")
+        raise StoreError(f"{folder}: expected a sample store, got nothing there")
     if "complete" not in header:
-        done = f"{read_committed(path)} of {header['blocks']} blocks"
-        raise StoreError(f"{path} is not finished: {done}; run the same command again to resume")
-    layout = header_layout(header)
-    for name, size in array_bytes(path, header, layout.rows).items():
+        done = f"{read_committed(folder)} of {header['blocks']} blocks"
+        raise StoreError(f"{folder} is not finished: {done}; run the same command again to resume")
+    for name, size in array_bytes(folder, header).items():
         if size != header["array_bytes"][name]:
-            raise StoreError(f"{path} is truncated: {name}: expected {header['array_bytes'][name]} bytes, got {size}")
-    return SampleStore(path, header, layout.blocks)
+            raise StoreError(f"{folder} is truncated: {name}: expected {header['array_bytes'][name]} bytes, got {size}")
+    return SampleStore(folder, header, header["blocks"])
 
 
-def _acquire(path: Path) -> FileLock:
-    lock = FileLock(path.with_name(f"{path.name}.lock"), thread_local=False)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise StoreError(f"{path}: expected to be the only writer, got {lock.lock_file} held by another one") from error
-    return lock
-
-
-def _prepare_resume(path: Path, header: dict[str, Any], found: dict[str, Any]) -> None:
-    """Clear up after a killed writer, or raise StoreError unless ``found`` was created by the same call."""
-    stored = explicit_header(found)
-    if difference := first_difference({key: stored.get(key) for key in header}, header):
-        raise StoreError(f"{path} holds other samples: {difference}")
-    for leftover in path.rglob("*.partial"):
-        leftover.unlink()
-    array_bytes(path, found, read_committed(path) * found["rows_per_block"])
+def _require_same_request(folder: Folder, header: dict[str, Any], found: dict[str, Any]) -> None:
+    if difference := first_difference({key: found.get(key) for key in header}, header):
+        raise StoreError(f"{folder} holds other samples: {difference}")

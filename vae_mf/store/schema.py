@@ -31,6 +31,8 @@ SPINS = "spins"
 DIRECTORS = "directors"
 SYSTEM = "system"
 COMMITTED = "committed"
+METADATA = "zarr.json"
+"""Zarr's file in every group and array; the one at the root is the header of the store."""
 
 COMPRESSORS = (ZstdCodec(level=3), Crc32cCodec())
 """The checksum comes last, so that a damaged file is noticed before it is decompressed."""
@@ -149,13 +151,7 @@ def make_header(
 def header_layout(header: Mapping[str, Any]) -> StoreLayout:
     """Return the layout written in a header."""
     names = ("sites", "blocks", "rows_per_block", "scalars", "configurations")
-    header = explicit_header(header)
     return StoreLayout(temperatures=tuple(header["temperatures"]), **{name: header[name] for name in names})
-
-
-def explicit_header(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a header that says what its rows hold: stores from before there were directors hold spins, unsaid."""
-    return {"configurations": SPINS, **header}
 
 
 def system_specs(header: Mapping[str, Any]) -> dict[str, ArraySpec]:

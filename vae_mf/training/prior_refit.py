@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ VALIDATION_DRAWS = 16
 
 
 class RefitResult(NamedTuple):
-    """Rates E_q[ln q(z|s,T) - ln p(z|T)] of the validation set, in nats per configuration."""
+    """Rates E_q[ln q(z|x,T) - ln p(z|T)] of the validation set, in nats per configuration."""
 
     rate_before: float
     rate_after: float
@@ -28,8 +29,9 @@ class RefitResult(NamedTuple):
     """Whether the refitted prior replaced the old one: only if it has the smaller rate."""
 
 
-class Encodings(NamedTuple):
-    """Posteriors q(z|s,T) of many configurations."""
+@dataclass(frozen=True, eq=False)
+class Encodings:
+    """Posteriors q(z|x,T) of many configurations."""
 
     mean: Latents
     log_variance: Latents
@@ -85,7 +87,7 @@ def refit_prior(
 ) -> RefitResult:
     """Fit the prior of a trained model to the aggregated posterior, and keep the new one if its rate is smaller.
 
-    The rate is I_q(s; z|T) + KL(q(z|T) || p(z|T)), q(z|T) = E_s q(z|s,T); only the second part depends on the prior.
+    The rate is I_q(x; z|T) + KL(q(z|T) || p(z|T)), q(z|T) = E_x q(z|x,T); only the second part depends on the prior.
     It is minimised by Adam on fresh draws from cached posteriors, the learning rate falling to zero along a cosine.
 
     Source: Hoffman and Johnson, ELBO surgery, NIPS workshop 2016, equation 6.
@@ -100,7 +102,7 @@ def refit_prior(
         seed: of all draws.
 
     Raises:
-        ValueError: if a count is not a positive integer, the learning rate not positive, or there are no configurations.
+        ValueError: if a count is no positive integer, the learning rate not positive, or there are no configurations.
     """
     require_integer("steps", steps)
     require_integer("batch_size", batch_size)
@@ -136,7 +138,7 @@ def fit_prior(
 
 @torch.no_grad()
 def mean_rate(prior: nn.Module, encodings: Encodings, seed: int) -> float:
-    """Return the mean of ln q(z|s,T) - ln p(z|T) over `VALIDATION_DRAWS` draws from every posterior, in nats."""
+    """Return the mean of ln q(z|x,T) - ln p(z|T) over `VALIDATION_DRAWS` draws from every posterior, in nats."""
     device = encodings.mean.device
     generator = torch.Generator(device).manual_seed(integer(seed, "refit validation"))
     posterior, condition = encodings.posterior(torch.arange(len(encodings), device=device))

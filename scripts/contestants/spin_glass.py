@@ -1,0 +1,72 @@
+"""Sherrington-Kirkpatrick Metropolis near equilibrium (64 chains) against a plain Numba loop and dwave-samplers."""
+
+# ruff: noqa: NPY002 -- inside Numba the legacy generator is the usual one, and this loop is the usual way.
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from numba import njit
+
+from vae_mf.rng import keys
+from vae_mf.samplers.spin_glass import IsingMetropolis
+from vae_mf.systems.spin_glass import SherringtonKirkpatrick
+
+from .timing import SEED, Rival, Row, installed, race
+
+SITES, CHAINS, SWEEPS, LONG, COOLING = 512, 64, 20, 500, 300
+
+
+@njit
+def plain_sweeps(couplings, spins, fields, beta, count):
+    """Run Metropolis sweeps at random sites, local fields in float64."""
+    for _ in range(count * spins.size):
+        i = np.random.randint(0, spins.size)
+        cost = 2 * spins[i] * fields[i]
+        if cost <= 0 or np.random.random() < np.exp(-beta * cost):
+            spins[i] = -spins[i]
+            for j in range(spins.size):
+                fields[j] += 2 * couplings[i, j] * spins[i]
+    return count * spins.size
+
+
+def dwave(couplings: np.ndarray, spins: np.ndarray, beta: float, target: float | None) -> Rival:
+    """Return sweeps of dwave-samplers from a cooled configuration, less a call of one sweep."""
+    name = installed("dwave-samplers")
+    if name is None:
+        return Rival("dwave-samplers", None, target)
+    from dimod import BinaryQuadraticModel  # pyright: ignore[reportMissingImports]
+    from dwave.samplers import SimulatedAnnealingSampler  # pyright: ignore[reportMissingImports]
+
+    bonds = zip(*np.triu_indices(len(spins), 1), strict=True)
+    model = BinaryQuadraticModel.from_ising({}, {bond: -couplings[bond] for bond in bonds})
+    start, sampler = dict(enumerate(spins.astype(int))), SimulatedAnnealingSampler()
+    schedule = {"beta_schedule_type": "custom", "beta_schedule": [beta], "initial_states": start, "seed": SEED}
+
+    def run(count: int) -> int:
+        sampler.sample(model, num_sweeps_per_beta=count, **schedule)
+        return count * len(spins)
+
+    return Rival(name, partial(run, LONG + 1), target, overhead=partial(run, 1))
+
+
+def rows(repeats: int) -> Iterator[Row]:
+    """Time a cold and a critical temperature; everybody starts cooled to it."""
+    system = SherringtonKirkpatrick.random(SITES, SEED)
+    couplings, sampler = np.asarray(system.couplings), IsingMetropolis(system)
+    for temperature, target in ((0.3, 5), (1.0, None)):
+        state = sampler.initial(np.full(CHAINS, 2.0), keys(SEED, "chains", count=CHAINS), np.arange(CHAINS), "random")
+        spins = np.random.default_rng(SEED).choice([-1.0, 1.0], SITES)
+        fields = couplings @ spins
+        for level in np.geomspace(2, temperature, COOLING):
+            state.temperatures[:] = level
+            sampler.sweep(state, 1)
+            plain_sweeps(couplings, spins, fields, 1 / level, 1)
+
+        def ours(state=state) -> int:
+            sampler.sweep(state, SWEEPS)
+            return CHAINS * SWEEPS * SITES
+
+        plain = partial(plain_sweeps, couplings, spins, fields, 1 / temperature, LONG)
+        rivals = [Rival("Numba float64 fields", plain, target), dwave(couplings, spins, 1 / temperature, target)]
+        yield from race(f"SK, T={temperature:g}", f"N={SITES}", ours, rivals, repeats)

@@ -1,0 +1,110 @@
+"""How contestants are timed: blocks of all of them alternate, so that their ratios survive a busy machine."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+import numpy as np
+
+from vae_mf.rng import keys
+from vae_mf.samplers.base import GROUP, Sampler
+
+SEED = 42
+Run = Callable[[], int]
+"""Works for a few milliseconds and returns the number of spins that it updated."""
+
+
+class Rival(NamedTuple):
+    """Another way to the same end, and how many times slower it should be at least."""
+
+    name: str
+    run: Run | None
+    """None if it is not installed."""
+    target: float | None = None
+    overhead: Run | None = None
+    """Work inside ``run`` that is no sampling."""
+
+
+class Row(NamedTuple):
+    """A line of the table."""
+
+    subject: str
+    size: str
+    ours: float
+    rival: str = "-"
+    theirs: float | None = None
+    ratio: float | None = None
+    """Theirs to ours, the median over rounds."""
+    target: float | None = None
+    unit: str = "ns"
+    at_most: bool = False
+    """Whether the target is an upper bound on ours, not a lower one on the ratio."""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None without a target or a measurement."""
+        value = self.ours if self.at_most else self.ratio
+        if self.target is None or value is None:
+            return None
+        return value <= self.target if self.at_most else value >= self.target
+
+
+def rounds(runs: Iterable[Callable[[], float]], repeats: int) -> np.ndarray:
+    """Return what each of ``runs`` measures, shape (repeats, runs), after a round of warm-up."""
+    runs = list(runs)
+    return np.array([[run() for run in runs] for _ in range(repeats + 1)])[1:]
+
+
+def nanoseconds(run: Run, overhead: Run | None = None) -> Callable[[], float]:
+    """Return a measurement of the process CPU time of ``run`` per update in ns, less that of ``overhead``."""
+
+    def measure() -> float:
+        marks = [time.process_time()]
+        counts = [0]
+        for part in (overhead, run) if overhead else (run,):
+            counts.append(part())
+            marks.append(time.process_time())
+        spent = marks[-1] - marks[-2] - (marks[1] - marks[0] if overhead else 0)
+        return 1e9 * spent / (counts[-1] - (counts[1] if overhead else 0))
+
+    return measure
+
+
+def race(subject: str, size: str, ours: Run, rivals: list[Rival], repeats: int) -> Iterator[Row]:
+    """Time one way of ours against its rivals, and give a row for each of them."""
+    present = [rival for rival in rivals if rival.run is not None]
+    measures = [nanoseconds(ours), *(nanoseconds(rival.run, rival.overhead) for rival in present if rival.run)]
+    times = rounds(measures, repeats)
+    middle, ratios = np.median(times, axis=0), np.median(times / times[:, :1], axis=0)
+    for rival in rivals:
+        if rival in present:
+            at = 1 + present.index(rival)
+            yield Row(subject, size, middle[0], rival.name, middle[at], ratios[at], rival.target)
+        else:
+            yield Row(subject, size, middle[0], f"{rival.name}, not installed", target=rival.target)
+
+
+def sweeps(sampler: Sampler, temperature: float, chains: int, count: int = 1) -> Run:
+    """Return ``count`` sweeps of many chains and reading the configurations after each, in groups as the driver has."""
+    states = [
+        sampler.initial(np.full(len(part), temperature), keys(SEED, int(part[0]), count=len(part)), part, "random")
+        for part in np.split(np.arange(chains), range(GROUP, chains, GROUP))
+    ]
+
+    def run() -> int:
+        for state in states:
+            for _ in range(count):
+                sampler.sweep(state, 1)
+                sampler.configurations(state)
+        return chains * count * sampler.sites
+
+    return run
+
+
+def installed(distribution: str) -> str | None:
+    """Return name and version of an installed distribution, or None."""
+    try:
+        return f"{distribution} {version(distribution)}"
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,130 @@
+"""The mixture prior: its density and its draws against torch.distributions, its start, and its modes."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+
+from vae_mf.models.mixture import GaussianMixture, MixturePrior
+from vae_mf.models.priors import GaussianPrior
+from vae_mf.models.tensors import Condition, constant_condition
+
+LEVELS, COMPONENTS, LATENTS = (0.5, 1.0, 2.0), 5, 3
+
+
+def perturbed(**options) -> MixturePrior:
+    torch.manual_seed(0)
+    prior = MixturePrior(LATENTS, COMPONENTS, hidden=16, **options).double()
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            parameter += 0.2 * torch.randn(parameter.shape)
+    return prior
+
+
+def rows(batch: int) -> tuple[Condition, torch.Tensor]:
+    z = 2 * torch.randn(batch, LATENTS, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    return Condition(torch.tensor(LEVELS, dtype=torch.float64), torch.arange(batch) % len(LEVELS)), z
+
+
+def reference(mixture: GaussianMixture, level: int) -> MixtureSameFamily:
+    log_weights, means, whitening = (part[level].detach() for part in mixture.components)
+    precision = whitening.transpose(-1, -2) @ whitening
+    return MixtureSameFamily(Categorical(logits=log_weights), MultivariateNormal(means, precision_matrix=precision))
+
+
+def test_density_equals_that_of_torch():
+    condition, z = rows(60)
+    mixture = perturbed()(condition)
+    log_prob = mixture.log_prob(z)
+    for level in range(len(LEVELS)):
+        part = condition.index == level
+        torch.testing.assert_close(log_prob[part], reference(mixture, level).log_prob(z[part]), rtol=1e-10, atol=1e-10)
+
+
+def test_draws_have_the_mean_and_the_covariance_of_their_level():
+    condition, _ = rows(30_000)
+    mixture = perturbed()(condition)
+    draws = mixture.sample(torch.Generator().manual_seed(2))
+    for level in range(len(LEVELS)):
+        part, expected = draws[condition.index == level], reference(mixture, level)
+        error = part.std(0) / math.sqrt(len(part))
+        assert ((part.mean(0) - expected.mean).abs() < 5 * error).all()
+        # The density of each component decides the off-diagonal moments too.
+        peer = expected.sample((30_000,))
+        products, peers = (torch.einsum("ni,nj->nij", each, each) for each in (part, peer))
+        error = torch.hypot(products.std(0) / math.sqrt(len(part)), peers.std(0) / math.sqrt(len(peer)))
+        assert ((products.mean(0) - peers.mean(0)).abs() < 5 * error).all()
+
+
+@pytest.mark.parametrize("latents", [1, 2, 3])
+def test_it_starts_close_to_the_standard_normal(latents):
+    """KL(Normal(0, I) || start) by Monte Carlo, at every temperature alike."""
+    torch.manual_seed(3)
+    z = torch.randn(20_000, latents)
+    condition = Condition(torch.tensor(LEVELS), torch.arange(len(z)) % len(LEVELS))
+    with torch.no_grad():
+        divergence = (
+            GaussianPrior(latents)(condition).log_prob(z) - MixturePrior(latents)(condition).log_prob(z)
+        ).mean()
+    assert 0 < divergence < 0.05
+
+
+def test_the_start_tells_the_components_apart():
+    """Equal components would stay equal for ever."""
+    torch.manual_seed(4)
+    means = MixturePrior(2)(constant_condition(1.0, 1, torch.ones(1))).components.means[0].detach()
+    assert torch.pdist(means).min() > 1e-3
+    torch.testing.assert_close(means.mean(0), torch.zeros(2), atol=1e-6, rtol=0)
+
+
+def test_it_finds_six_separate_modes_with_their_weights():
+    """One of ±2 e_μ in three dimensions with noise of 0.15, pattern μ as often as μ: the entropy is known."""
+    generator = torch.Generator().manual_seed(5)
+    weights = torch.tensor([1.0, 2.0, 3.0]) / 6
+    pattern = torch.multinomial(weights, 6000, replacement=True, generator=generator)
+    sign = torch.where(torch.rand(6000, generator=generator) < 0.5, -1.0, 1.0)
+    z = 2 * sign[:, None] * torch.eye(3)[pattern] + 0.15 * torch.randn(6000, 3, generator=generator)
+    condition = constant_condition(0.5, 6000, like=z)
+    torch.manual_seed(5)
+    prior = MixturePrior(3)
+    optimiser = torch.optim.Adam(prior.parameters(), lr=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 300)
+    for _ in range(300):
+        part = torch.randint(6000, (300,), generator=generator)
+        loss = -prior(condition.select(part)).log_prob(z[part]).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        cross_entropy = -prior(condition).log_prob(z).mean()
+        draws = prior(condition).sample(generator)
+    entropy = 1.5 * math.log(2 * math.pi * math.e * 0.15**2) + math.log(2) - (weights * weights.log()).sum()
+    assert cross_entropy == pytest.approx(float(entropy), abs=0.1)
+    share = torch.bincount(draws.abs().argmax(1), minlength=3) / 6000
+    torch.testing.assert_close(share, weights, atol=0.03, rtol=0)
+
+
+def test_a_warp_changes_the_density_and_starts_without_effect():
+    condition, z = rows(30)
+    torch.manual_seed(6)
+    plain = MixturePrior(LATENTS, COMPONENTS).double()
+    warped = MixturePrior(LATENTS, COMPONENTS, layers=2, bins=4).double()
+    warped.network.load_state_dict(plain.network.state_dict())
+    torch.testing.assert_close(warped(condition).log_prob(z), plain(condition).log_prob(z))
+    with torch.no_grad():
+        warped.warp.network[-1].bias += 0.5 * torch.randn(warped.warp.network[-1].bias.shape)
+    assert (warped(condition).log_prob(z) - plain(condition).log_prob(z)).abs().max() > 0.01
+
+
+@pytest.mark.parametrize(("name", "value"), [("components", 0), ("hidden", 0), ("layers", -1), ("components", True)])
+def test_arguments_are_checked(name, value):
+    with pytest.raises(ValueError, match=name):
+        MixturePrior(2, **{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("bins", 1), ("bound", 0.0)])
+def test_arguments_of_the_warp_are_checked(name, value):
+    with pytest.raises(ValueError, match=name):
+        MixturePrior(2, layers=1, **{name: value})

@@ -1,0 +1,92 @@
+"""The figure of retrieval against load: tables, panel and command."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import erf
+
+from vae_mf.evaluation.retrieval import COLD, infinite_overlaps, simulated_overlaps
+from vae_mf.plotting.figures import draw_retrieval
+from vae_mf.runs import PROJECT_ROOT
+from vae_mf.samplers.retrieval import LoadCurve, load_curve
+from vae_mf.systems.mean_field import retrieval_overlap
+
+LOADS = np.array([0.05, 0.1, 0.15])
+TINY = ["sizes=[40,60]", "loads=[0.05,0.2]", "networks=2", "starts=2", "sweeps=5", "theory_loads=5"]
+
+
+def curve(sites):
+    overlaps = np.array([0.99, 0.9, 0.4]) - 1 / sites
+    return LoadCurve(LOADS, overlaps, np.full(3, 0.01), np.ones(3))
+
+
+def table():
+    parts = [infinite_overlaps(np.linspace(0.01, 0.2, 39), t) for t in (0.0, 0.3)]
+    parts += [simulated_overlaps(curve(sites), sites, t) for t in (0.0, 0.3) for sites in (100, 400)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_tables_hold_the_curves():
+    rows = simulated_overlaps(load_curve(50, LOADS.tolist(), networks=3, starts=2, seed=1), 50, 0.0)
+    np.testing.assert_allclose(rows.load, [0.06, 0.1, 0.16], atol=0.02)
+    assert rows[["source", "temperature", "sites"]].drop_duplicates().to_numpy().tolist() == [["samples", 0.0, 50]]
+    theory = infinite_overlaps(LOADS, 0.0)
+    assert theory.overlap.tolist() == [retrieval_overlap(COLD, load) for load in LOADS]
+    assert infinite_overlaps(LOADS, 0.3).overlap[1] == retrieval_overlap(0.3, 0.1)
+
+
+def test_the_theory_at_zero_temperature_is_that_of_amit_gutfreund_and_sompolinsky():
+    """M = erf(x), x^2 = m^2 / (2 alpha r), r = 1 / (1 - C)^2 with C = 2 x exp(-x^2) / (sqrt(pi) m)."""
+    for load in (0.05, 0.1, 0.13, 0.137):
+        overlap, noise = 1.0, 1.0
+        for _ in range(5000):
+            x = overlap / np.sqrt(2 * load * noise)
+            slope = 2 * x * np.exp(-(x**2)) / (np.sqrt(np.pi) * overlap)
+            overlap, noise = (overlap + erf(x)) / 2, (noise + 1 / (1 - slope) ** 2) / 2
+        assert infinite_overlaps(np.array([load]), 0.0).overlap[0] == pytest.approx(overlap, abs=1e-3)
+
+
+def test_every_size_has_its_curve_and_the_critical_load_is_marked():
+    drawn = table()
+    axes = draw_retrieval(drawn).axes
+    assert [ax.get_title(loc="left") for ax in axes] == ["T = 0", "T = 0.3"]
+    for ax, temperature, critical in zip(axes, (0.0, 0.3), (0.138, 0.103), strict=True):
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("load α = P / N", "overlap with the pattern m")
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["N → ∞", "N = 100", "N = 400"]
+        handles = ax.get_legend_handles_labels()[0]
+        for handle, sites in zip(handles[1:], (100, 400), strict=True):
+            rows = drawn[(drawn.sites == sites) & (drawn.temperature == temperature)]
+            np.testing.assert_allclose(handle.lines[0].get_xydata(), rows[["load", "overlap"]])
+        assert ax.texts[0].get_text() == f"α$_c$ = {ax.texts[0].xy[0]:.3f}"
+        assert ax.texts[0].xy[0] == pytest.approx(critical, abs=0.006)
+
+
+def draw(*options):
+    command = [sys.executable, PROJECT_ROOT / "scripts" / "figure_retrieval.py", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_leaves_a_table_and_a_figure_in_a_folder_of_their_own(tmp_path, compose_config):
+    options = [*TINY, f"paths.outputs={tmp_path}"]
+    draw(*options)
+    (folder,) = tmp_path.glob("retrieval-*")
+    assert str(folder) == compose_config("figure_retrieval", *options, "threads=1").folder
+    assert compose_config("figure_retrieval", *options, "starts=1").folder != str(folder)
+    assert len(pd.read_csv(folder / "tables" / "retrieval.csv")) == 2 * (5 + 2 * 2)
+    assert (folder / "figures" / "retrieval.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_the_command_computes_once_and_draws_again(tmp_path):
+    options = [*TINY, f"folder={tmp_path}"]
+    draw(*options)
+    path, picture = tmp_path / "tables" / "retrieval.csv", tmp_path / "figures" / "retrieval.png"
+    pd.read_csv(path).assign(overlap=0.5).to_csv(path, index=False)
+    picture.unlink()
+    draw(*options)
+    assert picture.exists()
+    assert (pd.read_csv(path).overlap == 0.5).all()

@@ -1,0 +1,136 @@
+"""What `scripts/sample.py` says of a store that it cannot use: one clear sentence, exit status 1, and nothing lost."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from test_commands import DRIVER, SCRIPTS, Result
+
+SAMPLE = [
+    "sample",
+    "system=curie_weiss",
+    "sampling=direct",
+    "system.sites=33",
+    "sampling.temperatures=[0.5,1.0]",
+    "sampling.samples=60",
+    "sampling.chains=12",
+    "sampling.blocks=6",
+]
+FULL_DISK = """
+import errno
+from pathlib import Path
+from zarr.storage import LocalStore
+
+def fail_in_the_third_block(name):
+    write = getattr(LocalStore, name)
+    def checked(self, key, *args):
+        if Path(self.root).name == "full" and key == "T001/energy/c.2":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, key, *args)
+    setattr(LocalStore, name, checked)
+
+for name in ("set", "set_sync"):
+    if hasattr(LocalStore, name):
+        fail_in_the_third_block(name)
+"""
+REFUSALS = {
+    "file": "something else, which is left alone",
+    "file/below": "File exists|Not a directory",
+    "foreign": "something else, which is left alone",
+    "schema": "expected a vae_mf.samples store or nothing, got something else, which is left alone",
+    "version": "expected schema_version 1, got 2",
+    "truncated": r"truncated: T001/energy: expected \d+ bytes, got \d+",
+    "missing": "truncated: expected the file T000/spins/c.4.0, got none",
+    "other": "holds other samples: attrs.seed: expected 1, got 2",
+    "busy": "expected to be the only writer",
+    "/sys/store": "Permission denied|Read-only",
+    "teapot://bucket/store": "expected a URL with a driver that is installed: Protocol not known: teapot",
+}
+"""Name of the store and what the sentence has to say beside it."""
+
+
+def run_all(folder: Path, names: list[str], before: str = "") -> list[Result]:
+    """Sample into stores of these names, one after the other in one process that first runs the code ``before``."""
+    paths = [name if "://" in name else str(folder / name) for name in names]
+    seeds = [2 if name == "other" else 1 for name in names]
+    options = [[f"store.path={path}", f"seed={seed}"] for path, seed in zip(paths, seeds, strict=True)]
+    commands = [[*SAMPLE, f"report={folder}/report", *option] for option in options]
+    # Git, whose state may change between two runs, is out of the command's sight.
+    done = subprocess.run(
+        [sys.executable, "-c", before + DRIVER, str(SCRIPTS)],
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"GIT_DIR": os.devnull},
+    )
+    assert done.returncode == 0, done.stderr
+    return [Result(*result) for result in json.loads(done.stdout.splitlines()[-1])]
+
+
+def tree(path: Path) -> dict[str, bytes]:
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def damage(folder: Path) -> None:
+    """Make of a finished store what the commands have to refuse."""
+    for name in ("schema", "version", "truncated", "missing", "other", "busy"):
+        shutil.copytree(folder / "whole", folder / name)
+    (folder / "file").write_text("precious")
+    (folder / "foreign").mkdir()
+    (folder / "foreign" / "thesis.tex").write_text("precious")
+    for name, old, new in [("schema", "vae_mf.samples", "other"), ("version", '_version": 1', '_version": 2')]:
+        header = folder / name / "zarr.json"
+        header.write_text(header.read_text().replace(old, new))
+    os.truncate(folder / "truncated/T001/energy/c.2", 10)
+    (folder / "missing/T000/spins/c.4.0").unlink()
+    shutil.rmtree(folder / "busy")
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    """Folder of the stores, its files before the refusals, and what each command said."""
+    folder = tmp_path_factory.mktemp("stores")
+    whole, full = run_all(folder, ["whole", "full"], FULL_DISK)
+    assert whole.code == 0, whole.err
+    damage(folder)
+    files = tree(folder)
+    with FileLock(folder / "busy.lock"):
+        refused = run_all(folder, [*REFUSALS])
+    return folder, files, {"full": full, **dict(zip(REFUSALS, refused, strict=True))}
+
+
+@pytest.mark.parametrize("name", ["full", *REFUSALS])
+def test_a_store_that_cannot_be_used_is_refused_in_one_sentence(outcome, name):
+    if name.startswith("/sys") and not Path("/sys/kernel").exists():
+        pytest.skip("no folder that is read-only for everyone")
+    result = outcome[2][name]
+    assert result.code == 1
+    assert "Traceback" not in result.out
+    (line,) = [line for line in result.err.splitlines() if line.strip()]
+    assert line.startswith("error: ")
+    for part in (re.escape(name.removesuffix("/below")), REFUSALS.get(name, "No space left on device")):
+        assert re.search(part, line), line
+
+
+def test_refusals_change_nothing(outcome):
+    folder, before, _ = outcome
+    assert "full/T001/energy/c.1" in before
+    assert "full/T001/energy/c.2" not in before
+    assert {name: data for name, data in tree(folder).items() if not name.endswith(".lock")} == {
+        name: data for name, data in before.items() if not name.endswith(".lock")
+    }
+
+
+@pytest.mark.slow
+def test_once_there_is_room_again_a_full_disk_has_cost_nothing(outcome):
+    folder = outcome[0]
+    shutil.copytree(folder / "full", folder / "roomy")
+    (resumed,) = run_all(folder, ["roomy"])
+    assert resumed.code == 0, resumed.err
+    assert tree(folder / "roomy") == tree(folder / "whole")

@@ -1,0 +1,23 @@
+"""Tables of what a Hopfield network recalls at each load, beside the theory of the infinite network."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from vae_mf.samplers.retrieval import LoadCurve
+from vae_mf.systems.mean_field import retrieval_overlap
+
+COLD = 0.005
+"""Temperature that stands for zero in the theory, whose overlaps it changes by 0.001 at most."""
+
+
+def simulated_overlaps(curve: LoadCurve, sites: int, temperature: float) -> pd.DataFrame:
+    """Return one row per load of a simulated curve."""
+    rows = {"load": curve.loads, "overlap": curve.overlaps, "error": curve.errors, "settled": curve.settled}
+    return pd.DataFrame({"source": "samples", "temperature": temperature, "sites": sites} | rows)
+
+
+def infinite_overlaps(loads: Float[np.ndarray, " loads"], temperature: float) -> pd.DataFrame:
+    """Return the overlap of the retrieval state for N to infinity, zero beyond the load where it ceases to exist."""
+    overlaps = [retrieval_overlap(max(temperature, COLD), load) for load in loads.tolist()]
+    return pd.DataFrame({"source": "infinite", "temperature": temperature, "load": loads, "overlap": overlaps})

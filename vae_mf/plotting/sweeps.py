@@ -1,0 +1,71 @@
+"""The figure of a sweep: one metric against one option that was varied."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
+
+from vae_mf.plotting.style import PANEL, house_style, new_figure
+
+CYCLE = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"), ("#66ccee", "v"), ("#aa3377", "P"))
+"""Colour (Paul Tol's bright scheme) and marker of every line in turn."""
+METRIC_LABELS = {
+    "pattern_overlap_min": "smallest overlap of a\nrecovered with its stored pattern",
+    "test_elbo": "ELBO, held-out configurations\n[nats per configuration]",
+    "test_elbo_per_word": "ELBO, held-out words\n[nats per word]",
+}
+GAP = 0.07
+"""Inches between lines at the same value."""
+FEW = 8
+"""Up to so many numbers, each gets a tick of its own."""
+WIDE = 50
+"""Ratio of the largest to the smallest number above which the axis is logarithmic."""
+
+
+def draw_collection(runs: pd.DataFrame, averages: pd.DataFrame, metric: str, against: str) -> Figure:
+    """Draw a metric against a varied option; the tables are those of `evaluation.collection`."""
+    with house_style():
+        figure, (ax,) = new_figure(1, 1)
+        figure.set_size_inches(2 * PANEL[0], 1.2 * PANEL[1])
+        draw_sweep(ax, runs, averages, metric, against)
+    return figure
+
+
+def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str, against: str) -> None:
+    """Draw per line the mean over seeds with its standard error, and behind it every run as a faint point."""
+    numbers = pd.api.types.is_numeric_dtype(averages[against])
+    places = {value: float(value if numbers else place) for place, value in enumerate(averages[against].unique())}
+    lines = averages.line.unique()
+    for number, line in enumerate(lines):
+        colour, marker = CYCLE[number % len(CYCLE)]
+        single, means = runs[runs.line == line], averages[averages.line == line].sort_values(against)
+        faint = ax.plot(single[against].map(places), single[metric], marker, color=colour, alpha=0.4, markeredgewidth=0)
+        bars = ax.errorbar(
+            means[against].map(places), means["mean"], means.error, fmt=f"{marker}-" if numbers else marker,
+            color=colour, label=line, capsize=2, mfc="white",
+        )  # fmt: skip
+        # Lines stand side by side, so that equal values do not hide each other; the limits are found without that.
+        beside = ScaledTranslation(GAP * (number - (len(lines) - 1) / 2), 0, ax.figure.dpi_scale_trans)
+        for artist in (*faint, *bars.get_children()):
+            artist.set_transform(ax.transData + beside)
+    mark_abscissae(ax, places, numbers)
+    fewest, most = averages.runs.min(), averages.runs.max()
+    if most > 1:
+        seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
+        ax.set_title(f"mean ± standard error over {seeds} seeds; faint: single runs", fontsize=8)
+    ax.set(xlabel=against, ylabel=METRIC_LABELS.get(metric, metric))
+    if len(lines) > 1:
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def mark_abscissae(ax: Axes, places: dict[Any, float], numbers: bool) -> None:
+    """Put a tick at every text or at each of a few numbers; numbers over decades get a logarithmic axis."""
+    if numbers and min(places) > 0 and max(places) > WIDE * min(places):
+        ax.set_xscale("log")
+    if not numbers or len(places) <= FEW:
+        ax.set_xticks(list(places.values()), [str(value) for value in places])
+        ax.set_xticks([], minor=True)
+    if not numbers:
+        ax.set_xlim(-0.5, len(places) - 0.5)
