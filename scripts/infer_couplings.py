@@ -23,6 +23,9 @@ from vae_mf.plotting.style import save_figure
 from vae_mf.runs import FIGURES, entry_point
 from vae_mf.store.sample_store import is_sealed, open_store
 
+HEADINGS = {"iterations": "steps", "converged": "conv.", "log_pseudo_likelihood": "log PL", "correlation": "r"}
+"""Short headings of the printed table."""
+
 
 def read_spins(dataset: DictConfig) -> tuple[np.ndarray, str]:
     """Return configurations (samples, N) and their encoding."""
@@ -78,10 +81,11 @@ def main(cfg: DictConfig) -> None:
         save_figure(couplings_figure(estimator.couplings_, tables[name], name), folder / FIGURES, name)
     compared = pd.DataFrame(lines)
     write_tables(folder, tables | {"estimators": compared})
-    printed = Table(*compared.columns, caption=str(folder))
+    printed = Table(*(HEADINGS.get(str(name), str(name)) for name in compared.columns))
     for row in compared.itertuples(index=False):
         printed.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
     console.print(printed)
+    console.print(f"couplings, tables and figures: {folder}", soft_wrap=True)
 
 
 if __name__ == "__main__":

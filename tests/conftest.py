@@ -1,5 +1,10 @@
 """Shared fixtures; importing this file puts its folder, with `exact_models`, on the path."""
 
+import os
+
+# Before any library starts its threads: the workers of a parallel run already use every core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 

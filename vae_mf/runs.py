@@ -66,8 +66,8 @@ RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
 WEIGHTS = "model.safetensors"
 FIGURES = "figures"
-LOCK = "run.lock"
-FAILURE = "failure.txt"
+LOCK = ".lock"
+FAILURE = "failure-*.txt"
 DIGEST_LENGTH = 10
 
 
@@ -202,11 +202,11 @@ def sweep_job() -> str | None:
 
 
 def record_failure(error: Exception) -> None:
-    """Write the error of a job of a sweep, its options and the traceback into the folder of the job."""
+    """Write the error of a job of a sweep, its options and the traceback into the folder of the sweep."""
     job = HydraConfig.get()
     said = one_line(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {one_line(error)}"
     text = "\n".join([said, *job.overrides.task, "", traceback.format_exc()])
-    Path(job.runtime.output_dir, FAILURE).write_text(text)
+    Path(job.sweep.dir, FAILURE.replace("*", f"{job.job.num:03d}")).write_text(text)
 
 
 class FailedJobs(Callback):
@@ -215,18 +215,23 @@ class FailedJobs(Callback):
     The jobs leave their errors in files: Hydra itself would name the first only and would not start another batch.
     """
 
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Remove what an earlier sweep left in a folder that is used again."""
+        for path in Path(config.hydra.sweep.dir).glob(FAILURE):
+            path.unlink()
+
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Read what the jobs left; SystemExit, because Hydra makes a warning of any other exception."""
-        folder = Path(config.hydra.sweep.dir)
-        jobs = sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
-        failed = [job for job in jobs if (job / FAILURE).exists()]
-        lines = [f"error: {len(failed)} of {len(jobs)} jobs failed; tracebacks in {folder}/*/{FAILURE}"]
-        for job in failed:
-            said, *options = (job / FAILURE).read_text().partition("\n\n")[0].splitlines()
+        files = sorted(Path(config.hydra.sweep.dir).glob(FAILURE))
+        lines = []
+        for path in files:
+            said, *options = path.read_text().partition("\n\n")[0].splitlines()
             varied = [option for option in options if option not in config.hydra.overrides.task]
             lines.append(f"  {' '.join(varied or options)}: {said}")
-        if failed:
-            sys.exit("\n".join(lines))
+        if files:
+            count = f"{len(files)} job{'s' if len(files) > 1 else ''}"
+            where = files[0].with_name(FAILURE)
+            sys.exit("\n".join([f"error: {count} of the sweep failed; tracebacks in {where}", *lines]))
 
 
 def open_run(config: DictConfig) -> Run:

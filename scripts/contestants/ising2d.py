@@ -19,6 +19,8 @@ SIDES = (32, 64, 128)
 COLD = 1.8
 SPINS = 500_000
 """About as many are flipped or visited in a block."""
+BURN_IN = 5000
+"""Clusters or sweeps of mcising, which starts at random: clusters are tiny at first, and cost more per spin."""
 
 
 @njit
@@ -109,6 +111,7 @@ def mcising(side: int, algorithm: str, temperature: float) -> Run | None:
     from mcising import IsingSimulation  # pyright: ignore[reportMissingImports]
 
     simulation = IsingSimulation(side, 1.0, 0.0, 0.0, 0.0, SEED, algorithm)
+    simulation.sweep(BURN_IN, temperature=temperature)
     steps = int(SPINS / side ** (1.75 if algorithm == "wolff" else 2))
     return lambda: simulation.sweep(steps, temperature=temperature)[1]
 

@@ -57,6 +57,7 @@ def test_chains_find_what_enumeration_finds():
     assert np.sqrt(np.mean(scores**2)) < 2 * 0.15
 
 
+@pytest.mark.slow
 def test_standard_errors_are_the_scatter_of_repeated_fits():
     fits = [BoltzmannLearning(l2=0.0).fit(MODEL.draw(2000, seed)) for seed in range(150)]
     claimed = BoltzmannLearning(l2=0.0, standard_errors=True)

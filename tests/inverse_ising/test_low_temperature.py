@@ -9,6 +9,7 @@ from scipy.stats import binom
 from vae_mf.inverse_ising import LowTemperature, NaiveMeanField
 from vae_mf.inverse_ising.base import new_generator
 from vae_mf.inverse_ising.clustering import cluster_moments, spherical_clusters
+from vae_mf.inverse_ising.lbfgs import Stopping
 from vae_mf.inverse_ising.low_temperature import States, naive_couplings, tap_couplings, tap_violation
 from vae_mf.inverse_ising.moments import moments
 
@@ -105,7 +106,7 @@ def test_the_tap_gradient_is_that_of_the_tap_violation(states):
 
 def test_tap_ends_at_a_minimum_of_the_violations(states):
     start = naive_couplings(states)
-    best = tap_couplings(states, start, 300)
+    best = tap_couplings(states, start, Stopping(1e-12, 1000))
     assert best.converged
     assert tap_violation(states, best.couplings)[0] < tap_violation(states, start)[0]
     slope = tap_violation(states, best.couplings)[1]

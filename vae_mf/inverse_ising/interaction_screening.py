@@ -1,5 +1,7 @@
 """Interaction screening: local objectives whose gradient vanishes at the true couplings in any ensemble."""
 
+from typing import Any
+
 from vae_mf.checks import require_choice
 from vae_mf.inverse_ising.local_regression import EXPONENTIAL, LOG_EXPONENTIAL, Loss
 from vae_mf.inverse_ising.penalised import PenalisedRegression
@@ -22,8 +24,8 @@ class InteractionScreening(PenalisedRegression):
     def __init__(
         self,
         objective="rise",
-        l2="auto",
-        l1=0.0,
+        l2: Any = "auto",
+        l1: Any = 0.0,
         standard_errors=False,
         tolerance=1e-6,
         max_iter=500,

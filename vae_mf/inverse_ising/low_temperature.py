@@ -14,6 +14,7 @@ from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, log_pseudo_likelihood, new_generator
 from vae_mf.inverse_ising.clustering import Labels, cluster_moments, spherical_clusters
+from vae_mf.inverse_ising.lbfgs import Stopping
 from vae_mf.inverse_ising.mean_field import zero_diagonal
 from vae_mf.inverse_ising.moments import Moments, regularised
 
@@ -48,6 +49,7 @@ class LowTemperature(InverseIsing):
         smallest: total weight below which a cluster is left out.
         pseudocount: samples of independent unbiased spins added to every cluster, for spins that are frozen in it.
         restarts: starts of the clustering.
+        tolerance: relative decrease of the violations at which L-BFGS has converged.
         max_iter: iterations of the clustering and of L-BFGS, at most.
         random_state: of the clustering.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
@@ -63,7 +65,8 @@ class LowTemperature(InverseIsing):
         smallest=200.0,
         pseudocount=1.0,
         restarts=3,
-        max_iter=300,
+        tolerance=1e-5,
+        max_iter=500,
         random_state=0,
         encoding="spin",
     ):
@@ -72,6 +75,7 @@ class LowTemperature(InverseIsing):
         self.smallest = smallest
         self.pseudocount = pseudocount
         self.restarts = restarts
+        self.tolerance = tolerance
         self.max_iter = max_iter
         self.random_state = random_state
         self.encoding = encoding
@@ -116,7 +120,7 @@ class LowTemperature(InverseIsing):
         couplings = naive_couplings(states)
         if self.method == "naive":
             return Estimate(zero_diagonal(couplings), state_fields(states, zero_diagonal(couplings)).mean(axis=0))
-        best = tap_couplings(states, couplings, require_integer("max_iter", self.max_iter))
+        best = tap_couplings(states, couplings, Stopping.checked(self.tolerance, self.max_iter))
         couplings = zero_diagonal(best.couplings)
         return best._replace(couplings=couplings, fields=tap_fields(states, couplings).mean(axis=0))
 
@@ -154,7 +158,7 @@ def tap_fields(states: States, couplings: Couplings) -> Float[np.ndarray, "state
     return state_fields(states, couplings) + m * ((1 - m**2) @ zero_diagonal(couplings) ** 2)
 
 
-def tap_couplings(states: States, start: Couplings, max_iter: int) -> Estimate:
+def tap_couplings(states: States, start: Couplings, stopping: Stopping) -> Estimate:
     """Return the minimum over symmetric J of the squared violations of eq. 8 and of the spread of the fields."""
     sites = len(start)
     upper = np.triu_indices(sites)
@@ -167,7 +171,7 @@ def tap_couplings(states: States, start: Couplings, max_iter: int) -> Estimate:
         both = slope + slope.T - np.diag(np.diag(slope))
         return value, both[upper]
 
-    options = {"maxiter": max_iter, "maxfun": 2 * max_iter}
+    options = {"ftol": stopping.tolerance, "maxiter": stopping.max_iter, "maxfun": 2 * stopping.max_iter}
     best = minimize(objective, start[upper], jac=True, method="L-BFGS-B", options=options)
     couplings = np.zeros((sites, sites))
     couplings[upper] = best.x

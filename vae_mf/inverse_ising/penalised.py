@@ -57,8 +57,8 @@ class PenalisedRegression(InverseIsing):
 
     def __init__(
         self,
-        l2="auto",
-        l1=0.0,
+        l2: Any = "auto",
+        l1: Any = 0.0,
         standard_errors=False,
         tolerance=1e-6,
         max_iter=500,

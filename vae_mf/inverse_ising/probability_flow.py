@@ -1,5 +1,7 @@
 """Minimum probability flow: couplings from whose model the data flow away most slowly."""
 
+from typing import Any
+
 from vae_mf.arrays import Spins
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.inverse_ising.lbfgs import Stopping
@@ -21,7 +23,7 @@ class ProbabilityFlow(InverseIsing):
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
     """
 
-    def __init__(self, l2="auto", tolerance=1e-6, max_iter=500, encoding="spin"):
+    def __init__(self, l2: Any = "auto", tolerance=1e-6, max_iter=500, encoding="spin"):
         self.l2 = l2
         self.tolerance = tolerance
         self.max_iter = max_iter

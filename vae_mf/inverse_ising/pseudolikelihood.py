@@ -1,6 +1,7 @@
 """Maximum pseudo-likelihood: every spin's conditional distribution is a logistic regression on the others."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +35,8 @@ class PseudoLikelihood(PenalisedRegression):
 
     def __init__(
         self,
-        l2="auto",
-        l1=0.0,
+        l2: Any = "auto",
+        l1: Any = 0.0,
         symmetric=False,
         firth=False,
         standard_errors=False,

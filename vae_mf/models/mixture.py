@@ -99,7 +99,7 @@ class MixturePrior(nn.Module):
     It holds what no product over the latents does: a few separate modes of which one is occupied, or, with many
     components, a curved surface. It starts as a mixture of equal weights around random means, close to Normal(0, I):
     broad components reach every mode before they settle, and spare ones make up for those that share a mode, so ask for
-    several times as many as there are modes. Splines on each latent may warp the whole.
+    ten times as many as there are modes. Splines on each latent may warp the whole.
 
     Args:
         latents: dimension of z.

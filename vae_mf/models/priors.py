@@ -26,7 +26,6 @@ from vae_mf.models.tensors import Condition, Latents, PerSample
 
 
 @runtime_checkable
-@runtime_checkable
 class LatentDistribution(Protocol):
     """Distribution of one latent vector per configuration."""
 

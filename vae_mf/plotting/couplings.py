@@ -26,16 +26,23 @@ def draw_coupling_matrix(ax: Axes, couplings: Couplings, name: str) -> None:
     limit = np.quantile(np.abs(couplings), 0.998) or 1.0
     image = ax.imshow(couplings, vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
     ax.set(xlabel="spin j", ylabel="spin i", title=name.replace("_", " "))
+    ax.locator_params(integer=True)
     ax.figure.colorbar(image, ax=ax, label="coupling $J_{ij}$  [$k_B T$]", shrink=0.8, extend="both")
 
 
 def draw_coupling_histogram(ax: Axes, table: pd.DataFrame) -> None:
     """Draw the distribution of the couplings on a logarithmic scale, and their median standard error as a bar."""
-    ax.hist(table.coupling, bins=60, histtype="stepfilled", color=COLOURS["model"], alpha=0.4)
+    ax.hist(
+        table.coupling,
+        bins=int(np.clip(np.sqrt(len(table)), 10, 60)),
+        histtype="stepfilled",
+        color=COLOURS["model"],
+        alpha=0.4,
+    )
     if "error" in table:
         middle = table.error.median()
-        ax.axvspan(-middle, middle, color=COLOURS["independent"], alpha=0.5, label=f"±{middle:.2g}, median error")
-        ax.legend(loc="upper right")
+        ax.axvspan(-middle, middle, color=COLOURS["independent"], alpha=0.5)
+        ax.set_title(f"grey: median error ±{middle:.2g}")
     ax.set(xlabel="coupling $J_{ij}$  [$k_B T$]", ylabel="number of pairs", yscale="log")
 
 
