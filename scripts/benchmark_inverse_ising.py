@@ -1,6 +1,6 @@
 """Time and judge estimators of couplings against one scikit-learn LogisticRegression per spin, on one thread.
 
-Models: Sherrington-Kirkpatrick, lattice and random graph with |J| in [0.5, 1], fields up to 0.3, all times beta; samples
+Models: Sherrington-Kirkpatrick, lattice and random graph with |J| in [0.5, 1], fields up to 0.3, all times beta; drawn
 by parallel tempering. Every row is CPU seconds and root mean square error of J, and their ratios to the regressions in
 the same run.
 
