@@ -1,8 +1,8 @@
 """Time and judge estimators of couplings against one scikit-learn LogisticRegression per spin, on one thread.
 
-Models: Sherrington-Kirkpatrick, lattice and random graph with |J| in [0.5, 1], fields up to 0.3, all times beta; drawn
-by parallel tempering. Every row is CPU seconds and root mean square error of J, and their ratios to the regressions in
-the same run.
+Models: Sherrington-Kirkpatrick, lattice and random graph with |J| in [0.5, 1] and fields up to 0.3, all times beta, and
+samples by parallel tempering. Every row is CPU seconds and root mean square error of J, and their ratios to the
+regressions in the same run.
 
     python scripts/benchmark_inverse_ising.py --samples 5000 50000 --models sk50 sk100 lattice100 er50
 """

@@ -3,6 +3,7 @@
 python scripts/train.py                                # experiment=hopfield_quick
 python scripts/train.py experiment=retina dataset.path=FILE
 python scripts/train.py -m experiment=hopfield_quick system.patterns=3,8 model.latents=3,8 seed=0,1,2
+python scripts/train.py -m model.latents=3,8 hydra/launcher=joblib hydra.launcher.n_jobs=4   # or submitit_slurm
 """
 
 import time

@@ -101,7 +101,8 @@ def test_a_sealed_store_is_returned_without_sampling(request_, tmp_path, monkeyp
     def refuse(*_):
         raise AssertionError("sampled again")
 
-    monkeypatch.setattr(type(request_[1]), "sweep", refuse)
+    for method in ("sweep", "draw"):
+        monkeypatch.setattr(type(request_[1]), method, refuse, raising=False)
     again = simulate(*request_, tmp_path / "store", seed=3)
     np.testing.assert_array_equal(again.packed(0), first.packed(0))
     assert tree(tmp_path / "store") == files

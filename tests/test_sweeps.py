@@ -12,6 +12,7 @@ import time
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -288,17 +289,19 @@ def test_a_killed_sweep_goes_on_when_launched_again(tmp_path, launcher):
     options = ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
     sweep = ["-m", *TINY, "model.latents=1,2", "seed=0,1", "training.epochs=30", f"hydra/launcher={launcher}", *options]
     script = [sys.executable, str(SCRIPTS / "train.py"), *sweep]
-    process = subprocess.Popen([*script, *paths(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([*script, *paths(killed)], **silent, start_new_session=True)
 
     def folders(file: str) -> set[Path]:
         return {folder for folder in killed.glob("outputs/*") if (folder / file).exists()}
 
-    kill_once(
-        lambda: bool(folders("metrics.json") and folders("checkpoints/last.ckpt") > folders("metrics.json")), process
-    )
+    # Some jobs are finished and another one is at its training.
+    kill_once(lambda: set() < folders("metrics.json") < folders("checkpoints/last.ckpt"), process)
     kept = {path: path.stat().st_mtime_ns for path in killed.glob("outputs/*/metrics.json")}
     assert 1 <= len(kept) < 4
     assert run("train", *sweep, *paths(killed)).code == 0
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # idle processes of joblib, which do not notice that it is gone
     assert run("train", *sweep, *paths(whole)).code == 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     found, expected = ({name: results(run) for name, run in finished_runs(f).items()} for f in (killed, whole))

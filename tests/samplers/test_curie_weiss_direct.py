@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import chisquare
 
 from vae_mf.packing import unpack_spins
-from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.rng import keys
+from vae_mf.samplers.base import BatchSampler, Schedule, sample_block
 from vae_mf.samplers.curie_weiss import CurieWeissDirect, correct_count
 from vae_mf.systems.curie_weiss import CurieWeiss
 
@@ -108,3 +109,16 @@ def test_thinning_and_burn_in_change_nothing_and_no_sweep_draws_nothing():
 def test_only_random_starts_exist():
     with pytest.raises(ValueError, match="start: expected one of random, got 'pattern'"):
         sample_block(CurieWeissDirect(CurieWeiss(5)), TEMPERATURES, range(2), Schedule(1, 0, 1), 1, start="pattern")
+
+
+def test_draws_in_one_call_are_those_of_as_many_sweeps():
+    sampler = CurieWeissDirect(CurieWeiss(70))
+    assert isinstance(sampler, BatchSampler)
+    first, second = (
+        sampler.initial(TEMPERATURES, keys(1, count=len(TEMPERATURES)), np.arange(len(TEMPERATURES)), "random")
+        for _ in range(2)
+    )
+    together = sampler.draw(first, 5)
+    for draw in range(5):
+        sampler.sweep(second, 1)
+        np.testing.assert_array_equal(together[:, draw], sampler.configurations(second))

@@ -65,6 +65,15 @@ class RecordingSampler(Sampler, Protocol):
         ...
 
 
+@runtime_checkable
+class BatchSampler(Sampler, Protocol):
+    """An exact sampler that makes many draws in one call, because one alone is too little work for a thread."""
+
+    def draw(self, state: Any, count: int) -> Configurations:
+        """Return ``count`` draws of every chain (chains, count, ...), those that as many sweeps would have given."""
+        ...
+
+
 def record_names(sampler: Sampler) -> tuple[str, ...]:
     """Return the names of what the sampler records beside its configurations."""
     return sampler.record_names if isinstance(sampler, RecordingSampler) else ()
@@ -113,6 +122,8 @@ class Draws(NamedTuple):
 def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -> Draws:
     """Run a group of chains through ``schedule`` and return their draws (chains, draws, ...)."""
     state = sampler.initial(group.temperatures, group.keys, group.chains, start)
+    if isinstance(sampler, BatchSampler):
+        return Draws(sampler.draw(state, schedule.draws), {})
     if not sampler.exact:
         # Tempered chains exchange temperatures instead of being cooled.
         if not is_tempered(sampler):

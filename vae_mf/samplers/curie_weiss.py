@@ -75,6 +75,20 @@ class CurieWeissDirect:
         """Return the current spins, bit-packed, shape (chains, bytes)."""
         return state.words.view(np.uint8)[:, : packed_bytes(self.sites)]
 
+    def draw(self, state: DirectState, count: int) -> PackedSpins:
+        """Return ``count`` independent configurations of every chain, bit-packed, shape (chains, count, bytes)."""
+        draws = np.empty((count, *state.words.shape), np.uint64)
+        draw_repeatedly(draws, state.cumulative, state.level, self.sites, state.keys, state.counters)
+        packed = draws.view(np.uint8)[..., : packed_bytes(self.sites)]
+        return np.ascontiguousarray(packed.swapaxes(0, 1))
+
+
+@kernel()
+def draw_repeatedly(draws, cumulative, level, sites, keys, counters):
+    """Fill ``draws`` (count, chains, words) one after the other."""
+    for d in range(draws.shape[0]):
+        draw_arrangements(draws[d], cumulative, level, sites, keys, counters)
+
 
 @kernel()
 def draw_arrangements(words, cumulative, level, sites, keys, counters):
