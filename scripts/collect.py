@@ -2,6 +2,7 @@
 
 python scripts/collect.py                                  # all runs under paths.outputs
 python scripts/collect.py 'runs=[outputs/hopfield_quick-*]' metric=test_elbo against=model.latents
+python scripts/collect.py metric=kl against=temperature
 """
 
 import os
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vae_mf.evaluation.collection import (
+    TEMPERATURE,
     Collection,
     RunRecord,
     average_over_seeds,
@@ -45,12 +47,14 @@ def records(runs: list[Run]) -> list[RunRecord]:
     ]
 
 
-def printed(collection: Collection, metric: str | None) -> Table:
-    """Return the varied options and the shown metric of every run as a table to print."""
-    table, inside = Table("run", "options", metric or "state"), varied_inside(collection.runs, collection.varied)
+def printed(collection: Collection, metric: str | None, against: str | None) -> Table:
+    """Return the varied options and the shown metric (over temperatures its largest) of every run, to be printed."""
+    heading = f"largest {metric}" if against == TEMPERATURE else metric
+    table, inside = Table("run", "options", heading or "state"), varied_inside(collection.runs, collection.varied)
+    shown = collection.against(against).groupby("run")[metric].max() if metric else {}
     for _, row in collection.runs.iterrows():
-        known = metric is not None and not pd.isna(row[metric])
-        value = "unfinished" if not row.finished else f"{row[metric]:.4g}" if known else "-"
+        known = row.finished and row.run in shown and not pd.isna(shown[row.run])
+        value = "unfinished" if not row.finished else f"{shown[row.run]:.4g}" if known else "-"
         table.add_row(row.run, Text(describe(row, inside[row.experiment])), value)
     return table
 
@@ -63,7 +67,7 @@ def main(cfg: DictConfig) -> None:
     finished = collection.runs[collection.runs.finished]
     tables, figure, metric = {"runs": collection.runs, "temperatures": collection.temperatures}, None, None
     if len(finished):
-        metric = metric_to_show(collection, cfg.metric)
+        metric = metric_to_show(collection, cfg.metric, cfg.against)
     if metric and len(collection.runs) > 1:
         against = option_to_show(collection, metric, cfg.against)
         runs = runs_by_line(collection, metric, against)
@@ -73,7 +77,7 @@ def main(cfg: DictConfig) -> None:
         if len(absent):
             console.print(f"not in the figure, without {metric} or {against}: {', '.join(absent)}", soft_wrap=True)
     write_tables(folder, tables)
-    console.print(printed(collection, metric))
+    console.print(printed(collection, metric, cfg.against))
     console.print(f"{len(finished)} of {len(collection.runs)} runs finished")
     if figure:
         console.print(f"figure: {figure}", soft_wrap=True)

@@ -156,7 +156,7 @@ def test_the_automatic_sampler_is_that_of_the_system(compose_config, name):
 class Unknown:
     """A system that no sampler was written for."""
 
-    name, sites = "unknown", 3
+    name, order_name, sites = "unknown", "m", 3
     energy = order_parameter = basin = thermodynamics = order_parameter_law = staticmethod(lambda *arguments: None)
 
 

@@ -175,5 +175,31 @@ def test_what_is_not_known_is_refused_by_name():
     collection = collect(sweep())
     with pytest.raises(ValueError, match=r"metric: expected one of pattern_overlap_min, got 'loss'"):
         metric_to_show(collection, "loss")
-    with pytest.raises(ValueError, match=r"against: expected one of model.latents, seed, experiment, got 'patterns'"):
+    with pytest.raises(
+        ValueError, match=r"against: expected one of model.latents, seed, experiment, temperature, got 'patterns'"
+    ):
         option_to_show(collection, "pattern_overlap_min", "patterns")
+
+
+def test_a_metric_known_per_temperature_is_drawn_against_it():
+    records = [
+        hopfield(latents, seed, {"kl_per_temperature": {"0.5": 0.1 * latents + seed, "1.0": 0.2}})
+        for latents in (3, 8)
+        for seed in (0, 1)
+    ]
+    collection = collect(records)
+    metric = metric_to_show(collection, None, "temperature")
+    assert (metric, option_to_show(collection, metric, "temperature")) == ("kl", "temperature")
+    averages = average_over_seeds(runs_by_line(collection, metric, "temperature"), metric, "temperature")
+    expected = [
+        (f"model.latents={latents}", t, value, runs)
+        for latents in (3, 8)
+        for t, value, runs in ((0.5, 0.1 * latents + 0.5, 2), (1.0, 0.2, 2))
+    ]
+    found = averages[["line", "temperature", "mean", "runs"]].itertuples(index=False, name=None)
+    assert list(found) == [(line, t, pytest.approx(value), runs) for line, t, value, runs in expected]
+
+
+def test_a_metric_known_per_run_only_cannot_be_drawn_against_the_temperature():
+    with pytest.raises(ValueError, match="metric: expected one of"):
+        metric_to_show(collect(sweep()), "pattern_overlap_min", "temperature")

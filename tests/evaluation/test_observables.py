@@ -162,7 +162,9 @@ def test_energies_and_their_errors_against_exact_theory(temperature):
     law, exact = system.order_parameter_law(temperature), system.thermodynamics(temperature)
     table = pd.concat(
         compare_energies(
-            system, {temperature: -10 * random.choice(law.values, 4000, p=law.probabilities) ** 2}, chains=4000
+            system,
+            {"samples": {temperature: -10 * random.choice(law.values, 4000, p=law.probabilities) ** 2}},
+            {"samples": 4000},
         )
         for _ in range(60)
     )
@@ -176,7 +178,7 @@ def test_energies_and_their_errors_against_exact_theory(temperature):
 
 
 def test_energies_without_exact_theory_have_no_exact_rows():
-    table = compare_energies(SherringtonKirkpatrick.random(40, 1), {1.0: np.arange(20.0)}, chains=5)
+    table = compare_energies(SherringtonKirkpatrick.random(40, 1), {"samples": {1.0: np.arange(20.0)}}, {"samples": 5})
     assert set(table.source) == {"samples"}
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import is_color_like, to_hex
 
-from vae_mf.evaluation.observables import compare_observables, exact_laws, order_parameter_histogram
+from vae_mf.evaluation.observables import compare_energies, compare_observables, exact_laws, order_parameter_histogram
 from vae_mf.evaluation.patterns import match_patterns, overlap_table
 from vae_mf.evaluation.spike_words import count_table
 from vae_mf.plotting.figures import draw_run
@@ -23,6 +23,7 @@ def equilibrium_tables(temperatures=TEMPERATURES, patterns: int = 0) -> dict[str
     system, sources = CurieWeiss(12), ("samples", "model")
     laws = exact_laws(system, temperatures)
     orders = {source: {t: generator.uniform(-1, 1, 200) for t in temperatures} for source in sources}
+    chains = dict.fromkeys(sources, 200)
     likelihood = pd.DataFrame(
         {
             "temperature": temperatures,
@@ -33,7 +34,9 @@ def equilibrium_tables(temperatures=TEMPERATURES, patterns: int = 0) -> dict[str
         }
     )
     tables = {
-        "observables": compare_observables(system, laws, orders, dict.fromkeys(sources, 200)),
+        "observables": pd.concat(
+            [compare_observables(system, laws, orders, chains), compare_energies(system, orders, chains)]
+        ),
         "order_parameter": order_parameter_histogram(system, laws, orders),
         "likelihood": likelihood,
     }
@@ -82,16 +85,18 @@ def test_the_verdict_shows_statistics_divergence_and_two_laws():
         "order parameter ⟨|m|⟩",
         "susceptibility χ",
         "Binder cumulant U₄",
+        "energy per site ⟨E⟩ / N",
+        "heat capacity per site C / N",
         "KL(p ‖ p_VAE)",
         "probability density",
         "probability density",
     ]
-    assert [x for x, _ in found] == ["temperature T / J"] * 4 + ["magnetisation m"] * 2
+    assert [x for x, _ in found] == ["temperature T / J"] * 6 + ["magnetisation m"] * 2
     axes = figures["verdict"].axes
     assert legend(axes[0]) == colours("exact", "samples", "model", "infinite")
-    for ax in (*axes[1:3], *axes[4:]):
+    for ax in (*axes[1:5], *axes[6:]):
         assert legend(ax) == colours("exact", "samples", "model")
-    assert [ax.get_title() for ax in axes[4:]] == ["T = 0.9", "T = 1.5"]
+    assert [ax.get_title() for ax in axes[6:]] == ["T = 0.9", "T = 1.5"]
     assert axes[1].get_yscale() == "log"
 
 
@@ -120,10 +125,23 @@ def test_the_curve_of_the_infinite_system_is_a_thin_dashed_line_behind_the_data(
 def test_what_is_not_captured_is_circled_whatever_the_prior(tolerable, circled, factorised, prior):
     tables = equilibrium_tables()
     tables["likelihood"] = tables["likelihood"].assign(factorised_prior=factorised, tolerable_kl=tolerable)
-    ax = draw_run(tables)["verdict"].axes[3]
+    ax = draw_run(tables)["verdict"].axes[5]
     circles = [line for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose([y for line in circles for y in line.get_ydata()], circled)
     assert ax.get_title() == (f"circled: KL > 0.1 nat{prior}" if circled else "")
+
+
+@pytest.mark.parametrize(("name", "least", "symbol", "limits"), [
+    ("leading overlap m", -0.9, "m", (-1.03, 1.03)), ("nematic order S", 0.0, "S", (-0.02, 1.03)),
+])  # fmt: skip
+def test_the_order_parameter_is_called_by_its_name_and_drawn_over_its_range(name, least, symbol, limits):
+    tables = equilibrium_tables()
+    for table in ("observables", "order_parameter"):
+        tables[table] = tables[table].assign(order_name=name)
+    tables["order_parameter"].loc[tables["order_parameter"].m < least, "density"] = 0.0
+    axes = draw_run(tables)["verdict"].axes
+    assert axes[0].get_ylabel() == f"order parameter ⟨|{symbol}|⟩"
+    assert (axes[6].get_xlabel(), axes[6].get_xlim()) == (name, limits)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -147,7 +165,6 @@ def test_unknown_divergences_and_absent_theory_are_left_out():
 def test_patterns_are_compared_by_both_routes(patterns):
     figures = draw_run(equilibrium_tables(patterns=patterns))
     assert figures.keys() == {"verdict", "patterns"}
-    assert figures["verdict"].axes[4].get_xlabel() == "leading overlap m"
     axes = figures["patterns"].axes[:2]
     assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == [("stored pattern μ", "recovered pattern")] * 2
     assert [ax.get_title() for ax in axes] == ["overlaps, VAE decoder", "overlaps, PCA + FastICA"]

@@ -11,7 +11,8 @@ from vae_mf.checks import require_choice
 SEED = "seed"
 EXPERIMENT = "experiment"
 PER_TEMPERATURE = "_per_temperature"
-SHOWN = ("pattern_overlap_min", "test_elbo", "test_elbo_per_word")
+TEMPERATURE = "temperature"
+SHOWN = ("pattern_overlap_min", "test_elbo", "test_elbo_per_word", "kl")
 """The metric to show unless one is named: the first that any run has."""
 
 
@@ -42,6 +43,10 @@ class Collection:
     temperatures: pd.DataFrame
     varied: list[str]
 
+    def against(self, option: str | None) -> pd.DataFrame:
+        """Return the table with what is known against an option: that of the temperatures for "temperature"."""
+        return self.temperatures if option == TEMPERATURE else self.runs
+
 
 def collect(records: Sequence[RunRecord]) -> Collection:
     """Put runs side by side, sorted by what was varied; the metrics of a run that is not finished stay empty."""
@@ -54,7 +59,7 @@ def collect(records: Sequence[RunRecord]) -> Collection:
         chosen = {name: option.get(name) for name in varied}
         scalars, curves = split_metrics(record.metrics or {})
         rows.append(names | {"digest": record.digest, "finished": record.metrics is not None} | chosen | scalars)
-        levels += [names | chosen | {"temperature": level} | values for level, values in curves.items()]
+        levels += [names | chosen | {TEMPERATURE: level} | values for level, values in curves.items()]
     return Collection(to_table(rows, varied), to_table(levels, varied), varied)
 
 
@@ -66,7 +71,7 @@ def sort_key(option: Mapping[str, Any], varied: Iterable[str]) -> list[tuple[int
 
 def to_table(rows: list[dict[str, Any]], varied: list[str]) -> pd.DataFrame:
     """Return rows as a table, in which an integer option that some runs lack stays an integer."""
-    table = pd.DataFrame(rows, columns=None if rows else ["run", *varied])
+    table = pd.DataFrame(rows, columns=None if rows else ["run", EXPERIMENT, *varied])
     table[varied] = table[varied].convert_dtypes()
     return table
 
@@ -128,13 +133,14 @@ def split_metrics(metrics: Mapping[str, Any]) -> tuple[dict[str, Any], dict[floa
     return scalars, curves
 
 
-def metric_to_show(collection: Collection, name: str | None = None) -> str:
-    """Return the named metric, or by default the first of `SHOWN` that a run has.
+def metric_to_show(collection: Collection, name: str | None = None, against: str | None = None) -> str:
+    """Return the named metric, or by default the first of `SHOWN` that a run has, at each temperature if against that.
 
     Raises:
         ValueError: if no run has it.
     """
-    columns = collection.runs.drop(columns=["finished", *collection.varied])
+    table = collection.against(against)
+    columns = table.drop(columns=["finished", TEMPERATURE, *collection.varied], errors="ignore")
     metrics = list(columns.select_dtypes("number").dropna(axis=1, how="all"))
     return require_choice("metric", name or next((metric for metric in SHOWN if metric in metrics), None), metrics)
 
@@ -148,16 +154,19 @@ def varied_inside(runs: pd.DataFrame, varied: list[str]) -> dict[str, list[str]]
 def option_to_show(collection: Collection, metric: str, name: str | None = None) -> str:
     """Return the named option, or by default the first that is varied inside an experiment, among runs with a metric.
 
-    Numbers come before texts and these before the seed. The name of the experiment counts as an option, the last one.
+    Numbers come before texts and these before the seed. The name of the experiment counts as an option, and so does the
+    temperature where it is asked for.
 
     Raises:
         ValueError: if the option is not varied.
     """
+    if name == TEMPERATURE:
+        return name
     numbers = set(collection.runs[collection.varied].select_dtypes("number"))
     known = collection.runs.dropna(subset=[metric])
     inside = [option for options in varied_inside(known, collection.varied).values() for option in options]
     order = [*sorted(inside, key=lambda option: (option == SEED, option not in numbers)), EXPERIMENT]
-    return require_choice("against", name or order[0], [*collection.varied, EXPERIMENT])
+    return require_choice("against", name or order[0], [*collection.varied, EXPERIMENT, TEMPERATURE])
 
 
 def runs_by_line(collection: Collection, metric: str, against: str) -> pd.DataFrame:
@@ -172,7 +181,7 @@ def runs_by_line(collection: Collection, metric: str, against: str) -> pd.DataFr
     Raises:
         ValueError: if there are none.
     """
-    known = collection.runs.dropna(subset=[metric, against])
+    known = collection.against(against).dropna(subset=[metric, against])
     if known.empty:
         raise ValueError(f"runs: expected a finished one with both {metric} and {against}, got none")
     inside = varied_inside(known, collection.varied)

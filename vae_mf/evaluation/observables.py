@@ -30,8 +30,11 @@ CURVE_POINTS = 201
 
 Laws = dict[float, OrderParameterLaw | None]
 """Exact law of the order parameter at each temperature, None where no exact sum is feasible."""
-Orders = dict[str, dict[float, np.ndarray]]
-"""Signed order parameters (rows,) of each source ("samples", "model") at each temperature."""
+BySource = dict[str, dict[float, np.ndarray]]
+"""A number for every configuration (rows,) of each source ("samples", "model") at each temperature.
+
+Rows of one Markov chain lie next to each other.
+"""
 
 
 class Estimate(NamedTuple):
@@ -156,12 +159,12 @@ def infinite_rows(system: System, temperatures: Iterable[float]) -> list[dict]:
     ]
 
 
-def compare_observables(system: System, laws: Laws, orders: Orders, chains: dict[str, int]) -> pd.DataFrame:
+def compare_observables(system: System, laws: Laws, orders: BySource, chains: dict[str, int]) -> pd.DataFrame:
     """Return a long table of order statistics per source and temperature, with exact theory and the infinite system.
 
     Args:
         laws: exact laws at the temperatures of the table.
-        orders: signed order parameters, rows of one chain next to each other.
+        orders: signed order parameters of every row.
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
     """
     rows = []
@@ -171,20 +174,21 @@ def compare_observables(system: System, laws: Laws, orders: Orders, chains: dict
             rows += statistics_rows(source, temperature, *estimate)
         if law is not None:
             rows += statistics_rows("exact", temperature, order_statistics(law, system.sites, temperature))
-    return pd.DataFrame(rows + infinite_rows(system, laws))
+    return pd.DataFrame(rows + infinite_rows(system, laws)).assign(order_name=system.order_name)
 
 
-def compare_energies(system: System, energies: dict[float, Float[np.ndarray, " rows"]], chains: int) -> pd.DataFrame:
-    """Return energy and heat capacity per site of samples, with exact theory where a sum is feasible.
+def compare_energies(system: System, energies: BySource, chains: dict[str, int]) -> pd.DataFrame:
+    """Return energy and heat capacity per site of every source, with exact theory where a sum is feasible.
 
     Args:
-        energies: of every row at each temperature, rows of one chain next to each other.
-        chains: number of chains at each temperature.
+        energies: of every row.
+        chains: number of chains of each source at each temperature, as many as rows if these are independent.
     """
     rows = []
-    for temperature, values in energies.items():
-        estimate = estimate_energy(values, system.sites, temperature, chains)
-        rows += statistics_rows("samples", temperature, *estimate)
+    for temperature in next(iter(energies.values())):
+        for source, values in energies.items():
+            estimate = estimate_energy(values[temperature], system.sites, temperature, chains[source])
+            rows += statistics_rows(source, temperature, *estimate)
         exact = feasible_thermodynamics(system, temperature)
         if exact is not None:
             per_site = EnergyStatistics(exact.energy / system.sites, exact.heat_capacity / system.sites)
@@ -220,7 +224,7 @@ def lattice_bins(sites: int, bins: int) -> LatticeBins:
     return LatticeBins((values - count * width) // 2, width, count)
 
 
-def order_parameter_histogram(system: System, laws: Laws, orders: Orders, bins: int = 40) -> pd.DataFrame:
+def order_parameter_histogram(system: System, laws: Laws, orders: BySource, bins: int = 40) -> pd.DataFrame:
     """Return densities of the signed order parameter on about ``bins`` equal bins, per source and temperature.
 
     The bins hold whole numbers of the values that m can take (`LatticeBins`), so that sampled and exact laws are
@@ -240,4 +244,4 @@ def order_parameter_histogram(system: System, laws: Laws, orders: Orders, bins: 
             frames.append(
                 pd.DataFrame({"source": source, "temperature": temperature, "m": centres, "density": density})
             )
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames, ignore_index=True).assign(order_name=system.order_name)

@@ -34,7 +34,7 @@ def sampling_tables(
     table.insert(1, "samples", [len(rows) for rows in energies.values()])
     laws = exact_laws(system, orders)
     observables = [
-        compare_energies(system, energies, chains),
+        compare_energies(system, {"samples": energies}, {"samples": chains}),
         compare_observables(system, laws, {"samples": orders}, {"samples": chains}),
     ]
     return {"chains": table, "observables": pd.concat(observables, ignore_index=True)}

@@ -1,7 +1,7 @@
 """Judge a trained model: every number and table that a run reports."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,8 @@ from vae_mf.evaluation.chains import average, draws_per_chain, thin
 from vae_mf.evaluation.generation import generate, score
 from vae_mf.evaluation.log_likelihood import likelihood_table
 from vae_mf.evaluation.observables import (
-    Orders,
+    BySource,
+    compare_energies,
     compare_observables,
     exact_laws,
     largest_error,
@@ -125,9 +126,12 @@ def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings:
     """
     vae.eval()
     laws = exact_laws(system, data.samples)
-    orders = order_parameters(vae, system, data, settings)
+    orders, energies = observe(vae, system, data, settings)
     chains = {"samples": data.chains, "model": settings.generated}
-    observables = compare_observables(system, laws, orders, chains)
+    observables = pd.concat(
+        [compare_observables(system, laws, orders, chains), compare_energies(system, energies, chains)],
+        ignore_index=True,
+    )
     likelihood = judge_likelihood(vae, system, data, settings)
     verdict = Verdict(
         {
@@ -138,6 +142,7 @@ def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings:
                 for column in ("ensemble", "kl", "kl_error")
             },
             "order_parameter_max_error": largest_error(observables, "order_parameter"),
+            "energy_max_error": largest_error(observables, "energy"),
             "test_elbo": float(likelihood.elbo.mean()),
             "test_log_likelihood": float(likelihood.log_likelihood.mean()),
         },
@@ -152,14 +157,23 @@ def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings:
     return verdict
 
 
-def order_parameters(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> Orders:
-    """Return the signed order parameters of all samples and of draws from the model."""
-    orders: Orders = {"samples": {}, "model": {}}
+class Observations(NamedTuple):
+    """What is observed of every configuration, sampled and generated."""
+
+    order_parameters: BySource
+    """Signed order parameters."""
+    energies: BySource
+
+
+def observe(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> Observations:
+    """Return order parameter and energy of all samples and of draws from the model."""
+    found = Observations({"samples": {}, "model": {}}, {"samples": {}, "model": {}})
     for t, (temperature, sampled) in enumerate(data.samples.items()):
         drawn = generate(vae, temperature, settings.generated, integer(settings.seed, "generate", t))
-        orders["samples"][temperature] = system.order_parameter(sampled)
-        orders["model"][temperature] = system.order_parameter(drawn)
-    return orders
+        for source, configurations in (("samples", sampled), ("model", drawn)):
+            found.order_parameters[source][temperature] = system.order_parameter(configurations)
+            found.energies[source][temperature] = system.energy(configurations)
+    return found
 
 
 def judge_likelihood(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> pd.DataFrame:

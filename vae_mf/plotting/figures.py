@@ -70,17 +70,17 @@ def draw_chains(axes: list[Axes], table: pd.DataFrame) -> None:
 
 
 def verdict_figure(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw order statistics, divergence and up to two laws of the order parameter of an equilibrium run."""
-    figure, axes = new_figure(2, 3)
-    for ax, observable in zip(axes, ("order_parameter", "susceptibility", "binder"), strict=False):
+    """Draw observables of one and two points, divergence, and two laws of the order parameter."""
+    figure, axes = new_figure(2, 4)
+    observables = ("order_parameter", "susceptibility", "binder", "energy", "heat_capacity")
+    for ax, observable in zip(axes, observables, strict=False):
         draw_observable(ax, tables["observables"], observable)
-    draw_divergence(axes[3], tables["likelihood"])
+    draw_divergence(axes[5], tables["likelihood"])
     temperatures = tables["order_parameter"].temperature.unique()
-    symbol = "leading overlap m" if "overlaps" in tables else "magnetisation m"
     chosen = dict.fromkeys(temperatures[min(place, len(temperatures) - 1)] for place in (1, len(temperatures) // 2 + 1))
-    for ax, temperature in zip(axes[4:], chosen, strict=False):
-        draw_order_parameter_law(ax, tables["order_parameter"], temperature, symbol)
-    for ax in axes[4 + len(chosen) :]:
+    for ax, temperature in zip(axes[6:], chosen, strict=False):
+        draw_order_parameter_law(ax, tables["order_parameter"], temperature)
+    for ax in axes[6 + len(chosen) :]:
         ax.remove()
     return figure
 

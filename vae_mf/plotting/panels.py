@@ -16,7 +16,7 @@ LINES = {
 SYMBOLS = {
     "energy": "energy per site ⟨E⟩ / N",
     "heat_capacity": "heat capacity per site C / N",
-    "order_parameter": "order parameter ⟨|m|⟩",
+    "order_parameter": "order parameter ⟨|{}|⟩",
     "susceptibility": "susceptibility χ",
     "binder": "Binder cumulant U₄",
 }
@@ -37,7 +37,8 @@ def draw_observable(ax: Axes, table: pd.DataFrame, observable: str) -> None:
             )  # fmt: skip
     if observable == "susceptibility":
         ax.set_yscale("log")
-    ax.set(xlabel="temperature T / J", ylabel=SYMBOLS[observable])
+    symbol = str(chosen.order_name.iloc[0]).split()[-1]
+    ax.set(xlabel="temperature T / J", ylabel=SYMBOLS[observable].format(symbol))
     ax.legend()
 
 
@@ -67,12 +68,16 @@ def draw_divergence(ax: Axes, table: pd.DataFrame) -> None:
     ax.set(xlabel="temperature T / J", ylabel="KL(p ‖ p_VAE)  [nats per configuration]")
 
 
-def draw_order_parameter_law(ax: Axes, table: pd.DataFrame, temperature: float, symbol: str) -> None:
-    """Draw the distribution of the signed order parameter at one temperature."""
+def draw_order_parameter_law(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
+    """Draw the distribution of the order parameter at one temperature, over its range: [-1, 1] if it has a sign."""
     chosen = table[table.temperature == temperature]
     for source, rows in chosen.groupby("source", sort=False):
         ax.step(rows.m, rows.density, where="mid", color=COLOURS[source], label=LABELS[source])
-    ax.set(xlabel=symbol, ylabel="probability density", title=f"T = {temperature:g}")
+    signed = bool((table.density[table.m < -0.1] > 0).any())
+    ax.set(
+        xlabel=table.order_name.iloc[0], ylabel="probability density", title=f"T = {temperature:g}",
+        xlim=(-1.03 if signed else -0.02, 1.03),
+    )  # fmt: skip
     ax.set_ylim(0, 1.25 * chosen.density.max())
     ax.legend(loc="upper center", ncols=3, columnspacing=1.0)
 

@@ -13,9 +13,11 @@ CYCLE = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"),
 """Colour (Paul Tol's bright scheme) and marker of every line in turn."""
 METRIC_LABELS = {
     "pattern_overlap_min": "smallest overlap of a\nrecovered with its stored pattern",
+    "kl": "KL(p ‖ p_VAE)\n[nats per configuration]",
     "test_elbo": "ELBO, held-out configurations\n[nats per configuration]",
     "test_elbo_per_word": "ELBO, held-out words\n[nats per word]",
 }
+OPTION_LABELS = {"temperature": "temperature T / J"}
 GAP = 0.07
 """Inches between lines at the same value."""
 FEW = 8
@@ -55,7 +57,7 @@ def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str
     if most > 1:
         seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
         ax.set_title(f"mean ± standard error over {seeds} seeds; faint: single runs", fontsize=8)
-    ax.set(xlabel=against, ylabel=METRIC_LABELS.get(metric, metric))
+    ax.set(xlabel=OPTION_LABELS.get(against, against), ylabel=METRIC_LABELS.get(metric, metric))
     if len(lines) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 

@@ -42,6 +42,8 @@ class System(Protocol):
     """A spin system in the canonical ensemble, p(s) proportional to exp(-E(s) / T)."""
 
     name: str
+    order_name: str
+    """What the order parameter is called, its symbol last: "magnetisation m"."""
 
     @property
     def sites(self) -> int:

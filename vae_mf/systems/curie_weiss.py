@@ -26,6 +26,7 @@ class CurieWeiss:
     sites: int
     coupling: float = 1.0
     name = "curie_weiss"
+    order_name = "magnetisation m"
     symmetries = ("spin_flip",)
 
     def __post_init__(self) -> None:

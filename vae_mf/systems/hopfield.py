@@ -38,6 +38,7 @@ class Hopfield:
     patterns: Patterns
     coupling: float = 1.0
     name = "hopfield"
+    order_name = "leading overlap m"
     symmetries = ("spin_flip",)
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ class Ising2D:
     side: int
     coupling: float = 1.0
     name = "ising2d"
+    order_name = "magnetisation m"
     symmetries = ("spin_flip", "translation")
 
     def __post_init__(self) -> None:

@@ -77,6 +77,7 @@ class MaierSaupe:
     sites: int
     coupling: float = 1.0
     name = "maier_saupe"
+    order_name = "nematic order S"
     configurations = "directors"
     symmetries = ("rotation",)
 

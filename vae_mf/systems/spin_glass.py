@@ -35,6 +35,7 @@ class Ising:
     couplings: Couplings | sparse.sparray | sparse.spmatrix
     fields: Fields | None = None
     name = "ising"
+    order_name = "magnetisation m"
 
     def __post_init__(self) -> None:
         couplings = checked_couplings(self.couplings)
