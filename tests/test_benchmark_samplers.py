@@ -19,6 +19,12 @@ def timing(monkeypatch):
 
 
 @pytest.fixture
+def table(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return importlib.import_module("contestants.table")
+
+
+@pytest.fixture
 def runner(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
     return importlib.import_module("benchmark_samplers")
@@ -74,15 +80,15 @@ def test_bounds_may_be_on_ours(timing):
     assert row._replace(ours=0.7).met is False
 
 
-def test_a_line_says_what_was_measured(timing, runner):
+def test_a_line_says_what_was_measured(timing, table):
     row = timing.Row("Wolff", "L=32", 6.789, "usual", 64.21, 9.458, 8)
-    assert runner.cells(row) == ["Wolff", "L=32", "6.79 ns", "usual", "64.2 ns", "9.46", "≥ 8", "yes"]
+    assert table.cells(row) == ["Wolff", "L=32", "6.79 ns", "usual", "64.2 ns", "9.46", "≥ 8", "yes"]
     bound = timing.Row("tau", "N=1", 0.7, target=0.6, unit="", at_most=True)
-    assert runner.cells(bound) == ["tau", "N=1", "0.7", "-", "-", "-", "≤ 0.6", "no"]
+    assert table.cells(bound) == ["tau", "N=1", "0.7", "-", "-", "-", "≤ 0.6", "no"]
     absent = timing.Row("Wolff", "L=32", 6.789, "mcising, not installed", target=3)
-    assert runner.cells(absent)[4:] == ["-", "-", "≥ 3", "-"]
-    page = runner.markdown([row, bound], "python command")
-    assert "`python command`" in page
+    assert table.cells(absent)[4:] == ["-", "-", "≥ 3", "-"]
+    page = table.markdown("Speed", "python command", "a machine", [row, bound])
+    assert "`python command` on a machine." in page
     assert "| Wolff | L=32 | 6.79 ns | usual | 64.2 ns | 9.46 | ≥ 8 | yes |" in page
 
 

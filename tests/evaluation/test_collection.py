@@ -181,6 +181,13 @@ def test_what_is_not_known_is_refused_by_name():
         option_to_show(collection, "pattern_overlap_min", "patterns")
 
 
+def test_an_option_that_only_follows_the_kind_of_its_part_is_not_varied():
+    spline = {"prior": "Spline", "prior.bins": 16, "prior.layers": 3}
+    mixture = {"prior": "Mixture", "prior.bins": 8, "prior.layers": 0}
+    assert varied_options([spline, mixture]) == ["prior"]
+    assert varied_options([spline, mixture, mixture | {"prior.layers": 1}]) == ["prior", "prior.layers"]
+
+
 def test_a_metric_known_per_temperature_is_drawn_against_it():
     records = [
         hopfield(latents, seed, {"kl_per_temperature": {"0.5": 0.1 * latents + seed, "1.0": 0.2}})

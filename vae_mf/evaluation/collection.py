@@ -109,17 +109,26 @@ def class_name(target: str) -> str:
 def varied_options(options: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the options with several values, the seed last, and no seed that only repeats the seed of the run.
 
-    An option that some runs lack, such as the bins of a spline, is varied only if those that have it differ.
+    An option that some runs lack, such as the bins of a spline, is varied only if those that have it differ, and an
+    option of a part, such as a prior, only if it differs between runs with the same kind of that part.
     """
     names = dict.fromkeys(name for option in options for name in option)
     owners = {name: [option for option in options if name in option] for name in names}
     varied = [
         name
         for name, those in owners.items()
-        if len({option[name] for option in those}) > 1
+        if any(len(values) > 1 for values in values_by_part(name, those).values())
         and not (name.endswith(f".{SEED}") and all(option[name] == option.get(SEED) for option in those))
     ]
     return sorted(varied, key=SEED.__eq__)
+
+
+def values_by_part(name: str, options: Iterable[Mapping[str, Any]]) -> dict[Any, set[Any]]:
+    """Return the values of an option for every kind of the part that it belongs to, None for what is no part."""
+    values: dict[Any, set[Any]] = {}
+    for option in options:
+        values.setdefault(option.get(name.rpartition(".")[0]), set()).add(option[name])
+    return values
 
 
 def split_metrics(metrics: Mapping[str, Any]) -> tuple[dict[str, Any], dict[float, dict[str, Any]]]:

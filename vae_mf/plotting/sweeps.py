@@ -48,8 +48,9 @@ def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str
             means[against].map(places), means["mean"], means.error, fmt=f"{marker}-" if numbers else marker,
             color=colour, label=line, capsize=2, mfc="white",
         )  # fmt: skip
-        # Lines stand side by side, so that equal values do not hide each other; the limits are found without that.
-        beside = ScaledTranslation(GAP * (number - (len(lines) - 1) / 2), 0, ax.figure.dpi_scale_trans)
+        # Few points stand side by side, so that equal values do not hide each other; the limits are found without that.
+        gap = GAP * (number - (len(lines) - 1) / 2) if len(places) <= FEW else 0.0
+        beside = ScaledTranslation(gap, 0, ax.figure.dpi_scale_trans)
         for artist in (*faint, *bars.get_children()):
             artist.set_transform(ax.transData + beside)
     mark_abscissae(ax, places, numbers)
