@@ -389,3 +389,56 @@ def test_a_distributed_sweep_is_refused(tmp_path):
     assert result.code == 1
     assert "trainer.devices: expected 1 in a sweep, got 2" in result.err
     assert not list(tmp_path.rglob("*.zarr"))
+
+
+def test_couplings_are_inferred_by_all_estimators_and_compared(tmp_path):
+    recording = write_recording(tmp_path / "recording.npy")
+    result = run("infer_couplings", "inverse_ising=all", f"dataset.path={recording}", *paths(tmp_path))
+    assert result.code == 0, result.err
+    assert "Warning" not in result.out + result.err
+    folder = only(tmp_path / "outputs" / "couplings", "all-*")
+    tables = read_tables(folder)
+    names = list(tables["estimators"].estimator)
+    assert {"naive_mean_field", "pseudolikelihood", "boltzmann", "cluster_expansion"} <= set(names)
+    assert (tables["estimators"].log_pseudo_likelihood < 0).all()
+    assert len(tables["correlations"]) == len(names) ** 2
+    assert {path.stem for path in (folder / "figures").iterdir()} == {*names, "comparison"}
+    for name in names:
+        saved = np.load(folder / f"{name}.npz")
+        assert saved["h"].tolist() == pytest.approx(tables[f"{name}_fields"].field.tolist())
+        assert saved["J"][np.triu_indices(8, 1)].tolist() == pytest.approx(tables[name].coupling.tolist())
+
+
+def test_couplings_of_a_store_are_held_against_its_own(trained, workplace, tmp_path):
+    store = only(workplace / "data", "sherrington_kirkpatrick-*.zarr")
+    result = run("infer_couplings", f"dataset.path={store}", *paths(tmp_path))
+    assert result.code == 0, result.err
+    tables = read_tables(only(tmp_path / "outputs" / "couplings", "pseudolikelihood-*"))
+    truth = open_store(store).array("couplings") / 0.3
+    assert tables["pseudolikelihood"].truth.tolist() == pytest.approx(truth[np.triu_indices(64, 1)].tolist())
+    assert (tables["pseudolikelihood"].error > 0).all()
+    error = tables["pseudolikelihood"].coupling - tables["pseudolikelihood"].truth
+    assert tables["estimators"].rmse[0] == pytest.approx(np.sqrt((error**2).mean()))
+
+
+FIGURE = ["figure=kinetic_errors"] + [
+    f"figures.kinetic_errors.tables.{option}" for option in ("sites=6", "strengths=[0.3]", "lengths=[500,1000]")
+]
+
+
+def test_a_figure_is_reproduced_after_its_stages(tmp_path):
+    stages = "+figures.kinetic_errors.stages=['sample --help']"
+    result = run("reproduce", *FIGURE, stages, *paths(tmp_path))
+    assert result.code == 0, result.err
+    assert "Configuration groups" in result.out
+    folder = only(tmp_path / "outputs" / "reproduced", "kinetic_errors-*")
+    assert {path.name for path in (folder / "figures").iterdir()} == {"kinetic_errors.png", "kinetic_errors.pdf"}
+    assert set(read_tables(folder)["kinetic_errors"].length) == {500, 1000}
+
+
+def test_a_failed_stage_ends_the_reproduction(tmp_path):
+    stages = "+figures.kinetic_errors.stages=['sample bogus=1']"
+    result = run("reproduce", *FIGURE, stages, *paths(tmp_path))
+    assert result.code == 1
+    assert result.err.splitlines()[-1] == "error: stages: expected 'sample bogus=1' to succeed, got exit status 1"
+    assert not list(tmp_path.rglob("*.png"))

@@ -5,20 +5,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 from filelock import Timeout
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.progress import Progress
 
 from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
+from vae_mf.evaluation.log_likelihood import EQUILIBRIUM
 from vae_mf.evaluation.tables import Verdict
-from vae_mf.evaluation.verdict import EquilibriumData, judge_equilibrium, judge_recording
+from vae_mf.evaluation.verdict import STRETCHES, EquilibriumData, judge_equilibrium, judge_recording
 from vae_mf.models.vae import VAE
 from vae_mf.runs import build_module, build_sampler
 from vae_mf.samplers.plan import plan
 from vae_mf.simulate import simulate
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
+from vae_mf.systems.base import System
 from vae_mf.training.vae_module import VAEModule
 
 POLL_SECONDS = 1.0
@@ -26,11 +29,15 @@ POLL_SECONDS = 1.0
 
 
 class Task(NamedTuple):
-    """A model to train, the data to train it on, and the judge of the trained model."""
+    """A model to train, the data to train it on, and what the trained model is judged by."""
 
     module: VAEModule
     data: DataSplit
     judge: Callable[[VAE], Verdict]
+    system: System | None
+    """None for a recording."""
+    evidence: EquilibriumData
+    """Configurations to judge on; a recording has the one temperature 1, and stretches of movie time for chains."""
 
 
 def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
@@ -53,7 +60,8 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
         held_out_chains=sampling.chain_count * len(data.test) // (len(levels) * store.rows),
         ensembles={t: store.diagnostics["temperatures"][level]["ensemble"] for level, t in levels},
     )
-    return Task(module, data, partial(judge_equilibrium, system=system, data=evidence, settings=settings))
+    judge = partial(judge_equilibrium, system=system, data=evidence, settings=settings)
+    return Task(module, data, judge, system, evidence)
 
 
 def sample_or_wait(sample: Callable[[], SampleStore], tell: Callable[[str], None]) -> SampleStore:
@@ -83,7 +91,10 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     data = split_recording(words, split)
     train, test, time = words.words[split.train], words.words[split.test], words.time[split.test]
     judge = partial(judge_recording, train=train, test=test, time=time, cells=words.cells, settings=settings)
-    return Task(build_module(cfg, data.train.sites), data, judge)
+    held_out = test[np.argsort(time, kind="stable")]
+    held_out = held_out[: len(held_out) // STRETCHES * STRETCHES]
+    parts = {1.0: held_out}, STRETCHES, {1.0: train}, {1.0: held_out}, STRETCHES, {1.0: EQUILIBRIUM}
+    return Task(build_module(cfg, data.train.sites), data, judge, None, EquilibriumData(*parts))
 
 
 def build_task(cfg: DictConfig, progress: Progress) -> Task:

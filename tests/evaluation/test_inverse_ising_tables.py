@@ -15,8 +15,10 @@ from vae_mf.evaluation.erasure_machine import (
     resampled,
     time_tables,
 )
+from vae_mf.evaluation.inferred_couplings import accuracy, correlation_table, field_table, pair_table
 from vae_mf.evaluation.kinetic_inference import error_tables
-from vae_mf.evaluation.low_temperature import agreement, ferromagnet_tables, glass_samples, glass_tables
+from vae_mf.evaluation.low_temperature import ferromagnet_tables, glass_samples, glass_tables
+from vae_mf.inverse_ising import ProbabilityFlow, PseudoLikelihood
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.spin_glass import Ising, SherringtonKirkpatrick
 
@@ -99,18 +101,36 @@ def test_glass_samples_have_the_exact_energies():
 
 @pytest.mark.filterwarnings("ignore:LowTemperature has not converged")
 def test_glass_tables_compare_all_methods():
-    table = glass_tables(12, [0.5], [1, 2], 2000, 1)["glass"]
-    assert table.groupby("method").size().to_dict() == {"TAP": 2, "naive": 2, "pseudo-likelihood": 1}
+    table = glass_tables(12, [0.5], [1, 2], 2000, 2, 1)["glass"]
+    assert table.groupby("method").size().to_dict() == {"TAP": 4, "naive": 4, "pseudo-likelihood": 2}
+    assert table.groupby("disorder").rmse.first().nunique() == 2
     assert (table.one_minus_r < 0.1).all()
     assert (table.samples == 2000 * table.clusters).all()
 
 
-def test_agreement_of_a_multiple():
-    true = np.random.default_rng(1).normal(size=(5, 5))
-    found = agreement(true, 2 * true)
+def test_accuracy_of_a_multiple():
+    true = np.random.default_rng(1).normal(size=20)
+    found = accuracy(true, 2 * true)
     assert found["one_minus_r"] == pytest.approx(0)
     assert found["slope"] == pytest.approx(2)
-    assert found["relative_error"] == pytest.approx(1)
+    assert found["rmse"] == pytest.approx(np.sqrt((true**2).mean()))
+
+
+def test_tables_of_inferred_couplings_have_errors_and_truth_where_known():
+    spins = np.random.default_rng(2).choice(np.array([-1, 1], np.int8), (200, 4))
+    plain, careful = ProbabilityFlow().fit(spins), PseudoLikelihood(standard_errors=True).fit(spins)
+    pairs = pair_table(careful, np.arange(16.0).reshape(4, 4))
+    assert pairs[["i", "j"]].to_numpy().tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
+    assert pairs.truth.tolist() == [1, 2, 3, 6, 7, 11]
+    assert pairs.coupling[4] == careful.couplings_[1, 3]
+    assert pairs.error[4] == careful.couplings_error_[1, 3]
+    assert list(pair_table(plain)) == ["i", "j", "coupling"]
+    assert list(field_table(careful, np.zeros(4))) == ["i", "field", "error", "truth"]
+    assert list(field_table(plain)) == ["i", "field"]
+    table = correlation_table({"a": pair_table(plain), "b": pairs})
+    expected = np.corrcoef(pair_table(plain).coupling, pairs.coupling)[0, 1]
+    assert table.correlation.tolist() == pytest.approx([1, expected, expected, 1])
+    assert correlation_table({"a": pairs}).correlation.tolist() == [1.0]
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ from vae_mf.evaluation.patterns import (
     logit_jacobian,
     match_patterns,
     overlap_table,
-    unmix,
 )
+from vae_mf.evaluation.unmixing import unmix
 from vae_mf.models.decoders import CNNDecoder, LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.priors import GaussianPrior

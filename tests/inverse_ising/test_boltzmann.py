@@ -8,8 +8,7 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.inverse_ising import BoltzmannLearning, PseudoLikelihood
-from vae_mf.inverse_ising.base import new_generator
-from vae_mf.inverse_ising.boltzmann import exponents
+from vae_mf.inverse_ising.base import exponents, new_generator
 from vae_mf.inverse_ising.fisher import FisherInformation, Parameters, information_matrix
 from vae_mf.inverse_ising.gibbs import GibbsChains, half_logistic
 from vae_mf.inverse_ising.moments import moments
@@ -23,8 +22,8 @@ def log_likelihood(parameters: np.ndarray, l2: float) -> float:
     couplings = np.zeros((6, 6))
     couplings[np.triu_indices(6, 1)] = parameters[6:]
     model = Parameters(couplings + couplings.T, parameters[:6])
-    log_partition = np.logaddexp.reduce(exponents(MODEL.states, model))
-    return log_partition - exponents(SPINS, model).mean() + l2 / (2 * len(SPINS)) * np.square(parameters[6:]).sum()
+    log_partition = np.logaddexp.reduce(exponents(MODEL.states, *model))
+    return log_partition - exponents(SPINS, *model).mean() + l2 / (2 * len(SPINS)) * np.square(parameters[6:]).sum()
 
 
 @pytest.mark.parametrize("l2", [0.0, 40.0])

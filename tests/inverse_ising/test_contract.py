@@ -16,9 +16,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from vae_mf.inverse_ising import (
     TAP,
+    AdaptiveClusterExpansion,
     Bethe,
     BoltzmannLearning,
     DecimatedPseudoLikelihood,
+    ErasureMachine,
     IndependentPair,
     InteractionScreening,
     LowTemperature,
@@ -52,6 +54,8 @@ APPROXIMATE = [
     SusceptibilityPropagation(tolerance=1e-10),
     LowTemperature(clusters=1),
     DecimatedPseudoLikelihood(step=0.5, l2=1.0, tolerance=1e-8),
+    AdaptiveClusterExpansion(),
+    ErasureMachine(),
 ]
 ESTIMATORS = CONSISTENT + APPROXIMATE
 WEAK = dense(6, 0.4, seed=1)
@@ -165,7 +169,7 @@ class TestContract:
     def test_it_works_in_a_pipeline_and_a_search(self, estimator):
         pipeline = make_pipeline(FunctionTransformer(np.sign), clone(estimator)).fit(SPINS * 0.3)
         assert_array_equal(pipeline[-1].couplings_, fitted(estimator).couplings_)
-        options = {"l2": [1.0, 100.0], "shrinkage": [0.1, 0.5], "pseudocount": [1.0, 10.0]}
+        options = {"l2": [1.0, 100.0], "shrinkage": [0.1, 0.5], "pseudocount": [1.0, 10.0], "rate": [0.05, 0.1]}
         option, values = next(
             (option, values) for option, values in options.items() if option in estimator.get_params()
         )

@@ -11,9 +11,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from vae_mf.inverse_ising.base import exponents
 from vae_mf.inverse_ising.erasure import ErasureMachine
 from vae_mf.inverse_ising.mean_field import NaiveMeanField
-from vae_mf.inverse_ising.missing import MissingSpins, descended, most_probable, scores
+from vae_mf.inverse_ising.missing import MissingSpins, descended, most_probable
 from vae_mf.systems.enumeration import all_configurations
 
 MNIST = os.environ.get("VAE_MF_MNIST")
@@ -35,7 +36,7 @@ def test_the_most_probable_completion_is_found(model, seed):
     known[missing] = 0
     every = np.repeat(known[None], 2**12, axis=0)
     every[:, missing] = all_configurations(12)
-    best = every[scores(every, couplings, fields).argmax()]
+    best = every[exponents(every, couplings, fields).argmax()]
     np.testing.assert_array_equal(most_probable(known, couplings, fields, 64, random), best)
 
 
@@ -43,9 +44,9 @@ def test_scores_and_descent(model):
     couplings, fields = model
     spins = np.random.default_rng(2).choice(np.array([-1, 1], np.int8), (30, 18))
     expected = 0.5 * np.einsum("ri,ij,rj->r", spins, couplings, spins) + spins @ fields
-    np.testing.assert_allclose(scores(spins, couplings, fields), expected)
+    np.testing.assert_allclose(exponents(spins, couplings, fields), expected)
     lowest = descended(spins, couplings, fields)
-    assert (scores(lowest, couplings, fields) >= expected).all()
+    assert (exponents(lowest, couplings, fields) >= expected).all()
     assert (lowest * (lowest @ couplings + fields) > -1e-9).all()
 
 

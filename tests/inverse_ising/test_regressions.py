@@ -17,6 +17,7 @@ from vae_mf.inverse_ising import (
     ProbabilityFlow,
     PseudoLikelihood,
 )
+from vae_mf.inverse_ising.lbfgs import Evaluation, Stopping, minimise
 from vae_mf.inverse_ising.local_regression import EXPONENTIAL, LOGISTIC, distinct
 
 SAMPLES = dense(7, 1.0, seed=1).draw(3000, seed=2)
@@ -118,10 +119,11 @@ def test_interaction_screening_minimises_its_objective(objective):
     "estimator",
     [
         PseudoLikelihood(l2=0.0),
+        PseudoLikelihood(l2=0.0, symmetric=True),
         InteractionScreening(l2=0.0),
         pytest.param(PseudoLikelihood(firth=True), marks=pytest.mark.slow),
     ],
-    ids=["pseudo-likelihood", "rise", "firth"],
+    ids=["pseudo-likelihood", "symmetric", "rise", "firth"],
 )
 def test_standard_errors_are_the_scatter_of_repeated_fits(estimator):
     model, repeats, samples = dense(5, 1.0, seed=5), 300, 2000
@@ -217,3 +219,30 @@ def test_distinct_rows_keep_their_weight():
 def test_options_are_checked(options, named):
     with pytest.raises(ValueError, match=named):
         PseudoLikelihood(**options).fit(SAMPLES)
+
+
+class Quadratics:
+    """Columns x with the objectives x.A.x / 2 - b.x, one A and b per column."""
+
+    def __init__(self, bends: np.ndarray, pulls: np.ndarray):
+        self.bends, self.pulls = bends, pulls
+
+    def evaluate(self, points, columns, dtype):
+        products = np.einsum("cij,jc->ic", self.bends[columns], points)
+        values = (points * (products / 2 - self.pulls[:, columns])).sum(axis=0)
+        return Evaluation(values, products - self.pulls[:, columns])
+
+    def precondition(self, gradients, columns):
+        return gradients
+
+
+def test_every_column_reaches_its_own_minimum():
+    random = np.random.default_rng(13)
+    factors = random.normal(size=(4, 5, 5)) * np.geomspace(0.1, 10, 4)[:, None, None]
+    bends = factors @ factors.swapaxes(1, 2) + np.eye(5)
+    exact = random.normal(size=(5, 4))
+    problem = Quadratics(bends, np.einsum("cij,jc->ic", bends, exact))
+    found = minimise(problem, np.zeros((5, 4)), Stopping(1e-9, 200))
+    assert found.converged
+    assert_allclose(found.points, exact, atol=1e-8)
+    assert not minimise(problem, np.zeros((5, 4)), Stopping(1e-9, 3)).converged

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from vae_mf.plotting.couplings import comparison_figure
 from vae_mf.plotting.inverse_ising import (
     COLOURS,
     draw_accuracy,
@@ -106,13 +107,33 @@ def test_the_ferromagnet_has_a_panel_per_method_on_one_scale():
 
 
 def test_the_glass_shows_correlation_and_slope_beside_pseudo_likelihood():
-    table = crossed(beta=[0.5, 1.5], clusters=[1, 8], method=["naive", "TAP", "pseudo-likelihood"])
+    methods = ["naive", "TAP", "pseudo-likelihood"]
+    table = crossed(disorder=[0, 1, 2], beta=[0.5, 1.5], clusters=[1, 8], method=methods)
     table = table[(table.method != "pseudo-likelihood") | (table.clusters == 8)]
-    table = table.assign(samples=1000 * table.clusters, one_minus_r=0.1 * table.beta, slope=0.9)
+    table = table.assign(samples=1000 * table.clusters, slope=0.9)
+    table["one_minus_r"] = table.beta * np.array([0.1, 0.2, 0.9])[table.disorder]
     figure = draw_glass({"glass": table})
     assert [ax.get_ylabel() for ax in figure.axes] == ["1 − r"] * 2 + ["slope of found on true couplings"] * 2
-    assert legend_of(figure) == {"k = 1, M = 1000", "k = 8, M = 8000", "pseudo-likelihood, M = 8000"}
-    assert [len(ax.lines) for ax in figure.axes] == [3, 3, 4, 4]
+    assert legend_of(figure) == {"k = 1, M = 1,000", "k = 8, M = 8,000", "pseudo-likelihood, M = 8,000"}
+    median, bar = figure.axes[0].containers[0].lines[0], figure.axes[0].containers[0].lines[2][0]
+    np.testing.assert_allclose(np.asarray(median.get_ydata(), float), [0.1, 0.3])
+    np.testing.assert_allclose(bar.get_segments()[1][:, 1], [0.15, 1.35])
+
+
+def test_the_comparison_marks_what_has_not_converged():
+    lines = pd.DataFrame({"estimator": ["naive_mean_field", "boltzmann"], "seconds": [0.1, 9.0]})
+    lines = lines.assign(converged=[True, False], log_pseudo_likelihood=[-3.0, -2.0])
+    correlations = crossed(first=lines.estimator, second=lines.estimator).assign(correlation=[1.0, 0.5, 0.5, 1.0])
+    for table, label in (
+        (lines, "− log pseudo-likelihood  [nats]"),
+        (lines.assign(rmse=0.1), "RMSE of couplings  [$k_B T$]"),
+    ):
+        figure = comparison_figure(table, correlations)
+        assert [ax.get_xlabel() for ax in figure.axes[:2]] == [label, "time  [s]"]
+        filled, hollow = figure.axes[1].lines
+        assert (filled.get_xdata()[0], hollow.get_xdata()[0]) == (0.1, 9.0)
+        assert hollow.get_markerfacecolor() == "white"
+        np.testing.assert_allclose(figure.axes[2].images[0].get_array(), [[1, 0.5], [0.5, 1]])
 
 
 def test_methods_of_one_figure_have_different_colours():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vae_mf.samplers.kernels import LANES
+from vae_mf.kernels import LANES
 from vae_mf.samplers.sign_products import (
     WORD,
     add_sign_products,

@@ -1,6 +1,5 @@
 """Stored patterns read off a trained decoder, and off the raw samples by the classical route, matched to the truth."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -8,12 +7,12 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Int8
 from scipy.optimize import linear_sum_assignment
-from sklearn.decomposition import PCA, FastICA
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.decomposition import PCA
 from torch.func import jacfwd, vmap
 
 from vae_mf.arrays import Patterns, Spins
 from vae_mf.evaluation.generation import model_generator
+from vae_mf.evaluation.unmixing import recover, unmix
 from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 
@@ -47,33 +46,19 @@ def logit_jacobian(vae: VAE, temperature: float, draws: int, seed: int) -> Float
     return (torch.stack(parts).sum(0) / draws).detach().double().cpu().numpy()
 
 
-def unmix(directions: Float[np.ndarray, "sites latents"], restarts: int, seed: int) -> Patterns:
-    """Return +-1 patterns (d, N) that span the given directions, by FastICA with the sites as samples (paper, IX.4).
-
-    Of the restarts the one whose unit-variance sources lie closest to +-1 is kept: the truth has no say in it. A
-    restart that does not converge is simply a worse candidate.
-    """
-    count = directions.shape[1]
-    candidates = []
-    for restart in range(restarts):
-        ica = FastICA(count, whiten="unit-variance", random_state=seed + restart, max_iter=1000, tol=1e-5)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            sources = ica.fit_transform(directions)
-        candidates.append((np.mean((np.abs(sources) - 1) ** 2), sources))
-    best = min(candidates, key=lambda candidate: candidate[0])[1]
-    return np.where(best >= 0, 1, -1).astype(np.int8).T
-
-
 def decoder_patterns(vae: VAE, temperature: float, draws: int, restarts: int, seed: int) -> Patterns:
-    """Return the patterns (d, N) stored in the decoder at ``temperature``."""
-    return unmix(logit_jacobian(vae, temperature, draws, seed), restarts, seed)
+    """Return the patterns (at most d, N) stored in the decoder at ``temperature``, see `unmixing.recover`."""
+    return recover(logit_jacobian(vae, temperature, draws, seed), restarts, seed)
 
 
 def classical_patterns(spins: Spins, count: int, restarts: int, seed: int) -> Patterns:
     """Return ``count`` patterns from the leading principal components of samples (rows, N), unmixed by FastICA."""
-    components = PCA(count, random_state=seed).fit(spins.astype(np.float32)).components_
-    return unmix(components.T.astype(np.float64), restarts, seed)
+    return unmix(principal_directions(spins, count, seed), restarts, seed)
+
+
+def principal_directions(spins: Spins, count: int, seed: int) -> Float[np.ndarray, "sites count"]:
+    """Return the ``count`` leading principal components of samples (rows, N) as columns."""
+    return PCA(count, random_state=seed % 2**32).fit(spins.astype(np.float32)).components_.T.astype(np.float64)
 
 
 def match_patterns(recovered: Int8[np.ndarray, "recovered sites"], truth: Patterns) -> PatternMatch:

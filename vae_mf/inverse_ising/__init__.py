@@ -1,6 +1,7 @@
 """Estimators of Ising couplings and fields from configurations of spins."""
 
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
+from vae_mf.inverse_ising.cluster_expansion import AdaptiveClusterExpansion
 from vae_mf.inverse_ising.erasure import ErasureMachine
 from vae_mf.inverse_ising.hidden_spins import HiddenKineticIsing, HiddenKineticIsingCV
 from vae_mf.inverse_ising.interaction_screening import InteractionScreening
@@ -16,6 +17,7 @@ from vae_mf.inverse_ising.susceptibility_propagation import SusceptibilityPropag
 
 __all__ = [
     "TAP",
+    "AdaptiveClusterExpansion",
     "Bethe",
     "BoltzmannLearning",
     "DecimatedPseudoLikelihood",

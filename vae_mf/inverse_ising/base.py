@@ -14,11 +14,11 @@ A concrete estimator stores its options in ``__init__`` (``encoding`` among them
 
 ``spins`` is (M, N) int8 in {-1, +1} without rows of zero weight, ``weights`` (M,) float64; their sum counts as the
 number of samples, so that a weight of 2 is the same as a row given twice. Data of another shape (time series, images)
-go through the pieces: `checked_spins` turns users' values into int8 spins, and ``_store`` sets the fitted attributes.
+go through the pieces: `checked_spins` turns users' values into int8 spins, `store_estimate` sets the attributes.
 """
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -32,6 +32,7 @@ from vae_mf.checks import require_choice, require_integer
 from vae_mf.inverse_ising.gibbs import GibbsChains
 
 Weights = Float[np.ndarray, " samples"]
+Fitted = TypeVar("Fitted", bound=BaseEstimator)
 ENCODINGS = {"spin": (-1, 1), "01": (0, 1)}
 BLOCK = 2**16
 """Rows that are converted to floating point at once, which bounds the memory beyond the spins themselves."""
@@ -80,7 +81,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         rows, weights = weighted_rows(checked_spins(rows, self.encoding), sample_weight)
         if not self._accepts_constant_spins():
             refuse_constant_spins(rows)
-        return self._store(self._estimate(rows, weights))
+        return store_estimate(self, self._estimate(rows, weights))
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         """Return the estimate from validated spins (M, N) and weights (M,)."""
@@ -89,19 +90,6 @@ class InverseIsing(DensityMixin, BaseEstimator):
     def _accepts_constant_spins(self) -> bool:
         """Whether the estimate exists even if some spin never changes, as with a pseudocount."""
         return False
-
-    def _store(self, estimate: Estimate) -> "InverseIsing":
-        """Set the fitted attributes and warn if the estimate has not converged."""
-        self.couplings_, self.fields_ = estimate.couplings, estimate.fields
-        self.n_iter_, self.converged_ = int(estimate.n_iter), bool(estimate.converged)
-        for name in ("couplings_error", "fields_error"):
-            if hasattr(self, f"{name}_"):
-                delattr(self, f"{name}_")
-            if getattr(estimate, name) is not None:
-                setattr(self, f"{name}_", getattr(estimate, name))
-        if not self.converged_:
-            warn_convergence(f"{type(self).__name__} has not converged after {self.n_iter_} iterations.")
-        return self
 
     def _rows(self, spins: Any) -> Spins:
         """Return configurations given to a fitted estimator as int8 spins (M, N)."""
@@ -115,11 +103,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
 
     def energy(self, spins: Any) -> Float[np.ndarray, " samples"]:
         """Return E(s) = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i of each configuration, in units of k_B T."""
-        rows = self._rows(spins)
-        halves = [
-            np.einsum("ri,ri->r", part, part @ (-0.5 * self.couplings_) - self.fields_) for part in float_blocks(rows)
-        ]
-        return np.concatenate(halves)
+        return -exponents(self._rows(spins), self.couplings_, self.fields_)
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None, burn_in: int = 500, thinning: int = 10
@@ -146,8 +130,19 @@ class InverseIsing(DensityMixin, BaseEstimator):
             sweeps = require_integer("thinning", thinning) if draw else require_integer("burn_in", burn_in, minimum=0)
             chains.sweep(self.couplings_, self.fields_, sweeps)
             draws.append(chains.spins)
-        spins = np.concatenate(draws)[:n_samples]
-        return spins if self.encoding == "spin" else ((spins + 1) // 2).astype(np.int8)
+        return encoded(np.concatenate(draws)[:n_samples], self.encoding)
+
+
+def store_estimate(estimator: Fitted, estimate: Estimate) -> Fitted:
+    """Set the fitted attributes of an estimator, and warn if its estimate has not converged."""
+    for name, value in estimate._asdict().items():
+        if hasattr(estimator, f"{name}_"):
+            delattr(estimator, f"{name}_")
+        if value is not None:
+            setattr(estimator, f"{name}_", value)
+    if not estimate.converged:
+        warn_convergence(f"{type(estimator).__name__} has not converged after {estimate.n_iter} iterations.")
+    return estimator
 
 
 def checked_spins(values: np.ndarray, encoding: str) -> Spins:
@@ -163,6 +158,11 @@ def checked_spins(values: np.ndarray, encoding: str) -> Spins:
             f"spins: expected entries {low} and {high} (encoding={encoding!r}), got values such as {found}"
         )
     return np.where(values == high, np.int8(1), np.int8(-1))
+
+
+def encoded(spins: np.ndarray, encoding: str) -> np.ndarray:
+    """Return int8 spins of any shape in the given encoding."""
+    return spins if encoding == "spin" else ((spins + 1) // 2).astype(np.int8)
 
 
 def weighted_rows(
@@ -210,6 +210,11 @@ def float_blocks(spins: Spins, dtype: type = np.float64):
     """Yield the rows of spins in floating point, `BLOCK` at a time."""
     for first in range(0, len(spins), BLOCK):
         yield spins[first : first + BLOCK].astype(dtype)
+
+
+def exponents(spins: Spins, couplings: Couplings, fields: Fields) -> Float[np.ndarray, " samples"]:
+    """Return ln p(s) + ln Z = sum_{i<j} J_ij s_i s_j + sum_i h_i s_i of each row."""
+    return np.concatenate([np.einsum("ri,ri->r", x, x @ (couplings / 2) + fields) for x in float_blocks(spins)])
 
 
 def log_pseudo_likelihood(spins: Spins, couplings: Couplings, fields: Fields) -> Float[np.ndarray, " samples"]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.inverse_ising.kernels import kernel
+from vae_mf.kernels import kernel
 
 LANES = 64
 NOISE = 2**15

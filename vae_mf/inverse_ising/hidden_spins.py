@@ -18,17 +18,19 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
-from vae_mf.inverse_ising.base import Estimate, refuse_constant_spins
+from vae_mf.inverse_ising.base import Estimate, refuse_constant_spins, store_estimate
 from vae_mf.inverse_ising.hidden_filter import AllCouplings, AllFields, filtered_log_likelihood
 from vae_mf.inverse_ising.kinetic import KineticIsing, Trajectories, checked_trajectories
 from vae_mf.inverse_ising.kinetic_likelihood import KineticMaximumLikelihood
-from vae_mf.inverse_ising.row_ascent import Rows, maximise_rows
+from vae_mf.inverse_ising.lbfgs import Columns, Evaluation, Points, Stopping, minimise
 
 Paths = Float[np.ndarray, "repeats times spins"]
 """Means of all spins, hidden ones last; visible ones are -1 or +1."""
 STEPS_PER_ROUND = 4
 """Ascent steps in each maximisation; more would chase a posterior that is about to change."""
 SWEEPS_PER_ROUND = 2
+TOLERANCE = 1e-6
+"""Largest entry of the gradient at which a maximisation ends before its steps are used up."""
 LARGEST_MEAN = 1 - 1e-9
 
 
@@ -75,9 +77,7 @@ class HiddenKineticIsing(KineticIsing):
         self.n_features_in_ = paths.shape[2]
         found = expectation_maximisation(paths, hidden, l2, tolerance, require_integer("max_iter", self.max_iter))
         self.hidden_means_ = found.means
-        self._store(found.estimate)
-        self.fields_ = found.estimate.fields
-        return self
+        return store_estimate(self, found.estimate)
 
     def score(self, trajectories: Any, y: Any = None) -> float:
         """Return the mean log likelihood of the visible spins per spin and step, hidden ones summed over exactly.
@@ -212,7 +212,7 @@ def update_posterior(x: Paths, couplings: AllCouplings, fields: AllFields, visib
 
 
 class Maximum(NamedTuple):
-    """Parameters after some ascent of the expected log likelihood."""
+    """Parameters after some steps towards the largest expected log likelihood."""
 
     couplings: AllCouplings
     fields: AllFields
@@ -220,26 +220,46 @@ class Maximum(NamedTuple):
 
 def maximised(x: Paths, couplings: AllCouplings, fields: AllFields, visible: int, l2: float) -> Maximum:
     """Return parameters of larger expected log likelihood, given the posterior means."""
-    spins = x.shape[2]
-    before, after = x[:, :-1].reshape(-1, spins), x[:, 1:].reshape(-1, spins)
-    rows = np.hstack([before, np.ones((len(before), 1))])
-    decay = l2 * np.r_[np.ones(spins), 0.0]
-    doubt = 1 - before[:, visible:] ** 2
-    curvature = rows.T @ rows + np.diag(decay + np.r_[np.zeros(visible), doubt.sum(axis=0), 0.0])
-    inverse = np.linalg.pinv(curvature, hermitian=True)
+    start = np.vstack([couplings.T, fields])
+    found = minimise(ExpectedRegression(x, visible, l2), start, Stopping(TOLERANCE, STEPS_PER_ROUND)).points
+    return Maximum(found[:-1].T.copy(), found[-1])
 
-    def gradient(parameters: Rows) -> Rows:
-        theta = rows @ parameters.T
-        hidden = parameters[:, visible:spins]
-        spread = np.sqrt(np.maximum(doubt @ (hidden**2).T, 1e-12))
-        up, down = np.tanh(theta + spread), np.tanh(theta - spread)
-        slope = (after - (up + down) / 2).T @ rows - decay * parameters
-        slope[:, visible:spins] -= hidden * (((up - down) / (2 * spread)).T @ doubt)
-        return slope
 
-    start = np.hstack([couplings, fields[:, None]])
-    found = maximise_rows(gradient, start, lambda slope: slope @ inverse, 1e-3, STEPS_PER_ROUND).parameters
-    return Maximum(found[:, :spins], found[:, spins])
+class ExpectedRegression:
+    """Minus the mean expected log likelihood of every spin, of parameters (spins + 1, spins): J_k1 ... and h_k.
+
+    Args:
+        x: means of all spins.
+        visible: how many of them are certain.
+        l2: penalty of couplings.
+    """
+
+    def __init__(self, x: Paths, visible: int, l2: float):
+        spins = x.shape[2]
+        before, self._after = x[:, :-1].reshape(-1, spins), x[:, 1:].reshape(-1, spins)
+        self._rows = np.hstack([before, np.ones((len(before), 1))])
+        self._decay = l2 * np.r_[np.ones(spins), 0.0]
+        self._uncertain = slice(visible, spins)
+        self._doubt = 1 - before[:, visible:] ** 2
+        doubt = np.r_[np.zeros(visible), self._doubt.sum(axis=0), 0.0]
+        curvature = self._rows.T @ self._rows + np.diag(self._decay + doubt)
+        self._inverse = len(before) * np.linalg.pinv(curvature, hermitian=True)
+
+    def evaluate(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
+        """Return objectives and gradients of the spins ``columns``."""
+        theta, after, uncertain = self._rows @ points, self._after[:, columns], points[self._uncertain]
+        spread = np.sqrt(np.maximum(self._doubt @ uncertain**2, 1e-12))
+        up, down = theta + spread, theta - spread
+        values = (np.logaddexp(up, -up) + np.logaddexp(down, -down)).sum(axis=0) / 2 - (after * theta).sum(axis=0)
+        up, down = np.tanh(up), np.tanh(down)
+        gradients = self._rows.T @ ((up + down) / 2 - after) + self._decay[:, None] * points
+        gradients[self._uncertain] += uncertain * (self._doubt.T @ ((up - down) / (2 * spread)))
+        values += self._decay @ points**2 / 2
+        return Evaluation(values / len(after), gradients / len(after))
+
+    def precondition(self, gradients: Points, columns: Columns) -> Points:
+        """Return the inverse Hessian at zero couplings times each gradient."""
+        return self._inverse @ gradients
 
 
 class Gauge(NamedTuple):

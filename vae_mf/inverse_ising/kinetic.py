@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int8
+from jaxtyping import Float, Int8
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
@@ -20,9 +20,10 @@ from vae_mf.checks import require_integer
 from vae_mf.inverse_ising.base import (
     Estimate,
     checked_spins,
+    encoded,
     new_generator,
     refuse_constant_spins,
-    warn_convergence,
+    store_estimate,
 )
 
 Trajectories = Int8[np.ndarray, "repeats times sites"]
@@ -36,8 +37,8 @@ class Block(NamedTuple):
     """Some transitions in floating point, all rows of whole groups or some rows of one group."""
 
     groups: slice
-    before: Float32[np.ndarray, "groups rows sites"]
-    after: Float32[np.ndarray, "groups rows sites"]
+    before: Float[np.ndarray, "groups rows sites"]
+    after: Float[np.ndarray, "groups rows sites"]
 
 
 class Transitions(NamedTuple):
@@ -46,14 +47,14 @@ class Transitions(NamedTuple):
     before: Int8[np.ndarray, "groups rows sites"]
     after: Int8[np.ndarray, "groups rows sites"]
 
-    def blocks(self) -> Iterator[Block]:
-        """Yield all transitions as float32, about `ROWS` rows at a time."""
+    def blocks(self, dtype: type = np.float32) -> Iterator[Block]:
+        """Yield all transitions in floating point, about `ROWS` rows at a time."""
         groups, rows = self.before.shape[:2]
         wide = max(1, ROWS // rows)
         for first in range(0, groups, wide):
             for row in range(0, rows, ROWS):
                 part = slice(first, min(first + wide, groups)), slice(row, row + ROWS)
-                yield Block(part[0], self.before[part].astype(np.float32), self.after[part].astype(np.float32))
+                yield Block(part[0], self.before[part].astype(dtype), self.after[part].astype(dtype))
 
 
 class KineticIsing(BaseEstimator):
@@ -88,23 +89,12 @@ class KineticIsing(BaseEstimator):
         paths = checked_trajectories(trajectories, self.encoding)
         refuse_constant_spins(paths.reshape(-1, paths.shape[2]))
         self.n_features_in_ = paths.shape[2]
-        return self._store(self._estimate(transitions(paths, self.time_dependent)))
+        estimate = self._estimate(transitions(paths, self.time_dependent))
+        return store_estimate(self, estimate if self.time_dependent else without_time(estimate))
 
     def _estimate(self, data: Transitions) -> Estimate:
         """Return the estimate, fields having shape (G, N)."""
         raise NotImplementedError
-
-    def _store(self, estimate: Estimate) -> "KineticIsing":
-        """Set the fitted attributes and warn if the estimate has not converged."""
-        for name, value in estimate._asdict().items():
-            if hasattr(self, f"{name}_"):
-                delattr(self, f"{name}_")
-            if value is not None:
-                alone = name.startswith("fields") and not self.time_dependent
-                setattr(self, f"{name}_", value[0] if alone else value)
-        if not self.converged_:
-            warn_convergence(f"{type(self).__name__} has not converged after {self.n_iter_} iterations.")
-        return self
 
     def score(self, trajectories: Any, y: Any = None) -> float:
         """Return the mean of ln P(s_i(t+1) | s(t)) over spins, steps and repeats, in nats.
@@ -143,8 +133,7 @@ class KineticIsing(BaseEstimator):
         if start is not None:
             first = np.broadcast_to(checked_spins(np.asarray(start), self.encoding), shape)
         fields = np.broadcast_to(np.atleast_2d(self.fields_)[:steps], (steps, shape[1]))
-        paths = trajectories_from(first, self.couplings_, fields, random)
-        return paths if self.encoding == "spin" else ((paths + 1) // 2).astype(np.int8)
+        return encoded(trajectories_from(first, self.couplings_, fields, random), self.encoding)
 
 
 def checked_trajectories(values: Any, encoding: str) -> Trajectories:
@@ -173,6 +162,12 @@ def transitions(paths: Trajectories, time_dependent: bool) -> Transitions:
     if len(paths) < 2:
         raise ValueError("trajectories: expected several repeats, to tell fields that depend on time, got 1")
     return Transitions(*(np.ascontiguousarray(part.swapaxes(0, 1)) for part in (before, after)))
+
+
+def without_time(estimate: Estimate) -> Estimate:
+    """Return an estimate whose fields, of one group, have lost the axis of groups."""
+    errors = estimate.fields_error
+    return estimate._replace(fields=estimate.fields[0], fields_error=None if errors is None else errors[0])
 
 
 def log_likelihood(data: Transitions, couplings: Couplings, fields: GroupFields) -> float:

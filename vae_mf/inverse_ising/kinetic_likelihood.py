@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Couplings
-from vae_mf.checks import require_integer, require_non_negative, require_positive
+from vae_mf.checks import require_non_negative
 from vae_mf.inverse_ising.base import Estimate, warn_convergence
 from vae_mf.inverse_ising.kinetic import GroupFields, KineticIsing, Transitions
-from vae_mf.inverse_ising.row_ascent import Rows, maximise_rows
+from vae_mf.inverse_ising.lbfgs import Columns, Evaluation, Points, Stopping, minimise
+from vae_mf.inverse_ising.local_regression import logistic
 
 Spread = Float[np.ndarray, "sites sites"]
 
@@ -25,7 +26,7 @@ class KineticMaximumLikelihood(KineticIsing):
         l2: penalty of the couplings; 0 for plain maximum likelihood, which diverges if the data can be separated.
         fields_l2: penalty of time-dependent fields; 1 is close to Firth's at small fields.
         standard_errors: whether to compute them, at a cost proportional to N^3 times the number of transitions.
-        tolerance: largest distance from the maximum, in standard errors; single precision reaches about 1e-6.
+        tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
         max_iter: at most this many iterations.
         time_dependent, encoding: as for `KineticIsing`.
     """
@@ -35,7 +36,7 @@ class KineticMaximumLikelihood(KineticIsing):
         l2: float = 4.0,
         fields_l2: float = 1.0,
         standard_errors: bool = True,
-        tolerance: float = 1e-4,
+        tolerance: float = 1e-6,
         max_iter: int = 200,
         time_dependent: bool = False,
         encoding: str = "spin",
@@ -48,18 +49,12 @@ class KineticMaximumLikelihood(KineticIsing):
         self.max_iter = max_iter
 
     def _estimate(self, data: Transitions) -> Estimate:
-        tolerance, limit = require_positive("tolerance", self.tolerance), require_integer("max_iter", self.max_iter)
         l2, fields_l2 = require_non_negative("l2", self.l2), require_non_negative("fields_l2", self.fields_l2)
         groups, _, sites = data.before.shape
         decay = np.repeat([l2, fields_l2 * self.time_dependent], [sites, groups])
-        curvature = shared_curvature(data, decay)
-
-        def gradient(rows: Rows) -> Rows:
-            return likelihood_gradient(data, rows[:, :sites], rows[:, sites:].T) - decay * rows
-
-        start = curvature.solve(gradient(np.zeros((sites, sites + groups))))
-        found = maximise_rows(gradient, start, curvature.solve, tolerance, limit)
-        couplings, fields = found.parameters[:, :sites], found.parameters[:, sites:].T
+        start, stopping = np.zeros((sites + groups, sites)), Stopping.checked(self.tolerance, self.max_iter)
+        best = minimise(KineticRegression(data, decay), start, stopping)
+        couplings, fields = best.points[:sites].T.copy(), best.points[sites:]
         separated = count_separated(data, couplings, fields) if l2 == 0 else 0
         if separated:
             warn_convergence(
@@ -67,21 +62,41 @@ class KineticMaximumLikelihood(KineticIsing):
                 "that their couplings have no finite maximum; set l2 > 0."
             )
         errors = standard_errors(data, couplings, fields, decay) if self.standard_errors else (None, None)
-        return Estimate(couplings, fields, found.n_iter, found.converged, *errors)
+        return Estimate(couplings, fields, best.n_iter, best.converged, *errors)
 
 
-def likelihood_gradient(data: Transitions, couplings: Couplings, fields: GroupFields) -> Rows:
-    """Return sum (s_i(t+1) - tanh theta_i(t)) (s(t), 1 in the transition's group) of every spin i, shape (N, N + G)."""
-    groups, _, sites = data.before.shape
-    slope = np.zeros((sites, sites + groups))
-    bonds, biases = couplings.astype(np.float32), fields.astype(np.float32)
-    for part, before, after in data.blocks():
-        rows = before.reshape(-1, sites)
-        tangent = np.tanh((rows @ bonds.T).reshape(after.shape) + biases[part, None])
-        residual = np.subtract(after, tangent, out=tangent)
-        slope[:, :sites] += residual.reshape(-1, sites).T @ rows
-        slope[:, sites:][:, part] += residual.sum(axis=1).T
-    return slope
+class KineticRegression:
+    """Minus the mean log likelihood of every spin, of parameters (N + G, N): column i holds J_i1 ... J_iN, h_i(1) ...
+
+    Args:
+        data: transitions in G groups.
+        decay: weights of the squares of the parameters in the penalty, shape (N + G,).
+    """
+
+    def __init__(self, data: Transitions, decay: Float[np.ndarray, " parameters"]):
+        self._data, self._decay = data, decay
+        self._count = data.before.shape[0] * data.before.shape[1]
+        self._curvature = shared_curvature(data, decay)
+
+    def evaluate(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
+        """Return objectives and gradients of the spins ``columns``."""
+        sites = self._data.before.shape[2]
+        chosen = slice(None) if len(columns) == sites else columns
+        bonds, biases = points[:sites].astype(dtype), points[sites:].astype(dtype)
+        values = self._decay @ points**2 / 2
+        gradients = self._decay[:, None] * points
+        for part, before, after in self._data.blocks(dtype):
+            rows, targets = before.reshape(-1, sites), after[:, :, chosen]
+            losses, slopes = logistic(((rows @ bonds).reshape(targets.shape) + biases[part, None]) * targets)
+            values += losses.sum(axis=(0, 1))
+            slopes *= targets
+            gradients[:sites] += rows.T @ slopes.reshape(len(rows), -1)
+            gradients[sites:][part] += slopes.sum(axis=1)
+        return Evaluation(values / self._count, gradients / self._count)
+
+    def precondition(self, gradients: Points, columns: Columns) -> Points:
+        """Return about the inverse Hessian times each gradient."""
+        return self._count * self._curvature.solve(gradients, columns)
 
 
 def count_separated(data: Transitions, couplings: Couplings, fields: GroupFields) -> int:
@@ -95,26 +110,27 @@ def count_separated(data: Transitions, couplings: Couplings, fields: GroupFields
 class SharedCurvature(NamedTuple):
     """About minus the Hessian of every spin's log likelihood: weights 1 - s_i^2 replaced by means over each group.
 
-    Blocks are w_i S + sum_g W_ig m_g m_g' for couplings, W_ig m_g between couplings and fields, and D_ig for fields.
+    Blocks are w_i S + sum_g W_gi m_g m_g' for couplings, W_gi m_g between couplings and fields, and D_gi for fields.
     """
 
     inverse_spread: Spread
     """S^-1, with S the sum over groups of the connected second moments of s(t)."""
     means: GroupFields
     """m_g = <s(t)> in group g."""
-    weights: Float[np.ndarray, "sites groups"]
-    """W_ig, the number of transitions times 1 - <s_i(t+1)>^2."""
-    stiffness: Float[np.ndarray, "sites groups"]
-    """D_ig = W_ig and the penalty of the field."""
+    weights: GroupFields
+    """W_gi, the number of transitions times 1 - <s_i(t+1)>^2."""
+    stiffness: GroupFields
+    """D_gi = W_gi and the penalty of the field."""
     level: Float[np.ndarray, " sites"]
     """w_i, the mean of 1 - <s_i(t+1)>^2."""
 
-    def solve(self, slope: Rows) -> Rows:
-        """Return the inverse times every row."""
+    def solve(self, gradients: Points, columns: Columns) -> Points:
+        """Return the inverse times the gradients of the spins ``columns``."""
         sites = len(self.inverse_spread)
-        share = slope[:, sites:] / self.stiffness
-        bonds = (slope[:, :sites] - (share * self.weights) @ self.means) @ self.inverse_spread / self.level[:, None]
-        return np.hstack([bonds, share - self.weights * (bonds @ self.means.T) / self.stiffness])
+        weights, stiffness = self.weights[:, columns], self.stiffness[:, columns]
+        share = gradients[sites:] / stiffness
+        bonds = self.inverse_spread @ (gradients[:sites] - self.means.T @ (share * weights)) / self.level[columns]
+        return np.vstack([bonds, share - weights * (self.means @ bonds) / stiffness])
 
 
 def shared_curvature(data: Transitions, decay: Float[np.ndarray, " parameters"]) -> SharedCurvature:
@@ -127,12 +143,13 @@ def shared_curvature(data: Transitions, decay: Float[np.ndarray, " parameters"])
         flat = before.reshape(-1, sites)
         second += flat.T @ flat
     # A little more than nothing where all repeats agree.
-    variances = np.maximum(1 - targets.T**2, 1 / rows)
-    level = variances.mean(axis=1)
+    variances = np.maximum(1 - targets**2, 1 / rows)
+    level = variances.mean(axis=0)
     spread = second - rows * means.T @ means + np.diag(decay[:sites]) / level.mean()
     weights = rows * variances
     # Constant spins and copies make the spread singular if couplings are not penalised.
-    return SharedCurvature(np.linalg.pinv(spread, hermitian=True), means, weights, weights + decay[sites:], level)
+    stiffness = weights + decay[sites:, None]
+    return SharedCurvature(np.linalg.pinv(spread, hermitian=True), means, weights, stiffness, level)
 
 
 def standard_errors(
@@ -163,7 +180,7 @@ LARGEST_INFORMATION = 2**25
 """Entries of the information matrices that are held at once."""
 
 
-class FisherInformation(NamedTuple):
+class InformationBlocks(NamedTuple):
     """Blocks of the Fisher information of some spins i."""
 
     bonds: Float[np.ndarray, "spins sites sites"]
@@ -176,7 +193,7 @@ class FisherInformation(NamedTuple):
 
 def fisher_information(
     data: Transitions, couplings: Float[np.ndarray, "spins sites"], fields: Float[np.ndarray, "groups spins"]
-) -> FisherInformation:
+) -> InformationBlocks:
     """Return the Fisher information of the spins whose couplings (rows of J) and fields are given."""
     groups, _, sites = data.before.shape
     bonds = np.zeros((sites, sites, len(couplings)))
@@ -189,7 +206,7 @@ def fisher_information(
         add_weighted_pairs(bonds, before.reshape(-1, sites), weights.reshape(-1, len(couplings)))
     lower = np.tril_indices(sites, -1)
     bonds[lower] = bonds.swapaxes(0, 1)[lower]
-    return FisherInformation(np.ascontiguousarray(np.moveaxis(bonds, 2, 0)), mixed, diagonal)
+    return InformationBlocks(np.ascontiguousarray(np.moveaxis(bonds, 2, 0)), mixed, diagonal)
 
 
 def add_weighted_pairs(

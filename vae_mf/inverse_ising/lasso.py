@@ -8,9 +8,9 @@ steeper. Nesterov's momentum is restarted column by column where it points uphil
 
 import numpy as np
 
-from vae_mf.inverse_ising.kernels import kernel
 from vae_mf.inverse_ising.lbfgs import SLACK, Minimum, Points, Stopping
 from vae_mf.inverse_ising.local_regression import LocalRegression
+from vae_mf.kernels import kernel
 
 PASSES = 200
 """Sweeps of coordinate descent per step, at most."""

@@ -188,7 +188,8 @@ def inverse_covariances(data: Moments) -> Float[np.ndarray, "sites sites"]:
     if spectrum[0] <= 1e-12 * spectrum[-1]:
         raise ValueError(
             f"spins: expected an invertible covariance matrix, got eigenvalues from {spectrum[0]:.1e} to "
-            f"{spectrum[-1]:.1e} ({data.samples:g} samples of {len(spectrum)} spins); set pseudocount or shrinkage > 0"
+            f"{spectrum[-1]:.1e} ({data.samples:g} samples of {len(spectrum)} spins); set pseudocount or "
+            "shrinkage > 0, or use an estimator that does not invert it"
         )
     inverse = np.linalg.inv(data.covariances)
     return (inverse + inverse.T) / 2

@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_integer
-from vae_mf.inverse_ising.base import InverseIsing, checked_spins, new_generator
+from vae_mf.inverse_ising.base import InverseIsing, checked_spins, exponents, new_generator
 from vae_mf.inverse_ising.gibbs import GibbsChains
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 
@@ -100,13 +99,8 @@ def most_probable(
         chains.sweep(beta * bonds, beta * biases)
     found = descended(chains.spins, bonds, biases)
     filled = known.copy()
-    filled[missing] = found[scores(found, bonds, biases).argmax()]
+    filled[missing] = found[exponents(found, bonds, biases).argmax()]
     return filled
-
-
-def scores(spins: Spins, bonds: Couplings, biases: Fields) -> Float[np.ndarray, " rows"]:
-    """Return sum_{i<j} J_ij s_i s_j + sum_i h_i s_i of every row."""
-    return np.einsum("ri,ri->r", spins, spins @ (bonds / 2) + biases)
 
 
 def descended(spins: Spins, bonds: Couplings, biases: Fields) -> Spins:

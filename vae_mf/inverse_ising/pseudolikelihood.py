@@ -9,6 +9,8 @@ from vae_mf.arrays import Spins
 from vae_mf.checks import require_fraction, require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.inverse_ising.firth import firth_regression
+from vae_mf.inverse_ising.interaction_graph import complete_graph
+from vae_mf.inverse_ising.lattice import TiedPseudoLikelihood
 from vae_mf.inverse_ising.lbfgs import Minimum, Stopping, minimise
 from vae_mf.inverse_ising.local_regression import LOGISTIC, DistinctSpins, LocalRegression, Loss, distinct
 from vae_mf.inverse_ising.penalised import PenalisedRegression, minimise_ridge, warn_separation
@@ -23,8 +25,8 @@ class PseudoLikelihood(PenalisedRegression):
     Args:
         l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PenalisedRegression`. l2 = 4 / C and l1 = 2 / C
             give scikit-learn's `LogisticRegression` with that C.
-        symmetric: whether to impose J_ij = J_ji from the start, as one joint maximisation. Neither standard errors nor
-            l1 exist then.
+        symmetric: whether to impose J_ij = J_ji from the start, as one joint maximisation, without l1. Its standard
+            errors take memory O(N^4).
         firth: whether to use Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
 
     Raises:
@@ -52,8 +54,8 @@ class PseudoLikelihood(PenalisedRegression):
         return LOGISTIC
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        if self.symmetric and (self.firth or self.l1 or self.standard_errors):
-            raise ValueError("symmetric: expected no firth, no l1 and no standard_errors beside it")
+        if self.symmetric and (self.firth or self.l1):
+            raise ValueError("symmetric: expected no firth and no l1 beside it")
         if self.firth and self.l1:
             raise ValueError(f"firth: expected l1 = 0 beside it, got {self.l1!r}")
         return self._joint(distinct(spins, weights)) if self.symmetric else super()._estimate(spins, weights)
@@ -65,7 +67,14 @@ class PseudoLikelihood(PenalisedRegression):
         couplings, fields = problem.model(best.points)
         if self.l2 == 0:
             warn_separation(couplings, data.samples)
-        return Estimate(couplings, fields, best.n_iter, best.converged)
+        if not self.standard_errors:
+            return Estimate(couplings, fields, best.n_iter, best.converged)
+        graph = complete_graph(problem.local.sites)
+        # The joint penalty counts every pair twice.
+        task = TiedPseudoLikelihood(data.spins, data.shares * data.samples, graph, 2 * self.l2_)
+        errors = task.standard_errors(np.r_[couplings[tuple(graph.bonds.T)], fields])
+        bonds, sites = task.expand(errors)
+        return Estimate(couplings, fields, best.n_iter, best.converged, graph.matrix(bonds), sites)
 
     def _minimum(self, problem: LocalRegression, l1: float) -> Minimum:
         if not self.firth:

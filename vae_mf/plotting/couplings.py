@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from vae_mf.arrays import Couplings
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
@@ -19,6 +20,47 @@ def couplings_figure(couplings: Couplings, table: pd.DataFrame, name: str) -> Fi
         if known:
             draw_truth_scatter(axes[2], table)
     return figure
+
+
+def comparison_figure(estimators: pd.DataFrame, correlations: pd.DataFrame) -> Figure:
+    """Draw what several estimators make of one data set: their quality, their time, and how far they agree."""
+    with house_style():
+        figure, axes = new_figure(1, 3)
+        if "rmse" in estimators:
+            draw_values(axes[0], estimators, estimators.rmse, "RMSE of couplings  [$k_B T$]")
+        else:
+            draw_values(axes[0], estimators, -estimators.log_pseudo_likelihood, "− log pseudo-likelihood  [nats]")
+        draw_values(axes[1], estimators, estimators.seconds, "time  [s]")
+        axes[1].set_yticklabels([])
+        draw_correlations(axes[2], correlations)
+    return figure
+
+
+def draw_values(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) -> None:
+    """Draw one number per estimator, hollow where it has not converged; the first estimator is on top."""
+    places = np.arange(len(table))
+    for converged, fill in ((True, COLOURS["model"]), (False, "white")):
+        rows = table.converged == converged
+        ax.plot(values[rows], places[rows], "o", color=COLOURS["model"], mfc=fill)
+    ax.set(xlabel=label, xscale="log", ylim=(len(table) - 0.5, -0.5))
+    ax.set_yticks(places, [f"{name.replace('_', ' ')}  {place + 1}" for place, name in enumerate(table.estimator)])
+    ax.grid(axis="y", linewidth=0.4)
+    decades = values.max() / values.min() > 50
+    ax.xaxis.set_major_locator(LogLocator(subs=(1,) if decades else (1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def draw_correlations(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw Pearson's correlation between the couplings of every two estimators as a heat map of numbers."""
+    matrix = table.pivot(index="first", columns="second", values="correlation")
+    names = list(dict.fromkeys(table["first"]))
+    values = matrix.loc[names, names].to_numpy()
+    image = ax.imshow(values, vmin=min(0.0, values.min()), vmax=1, cmap="viridis")
+    numbers = [str(place + 1) for place in range(len(names))]
+    ax.set_xticks(range(len(names)), numbers)
+    ax.set_yticks(range(len(names)), numbers)
+    ax.figure.colorbar(image, ax=ax, label="correlation of couplings", shrink=0.8)
 
 
 def draw_coupling_matrix(ax: Axes, couplings: Couplings, name: str) -> None:

@@ -1,5 +1,7 @@
 """Figures of couplings found from data: each draws the tables of one experiment, nothing is computed but means."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -199,7 +201,10 @@ def draw_ferromagnet(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def draw_glass(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw figure 2 of Nguyen and Berg: 1 - r and slope of SK couplings against beta per number of clusters."""
+    """Draw figure 2 of Nguyen and Berg: 1 - r and slope of SK couplings against beta per number of clusters.
+
+    Points are medians over the realisations of the disorder, bars the range.
+    """
     table = tables["glass"]
     reference = table[table.method == "pseudo-likelihood"]
     with house_style():
@@ -207,9 +212,11 @@ def draw_glass(tables: dict[str, pd.DataFrame]) -> Figure:
         for column, method in enumerate(("naive", "TAP")):
             for ax, value in zip(axes[column::2], ("one_minus_r", "slope"), strict=True):
                 for (k, rows), colour in zip(table[table.method == method].groupby("clusters"), SEQUENCE, strict=False):
-                    ax.plot(rows.beta, rows[value], "o-", color=colour, label=f"k = {k}, M = {rows.samples.iloc[0]}")
-                label = f"pseudo-likelihood, M = {reference.samples.iloc[0]}"
-                ax.plot(reference.beta, reference[value], "s--", color="#222222", mfc="none", label=label)
+                    label = f"k = {k}, M = {rows.samples.iloc[0]:,}"
+                    draw_range(ax, rows.groupby("beta")[value], label, color=colour, marker="o")
+                label = f"pseudo-likelihood, M = {reference.samples.iloc[0]:,}"
+                style = {"color": "#222222", "marker": "s", "mfc": "none", "linestyle": "--"}
+                draw_range(ax, reference.groupby("beta")[value], label, **style)
                 ax.set(xlabel="inverse temperature β", title=f"{method} equations of every state")
         for ax in axes[:2]:
             ax.set(ylabel="1 − r", yscale="log", ylim=(0.7 * table.one_minus_r.min(), 1.4 * table.one_minus_r.max()))
@@ -217,4 +224,14 @@ def draw_glass(tables: dict[str, pd.DataFrame]) -> Figure:
             ax.axhline(1, color="#222222", linewidth=0.8, linestyle=":")
             ax.set_ylabel("slope of found on true couplings")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        count = table.disorder.nunique()
+        if count > 1:
+            figure.suptitle(f"{count} realisations of the disorder: median and range", fontsize=9)
     return figure
+
+
+def draw_range(ax: Axes, groups: Any, label: str, **style: Any) -> None:
+    """Draw the median of every group, with a bar from the smallest to the largest value."""
+    middle = groups.median()
+    bars = np.array([middle - groups.min(), groups.max() - middle])
+    ax.errorbar(middle.index, middle, bars, label=label, capsize=2, linewidth=0.8, **style)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import extending, types
 
-from vae_mf.samplers.kernels import FAST, kernel
+from vae_mf.kernels import FAST, kernel
 
 intrinsic: Any = extending.intrinsic
 """Untyped, for its result takes one argument less than the function it decorates."""

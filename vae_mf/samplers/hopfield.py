@@ -13,9 +13,9 @@ from jaxtyping import Float, Int64, UInt64
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice, require_integer
+from vae_mf.kernels import FAST, LANES, kernel
 from vae_mf.packing import pack_spins, packed_bytes
 from vae_mf.samplers.elementary import F32, exp32, log32
-from vae_mf.samplers.kernels import FAST, LANES, kernel
 from vae_mf.samplers.random_bits import (
     U64,
     count_bits,

@@ -13,10 +13,10 @@ from jaxtyping import Float, Float32, Int8
 
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_integer, require_spins
+from vae_mf.kernels import FAST, LANES, kernel, padded
 from vae_mf.rng import generator
 from vae_mf.rng import keys as stream_keys
 from vae_mf.samplers.base import available_threads
-from vae_mf.samplers.kernels import FAST, LANES, kernel, padded
 from vae_mf.samplers.random_bits import F32, U64, high_uniform, is_up, low_uniform, random_word
 from vae_mf.samplers.sign_products import WORD, add_sign_products, aligned_rows, pack_signs, row_stride, sign_words
 

@@ -14,8 +14,8 @@ from jaxtyping import Float, Float32, Int64, UInt64
 
 from vae_mf.arrays import Directors
 from vae_mf.checks import require_choice
+from vae_mf.kernels import FAST, kernel
 from vae_mf.samplers.bingham import BLOCK, diagonalise, fill_bingham, random_rotation
-from vae_mf.samplers.kernels import FAST, kernel
 from vae_mf.samplers.random_bits import F32, fill_normals
 from vae_mf.samplers.tensor_table import draw_eigenvalues, tensor_table
 from vae_mf.systems.maier_saupe import MaierSaupe

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import extending, types
 from numba.np import arrayobj
 
-from vae_mf.samplers.kernels import LANES, kernel
+from vae_mf.kernels import LANES, kernel
 
 intrinsic: Any = extending.intrinsic
 """Untyped, for its result takes one argument less than the function it decorates."""

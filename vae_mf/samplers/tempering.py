@@ -14,9 +14,9 @@ from scipy.special import erfcinv
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.kernels import kernel
 from vae_mf.rng import keys as stream_keys
 from vae_mf.samplers.base import Sampler
-from vae_mf.samplers.kernels import kernel
 from vae_mf.samplers.random_bits import U64, double_uniform, random_word
 
 SWAP_STREAM = U64(2**64 - 1)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vae_mf.samplers.kernels import kernel
+from vae_mf.kernels import kernel
 from vae_mf.samplers.random_bits import double_uniform, random_word
 from vae_mf.systems.maier_saupe import LARGEST_RADIUS, MaierSaupe
 

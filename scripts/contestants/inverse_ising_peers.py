@@ -1,0 +1,136 @@
+"""Other packages on the same samples, each installed by pip into an environment of its own, outside this one.
+
+Every peer is a few lines of Python that read `spins` (M, N), entries -1 and +1, and leave `couplings` in this package's
+convention; its CPU time on one thread is that of those lines, imports apart.
+"""
+
+import os
+import subprocess
+import tempfile
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vae_mf.inverse_ising import KineticMaximumLikelihood, PseudoLikelihood
+from vae_mf.samplers.kinetic import kinetic_trajectories
+
+from .inverse_ising import EQUAL, both, fitted, rms, timed
+from .ising_models import truths
+from .timing import SEED, Row
+
+FRAME = """
+import sys, time, warnings
+import numpy as np
+warnings.simplefilter("ignore")
+spins = np.load(sys.argv[1])
+{imports}
+start = time.process_time()
+{work}
+seconds = time.process_time() - start
+np.savez(sys.argv[2], couplings=couplings, seconds=seconds)
+"""
+LONGEST = 900
+"""Seconds that a peer may take."""
+CASES = (("sk20", 0.7), ("sk50", 1.0), ("sk50", 1.5))
+SAMPLES = 5_000
+
+
+class Peer(NamedTuple):
+    """A package of the index and how to infer couplings with it."""
+
+    package: str
+    imports: str
+    work: str
+    kinetic: bool = False
+
+
+PEERS = (
+    Peer(
+        "psyspin==1.1.2",
+        "from psyspin.inference import generalizedIsing_inference",
+        # Its spins are -1/2 and +1/2.
+        "couplings = generalizedIsing_inference(Q=2).fit(spins / 2, verbose=False)[0] / 4",
+    ),
+    Peer(
+        "pseudolm==1.0.1",
+        "from joblib import Parallel; from pyplm.inference.pseudolikelihoodmax import plm",
+        "couplings = plm(spins, Parallel(n_jobs=1)); np.fill_diagonal(couplings, 0)",
+    ),
+    Peer(
+        "coniii==3.0.1",
+        "from coniii.solvers import Pseudo",
+        "from scipy.spatial.distance import squareform\nfound = Pseudo(spins)\nfound.solve()\n"
+        "couplings = squareform(found.multipliers[spins.shape[1]:])",
+    ),
+    Peer(
+        "netrd==0.3.0",
+        "from netrd.reconstruction import MaximumLikelihoodEstimation",
+        "found = MaximumLikelihoodEstimation(); found.fit(spins.T); couplings = found.results['weights_matrix']",
+        kinetic=True,
+    ),
+)
+
+
+def environment(package: str, folder: Path) -> tuple[Path | None, str]:
+    """Return the Python of an environment that holds a package, made if it is not there, or why there is none."""
+    place = folder / package.partition("==")[0]
+    python = place / "bin" / "python"
+    if not (place / "installed").exists():
+        venv.create(place, with_pip=True, clear=True)
+        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            errors = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+            return None, (errors or ["pip failed"])[-1].strip()[:80]
+        (place / "installed").touch()
+    return python, ""
+
+
+def infer(peer: Peer, python: Path, spins: np.ndarray) -> tuple[float, np.ndarray] | str:
+    """Return CPU seconds and couplings of a peer, or what went wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "spins.npy", spins)
+        program = FRAME.format(imports=peer.imports, work=peer.work)
+        command = [python, "-c", program, f"{folder}/spins.npy", f"{folder}/found.npz"]
+        try:
+            limited = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+            done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, env=limited)
+        except subprocess.TimeoutExpired:
+            return f"more than {LONGEST} s"
+        if done.returncode:
+            return (done.stderr.strip().splitlines() or ["failed"])[-1][:80]
+        found = np.load(f"{folder}/found.npz")
+        return float(found["seconds"]), found["couplings"]
+
+
+def cases(kinetic: bool) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield label, couplings and samples (or a trajectory) of every case."""
+    if kinetic:
+        for strength in (0.5, 2.0):
+            couplings = np.random.default_rng(SEED).normal(0, strength / np.sqrt(50), (50, 50))
+            yield f"N=50 T=20000 g={strength:g}", couplings, kinetic_trajectories(couplings, None, 20_000, 1, SEED)[0]
+    else:
+        for name, beta in CASES:
+            (truth,) = truths(name, (beta,), SAMPLES, SEED)
+            yield f"{name} β={beta:g} M={SAMPLES}", truth.couplings, truth.spins
+
+
+def rows(folder: Path) -> Iterator[Row]:
+    """Compare the estimator of the same kind with every peer that pip can install."""
+    for peer in PEERS:
+        python, reason = environment(peer.package, folder)
+        if python is None:
+            yield Row("-", "-", np.nan, f"{peer.package}: {reason}")
+            continue
+        ours = KineticMaximumLikelihood(standard_errors=False) if peer.kinetic else PseudoLikelihood()
+        name = "kinetic likelihood" if peer.kinetic else "pseudo-likelihood"
+        for size, couplings, spins in cases(peer.kinetic):
+            mine, theirs = timed(fitted(ours), spins, couplings), infer(peer, python, spins)
+            if isinstance(theirs, str):
+                yield Row(f"{name}, time", size, mine[0], f"{peer.package}: {theirs}", unit="s")
+                continue
+            seconds, error = theirs[0], rms((theirs[1] - couplings)[~np.eye(len(couplings), dtype=bool)])
+            yield from both(name, size, mine, peer.package, (seconds, error), (1, EQUAL))

@@ -1,0 +1,118 @@
+"""Everything that a trained model is asked for a verdict: what it leaves unexplained, what it carries, what it says."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from vae_mf.checks import require_integer, require_positive
+from vae_mf.evaluation.capacity import capacity_table, sampled_half_information
+from vae_mf.evaluation.decision import Decision, decide_mean_field
+from vae_mf.evaluation.excess_kl import surgery_table
+from vae_mf.evaluation.latent_potential import curie_weiss_table
+from vae_mf.evaluation.nematic import NematicSettings, nematic_table
+from vae_mf.evaluation.residuals import residual_tables
+from vae_mf.evaluation.total_correlation import (
+    CriticSettings,
+    conditional_total_correlation,
+    model_total_correlation,
+    total_correlation,
+)
+from vae_mf.evaluation.trained_model import TrainedModel
+from vae_mf.evaluation.verdict import EquilibriumData
+from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.vae import VAE
+from vae_mf.rng import integer
+from vae_mf.systems.base import System
+from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.maier_saupe import MaierSaupe
+
+
+@dataclass(frozen=True)
+class AssessmentSettings:
+    """How thoroughly a verdict is prepared.
+
+    Args:
+        critic: of total correlations.
+        components: encodings that make up the aggregated posterior, at most.
+        residual_groups: groups of rows for the cross-validation of the residual structure.
+        potential_draws: draws of z at which the latent potential is fitted.
+        tolerance: nats per site that latent variables may leave unexplained.
+        seed: of all randomness.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    critic: CriticSettings
+    components: int
+    residual_groups: int
+    potential_draws: int
+    tolerance: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("components", "residual_groups"):
+            require_integer(name, getattr(self, name), minimum=2)
+        require_integer("potential_draws", self.potential_draws)
+        require_positive("tolerance", self.tolerance)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A decision with all tables behind it."""
+
+    decision: Decision
+    tables: dict[str, pd.DataFrame]
+
+
+def assess(vae: VAE, system: System | None, data: EquilibriumData, settings: AssessmentSettings) -> Assessment:
+    """Return the verdict on a trained model.
+
+    Tables: "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and identity),
+    "total_correlation" (of data and model), "capacity" (rate against information), for spins "residual_..." at the
+    temperature with the largest C(x|z), and what can be decoded: "latent_potential" (beta J of Curie-Weiss with a
+    linear decoder) or "nematic" (R^2 of the order tensor).
+
+    Args:
+        vae: in evaluation mode.
+        system: None for a recording.
+        data: configurations that the model was fitted to, and others to judge it on.
+        settings: how thoroughly.
+    """
+    parts = data.train, data.held_out, data.held_out_chains
+    seed = integer(settings.seed, "assessment")
+    surgery = surgery_table(vae, system, *parts, data.ensembles, settings.components, seed)
+    left = conditional_total_correlation(vae, system, *parts, surgery, settings.critic)
+    whole = total_correlation(system, *parts, settings.critic)
+    own = model_total_correlation(vae, system, data.held_out, settings.critic)
+    halves = sampled_half_information(whole, settings.critic)
+    capacity = capacity_table(
+        vae, system, data.held_out, data.held_out_chains, data.ensembles, surgery, seed, sampled=halves
+    )
+    tables = {
+        "surgery": surgery,
+        "conditional_correlation": left.table,
+        "total_correlation": pd.concat([whole.table, own.table], ignore_index=True),
+        "capacity": capacity,
+    }
+    if next(iter(data.held_out.values())).ndim == 2:
+        worst = float(left.table.temperature[left.table.correlation.idxmax()])
+        residuals = residual_tables(left, worst, settings.residual_groups)
+        tables |= {name: table.assign(temperature=worst) for name, table in residuals.items()}
+    tables |= decoded(vae, system, data, settings)
+    return Assessment(decide_mean_field(left.table, capacity, settings.tolerance), tables)
+
+
+def decoded(
+    vae: VAE, system: System | None, data: EquilibriumData, settings: AssessmentSettings
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of what can be read off the model, as far as its system and decoder have it."""
+    seed = integer(settings.seed, "decoded")
+    if isinstance(system, CurieWeiss) and isinstance(vae.decoder, LinearDecoder):
+        return {"latent_potential": curie_weiss_table(vae, system, data.held_out, settings.potential_draws, seed)}
+    if isinstance(system, MaierSaupe):
+        # The regression splits off rows of its own: it has seen neither part as a target.
+        rows = {t: np.concatenate([data.train[t], data.held_out[t]]) for t in data.held_out}
+        return {"nematic": nematic_table(TrainedModel(vae), system, rows, NematicSettings(seed))}
+    return {}

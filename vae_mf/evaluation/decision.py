@@ -1,0 +1,109 @@
+"""The answer: mean-field description found, not found or not decided, with the evidence that it rests on."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+FOUND, NOT_FOUND, NOT_DECIDED = "found", "not found", "not decided"
+
+
+class Decision(NamedTuple):
+    """An answer with its evidence."""
+
+    answer: str
+    """`FOUND`, `NOT_FOUND` or `NOT_DECIDED`."""
+    evidence: pd.DataFrame
+    """Columns criterion, temperature (of the worst case), value, error, bound, holds (True, False or None)."""
+    remarks: list[str]
+    """What is missing, and why."""
+
+
+def decide_mean_field(correlation: pd.DataFrame, capacity: pd.DataFrame, tolerance: float) -> Decision:
+    """Decide whether the latent variables of a model explain all correlations, as those of a mean-field theory do.
+
+    Two criteria, at every temperature: what is left unexplained, C(x|z), is at most ``tolerance`` nats per site, and
+    the rate is at least the information that the data share across the worst known cut. One violation beyond two errors
+    is enough for "not found". "Found" needs the first criterion met everywhere; where it rests on the critic, with the
+    nats that the critic may miss added.
+
+    Args:
+        correlation: table of `total_correlation.conditional_total_correlation`.
+        capacity: table of `capacity.capacity_table`.
+        tolerance: nats per site.
+    """
+    unexplained = judge_correlation(correlation, tolerance * float(capacity.sites.iloc[0]))
+    evidence = pd.DataFrame([worst_case(unexplained), judge_capacity(capacity)])
+    explained, carried = evidence.holds
+    violated = explained is False or carried is False
+    answer = NOT_FOUND if violated else FOUND if explained else NOT_DECIDED
+    return Decision(answer, evidence, remarks(correlation, capacity))
+
+
+def judge_correlation(table: pd.DataFrame, bound: float) -> pd.DataFrame:
+    """Return per temperature whether C(x|z) is at most ``bound``, None where that is open.
+
+    False: it is above by two errors and the bracket of the identity. True: it is not above by two errors; the critic,
+    which gives a lower bound, must be trusted for that, and what it may have missed counts as found.
+    """
+    by_identity = table.source == "identity"
+    least = table.correlation - 2 * table.correlation_error.fillna(0)
+    missed, bracket = table.floor.where(~by_identity, 0.0), table.bracket.where(by_identity, 0.0)
+    within = (by_identity | table.decided) & (least + missed <= bound)
+    above = least - bracket > bound
+    holds = pd.Series(
+        [False if no else True if yes else None for no, yes in zip(above, within, strict=True)], dtype=object
+    )
+    return table.assign(bound=bound, margin=bound - least, holds=holds.set_axis(table.index))
+
+
+def worst_case(table: pd.DataFrame) -> dict:
+    """Return the evidence of the temperature with the smallest margin, and whether the criterion holds at all."""
+    worst = table.loc[table.margin.idxmin()]
+    states = list(table.holds)
+    holds = False if False in states else True if all(states) else None
+    return {
+        "criterion": "unexplained correlation C(x|z) of all sites",
+        "temperature": worst.temperature,
+        "value": worst.correlation,
+        "error": worst.correlation_error,
+        "bound": worst.bound,
+        "holds": holds,
+    }
+
+
+def judge_capacity(table: pd.DataFrame) -> dict:
+    """Return the evidence of the temperature at which the rate falls most short of the known information."""
+    row = {"criterion": "rate R at least the information I of the worst cut"}
+    known = table[table.information.notna()]
+    if known.empty:
+        return row | dict.fromkeys(("temperature", "value", "error", "bound"), np.nan) | {"holds": None}
+    worst = known.loc[(known.rate - known.information).idxmin()]
+    return row | {
+        "temperature": worst.temperature,
+        "value": worst.rate,
+        "error": worst.rate_error,
+        "bound": worst.information,
+        "holds": bool(known.satisfied.astype(bool).all()),
+    }
+
+
+def remarks(correlation: pd.DataFrame, capacity: pd.DataFrame) -> list[str]:
+    """Say what is missing from the evidence and why."""
+    said = []
+    if correlation.identity.isna().all():
+        said.append("ln Z is not known: C(x|z) rests on the critic alone, and there is no exact KL divergence.")
+    elif correlation.identity.isna().any():
+        out = ", ".join(f"{t:g}" for t in correlation.temperature[correlation.identity.isna()])
+        said.append(f"Not in equilibrium at T = {out}: there C(x|z) rests on the critic.")
+    by_critic = correlation[(correlation.source == "critic") & ~correlation.decided]
+    if len(by_critic):
+        needed = by_critic.samples_needed.max()
+        said.append(f"Too few samples for the critic: it would need about {needed:.0f} per temperature to learn from.")
+    apart = correlation[correlation.agrees.eq(False)]
+    if len(apart):
+        listed = ", ".join(f"{t:g}" for t in apart.temperature)
+        said.append(f"The critic disagrees with the exact identity at T = {listed}; the identity counts.")
+    if capacity.information.isna().all():
+        said.append("No cut whose information is known: the capacity criterion is left open.")
+    return said

@@ -1,0 +1,158 @@
+"""Which observables a model misses: ridge regression of ln r on spins and on pairs of spins (paper, IX.5).
+
+ln r(x) = sum_i b_i s_i + const, or sum_{i<j} b_ij s_i s_j + const, over joint samples. In the dual form, with centred
+features Φ (rows, features) and A = (Φ Φᵀ + λ)⁻¹, the coefficients are b = Φᵀ α with α = A y. Deleting the rows g leaves
+α - A_:g A_gg⁻¹ α_g, and predicts them with the residuals A_gg⁻¹ α_g: cross-validation over groups of neighbouring rows,
+which chooses λ, and the jackknife, which gives the errors, cost no further fit. z = b / error is about standard normal
+where there is no structure.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+
+from vae_mf.arrays import Spins
+from vae_mf.checks import require_integer
+from vae_mf.evaluation.chains import group_starts
+from vae_mf.evaluation.joint_samples import kind_of
+from vae_mf.evaluation.total_correlation import CriticResult
+
+PENALTIES = np.logspace(-3, 3, 13)
+"""Candidates of λ, in units of the mean of the diagonal of Φ Φᵀ."""
+
+
+class RidgeFit(NamedTuple):
+    """Coefficients of a ridge regression with their significance."""
+
+    coefficients: Float[np.ndarray, " features"]
+    significance: Float[np.ndarray, " features"]
+    """z = coefficient / jackknife error, 0 where both vanish."""
+    explained: float
+    """Cross-validated R²: the part of the variance of ln r that is predicted in groups left out of the fit."""
+
+
+def ridge(features: Float[np.ndarray, "rows features"], values: Float[np.ndarray, " rows"], groups: int) -> RidgeFit:
+    """Return the ridge regression of ``values`` on ``features``, its penalty chosen over groups of rows.
+
+    Args:
+        features: of every row, rows of one chain next to each other.
+        values: to predict; if all are the same, as of a critic that sees nothing, all coefficients are 0.
+        groups: into which the rows are cut.
+
+    Raises:
+        ValueError: unless there are from 2 groups up to one per row.
+    """
+    rows = len(values)
+    if not 2 <= require_integer("groups", groups) <= rows:
+        raise ValueError(f"groups: expected from 2 to {rows}, the number of rows, got {groups}")
+    target = values - values.mean()
+    if not target.any():
+        return RidgeFit(np.zeros(features.shape[1]), np.zeros(features.shape[1]), 0.0)
+    centred = features - features.mean(0)
+    eigenvalues, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    parts = np.split(np.arange(rows), group_starts(rows, rows, groups)[1:])
+    fits = [
+        deleted_weights(vectors / (eigenvalues.clip(min=0) + penalty) @ vectors.T, target, parts)
+        for penalty in PENALTIES * eigenvalues.mean()
+    ]
+    weights, replicas, errors = min(fits, key=lambda fit: fit[2])
+    coefficients = centred.T @ weights
+    spread = (centred.T @ replicas).std(axis=1) * np.sqrt(len(parts) - 1)
+    significance = np.divide(coefficients, spread, out=np.zeros_like(coefficients), where=spread > 0)
+    return RidgeFit(coefficients, significance, 1 - errors / float(target @ target))
+
+
+class DualFit(NamedTuple):
+    """Weights of the rows in the dual form."""
+
+    weights: Float[np.ndarray, " rows"]
+    replicas: Float[np.ndarray, "rows groups"]
+    """Weights with each group deleted in turn."""
+    error: float
+    """Sum of the squared residuals of the groups when deleted."""
+
+
+def deleted_weights(
+    inverse: Float[np.ndarray, "rows rows"], target: Float[np.ndarray, " rows"], parts: list[np.ndarray]
+) -> DualFit:
+    """Return the weights A y with A = ``inverse``, and those after the deletion of each part."""
+    weights, replicas, error = inverse @ target, [], 0.0
+    for part in parts:
+        residuals = np.linalg.solve(inverse[np.ix_(part, part)], weights[part])
+        replicas.append(weights - inverse[:, part] @ residuals)
+        error += float(residuals @ residuals)
+    return DualFit(weights, np.stack(replicas, axis=1), error)
+
+
+def pair_products(spins: Spins) -> Float[np.ndarray, "rows pairs"]:
+    """Return s_i s_j of every pair i < j, row by row."""
+    first, second = np.triu_indices(spins.shape[1], 1)
+    return (spins[:, first] * spins[:, second]).astype(np.float32)
+
+
+def displacement_sums(spins: Spins) -> Float[np.ndarray, "rows displacements"]:
+    """Return sum_y,x s(y, x) s(y + dy, x + dx) on an L x L torus for the L² - 1 displacements, row by row."""
+    side = math.isqrt(spins.shape[1])
+    power = np.abs(np.fft.fft2(spins.reshape(-1, side, side))) ** 2
+    return np.rint(np.fft.ifft2(power).real).reshape(len(spins), -1)[:, 1:].astype(np.float32)
+
+
+def residual_tables(result: CriticResult, temperature: float, groups: int) -> dict[str, pd.DataFrame]:
+    """Return the structure that a critic has found at one temperature, on samples its weights were not fitted to.
+
+    Args:
+        result: of a critic of spins.
+        temperature: one of its temperatures.
+        groups: of neighbouring rows, for cross-validation and errors.
+
+    Returns:
+        "residual_fields" (site, coefficient, significance), "residual_pairs" (first, second, ...), on a lattice
+        "residual_displacements" (dy, dx, ...), and "residual_summary": cross-validated R² per set of observables.
+
+    Raises:
+        ValueError: for directors, or a temperature that is not there.
+    """
+    evidence = result.evidence
+    if kind_of(evidence.test) != "spins":
+        raise ValueError("residual_tables: expected a critic of spins, got one of directors")
+    if temperature not in evidence.temperatures:
+        raise ValueError(f"temperature: expected one of {evidence.temperatures}, got {temperature}")
+    level, spins, log_ratio = evidence.temperatures.index(temperature), [], []
+    for samples in (evidence.validation, evidence.test):
+        chosen = samples.select((samples.condition.index == level).nonzero()[:, 0])
+        spins.append(chosen.statistics[..., 0].to(torch.int8).numpy(force=True))
+        log_ratio.append(result.critic.log_ratio(chosen).double().numpy(force=True))
+    return regressions(np.concatenate(spins), np.concatenate(log_ratio), evidence.lattice, groups)
+
+
+def regressions(
+    spins: Spins, log_ratio: Float[np.ndarray, " rows"], lattice: bool, groups: int
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of `residual_tables` from configurations and their ln r."""
+    sites = spins.shape[1]
+    first, second = np.triu_indices(sites, 1)
+    fits = {
+        "fields": ({"site": np.arange(sites)}, ridge(spins.astype(np.float32), log_ratio, groups)),
+        "pairs": ({"first": first, "second": second}, ridge(pair_products(spins), log_ratio, groups)),
+    }
+    if lattice:
+        side = math.isqrt(sites)
+        dy, dx = centred_displacements(side)
+        fits["displacements"] = ({"dy": dy, "dx": dx}, ridge(displacement_sums(spins), log_ratio, groups))
+    tables = {
+        f"residual_{name}": pd.DataFrame({**keys, "coefficient": fit.coefficients, "significance": fit.significance})
+        for name, (keys, fit) in fits.items()
+    }
+    summary = [(name, fit.explained, np.abs(fit.significance).max()) for name, (_, fit) in fits.items()]
+    tables["residual_summary"] = pd.DataFrame(summary, columns=["observables", "explained", "largest_significance"])
+    return tables
+
+
+def centred_displacements(side: int) -> Int[np.ndarray, "2 displacements"]:
+    """Return the displacements (dy, dx) on a torus, none beyond half its side, in the order of `displacement_sums`."""
+    numbers = np.arange(1, side * side)
+    return (np.stack([numbers // side, numbers % side]) + side // 2) % side - side // 2

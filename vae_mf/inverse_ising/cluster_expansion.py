@@ -1,0 +1,302 @@
+"""Adaptive cluster expansion: couplings as a sum over small sets of spins, of those that matter (Cocco and Monasson).
+
+The cross-entropy S of the data relative to their maximum-entropy model is a sum over all sets of spins ("clusters"),
+S - S0 = sum_G dS_G, with dS_G what cluster G adds to the sum over its own subsets; J and h are its derivatives with
+respect to the moments. Only clusters with |dS_G| above a threshold are kept, and a cluster is tried only if it is the
+union of two kept ones with one spin less. S0 is a reference whose couplings are known for the whole system.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from itertools import combinations, groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vae_mf.arrays import Spins
+from vae_mf.checks import require_choice, require_fraction, require_integer, require_non_negative, require_positive
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
+from vae_mf.inverse_ising.fisher import Parameters
+from vae_mf.inverse_ising.maximum_entropy import maximum_entropy
+from vae_mf.inverse_ising.mean_field import pair_probabilities, zero_diagonal
+from vae_mf.inverse_ising.model_samples import ModelSample, ModelSource, difference, model_source, noise_share
+from vae_mf.inverse_ising.moments import Moments, moments, regularised
+
+SMALLEST_THRESHOLD = 1e-12
+"""Contributions below this are rounding errors."""
+NOISE = 0.25
+
+Cluster = tuple[int, ...]
+"""Spins in increasing order."""
+
+
+class AdaptiveClusterExpansion(InverseIsing):
+    """Sum of the clusters whose contribution to the cross-entropy exceeds a threshold (Cocco and Monasson 2011, 2012).
+
+    The threshold falls until the model has the moments of the data: until the root mean square differences of <s_i> and
+    of <s_i s_j>, beyond the Monte Carlo error and in units of the statistical error, are at most ``precision``. If no
+    threshold gets there, the one that came nearest is kept. Every cluster's model has a penalty
+    l2 / (2 M) sum_{i<j} J_ij^2. With all clusters the estimate is that of `BoltzmannLearning`.
+
+    Args:
+        threshold: a number for one threshold only, or "auto" for the scan.
+        reference: "mean field" for the Gaussian S0 = 1/2 ln det C_ij / sqrt(L_i L_j), which sums all loops of dense
+            weak couplings, or "independent" for none, better for sparse strong ones.
+        l2: weight of the squared couplings; with 0, pairs that miss one of their four states have no finite estimate.
+        precision: largest error of the moments, in units of their statistical errors.
+        ratio: of a threshold to the one before.
+        largest: most spins in a cluster.
+        max_clusters: most clusters of two spins or more that are kept; a threshold that wants more ends the scan.
+        method, chains, sweeps, random_state: of the model's moments, as for `BoltzmannLearning`.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+
+    Attributes:
+        threshold_: the threshold that was kept.
+        clusters_: its clusters of two spins or more, as tuples of spins.
+        path_: list of `Reconstruction`, one per threshold at which there were more clusters than before.
+    """
+
+    def __init__(
+        self,
+        threshold: Any = "auto",
+        reference="mean field",
+        l2=1.0,
+        precision=1.0,
+        ratio=0.5,
+        largest=8,
+        max_clusters=20_000,
+        method="auto",
+        chains=1024,
+        sweeps=5,
+        random_state=0,
+        encoding="spin",
+    ):
+        self.threshold = threshold
+        self.reference = reference
+        self.l2 = l2
+        self.precision = precision
+        self.ratio = ratio
+        self.largest = largest
+        self.max_clusters = max_clusters
+        self.method = method
+        self.chains = chains
+        self.sweeps = sweeps
+        self.random_state = random_state
+        self.encoding = encoding
+
+    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
+        precision, largest = require_positive("precision", self.precision), require_integer("largest", self.largest, 2)
+        most = require_integer("max_clusters", self.max_clusters)
+        gaussian = require_choice("reference", self.reference, ("mean field", "independent")) == "mean field"
+        source = model_source(self.method, spins, weights, self.chains, self.sweeps, self.random_state)
+        data = moments(spins, weights)
+        expansion = Expansion(data, require_non_negative("l2", self.l2) / data.samples, gaussian)
+        if self.l2 == 0:
+            warn_missing_states(data)
+        best, self.path_ = None, []
+        for threshold in self._thresholds(expansion):
+            kept = expansion.selected(threshold, largest, most)
+            if kept is None:
+                break
+            if self.path_ and self.path_[-1].clusters == len(kept):
+                continue
+            model = expansion.model(kept)
+            errors = moment_errors(data, precise_sample(source, model, data.samples))
+            self.path_.append(Reconstruction(threshold, len(kept), max(map(len, kept), default=1), *errors))
+            if best is None or max(errors) < best[0]:
+                best = max(errors), model
+                self.threshold_, self.clusters_ = threshold, kept
+            if best[0] <= precision:
+                break
+        if best is None:
+            raise ValueError(f"threshold: expected one that keeps at most {most} clusters, got {self.threshold!r}")
+        return Estimate(*best[1], len(self.path_), best[0] <= precision and expansion.converged)
+
+    def _thresholds(self, expansion: "Expansion") -> Iterator[float]:
+        """Yield the thresholds to try, from one that the strongest pair just exceeds downwards."""
+        if self.threshold != "auto":
+            yield require_non_negative("threshold", self.threshold)
+            return
+        ratio = require_fraction("ratio", self.ratio)
+        pairs = list(combinations(range(expansion.sites), 2))
+        threshold = ratio * max(abs(expansion.contribution(pair)) for pair in expansion.solve(pairs))
+        yield threshold
+        while threshold > SMALLEST_THRESHOLD:
+            threshold *= ratio
+            yield threshold
+
+
+class Reconstruction(NamedTuple):
+    """How well the clusters above a threshold reproduce the moments of the data."""
+
+    threshold: float
+    clusters: int
+    """Clusters of two spins or more."""
+    largest: int
+    """Spins in the largest cluster."""
+    magnetisation_error: float
+    """Root mean square difference of <s_i> beyond the Monte Carlo error, in units of the statistical error."""
+    pair_error: float
+    """The same of <s_i s_j>."""
+
+
+class ClusterModel(NamedTuple):
+    """Cross-entropy of a cluster beyond its reference, and the derivatives."""
+
+    entropy: float
+    couplings: np.ndarray
+    fields: np.ndarray
+
+    def beyond(self, reference: "ClusterModel") -> "ClusterModel":
+        """Return what the model adds to a reference."""
+        return ClusterModel(
+            self.entropy - reference.entropy, self.couplings - reference.couplings, self.fields - reference.fields
+        )
+
+
+class Expansion:
+    """Models of clusters, each computed once.
+
+    Args:
+        data: moments of all spins.
+        ridge: weight of the squared couplings beside the cross-entropy.
+        gaussian: whether the mean-field entropy is the reference.
+    """
+
+    def __init__(self, data: Moments, ridge: float, gaussian: bool):
+        self._data, self._ridge, self._gaussian = data, ridge, gaussian
+        self._pairs = data.pair_moments
+        # Without this the reference would be infinite for copies of a spin, and with fewer samples than spins.
+        self._damped = regularised(data, shrinkage=1 / (1 + data.samples))
+        self._models: dict[Cluster, ClusterModel] = {}
+        self._contributions: dict[Cluster, float] = {}
+        self.sites, self.converged = len(data.magnetisations), True
+
+    def solve(self, clusters: Collection[Cluster]) -> Collection[Cluster]:
+        """Compute the models of clusters and all their subsets, and return the clusters."""
+        missing = {part for cluster in clusters for part in subsets(cluster)} - self._models.keys()
+        for _, group in groupby(sorted(missing, key=len), key=len):
+            self._solve_equal(list(group))
+        return clusters
+
+    def _solve_equal(self, clusters: list[Cluster]) -> None:
+        """Compute the models of clusters of one size."""
+        spins = np.array(clusters)
+        m, pairs = self._data.magnetisations[spins], self._pairs[spins[:, :, None], spins[:, None, :]]
+        found = maximum_entropy(m, pairs, self._ridge)
+        self.converged &= bool(found.converged.all())
+        for cluster, entropy, couplings, fields in zip(clusters, *found[:3], strict=True):
+            whole, known = ClusterModel(float(entropy), couplings, fields), self._reference(np.array(cluster))
+            self._models[cluster] = whole.beyond(known)
+
+    def _reference(self, spins: np.ndarray) -> ClusterModel:
+        """Return the reference of a set of spins: nothing, or a Gaussian, exact for one spin."""
+        size = len(spins)
+        if not self._gaussian:
+            return ClusterModel(0.0, np.zeros((size, size)), np.zeros(size))
+        m, covariances = self._damped.magnetisations[spins], self._damped.covariances[np.ix_(spins, spins)]
+        inverse = np.linalg.inv(covariances)
+        couplings = zero_diagonal(-inverse)
+        fields = np.arctanh(m) - couplings @ m + m * (np.diag(inverse) - 1 / (1 - m**2))
+        alone = np.log(2 * np.cosh(np.arctanh(m))) - m * np.arctanh(m)
+        loops = np.linalg.slogdet(covariances)[1] - np.log(1 - m**2).sum()
+        return ClusterModel(float(alone.sum() + loops / 2), couplings, fields)
+
+    def contribution(self, cluster: Cluster) -> float:
+        """Return dS_G = sum over subsets G' of (-1)^(|G| - |G'|) (S - S0)_G', for a cluster that is solved."""
+        if cluster not in self._contributions:
+            parts = (parity(cluster, part) * self._models[part].entropy for part in subsets(cluster))
+            self._contributions[cluster] = sum(parts)
+        return self._contributions[cluster]
+
+    def selected(self, threshold: float, largest: int, most: int) -> list[Cluster] | None:
+        """Return the clusters of two spins or more above a threshold, or None if there are too many."""
+        kept, candidates = [], list(combinations(range(self.sites), 2))
+        while candidates:
+            above = [c for c in self.solve(candidates) if abs(self.contribution(c)) > threshold]
+            kept += above
+            candidates = unions(above) if above and len(above[0]) < largest else []
+            if len(kept) + len(candidates) > most:
+                return None
+        return kept
+
+    def model(self, clusters: list[Cluster]) -> Parameters:
+        """Return couplings and fields of the reference plus the sum over clusters and single spins."""
+        counts: Counter[Cluster] = Counter((spin,) for spin in range(self.sites))
+        for cluster in clusters:
+            for part in subsets(cluster):
+                counts[part] += parity(cluster, part)
+        self.solve([(spin,) for spin in range(self.sites)])
+        total = self._reference(np.arange(self.sites))
+        couplings, fields = total.couplings.copy(), total.fields.copy()
+        for part, count in counts.items():
+            couplings[np.ix_(part, part)] += count * self._models[part].couplings
+            fields[list(part)] += count * self._models[part].fields
+        return Parameters((couplings + couplings.T) / 2, fields)
+
+
+def subsets(cluster: Cluster) -> Iterator[Cluster]:
+    """Yield all non-empty subsets of a cluster, itself among them."""
+    for size in range(1, len(cluster) + 1):
+        yield from combinations(cluster, size)
+
+
+def parity(cluster: Cluster, part: Cluster) -> int:
+    """Return the sign (-1)^(|G| - |G'|) of a subset in the sum that leaves what only the whole cluster adds."""
+    return -1 if (len(cluster) - len(part)) % 2 else 1
+
+
+def unions(clusters: list[Cluster]) -> list[Cluster]:
+    """Return the unions of two clusters of K spins that have K + 1 spins.
+
+    >>> unions([(0, 1), (1, 2), (3, 4)])
+    [(0, 1, 2)]
+    """
+    shared: dict[Cluster, list[Cluster]] = {}
+    for cluster in clusters:
+        for part in combinations(cluster, len(cluster) - 1):
+            shared.setdefault(part, []).append(cluster)
+    pairs = (pair for group in shared.values() for pair in combinations(group, 2))
+    return sorted({tuple(sorted({*first, *second})) for first, second in pairs})
+
+
+def warn_missing_states(data: Moments) -> None:
+    """Warn of pairs of spins that were never seen in one of their four states: only a penalty bounds their coupling."""
+    smallest = np.min(list(pair_probabilities(data.magnetisations, data.pair_moments).values()), axis=0)
+    pairs = np.argwhere(np.triu(smallest < 0.5 / data.samples, 1))
+    if len(pairs):
+        warn_convergence(
+            f"pairs of spins {pairs[:5].tolist()}{' and more' if len(pairs) > 5 else ''} miss one of their states: "
+            "their coupling has no finite estimate without a penalty; set l2 > 0"
+        )
+
+
+def precise_sample(source: ModelSource, model: Parameters, samples: float) -> ModelSample:
+    """Return a sample of a model whose Monte Carlo variance is a share `NOISE` of the statistical one, if possible."""
+    while True:
+        sample = source.sample(model)
+        noise = 0.0 if sample.errors is None else noise_share(sample, samples)
+        if noise <= NOISE or not source.lengthen(noise / NOISE):
+            return sample
+
+
+class MomentErrors(NamedTuple):
+    """Root mean square differences of moments, in units of their statistical errors."""
+
+    magnetisations: float
+    pairs: float
+
+
+def moment_errors(data: Moments, sample: ModelSample) -> MomentErrors:
+    """Return how far a model is from the data, beyond the Monte Carlo error of its own moments."""
+    missing, upper = difference(data, sample.moments), np.triu_indices(len(data.magnetisations), 1)
+    noise = sample.errors or Parameters(np.zeros_like(missing.couplings), np.zeros_like(missing.fields))
+
+    def error(values: np.ndarray, errors: np.ndarray, means: np.ndarray) -> float:
+        excess = (values**2 - errors**2) * data.samples / np.maximum(1 - means**2, 1 / data.samples)
+        return float(np.sqrt(max(excess.mean(), 0.0)))
+
+    return MomentErrors(
+        error(missing.fields, noise.fields, data.magnetisations),
+        error(missing.couplings[upper], noise.couplings[upper], data.pair_moments[upper]),
+    )

@@ -1,0 +1,99 @@
+"""Panels of what was decoded: each draws one table on one set of axes; and the figures made of them."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_mf.plotting.style import COLOURS, house_style, new_figure
+
+SPACES = {
+    "exact": "exact space",
+    "vae": "VAE decoder",
+    "pca": "PCA",
+    "naive_mean_field": "naive mean field",
+    "pseudo_likelihood": "pseudo-likelihood",
+}
+SPACE_COLOURS = {
+    "exact": COLOURS["exact"],
+    "vae": COLOURS["vae"],
+    "pca": COLOURS["classical"],
+    "naive_mean_field": COLOURS["samples"],
+    "pseudo_likelihood": "#aa3377",
+}
+UNMIXINGS = {
+    "search": {"label": "verified search", "marker": "o", "linestyle": "-"},
+    "fastica": {"label": "FastICA", "marker": "s", "linestyle": "--", "markerfacecolor": "none"},
+    "procrustes": {"label": "sign-Procrustes", "marker": "^", "linestyle": ":", "markerfacecolor": "none"},
+}
+THRESHOLDS = ((0.138, "0.138 N"),)
+"""Loads P / N to mark."""
+
+
+def draw_recovery(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the share of recovered patterns against their number, per space (colour) and unmixing (line)."""
+    for (space, unmixing), rows in table.groupby(["space", "unmixing"], sort=False):
+        style: dict = UNMIXINGS[unmixing] | {"color": SPACE_COLOURS[space], "linewidth": 1.0, "markersize": 3.5}
+        style["label"] = f"{SPACES[space]} + {style['label']}"
+        ax.errorbar(rows.patterns, rows.recovered, rows.error, capsize=2, **style)
+    sites = int(table.sites.iloc[0])
+    for load, label in THRESHOLDS:
+        if table.patterns.min() < load * sites < table.patterns.max():
+            ax.axvline(load * sites, color=COLOURS["infinite"], linewidth=0.8, linestyle=":")
+            ax.annotate(label, (load * sites, 1.04), ha="center", va="bottom", fontsize=7, annotation_clip=False)
+    ax.set(xlabel="stored patterns P", ylabel="share of patterns recovered", ylim=(-0.03, 1.03))
+    ax.set_title(f"N = {sites}", loc="left")
+
+
+def draw_unmixing(table: pd.DataFrame) -> Figure:
+    """Draw the map of recovery: one panel per size for exact spaces, one for trained decoders and classical routes."""
+    exact, trained = table[table.space == "exact"], table[table.space != "exact"]
+    panels = [rows for part in (exact, trained) for _, rows in part.groupby("sites")]
+    with house_style():
+        figure, axes = new_figure(-(-len(panels) // 3), min(3, len(panels)))
+        for ax, rows in zip(axes, panels, strict=False):
+            draw_recovery(ax, rows)
+        for ax in axes[len(panels) :]:
+            ax.remove()
+        handles = {
+            label: line
+            for ax in axes[: len(panels)]
+            for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def draw_cumulant(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw K(u) along every axis beside the parabola that it would be, were the tilted prior Gaussian."""
+    for axis, rows in table.groupby("axis"):
+        line = ax.errorbar(rows.tilt, rows.cumulant, rows.error, label=f"K, axis {axis}", linewidth=1.0)
+        ax.plot(rows.tilt, rows.gaussian, "--", color=line[0].get_color(), linewidth=0.8)
+    ax.plot([], [], "--", color=COLOURS["infinite"], linewidth=0.8, label="Gaussian baseline")
+    ax.set(xlabel="tilt u along a principal axis of Wᵀx", ylabel="cumulant generating function K(u)  [nats]")
+    ax.legend()
+
+
+def draw_coupling(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw beta J from the latent potential against the truth."""
+    limits = [0.9 * table.exact.min(), 1.05 * table.exact.max()]
+    ax.plot(limits, limits, color=COLOURS["exact"], linewidth=0.8, label="exact")
+    ax.plot(table.exact, table.beta_j, "s", color=COLOURS["vae"], label="latent potential")
+    ax.set(xlabel="βJ of the system", ylabel="βJ from the latent potential")
+    ax.legend()
+
+
+def draw_tensor_scores(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw 1 - R² per component of the tensor, pooled over temperatures, per regressor and target."""
+    chosen = table[table.temperature.astype(str) == "pooled"]
+    styles = {"mlp": ("s", COLOURS["vae"], "MLP"), "linear": ("^", COLOURS["classical"], "linear map")}
+    targets = {"expected": ("E[A|x]", None), "sampled": ("sampled A", "none")}
+    for (regressor, target), rows in chosen.groupby(["regressor", "target"], sort=False):
+        (marker, colour, name), (symbol, face) = styles[regressor], targets[target]
+        label = f"{name}, {symbol}"
+        ax.plot(rows.component, 1 - rows.r2, marker, color=colour, markerfacecolor=face, label=label)
+    noise = chosen[(chosen.target == "sampled") & (chosen.regressor == "linear")]
+    ax.plot(noise.component, 1 - noise.ceiling, "_", color=COLOURS["exact"], markersize=12, label="noise of A alone")
+    ax.axhline(0.01, color=COLOURS["infinite"], linewidth=0.8, linestyle=":")
+    ax.set(xlabel="component of the tensor", ylabel="1 − R² on held-out configurations", yscale="log")
+    ax.set_xticks(range(1, 6))
+    ax.legend(fontsize=7)

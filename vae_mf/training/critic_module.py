@@ -1,0 +1,165 @@
+"""The critic under Lightning: joint and reference pairs, the relative-ratio loss, and a gain set on held-out pairs."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from vae_mf.checks import require_integer, require_non_negative, require_positive
+from vae_mf.models.critic import CHOSEN, ROWS, JointSamples, SiteCritic, relative_ratio_loss
+from vae_mf.rng import integer
+
+GAINS = 11
+"""Gains between 0 and 1 that are compared on the held-out pairs."""
+
+
+class CriticModule(pl.LightningModule):
+    """Minimises the relative-ratio loss of a chain of site ratios, at some sites of every batch.
+
+    The learning rate rises over the first tenth of the steps and falls to zero along a cosine.
+
+    Args:
+        critic: of the chain.
+        alpha: of the relative ratio r_α, from 0 up to below 1.
+        learning_rate: the largest.
+        weight_decay: of AdamW.
+        sites_per_step: sites drawn for every batch.
+        steps: steps in all.
+        seed: of sites and reference samples.
+
+    Raises:
+        ValueError: if a setting is out of range.
+    """
+
+    def __init__(
+        self,
+        critic: SiteCritic,
+        alpha: float,
+        learning_rate: float,
+        weight_decay: float,
+        sites_per_step: int,
+        steps: int,
+        seed: int,
+    ):
+        super().__init__()
+        self.critic = critic
+        self.alpha = require_non_negative("alpha", alpha)
+        if self.alpha >= 1:
+            raise ValueError(f"alpha: expected a number below 1, got {alpha}")
+        self.learning_rate = require_positive("learning_rate", learning_rate)
+        self.weight_decay = require_non_negative("weight_decay", weight_decay)
+        self.sites_per_step = require_integer("sites_per_step", sites_per_step)
+        self.steps = require_integer("steps", steps)
+        self.seed = seed
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """Return AdamW and its schedule per step."""
+        optimiser = torch.optim.AdamW(self.critic.parameters(), self.learning_rate, weight_decay=self.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, self.steps, pct_start=0.1)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Restart the stream of sites and reference samples."""
+        self._generator = torch.Generator(self.device).manual_seed(integer(self.seed, "critic", self.current_epoch))
+
+    def training_step(self, batch: JointSamples, batch_idx: int) -> torch.Tensor:
+        """Return the loss per site of the chain."""
+        critic, part = self.critic, self.critic.part
+        order = torch.randperm(len(part), generator=self._generator, device=self.device)
+        sites = part[order[: self.sites_per_step]]
+        tilt, parameters = critic(batch, sites), batch.parameters[:, sites]
+        joint = critic.tilted_ratios(batch.statistics[:, sites], parameters, tilt)
+        if self.alpha == 0:
+            return relative_ratio_loss(joint, None, 0.0)
+        drawn = critic.family.sample(parameters, self._generator)
+        return relative_ratio_loss(joint, critic.tilted_ratios(drawn, parameters, tilt), self.alpha)
+
+
+class JointBatches:
+    """Shuffled batches of joint samples, one epoch of them at every iteration; what is left over is dropped."""
+
+    def __init__(self, samples: JointSamples, batch_size: int, seed: int):
+        self.samples = samples
+        self.batch_size = min(require_integer("batch_size", batch_size), len(samples.latents))
+        self.generator = torch.Generator(samples.latents.device).manual_seed(integer(seed, "pairs"))
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self.samples.latents) // self.batch_size
+
+    def __iter__(self) -> Iterator[JointSamples]:
+        """Yield the batches."""
+        device = self.samples.latents.device
+        order = torch.randperm(len(self.samples.latents), generator=self.generator, device=device)
+        for step in range(len(self)):
+            yield self.samples.select(order[step * self.batch_size : (step + 1) * self.batch_size])
+
+
+def fit_critic(
+    critic: SiteCritic,
+    train: JointSamples,
+    validation: JointSamples,
+    *,
+    alpha: float,
+    epochs: int,
+    batch_size: int,
+    sites_per_step: int,
+    learning_rate: float,
+    weight_decay: float,
+    seed: int,
+    trainer: Mapping[str, Any] | None = None,
+) -> SiteCritic:
+    """Fit a critic to joint samples and return it in evaluation mode.
+
+    Args:
+        critic: to fit, in place.
+        train: pairs that the weights are fitted to.
+        validation: further pairs that the gain of every temperature is set on.
+        alpha: of the relative ratio r_α; 0 for maximum likelihood.
+        epochs: passes over the training samples.
+        batch_size: configurations per step.
+        sites_per_step: sites of each configuration per step.
+        learning_rate: the largest.
+        weight_decay: of AdamW.
+        seed: of order, sites and reference samples.
+        trainer: further arguments of `pytorch_lightning.Trainer`.
+
+    Raises:
+        ValueError: if a setting is out of range.
+    """
+    critic.screen(train)
+    batches = JointBatches(train, batch_size, seed)
+    steps = require_integer("epochs", epochs) * len(batches)
+    module = CriticModule(critic, alpha, learning_rate, weight_decay, sites_per_step, steps, seed)
+    engine = pl.Trainer(
+        max_epochs=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **(trainer or {}),
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of a name torch has deprecated
+        engine.fit(module, train_dataloaders=batches)
+    calibrate(critic.eval(), validation)
+    return critic
+
+
+@torch.no_grad()
+def calibrate(critic: SiteCritic, samples: JointSamples) -> None:
+    """Set the gain of every temperature to that of the largest mean log-ratio, from 0 (independent) to 1 (as fitted).
+
+    What over-fits scores below 0 on new samples: such a critic is silenced, and an independent model reads 0.
+    """
+    gains = torch.linspace(0, 1, GAINS).to(critic.gain)
+    totals = critic.gain.new_zeros(len(critic.gain), GAINS)
+    for rows in torch.arange(len(samples.latents), device=critic.gain.device).split(ROWS):
+        batch = samples.select(rows)
+        for sites in critic.part.split(CHOSEN):
+            tilt, statistics, parameters = critic(batch, sites), batch.statistics[:, sites], batch.parameters[:, sites]
+            ratios = [critic.tilted_ratios(statistics, parameters, gain * tilt).sum(1) for gain in gains]
+            totals.index_add_(0, batch.condition.index, torch.stack(ratios, dim=1))
+    critic.gain.copy_(gains[totals.argmax(1)])
