@@ -28,7 +28,7 @@ def command(name):
     spec.loader.exec_module(module)
     return module.main
 
-scripts = {name: command(name) for name in ("sample", "train")}
+scripts = {name: command(name) for name in ("sample", "train", "evaluate")}
 results = []
 for name, *arguments in json.load(sys.stdin):
     sys.argv = [name, *arguments]
@@ -58,6 +58,7 @@ TRAINING = [
     "model.prior.hidden=8",
     "training.epochs=2",
     "training.batch_size=32",
+    "training.refit_steps=5",
     "evaluation.generated=300",
     "evaluation.likelihood_draws=2",
     "evaluation.likelihood_samples=20",
@@ -187,6 +188,39 @@ def test_a_run_folder_explains_itself(trained, workplace):
         f"{name}.{kind}" for name in ("verdict", "patterns") for kind in ("png", "pdf")
     }
     assert load(folder).vae.decoder.log_odds.weight.shape == (64, 2)
+
+
+@pytest.fixture(scope="module")
+def assessed(trained, workplace):
+    """Verdicts on the Hopfield and the retina run, and refusals of what is no finished run."""
+    quick = [
+        "evaluation.components=60", "evaluation.residual_groups=5", "evaluation.critic.training_samples=160",
+        "evaluation.critic.generated=60", "evaluation.critic.generated_test=20", "evaluation.critic.fit.epochs=1",
+    ]  # fmt: skip
+    runs = [only(workplace / "outputs", f"{name}-*") for name in ("hopfield_quick", "retina")]
+    commands = [["evaluate", f"run={folder}", *quick] for folder in (*runs, workplace)]
+    return dict(zip(("hopfield", "retina", "nothing"), run_all(commands), strict=True))
+
+
+@pytest.mark.parametrize("name", ["hopfield", "retina"])
+def test_a_run_gets_a_verdict_with_its_evidence(assessed, workplace, name):
+    result, folder = assessed[name], only(workplace / "outputs", f"{name}*-*") / "verdict"
+    assert result.code == 0, result.err
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["mean_field_description"] in ("found", "not found", "not decided")
+    assert len(verdict["evidence"]) == 2
+    tables = read_tables(folder)
+    expected = {"evidence", "surgery", "conditional_correlation", "total_correlation", "capacity", "residual_pairs"}
+    assert tables.keys() >= expected | ({"overlaps"} if name == "hopfield" else set())
+    assert verdict["mean_field_description"] in (folder / "report.md").read_text()
+    assert (folder / "figures" / "verdict.png").exists()
+    assert any("ln Z is not known" in remark for remark in verdict["remarks"]) == (name == "retina")
+
+
+def test_a_verdict_needs_a_finished_run(assessed, workplace):
+    result = assessed["nothing"]
+    assert result.code == 1
+    assert result.err.strip().startswith("error: run: expected a run folder with config.yaml")
 
 
 def test_a_finished_job_is_skipped_and_reported_again(trained):

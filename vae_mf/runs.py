@@ -278,6 +278,17 @@ def find_runs(patterns: Iterable[str]) -> list[Run]:
     return runs
 
 
+def find_run(folder: Path) -> Run:
+    """Return the run of a folder.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run, or its training is not finished.
+    """
+    if not ((folder / CONFIG).exists() and (folder / RECORD).exists()):
+        raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}")
+    return Run(folder, read_config(folder))
+
+
 def read_config(folder: Path) -> DictConfig:
     """Return the configuration of a run folder."""
     config = OmegaConf.load(folder / CONFIG)
@@ -365,11 +376,8 @@ def load(folder: str | Path) -> TrainedModel:
     Raises:
         FileNotFoundError: if the folder holds no run or its training is not finished.
     """
-    folder = Path(folder)
-    if not (folder / RECORD).exists():
-        raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}")
-    config = OmegaConf.load(folder / CONFIG)
-    sites = json.loads((folder / RECORD).read_text())["sites"]
-    vae = build_vae(config.model, sites, config.seed)
-    load_weights(vae, folder / WEIGHTS)
+    run = find_run(Path(folder))
+    sites = json.loads((run.folder / RECORD).read_text())["sites"]
+    vae = build_vae(run.config.model, sites, run.config.seed)
+    load_weights(vae, run.weights)
     return TrainedModel(vae.eval())

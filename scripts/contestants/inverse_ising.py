@@ -85,9 +85,10 @@ def both(subject: str, size: str, ours: Measured, rival: str, theirs: Measured, 
 def goals(method: str, truth: Truth, samples: int) -> Goals:
     """Return how many times faster and more accurate than the regressions a method is to be."""
     large = len(truth.couplings) == 100 and samples == 50_000
-    faster = {"pseudo-likelihood": 5, "interaction screening": 8.33}.get(method)
-    faster = faster if large and truth.beta <= 1 else 50 if method == "naive mean field" else None
-    if method != "pseudo-likelihood":
+    if method == "naive mean field":
+        return 50, None
+    faster = {"pseudo-likelihood": 5, "interaction screening": 8.33}[method] if large and truth.beta <= 1 else None
+    if method == "interaction screening":
         return faster, None
     hard = samples == 5_000 and truth.beta == 1.5
     return faster, {50: 1.43, 100: 3.33}[len(truth.couplings)] if hard else EQUAL

@@ -83,8 +83,8 @@ def environment(package: str, folder: Path) -> tuple[Path | None, str]:
         command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if "error" in line.lower()]
-            return None, (errors or ["pip failed"])[-1].strip()[:80]
+            errors = [line.strip() for line in done.stderr.splitlines() if "Error" in line]
+            return None, (errors or ["pip failed"])[-1][:80]
         (place / "installed").touch()
     return python, ""
 
@@ -122,15 +122,13 @@ def rows(folder: Path) -> Iterator[Row]:
     """Compare the estimator of the same kind with every peer that pip can install."""
     for peer in PEERS:
         python, reason = environment(peer.package, folder)
-        if python is None:
-            yield Row("-", "-", np.nan, f"{peer.package}: {reason}")
-            continue
         ours = KineticMaximumLikelihood(standard_errors=False) if peer.kinetic else PseudoLikelihood()
         name = "kinetic likelihood" if peer.kinetic else "pseudo-likelihood"
         for size, couplings, spins in cases(peer.kinetic):
-            mine, theirs = timed(fitted(ours), spins, couplings), infer(peer, python, spins)
+            mine = timed(fitted(ours), spins, couplings)
+            theirs = infer(peer, python, spins) if python else f"not installed, {reason}"
             if isinstance(theirs, str):
                 yield Row(f"{name}, time", size, mine[0], f"{peer.package}: {theirs}", unit="s")
-                continue
+                break
             seconds, error = theirs[0], rms((theirs[1] - couplings)[~np.eye(len(couplings), dtype=bool)])
             yield from both(name, size, mine, peer.package, (seconds, error), (1, EQUAL))

@@ -101,7 +101,9 @@ def test_the_exact_decoder_of_hopfield_has_the_energy_of_hopfield(count, tempera
     np.testing.assert_array_less(np.abs(cumulant.value - exact), 5 * cumulant.error + 1e-6)
     energy = system.energy(states) / temperature
     np.testing.assert_allclose(found.energy(states), energy, atol=1e-6 + 5 * cumulant.error.max())
-    np.testing.assert_allclose(cumulant.gaussian, exact, rtol=1e-6 if count < 3 else 0.1, atol=1e-6)
+    np.testing.assert_allclose(
+        cumulant.gaussian, exact, rtol=1e-6 if count < 3 else 0.02, atol=1e-6 if count < 3 else 0.05
+    )
     assert found.sample(50, 5, seed=2).acceptance == pytest.approx(1, abs=1e-6)
 
 

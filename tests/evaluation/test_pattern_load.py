@@ -102,6 +102,12 @@ def test_curves_are_means_over_instances():
     assert curve.error == pytest.approx(0.5 / np.sqrt(3))
 
 
+def test_curves_run_from_few_patterns_to_many():
+    directions, truth = exact_space(60, 4, seed=3)
+    parts = [recovery_table({"exact": directions[:, :count]}, truth[:count], SETTINGS) for count in (4, 1)]
+    assert load_curves(pd.concat(parts)).patterns.tolist() == [1, 1, 4, 4]
+
+
 @pytest.mark.parametrize("wrong", [{"restarts": 0}, {"threshold": 1.0}])
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}: expected"):

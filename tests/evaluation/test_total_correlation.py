@@ -85,16 +85,16 @@ def untrained(sites: int, latents: int = 1, scale: float = 0.5) -> VAE:
 @pytest.fixture(scope="module")
 def ising():
     """Critic and identity of a model of 16 Ising spins."""
-    vae, train, held_out = untrained(16), draws(5000, 1), draws(1000, 2)
+    vae, train, held_out = untrained(16), draws(3000, 1), draws(500, 2)
     surgery = surgery_table(vae, SYSTEM, train, held_out, 50, EQUILIBRIUM, 4000, 3)
-    return conditional_total_correlation(vae, SYSTEM, train, held_out, 50, surgery, settings())
+    return conditional_total_correlation(vae, SYSTEM, train, held_out, 50, surgery, settings(epochs=12))
 
 
 def test_the_critic_agrees_with_the_identity(ising):
     """Both are averages over the same configurations: their difference is far smaller than their errors."""
     for row in ising.table.itertuples():
         assert row.test > 1
-        assert abs(row.test - row.identity) < 0.08 * row.identity + row.bracket
+        assert abs(row.test - row.identity) < 0.1 * row.identity + row.bracket
         assert row.decided
         assert row.agrees
         assert row.source == "identity"
@@ -111,7 +111,7 @@ def test_an_exactly_factorised_model_reads_zero():
     """X are draws from the model itself, with z of the prior known to the decoder only: C(x|z) = 0 by construction."""
     patterns, temperatures = np.ones((1, 16), np.int8), (0.8, 1.5)
     vae, system = exact_vae(patterns, list(temperatures)), CurieWeiss(16)
-    train, held_out = draws(3000, 1, system, temperatures), draws(1000, 2, system, temperatures)
+    train, held_out = draws(2000, 1, system, temperatures), draws(500, 2, system, temperatures)
     surgery = surgery_table(vae, system, train, held_out, 50, dict.fromkeys(temperatures, "random_start"), 2000, 3)
     table = conditional_total_correlation(vae, system, train, held_out, 50, surgery, settings(epochs=3)).table
     assert (table.test.abs() < 0.02).all()
@@ -122,7 +122,7 @@ def test_an_exactly_factorised_model_reads_zero():
 
 
 def test_total_correlation_of_data_against_the_sum_over_all_states():
-    table = total_correlation(SYSTEM, draws(5000, 1), draws(2000, 2), 2000, settings()).table
+    table = total_correlation(SYSTEM, draws(3000, 1), draws(1000, 2), 1000, settings()).table
     for row in table.itertuples():
         assert row.exact == pytest.approx(16 * np.log(2) - enumerate_system(SYSTEM, row.temperature)[3].entropy)
         assert abs(row.test - row.exact) < 0.05 * row.exact + 3 * row.test_error

@@ -67,7 +67,7 @@ def test_a_fit_repeats_itself():
 
 def test_a_critic_of_noise_is_silenced_and_a_good_one_kept():
     fitted = fit_critic(critic(), draws(2000, 1), draws(400, 2), **{**SETTINGS, "epochs": 4})
-    assert (fitted.gain >= 0.9).all()
+    assert (fitted.gain >= 0.5).all()
     generator = torch.Generator().manual_seed(3)
     samples = draws(400, 4)
     noise = torch.randint(2, samples.statistics.shape, generator=generator).float() * 2 - 1

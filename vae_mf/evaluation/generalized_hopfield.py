@@ -6,7 +6,7 @@ is the cumulant generating function of p~. A Gaussian p~ gives back the quadrati
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,8 @@ MARGIN = 0.5
 """The grid reaches beyond the draws of the prior by this share of their range."""
 ROUNDS = 4
 """Rounds of adaptive importance sampling, all but the last with a quarter of the draws."""
+ORIGIN_DRAWS = 2**15
+"""Draws at u = 0, at least: all values of K share this point, and the baseline its moments."""
 DEGREES = 8.0
 """Degrees of freedom of the proposals, whose tails are heavier than Gaussian."""
 CHUNK = 2**16
@@ -115,7 +117,7 @@ class GeneralizedHopfield:
         """Return the tilted law p~(z) e^{u.z} of every row u."""
         latents = tilts.shape[1]
         nodes = GRID_NODES[latents] ** latents if latents in GRID_NODES else self.draws
-        summed = self._on_grid if latents in GRID_NODES else self._by_importance
+        summed = self._on_grid if latents in GRID_NODES else partial(self._by_importance, draws=self.draws)
         rows = max(1, CHUNK * 32 // nodes) if latents in GRID_NODES else max(1, CHUNK // nodes)
         parts = [summed(tilts[start : start + rows], start) for start in range(0, len(tilts), rows)]
         return Integral(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -152,7 +154,10 @@ class GeneralizedHopfield:
     @cached_property
     def _origin(self) -> Integral:
         """p~ itself."""
-        return self.integral(np.zeros((1, len(self.lowest))))
+        nothing = np.zeros((1, len(self.lowest)))
+        if len(self.lowest) in GRID_NODES:
+            return self._on_grid(nothing, 0)
+        return self._by_importance(nothing, 0, max(self.draws, ORIGIN_DRAWS))
 
     @cached_property
     def _proposal(self) -> Float[np.ndarray, "latents latents"]:
@@ -183,11 +188,11 @@ class GeneralizedHopfield:
         covariance = (weights @ squares).reshape(len(tilts), *[nodes.shape[1]] * 2) - mean[:, :, None] * mean[:, None]
         return Integral(total, np.zeros(len(tilts)), mean, covariance)
 
-    def _by_importance(self, tilts: Tilts, start: int) -> Integral:
+    def _by_importance(self, tilts: Tilts, start: int, draws: int) -> Integral:
         random, (rows, latents) = generator(self.seed, "cumulant", start), tilts.shape
         mean = (self.fit.linear + tilts) @ self._proposal
         covariance = np.repeat(self._proposal[None], rows, axis=0)
-        for count in [-(-self.draws // 4)] * (ROUNDS - 1) + [self.draws]:
+        for count in [-(-draws // 4)] * (ROUNDS - 1) + [draws]:
             factor = np.linalg.cholesky(covariance)
             noise = random.standard_normal((rows, count, latents))
             noise /= np.sqrt(random.chisquare(DEGREES, (rows, count, 1)) / DEGREES)
@@ -202,8 +207,8 @@ class GeneralizedHopfield:
             new_mean, new_covariance = moments(weights, z)
             mean = np.where(learned[:, None], new_mean, mean)
             covariance = np.where(learned[:, None, None], new_covariance, covariance)
-        error = np.sqrt(np.maximum(1 / effective - 1 / self.draws, 0))
-        return Integral(total - np.log(self.draws), error, new_mean, new_covariance)
+        error = np.sqrt(np.maximum(1 / effective - 1 / draws, 0))
+        return Integral(total - np.log(draws), error, new_mean, new_covariance)
 
 
 def moments(

@@ -157,4 +157,5 @@ def load_curves(table: pd.DataFrame) -> pd.DataFrame:
     """
     groups = table.groupby(["space", "unmixing", "sites", "patterns"], sort=False)
     means = groups[["recovered", "solved", "mean_overlap", "min_overlap", "seconds"]].mean()
-    return means.assign(error=groups.recovered.sem(), instances=groups.size()).reset_index()
+    curves = means.assign(error=groups.recovered.sem(), instances=groups.size()).reset_index()
+    return curves.sort_values(["sites", "patterns"], kind="stable", ignore_index=True)

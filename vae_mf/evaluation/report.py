@@ -67,6 +67,10 @@ def decoded_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         found["Decoded: R² of the nematic tensor E[A|x], all temperatures"] = pooled.pivot(
             index="regressor", columns="component", values="r2"
         ).reset_index()
+    if "overlaps" in tables:
+        table = tables["overlaps"]
+        matched = table[table.recovered == table.true].pivot(index="route", columns="true", values="overlap")
+        found["Decoded: overlaps of recovered and stored patterns"] = matched.reset_index()
     if "residual_summary" in tables:
         found["Structure of what is left unexplained (ridge regression of ln r)"] = tables["residual_summary"]
     return found

@@ -1,0 +1,76 @@
+"""The figure of a verdict: what is left unexplained, what is carried, what is learned, and what can be read off."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_mf.plotting.panels import draw_overlaps
+from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.total_correlation import (
+    TEMPERATURE,
+    draw_capacity,
+    draw_conditional_correlation,
+    draw_displacement_residuals,
+    draw_pair_residuals,
+    draw_total_correlation,
+)
+
+
+def draw_assessment(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Return the figure of `evaluation.assessment.Assessment.tables`."""
+    with house_style():
+        figure, axes = new_figure(2, 3)
+        draw_conditional_correlation(axes[0], tables["conditional_correlation"])
+        draw_capacity(axes[1], tables["capacity"])
+        draw_total_correlation(axes[2], tables["total_correlation"])
+        draw_excess(axes[3], tables["surgery"])
+        draw_residuals(axes[4], tables)
+        draw_decoded(axes[5], tables)
+    return figure
+
+
+def draw_excess(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw what the prior misses of the aggregated posterior, with the bracket of its estimate."""
+    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
+    low, high = table.excess_kl - table.bracket, table.excess_kl + table.bracket
+    ax.fill_between(table.temperature, low, high, color=COLOURS["model"], alpha=0.2, linewidth=0, label="bracket")
+    points = {"fmt": "s", "color": COLOURS["model"], "capsize": 2, "label": "KL(q(z|T) ‖ p(z|T))"}
+    ax.errorbar(table.temperature, table.excess_kl, table.excess_kl_error, **points)
+    ax.set(xlabel=TEMPERATURE, ylabel="misfit of the prior  [nats]")
+    ax.legend()
+
+
+def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw which pairs of spins the model misses, by displacement on a lattice; directors have no such map."""
+    if "residual_pairs" not in tables:
+        ax.remove()
+        return
+    if "residual_displacements" in tables:
+        table = tables["residual_displacements"]
+        draw_displacement_residuals(ax, table)
+    else:
+        table = tables["residual_pairs"]
+        draw_pair_residuals(ax, table, len(tables["residual_fields"]))
+    ax.set_title(f"structure left unexplained, T = {table.temperature.iloc[0]:g}", fontsize=8)
+
+
+def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw what was read off the model: beta J, the R^2 of the nematic tensor, or the overlaps of patterns."""
+    if "latent_potential" in tables:
+        table = tables["latent_potential"]
+        ax.plot(table.temperature, table.exact, "-", color=COLOURS["exact"], linewidth=0.8, label="true β J")
+        ax.plot(table.temperature, table.beta_j, "s", color=COLOURS["model"], label="from the latent potential")
+        ax.set(xlabel=TEMPERATURE, ylabel="coupling β J", ylim=(0, None))
+        ax.legend()
+    elif "nematic" in tables:
+        table = tables["nematic"]
+        chosen = table[(table.target == "expected") & (table.temperature.astype(str) == "pooled")]
+        for (name, rows), colour in zip(chosen.groupby("regressor", sort=False), ("model", "classical"), strict=True):
+            ax.plot(rows.component, rows.r2, "s" if name == "mlp" else "o", color=COLOURS[colour], label=name)
+        ax.axhline(1, color=COLOURS["exact"], linewidth=0.8)
+        ax.set(xlabel="component of the nematic tensor", ylabel="R², all temperatures", ylim=(None, 1.02))
+        ax.legend()
+    elif "overlaps" in tables:
+        draw_overlaps(ax, tables["overlaps"], "vae")
+    else:
+        ax.remove()

@@ -1,0 +1,113 @@
+"""Panels of the verdict: what a model leaves unexplained, what it misses, and what it can carry."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from vae_mf.plotting.style import COLOURS
+
+LINE = {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9, "color": COLOURS["exact"]}
+"""Exact values, as in the other panels."""
+TEMPERATURE = "temperature T / J"
+SIGNIFICANT = 8.0
+"""z at which the colours of a significance map are full."""
+CUT_LABELS = {
+    "half": "cut into halves, exact",
+    "area_law_half": "cut into halves, area law",
+    "sublattice": "cut into sublattices",
+    "sampled_half": "cut into halves, critic",
+}
+SIZES = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"))
+"""Colour (Paul Tol's bright scheme) and marker of every number of latents in turn."""
+
+
+def draw_conditional_correlation(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw C(x|z) against temperature, by the critic on new and on its own samples, the identity and the floor."""
+    ax.fill_between(table.temperature, 0, table.floor, color=COLOURS["independent"], alpha=0.3, linewidth=0)
+    ax.plot([], [], color=COLOURS["independent"], alpha=0.3, linewidth=6, label="below the critic's floor")
+    known = table[table.identity.notna()]
+    if len(known):
+        ax.errorbar(known.temperature, known.identity, known.identity_error, label="exact identity", zorder=1, **LINE)
+    ax.plot(table.temperature, table.train, "s", mfc="none", color=COLOURS["train"], label="critic, own samples")
+    ax.errorbar(
+        table.temperature, table.test, table.test_error, fmt="o", color=COLOURS["model"], capsize=2,
+        label="critic, new samples",
+    )  # fmt: skip
+    open_question = table[~table.decided.astype(bool)]
+    ax.plot(open_question.temperature, open_question.test, "x", color=COLOURS["exact"], markersize=9)
+    if len(open_question):
+        ax.set_title("crossed: not decided", fontsize=8)
+    ax.set(xlabel=TEMPERATURE, ylabel="C(x|z)  [nats per configuration]")
+    ax.set_yscale("symlog", linthresh=0.1, linscale=0.5)
+    ax.legend()
+
+
+def draw_total_correlation(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw TC(x) against temperature, of samples, of draws from the model and exact."""
+    for source, marker, label in (("samples", "o", "samples"), ("model", "s", "VAE")):
+        rows = table[table.source == source]
+        exact = rows[rows.exact.notna()]
+        if len(exact):
+            ax.plot(exact.temperature, exact.exact, label="exact", zorder=1, **LINE)
+        ax.errorbar(
+            rows.temperature, rows.test, rows.test_error, fmt=marker, mfc="none" if marker == "o" else None,
+            color=COLOURS[source], capsize=2, label=f"{label}, critic",
+        )  # fmt: skip
+    ax.set(xlabel=TEMPERATURE, ylabel="TC(x)  [nats per configuration]")
+    ax.set_yscale("symlog", linthresh=0.1, linscale=0.5)
+    ax.legend()
+
+
+def draw_capacity(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the rate against temperature beside what cuts demand and the Hubbard-Stratonovich field knows."""
+    if table.field.notna().any():
+        ax.plot(table.temperature, table.field, "--", color=COLOURS["infinite"], label="Hubbard-Stratonovich field")
+    for (name, label), style in zip(CUT_LABELS.items(), ("-", "-", "-.", ":"), strict=True):
+        if table[name].notna().any():
+            line = LINE | {"linestyle": style}
+            ax.errorbar(table.temperature, table[name], table[f"{name}_error"], label=label, zorder=1, **line)
+    ax.errorbar(
+        table.temperature, table.rate, table.rate_error, fmt="s", color=COLOURS["model"], capsize=2, label="rate R"
+    )
+    short = table[table.satisfied.eq(False)]
+    ax.plot(short.temperature, short.rate, "o", mfc="none", color=COLOURS["exact"], markersize=9)
+    if len(short):
+        ax.set_title("circled: R below the information of a cut", fontsize=8)
+    ax.set(xlabel=TEMPERATURE, ylabel="information  [nats]", yscale="log")
+    ax.legend()
+
+
+def draw_pair_residuals(ax: Axes, table: pd.DataFrame, sites: int) -> None:
+    """Draw the significance z of every pair s_i s_j in ln r as a symmetric map."""
+    significance = np.zeros((sites, sites))
+    significance[table["first"], table["second"]] = significance[table["second"], table["first"]] = table.significance
+    image = ax.imshow(significance, vmin=-SIGNIFICANT, vmax=SIGNIFICANT, cmap="RdBu_r", interpolation="nearest")
+    ax.set(xlabel="site i", ylabel="site j")
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="significance z of s$_i$s$_j$")
+
+
+def draw_displacement_residuals(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the coefficient of sum_i s_i s_{i+δ} in ln r on the plane of displacements δ."""
+    low = table[["dy", "dx"]].min()
+    plane = np.full((table.dy.max() - low.dy + 1, table.dx.max() - low.dx + 1), np.nan)
+    plane[table.dy - low.dy, table.dx - low.dx] = table.coefficient
+    largest = table.coefficient.abs().max() or 1.0
+    extent = (low.dx - 0.5, table.dx.max() + 0.5, table.dy.max() + 0.5, low.dy - 0.5)
+    image = ax.imshow(plane, vmin=-largest, vmax=largest, cmap="RdBu_r", extent=extent)
+    ax.set(xlabel="displacement δ$_x$", ylabel="displacement δ$_y$")
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="coefficient of Σ s$_i$s$_{i+δ}$")
+
+
+def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
+    """Draw rate and demanded information against the number of sites at one temperature, per number of latents."""
+    chosen = table[table.temperature == temperature]
+    demanded = chosen.drop_duplicates("sites").sort_values("sites")
+    ax.plot(demanded.sites, demanded.information, label="information of a cut", zorder=1, **LINE)
+    for number, (latents, rows) in enumerate(chosen.groupby("latents")):
+        colour, marker = SIZES[number % len(SIZES)]
+        ax.errorbar(
+            rows.sites, rows.rate, rows.rate_error, fmt=f"{marker}-", color=colour, linewidth=0.8, capsize=2,
+            label=f"rate, d = {latents}",
+        )  # fmt: skip
+    ax.set(xlabel="sites N", ylabel="information  [nats]", xscale="log", yscale="log", title=f"T = {temperature:g}")
+    ax.legend()
