@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import Progress
@@ -16,13 +16,13 @@ from rich.progress import Progress
 from vae_mf.checks import require_integer
 from vae_mf.evaluation.assessment import Assessment, assess
 from vae_mf.evaluation.report import as_json, as_markdown
-from vae_mf.evaluation.tables import read_tables, write_tables
+from vae_mf.evaluation.tables import VERDICT, read_tables, write_tables
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs import FIGURES, Run, entry_point, find_run, load
+from vae_mf.runs import CONFIG, FIGURES, Run, entry_point, find_run, load
 from vae_mf.tasks import build_task
 
-REPORT, VERDICT = "report.md", "verdict.json"
+REPORT, ANSWER = "report.md", "verdict.json"
 OWN = ("overlaps",)
 """Tables of the run itself that a verdict takes up."""
 
@@ -35,21 +35,30 @@ def assess_run(run: Run, settings: DictConfig, progress: Progress) -> Assessment
     return replace(found, tables=found.tables | {name: own[name] for name in OWN if name in own})
 
 
+def write(found: Assessment, name: str, folder: Path) -> None:
+    """Write tables, figure and report, and last the answer."""
+    write_tables(folder, found.tables | {"evidence": found.decision.evidence})
+    save_figure(draw_assessment(found.tables), folder / FIGURES, "verdict")
+    (folder / REPORT).write_text(as_markdown(name, found))
+    (folder / ANSWER).write_text(as_json(found))
+
+
 @entry_point("evaluate")
 def main(cfg: DictConfig) -> None:
-    """Assess the run, then write tables, figures, report and verdict into its folder."""
+    """Prepare the verdict on a run unless it is there with the same settings, then show it."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-    console, run = Console(), find_run(Path(cfg.run))
-    with Progress(console=console) as progress:
-        found = assess_run(run, cfg.evaluation, progress)
-    folder = run.folder / "verdict"
-    write_tables(folder, found.tables | {"evidence": found.decision.evidence})
-    figures = [save_figure(draw_assessment(found.tables), folder / FIGURES, "verdict")]
-    text = as_markdown(run.config.run.name, found)
-    (folder / REPORT).write_text(text)
-    (folder / VERDICT).write_text(as_json(found))
-    console.print(Markdown(text))
-    for path in (*figures, folder / REPORT):
+    console, run, settings = Console(), find_run(Path(cfg.run)), OmegaConf.to_yaml(cfg.evaluation, resolve=True)
+    folder = run.folder / VERDICT
+    done = folder / CONFIG
+    if not ((folder / ANSWER).exists() and done.read_text() == settings):
+        with Progress(console=console) as progress:
+            found = assess_run(run, cfg.evaluation, progress)
+        folder.mkdir(exist_ok=True)
+        (folder / ANSWER).unlink(missing_ok=True)
+        done.write_text(settings)
+        write(found, run.config.run.name, folder)
+    console.print(Markdown((folder / REPORT).read_text()))
+    for path in (folder / FIGURES / "verdict.png", folder / REPORT):
         console.print(f"written: {path}", soft_wrap=True)
 
 

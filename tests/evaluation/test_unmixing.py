@@ -202,3 +202,7 @@ def test_the_truth_may_choose_the_restart_but_does_not_by_default():
 
 def total_overlap(found, patterns) -> float:
     return np.abs(found.astype(float) @ patterns.T).max(0).sum()
+
+
+def test_a_space_that_holds_every_sign_vector_proves_none():
+    assert len(search_sign_vectors(np.random.default_rng(1).normal(size=(12, 12)), 2, Search(512)).vectors) == 0

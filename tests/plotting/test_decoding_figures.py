@@ -32,7 +32,7 @@ def test_recovery_is_drawn_per_route():
     table = pd.concat([curve("vae", "search", 256), curve("pca", "fastica", 256)])
     ax = drawn(draw_recovery, table)
     lines = {line.get_label(): line for line in ax.get_legend_handles_labels()[0]}
-    assert set(lines) == {"VAE decoder + verified search", "PCA + FastICA"}
+    assert set(lines) == {"VAE decoder + sign-vector search", "PCA + FastICA"}
     assert to_rgb(lines["PCA + FastICA"][0].get_color()) == to_rgb(SPACE_COLOURS["pca"])
     np.testing.assert_allclose(lines["PCA + FastICA"][0].get_xydata(), [(8, 1), (16, 0.5), (36, 0)])
     assert "P" in ax.get_xlabel()
@@ -42,11 +42,15 @@ def test_recovery_is_drawn_per_route():
 def test_the_map_has_a_panel_for_each_size_and_one_for_trained_decoders():
     table = pd.concat([curve("exact", "search", 64), curve("exact", "search", 256), curve("vae", "search", 256)])
     figure = draw_unmixing(table)
-    assert [ax.get_title("left") for ax in figure.axes] == ["N = 64", "N = 256", "N = 256"]
+    assert [ax.get_title("left") for ax in figure.axes] == [
+        "N = 64, exact space",
+        "N = 256, exact space",
+        "N = 256, from samples",
+    ]
     assert len(figure.legends) == 1
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "exact space + verified search",
-        "VAE decoder + verified search",
+        "exact space + sign-vector search",
+        "VAE decoder + sign-vector search",
     ]
 
 

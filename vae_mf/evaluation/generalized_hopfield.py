@@ -33,7 +33,7 @@ MARGIN = 0.5
 ROUNDS = 4
 """Rounds of adaptive importance sampling, all but the last with a quarter of the draws."""
 ORIGIN_DRAWS = 2**15
-"""Draws at u = 0, at least: all values of K share this point, and the baseline its moments."""
+"""Draws at u = 0, at least: all values of K share this point."""
 DEGREES = 8.0
 """Degrees of freedom of the proposals, whose tails are heavier than Gaussian."""
 CHUNK = 2**16
@@ -64,7 +64,7 @@ class Cumulant(NamedTuple):
     error: Float[np.ndarray, " rows"]
     """Standard error of the importance sampling, 0 on a grid."""
     gaussian: Float[np.ndarray, " rows"]
-    """mu.u + u^T Sigma u / 2 with mean and covariance of p~: the second-order expansion of K."""
+    """The same with a Gaussian in place of p~, fitted to its logarithm where the prior has its mass."""
 
 
 class GibbsDraws(NamedTuple):
@@ -110,8 +110,11 @@ class GeneralizedHopfield:
     def cumulant(self, tilts: Tilts) -> Cumulant:
         """Return K(u) of every row, its error, and its Gaussian baseline."""
         law, origin = self.integral(tilts), self._origin
-        gaussian = tilts @ origin.mean[0] + 0.5 * np.einsum("ri,ij,rj->r", tilts, origin.covariance[0], tilts)
-        return Cumulant(law.log_integral - origin.log_integral, np.hypot(law.error, origin.error), gaussian)
+        shifted, volume = self.fit.linear + tilts, np.linalg.slogdet(2 * np.pi * self._proposal)[1]
+        gaussian = self.fit.constant + 0.5 * volume + 0.5 * ((shifted @ self._proposal) * shifted).sum(1)
+        return Cumulant(
+            law.log_integral - origin.log_integral, np.hypot(law.error, origin.error), gaussian - origin.log_integral
+        )
 
     def integral(self, tilts: Tilts) -> Integral:
         """Return the tilted law p~(z) e^{u.z} of every row u."""

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pandas as pd
 
 METRICS = "metrics.json"
 TABLES = "tables"
+VERDICT = "verdict"
+"""Folder of the verdict inside that of the run."""
 
 
 @dataclass
@@ -38,6 +41,17 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     if not files:
         raise FileNotFoundError(f"tables: expected CSV files in {folder / TABLES}, found none")
     return {file.stem: pd.read_csv(file) for file in files}
+
+
+def read_runs(folder: str, names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Return the tables of several runs and of their verdicts, the name of each run before that of the table.
+
+    Args:
+        folder: that holds the run folders.
+        names: of the run folders.
+    """
+    places = [(name, place) for name in names for place in (Path(folder, name), Path(folder, name, VERDICT))]
+    return {f"{name}_{key}": table for name, place in places for key, table in read_tables(place).items()}
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:

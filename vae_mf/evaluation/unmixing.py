@@ -50,7 +50,7 @@ class SignVectors(NamedTuple):
     @property
     def verified(self) -> int:
         """Number of verified vectors, which are the first."""
-        return int((self.residuals <= self.tolerance).sum())
+        return int((self.residuals < self.tolerance).sum())
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def search_sign_vectors(directions: Directions, seed: int, settings: Search | No
         whole = starts // settings.batch % 2 or not free.shape[1]
         candidates, distances = rounded(descend(basis if whole else free, found, settings.batch, random), basis)
         starts += settings.batch
-        new = distinct(candidates[distances <= tolerance], found)[: rank - len(found)]
+        new = distinct(candidates[distances < tolerance], found)[: rank - len(found)]
         if len(new):
             found, residuals = np.concatenate((found, new)), np.append(residuals, residual(basis, new))
             free = complement(basis, found)

@@ -145,12 +145,11 @@ class SiteCritic(nn.Module, ABC):
     def site_ratios(self, samples: JointSamples, sites: Sites) -> SiteRatios:
         """Return f_i of the chosen sites, the tilts scaled by the gain of each temperature."""
         tilt = self.gain[samples.condition.index, None, None] * self(samples, sites)
-        return self.tilted_ratios(samples.statistics[:, sites], samples.parameters[:, sites], tilt)
+        return (tilt * samples.statistics[:, sites]).sum(-1) - self.log_norm(samples.parameters[:, sites], tilt)
 
-    def tilted_ratios(self, statistics: SiteVectors, parameters: SiteVectors, tilt: SiteVectors) -> SiteRatios:
-        """Return f = γ·t - ln Z(η + γ) + ln Z(η)."""
-        normaliser = self.family.log_normaliser
-        return (tilt * statistics).sum(-1) - normaliser(parameters + tilt) + normaliser(parameters)
+    def log_norm(self, parameters: SiteVectors, tilt: SiteVectors) -> SiteRatios:
+        """Return ln Z(η + γ) - ln Z(η), by which γ·t exceeds the log-ratio f."""
+        return self.family.log_normaliser(parameters + tilt) - self.family.log_normaliser(parameters)
 
     @torch.no_grad()
     def log_ratio(self, samples: JointSamples, sites: Sites | None = None) -> PerSample:

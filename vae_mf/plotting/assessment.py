@@ -51,7 +51,7 @@ def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     else:
         table = tables["residual_pairs"]
         draw_pair_residuals(ax, table, len(tables["residual_fields"]))
-    ax.set_title(f"structure left unexplained, T = {table.temperature.iloc[0]:g}", fontsize=8)
+    ax.set_title(f"left unexplained, T = {table.temperature.iloc[0]:g}", fontsize=8)
 
 
 def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:

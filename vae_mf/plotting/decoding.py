@@ -21,7 +21,7 @@ SPACE_COLOURS = {
     "pseudo_likelihood": "#aa3377",
 }
 UNMIXINGS = {
-    "search": {"label": "verified search", "marker": "o", "linestyle": "-"},
+    "search": {"label": "sign-vector search", "marker": "o", "linestyle": "-"},
     "fastica": {"label": "FastICA", "marker": "s", "linestyle": "--", "markerfacecolor": "none"},
     "procrustes": {"label": "sign-Procrustes", "marker": "^", "linestyle": ":", "markerfacecolor": "none"},
 }
@@ -39,9 +39,11 @@ def draw_recovery(ax: Axes, table: pd.DataFrame) -> None:
     for load, label in THRESHOLDS:
         if table.patterns.min() < load * sites < table.patterns.max():
             ax.axvline(load * sites, color=COLOURS["infinite"], linewidth=0.8, linestyle=":")
-            ax.annotate(label, (load * sites, 1.04), ha="center", va="bottom", fontsize=7, annotation_clip=False)
+            place = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 7, "color": COLOURS["infinite"]}
+            ax.text(load * sites, 0.5, f"{label} ", **place)
     ax.set(xlabel="stored patterns P", ylabel="share of patterns recovered", ylim=(-0.03, 1.03))
-    ax.set_title(f"N = {sites}", loc="left")
+    source = "exact space" if (table.space == "exact").all() else "from samples"
+    ax.set_title(f"N = {sites}, {source}", loc="left")
 
 
 def draw_unmixing(table: pd.DataFrame) -> Figure:

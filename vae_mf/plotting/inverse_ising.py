@@ -84,7 +84,7 @@ def draw_learning(tables: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-SYMBOLS = {"error": "mean squared error of w", "energy": "mean energy ⟨E⟩  [k_B T]"}
+SYMBOLS = {"error": "mean squared error of w", "energy": "mean energy ⟨E⟩  [$k_B T$]"}
 
 
 def draw_steps(ax: Axes, table: pd.DataFrame, value: str) -> None:

@@ -6,11 +6,13 @@ from matplotlib.axes import Axes
 
 from vae_mf.plotting.style import COLOURS
 
-LINE = {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9, "color": COLOURS["exact"]}
+LINE: dict = {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9, "color": COLOURS["exact"]}
 """Exact values, as in the other panels."""
 TEMPERATURE = "temperature T / J"
 SIGNIFICANT = 8.0
 """z at which the colours of a significance map are full."""
+LEGEND_SHARE = 0.6
+"""Room for a legend above the data of a logarithmic axis, as a part of their height."""
 CUT_LABELS = {
     "half": "cut into halves, exact",
     "area_law_half": "cut into halves, area law",
@@ -64,7 +66,7 @@ def draw_capacity(ax: Axes, table: pd.DataFrame) -> None:
         ax.plot(table.temperature, table.field, "--", color=COLOURS["infinite"], label="Hubbard-Stratonovich field")
     for (name, label), style in zip(CUT_LABELS.items(), ("-", "-", "-.", ":"), strict=True):
         if table[name].notna().any():
-            line = LINE | {"linestyle": style}
+            line: dict = LINE | {"linestyle": style}
             ax.errorbar(table.temperature, table[name], table[f"{name}_error"], label=label, zorder=1, **line)
     ax.errorbar(
         table.temperature, table.rate, table.rate_error, fmt="s", color=COLOURS["model"], capsize=2, label="rate R"
@@ -72,9 +74,11 @@ def draw_capacity(ax: Axes, table: pd.DataFrame) -> None:
     short = table[table.satisfied.eq(False)]
     ax.plot(short.temperature, short.rate, "o", mfc="none", color=COLOURS["exact"], markersize=9)
     if len(short):
-        ax.set_title("circled: R below the information of a cut", fontsize=8)
+        ax.set_title("circled: R too small for a cut", fontsize=8)
     ax.set(xlabel=TEMPERATURE, ylabel="information  [nats]", yscale="log")
-    ax.legend()
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** LEGEND_SHARE)
+    ax.legend(loc="upper center", fontsize=7)
 
 
 def draw_pair_residuals(ax: Axes, table: pd.DataFrame, sites: int) -> None:
@@ -109,5 +113,7 @@ def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
             rows.sites, rows.rate, rows.rate_error, fmt=f"{marker}-", color=colour, linewidth=0.8, capsize=2,
             label=f"rate, d = {latents}",
         )  # fmt: skip
-    ax.set(xlabel="sites N", ylabel="information  [nats]", xscale="log", yscale="log", title=f"T = {temperature:g}")
+    ax.set(xlabel="sites N", ylabel="information  [nats]", xscale="log", yscale="log", title=f"T = {temperature:.4g}")
+    ax.set_xticks(demanded.sites, [str(sites) for sites in demanded.sites])
+    ax.set_xticks([], minor=True)
     ax.legend()

@@ -70,11 +70,12 @@ class CriticModule(pl.LightningModule):
         order = torch.randperm(len(part), generator=self._generator, device=self.device)
         sites = part[order[: self.sites_per_step]]
         tilt, parameters = critic(batch, sites), batch.parameters[:, sites]
-        joint = critic.tilted_ratios(batch.statistics[:, sites], parameters, tilt)
+        log_norm = critic.log_norm(parameters, tilt)
+        joint = (tilt * batch.statistics[:, sites]).sum(-1) - log_norm
         if self.alpha == 0:
             return relative_ratio_loss(joint, None, 0.0)
         drawn = critic.family.sample(parameters, self._generator)
-        return relative_ratio_loss(joint, critic.tilted_ratios(drawn, parameters, tilt), self.alpha)
+        return relative_ratio_loss(joint, (tilt * drawn).sum(-1) - log_norm, self.alpha)
 
 
 class JointBatches:
@@ -159,7 +160,9 @@ def calibrate(critic: SiteCritic, samples: JointSamples) -> None:
     for rows in torch.arange(len(samples.latents), device=critic.gain.device).split(ROWS):
         batch = samples.select(rows)
         for sites in critic.part.split(CHOSEN):
-            tilt, statistics, parameters = critic(batch, sites), batch.statistics[:, sites], batch.parameters[:, sites]
-            ratios = [critic.tilted_ratios(statistics, parameters, gain * tilt).sum(1) for gain in gains]
+            tilt, parameters = critic(batch, sites), batch.parameters[:, sites]
+            normaliser, gained = critic.family.log_normaliser, (tilt * batch.statistics[:, sites]).sum((1, 2))
+            base = normaliser(parameters).sum(1)
+            ratios = [gain * gained - normaliser(parameters + gain * tilt).sum(1) + base for gain in gains]
             totals.index_add_(0, batch.condition.index, torch.stack(ratios, dim=1))
     critic.gain.copy_(gains[totals.argmax(1)])

@@ -1,0 +1,128 @@
+"""Figures of verdicts: every panel that the tables call for is there, and no other."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vae_mf.evaluation.tables import VERDICT, read_runs, write_tables
+from vae_mf.plotting.assessment import draw_assessment
+from vae_mf.plotting.paper import SYSTEMS, draw_decodings, draw_systems
+from vae_mf.plotting.total_correlation import CUT_LABELS
+
+TEMPERATURES = np.array([0.8, 1.0, 1.2])
+
+
+def per_temperature(**columns) -> pd.DataFrame:
+    return pd.DataFrame({"temperature": TEMPERATURES, **columns})
+
+
+def verdict_tables(**more: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    cuts = {f"{name}{suffix}": np.nan for name in CUT_LABELS for suffix in ("", "_error")} | {"half": 0.5}
+    trained = {"train": 0.2, "test": 0.1, "test_error": 0.01, "decided": True}
+    return {
+        "conditional_correlation": per_temperature(identity=0.1, identity_error=0.01, floor=0.05, **trained),
+        "total_correlation": pd.concat(
+            [per_temperature(source=s, exact=exact, **trained) for s, exact in (("samples", 1.0), ("model", np.nan))]
+        ),
+        "capacity": per_temperature(rate=1.0, rate_error=0.1, field=1.5, satisfied=True, **cuts),
+        "surgery": per_temperature(excess_kl=0.01, excess_kl_error=0.01, bracket=0.01),
+        **more,
+    }  # fmt: skip
+
+
+def residual_tables(side: int) -> dict[str, pd.DataFrame]:
+    first, second = np.triu_indices(side**2, 1)
+    fields = pd.DataFrame({"site": np.arange(side**2), "coefficient": 0.0, "significance": 0.0})
+    pairs = pd.DataFrame(
+        {"first": first, "second": second, "coefficient": 0.1, "significance": 2.0, "temperature": 1.0}
+    )
+    return {"residual_fields": fields, "residual_pairs": pairs}
+
+
+def displacement_table(side: int) -> pd.DataFrame:
+    dy, dx = (np.stack(np.divmod(np.arange(1, side * side), side)) + side // 2) % side - side // 2
+    return pd.DataFrame({"dy": dy, "dx": dx, "coefficient": 0.1, "significance": 3.0, "temperature": 1.0})
+
+
+def decoded_tables(name: str) -> dict[str, pd.DataFrame]:
+    overlaps = [
+        {"route": route, "recovered": row, "true": column, "overlap": float(row == column)}
+        for route in ("vae", "classical")
+        for row in range(2)
+        for column in range(2)
+    ]
+    scores = [
+        {"regressor": regressor, "target": "expected", "temperature": "pooled", "component": k, "r2": 0.99}
+        for regressor in ("mlp", "linear")
+        for k in range(1, 6)
+    ]
+    return {
+        "hopfield": {"overlaps": pd.DataFrame(overlaps)},
+        "curie_weiss": {"latent_potential": per_temperature(beta_j=1 / TEMPERATURES, exact=1 / TEMPERATURES)},
+        "maier_saupe": {"nematic": pd.DataFrame(scores)},
+    }.get(name, {})
+
+
+def y_labels(figure) -> list[str]:
+    return [ax.get_ylabel() for ax in figure.axes]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("hopfield", "recovered pattern"), ("curie_weiss", "coupling β J"), ("maier_saupe", "R²")]
+)
+def test_what_was_decoded_has_a_panel(name, label):
+    figure = draw_assessment(verdict_tables(**residual_tables(4), **decoded_tables(name)))
+    assert any(found.startswith(label) for found in y_labels(figure))
+    assert "site j" in y_labels(figure)
+
+
+def test_a_lattice_shows_its_structure_by_displacement():
+    tables = verdict_tables(**residual_tables(4), residual_displacements=displacement_table(4))
+    labels = y_labels(draw_assessment(tables))
+    assert any("displacement" in label for label in labels)
+    assert "site j" not in labels
+
+
+def test_without_residuals_or_decodings_there_are_no_such_panels():
+    assert len(draw_assessment(verdict_tables()).axes) == 4
+
+
+def observables() -> pd.DataFrame:
+    rows = [
+        {"source": source, "temperature": t, "observable": name, "value": 0.5, "error": 0.1, "order_name": "order m"}
+        for source in ("samples", "model")
+        for name in ("order_parameter", "energy")
+        for t in TEMPERATURES
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Tables of all four systems on disk, as runs and their verdicts leave them."""
+    for name in SYSTEMS:
+        more = {} if name == "maier_saupe" else residual_tables(4)
+        if name == "ising2d":
+            more["residual_displacements"] = displacement_table(4)
+        decoded = decoded_tables(name)
+        own = {"overlaps": decoded["overlaps"]} if "overlaps" in decoded else {}
+        write_tables(tmp_path / name, {"observables": observables(), **own})
+        write_tables(tmp_path / name / VERDICT, verdict_tables(**more, **decoded))
+    return read_runs(str(tmp_path), list(SYSTEMS))
+
+
+def test_figure_3_has_a_row_per_system(runs):
+    figure = draw_systems(runs)
+    panels = [ax for ax in figure.axes if ax.get_title(loc="left")]
+    titles = [ax.get_title(loc="left") for ax in panels]
+    assert [title[4:] for title in titles if len(title) > 1] == list(SYSTEMS.values())
+    # Directors have no map of what is left.
+    assert len(panels) == 15
+    assert sum("C(x|z)" in label for label in y_labels(figure)) == 4
+
+
+def test_figure_4_shows_patterns_coupling_and_tensor(runs):
+    labels = y_labels(draw_decodings(runs))
+    assert labels[:2] == ["recovered pattern"] * 2
+    assert labels[2] == "coupling β J"
+    assert labels[3].startswith("R²")
