@@ -158,7 +158,7 @@ def test_a_sweep_is_collected_in_tables_and_a_figure(swept, workplace):
     [
         ("runs", r"runs: expected globs that match run folders, got \['\S+/nothing-\*'\]"),
         ("metric", "metric: expected one of .*test_elbo.*, got 'loss'"),
-        ("against", "against: expected one of model.latents, experiment, got 'system.sites'"),
+        ("against", "against: expected one of model.latents, experiment, temperature, got 'system.sites'"),
     ],
 )
 def test_what_cannot_be_collected_is_refused_in_one_line(swept, name, message):

@@ -126,6 +126,11 @@ def test_the_largest_cut_counts():
     assert np.isnan(columns["sampled_half"])
 
 
+def test_the_critic_does_not_overrule_theory():
+    columns = cut_columns({"half": Average(0.8, 0.0), "sampled_half": Average(1.0, 0.1)})
+    assert (columns["information"], columns["cut"], columns["sampled_half"]) == (0.8, "half", 1.0)
+
+
 @pytest.mark.parametrize("latents", [1, 3])
 def test_sphere_packing_of_a_gaussian_encoder(latents):
     """Variance e^-4 against a prior of variance 1: two nats per latent."""

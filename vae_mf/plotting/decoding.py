@@ -71,7 +71,7 @@ def draw_cumulant(ax: Axes, table: pd.DataFrame) -> None:
         line = ax.errorbar(rows.tilt, rows.cumulant, rows.error, label=f"K, axis {axis}", linewidth=1.0)
         ax.plot(rows.tilt, rows.gaussian, "--", color=line[0].get_color(), linewidth=0.8)
     ax.plot([], [], "--", color=COLOURS["infinite"], linewidth=0.8, label="Gaussian baseline")
-    ax.set(xlabel="tilt u along a principal axis of Wᵀx", ylabel="cumulant generating function K(u)  [nats]")
+    ax.set(xlabel="tilt u along a principal axis of Wᵀx", ylabel="cumulants K(u)  [nats]")
     ax.legend()
 
 
@@ -98,4 +98,6 @@ def draw_tensor_scores(ax: Axes, table: pd.DataFrame) -> None:
     ax.axhline(0.01, color=COLOURS["infinite"], linewidth=0.8, linestyle=":")
     ax.set(xlabel="component of the tensor", ylabel="1 − R² on held-out configurations", yscale="log")
     ax.set_xticks(range(1, 6))
-    ax.legend(fontsize=7)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** 0.5)  # room for the legend, on a logarithmic scale
+    ax.legend(fontsize=7, loc="upper center", ncols=2, columnspacing=1.0)
