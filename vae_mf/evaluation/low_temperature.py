@@ -82,7 +82,7 @@ def glass_tables(
 def glass_samples(system: SherringtonKirkpatrick, betas: Sequence[float], samples: int, seed: int) -> list[Spins]:
     """Return configurations at every inverse temperature, each in random order, from one parallel tempering."""
     # Chains decorrelate in a few sweeps at twice the critical temperature.
-    ladder = np.geomspace(1 / max(betas), max(2.0, 1 / min(betas)), LADDER)
+    ladder = np.geomspace(1 / max(betas), max(2.0, 2 / min(betas)), LADDER)
     temperatures = np.unique(np.r_[1 / np.asarray(betas), ladder])
     schedule = Schedule(draws=-(-samples // CHAINS), burn_in=2000, thinning=5)
     sampler, chains = ParallelTempering(IsingMetropolis(system)), range(CHAINS)

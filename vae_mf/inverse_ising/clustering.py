@@ -45,15 +45,9 @@ def spherical_clusters(
 
 
 def cluster_moments(spins: Spins, weights: Weights, labels: Labels, smallest: float) -> list[Moments]:
-    """Return the moments of every cluster of at least ``smallest`` total weight in which no spin is frozen."""
-    found = []
-    for label in range(labels.max() + 1):
-        members = labels == label
-        if weights[members].sum() >= smallest:
-            cluster = moments(spins[members], weights[members])
-            if np.abs(cluster.magnetisations).max() < 1:
-                found.append(cluster)
-    return found
+    """Return the moments of every cluster of at least ``smallest`` total weight."""
+    members = [labels == label for label in range(labels.max() + 1)]
+    return [moments(spins[rows], weights[rows]) for rows in members if weights[rows].sum() >= smallest]
 
 
 def _lloyd(

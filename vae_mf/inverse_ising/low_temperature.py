@@ -115,6 +115,8 @@ class LowTemperature(InverseIsing):
         # With few samples the whole must do, however small.
         smallest = min(require_positive("smallest", self.smallest), weights.sum() / (labels.max() + 1))
         clusters = [regularised(c, self.pseudocount) for c in cluster_moments(spins, weights, labels, smallest)]
+        # Without pseudocount, the fields of a cluster in which a spin is frozen are infinite.
+        clusters = [cluster for cluster in clusters if np.abs(cluster.magnetisations).max() < 1]
         self.n_clusters_ = len(clusters)
         states = stack(clusters)
         couplings = naive_couplings(states)

@@ -39,8 +39,8 @@ def draw_recovery(ax: Axes, table: pd.DataFrame) -> None:
     for load, label in THRESHOLDS:
         if table.patterns.min() < load * sites < table.patterns.max():
             ax.axvline(load * sites, color=COLOURS["infinite"], linewidth=0.8, linestyle=":")
-            place = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 7, "color": COLOURS["infinite"]}
-            ax.text(load * sites, 0.5, f"{label} ", **place)
+            place = {"rotation": 90, "ha": "left", "va": "center", "fontsize": 7, "color": COLOURS["infinite"]}
+            ax.text(load * sites, 0.5, f" {label}", **place)
     ax.set(xlabel="stored patterns P", ylabel="share of patterns recovered", ylim=(-0.03, 1.03))
     source = "exact space" if (table.space == "exact").all() else "from samples"
     ax.set_title(f"N = {sites}, {source}", loc="left")
