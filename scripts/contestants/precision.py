@@ -14,7 +14,7 @@ from .timing import Row
 from .training import CUDA, configuration
 
 OPTIONS = ["experiment=curie_weiss_quick", "model/encoder=cnn", "model/decoder=cnn", "sampling.samples=1000"]
-EPOCHS = 10
+EPOCHS = 30
 
 
 def validation_loss(precision: str, folder: Path) -> float:

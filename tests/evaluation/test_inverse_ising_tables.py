@@ -99,7 +99,6 @@ def test_glass_samples_have_the_exact_energies():
         assert abs(system.energy(spins).mean() - exact.energy) < SIGMAS * spread * np.sqrt(2 / 3000)
 
 
-@pytest.mark.filterwarnings("ignore:LowTemperature has not converged")
 def test_glass_tables_compare_all_methods():
     table = glass_tables(12, [0.5], [1, 2], 2000, 2, 1)["glass"]
     assert table.groupby("method").size().to_dict() == {"TAP": 4, "naive": 4, "pseudo-likelihood": 2}
