@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 from sklearn.exceptions import ConvergenceWarning
@@ -93,9 +94,10 @@ def main(cfg: DictConfig) -> None:
     write_tables(folder, tables | {"estimators": compared, "correlations": correlations})
     if len(pairs) > 1:
         save_figure(comparison_figure(compared, correlations), folder / FIGURES, "comparison")
-    printed = Table(*(Column(HEADINGS.get(str(name), str(name)), no_wrap=True) for name in compared.columns))
+    columns = (Column(HEADINGS.get(str(name), str(name)), no_wrap=True) for name in compared.columns)
+    printed = Table(*columns, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)  # fits a terminal of 80 columns
     for row in compared.itertuples(index=False):
-        printed.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+        printed.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
     console.print(printed)
     console.print(f"couplings, tables and figures: {folder}", soft_wrap=True)
 
