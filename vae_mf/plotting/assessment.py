@@ -68,7 +68,11 @@ def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
         for (name, rows), colour in zip(chosen.groupby("regressor", sort=False), ("model", "classical"), strict=True):
             ax.plot(rows.component, rows.r2, "s" if name == "mlp" else "o", color=COLOURS[colour], label=name)
         ax.axhline(1, color=COLOURS["exact"], linewidth=0.8)
-        ax.set(xlabel="component of the nematic tensor", ylabel="R², all temperatures", ylim=(None, 1.02))
+        ax.set(
+            xlabel="component of the nematic tensor",
+            ylabel="R², all temperatures",
+            ylim=(min(0.9, chosen.r2.min() - 0.02), 1.01),
+        )
         ax.legend()
     elif "overlaps" in tables:
         draw_overlaps(ax, tables["overlaps"], "vae")
