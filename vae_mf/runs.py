@@ -282,7 +282,7 @@ def find_run(folder: Path) -> Run:
     """Return the run of a folder.
 
     Raises:
-        FileNotFoundError: if the folder holds no run, or its training is not finished.
+        FileNotFoundError: if the folder holds no run, or one whose training has not begun.
     """
     if not ((folder / CONFIG).exists() and (folder / RECORD).exists()):
         raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}")

@@ -107,6 +107,9 @@ def test_the_report_tells_a_person_and_the_json_a_program(exact):
     found = Assessment(decision, {"conditional_correlation": correlation, "capacity": capacity})
     text, content = as_markdown("hopfield", found), json.loads(as_json(found))
     assert text.startswith("# hopfield: not found\n")
+    # A bar of C(x|z) must not end a cell: every line of a table has as many of them as its head.
+    blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    assert all(len({line.replace("\\|", "").count("|") for line in block}) == 1 for block in blocks)
     assert all(remark in text for remark in decision.remarks)
     assert "| 1 | 3 |" in text if exact else "| 1 | – |" in text
     assert content["mean_field_description"] == "not found"

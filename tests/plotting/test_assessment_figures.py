@@ -52,8 +52,9 @@ def decoded_tables(name: str) -> dict[str, pd.DataFrame]:
         for column in range(2)
     ]
     scores = [
-        {"regressor": regressor, "target": "expected", "temperature": "pooled", "component": k, "r2": 0.99}
-        for regressor in ("mlp", "linear")
+        {"regressor": name, "target": target, "temperature": "pooled", "component": k, "r2": 0.98, "ceiling": 0.99}
+        for name in ("mlp", "linear")
+        for target in ("expected", "sampled")
         for k in range(1, 6)
     ]
     return {
@@ -68,7 +69,8 @@ def y_labels(figure) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("hopfield", "recovered pattern"), ("curie_weiss", "coupling β J"), ("maier_saupe", "R²")]
+    ("name", "label"),
+    [("hopfield", "recovered pattern"), ("curie_weiss", "βJ from the latent potential"), ("maier_saupe", "1 − R²")],
 )
 def test_what_was_decoded_has_a_panel(name, label):
     figure = draw_assessment(verdict_tables(**residual_tables(4), **decoded_tables(name)))
@@ -124,5 +126,5 @@ def test_figure_3_has_a_row_per_system(runs):
 def test_figure_4_shows_patterns_coupling_and_tensor(runs):
     labels = y_labels(draw_decodings(runs))
     assert labels[:2] == ["recovered pattern"] * 2
-    assert labels[2] == "coupling β J"
-    assert labels[3].startswith("R²")
+    assert labels[2] == "βJ from the latent potential"
+    assert labels[3].startswith("1 − R²")

@@ -17,7 +17,7 @@ ANSWERS = {
 HELD = {True: "yes", False: "no", None: "open"}
 CORRELATION = {
     "temperature": "T",
-    "identity": "C(x\\|z), identity",
+    "identity": "C(x|z), identity",
     "identity_error": "±",
     "test": "critic",
     "test_error": "±",
@@ -80,7 +80,9 @@ def pipe_table(table: pd.DataFrame, columns: dict[Any, str]) -> str:
     """Return some columns of a table in Markdown, by the names given."""
     lines = [list(map(str, columns.values())), ["---"] * len(columns)]
     lines += [[cell(row[name]) for name in columns] for _, row in table.iterrows()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    # A bar inside a cell would end it.
+    escaped = ([text.replace("|", "\\|") for text in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
 def cell(value: Any) -> str:

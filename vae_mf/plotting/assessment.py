@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_mf.plotting.decoding import draw_coupling, draw_tensor_scores
 from vae_mf.plotting.panels import draw_overlaps
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 from vae_mf.plotting.total_correlation import (
@@ -57,23 +58,9 @@ def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
 def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     """Draw what was read off the model: beta J, the R^2 of the nematic tensor, or the overlaps of patterns."""
     if "latent_potential" in tables:
-        table = tables["latent_potential"]
-        ax.plot(table.temperature, table.exact, "-", color=COLOURS["exact"], linewidth=0.8, label="true β J")
-        ax.plot(table.temperature, table.beta_j, "s", color=COLOURS["model"], label="from the latent potential")
-        ax.set(xlabel=TEMPERATURE, ylabel="coupling β J", ylim=(0, None))
-        ax.legend()
+        draw_coupling(ax, tables["latent_potential"])
     elif "nematic" in tables:
-        table = tables["nematic"]
-        chosen = table[(table.target == "expected") & (table.temperature.astype(str) == "pooled")]
-        for (name, rows), colour in zip(chosen.groupby("regressor", sort=False), ("model", "classical"), strict=True):
-            ax.plot(rows.component, rows.r2, "s" if name == "mlp" else "o", color=COLOURS[colour], label=name)
-        ax.axhline(1, color=COLOURS["exact"], linewidth=0.8)
-        ax.set(
-            xlabel="component of the nematic tensor",
-            ylabel="R², all temperatures",
-            ylim=(min(0.9, chosen.r2.min() - 0.02), 1.01),
-        )
-        ax.legend()
+        draw_tensor_scores(ax, tables["nematic"])
     elif "overlaps" in tables:
         draw_overlaps(ax, tables["overlaps"], "vae")
     else:
