@@ -37,7 +37,7 @@ def assess_run(run: Run, settings: DictConfig, progress: Progress) -> Assessment
 
 def write(found: Assessment, name: str, folder: Path) -> None:
     """Write tables, figure and report, and last the answer."""
-    write_tables(folder, found.tables | {"evidence": found.decision.evidence})
+    write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
     save_figure(draw_assessment(found.tables), folder / FIGURES, "verdict")
     (folder / REPORT).write_text(as_markdown(name, found))
     (folder / ANSWER).write_text(as_json(found))

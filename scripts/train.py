@@ -58,12 +58,12 @@ def complete(run: Run, progress: Progress) -> None:
     result = train(task, run, progress)
     if result.rank:
         return  # another process of the same run judges
-    verdict = task.judge(load(run.folder).vae)
+    judgement = task.judge(load(run.folder).vae)
     times = {"val_elbo": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
-    write_tables(run.folder, verdict.tables)
-    for name, figure in draw_run(verdict.tables).items():
+    write_tables(run.folder, judgement.tables)
+    for name, figure in draw_run(judgement.tables).items():
         save_figure(figure, run.figures, name)
-    write_metrics(run.folder, verdict.metrics | times)
+    write_metrics(run.folder, judgement.metrics | times)
 
 
 def report(run: Run, console: Console) -> None:

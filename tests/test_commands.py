@@ -185,7 +185,7 @@ def test_a_run_folder_explains_itself(trained, workplace):
     tables = {path.stem for path in (folder / "tables").iterdir()}
     assert tables == {"observables", "order_parameter", "likelihood", "overlaps"}
     assert {path.name for path in (folder / "figures").iterdir()} == {
-        f"{name}.{kind}" for name in ("verdict", "patterns") for kind in ("png", "pdf")
+        f"{name}.{kind}" for name in ("observables", "correlations", "patterns") for kind in ("png", "pdf")
     }
     assert load(folder).vae.decoder.log_odds.weight.shape == (64, 2)
 

@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 from rich.progress import Progress
 
 from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
+from vae_mf.evaluation.equilibrium import EquilibriumData, judge_equilibrium
 from vae_mf.evaluation.log_likelihood import EQUILIBRIUM
-from vae_mf.evaluation.tables import Verdict
-from vae_mf.evaluation.verdict import STRETCHES, EquilibriumData, judge_equilibrium, judge_recording
+from vae_mf.evaluation.recording import STRETCHES, judge_recording
+from vae_mf.evaluation.tables import Judgement
 from vae_mf.models.vae import VAE
 from vae_mf.runs import build_module, build_sampler
 from vae_mf.samplers.plan import plan
@@ -33,7 +34,7 @@ class Task(NamedTuple):
 
     module: VAEModule
     data: DataSplit
-    judge: Callable[[VAE], Verdict]
+    judge: Callable[[VAE], Judgement]
     system: System | None
     """None for a recording."""
     evidence: EquilibriumData

@@ -1,209 +1,117 @@
-"""Whole judgements: what they compare, what they leave open, and which rows their errors rest on."""
+"""The answer follows from its evidence: one violation decides against, doubt decides nothing, and all is said."""
+
+import json
 
 import numpy as np
+import pandas as pd
 import pytest
-import torch
-from exact_models import exact_vae
 
-from vae_mf.evaluation.log_likelihood import log_truth
-from vae_mf.evaluation.spike_words import firing_probabilities, independent_log_likelihood
-from vae_mf.evaluation.tables import Verdict
-from vae_mf.evaluation.verdict import (
-    STRETCHES,
-    EquilibriumData,
-    EvaluationSettings,
-    add_patterns,
-    judge_equilibrium,
-    judge_recording,
-    rows_in_time,
+from vae_mf.evaluation.assessment import Assessment
+from vae_mf.evaluation.report import as_json, as_markdown
+from vae_mf.evaluation.verdict import FOUND, NOT_DECIDED, NOT_FOUND, decide_mean_field
+
+SITES, TOLERANCE = 100, 0.002
+BOUND = SITES * TOLERANCE
+
+
+def correlation_table(values, error=0.01, *, exact=True, floor=0.05, decided=True, bracket=0.0) -> pd.DataFrame:
+    temperatures = [0.5 + 0.5 * k for k in range(len(values))]
+    return pd.DataFrame(
+        {
+            "temperature": temperatures,
+            "test": values,
+            "test_error": error,
+            "identity": values if exact else np.nan,
+            "identity_error": error if exact else np.nan,
+            "bracket": bracket if exact else np.nan,
+            "floor": floor,
+            "decided": decided,
+            "samples_needed": np.nan if decided else 5000.0,
+            "agrees": True if exact else np.nan,
+            "correlation": values,
+            "correlation_error": error,
+            "correlation_per_site": np.array(values) / SITES,
+            "source": "identity" if exact else "critic",
+        }
+    )
+
+
+def capacity_table(rates, information=0.5) -> pd.DataFrame:
+    rates = np.array(rates, dtype=float)
+    information = np.broadcast_to(information, rates.shape)
+    table = pd.DataFrame(
+        {
+            "temperature": [0.5 + 0.5 * k for k in range(len(rates))],
+            "sites": SITES,
+            "rate": rates,
+            "rate_error": 0.01,
+            "useful_rate": rates - 0.01,
+            "excess_kl": 0.01,
+            "information": information,
+            "information_error": 0.0,
+            "cut": "half",
+            "field": 2.0,
+        }
+    )
+    table["satisfied"] = (rates >= information - 0.02).astype(object)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("correlation", "capacity", "answer"),
+    [
+        (correlation_table([0.05, 0.1]), capacity_table([1.0, 1.0]), FOUND),
+        (correlation_table([0.05, 3.0]), capacity_table([1.0, 1.0]), NOT_FOUND),
+        (correlation_table([0.05, 0.1]), capacity_table([1.0, 0.1]), NOT_FOUND),
+        (correlation_table([0.05, BOUND + 0.015]), capacity_table([1.0, 1.0]), FOUND),
+        (correlation_table([0.05, BOUND + 0.025]), capacity_table([1.0, 1.0]), NOT_FOUND),
+        (correlation_table([0.05, BOUND + 0.025], bracket=0.1), capacity_table([1.0, 1.0]), NOT_DECIDED),
+        (correlation_table([0.05, 0.1], exact=False), capacity_table([1.0, 1.0]), FOUND),
+        (correlation_table([0.05, 0.1], exact=False, floor=0.15), capacity_table([1.0, 1.0]), NOT_DECIDED),
+        (correlation_table([0.05, 0.1], exact=False, decided=False), capacity_table([1.0, 1.0]), NOT_DECIDED),
+        (correlation_table([0.05, 3.0], exact=False, decided=False), capacity_table([1.0, 1.0]), NOT_FOUND),
+        (correlation_table([0.05, 0.1]), capacity_table([1.0, 1.0], np.nan), FOUND),
+    ],
 )
-from vae_mf.models.decoders import LinearDecoder
-from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors import GaussianPrior
-from vae_mf.models.vae import VAE
-from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import enumerate_system
-from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
-
-SITES, TEMPERATURES = 10, [0.6, 0.9, 1.4]
-SYSTEM, FERROMAGNET = CurieWeiss(SITES), np.ones((1, SITES), np.int8)
-CHAINS, DRAWS = 12, 10
+def test_the_answer_follows_from_the_evidence(correlation, capacity, answer):
+    assert decide_mean_field(correlation, capacity, TOLERANCE).answer == answer
 
 
-def settings(**changes) -> EvaluationSettings:
-    defaults = {
-        "generated": 400,
-        "likelihood_draws": 1,
-        "likelihood_samples": 60,
-        "restarts": 2,
-        "pattern_draws": 8,
-        "seed": 1,
-        "tolerable_kl": 0.4,
-    }
-    return EvaluationSettings(**{**defaults, **changes})
+def test_the_evidence_is_that_of_the_worst_temperature():
+    verdict = decide_mean_field(correlation_table([0.05, 3.0, 0.1]), capacity_table([0.7, 2.0, 0.6]), TOLERANCE)
+    first, second = verdict.evidence.to_dict("records")
+    assert (first["temperature"], first["value"], first["holds"]) == (1.0, 3.0, False)
+    assert first["bound"] == pytest.approx(BOUND)
+    assert (second["temperature"], second["value"], second["bound"], second["holds"]) == (1.5, 0.6, 0.5, True)
 
 
-def equilibrium_data(**changes) -> EquilibriumData:
-    """Independent draws, the first ten chains for training and the other two held out."""
-    samples = {}
-    for seed, temperature in enumerate(TEMPERATURES):
-        states = enumerate_system(SYSTEM, temperature)
-        rows = np.random.default_rng(seed).choice(len(states.spins), CHAINS * DRAWS, p=states.probabilities)
-        samples[temperature] = states.spins[rows]
-    parts = {
-        "samples": samples,
-        "chains": CHAINS,
-        "train": {t: spins[: 10 * DRAWS] for t, spins in samples.items()},
-        "held_out": {t: spins[10 * DRAWS :] for t, spins in samples.items()},
-        "held_out_chains": 2,
-        "ensembles": dict.fromkeys(samples, "equilibrium"),
-    }
-    return EquilibriumData(**{**parts, **changes})
+def test_what_is_missing_is_said_with_the_reason():
+    correlation = correlation_table([0.05, 0.1], exact=False, decided=False)
+    said = " ".join(decide_mean_field(correlation, capacity_table([1, 1], np.nan), TOLERANCE).remarks)
+    assert "ln Z is not known" in said
+    assert "about 5000 per temperature" in said
+    assert "No cut whose information is known" in said
+    assert decide_mean_field(correlation_table([0.1]), capacity_table([1]), TOLERANCE).remarks == []
 
 
-class CountingSystem(CurieWeiss):
-    """A Curie-Weiss model that notes at which temperatures its exact law was asked for."""
-
-    def order_parameter_law(self, temperature):
-        asked.append(temperature)
-        return super().order_parameter_law(temperature)
-
-    def thermodynamics(self, temperature):
-        return SYSTEM.thermodynamics(temperature)
+def test_a_critic_that_disagrees_with_the_identity_is_named():
+    correlation = correlation_table([0.05, 0.1]).assign(agrees=[True, False])
+    (remark,) = decide_mean_field(correlation, capacity_table([1, 1]), TOLERANCE).remarks
+    assert "disagrees with the exact identity at T = 1;" in remark
 
 
-asked: list[float] = []
-
-
-def test_an_equilibrium_model_is_judged_at_every_temperature():
-    asked.clear()
-    verdict = judge_equilibrium(
-        exact_vae(FERROMAGNET, TEMPERATURES), CountingSystem(SITES), equilibrium_data(), settings()
-    )
-    assert verdict.tables.keys() == {"observables", "order_parameter", "likelihood"}
-    assert list(verdict.metrics["kl_per_temperature"]) == ["0.6", "0.9", "1.4"]
-    np.testing.assert_allclose(list(verdict.metrics["kl_per_temperature"].values()), 0, atol=1e-6)
-    assert verdict.metrics["order_parameter_max_error"] < 0.1
-    assert asked == TEMPERATURES
-
-
-def test_the_divergence_is_left_open_out_of_equilibrium():
-    ensembles = dict(zip(TEMPERATURES, ("basin", "random_start", "equilibrium"), strict=True))
-    data = equilibrium_data(ensembles=ensembles)
-    metrics = judge_equilibrium(exact_vae(FERROMAGNET, TEMPERATURES), SYSTEM, data, settings()).metrics
-    assert metrics["ensemble_per_temperature"] == {str(t): tag for t, tag in ensembles.items()}
-    for name in ("kl_per_temperature", "kl_error_per_temperature"):
-        assert list(np.isnan(list(metrics[name].values()))) == [True, True, False]
-    assert np.isfinite(metrics["test_log_likelihood"])
-
-
-def test_errors_of_samples_rest_on_chains_and_those_of_draws_on_rows():
-    data = equilibrium_data(chains=1)
-    table = judge_equilibrium(exact_vae(FERROMAGNET, TEMPERATURES), SYSTEM, data, settings()).tables["observables"]
-    assert table[table.source == "samples"].error.isna().all()
-    assert (table[table.source == "model"].error > 0).all()
-
-
-@pytest.mark.parametrize(("latents", "factorised"), [(1, False), (2, True)])
-def test_a_prior_of_one_latent_is_not_called_factorised(latents, factorised):
-    torch.manual_seed(1)
-    vae = VAE(LinearEncoder(SITES, latents), LinearDecoder(SITES, latents), GaussianPrior(latents))
-    table = judge_equilibrium(vae, SYSTEM, equilibrium_data(), settings(tolerable_kl=0.7)).tables["likelihood"]
-    assert list(table.factorised_prior) == [factorised] * 3
-    assert list(table.tolerable_kl) == [0.7] * 3
-
-
-@pytest.mark.parametrize("field", ["train", "held_out", "ensembles"])
-def test_all_parts_of_the_data_have_the_same_temperatures(field):
-    part = getattr(equilibrium_data(), field)
-    with pytest.raises(ValueError, match=rf"{field}: expected the temperatures \[0.6, 0.9, 1.4\], got \[0.6, 0.9\]"):
-        equilibrium_data(**{field: {t: part[t] for t in TEMPERATURES[:2]}})
-
-
-@pytest.mark.parametrize(("field", "rows"), [("chains", 120), ("held_out_chains", 20)])
-def test_chains_of_the_data_are_equally_long(field, rows):
-    with pytest.raises(ValueError, match=f"chains: expected a divisor of the {rows} rows, got 7"):
-        equilibrium_data(**{field: 7})
-
-
-@pytest.mark.parametrize("value", [0.0, -1.0])
-def test_a_tolerable_divergence_is_positive(value):
-    with pytest.raises(ValueError, match="tolerable_kl: expected a finite number > 0"):
-        settings(tolerable_kl=value)
-
-
-def test_patterns_are_read_off_all_latents_and_off_the_training_samples():
-    """Two stored patterns in a decoder of three: the couplings include the third, that no truth has sorted out."""
-    generator = np.random.default_rng(3)
-    three = generator.choice([-1, 1], (3, 300)).astype(np.int8)
-    system = Hopfield(three[:2])
-    vae = VAE(LinearEncoder(300, 3), LinearDecoder(300, 3), GaussianPrior(3)).double().requires_grad_(False)
-    vae.decoder.log_odds.weight.copy_(torch.from_numpy(three.T @ generator.normal(size=(3, 3))))
-    chosen = system.patterns[generator.integers(2, size=600)] * generator.choice([-1, 1], (600, 1))
-    train = np.where(generator.random(chosen.shape) < 0.1, -chosen, chosen).astype(np.int8)
-    verdict = Verdict()
-    add_patterns(verdict, vae, system, {0.5: train}, settings())
-    expected = np.linalg.norm(hebbian_couplings(three) - system.couplings) / np.linalg.norm(system.couplings)
-    assert verdict.metrics["pattern_overlap_min"] > 0.98
-    assert verdict.metrics["pattern_overlap_min_classical"] > 0.95
-    assert verdict.metrics["coupling_relative_error"] == pytest.approx(expected, rel=0.05)
-
-
-def test_the_classical_route_sees_the_samples_that_the_decoder_was_fitted_to():
-    """Only the training part holds the patterns: what is held out is noise."""
-    generator = np.random.default_rng(4)
-    patterns = generator.choice([-1, 1], (1, 60)).astype(np.int8)
-    signs = generator.choice([-1, 1], (100, 1))
-    stored = np.where(generator.random((100, 60)) < 0.1, -signs, signs) * patterns
-    noise = generator.choice([-1, 1], (2000, 60)).astype(np.int8) * np.int8(1)
-    # A direction of the noise stronger than the pattern, were it looked at.
-    noise[:, :30] = noise[:, :1]
-    data = EquilibriumData({0.5: noise}, 10, {0.5: stored.astype(np.int8)}, {0.5: noise}, 10, {0.5: "basin"})
-    verdict = judge_equilibrium(exact_vae(patterns, [0.5]), Hopfield(patterns), data, settings())
-    assert verdict.metrics["pattern_overlap_min_classical"] > 0.95
-    assert set(verdict.tables["overlaps"].route) == {"vae", "classical"}
-
-
-def spike_words(scenes: int, seed: int) -> np.ndarray:
-    states = enumerate_system(SYSTEM, 1.0)
-    return states.spins[np.random.default_rng(seed).choice(len(states.spins), scenes, p=states.probabilities)]
-
-
-def judged_recording(test: np.ndarray, time: np.ndarray, samples: int) -> dict:
-    vae, train = exact_vae(FERROMAGNET, [1.0]), spike_words(300, 1)
-    chosen = settings(likelihood_samples=samples)
-    return judge_recording(vae, train, test, time, np.arange(SITES), chosen).metrics
-
-
-def test_the_error_of_the_gain_is_that_of_stretches_of_movie_time():
-    """Words come in any order; the exact model knows their probabilities, so the gain is known too."""
-    words, time = spike_words(200, 2), np.random.default_rng(3).permutation(200)
-    gain = log_truth(SYSTEM, words, 1.0) - independent_log_likelihood(words, firing_probabilities(spike_words(300, 1)))
-    stretches = gain[np.argsort(time)].reshape(STRETCHES, 10).mean(1)
-    metrics = judged_recording(words, time, 200)
-    assert metrics["test_gain_over_independent"] == pytest.approx(gain.mean())
-    assert metrics["test_gain_over_independent_error"] == pytest.approx(
-        stretches.std(ddof=1) / np.sqrt(STRETCHES), rel=1e-4
-    )
-
-
-def test_repeats_of_the_movie_add_no_evidence():
-    words, time = spike_words(100, 2), np.arange(100)
-    once = judged_recording(words, time, 100)
-    often = judged_recording(np.tile(words, (16, 1)), np.tile(time, 16), 1600)
-    name = "test_gain_over_independent_error"
-    assert often[name] == pytest.approx(once[name], rel=1e-3)
-
-
-def test_every_word_has_its_time():
-    with pytest.raises(ValueError, match="time: expected one for each of the 40 held-out words, got 39"):
-        judged_recording(spike_words(40, 2), np.arange(39), 40)
-
-
-def test_thinned_words_keep_their_time():
-    time = np.random.default_rng(5).permutation(np.repeat(np.arange(50), 4))
-    rows = rows_in_time(time, 80, seed=6)
-    assert len(np.unique(rows)) == 80
-    assert (np.diff(time[rows]) >= 0).all()
-    assert len(rows_in_time(time, 1000, seed=6)) == 200
-    assert np.isfinite(judged_recording(spike_words(200, 2), time, 80)["test_gain_over_independent_error"])
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_report_tells_a_person_and_the_json_a_program(exact):
+    correlation, capacity = correlation_table([0.05, 3.0], exact=exact), capacity_table([1.0, 1.0])
+    verdict = decide_mean_field(correlation, capacity, TOLERANCE)
+    found = Assessment(verdict, {"conditional_correlation": correlation, "capacity": capacity})
+    text, content = as_markdown("hopfield", found), json.loads(as_json(found))
+    assert text.startswith("# hopfield: not found\n")
+    # A bar of C(x|z) must not end a cell: every line of a table has as many of them as its head.
+    blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    assert all(len({line.replace("\\|", "").count("|") for line in block}) == 1 for block in blocks)
+    assert all(remark in text for remark in verdict.remarks)
+    assert "| 1 | 3 |" in text if exact else "| 1 | – |" in text
+    assert content["mean_field_description"] == "not found"
+    assert [row["holds"] for row in content["evidence"]] == [False, True]
+    assert content["evidence"][0]["bound"] == pytest.approx(BOUND)

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.colors import is_color_like, to_hex
 
 from vae_mf.evaluation.observables import compare_energies, compare_observables, exact_laws, order_parameter_histogram
+from vae_mf.evaluation.overlap_distribution import overlap_law_table
 from vae_mf.evaluation.patterns import match_patterns, overlap_table
 from vae_mf.evaluation.spike_words import count_table
 from vae_mf.plotting.figures import draw_run
@@ -33,7 +34,9 @@ def equilibrium_tables(temperatures=TEMPERATURES, patterns: int = 0) -> dict[str
             "tolerable_kl": 0.4,
         }
     )
+    spins = {source: {t: generator.choice([-1, 1], (200, 12)) for t in temperatures} for source in sources}
     tables = {
+        "overlap_distribution": overlap_law_table(spins, chains, laws),
         "observables": pd.concat(
             [compare_observables(system, laws, orders, chains), compare_energies(system, orders, chains)]
         ),
@@ -57,6 +60,10 @@ def recording_tables(patterns: int = 2) -> dict[str, pd.DataFrame]:
             {source: generator.dirichlet(np.ones(7)) for source in ("test", "model", "independent", "train")}
         ),
         "cells": pd.DataFrame(columns),
+        "overlap_distribution": overlap_law_table(
+            {source: {1.0: generator.choice([-1, 1], (40, 6))} for source in ("test", "model", "independent")},
+            dict.fromkeys(("test", "model", "independent"), 40),
+        ),
         "pair_covariances": pd.DataFrame({"test": pairs, "model": pairs + 0.1 * generator.normal(size=15)}),
     }
 
@@ -79,8 +86,8 @@ def colours(*sources: str) -> dict[str, str]:
 
 def test_the_verdict_shows_statistics_divergence_and_two_laws():
     figures = draw_run(equilibrium_tables())
-    assert figures.keys() == {"verdict"}
-    found = labels(figures["verdict"])
+    assert figures.keys() == {"observables", "correlations"}
+    found = labels(figures["observables"])
     assert [y.split("  ")[0] for _, y in found] == [
         "order parameter ⟨|m|⟩",
         "susceptibility χ",
@@ -92,7 +99,7 @@ def test_the_verdict_shows_statistics_divergence_and_two_laws():
         "probability density",
     ]
     assert [x for x, _ in found] == ["temperature T / J"] * 6 + ["magnetisation m"] * 2
-    axes = figures["verdict"].axes
+    axes = figures["observables"].axes
     assert legend(axes[0]) == colours("exact", "samples", "model", "infinite")
     for ax in (*axes[1:5], *axes[6:]):
         assert legend(ax) == colours("exact", "samples", "model")
@@ -102,7 +109,7 @@ def test_the_verdict_shows_statistics_divergence_and_two_laws():
 
 def test_the_verdict_draws_the_values_of_the_tables():
     tables = equilibrium_tables()
-    ax = draw_run(tables)["verdict"].axes[0]
+    ax = draw_run(tables)["observables"].axes[0]
     rows = tables["observables"].query("source == 'model' and observable == 'order_parameter'")
     handles, names = ax.get_legend_handles_labels()
     drawn = handles[names.index("VAE")].lines[0].get_xydata()
@@ -111,7 +118,7 @@ def test_the_verdict_draws_the_values_of_the_tables():
 
 def test_the_curve_of_the_infinite_system_is_a_thin_dashed_line_behind_the_data():
     tables = equilibrium_tables()
-    ax = draw_run(tables)["verdict"].axes[0]
+    ax = draw_run(tables)["observables"].axes[0]
     (curve,) = [line for line in ax.lines if line.get_label() == "N → ∞"]
     rows = tables["observables"].query("source == 'infinite'")
     np.testing.assert_allclose(curve.get_xydata(), rows[["temperature", "value"]])
@@ -125,7 +132,7 @@ def test_the_curve_of_the_infinite_system_is_a_thin_dashed_line_behind_the_data(
 def test_what_is_not_captured_is_circled_whatever_the_prior(tolerable, circled, factorised, prior):
     tables = equilibrium_tables()
     tables["likelihood"] = tables["likelihood"].assign(factorised_prior=factorised, tolerable_kl=tolerable)
-    ax = draw_run(tables)["verdict"].axes[5]
+    ax = draw_run(tables)["observables"].axes[5]
     circles = [line for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose([y for line in circles for y in line.get_ydata()], circled)
     assert ax.get_title() == (f"circled: KL > 0.1 nat{prior}" if circled else "")
@@ -139,14 +146,14 @@ def test_the_order_parameter_is_called_by_its_name_and_drawn_over_its_range(name
     for table in ("observables", "order_parameter"):
         tables[table] = tables[table].assign(order_name=name)
     tables["order_parameter"].loc[tables["order_parameter"].m < least, "density"] = 0.0
-    axes = draw_run(tables)["verdict"].axes
+    axes = draw_run(tables)["observables"].axes
     assert axes[0].get_ylabel() == f"order parameter ⟨|{symbol}|⟩"
     assert (axes[6].get_xlabel(), axes[6].get_xlim()) == (name, limits)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_temperatures_leave_out_a_law_rather_than_fail(count):
-    figure = draw_run(equilibrium_tables(TEMPERATURES[:count]))["verdict"]
+    figure = draw_run(equilibrium_tables(TEMPERATURES[:count]))["observables"]
     titles = [ax.get_title() for ax in figure.axes if ax.get_ylabel() == "probability density"]
     assert titles == [["T = 0.6"], ["T = 0.9"], ["T = 0.9", "T = 1.2"]][count - 1]
     assert all(ax.get_xlabel() for ax in figure.axes)
@@ -157,14 +164,14 @@ def test_unknown_divergences_and_absent_theory_are_left_out():
     tables["likelihood"][["kl", "kl_error"]] = np.nan
     for name in ("observables", "order_parameter"):
         tables[name] = tables[name][tables[name].source.isin(["samples", "model"])]
-    axes = draw_run(tables)["verdict"].axes
+    axes = draw_run(tables)["observables"].axes
     assert legend(axes[0]) == colours("samples", "model")
 
 
 @pytest.mark.parametrize("patterns", [3, 12])
 def test_patterns_are_compared_by_both_routes(patterns):
     figures = draw_run(equilibrium_tables(patterns=patterns))
-    assert figures.keys() == {"verdict", "patterns"}
+    assert figures.keys() == {"observables", "correlations", "patterns"}
     axes = figures["patterns"].axes[:2]
     assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == [("stored pattern μ", "recovered pattern")] * 2
     assert [ax.get_title() for ax in axes] == ["overlaps, VAE decoder", "overlaps, PCA + FastICA"]
@@ -180,14 +187,15 @@ def test_a_recording_shows_counts_covariances_fields_and_every_pattern(patterns)
     axes = figures["recording"].axes
     assert labels(figures["recording"]) == [
         ("active cells K", "P(K)"),
+        ("overlap q of two configurations", "probability density P(q)"),
         ("pair covariance, held-out words", "pair covariance, VAE"),
         ("cell", "field b"),
         *(("cell", f"pattern {k + 1}") for k in range(patterns)),
     ]
-    assert len(axes) == 3 + patterns
+    assert len(axes) == 4 + patterns
     assert legend(axes[0]) == colours("test", "model", "independent")
     assert axes[0].get_yscale() == "log"
-    assert len(axes[3].patches) == 6
+    assert len(axes[4].patches) == 6
 
 
 def test_every_source_has_a_colour_and_a_label():

@@ -1,25 +1,28 @@
 """Everything that a trained model is asked for a verdict: what it leaves unexplained, what it carries, what it says."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.evaluation.capacity import capacity_table, sampled_half_information
-from vae_mf.evaluation.decision import Decision, decide_mean_field
+from vae_mf.evaluation.equilibrium import EquilibriumData
 from vae_mf.evaluation.excess_kl import surgery_table
+from vae_mf.evaluation.joint_samples import configuration_kind
 from vae_mf.evaluation.latent_potential import curie_weiss_table
 from vae_mf.evaluation.nematic import NematicSettings, nematic_table
 from vae_mf.evaluation.residuals import residual_tables
 from vae_mf.evaluation.total_correlation import (
     CriticSettings,
     conditional_total_correlation,
+    identity_alone,
     model_total_correlation,
     total_correlation,
 )
 from vae_mf.evaluation.trained_model import TrainedModel
-from vae_mf.evaluation.verdict import EquilibriumData
+from vae_mf.evaluation.verdict import Verdict, decide_mean_field
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
@@ -33,7 +36,7 @@ class AssessmentSettings:
     """How thoroughly a verdict is prepared.
 
     Args:
-        critic: of total correlations.
+        critic: of total correlations; None to rely on ln Z alone, which is cheap.
         components: encodings that make up the aggregated posterior, at most.
         residual_groups: groups of rows for the cross-validation of the residual structure.
         potential_draws: draws of z at which the latent potential is fitted.
@@ -44,7 +47,7 @@ class AssessmentSettings:
         ValueError: if a number is out of range.
     """
 
-    critic: CriticSettings
+    critic: CriticSettings | None
     components: int
     residual_groups: int
     potential_draws: int
@@ -60,18 +63,18 @@ class AssessmentSettings:
 
 @dataclass(frozen=True)
 class Assessment:
-    """A decision with all tables behind it."""
+    """A verdict with all tables behind it."""
 
-    decision: Decision
+    verdict: Verdict
     tables: dict[str, pd.DataFrame]
 
 
 def assess(vae: VAE, system: System | None, data: EquilibriumData, settings: AssessmentSettings) -> Assessment:
     """Return the verdict on a trained model.
 
-    Tables: "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and identity),
-    "total_correlation" (of data and model), "capacity" (rate against information), for spins "residual_..." at the
-    temperature with the largest C(x|z), and what can be decoded: "latent_potential" (beta J of Curie-Weiss with a
+    Tables: "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and identity), "capacity" (rate
+    against information), with a critic also "total_correlation" (of data and model) and for spins "residual_..." at the
+    temperature with the largest C(x|z); and what can be decoded: "latent_potential" (beta J of Curie-Weiss with a
     linear decoder) or "nematic" (R^2 of the order tensor).
 
     Args:
@@ -80,28 +83,50 @@ def assess(vae: VAE, system: System | None, data: EquilibriumData, settings: Ass
         data: configurations that the model was fitted to, and others to judge it on.
         settings: how thoroughly.
     """
-    parts = data.train, data.held_out, data.held_out_chains
     seed = integer(settings.seed, "assessment")
+    parts = data.train, data.held_out, data.held_out_chains
     surgery = surgery_table(vae, system, *parts, data.ensembles, settings.components, seed)
-    left = conditional_total_correlation(vae, system, *parts, surgery, settings.critic)
-    whole = total_correlation(system, *parts, settings.critic)
-    own = model_total_correlation(vae, system, data.held_out, settings.critic)
-    halves = sampled_half_information(whole, settings.critic)
-    capacity = capacity_table(
-        vae, system, data.held_out, data.held_out_chains, data.ensembles, surgery, seed, sampled=halves
-    )
+    if settings.critic is None:
+        tables, halves = {"conditional_correlation": identity_alone(surgery)}, None
+    else:
+        tables, halves = read_by_critic(vae, system, data, surgery, settings.critic, settings.residual_groups)
+    held_out = data.held_out, data.held_out_chains, data.ensembles
+    capacity = capacity_table(vae, system, *held_out, surgery, seed, sampled=halves)
+    tables |= {"surgery": surgery, "capacity": capacity} | decoded(vae, system, data, settings)
+    return Assessment(decide_mean_field(tables["conditional_correlation"], capacity, settings.tolerance), tables)
+
+
+class Readings(NamedTuple):
+    """What critics say of a model and of its data."""
+
+    tables: dict[str, pd.DataFrame]
+    """"conditional_correlation", "total_correlation" and, for spins, "residual_..."."""
+    halves: pd.DataFrame
+    """Table of `capacity.sampled_half_information`."""
+
+
+def read_by_critic(
+    vae: VAE,
+    system: System | None,
+    data: EquilibriumData,
+    surgery: pd.DataFrame,
+    critic: CriticSettings,
+    residual_groups: int,
+) -> Readings:
+    """Fit critics to what the model leaves, to the data and to draws from the model."""
+    parts = data.train, data.held_out, data.held_out_chains
+    left = conditional_total_correlation(vae, system, *parts, surgery, critic)
+    whole = total_correlation(system, *parts, critic)
+    own = model_total_correlation(vae, system, data.held_out, critic)
     tables = {
-        "surgery": surgery,
         "conditional_correlation": left.table,
         "total_correlation": pd.concat([whole.table, own.table], ignore_index=True),
-        "capacity": capacity,
     }
-    if next(iter(data.held_out.values())).ndim == 2:
+    if configuration_kind(data.held_out) == "spins":
         worst = float(left.table.temperature[left.table.correlation.idxmax()])
-        residuals = residual_tables(left, worst, settings.residual_groups)
+        residuals = residual_tables(left, worst, residual_groups)
         tables |= {name: table.assign(temperature=worst) for name, table in residuals.items()}
-    tables |= decoded(vae, system, data, settings)
-    return Assessment(decide_mean_field(left.table, capacity, settings.tolerance), tables)
+    return Readings(tables, sampled_half_information(whole, critic))
 
 
 def decoded(

@@ -38,14 +38,14 @@ CAPACITY = {
 
 def as_markdown(name: str, assessment: Assessment) -> str:
     """Return the report of a run: the answer, its evidence, what is missing, and the numbers per temperature."""
-    decision, tables = assessment.decision, assessment.tables
-    evidence = decision.evidence.assign(holds=[HELD[value] for value in decision.evidence.holds])
+    verdict, tables = assessment.verdict, assessment.tables
+    evidence = verdict.evidence.assign(holds=[HELD[value] for value in verdict.evidence.holds])
     parts = [
-        f"# {name}: {decision.answer}",
-        ANSWERS[decision.answer],
+        f"# {name}: {verdict.answer}",
+        ANSWERS[verdict.answer],
         "## Evidence, at the temperature that speaks against it most",
         pipe_table(evidence, dict(zip(evidence, evidence, strict=True))),
-        *(f"- {remark}" for remark in decision.remarks),
+        *(f"- {remark}" for remark in verdict.remarks),
         "## What the latent variables leave unexplained, in nats per configuration",
         pipe_table(tables["conditional_correlation"], CORRELATION),
         "## What they carry, and what they must, in nats per configuration",
@@ -96,9 +96,9 @@ def cell(value: Any) -> str:
 
 def as_json(assessment: Assessment) -> str:
     """Return answer, evidence and remarks."""
-    decision = assessment.decision
-    evidence = [{str(key): plain(value) for key, value in row.items()} for _, row in decision.evidence.iterrows()]
-    content = {"mean_field_description": decision.answer, "evidence": evidence, "remarks": decision.remarks}
+    verdict = assessment.verdict
+    evidence = [{str(key): plain(value) for key, value in row.items()} for _, row in verdict.evidence.iterrows()]
+    content = {"mean_field_description": verdict.answer, "evidence": evidence, "remarks": verdict.remarks}
     return json.dumps(finite(content), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -17,7 +17,7 @@ VERDICT = "verdict"
 
 
 @dataclass
-class Verdict:
+class Judgement:
     """Numbers that summarise a judged model and the tables behind them."""
 
     metrics: dict[str, Any] = field(default_factory=dict)

@@ -123,8 +123,8 @@ def conditional_total_correlation(
 
     Columns beside those of `judge_critic`: ``floor``, nats that may go unseen (`sensitivity_floor`); ``identity`` with
     error and bracket from ``surgery``; ``agrees``, whether the critic is within the tolerance of the identity, empty
-    where that is not known; ``correlation`` with error, per site and ``source``: the identity's where it is known, else
-    the critic's.
+    where that is not known; ``correlation`` with error, per site and ``source``: the "identity" where it is known, else
+    the "critic".
 
     Args:
         vae: in evaluation mode.
@@ -140,18 +140,28 @@ def conditional_total_correlation(
     samples = [decoded_samples(vae, part, seed) for part, seed in zip(parts, seeds, strict=True)]
     evidence = Evidence._make([*samples, list(held_out), chains, has_lattice(system)])
     result = judge_critic(evidence, settings)
-    table = result.table.assign(floor=sensitivity_floor(evidence, settings))
-    exact = surgery.set_index("temperature").loc[list(held_out)]
-    for name in ("identity", "identity_error", "bracket"):
-        table[name] = exact[name].to_numpy()
-    known = table.identity.notna()
+    table = beside_identity(result.table.assign(floor=sensitivity_floor(evidence, settings)), surgery)
     difference = (table.test - table.identity).abs()
-    table["agrees"] = (difference <= settings.tolerance(table.identity) + table.bracket).where(known)
+    agrees = difference <= settings.tolerance(table.identity) + table.bracket
+    return result._replace(table=table.assign(agrees=agrees.where(table.identity.notna())))
+
+
+def beside_identity(readings: pd.DataFrame, surgery: pd.DataFrame) -> pd.DataFrame:
+    """Return the critic's readings with the identity beside them, and which of both counts."""
+    names = ["temperature", "identity", "identity_error", "bracket", "sites"]
+    table = readings.merge(surgery[names], on="temperature", validate="1:1")
+    known = table.identity.notna()
     table["correlation"] = table.identity.where(known, table.test)
     table["correlation_error"] = table.identity_error.where(known, table.test_error)
-    table["correlation_per_site"] = table.correlation / evidence.test.statistics.shape[1]
-    table["source"] = np.where(known, "identity", "critic")
-    return result._replace(table=table)
+    table["correlation_per_site"] = table.correlation / table.pop("sites")
+    table["source"] = np.select([known, table.test.notna()], ["identity", "critic"], "none")
+    return table
+
+
+def identity_alone(surgery: pd.DataFrame) -> pd.DataFrame:
+    """Return C(x|z) by the identity in the form of `conditional_total_correlation`, no critic having been asked."""
+    unread = dict.fromkeys(("train", "train_error", "test", "test_error", "gain", "samples_needed", "floor"), np.nan)
+    return beside_identity(surgery[["temperature"]].assign(decided=False, **unread), surgery).assign(agrees=np.nan)
 
 
 def total_correlation(

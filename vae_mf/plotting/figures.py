@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_mf.plotting.correlations import correlations_figure, draw_overlap_law
 from vae_mf.plotting.panels import (
     draw_cell_profile,
     draw_chain_diagnostic,
@@ -23,7 +24,7 @@ def draw_run(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
     with house_style():
         if "spike_counts" in tables:
             return {"recording": recording_figure(tables)}
-        figures = {"verdict": verdict_figure(tables)}
+        figures = {"observables": observables_figure(tables), "correlations": correlations_figure(tables)}
         if "overlaps" in tables:
             figures["patterns"] = patterns_figure(tables)
         return figures
@@ -69,7 +70,7 @@ def draw_chains(axes: list[Axes], table: pd.DataFrame) -> None:
         axes[3].remove()
 
 
-def verdict_figure(tables: dict[str, pd.DataFrame]) -> Figure:
+def observables_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw observables of one and two points, divergence, and two laws of the order parameter."""
     figure, axes = new_figure(2, 4)
     observables = ("order_parameter", "susceptibility", "binder", "energy", "heat_capacity")
@@ -94,18 +95,19 @@ def patterns_figure(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw P(K), pair covariances, and per cell the field and every pattern of a recording."""
+    """Draw P(K), P(q), pair covariances, and per cell the field and every pattern of a recording."""
     cells = tables["cells"]
     profiles = {"field": "field b"} | {
         column: f"pattern {column.removeprefix('pattern_')}"
         for column in cells.columns
         if column.startswith("pattern_")
     }
-    figure, axes = new_figure(2, -(-(2 + len(profiles)) // 2))
+    figure, axes = new_figure(2, -(-(3 + len(profiles)) // 2))
     draw_spike_counts(axes[0], tables["spike_counts"])
-    draw_pair_covariances(axes[1], tables["pair_covariances"])
-    for ax, (column, label) in zip(axes[2:], profiles.items(), strict=False):
+    draw_overlap_law(axes[1], tables["overlap_distribution"])
+    draw_pair_covariances(axes[2], tables["pair_covariances"])
+    for ax, (column, label) in zip(axes[3:], profiles.items(), strict=False):
         draw_cell_profile(ax, cells, column, label)
-    for ax in axes[2 + len(profiles) :]:
+    for ax in axes[3 + len(profiles) :]:
         ax.remove()
     return figure

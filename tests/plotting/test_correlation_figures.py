@@ -1,0 +1,39 @@
+"""Figures of correlations: one panel per temperature and law, and a lattice's own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vae_mf.evaluation.correlations import compare_correlations
+from vae_mf.evaluation.overlap_distribution import overlap_law_table
+from vae_mf.plotting.correlations import correlations_figure, spread
+from vae_mf.systems.ising2d import Ising2D
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1.0], [1.0]), ([1.0, 2.0], [1.0, 2.0]), ([1.0, 2.0, 3.0, 4.0, 5.0], [2.0, 3.0, 4.0])],
+)
+def test_temperatures_are_spread(values, expected):
+    assert spread(values) == expected
+
+
+def test_a_lattice_shows_its_correlations_and_their_length():
+    random, temperatures = np.random.default_rng(1), [1.5, 2.0, 2.5, 3.0, 4.0]
+    spins = {
+        s: {t: random.choice([-1, 1], (20, 16)).astype(np.int8) for t in temperatures} for s in ("samples", "model")
+    }
+    chains = {"samples": 20, "model": 20}
+    functions, lengths = compare_correlations(Ising2D(4), spins, chains)
+    tables = {
+        "overlap_distribution": overlap_law_table(spins, chains),
+        "correlation_function": functions,
+        "observables": pd.DataFrame(lengths).assign(order_name="magnetisation m"),
+    }
+    axes = correlations_figure(tables).axes
+    assert [ax.get_ylabel().split()[0] for ax in axes] == ["probability"] * 3 + ["correlation"] * 4
+    assert axes[-1].get_ylabel() == "correlation length ξ  [lattice constants]"
+    labels = [text.get_text() for text in axes[3].get_legend().get_texts()]
+    assert set(labels) == {"exact", "N → ∞", "samples", "VAE"}
+    del tables["correlation_function"]
+    assert len(correlations_figure(tables).axes) == 3

@@ -1,0 +1,142 @@
+"""Judge a model of a recording: every number and table that its run reports."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int, Int8
+
+from vae_mf.arrays import Rows
+from vae_mf.evaluation.chains import average
+from vae_mf.evaluation.generation import generate, score
+from vae_mf.evaluation.overlap_distribution import overlap_law_table
+from vae_mf.evaluation.patterns import logit_jacobian
+from vae_mf.evaluation.settings import EvaluationSettings
+from vae_mf.evaluation.spike_words import (
+    count_table,
+    firing_probabilities,
+    independent_count_law,
+    independent_log_likelihood,
+    pair_covariances,
+    spike_count_law,
+    total_variation,
+)
+from vae_mf.evaluation.tables import Judgement
+from vae_mf.models.vae import VAE
+from vae_mf.rng import generator, integer
+
+STRETCHES = 20
+"""Stretches of movie time whose average gains are compared."""
+
+
+def judge_recording(
+    vae: VAE,
+    train: Int8[np.ndarray, "training_rows cells"],
+    test: Int8[np.ndarray, "rows cells"],
+    time: Int[np.ndarray, " times"],
+    cells: Int[np.ndarray, " cells"],
+    settings: EvaluationSettings,
+) -> Judgement:
+    """Judge a model of a recording against held-out words and the independent model.
+
+    Words close in movie time, and those of the same time in different repeats, answer the same scene and are no
+    independent evidence. The error of the gain over the independent model is therefore that of the means over about
+    20 stretches of movie time, sd(means) / sqrt(20); words taken as independent would make it many times too small.
+
+    Args:
+        train: words (rows, cells) that the model and the independent model were fitted to.
+        test: held-out words.
+        time: movie time of every held-out word, in bins.
+        cells: original number of every cell.
+        settings: how thoroughly.
+
+    Returns:
+        metrics and the tables "spike_counts", "overlap_distribution", "cells" (field and patterns per cell) and
+        "pair_covariances".
+
+    Raises:
+        ValueError: unless there is a time for every held-out word.
+    """
+    if len(time) != len(test):
+        raise ValueError(f"time: expected one for each of the {len(test)} held-out words, got {len(time)}")
+    vae.eval()
+    probabilities = firing_probabilities(train)
+    generated = generate(vae, 1.0, settings.generated, integer(settings.seed, "generate", 0))
+    rows = rows_in_time(time, settings.likelihood_samples, settings.seed)
+    elbo, importance = score(vae, test[rows], 1.0, settings.likelihood_draws, integer(settings.seed, "score"))
+    independent = independent_log_likelihood(test[rows], probabilities)
+    overlap_law = compare_overlaps(test[np.argsort(time, kind="stable")], generated, probabilities, settings.seed)
+    laws = {
+        "test": spike_count_law(test),
+        "model": spike_count_law(generated),
+        "independent": independent_count_law(probabilities),
+        "train": spike_count_law(train),
+    }
+    gain = average(importance - independent, STRETCHES)
+    return Judgement(
+        {
+            "test_elbo_per_word": float(elbo.mean()),
+            "test_loglik_per_word_iwae": float(importance.mean()),
+            "test_loglik_per_word_independent": float(independent.mean()),
+            "test_gain_over_independent": gain.value,
+            "test_gain_over_independent_error": gain.error,
+            "p_k_total_variation": total_variation(laws["model"], laws["test"]),
+            "p_k_total_variation_independent": total_variation(laws["independent"], laws["test"]),
+            "p_k_total_variation_train": total_variation(laws["train"], laws["test"]),
+            **{f"p_q_total_variation{name}": value for name, value in overlap_law.total_variations.items()},
+        },
+        {
+            "spike_counts": count_table(laws),
+            "cells": cell_table(vae, cells, probabilities, settings),
+            "overlap_distribution": overlap_law.table,
+            "pair_covariances": pd.DataFrame({"test": pair_covariances(test), "model": pair_covariances(generated)}),
+        },
+    )
+
+
+class OverlapLaws(NamedTuple):
+    """P(q) of held-out words, of the model and of independent cells."""
+
+    table: pd.DataFrame
+    """See `overlap_distribution.overlap_law_table`."""
+    total_variations: dict[str, float]
+    """Distances of the model, "", and of independent cells, "_independent", from the held-out words."""
+
+
+def compare_overlaps(
+    test: Int8[np.ndarray, "rows cells"],
+    generated: Int8[np.ndarray, "generated_rows cells"],
+    probabilities: Float[np.ndarray, " cells"],
+    seed: int,
+) -> OverlapLaws:
+    """Return P(q) of held-out words in the order of their time, of the model and of independent cells."""
+    test = test[: len(test) // STRETCHES * STRETCHES]
+    uniform = generator(seed, "independent").random(generated.shape, np.float32)
+    independent = np.where(uniform < probabilities, 1, -1).astype(np.int8)
+    words = {"test": test, "model": generated, "independent": independent}
+    chains = {"test": STRETCHES, "model": len(generated), "independent": len(generated)}
+    table = overlap_law_table({source: {1.0: rows} for source, rows in words.items()}, chains)
+    masses = table.pivot(index="q", columns="source", values="density") * np.diff(table.q).max()
+    distances = {source: 0.5 * float((masses[source] - masses["test"]).abs().sum()) for source in words}
+    return OverlapLaws(table, {"": distances["model"], "_independent": distances["independent"]})
+
+
+def rows_in_time(time: Int[np.ndarray, " words"], count: int, seed: int) -> Rows:
+    """Return at most ``count`` rows drawn without replacement, in the order of their time."""
+    chosen = np.sort(generator(seed, "thin").choice(len(time), min(count, len(time)), replace=False))
+    return chosen[np.argsort(time[chosen], kind="stable")]
+
+
+def cell_table(vae: VAE, cells: np.ndarray, probabilities: np.ndarray, settings: EvaluationSettings) -> pd.DataFrame:
+    """Return per cell its firing probability, field b_i and pattern components W_i, from log-odds 2(W z + b).
+
+    For a decoder that is not linear, W is half its Jacobian averaged over the prior and b half its log-odds at z = 0.
+    """
+    weight = logit_jacobian(vae, 1.0, settings.pattern_draws, integer(settings.seed, "cells")) / 2
+    like = next(vae.parameters())
+    with torch.no_grad():
+        log_odds = vae.decoder(torch.zeros(1, weight.shape[1], dtype=like.dtype, device=like.device)).log_odds[0]
+    columns = {f"pattern_{k + 1}": weight[:, k] for k in range(weight.shape[1])}
+    field = log_odds.double().cpu().numpy() / 2
+    return pd.DataFrame({"cell": cells, "firing_probability": probabilities, "field": field, **columns})

@@ -1,0 +1,74 @@
+"""Panels of correlations: between the sites of a lattice, and between independent configurations."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_mf.plotting.panels import LINES, draw_observable
+from vae_mf.plotting.style import COLOURS, LABELS, new_figure
+
+SHOWN = 3
+"""Temperatures that are drawn."""
+
+
+def correlations_figure(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw P(q) at some temperatures, and on a lattice C(r) with its length."""
+    lattice = "correlation_function" in tables
+    chosen = spread(list(tables["overlap_distribution"].temperature.unique()))
+    figure, axes = new_figure(2 if lattice else 1, SHOWN + lattice)
+    for ax, temperature in zip(axes, chosen, strict=False):
+        draw_overlap_law(ax, tables["overlap_distribution"], temperature)
+    drawn = len(chosen)
+    if lattice:
+        axes[SHOWN].remove()
+        for ax, temperature in zip(axes[SHOWN + 1 :], chosen, strict=False):
+            draw_correlation_function(ax, tables["correlation_function"], temperature)
+        draw_observable(axes[-1], tables["observables"], "correlation_length")
+        axes[-1].set_yscale("log")
+    for ax in axes[drawn:SHOWN]:
+        ax.remove()
+    return figure
+
+
+def spread(values: list[float]) -> list[float]:
+    """Return the second, the middle and the last but one of the values, all of a short list."""
+    return values if len(values) <= SHOWN else [values[place] for place in (1, len(values) // 2, -2)]
+
+
+def draw_overlap_law(ax: Axes, table: pd.DataFrame, temperature: float | None = None) -> None:
+    """Draw P(q) of two independent configurations per source, with errors; at one temperature, if there are several."""
+    chosen = table if temperature is None else table[table.temperature == temperature]
+    for source, rows in chosen.groupby("source", sort=False):
+        if source in LINES:
+            ax.step(rows.q, rows.density, where="mid", color=COLOURS[source], label=LABELS[source], linewidth=0.8)
+        else:
+            ax.errorbar(
+                rows.q, rows.density, rows.error, fmt="o" if source in ("samples", "test") else "s", markersize=3,
+                mfc="none" if source in ("samples", "test") else None, color=COLOURS[source], label=LABELS[source],
+                capsize=1.5, linewidth=0.8,
+            )  # fmt: skip
+    seen = chosen[chosen.density > 0].q
+    ax.set(xlabel="overlap q of two configurations", ylabel="probability density P(q)")
+    ax.set_xlim(seen.min() - 0.05, seen.max() + 0.05)
+    ax.set_ylim(0, 1.3 * (chosen.density + chosen.error).max())
+    if temperature is not None:
+        ax.set_title(f"T = {temperature:g}")
+    ax.legend(loc="upper center", ncols=3, columnspacing=1.0)
+
+
+def draw_correlation_function(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
+    """Draw <s_0 s_r> along the axes of a lattice at one temperature."""
+    chosen = table[(table.temperature == temperature) & (table.distance > 0)]
+    for source, rows in chosen.groupby("source", sort=False):
+        if source in LINES:
+            line = {"color": COLOURS[source], "label": LABELS[source], **LINES[source]}
+            ax.plot(rows.distance, rows.value, zorder=1, **line)
+        else:
+            marker = "o" if source == "samples" else "s"
+            ax.errorbar(
+                rows.distance, rows.value, rows.error, fmt=marker, mfc="none" if marker == "o" else None,
+                color=COLOURS[source], label=LABELS[source], capsize=2,
+            )  # fmt: skip
+    ax.set(xlabel="distance r  [lattice constants]", ylabel="correlation ⟨s$_0$s$_r$⟩", title=f"T = {temperature:g}")
+    ax.set_ylim(min(0.0, 1.1 * chosen.value.min()), 1.25)
+    ax.legend(loc="upper right", ncols=2)
