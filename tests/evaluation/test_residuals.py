@@ -8,7 +8,9 @@ from vae_mf.evaluation.residuals import (
     centred_displacements,
     deleted_weights,
     displacement_sums,
+    dual_ridge,
     pair_products,
+    primal_ridge,
     regressions,
     ridge,
 )
@@ -43,6 +45,14 @@ def test_deleting_a_group_equals_a_fit_without_it():
         np.testing.assert_allclose(features.T @ fit.replicas[:, column], one.coef_, atol=1e-10)
         error += ((target[left_out] - one.predict(features[left_out])) ** 2).sum()
     assert fit.error == pytest.approx(error)
+
+
+def test_normal_equations_and_dual_form_agree():
+    generator = np.random.default_rng(4)
+    features, values = generator.normal(size=(50, 8)), generator.normal(size=50)
+    first, second = (form(features, values - values.mean(), 7) for form in (primal_ridge, dual_ridge))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
 def test_displacement_sums_are_sums_of_pairs():

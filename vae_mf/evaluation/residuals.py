@@ -1,10 +1,10 @@
 """Which observables a model misses: ridge regression of ln r on spins and on pairs of spins (paper, IX.5).
 
-ln r(x) = sum_i b_i s_i + const, or sum_{i<j} b_ij s_i s_j + const, over joint samples. In the dual form, with centred
-features Φ (rows, features) and A = (Φ Φᵀ + λ)⁻¹, the coefficients are b = Φᵀ α with α = A y. Deleting the rows g leaves
-α - A_:g A_gg⁻¹ α_g, and predicts them with the residuals A_gg⁻¹ α_g: cross-validation over groups of neighbouring rows,
-which chooses λ, and the jackknife, which gives the errors, cost no further fit. z = b / error is about standard normal
-where there is no structure.
+ln r(x) = sum_i b_i s_i + const, or sum_{i<j} b_ij s_i s_j + const, over joint samples. Groups of neighbouring rows are
+deleted in turn: cross-validation chooses λ, the jackknife gives the errors, and z = b / error is about standard normal
+where there is no structure. With fewer features than rows that is done by the normal equations. With more, in the dual
+form, it costs no further fit: with centred features Φ (rows, features) and A = (Φ Φᵀ + λ)⁻¹ the coefficients are
+b = Φᵀ α, α = A y, and deleting the rows g leaves α - A_:g A_gg⁻¹ α_g and predicts them with the residuals A_gg⁻¹ α_g.
 """
 
 import math
@@ -14,15 +14,20 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Int
+from scipy.linalg import solve
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer
-from vae_mf.evaluation.chains import group_starts
+from vae_mf.evaluation.chains import evenly_spaced
 from vae_mf.evaluation.joint_samples import kind_of
 from vae_mf.evaluation.total_correlation import CriticResult
 
 PENALTIES = np.logspace(-3, 3, 13)
 """Candidates of λ, in units of the mean of the diagonal of Φ Φᵀ."""
+PRIMAL_FEATURES = 1500
+"""Largest number of features of the normal equations."""
+DUAL_ROWS = 4000
+"""Rows that the dual form takes at most: it keeps all their products."""
 
 
 class RidgeFit(NamedTuple):
@@ -52,18 +57,66 @@ def ridge(features: Float[np.ndarray, "rows features"], values: Float[np.ndarray
     target = values - values.mean()
     if not target.any():
         return RidgeFit(np.zeros(features.shape[1]), np.zeros(features.shape[1]), 0.0)
+    if features.shape[1] <= min(rows, PRIMAL_FEATURES):
+        fit = primal_ridge(features, target, groups)
+    else:
+        chosen = evenly_spaced(rows, DUAL_ROWS)
+        fit = dual_ridge(features[chosen], values[chosen] - values[chosen].mean(), groups)
+    spread = fit.replicas.std(axis=1) * np.sqrt(groups - 1)
+    significance = np.divide(fit.coefficients, spread, out=np.zeros_like(fit.coefficients), where=spread > 0)
+    return RidgeFit(fit.coefficients, significance, fit.explained)
+
+
+class DeletedFit(NamedTuple):
+    """Coefficients, and those after the deletion of each group."""
+
+    coefficients: Float[np.ndarray, " features"]
+    replicas: Float[np.ndarray, "features groups"]
+    explained: float
+    """Cross-validated R²."""
+
+
+def primal_ridge(
+    features: Float[np.ndarray, "rows features"], target: Float[np.ndarray, " rows"], groups: int
+) -> DeletedFit:
+    """Return the regression from the normal equations, for fewer features than rows."""
+    blocks, targets = np.array_split(features, groups), np.array_split(target, groups)
+    mean, width = features.mean(0, dtype=np.float64), features.shape[1]
+    grams, moments = np.empty((groups, width, width)), np.empty((groups, width))
+    for group, (block, values) in enumerate(zip(blocks, targets, strict=True)):
+        centred = block - mean
+        grams[group], moments[group] = centred.T @ centred, centred.T @ values
+    gram, moment, fits = grams.sum(0), moments.sum(0), []
+    for strength in PENALTIES * np.trace(gram) / len(target):
+        penalty = strength * np.eye(width)
+        replicas = np.stack(
+            [
+                solve(gram - less + penalty, moment - part, assume_a="pos")
+                for less, part in zip(grams, moments, strict=True)
+            ],
+            axis=1,
+        )
+        error = sum(
+            float(((values - (block - mean) @ replica) ** 2).sum())
+            for block, values, replica in zip(blocks, targets, replicas.T, strict=True)
+        )
+        fits.append(DeletedFit(solve(gram + penalty, moment, assume_a="pos"), replicas, 1 - error / (target @ target)))
+    return max(fits, key=lambda fit: fit.explained)
+
+
+def dual_ridge(
+    features: Float[np.ndarray, "rows features"], target: Float[np.ndarray, " rows"], groups: int
+) -> DeletedFit:
+    """Return the regression from the products of rows, for more features than rows."""
     centred = features - features.mean(0)
     eigenvalues, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
-    parts = np.split(np.arange(rows), group_starts(rows, rows, groups)[1:])
+    parts = np.array_split(np.arange(len(target)), groups)
     fits = [
         deleted_weights(vectors / (eigenvalues.clip(min=0) + penalty) @ vectors.T, target, parts)
         for penalty in PENALTIES * eigenvalues.mean()
     ]
-    weights, replicas, errors = min(fits, key=lambda fit: fit[2])
-    coefficients = centred.T @ weights
-    spread = (centred.T @ replicas).std(axis=1) * np.sqrt(len(parts) - 1)
-    significance = np.divide(coefficients, spread, out=np.zeros_like(coefficients), where=spread > 0)
-    return RidgeFit(coefficients, significance, 1 - errors / float(target @ target))
+    weights, replicas, error = min(fits, key=lambda fit: fit.error)
+    return DeletedFit(centred.T @ weights, centred.T @ replicas, 1 - error / float(target @ target))
 
 
 class DualFit(NamedTuple):
