@@ -1,9 +1,12 @@
 """The verdict on a trained run: is there a mean-field description, how much is missed, what are its parameters?
 
 python scripts/evaluate.py run=outputs/hopfield_quick-0123456789
+python scripts/evaluate.py 'run=outputs/ising2d_scaling-*' evaluation=capacity   # many runs, by exact theory alone
 """
 
+import json
 from dataclasses import replace
+from glob import has_magic
 from pathlib import Path
 
 import torch
@@ -19,7 +22,7 @@ from vae_mf.evaluation.report import as_json, as_markdown
 from vae_mf.evaluation.tables import VERDICT, read_tables, write_tables
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs import CONFIG, FIGURES, Run, entry_point, find_run, load
+from vae_mf.runs import CONFIG, FIGURES, Run, entry_point, find_run, find_runs, load
 from vae_mf.tasks import build_task
 
 REPORT, ANSWER = "report.md", "verdict.json"
@@ -43,23 +46,40 @@ def write(found: Assessment, name: str, folder: Path) -> None:
     (folder / ANSWER).write_text(as_json(found))
 
 
-@entry_point("evaluate")
-def main(cfg: DictConfig) -> None:
-    """Prepare the verdict on a run unless it is there with the same settings, then show it."""
-    torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-    console, run, settings = Console(), find_run(Path(cfg.run)), OmegaConf.to_yaml(cfg.evaluation, resolve=True)
+def prepare(run: Run, settings: DictConfig, console: Console) -> None:
+    """Prepare the verdict on a run unless it is there with the same settings."""
+    folder, text = run.folder / VERDICT, OmegaConf.to_yaml(settings, resolve=True)
+    if (folder / ANSWER).exists() and (folder / CONFIG).read_text() == text:
+        return
+    with Progress(console=console) as progress:
+        found = assess_run(run, settings, progress)
+    folder.mkdir(exist_ok=True)
+    (folder / ANSWER).unlink(missing_ok=True)
+    (folder / CONFIG).write_text(text)
+    write(found, run.config.run.name, folder)
+
+
+def show(run: Run, console: Console, *, briefly: bool) -> None:
+    """Print the report on a run, or of several only the answers, and where it is."""
     folder = run.folder / VERDICT
-    done = folder / CONFIG
-    if not ((folder / ANSWER).exists() and done.read_text() == settings):
-        with Progress(console=console) as progress:
-            found = assess_run(run, cfg.evaluation, progress)
-        folder.mkdir(exist_ok=True)
-        (folder / ANSWER).unlink(missing_ok=True)
-        done.write_text(settings)
-        write(found, run.config.run.name, folder)
+    if briefly:
+        answer = json.loads((folder / ANSWER).read_text())["mean_field_description"]
+        console.print(f"{answer}: {folder / REPORT}", soft_wrap=True)
+        return
     console.print(Markdown((folder / REPORT).read_text()))
     for path in (folder / FIGURES / "verdict.png", folder / REPORT):
         console.print(f"written: {path}", soft_wrap=True)
+
+
+@entry_point("evaluate")
+def main(cfg: DictConfig) -> None:
+    """Prepare and show the verdict on every run that is asked for."""
+    torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
+    several = has_magic(str(cfg.run))
+    runs, console = find_runs([cfg.run]) if several else [find_run(Path(cfg.run))], Console()
+    for run in runs:
+        prepare(run, cfg.evaluation, console)
+        show(run, console, briefly=several)
 
 
 if __name__ == "__main__":

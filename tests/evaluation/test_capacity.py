@@ -6,7 +6,7 @@ import pytest
 import torch
 from exact_models import exact_vae
 
-from vae_mf.evaluation.capacity import capacity_table, cut_columns, scaling_table, sphere_packing
+from vae_mf.evaluation.capacity import capacity_table, cut_columns, sphere_packing
 from vae_mf.evaluation.chains import Average
 from vae_mf.evaluation.excess_kl import surgery_table
 from vae_mf.models.decoders import LinearDecoder
@@ -138,22 +138,3 @@ def test_sphere_packing_of_a_gaussian_encoder(latents):
     found = sphere_packing(vae, draws(CurieWeiss(12), 50, 1)[1.0], 1.0, 2)
     assert found["posterior_variance"] == pytest.approx(np.exp(-4), rel=0.05)
     assert found["sphere_packing"] == pytest.approx(2 * latents, abs=0.03 * latents)
-
-
-def test_scaling_puts_runs_side_by_side():
-    def run(sites: int, latents: int, rate: float, information: float) -> pd.DataFrame:
-        known = {
-            "identity": 0.1 * sites,
-            "posterior_variance": 3 / sites,
-            "cut": "half",
-            "satisfied": rate > information,
-        }
-        errors = {"rate_error": 0.1, "information_error": 0.0}
-        numbers = {"sites": sites, "latents": latents, "temperature": 2.0, "rate": rate, "information": information}
-        return pd.DataFrame([numbers | errors | known])
-
-    table = scaling_table([run(1024, 1, 2.0, 8.0), run(64, 1, 1.5, 2.0), run(256, 1, 1.8, 4.0), run(64, 2, 3.0, 2.0)])
-    assert table.sites.tolist() == [64, 256, 1024, 64]
-    assert table.shortfall.tolist() == [0.5, 2.2, 6.0, -1.0]
-    np.testing.assert_allclose(table.identity_per_site, 0.1)
-    np.testing.assert_allclose(table.variance_exponent, [-1, -1, -1, np.nan])

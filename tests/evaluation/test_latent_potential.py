@@ -6,7 +6,7 @@ import torch
 
 from vae_mf.evaluation.latent_potential import (
     LinearMeanField,
-    curie_weiss_table,
+    coupling_table,
     fit_quadratic,
     linear_mean_field,
     potential_couplings,
@@ -77,7 +77,7 @@ def test_what_is_not_quadratic_is_left():
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_curie_weiss_gives_back_its_coupling(temperature):
-    table = curie_weiss_table(exact_vae(np.ones((1, SITES), np.int8)), CurieWeiss(SITES), [temperature], 200, seed=1)
+    table = coupling_table(exact_vae(np.ones((1, SITES), np.int8)), CurieWeiss(SITES), [temperature], 200, seed=1)
     assert table.beta_j[0] == pytest.approx(1 / temperature, rel=1e-6)
     assert table.relative_error[0] == pytest.approx(0, abs=1e-6)
     assert table.r2[0] == pytest.approx(1)

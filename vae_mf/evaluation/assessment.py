@@ -8,10 +8,13 @@ import pandas as pd
 
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.evaluation.capacity import capacity_table, sampled_half_information
+from vae_mf.evaluation.chains import thin
 from vae_mf.evaluation.equilibrium import EquilibriumData
 from vae_mf.evaluation.excess_kl import surgery_table
+from vae_mf.evaluation.generalized_hopfield import cumulant_table, generalized_hopfield
 from vae_mf.evaluation.joint_samples import configuration_kind
-from vae_mf.evaluation.latent_potential import curie_weiss_table
+from vae_mf.evaluation.latent_density import latent_density_table
+from vae_mf.evaluation.latent_potential import coupling_table
 from vae_mf.evaluation.nematic import NematicSettings, nematic_table
 from vae_mf.evaluation.residuals import residual_tables
 from vae_mf.evaluation.total_correlation import (
@@ -28,7 +31,11 @@ from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.systems.base import System
 from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.maier_saupe import MaierSaupe
+
+CUMULANT_ROWS = 2000
+"""Configurations whose tilts say how far K(u) matters."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +79,11 @@ class Assessment:
 def assess(vae: VAE, system: System | None, data: EquilibriumData, settings: AssessmentSettings) -> Assessment:
     """Return the verdict on a trained model.
 
-    Tables: "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and identity), "capacity" (rate
-    against information), with a critic also "total_correlation" (of data and model) and for spins "residual_..." at the
-    temperature with the largest C(x|z); and what can be decoded: "latent_potential" (beta J of Curie-Weiss with a
-    linear decoder) or "nematic" (R^2 of the order tensor).
+    Tables: "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and identity) and "capacity"
+    (rate against information); with a critic also "total_correlation" (of data and model) and for spins "residual_..."
+    at the temperature with the largest C(x|z); and what can be decoded: of one latent "latent_density"; of a linear decoder
+    "cumulants" (K(u) of its generalised Hopfield Hamiltonian) and, for Curie-Weiss and Hopfield, "latent_potential"
+    (beta J); of Maier-Saupe "nematic" (R^2 of the order tensor).
 
     Args:
         vae: in evaluation mode.
@@ -133,11 +141,24 @@ def decoded(
     vae: VAE, system: System | None, data: EquilibriumData, settings: AssessmentSettings
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of what can be read off the model, as far as its system and decoder have it."""
-    seed = integer(settings.seed, "decoded")
-    if isinstance(system, CurieWeiss) and isinstance(vae.decoder, LinearDecoder):
-        return {"latent_potential": curie_weiss_table(vae, system, data.held_out, settings.potential_draws, seed)}
+    seed, tables = integer(settings.seed, "decoded"), {}
+    if isinstance(vae.decoder, LinearDecoder):
+        if isinstance(system, CurieWeiss | Hopfield):
+            tables["latent_potential"] = coupling_table(vae, system, data.held_out, settings.potential_draws, seed)
+        tables["cumulants"] = middle_cumulants(vae, data, settings.potential_draws, seed)
+    if next(iter(data.held_out.values())).ndim == 2 and vae.prior.latents == 1:
+        tables["latent_density"] = latent_density_table(vae, system, data.held_out)
     if isinstance(system, MaierSaupe):
         # The regression splits off rows of its own: it has seen neither part as a target.
         rows = {t: np.concatenate([data.train[t], data.held_out[t]]) for t in data.held_out}
-        return {"nematic": nematic_table(TrainedModel(vae), system, rows, NematicSettings(seed))}
-    return {}
+        tables["nematic"] = nematic_table(TrainedModel(vae), system, rows, NematicSettings(seed))
+    return tables
+
+
+def middle_cumulants(vae: VAE, data: EquilibriumData, draws: int, seed: int) -> pd.DataFrame:
+    """Return K(u) of a linear decoder along the tilts of the held-out configurations of the middle temperature."""
+    temperatures = list(data.held_out)
+    temperature = temperatures[len(temperatures) // 2]
+    rows = thin(data.held_out[temperature], CUMULANT_ROWS, 1)
+    table = cumulant_table(generalized_hopfield(vae, temperature, draws, seed), rows)
+    return table.assign(temperature=temperature)

@@ -6,7 +6,6 @@ Curie-Weiss and 2D Ising; the two sublattices of a lattice share far more, exact
 the Hubbard-Stratonovich field of a mean-field system knows bounds every cut from above.
 """
 
-from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
@@ -38,23 +37,6 @@ PRIOR_DRAWS = 10_000
 """Draws of z that give the covariance of the prior."""
 CUTS = ("half", "area_law_half", "sublattice", "sampled_half")
 """Ways to a lower bound on the information of the worst cut."""
-SCALING = (
-    "sites",
-    "latents",
-    "temperature",
-    "rate",
-    "rate_error",
-    "information",
-    "information_error",
-    "cut",
-    "shortfall",
-    "satisfied",
-    "identity",
-    "identity_per_site",
-    "posterior_variance",
-    "variance_exponent",
-)
-"""Columns of the scaling study."""
 
 
 def capacity_table(
@@ -181,32 +163,3 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
     gain, index = together.double().numpy(force=True) - alone, evidence.test.condition.index.numpy(force=True)
     rows = [(t, *average(gain[index == level], evidence.chains)) for level, t in enumerate(evidence.temperatures)]
     return pd.DataFrame(rows, columns=["temperature", "sampled_half", "sampled_half_error"])
-
-
-def scaling_table(runs: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return how the capacity scales with sites and latents: one row per run and temperature.
-
-    Args:
-        runs: capacity tables of runs of one system that differ in size and number of latents.
-
-    Returns:
-        sites, latents, temperature, rate and information with errors, ``shortfall`` = information - rate,
-        ``satisfied``, ``identity`` (C(x|z), NaN where ln Z is not known) and ``identity_per_site``,
-        posterior_variance, and ``variance_exponent``, the slope of its logarithm against ln N over the sizes with the
-        same latents and temperature: -1 for a mean-field system, NaN for a single size.
-    """
-    table = pd.concat(list(runs), ignore_index=True).sort_values(["temperature", "latents", "sites"])
-    table["shortfall"] = table.information - table.rate
-    table["identity_per_site"] = table.identity / table.sites
-    groups = table.groupby(["latents", "temperature"], group_keys=False)
-    table["variance_exponent"] = groups[["sites", "posterior_variance"]].apply(
-        lambda group: pd.Series(log_slope(group.sites, group.posterior_variance), index=group.index)
-    )
-    return table[list(SCALING)].reset_index(drop=True)
-
-
-def log_slope(sizes: pd.Series, values: pd.Series) -> float:
-    """Return the slope of ln value against ln size, NaN for a single size."""
-    if sizes.nunique() < 2:
-        return float("nan")
-    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])

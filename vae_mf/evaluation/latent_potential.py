@@ -23,6 +23,7 @@ from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.hopfield import Hopfield
 
 ROWS = 2**16
 """Latent vectors whose densities are computed at a time."""
@@ -150,17 +151,19 @@ def potential_couplings(vae: VAE, temperature: float, draws: int, seed: int) -> 
     return PotentialCouplings((couplings + couplings.T) / 2, model.field + model.weights @ mixed[:, -1], fit)
 
 
-def curie_weiss_table(
-    vae: VAE, system: CurieWeiss, temperatures: Iterable[float], draws: int, seed: int
+def coupling_table(
+    vae: VAE, system: CurieWeiss | Hopfield, temperatures: Iterable[float], draws: int, seed: int
 ) -> pd.DataFrame:
-    """Return beta J of a Curie-Weiss system per temperature, N times the mean coupling, beside the truth J / T.
+    """Return the couplings of a mean-field system per temperature, beside the truth.
 
-    The columns "residual" (nats) and "r2" say how quadratic the potential is.
+    Columns: temperature; ``beta_j``, the slope of the couplings found against those of J = T = 1; ``exact``, J / T;
+    ``relative_error`` of that slope; ``matrix_error``, |found - true| / |true| over all pairs; ``residual`` (nats) and
+    ``r2``, which say how quadratic the potential is.
     """
-    rows = []
+    unit, rows = unit_couplings(system), []
     for t, temperature in enumerate(temperatures):
         found = potential_couplings(vae, temperature, draws, integer(seed, "potential", t))
-        beta_j = float(found.couplings.sum() / (system.sites - 1))
+        beta_j = float((found.couplings * unit).sum() / (unit**2).sum())
         exact = system.coupling / temperature
         rows.append(
             {
@@ -168,8 +171,16 @@ def curie_weiss_table(
                 "beta_j": beta_j,
                 "exact": exact,
                 "relative_error": beta_j / exact - 1,
+                "matrix_error": float(np.linalg.norm(found.couplings / exact - unit) / np.linalg.norm(unit)),
                 "residual": found.fit.residual,
                 "r2": found.fit.r2,
             }
         )
     return pd.DataFrame(rows)
+
+
+def unit_couplings(system: CurieWeiss | Hopfield) -> Couplings:
+    """Return the couplings of a mean-field system with J = 1, zero on the diagonal."""
+    if isinstance(system, Hopfield):
+        return system.couplings / system.coupling
+    return (1 - np.eye(system.sites)) / system.sites

@@ -1,10 +1,13 @@
 """The figure of a verdict: what is left unexplained, what is carried, what is learned, and what can be read off."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.decoding import draw_coupling, draw_tensor_scores
+from vae_mf.plotting.decoding import draw_coupling, draw_cumulant, draw_latent_density, draw_tensor_scores
 from vae_mf.plotting.panels import draw_overlaps
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 from vae_mf.plotting.total_correlation import (
@@ -18,15 +21,17 @@ from vae_mf.plotting.total_correlation import (
 
 
 def draw_assessment(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Return the figure of `evaluation.assessment.Assessment.tables`."""
+    """Return the figure of `evaluation.assessment.Assessment.tables`: one panel for each of what is there."""
     with house_style():
-        figure, axes = new_figure(2, 3)
-        draw_conditional_correlation(axes[0], tables["conditional_correlation"])
-        draw_capacity(axes[1], tables["capacity"])
-        draw_total_correlation(axes[2], tables["total_correlation"])
-        draw_excess(axes[3], tables["surgery"])
-        draw_residuals(axes[4], tables)
-        draw_decoded(axes[5], tables)
+        drawings = [partial(draw, table=tables[name]) for name, draw in PANELS.items() if name in tables]
+        if "residual_pairs" in tables:
+            drawings.append(partial(draw_residuals, tables=tables))
+        drawings += decoded_panels(tables)
+        figure, axes = new_figure(-(-len(drawings) // 3), 3)
+        for ax, draw in zip(axes, drawings, strict=False):
+            draw(ax)
+        for ax in axes[len(drawings) :]:
+            ax.remove()
     return figure
 
 
@@ -56,12 +61,31 @@ def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
 
 
 def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
-    """Draw what was read off the model: beta J, the R^2 of the nematic tensor, or the overlaps of patterns."""
-    if "latent_potential" in tables:
-        draw_coupling(ax, tables["latent_potential"])
-    elif "nematic" in tables:
-        draw_tensor_scores(ax, tables["nematic"])
-    elif "overlaps" in tables:
-        draw_overlaps(ax, tables["overlaps"], "vae")
+    """Draw what was read off the model that says most about its system."""
+    panels = decoded_panels(tables)
+    if panels:
+        panels[0](ax)
     else:
         ax.remove()
+
+
+def decoded_panels(tables: dict[str, pd.DataFrame]) -> list[Callable[[Axes], None]]:
+    """Return the panels of all that was read off the model, the overlaps of patterns first."""
+    found: list[Callable[[Axes], None]] = []
+    if "overlaps" in tables:
+        found.append(partial(draw_overlaps, table=tables["overlaps"], route="vae"))
+    return found + [partial(draw, table=tables[name]) for name, draw in DECODED.items() if name in tables]
+
+
+PANELS: dict[str, Callable[..., None]] = {
+    "conditional_correlation": draw_conditional_correlation,
+    "capacity": draw_capacity,
+    "total_correlation": draw_total_correlation,
+    "surgery": draw_excess,
+}
+DECODED: dict[str, Callable[..., None]] = {
+    "latent_potential": draw_coupling,
+    "nematic": draw_tensor_scores,
+    "latent_density": draw_latent_density,
+    "cumulants": draw_cumulant,
+}

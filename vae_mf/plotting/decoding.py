@@ -75,6 +75,31 @@ def draw_cumulant(ax: Axes, table: pd.DataFrame) -> None:
     ax.legend()
 
 
+def draw_latent_density(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw prior, aggregated posterior and exact law of a single latent at the lowest and the highest temperature."""
+    temperatures = table.temperature.unique()
+    styles = {
+        "exact": ("-", COLOURS["exact"]),
+        "prior": ("--", COLOURS["model"]),
+        "aggregated": (":", COLOURS["samples"]),
+    }
+    names = {"exact": "exact", "prior": "prior p(z|T)", "aggregated": "encoded data q(z|T)"}
+    for temperature in temperatures[[0, -1]]:
+        rows = table[table.temperature == temperature]
+        for name, (style, colour) in styles.items():
+            if rows[name].notna().any():
+                ax.plot(rows.z, rows[name] / rows[name].max(), style, color=colour, linewidth=1.0)
+        top = rows.loc[rows.prior.idxmax()]
+        ax.annotate(
+            f"T = {temperature:g}", (top.z, 1.0), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=7
+        )
+    for name, (style, colour) in styles.items():
+        if table[name].notna().any():
+            ax.plot([], [], style, color=colour, label=names[name])
+    ax.set(xlabel="latent z", ylabel="density, its maximum set to 1", ylim=(0, 1.5))
+    ax.legend(loc="upper center", ncols=2)
+
+
 def draw_coupling(ax: Axes, table: pd.DataFrame) -> None:
     """Draw beta J from the latent potential against the truth."""
     limits = [0.9 * table.exact.min(), 1.05 * table.exact.max()]

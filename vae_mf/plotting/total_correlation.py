@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS
+from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
 LINE: dict = {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9, "color": COLOURS["exact"]}
 """Exact values, as in the other panels."""
@@ -25,23 +26,34 @@ SIZES = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"))
 
 def draw_conditional_correlation(ax: Axes, table: pd.DataFrame) -> None:
     """Draw C(x|z) against temperature, by the critic on new and on its own samples, the identity and the floor."""
-    ax.fill_between(table.temperature, 0, table.floor, color=COLOURS["independent"], alpha=0.3, linewidth=0)
-    ax.plot([], [], color=COLOURS["independent"], alpha=0.3, linewidth=6, label="below the critic's floor")
+    read = table[table.test.notna()]
     known = table[table.identity.notna()]
     if len(known):
         ax.errorbar(known.temperature, known.identity, known.identity_error, label="exact identity", zorder=1, **LINE)
-    ax.plot(table.temperature, table.train, "s", mfc="none", color=COLOURS["train"], label="critic, own samples")
-    ax.errorbar(
-        table.temperature, table.test, table.test_error, fmt="o", color=COLOURS["model"], capsize=2,
-        label="critic, new samples",
-    )  # fmt: skip
-    open_question = table[~table.decided.astype(bool)]
+    if len(read):
+        draw_readings(ax, read)
+    open_question = read[~read.decided.astype(bool)]
     ax.plot(open_question.temperature, open_question.test, "x", color=COLOURS["exact"], markersize=9)
     if len(open_question):
         ax.set_title("crossed: not decided", fontsize=8)
     ax.set(xlabel=TEMPERATURE, ylabel="C(x|z)  [nats per configuration]")
     ax.set_yscale("symlog", linthresh=0.1, linscale=0.5)
     ax.legend()
+
+
+def draw_readings(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw what the critic reads on new and on its own samples, over a band of what it may miss."""
+    floor: dict = {"color": COLOURS["independent"], "alpha": 0.3}
+    if len(table) > 1:
+        ax.fill_between(table.temperature, 0, table.floor, linewidth=0, **floor)
+    else:
+        ax.axhspan(0, table.floor.iloc[0], linewidth=0, **floor)
+    ax.plot([], [], linewidth=6, label="below the critic's floor", **floor)
+    ax.plot(table.temperature, table.train, "s", mfc="none", color=COLOURS["train"], label="critic, own samples")
+    ax.errorbar(
+        table.temperature, table.test, table.test_error, fmt="o", color=COLOURS["model"], capsize=2,
+        label="critic, new samples",
+    )  # fmt: skip
 
 
 def draw_total_correlation(ax: Axes, table: pd.DataFrame) -> None:
@@ -117,3 +129,40 @@ def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
     ax.set_xticks(demanded.sites, [str(sites) for sites in demanded.sites])
     ax.set_xticks([], minor=True)
     ax.legend()
+
+
+def draw_unexplained_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
+    """Draw C(x|z) per site against the number of sites at one temperature, per number of latents, by the identity."""
+    chosen = table[table.temperature == temperature]
+    for number, (latents, rows) in enumerate(chosen.groupby("latents")):
+        colour, marker = SIZES[number % len(SIZES)]
+        errors = np.hypot(rows.identity_error, rows.bracket) / rows.sites
+        ax.errorbar(
+            rows.sites, rows.identity_per_site, errors, fmt=f"{marker}-", color=colour, linewidth=0.8, capsize=2,
+            label=f"d = {latents}",
+        )  # fmt: skip
+    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
+    ax.set(xlabel="sites N", ylabel="C(x|z) / N  [nats per site]", xscale="log", title=f"T = {temperature:.4g}")
+    ax.set_xticks(chosen.sites.unique(), [str(sites) for sites in chosen.sites.unique()])
+    ax.set_xticks([], minor=True)
+    ax.legend()
+
+
+def draw_scaling_study(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw a row per system: rates and information at every temperature, and C(x|z) per site at the middle one.
+
+    Args:
+        tables: of `evaluation.scaling.scaling_tables`.
+    """
+    columns = 1 + max(table.temperature.nunique() for table in tables.values())
+    with house_style():
+        figure, axes = new_figure(len(tables), columns)
+        for row, (name, table) in enumerate(sorted(tables.items(), reverse=True)):
+            own, temperatures = axes[row * columns : (row + 1) * columns], table.temperature.unique()
+            for ax, temperature in zip(own, temperatures, strict=False):
+                draw_scaling(ax, table, temperature)
+            for ax in own[len(temperatures) : -1]:
+                ax.remove()
+            draw_unexplained_scaling(own[-1], table, temperatures[len(temperatures) // 2])
+            own[0].set_title(name.removeprefix("scaling_"), loc="left")
+    return figure

@@ -1,0 +1,56 @@
+"""The figure of the rivals: what each model gains over independent cells, on every split of the words."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from vae_mf.plotting.style import COLOURS, PANEL, house_style, new_figure
+
+FAMILIES = {
+    "Independent": (COLOURS["independent"], "independent cells"),
+    "BernoulliMixture": ("#4477aa", "Bernoulli mixture"),
+    "PairwiseIsing": ("#228833", "pairwise Ising"),
+    "KPairwise": ("#ccbb44", "K-pairwise"),
+    "RestrictedBoltzmann": ("#aa3377", "restricted Boltzmann"),
+    "VAE": (COLOURS["vae"], "VAE"),
+}
+"""Colour (Paul Tol's bright scheme) and name of every family of models, by its class."""
+OTHER = ("#222222", "other")
+SPLITS = {"random": "random bins", "repeat": "unseen repeats", "time": "unseen movie time"}
+ROW = 0.19
+"""Height of a model in inches."""
+
+
+def draw_rivals(table: pd.DataFrame) -> Figure:
+    """Draw the gain over independent cells with its error over stretches of movie time, a panel per split.
+
+    Args:
+        table: rows of `evaluation.rivals.compare_models`, with a column "split".
+    """
+    splits = list(dict.fromkeys(table.split))
+    with house_style():
+        figure, axes = new_figure(1, len(splits))
+        most = int(table.groupby("split").size().max())
+        figure.set_size_inches(1.25 * PANEL[0] * len(splits), ROW * most + 1.2)
+        for ax, split in zip(axes, splits, strict=True):
+            draw_gains(ax, table[table.split == split])
+            ax.set_title(SPLITS.get(split, split))
+        shown = [family for family in FAMILIES if family in set(table.family)]
+        handles = [Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw a point with an error bar per model, the likeliest at the top."""
+    ordered = table.sort_values("gain_over_independent", ignore_index=True)
+    for place, row in enumerate(ordered.to_dict("records")):
+        colour, _ = FAMILIES.get(row["family"], OTHER)
+        error = row["gain_over_independent_error"]
+        ax.errorbar(row["gain_over_independent"], place, xerr=error, fmt="o", color=colour, capsize=2)
+    ax.set_yticks(np.arange(len(ordered)), ordered.model, fontsize=7)
+    ax.axvline(0, color=COLOURS["independent"], lw=0.8)
+    ax.set_xlabel("gain over independent cells [nats per word]")
+    ax.set_ylim(-0.7, len(ordered) - 0.3)
