@@ -6,7 +6,7 @@ import pytest
 
 from vae_mf.evaluation.tables import VERDICT, read_runs, write_tables
 from vae_mf.plotting.assessment import draw_assessment
-from vae_mf.plotting.paper import SYSTEMS, draw_decodings, draw_systems
+from vae_mf.plotting.paper import SYSTEMS, draw_decodings, draw_latent_variable, draw_systems
 from vae_mf.plotting.total_correlation import CUT_LABELS
 
 TEMPERATURES = np.array([0.8, 1.0, 1.2])
@@ -83,6 +83,51 @@ def test_a_lattice_shows_its_structure_by_displacement():
     labels = y_labels(draw_assessment(tables))
     assert any("displacement" in label for label in labels)
     assert "site j" not in labels
+
+
+def latent_density() -> pd.DataFrame:
+    z = np.linspace(-2, 2, 21)
+    laws = {"prior": np.exp(-(z**2)), "aggregated": np.exp(-(z**2)), "exact": np.nan, "mean_field": np.tanh(z)}
+    return pd.concat([pd.DataFrame({"temperature": t, "z": z, **laws}) for t in TEMPERATURES], ignore_index=True)
+
+
+def test_all_that_was_read_off_a_linear_decoder_is_drawn():
+    axis = {"axis": 1, "tilt": np.linspace(-1, 1, 5), "cumulant": 0.5, "error": 0.0, "gaussian": 0.4}
+    more = {"latent_density": latent_density(), "cumulants": pd.DataFrame(axis)}
+    labels = y_labels(draw_assessment(verdict_tables(**more, **decoded_tables("curie_weiss"))))
+    assert labels[4:] == ["βJ from the latent potential", "density, its maximum set to 1", "cumulants K(u)  [nats]"]
+
+
+def test_a_single_temperature_is_a_balance_of_nats():
+    tables = {name: table[table.temperature == 1.0] for name, table in verdict_tables().items()}
+    left = {"correlation": 0.7, "correlation_error": 0.1}
+    tables["conditional_correlation"] = tables["conditional_correlation"].assign(**left)
+    carried = {"information": 0.5, "information_error": 0.1, "excess_kl": 0.01, "excess_kl_error": 0.01}
+    tables["capacity"] = tables["capacity"].assign(**carried)
+    (ax,) = draw_assessment(tables).axes
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    widths = dict(zip(names, [bar.get_width() for bar in ax.patches], strict=True))
+    assert widths["C(x|z), left unexplained"] == 0.7
+    assert widths["rate R"] == 1.0
+    assert len(widths) == 6
+
+
+def test_a_verdict_without_a_critic_has_no_panel_of_total_correlations():
+    tables = verdict_tables()
+    unread = dict.fromkeys(("train", "test", "test_error", "floor"), np.nan) | {"decided": False}
+    tables["conditional_correlation"] = tables["conditional_correlation"].assign(**unread)
+    del tables["total_correlation"]
+    figure = draw_assessment(tables)
+    assert len(figure.axes) == 3
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["exact identity"]
+    assert figure.axes[0].get_title() == ""
+
+
+def test_figure_2_shows_the_architecture_and_the_latent_at_three_temperatures():
+    figure = draw_latent_variable({"curie_weiss_latent_density": latent_density()})
+    assert [ax.get_title(loc="left") for ax in figure.axes[3:6]] == ["d   T = 0.8", "e   T = 1", "f   T = 1.2"]
+    assert any("decoder" in text.get_text() for text in figure.axes[0].texts)
 
 
 def test_without_residuals_or_decodings_there_are_no_such_panels():

@@ -32,7 +32,7 @@ def test_a_lattice_shows_its_correlations_and_their_length():
     }
     axes = correlations_figure(tables).axes
     assert [ax.get_ylabel().split()[0] for ax in axes] == ["probability"] * 3 + ["correlation"] * 4
-    assert axes[-1].get_ylabel() == "correlation length ξ  [lattice constants]"
+    assert axes[-1].get_ylabel() == "correlation length ξ  [sites]"
     labels = [text.get_text() for text in axes[3].get_legend().get_texts()]
     assert set(labels) == {"exact", "N → ∞", "samples", "VAE"}
     del tables["correlation_function"]

@@ -81,9 +81,9 @@ def assess(vae: VAE, system: System | None, data: EquilibriumData, settings: Ass
 
     Tables: "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and identity) and "capacity"
     (rate against information); with a critic also "total_correlation" (of data and model) and for spins "residual_..."
-    at the temperature with the largest C(x|z); and what can be decoded: of one latent "latent_density"; of a linear decoder
-    "cumulants" (K(u) of its generalised Hopfield Hamiltonian) and, for Curie-Weiss and Hopfield, "latent_potential"
-    (beta J); of Maier-Saupe "nematic" (R^2 of the order tensor).
+    at the temperature with the largest C(x|z). Of what can be decoded, "latent_density" of a single latent, "cumulants"
+    (K(u) of the generalised Hopfield Hamiltonian) of a linear decoder, its "latent_potential" (beta J) for Curie-Weiss
+    and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
 
     Args:
         vae: in evaluation mode.

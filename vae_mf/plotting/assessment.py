@@ -23,16 +23,43 @@ from vae_mf.plotting.total_correlation import (
 def draw_assessment(tables: dict[str, pd.DataFrame]) -> Figure:
     """Return the figure of `evaluation.assessment.Assessment.tables`: one panel for each of what is there."""
     with house_style():
-        drawings = [partial(draw, table=tables[name]) for name, draw in PANELS.items() if name in tables]
+        if len(tables["conditional_correlation"]) == 1:
+            drawings: list[Callable[[Axes], None]] = [partial(draw_balance, tables=tables)]
+        else:
+            drawings = [partial(draw, table=tables[name]) for name, draw in PANELS.items() if name in tables]
         if "residual_pairs" in tables:
             drawings.append(partial(draw_residuals, tables=tables))
         drawings += decoded_panels(tables)
-        figure, axes = new_figure(-(-len(drawings) // 3), 3)
+        columns = min(3, len(drawings))
+        figure, axes = new_figure(-(-len(drawings) // columns), columns)
         for ax, draw in zip(axes, drawings, strict=False):
             draw(ax)
         for ax in axes[len(drawings) :]:
             ax.remove()
     return figure
+
+
+def draw_balance(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw all correlations and information at a single temperature, as of a recording, one below the other."""
+    left, carried = tables["conditional_correlation"].iloc[0], tables["capacity"].iloc[0]
+    bars = [("C(x|z), left unexplained", left.correlation, left.correlation_error, "model")]
+    if "total_correlation" in tables:
+        whole = tables["total_correlation"].set_index("source")
+        for source, name in (("samples", "TC(x) of the data"), ("model", "TC(x) of the VAE")):
+            bars.append((name, whole.test[source], whole.test_error[source], source))
+    bars += [
+        ("rate R", carried.rate, carried.rate_error, "model"),
+        ("information across a cut", carried.information, carried.information_error, "samples"),
+        ("misfit of the prior", carried.excess_kl, carried.excess_kl_error, "model"),
+    ]
+    for place, (_, value, error, source) in enumerate(bars):
+        ax.barh(place, value, xerr=error, color=COLOURS[source], alpha=0.6, height=0.6, capsize=2)
+    ax.plot([left.floor] * 2, [-0.4, 0.4], ":", color=COLOURS["exact"], label="critic may miss")
+    ax.axvline(0, color=COLOURS["exact"], linewidth=0.8)
+    ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
+    ax.invert_yaxis()
+    ax.set(xlabel="nats per configuration")
+    ax.legend(loc="lower right")
 
 
 def draw_excess(ax: Axes, table: pd.DataFrame) -> None:
@@ -57,7 +84,9 @@ def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     else:
         table = tables["residual_pairs"]
         draw_pair_residuals(ax, table, len(tables["residual_fields"]))
-    ax.set_title(f"left unexplained, T = {table.temperature.iloc[0]:g}", fontsize=8)
+    several = len(tables["conditional_correlation"]) > 1
+    where = f", T = {table.temperature.iloc[0]:g}" if several else ""
+    ax.set_title(f"left unexplained{where}", fontsize=8)
 
 
 def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:

@@ -69,6 +69,6 @@ def draw_correlation_function(ax: Axes, table: pd.DataFrame, temperature: float)
                 rows.distance, rows.value, rows.error, fmt=marker, mfc="none" if marker == "o" else None,
                 color=COLOURS[source], label=LABELS[source], capsize=2,
             )  # fmt: skip
-    ax.set(xlabel="distance r  [lattice constants]", ylabel="correlation ⟨s$_0$s$_r$⟩", title=f"T = {temperature:g}")
+    ax.set(xlabel="distance r  [sites]", ylabel="correlation ⟨s$_0$s$_r$⟩", title=f"T = {temperature:g}")
     ax.set_ylim(min(0.0, 1.1 * chosen.value.min()), 1.25)
     ax.legend(loc="upper right", ncols=2)

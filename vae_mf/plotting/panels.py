@@ -19,7 +19,7 @@ SYMBOLS = {
     "order_parameter": "order parameter ⟨|{}|⟩",
     "susceptibility": "susceptibility χ",
     "binder": "Binder cumulant U₄",
-    "correlation_length": "correlation length ξ  [lattice constants]",
+    "correlation_length": "correlation length ξ  [sites]",
 }
 
 

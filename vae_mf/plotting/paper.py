@@ -1,12 +1,13 @@
-"""Figures 3 and 4 of Biroli, Welling and Vitelli (2026) from saved tables, with exact theory drawn in."""
+"""Figures 2, 3 and 4 of Biroli, Welling and Vitelli (2026) from saved tables, with exact theory drawn in."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.assessment import draw_decoded, draw_residuals
 from vae_mf.plotting.panels import draw_observable, draw_overlaps
-from vae_mf.plotting.style import house_style, new_figure
+from vae_mf.plotting.style import COLOURS, house_style, new_figure
 from vae_mf.plotting.total_correlation import draw_conditional_correlation
 
 SYSTEMS = {
@@ -16,6 +17,12 @@ SYSTEMS = {
     "maier_saupe": "Maier-Saupe",
 }
 """Rows of figure 3, by the name of the run."""
+LATENT_LAWS = {
+    "exact": ("exact", "-", "exact"),
+    "prior": ("prior p(z|T)", "--", "model"),
+    "aggregated": ("encoded data q(z|T)", ":", "samples"),
+}
+"""Label, line and colour of every law of the latent."""
 
 
 def draw_systems(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -37,6 +44,78 @@ def draw_systems(tables: dict[str, pd.DataFrame]) -> Figure:
             for column, ax in enumerate((second, third, last), 1):
                 mark(ax, "", 4 * row + column)
     return figure
+
+
+def draw_latent_variable(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the parts of a VAE, the latent law of Curie-Weiss below, at and above T_c, and the decoder (figure 2).
+
+    Args:
+        tables: of `evaluation.tables.read_runs`, with a run called curie_weiss.
+    """
+    table = tables["curie_weiss_latent_density"]
+    temperatures = table.temperature.unique()
+    critical = temperatures[np.abs(temperatures - 1).argmin()]
+    with house_style():
+        figure, axes = new_figure(2, 3)
+        draw_architecture(axes[0])
+        draw_decoder(axes[1], table)
+        draw_prior_map(axes[2], table)
+        for ax, temperature in zip(axes[3:], (temperatures[0], critical, temperatures[-1]), strict=True):
+            draw_latent_law(ax, table[table.temperature == temperature])
+        for number, ax in enumerate(axes):
+            mark(ax, ax.get_title(), number)
+            ax.set_title("")
+    return figure
+
+
+def draw_architecture(ax: Axes) -> None:
+    """Draw how a temperature-conditioned VAE is put together."""
+    boxes = {
+        "configuration\nx, temperature T": (0.16, 0.78, "samples"),
+        "encoder\nq(z|x,T) = N(μ, σ²)": (0.16, 0.30, "infinite"),
+        "latent z": (0.5, 0.30, "exact"),
+        "prior p(z|T)\nspline flow or mixture": (0.5, 0.78, "infinite"),
+        "decoder\nΠᵢ p(xᵢ|z)": (0.84, 0.30, "model"),
+        "new\nconfiguration x": (0.84, 0.78, "model"),
+    }
+    places = list(boxes.values())
+    for text, (x, y, colour) in boxes.items():
+        box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": COLOURS[colour]}
+        ax.text(x, y, text, ha="center", va="center", fontsize=6, bbox=box)
+    for start, end in ((0, 1), (1, 2), (3, 2), (2, 4), (4, 5)):
+        arrow = {"arrowstyle": "->", "color": COLOURS["exact"], "shrinkA": 18, "shrinkB": 18}
+        ax.annotate("", places[end][:2], places[start][:2], arrowprops=arrow)
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    ax.set_axis_off()
+
+
+def draw_decoder(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the mean of a site given the latent: the mean field of a decoder without temperature."""
+    rows = table[table.temperature == table.temperature.iloc[0]]
+    ax.plot(rows.z, rows.mean_field, color=COLOURS["model"])
+    ax.axhline(0, color=COLOURS["exact"], linewidth=0.5)
+    ax.set(xlabel="latent z", ylabel="decoded ⟨s$_i$⟩ given z", ylim=(-1.05, 1.05))
+
+
+def draw_prior_map(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw p(z|T) as a map over z and T, every temperature scaled to its maximum."""
+    plane = table.pivot(index="temperature", columns="z", values="prior")
+    plane = plane.div(plane.max(axis=1), axis=0)
+    levels = np.arange(len(plane))
+    image = ax.pcolormesh(plane.columns, levels, plane, cmap="magma_r", rasterized=True)
+    ax.set_yticks(levels[::2], [f"{t:g}" for t in plane.index[::2]])
+    ax.set(xlabel="latent z", ylabel="temperature T / J")
+    ax.figure.colorbar(image, ax=ax, label="prior p(z|T) / maximum")
+
+
+def draw_latent_law(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw prior, encoded data and exact law of the latent at one temperature."""
+    for name, (label, style, colour) in LATENT_LAWS.items():
+        if table[name].notna().any():
+            ax.plot(table.z, table[name], style, color=COLOURS[colour], label=label)
+    ax.set(xlabel="latent z", ylabel="probability density", title=f"T = {table.temperature.iloc[0]:g}")
+    ax.set_ylim(0, 1.45 * table.prior.max())
+    ax.legend(loc="upper center", ncols=2, fontsize=7)
 
 
 def draw_decodings(tables: dict[str, pd.DataFrame]) -> Figure:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vae_mf.plotting.style import COLOURS, PANEL, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
 FAMILIES = {
     "Independent": (COLOURS["independent"], "independent cells"),
@@ -19,8 +19,8 @@ FAMILIES = {
 """Colour (Paul Tol's bright scheme) and name of every family of models, by its class."""
 OTHER = ("#222222", "other")
 SPLITS = {"random": "random bins", "repeat": "unseen repeats", "time": "unseen movie time"}
-ROW = 0.19
-"""Height of a model in inches."""
+WIDTH, ROW = 4.0, 0.19
+"""Width of a panel and height of a model in it, in inches."""
 
 
 def draw_rivals(table: pd.DataFrame) -> Figure:
@@ -33,13 +33,15 @@ def draw_rivals(table: pd.DataFrame) -> Figure:
     with house_style():
         figure, axes = new_figure(1, len(splits))
         most = int(table.groupby("split").size().max())
-        figure.set_size_inches(1.25 * PANEL[0] * len(splits), ROW * most + 1.2)
+        figure.set_size_inches(WIDTH * len(splits) + 0.8, ROW * most + 1.4)
         for ax, split in zip(axes, splits, strict=True):
             draw_gains(ax, table[table.split == split])
             ax.set_title(SPLITS.get(split, split))
         shown = [family for family in FAMILIES if family in set(table.family)]
-        handles = [Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown]
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        handles = [
+            Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 2 * len(splits)))
     return figure
 
 
@@ -52,5 +54,5 @@ def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
         ax.errorbar(row["gain_over_independent"], place, xerr=error, fmt="o", color=colour, capsize=2)
     ax.set_yticks(np.arange(len(ordered)), ordered.model, fontsize=7)
     ax.axvline(0, color=COLOURS["independent"], lw=0.8)
-    ax.set_xlabel("gain over independent cells [nats per word]")
+    ax.set_xlabel("gain over independent cells\n[nats per word]")
     ax.set_ylim(-0.7, len(ordered) - 0.3)
