@@ -1,14 +1,17 @@
 """Fitting a critic: it finds an enumerated total correlation, invents none, and repeats itself."""
 
+import logging
+
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning.utilities import rank_zero_info
 
 from vae_mf.evaluation.joint_samples import marginal_samples
 from vae_mf.models.critic import DenseCritic, JointSamples, LatticeCritic
 from vae_mf.systems.enumeration import Enumeration, enumerate_system
 from vae_mf.systems.ising2d import Ising2D
-from vae_mf.training.critic_module import calibrate, fit_critic
+from vae_mf.training.critic_module import calibrate, fit_critic, quiet_lightning
 
 SYSTEM, TEMPERATURES = Ising2D(3), (2.0, 4.0)
 UNIFORM = torch.zeros(2, 9, 1)
@@ -89,3 +92,12 @@ def test_a_critic_of_noise_is_silenced_and_a_good_one_kept():
 def test_settings_out_of_range_are_refused(setting, value, told):
     with pytest.raises(ValueError, match=told):
         fit_critic(critic(), draws(50, 1), draws(50, 2), **{**SETTINGS, setting: value})
+
+
+def test_lightning_says_nothing_of_a_critic_and_talks_again_afterwards(caplog):
+    log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    with caplog.at_level(logging.INFO, logger=log.name):
+        with quiet_lightning():
+            rank_zero_info("devices")
+        rank_zero_info("afterwards")
+        assert [record.message for record in caplog.records] == ["afterwards"]

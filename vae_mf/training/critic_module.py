@@ -1,7 +1,9 @@
 """The critic under Lightning: joint and reference pairs, the relative-ratio loss, and a gain set on held-out pairs."""
 
+import logging
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -134,19 +136,32 @@ def fit_critic(
     batches = JointBatches(train, batch_size, seed)
     steps = require_integer("epochs", epochs) * len(batches)
     module = CriticModule(critic, alpha, learning_rate, weight_decay, sites_per_step, steps, seed)
-    engine = pl.Trainer(
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **(trainer or {}),
-    )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of a name torch has deprecated
+    with quiet_lightning():
+        engine = pl.Trainer(
+            max_epochs=epochs,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **(trainer or {}),
+        )
         engine.fit(module, train_dataloaders=batches)
     calibrate(critic.eval(), validation)
     return critic
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning from announcing its devices for every critic of a verdict."""
+    log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # its own use of a name torch has deprecated
+            yield
+    finally:
+        log.setLevel(level)
 
 
 @torch.no_grad()
