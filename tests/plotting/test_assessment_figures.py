@@ -95,7 +95,7 @@ def test_all_that_was_read_off_a_linear_decoder_is_drawn():
     axis = {"axis": 1, "tilt": np.linspace(-1, 1, 5), "cumulant": 0.5, "error": 0.0, "gaussian": 0.4}
     more = {"latent_density": latent_density(), "cumulants": pd.DataFrame(axis)}
     labels = y_labels(draw_assessment(verdict_tables(**more, **decoded_tables("curie_weiss"))))
-    assert labels[4:] == ["βJ from the latent potential", "density, its maximum set to 1", "cumulants K(u)  [nats]"]
+    assert labels[4:] == ["βJ from the latent potential", "density / maximum", "cumulants K(u)  [nats]"]
 
 
 def test_a_single_temperature_is_a_balance_of_nats():

@@ -96,8 +96,8 @@ def draw_latent_density(ax: Axes, table: pd.DataFrame) -> None:
     for name, (style, colour) in styles.items():
         if table[name].notna().any():
             ax.plot([], [], style, color=colour, label=names[name])
-    ax.set(xlabel="latent z", ylabel="density, its maximum set to 1", ylim=(0, 1.5))
-    ax.legend(loc="upper center", ncols=2)
+    ax.set(xlabel="latent z", ylabel="density / maximum", ylim=(0, 1.5))
+    ax.legend(loc="upper center", ncols=2, fontsize=7, columnspacing=1.0)
 
 
 def draw_coupling(ax: Axes, table: pd.DataFrame) -> None:

@@ -71,19 +71,19 @@ def draw_latent_variable(tables: dict[str, pd.DataFrame]) -> Figure:
 def draw_architecture(ax: Axes) -> None:
     """Draw how a temperature-conditioned VAE is put together."""
     boxes = {
-        "configuration\nx, temperature T": (0.16, 0.78, "samples"),
-        "encoder\nq(z|x,T) = N(μ, σ²)": (0.16, 0.30, "infinite"),
+        "samples x\nat temperature T": (0.16, 0.78, "samples"),
+        "encoder\nq(z|x,T)": (0.16, 0.30, "infinite"),
         "latent z": (0.5, 0.30, "exact"),
-        "prior p(z|T)\nspline flow or mixture": (0.5, 0.78, "infinite"),
+        "prior\np(z|T)": (0.5, 0.78, "infinite"),
         "decoder\nΠᵢ p(xᵢ|z)": (0.84, 0.30, "model"),
-        "new\nconfiguration x": (0.84, 0.78, "model"),
+        "drawn\nconfigurations": (0.84, 0.78, "model"),
     }
     places = list(boxes.values())
     for text, (x, y, colour) in boxes.items():
         box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": COLOURS[colour]}
-        ax.text(x, y, text, ha="center", va="center", fontsize=6, bbox=box)
+        ax.text(x, y, text, ha="center", va="center", fontsize=7, bbox=box)
     for start, end in ((0, 1), (1, 2), (3, 2), (2, 4), (4, 5)):
-        arrow = {"arrowstyle": "->", "color": COLOURS["exact"], "shrinkA": 18, "shrinkB": 18}
+        arrow = {"arrowstyle": "->", "color": COLOURS["exact"], "shrinkA": 22, "shrinkB": 22}
         ax.annotate("", places[end][:2], places[start][:2], arrowprops=arrow)
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.set_axis_off()
