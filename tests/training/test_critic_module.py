@@ -101,3 +101,11 @@ def test_lightning_says_nothing_of_a_critic_and_talks_again_afterwards(caplog):
             rank_zero_info("devices")
         rank_zero_info("afterwards")
         assert [record.message for record in caplog.records] == ["afterwards"]
+
+
+@pytest.mark.parametrize("rows", [2, 30])
+@pytest.mark.parametrize("epochs", [1, 10])
+def test_few_samples_are_enough_to_fit(rows, epochs):
+    train, validation = draws(rows, 1), draws(rows, 2)
+    fitted = fit_critic(critic(DenseCritic), train, validation, **SETTINGS | {"epochs": epochs})
+    assert torch.isfinite(fitted.log_ratio(validation)).all()

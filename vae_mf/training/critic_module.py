@@ -15,6 +15,8 @@ from vae_mf.rng import integer
 
 GAINS = 11
 """Gains between 0 and 1 that are compared on the held-out pairs."""
+LEAST_BATCHES = 8
+"""Batches of an epoch: few samples come in smaller ones, or they would hardly be learned from."""
 
 
 class CriticModule(pl.LightningModule):
@@ -59,7 +61,8 @@ class CriticModule(pl.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         """Return AdamW and its schedule per step."""
         optimiser = torch.optim.AdamW(self.critic.parameters(), self.learning_rate, weight_decay=self.weight_decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, self.steps, pct_start=0.1)
+        rise = min(0.5, max(0.1, 1.5 / self.steps))  # never less than a step, which OneCycleLR would divide by
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, self.steps, pct_start=rise)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
@@ -85,7 +88,7 @@ class JointBatches:
 
     def __init__(self, samples: JointSamples, batch_size: int, seed: int):
         self.samples = samples
-        self.batch_size = min(require_integer("batch_size", batch_size), len(samples.latents))
+        self.batch_size = min(require_integer("batch_size", batch_size), -(-len(samples.latents) // LEAST_BATCHES))
         self.generator = torch.Generator(samples.latents.device).manual_seed(integer(seed, "pairs"))
 
     def __len__(self) -> int:
