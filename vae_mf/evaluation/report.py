@@ -45,7 +45,7 @@ def as_markdown(name: str, assessment: Assessment) -> str:
         ANSWERS[verdict.answer],
         "## Evidence, at the temperature that speaks against it most",
         pipe_table(evidence, dict(zip(evidence, evidence, strict=True))),
-        *(f"- {remark}" for remark in verdict.remarks),
+        "\n".join(f"- {remark}" for remark in verdict.remarks),
         "## What the latent variables leave unexplained, in nats per configuration",
         pipe_table(tables["conditional_correlation"], CORRELATION),
         "## What they carry, and what they must, in nats per configuration",
@@ -53,7 +53,7 @@ def as_markdown(name: str, assessment: Assessment) -> str:
     ]
     for title, table in decoded_tables(tables).items():
         parts += [f"## {title}", pipe_table(table, dict(zip(table, table, strict=True)))]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def decoded_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
