@@ -10,7 +10,6 @@ from vae_mf.evaluation.spike_words import (
     firing_probabilities,
     independent_count_law,
     independent_log_likelihood,
-    pair_covariances,
     spike_count_law,
     total_variation,
 )
@@ -53,13 +52,6 @@ def test_counts_of_words_are_frequencies():
 def test_probabilities_stay_inside_the_unit_interval():
     always, never, half = np.ones(9, np.int8), -np.ones(9, np.int8), np.array([1] * 4 + [-1] * 5, np.int8)
     np.testing.assert_allclose(firing_probabilities(np.stack([always, never, half], 1)), [0.95, 0.05, 0.45])
-
-
-@given(st.integers(2, 60), st.integers(0, 10**6))
-def test_covariances_are_those_of_numpy(rows, seed):
-    drawn = words(rows, seed)
-    expected = np.cov(drawn.T, bias=True)[np.triu_indices(CELLS, 1)]
-    np.testing.assert_allclose(pair_covariances(drawn), expected, atol=1e-6)
 
 
 @given(st.integers(1, 10), st.integers(0, 10**6))

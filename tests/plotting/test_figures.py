@@ -12,6 +12,7 @@ from vae_mf.evaluation.observables import compare_energies, compare_observables,
 from vae_mf.evaluation.overlap_distribution import overlap_law_table
 from vae_mf.evaluation.patterns import match_patterns, overlap_table
 from vae_mf.evaluation.spike_words import count_table
+from vae_mf.evaluation.word_statistics import moment_table, word_table
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import COLOURS, LABELS, SETTINGS, house_style, new_figure, save_figure
 from vae_mf.systems.curie_weiss import CurieWeiss
@@ -52,7 +53,8 @@ def equilibrium_tables(temperatures=TEMPERATURES, patterns: int = 0) -> dict[str
 
 def recording_tables(patterns: int = 2) -> dict[str, pd.DataFrame]:
     generator = np.random.default_rng(2)
-    cells, pairs = 6, generator.normal(size=15)
+    cells, sources = 6, ("test", "model", "independent")
+    words = {source: generator.choice([-1, 1], (40, cells)).astype(np.int8) for source in sources}
     columns = {"cell": np.arange(cells), "firing_probability": 0.1, "field": -1.0}
     columns |= {f"pattern_{k + 1}": generator.normal(size=cells) for k in range(patterns)}
     return {
@@ -61,10 +63,10 @@ def recording_tables(patterns: int = 2) -> dict[str, pd.DataFrame]:
         ),
         "cells": pd.DataFrame(columns),
         "overlap_distribution": overlap_law_table(
-            {source: {1.0: generator.choice([-1, 1], (40, 6))} for source in ("test", "model", "independent")},
-            dict.fromkeys(("test", "model", "independent"), 40),
+            {source: {1.0: rows} for source, rows in words.items()}, dict.fromkeys(sources, 40)
         ),
-        "pair_covariances": pd.DataFrame({"test": pairs, "model": pairs + 0.1 * generator.normal(size=15)}),
+        "words": word_table(words, 4, 2, seed=1),
+        "moments": moment_table(words, 20, seed=1),
     }
 
 
@@ -188,14 +190,17 @@ def test_a_recording_shows_counts_covariances_fields_and_every_pattern(patterns)
     assert labels(figures["recording"]) == [
         ("active cells K", "P(K)"),
         ("overlap q of two configurations", "probability density P(q)"),
-        ("pair covariance, held-out words", "pair covariance, VAE"),
+        ("frequency of a word of 4 cells, held out", "frequency, model"),
+        ("mean ⟨s$_i$⟩, held-out words", "mean ⟨s$_i$⟩, model"),
+        ("pair covariance, held-out words", "pair covariance, model"),
+        ("triplet moment, held-out words", "triplet moment, model"),
         ("cell", "field b"),
         *(("cell", f"pattern {k + 1}") for k in range(patterns)),
     ]
-    assert len(axes) == 4 + patterns
+    assert len(axes) == 7 + patterns
     assert legend(axes[0]) == colours("test", "model", "independent")
     assert axes[0].get_yscale() == "log"
-    assert len(axes[4].patches) == 6
+    assert len(axes[7].patches) == 6
 
 
 def test_every_source_has_a_colour_and_a_label():

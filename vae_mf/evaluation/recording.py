@@ -1,7 +1,5 @@
 """Judge a model of a recording: every number and table that its run reports."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 import torch
@@ -18,11 +16,11 @@ from vae_mf.evaluation.spike_words import (
     firing_probabilities,
     independent_count_law,
     independent_log_likelihood,
-    pair_covariances,
     spike_count_law,
     total_variation,
 )
 from vae_mf.evaluation.tables import Judgement
+from vae_mf.evaluation.word_statistics import moment_table, word_divergences, word_table
 from vae_mf.models.vae import VAE
 from vae_mf.rng import generator, integer
 
@@ -52,8 +50,7 @@ def judge_recording(
         settings: how thoroughly.
 
     Returns:
-        metrics and the tables "spike_counts", "overlap_distribution", "cells" (field and patterns per cell) and
-        "pair_covariances".
+        metrics and the tables "spike_counts", "cells" (field and patterns per cell) and those of `compare_words`.
 
     Raises:
         ValueError: unless there is a time for every held-out word.
@@ -66,7 +63,7 @@ def judge_recording(
     rows = rows_in_time(time, settings.likelihood_samples, settings.seed)
     elbo, importance = score(vae, test[rows], 1.0, settings.likelihood_draws, integer(settings.seed, "score"))
     independent = independent_log_likelihood(test[rows], probabilities)
-    overlap_law = compare_overlaps(test[np.argsort(time, kind="stable")], generated, probabilities, settings.seed)
+    joint = compare_words(test[np.argsort(time, kind="stable")], generated, probabilities, settings)
     laws = {
         "test": spike_count_law(test),
         "model": spike_count_law(generated),
@@ -84,42 +81,47 @@ def judge_recording(
             "p_k_total_variation": total_variation(laws["model"], laws["test"]),
             "p_k_total_variation_independent": total_variation(laws["independent"], laws["test"]),
             "p_k_total_variation_train": total_variation(laws["train"], laws["test"]),
-            **{f"p_q_total_variation{name}": value for name, value in overlap_law.total_variations.items()},
+            **joint.metrics,
         },
         {
             "spike_counts": count_table(laws),
             "cells": cell_table(vae, cells, probabilities, settings),
-            "overlap_distribution": overlap_law.table,
-            "pair_covariances": pd.DataFrame({"test": pair_covariances(test), "model": pair_covariances(generated)}),
+            **joint.tables,
         },
     )
 
 
-class OverlapLaws(NamedTuple):
-    """P(q) of held-out words, of the model and of independent cells."""
-
-    table: pd.DataFrame
-    """See `overlap_distribution.overlap_law_table`."""
-    total_variations: dict[str, float]
-    """Distances of the model, "", and of independent cells, "_independent", from the held-out words."""
-
-
-def compare_overlaps(
+def compare_words(
     test: Int8[np.ndarray, "rows cells"],
     generated: Int8[np.ndarray, "generated_rows cells"],
     probabilities: Float[np.ndarray, " cells"],
-    seed: int,
-) -> OverlapLaws:
-    """Return P(q) of held-out words in the order of their time, of the model and of independent cells."""
+    settings: EvaluationSettings,
+) -> Judgement:
+    """Compare joint statistics of held-out words, in the order of their time, of the model and of independent cells.
+
+    Returns:
+        metrics and the tables "overlap_distribution", "words" and "moments", sources test, model and independent.
+    """
     test = test[: len(test) // STRETCHES * STRETCHES]
-    uniform = generator(seed, "independent").random(generated.shape, np.float32)
+    uniform = generator(settings.seed, "independent").random(generated.shape, np.float32)
     independent = np.where(uniform < probabilities, 1, -1).astype(np.int8)
-    words = {"test": test, "model": generated, "independent": independent}
+    sources = {"test": test, "model": generated, "independent": independent}
     chains = {"test": STRETCHES, "model": len(generated), "independent": len(generated)}
-    table = overlap_law_table({source: {1.0: rows} for source, rows in words.items()}, chains)
-    masses = table.pivot(index="q", columns="source", values="density") * np.diff(table.q).max()
-    distances = {source: 0.5 * float((masses[source] - masses["test"]).abs().sum()) for source in words}
-    return OverlapLaws(table, {"": distances["model"], "_independent": distances["independent"]})
+    overlaps = overlap_law_table({source: {1.0: rows} for source, rows in sources.items()}, chains)
+    masses = overlaps.pivot(index="q", columns="source", values="density") * np.diff(overlaps.q).max()
+    words = word_table(sources, settings.word_cells, settings.word_groups, settings.seed)
+    divergences = word_divergences(words, "test")
+    moments = moment_table(sources, settings.triplets, settings.seed)
+    pairs = moments[moments.order == 2]
+    metrics = {
+        "p_q_total_variation": total_variation(masses["model"].to_numpy(), masses["test"].to_numpy()),
+        "p_q_total_variation_independent": total_variation(masses["independent"].to_numpy(), masses["test"].to_numpy()),
+        "word_divergence": divergences["model"],
+        "word_divergence_independent": divergences["independent"],
+        "pair_covariance_slope": float(np.polyfit(pairs.test, pairs.model, 1)[0]),
+        "pair_covariance_correlation": float(np.corrcoef(pairs.test, pairs.model)[0, 1]),
+    }
+    return Judgement(metrics, {"overlap_distribution": overlaps, "words": words, "moments": moments})
 
 
 def rows_in_time(time: Int[np.ndarray, " words"], count: int, seed: int) -> Rows:

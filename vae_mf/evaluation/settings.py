@@ -17,6 +17,9 @@ class EvaluationSettings:
         pattern_draws: draws of z in that average.
         restarts: restarts of FastICA.
         seed: of all randomness of the evaluation.
+        word_cells: cells in a group whose 2^n words are counted, of a recording,
+        word_groups: groups of them drawn at random,
+        triplets: of cells drawn at random for third moments.
         tolerable_kl: KL (nats per configuration) above which a temperature is marked as not captured.
     """
 
@@ -27,10 +30,15 @@ class EvaluationSettings:
     pattern_draws: int
     seed: int
     tolerable_kl: float
+    word_cells: int = 10
+    word_groups: int = 3
+    triplets: int = 5000
     pattern_temperature: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("generated", "likelihood_draws", "likelihood_samples", "restarts", "pattern_draws"):
+            require_integer(name, getattr(self, name))
+        for name in ("word_cells", "word_groups", "triplets"):
             require_integer(name, getattr(self, name))
         require_positive("tolerable_kl", self.tolerable_kl)
         if self.pattern_temperature is not None:

@@ -44,12 +44,3 @@ def count_table(laws: dict[str, Float[np.ndarray, " counts"]]) -> pd.DataFrame:
         for source, law in laws.items()
     ]
     return pd.concat(frames, ignore_index=True)
-
-
-def pair_covariances(words: Spins) -> Float[np.ndarray, " pairs"]:
-    """Return Cov(s_i, s_j) of all pairs i < j from words (rows, N) of +-1."""
-    # float32 sums of +-1 products are exact up to 2^24 words.
-    spins = words.astype(np.float32)
-    means = spins.mean(0, dtype=np.float64)
-    covariance = (spins.T @ spins).astype(np.float64) / len(words) - np.outer(means, means)
-    return covariance[np.triu_indices(words.shape[1], 1)]

@@ -10,11 +10,12 @@ from vae_mf.plotting.panels import (
     draw_chain_diagnostic,
     draw_divergence,
     draw_load_curve,
+    draw_moments,
     draw_observable,
     draw_order_parameter_law,
     draw_overlaps,
-    draw_pair_covariances,
     draw_spike_counts,
+    draw_word_frequencies,
 )
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
@@ -95,19 +96,21 @@ def patterns_figure(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw P(K), P(q), pair covariances, and per cell the field and every pattern of a recording."""
+    """Draw P(K), P(q), words of small groups, moments, and per cell the field and every pattern of a recording."""
     cells = tables["cells"]
     profiles = {"field": "field b"} | {
         column: f"pattern {column.removeprefix('pattern_')}"
         for column in cells.columns
         if column.startswith("pattern_")
     }
-    figure, axes = new_figure(2, -(-(3 + len(profiles)) // 2))
+    figure, axes = new_figure(2, -(-(6 + len(profiles)) // 2))
     draw_spike_counts(axes[0], tables["spike_counts"])
     draw_overlap_law(axes[1], tables["overlap_distribution"])
-    draw_pair_covariances(axes[2], tables["pair_covariances"])
-    for ax, (column, label) in zip(axes[3:], profiles.items(), strict=False):
+    draw_word_frequencies(axes[2], tables["words"])
+    for ax, order in zip(axes[3:6], (1, 2, 3), strict=True):
+        draw_moments(ax, tables["moments"], order)
+    for ax, (column, label) in zip(axes[6:], profiles.items(), strict=False):
         draw_cell_profile(ax, cells, column, label)
-    for ax in axes[3 + len(profiles) :]:
+    for ax in axes[6 + len(profiles) :]:
         ax.remove()
     return figure
