@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vae_mf.datasets.images import binarise, centred_box, otsu_level, read_idx, read_image
+from vae_mf.datasets.recordings import read_recording
 
 MNIST = os.environ.get("VAE_MF_MNIST")
 
@@ -42,8 +43,9 @@ def test_idx_files_round_trip(tmp_path, code, kind, compressed):
         (b"", "expected an idx file"),
         (idx_bytes(8, (2, 2), b"abc"), "expected 4 bytes of data, got 3"),
         (idx_bytes(8, (2, 2), b"abcd")[:9], "expected 2 lengths in the header, got 5 bytes"),
-        (gzip.compress(idx_bytes(8, (2, 2), b"abcd"), mtime=0)[:-9], "expected a complete gzip file"),
+        (gzip.compress(idx_bytes(8, (2, 2), b"abcd"), mtime=0)[:-9], "the gzip data are damaged or cut short"),
     ],
+    ids=["text", "empty", "short", "short header", "cut gzip"],
 )
 def test_broken_idx_files_are_refused(tmp_path, data, message):
     path = tmp_path / "broken"
@@ -102,3 +104,46 @@ def test_mnist_is_read_as_published():
     assert (labels == 8).sum() == 5851
     header = bytes([0, 0, 8, 3]) + np.array(images.shape, ">u4").tobytes()
     assert hashlib.md5(header + images.tobytes()).hexdigest() == "6bbc9ace898e44ae57da46a324031adb"
+
+
+def save_folder(folder, images, suffix=".png"):
+    folder.mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{number:03d}{suffix}")
+
+
+@pytest.mark.parametrize("form", ["idx", "idx.gz", "png", "rgb"])
+def test_images_are_words_of_their_pixels(tmp_path, form):
+    grey = (np.random.default_rng(0).integers(0, 2, (40, 2, 3)) * 180 + 20).astype(np.uint8)
+    if form.startswith("idx"):
+        data = idx_bytes(8, grey.shape, grey.tobytes())
+        path = tmp_path / f"digits.{form}"
+        path.write_bytes(gzip.compress(data, mtime=0) if form == "idx.gz" else data)
+    else:
+        path = tmp_path / "faces"
+        save_folder(path, grey if form == "png" else np.repeat(grey[..., None], 3, axis=-1))
+        (path / "readme.md").write_text("faces")
+    recording = read_recording(path)
+    np.testing.assert_array_equal(recording.words > 0, grey.reshape(40, 6) > 100)
+    assert recording.names == ("0,0", "0,1", "0,2", "1,0", "1,1", "1,2")
+    np.testing.assert_array_equal(recording.repeat, np.arange(40))
+    assert not recording.time.any()
+    assert "2 x 3 pixels" in recording.source
+    assert any("1 other files" in remark for remark in recording.remarks) == (form in ("png", "rgb"))
+
+
+def test_the_threshold_of_a_file_of_images_is_the_users(tmp_path):
+    grey = np.random.default_rng(1).integers(0, 256, (60, 1, 3)).astype(np.uint8)
+    (tmp_path / "a.idx").write_bytes(idx_bytes(8, grey.shape, grey.tobytes()))
+    np.testing.assert_array_equal(read_recording(tmp_path / "a.idx", threshold=40).words > 0, grey[:, 0] > 40)
+    median = read_recording(tmp_path / "a.idx", threshold="median")
+    np.testing.assert_array_equal(median.words > 0, grey[:, 0] > np.median(grey, axis=(1, 2))[:, None])
+    assert any("brighter than 40" in remark for remark in read_recording(tmp_path / "a.idx", threshold=40).remarks)
+
+
+def test_dark_borders_are_left_out_and_told(tmp_path):
+    grey = np.random.default_rng(1).integers(0, 2, (60, 2, 2)).astype(np.uint8) * 255
+    save_folder(tmp_path / "a", np.pad(grey, ((0, 0), (1, 0), (0, 0))))
+    recording = read_recording(tmp_path / "a")
+    np.testing.assert_array_equal(recording.words > 0, grey.reshape(60, 4) > 0)
+    assert any("2 variables never change and were left out: 0,0, 0,1" in remark for remark in recording.remarks)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vae_mf.datasets.files import DataError
 from vae_mf.datasets.recordings import Recording, check_varying, make_recording, read_recording, split_words
 
 REPEATS, CELLS, BINS = 4, 5, 30
@@ -65,7 +66,7 @@ def test_many_tied_cells_come_by_index():
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        ("most", "expected \"all\", a number of cells or a list of indices, got 'most'"),
+        ("most", "expected \"all\", a number of cells or a list of indices or names, got 'most'"),
         (6, "expected at most the 5 cells of the recording, got 6"),
         (0, "expected an integer >= 1, got 0"),
         (2.5, "expected an integer >= 1, got 2.5"),
@@ -87,7 +88,7 @@ def test_cells_that_do_not_fit_are_refused(raster, cells, expected):
     [
         (np.array([[0, 1], [3, 2]]), r"expected entries 0 and 1 or -1 and \+1, got values such as \[0, 1, 2, 3\]"),
         (np.array([[0, 1], [-1, 1]]), r"got values such as \[-1, 0, 1\]"),
-        (np.array([[0.0, 1.0], [0.5, 1.0]]), r"got values such as \[0.0, 0.5, 1.0\]"),
+        (np.array([[0.0, 1.0], [0.5, 1.0]]), r"got values such as \[0, 0.5, 1\]"),
         (np.array([[0, 2], [2, 0]], dtype=np.uint8), r"got values such as \[0, 2\]"),
         (np.array([[0, 255], [1, 1]], dtype=np.uint8), r"got values such as \[0, 1, 255\]"),
         (np.array([[0.0, 1.0], [np.nan, 1.0]]), "got values that are not finite"),
@@ -103,11 +104,50 @@ def test_rasters_that_are_no_words_are_refused(raster, expected):
         make_recording(raster)
 
 
-def test_constant_cells_are_named_by_their_index_in_the_file():
-    raster = np.array([[0, 1, 0, 1, 0], [0, 1, 1, 1, 0]])
-    with pytest.raises(ValueError, match=r"in the recording, got always silent: \[4, 0\], always active: \[3\]"):
+def test_constant_and_repeated_cells_are_named_by_their_index_in_the_file():
+    raster = np.array([[0, 1, 0, 1, 0, 1], [0, 1, 1, 1, 0, 0], [0, 0, 1, 1, 0, 1], [0, 0, 1, 1, 0, 1]])
+    with pytest.raises(DataError, match=r"got 3 that never change \(4, 3, 0\): set `drop_unusable`"):
         make_recording(raster, cells=[4, 2, 3, 0])
+    with pytest.raises(DataError, match=r"got 1 that repeat another one or its opposite \(2\): "):
+        make_recording(np.hstack([raster[:, 1:2], raster[:, 5:], 1 - raster[:, 1:2]]))
     np.testing.assert_array_equal(make_recording(raster, cells=[2]).cells, [2])
+
+
+def test_unusable_cells_are_left_out_when_asked_and_told():
+    raster = np.array([[0, 1, 0, 1], [0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]])
+    recording = make_recording(np.hstack([raster, 1 - raster]), names=list("abcdefgh"), drop_unusable=True)
+    assert recording.names == ("b", "c", "d")
+    np.testing.assert_array_equal(recording.words > 0, raster[:, 1:])
+    told = [remark.partition(" and were left out: ") for remark in recording.remarks]
+    assert ("2 variables never change", "a, e") in [(what, which) for what, _, which in told]
+    assert ("3 variables repeat another one or its opposite", "f, g, h") in [(what, which) for what, _, which in told]
+
+
+def test_cells_by_name_come_in_the_order_asked(raster):
+    recording = make_recording(raster, ["on", "c"], names=["a", "on", "b", "c", "off"])
+    np.testing.assert_array_equal(recording.cells, [1, 3])
+    assert recording.names == ("on", "c")
+    with pytest.raises(ValueError, match="cells: expected names that the file has once, such as 'on', got 'onn'"):
+        make_recording(raster, ["onn"], names=["a", "on", "b", "c", "off"])
+
+
+def test_transposed_rasters_are_the_same_recording(raster, recording):
+    np.testing.assert_array_equal(make_recording(raster.swapaxes(1, 2), transpose=True).words, recording.words)
+    flat = raster[0].T
+    np.testing.assert_array_equal(make_recording(flat.T, transpose=True).words, make_recording(flat).words)
+
+
+def test_probable_transposition_is_told(raster):
+    with pytest.raises(DataError, match="got 5 rows of 30 variables: set `transpose` if the variables are the rows"):
+        make_recording(raster[0])
+    turned = make_recording(np.random.default_rng(0).integers(0, 2, (100, 30, 20)))
+    assert any("each repeat has more variables (30) than bins (20)" in remark for remark in turned.remarks)
+
+
+def test_few_rows_are_told(raster):
+    recording = make_recording(1 - raster[0].T)
+    assert any("30 rows are few for 5 variables" in remark for remark in recording.remarks)
+    assert make_recording(raster).remarks == ()
 
 
 def test_a_cell_constant_in_the_training_part_is_named(raster):

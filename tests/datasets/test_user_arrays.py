@@ -1,13 +1,13 @@
 """Each file format gives back the array that was written, and says in one line what is wrong with a bad file."""
 
-import sys
-
+import h5py
 import numpy as np
 import pytest
 import scipy.io
 import zarr
 from scipy import sparse
 
+from vae_mf.datasets.files import DataError
 from vae_mf.datasets.user_arrays import read_array
 
 TABLE = np.array([[0, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 0]])
@@ -23,7 +23,6 @@ def save_mat(path, **arrays):
 
 
 def save_mat73(path, **arrays):
-    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, array in arrays.items():
             file[name] = array.T
@@ -92,7 +91,7 @@ def test_container_lists_its_arrays_when_the_name_is_unknown(container):
 def test_npz_skips_pickled_members(tmp_path):
     np.savez(tmp_path / "a.npz", spikes=CUBE, labels=np.array([[{}, {}], [{}, {}]]))
     np.testing.assert_array_equal(read_array(tmp_path / "a.npz"), CUBE)
-    with pytest.raises(ValueError, match="got 'labels'"):
+    with pytest.raises(ValueError, match="expected numbers, got Python objects"):
         read_array(tmp_path / "a.npz", "labels")
 
 
@@ -103,18 +102,10 @@ def test_mat_skips_text_and_structs_and_fills_sparse_arrays(tmp_path):
 
 
 def test_mat73_without_matlab_block(tmp_path):
-    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
     with h5py.File(tmp_path / "a.mat", "w") as file:
         file["spikes"] = CUBE.T
         file.create_group("#refs#")
     np.testing.assert_array_equal(read_array(tmp_path / "a.mat"), CUBE)
-
-
-def test_mat73_without_h5py_names_it(tmp_path, monkeypatch):
-    save_mat73(tmp_path / "a.mat", spikes=CUBE)
-    monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=r"a\.mat: reading a MATLAB v7\.3 file needs h5py"):
-        read_array(tmp_path / "a.mat")
 
 
 def test_zarr_reads_nested_arrays_by_path(tmp_path):
@@ -145,7 +136,7 @@ UNNAMED = {"a.npy": write_npy, "A.NPY": write_npy, "a.zarr": write_zarr_array, "
 def test_single_array_files(tmp_path, name):
     UNNAMED[name](tmp_path / name)
     np.testing.assert_array_equal(read_array(str(tmp_path / name)), TABLE)
-    with pytest.raises(ValueError, match=r"expected no variable.*got 'spikes'"):
+    with pytest.raises(ValueError, match=r"expected no `variable`.*got 'spikes'"):
         read_array(tmp_path / name, "spikes")
 
 
@@ -170,19 +161,20 @@ def test_text_of_one_column_or_row_keeps_two_dimensions(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a,b\n1,0\n1\n", "all of one length: the number of columns changed from 2 to 1 at row 2"),
-        ("1,0\n1,\n", "could not convert string ''"),
-        ("1,x\n1,0\n", "could not convert string 'x'"),
-        ("a,b\nc,d\n1,0\n", "could not convert string 'c'"),
+        ("a,b\n1,0\n1\n", "of one length, got nothing or NaN in row 2, column b"),
+        ("1,0\n1,\n", "got nothing or NaN in row 2, column 1"),
+        ("1,x\n1,0\n", "got 'x' in row 1, column 1"),
+        ("a,b\nc,d\n1,0\n", "got a row of words in row 1: delete that row"),
         ("a,b\n", "expected rows of numbers, found none"),
-        ("", "expected rows of numbers, found none"),
+        ("\n\n", "expected rows of numbers, found none"),
+        ("1,0\n1,0,1\n", "all of one length: line 2 has 3 entries, those before it 2"),
     ],
-    ids=["ragged", "missing", "stray word", "two headers", "header only", "empty"],
+    ids=["ragged", "missing", "stray word", "two headers", "header only", "empty", "long line"],
 )
 def test_bad_text_is_refused(tmp_path, text, expected):
     path = tmp_path / "a.csv"
     path.write_text(text)
-    with pytest.raises(ValueError, match="rows of numbers") as error:
+    with pytest.raises(DataError) as error:
         read_array(path)
     assert expected in message(error)
     assert message(error).startswith(f"{path}: ")
@@ -200,20 +192,20 @@ def test_unreadable_files_are_refused_by_path(tmp_path, suffix, content):
 
 def test_pickles_and_text_arrays_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}]), allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(ValueError, match="expected numbers, got Python objects"):
         read_array(tmp_path / "a.npy")
     np.save(tmp_path / "a.npy", np.array([["x"]]))
-    with pytest.raises(ValueError, match="expected numbers, got an array of <U1"):
+    with pytest.raises(ValueError, match="expected numbers, got text"):
         read_array(tmp_path / "a.npy")
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"a\.npy: expected a file or zarr folder, found nothing"):
+    with pytest.raises(FileNotFoundError, match=r"a\.npy: expected a file or folder, found nothing"):
         read_array(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a"])
 def test_unknown_suffix(tmp_path, name):
-    (tmp_path / name).write_text("")
-    with pytest.raises(ValueError, match=r"ending in \.npy, \.npz, \.mat, \.csv, \.tsv, \.zarr, got '(\.xlsx)?'"):
+    (tmp_path / name).write_text("1,0")
+    with pytest.raises(DataError, match=r"ending in \.npy, \.npz, \.mat, .*, got '(\.xlsx)?'"):
         read_array(tmp_path / name)

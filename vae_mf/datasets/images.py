@@ -1,18 +1,26 @@
-"""Binary images: files of the MNIST family, and any picture cropped, subsampled and turned into spins."""
+"""Images: files of the MNIST family, folders of pictures, and any picture cropped, subsampled and turned into spins."""
 
-import gzip
+import math
 import os
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int8, Shaped, UInt8
 from PIL import Image, UnidentifiedImageError
+from PIL.Image import DecompressionBombError
 
 from vae_mf.checks import require_choice, require_integer
+from vae_mf.datasets.files import PICTURES, DataError, Raster, about, read_bytes, require_memory
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """NumPy types by their code in idx files."""
+
+AGAIN = "download or copy the file again"
+BROKEN_PICTURE = (OSError, SyntaxError, EOFError, TypeError, KeyError, IndexError, DecompressionBombError, struct.error)
+"""What Pillow raises when the content of a picture is damaged; UnidentifiedImageError is an OSError."""
 
 Grey = UInt8[np.ndarray, "*images rows columns"]
 """Brightness from 0, black, to 255."""
@@ -25,22 +33,95 @@ def read_idx(path: str | os.PathLike) -> Shaped[np.ndarray, "..."]:
         FileNotFoundError: if nothing is at ``path``.
         ValueError: if the file is none of idx format, or longer or shorter than its header says.
     """
-    path = Path(path)
-    raw = path.read_bytes()
-    try:
-        data = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError) as error:
-        raise ValueError(f"{path}: expected a complete gzip file, got: {error}") from error
+    with about(path):
+        return parse_idx(read_bytes(Path(path)))
+
+
+def parse_idx(data: bytes) -> Shaped[np.ndarray, "..."]:
+    """Return the array that the content of an idx file describes.
+
+    Raises:
+        DataError: The content is of another format, or longer or shorter than its header says.
+    """
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX_TYPES:
-        raise ValueError(f"{path}: expected an idx file, whose first bytes are 0, 0 and a type, got {data[:4]!r}")
+        raise DataError(f"expected an idx file, whose first bytes are 0, 0 and a type, got {data[:4]!r}: {AGAIN}")
     kind, axes = np.dtype(IDX_TYPES[data[2]]), data[3]
     header, body = data[4 : 4 + 4 * axes], data[4 + 4 * axes :]
     if len(header) < 4 * axes:
-        raise ValueError(f"{path}: expected {axes} lengths in the header, got {len(header)} bytes")
-    shape = np.frombuffer(header, ">u4").astype(int)
-    if len(body) != kind.itemsize * shape.prod():
-        raise ValueError(f"{path}: expected {kind.itemsize * shape.prod()} bytes of data, got {len(body)}")
+        raise DataError(f"expected {axes} lengths in the header, got {len(header)} bytes: {AGAIN}")
+    shape = np.frombuffer(header, ">u4").tolist()
+    size = kind.itemsize * math.prod(shape)
+    if len(body) != size:
+        raise DataError(f"expected {size} bytes of data, got {len(body)}: {AGAIN}")
     return np.frombuffer(body, kind).reshape(shape).astype(kind.newbyteorder("="))
+
+
+def idx_raster(path: Path, threshold: Any) -> Raster:
+    """Return the images of an idx file as words, a variable for each pixel.
+
+    Raises:
+        DataError: The file is no idx file, or holds no images of one byte per pixel.
+    """
+    array = parse_idx(read_bytes(path))
+    if array.ndim != 3 or array.dtype != np.uint8 or not array.size:
+        advice = "give the file of the images, not of their labels"
+        raise DataError(f"expected images (number, rows, columns) of uint8, got {array.dtype} {array.shape}: {advice}")
+    return image_raster(array, threshold, f"idx file of {len(array)} images")
+
+
+def folder_raster(folder: Path, threshold: Any) -> Raster:
+    """Return the pictures of a folder, by name, as words, a variable for each pixel.
+
+    Raises:
+        DataError: It holds no pictures, or they differ in size, are damaged, or have more than 8 bits per pixel.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.name[0] != ".")
+    if not paths:
+        kinds = ", ".join(PICTURES)
+        raise DataError(
+            f"expected a zarr folder or a folder of pictures ({kinds}), got neither: give the path of a file"
+        )
+    others = sum(path.name[0] != "." for path in folder.iterdir()) - len(paths)
+    images = read_pictures(paths)
+    remarks = (f"{others} other files in the folder were left alone",) if others else ()
+    return image_raster(images, threshold, f"folder of {len(images)} pictures", remarks)
+
+
+def read_pictures(paths: Sequence[Path]) -> UInt8[np.ndarray, "images rows columns"]:
+    """Return the grey values of pictures of one size.
+
+    Raises:
+        DataError: A picture differs in size from the first, is damaged, or has more than 8 bits per pixel.
+    """
+    images, width, height = [], 0, 0
+    for path in paths:
+        try:
+            with Image.open(path) as picture:
+                if not images:
+                    width, height = picture.size
+                    require_memory(6 * len(paths) * width * height, "give fewer or smaller pictures")
+                if picture.size != (width, height):
+                    sizes = f"{path.name} of {picture.width} x {picture.height} after {width} x {height} pixels"
+                    raise DataError(f"expected pictures of one size, got {sizes}: crop or scale them first")
+                if picture.mode.startswith(("I", "F")):
+                    raise DataError(f"expected pictures of 8 bits per pixel, got {path.name} of more: save it as 8 bit")
+                images.append(np.asarray(picture.convert("L")))
+        except BROKEN_PICTURE as error:
+            raise DataError(f"picture {path.name} is damaged or no picture: replace or delete it") from error
+    return np.stack(images)
+
+
+def image_raster(
+    images: UInt8[np.ndarray, "images rows columns"], threshold: Any, source: str, remarks: tuple[str, ...] = ()
+) -> Raster:
+    """Return images as words: each image a repeat of its own, as there is no time among them."""
+    number, rows, columns = images.shape
+    level = "otsu" if threshold is None else threshold
+    level = otsu_level(images) if level == "otsu" else level
+    names = [f"{row},{column}" for row in range(rows) for column in range(columns)]
+    values = binarise(images, level).reshape(number, rows * columns, 1)
+    remark = f"a pixel is 1 where it is brighter than {'the median of its image' if level == 'median' else level}"
+    return Raster(values, f"{source} of {rows} x {columns} pixels", names, (*remarks, remark), prunable=True)
 
 
 def read_image(path: str | os.PathLike, rows: int, columns: int) -> Grey:
@@ -84,14 +165,19 @@ def binarise(images: Grey, threshold: Any = "otsu") -> Int8[np.ndarray, "*images
     array([[-1,  1],
            [-1,  1]], dtype=int8)
     """
+    require_threshold(threshold)
+    level = threshold
     if isinstance(threshold, str):
-        rule = require_choice("threshold", threshold, ("median", "otsu"))
-        level = np.median(images, axis=(-2, -1), keepdims=True) if rule == "median" else otsu_level(images)
-    elif isinstance(threshold, int | float | np.number) and not isinstance(threshold, bool):
-        level = threshold
-    else:
-        raise ValueError(f"threshold: expected a number, median or otsu, got {threshold!r}")
+        level = np.median(images, axis=(-2, -1), keepdims=True) if threshold == "median" else otsu_level(images)
     return np.where(images > level, np.int8(1), np.int8(-1))
+
+
+def require_threshold(threshold: Any) -> None:
+    """Raise ValueError unless a threshold is a number, "median" or "otsu"."""
+    if isinstance(threshold, str):
+        require_choice("threshold", threshold, ("median", "otsu"))
+    elif not isinstance(threshold, int | float | np.number) or isinstance(threshold, bool):
+        raise ValueError(f"threshold: expected a number, median or otsu, got {threshold!r}")
 
 
 def otsu_level(images: Grey) -> int:

@@ -1,8 +1,10 @@
-"""Spike words: which cells of a recording fired in each time bin, and how to hold some of the words out."""
+"""Words: which cells fired in each time bin, or any other binary variables, and how to hold some words out."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +12,9 @@ from jaxtyping import Bool, Int, Int8, Shaped
 
 from vae_mf.arrays import Rows
 from vae_mf.checks import require_choice, require_fraction, require_integer
-from vae_mf.datasets.user_arrays import read_array
+from vae_mf.datasets.files import Options, Raster, about
+from vae_mf.datasets.raster_checks import IF_TURNED, active_entries, advise, oriented, require_learnable, turned, usable
+from vae_mf.datasets.user_arrays import read_raster
 from vae_mf.rng import generator
 
 
@@ -18,17 +22,26 @@ from vae_mf.rng import generator
 class Recording:
     """The words of the chosen cells, one row per time bin of each repeat, ordered by repeat and then by time.
 
+    A cell stands for any binary variable. Rows without an order in time, such as images and sequences, are a repeat
+    each, of one bin.
+
     Attributes:
         words: Spins (bins, cells), +1 where a cell fired in a bin and -1 where it was silent.
         cells: Indices (cells,) of the chosen cells in the file.
         repeat: Repeat (bins,) that each word comes from.
         time: Bin (bins,) within the repeat, counted from 0: with a repeated stimulus, the time in the movie.
+        names: One name per chosen cell, its index in the file if that names none.
+        source: How the words were read, one sentence.
+        remarks: What a reader of the results should know about the data, a sentence each.
     """
 
     words: Int8[np.ndarray, "bins cells"]
     cells: Int[np.ndarray, " cells"]
     repeat: Int[np.ndarray, " bins"]
     time: Int[np.ndarray, " bins"]
+    names: tuple[str, ...]
+    source: str
+    remarks: tuple[str, ...]
 
 
 class Split(NamedTuple):
@@ -39,70 +52,129 @@ class Split(NamedTuple):
     test: Rows
 
 
-def read_recording(path: str | os.PathLike, cells: Any = "all", variable: str | None = None) -> Recording:
-    """Read a recording from a file; see `read_array` for formats and ``variable``, `make_recording` for the rest."""
-    return make_recording(read_array(path, variable), cells)
+def read_recording(
+    path: str | os.PathLike,
+    cells: Any = "all",
+    variable: str | None = None,
+    *,
+    transpose: bool = False,
+    bin_width: Any = None,
+    threshold: Any = None,
+    drop_unusable: bool = False,
+) -> Recording:
+    """Read words from a file: an array or table of 0 and 1 or of -1 and +1, spike times, aligned sequences or images.
+
+    Args:
+        path: An npy, npz, mat (v5, v7.3), csv, tsv, txt, parquet, FASTA or idx file, a zarr folder, or a folder of
+            pictures. Text, FASTA and idx may be compressed with gzip.
+        cells: See `make_recording`.
+        variable: Name of the array in an npz, mat or zarr container, if it holds several.
+        transpose: Whether to swap the axes of variables and bins.
+        bin_width: Width of a time bin in the unit of the file, which then holds spike times: a table with a column for
+            the cell and one for the time, a vector of times per cell, or a cell array of vectors.
+        threshold: Grey level above which a pixel counts as 1, "median" of each image, or "otsu" (the default).
+        drop_unusable: Leave out constant and repeated variables, and say so in the remarks, instead of refusing them;
+            of images and sequences they always are.
+
+    Raises:
+        FileNotFoundError: Nothing is at ``path``.
+        PermissionError: It may not be read.
+        DataError: The content cannot be used; one sentence says what to do.
+        ValueError: An argument is out of range.
+    """
+    raster = read_raster(path, Options(variable, bin_width, threshold))
+    with about(Path(path)):
+        return build_recording(raster, cells, transpose, drop_unusable)
 
 
-def make_recording(raster: Shaped[np.ndarray, "..."], cells: Any = "all") -> Recording:
+def make_recording(
+    raster: Shaped[np.ndarray, "..."],
+    cells: Any = "all",
+    *,
+    names: Sequence[str] | None = None,
+    transpose: bool = False,
+    drop_unusable: bool = False,
+) -> Recording:
     """Return the words of the chosen cells of a raster, an array of 0 and 1 or of -1 and +1, of any dtype.
 
     Args:
         raster: Array (repeats, cells, bins), or (bins, cells) for one repeat.
         cells: ``"all"``, the number of most active cells to keep (by decreasing rate, ties by index), or a list of
-            indices (kept in its order).
+            indices or names (kept in its order).
+        names: Names of all cells, unless ``transpose`` is set.
+        transpose: See `read_recording`.
+        drop_unusable: See `read_recording`.
 
     Raises:
-        ValueError: The raster is empty, of another dimension or not binary, ``cells`` does not fit it, or a chosen cell
-            is always silent or always active.
+        DataError: The raster is empty, of another dimension or not binary, has fewer words than chosen cells, or a
+            chosen cell is always silent, always active, or the same as another one.
+        ValueError: ``cells`` does not fit the raster.
 
-    >>> make_recording(np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]]), cells=2).words
+    >>> make_recording(np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]]), cells=[2, 0]).words
     array([[ 1, -1],
-           [ 1, -1],
+           [-1, -1],
            [-1,  1]], dtype=int8)
     """
-    active = _active(_with_repeats(raster))
-    chosen = _choose_cells(active, cells)
+    with about("raster"):
+        return build_recording(Raster(raster, f"array of shape {raster.shape}", names), cells, transpose, drop_unusable)
+
+
+def build_recording(
+    raster: Raster, cells: Any = "all", transpose: bool = False, drop_unusable: bool = False
+) -> Recording:
+    """Return the words of what a file held; see `make_recording`."""
+    drop_unusable |= raster.prunable
+    values = oriented(raster.values, transpose)
+    held = raster.row_names if transpose else raster.names
+    names = [str(k) for k in range(values.shape[1])] if held is None else list(held)
+    if len(names) != values.shape[1]:
+        raise ValueError(f"names: expected one for each of {values.shape[1]} cells, got {len(names)}")
+    active = active_entries(values, names)
+    chosen = _choose_cells(active, cells, names)
     repeats, _, bins = active.shape
+    hint = f", or set `transpose` {IF_TURNED}" if turned(active.shape) else ""
     words = active[:, chosen].transpose(0, 2, 1).reshape(repeats * bins, chosen.size).astype(np.int8)
     words *= 2
     words -= 1
-    check_varying(words, chosen)
-    return Recording(words, chosen, np.repeat(np.arange(repeats), bins), np.tile(np.arange(bins), repeats))
+    if not drop_unusable:
+        # First, as a few rows of many variables repeat each other, which would hide a probable transposition.
+        require_learnable(words)
+    kept, dropped = usable(words, [names[cell] for cell in chosen], drop_unusable, hint)
+    words, chosen = words[:, kept], chosen[kept]
+    require_learnable(words)
+    return Recording(
+        words,
+        chosen,
+        np.repeat(np.arange(repeats), bins),
+        np.tile(np.arange(bins), repeats),
+        tuple(names[cell] for cell in chosen),
+        f"{raster.source}; {len(words)} words of {len(chosen)} variables",
+        (*raster.remarks, *dropped, *advise(active.shape, words)),
+    )
 
 
-def _with_repeats(raster: np.ndarray) -> np.ndarray:
-    """Return the raster as (repeats, cells, bins)."""
-    if raster.ndim not in (2, 3):
-        raise ValueError(f"raster: expected (repeats, cells, bins) or (bins, cells), got shape {raster.shape}")
-    if raster.size == 0:
-        raise ValueError(f"raster: expected at least one cell and one bin, got shape {raster.shape}")
-    return raster if raster.ndim == 3 else raster.T[np.newaxis]
-
-
-def _active(raster: np.ndarray) -> Bool[np.ndarray, "repeats cells bins"]:
-    """Return where a raster is 1, after checking that all else is 0 or all else is -1."""
-    active = raster == 1
-    if any((active | (raster == silent)).all() for silent in (0, -1)):
-        return active
-    if not np.isfinite(raster).all():
-        raise ValueError("raster: expected entries 0 and 1 or -1 and +1, got values that are not finite")
-    seen = np.unique(raster)[:5].tolist()
-    raise ValueError(f"raster: expected entries 0 and 1 or -1 and +1, got values such as {seen}")
-
-
-def _choose_cells(active: Bool[np.ndarray, "repeats cells bins"], cells: Any) -> np.ndarray:
+def _choose_cells(active: Bool[np.ndarray, "repeats cells bins"], cells: Any, names: list[str]) -> np.ndarray:
     """Return the indices that ``cells`` stands for."""
     total = active.shape[1]
     if isinstance(cells, str):
         if cells != "all":
-            raise ValueError(f'cells: expected "all", a number of cells or a list of indices, got {cells!r}')
+            raise ValueError(f'cells: expected "all", a number of cells or a list of indices or names, got {cells!r}')
         return np.arange(total)
     if isinstance(cells, Iterable):
-        return _listed_cells(cells, total)
+        return _listed_cells([_index(cell, names) for cell in cells], total)
     if require_integer("cells", cells) > total:
         raise ValueError(f"cells: expected at most the {total} cells of the recording, got {cells}")
     return np.argsort(-active.sum(axis=(0, 2)), kind="stable")[:cells]
+
+
+def _index(cell: Any, names: list[str]) -> Any:
+    """Return the index of a cell that is given by its name; anything else as it is."""
+    if not isinstance(cell, str):
+        return cell
+    if names.count(cell) != 1:
+        near = get_close_matches(cell, names, n=1) or names
+        raise ValueError(f"cells: expected names that the file has once, such as {near[0]!r}, got {cell!r}")
+    return names.index(cell)
 
 
 def _listed_cells(cells: Iterable, total: int) -> np.ndarray:

@@ -1,0 +1,149 @@
+"""Tables: every way to write the same words is read as them, with the names that the file gives."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vae_mf.datasets.recordings import read_recording
+from vae_mf.datasets.tables import column_names, find_delimiter, is_header
+
+WORDS = np.random.default_rng(3).integers(0, 2, (40, 4))
+NAMES = ["anna", "bob", "c 3", "d"]
+FRAME = pd.DataFrame(WORDS, columns=NAMES)
+NUMBERED = ["0", "1", "2", "3"]
+
+
+def text(frame, separator=",", **options):
+    return lambda path: frame.to_csv(path, sep=separator, **{"index": False, **options})
+
+
+def indexed(values, name=None):
+    return FRAME.set_axis(pd.Index(values, name=name), axis=0)
+
+
+STYLES = {
+    "header": ("w.csv", text(FRAME), NAMES),
+    "no header": ("w.csv", text(FRAME, header=False), NUMBERED),
+    "tabs": ("w.tsv", text(FRAME, "\t"), NAMES),
+    "semicolons": ("w.csv", text(FRAME, ";"), NAMES),
+    "blanks": ("w.txt", text(FRAME, " ", header=False), NUMBERED),
+    "blanks and header": ("w.txt", text(FRAME.rename(columns={"c 3": "c3"}), " "), ["anna", "bob", "c3", "d"]),
+    "commas in txt": ("w.txt", text(FRAME), NAMES),
+    "all quoted": ("w.csv", text(FRAME, quoting=1), NAMES),
+    "commented header": ("w.csv", text(FRAME.rename(columns={"anna": "# anna"})), NAMES),
+    "byte order mark": ("w.csv", text(FRAME, encoding="utf-8-sig"), NAMES),
+    "windows lines": ("w.csv", text(FRAME, lineterminator="\r\n"), NAMES),
+    "signs": ("w.csv", text(2 * FRAME - 1), NAMES),
+    "decimals": ("w.csv", text(FRAME.astype(float)), NAMES),
+    "booleans": ("w.csv", text(FRAME.astype(bool)), NAMES),
+    "booleans without header": ("w.csv", text(FRAME.astype(bool), header=False), NUMBERED),
+    "numbers as header": ("w.csv", text(FRAME.set_axis(range(4), axis=1)), NUMBERED),
+    "numbers and an index": ("w.csv", text(FRAME.set_axis(range(4), axis=1), index=True), NUMBERED),
+    "unnamed index": ("w.csv", text(FRAME, index=True), NAMES),
+    "named times": ("w.csv", text(indexed(np.linspace(0.5, 9, 40), "time"), index=True), NAMES),
+    "dates": ("w.csv", text(indexed(pd.date_range("2020-01-01", periods=40)), index=True), NAMES),
+    "names of rows": ("w.csv", text(indexed([f"item {k}" for k in range(40)]), index=True), NAMES),
+    "compressed": ("w.csv.gz", text(FRAME, compression={"method": "gzip", "mtime": 0}), NAMES),
+    "parquet": ("w.parquet", FRAME.to_parquet, NAMES),
+    "parquet without index": ("w.parquet", lambda path: FRAME.to_parquet(path, index=False), NAMES),
+    "parquet with names of rows": ("w.parquet", indexed([f"r{k}" for k in range(40)]).to_parquet, NAMES),
+    "parquet of booleans": ("w.parquet", FRAME.astype(bool).to_parquet, NAMES),
+    "parquet of nullable integers": ("w.parquet", FRAME.astype("Int8").to_parquet, NAMES),
+    "parquet with times": ("w.parquet", FRAME.assign(t=range(5, 45))[["t", *NAMES]].to_parquet, NAMES),
+}
+LEADING = {"numbers and an index", "unnamed index", "named times", "dates", "names of rows", "parquet with times"}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_gives_the_same_words(tmp_path, style):
+    name, write, names = STYLES[style]
+    write(tmp_path / name)
+    recording = read_recording(tmp_path / name)
+    np.testing.assert_array_equal(recording.words > 0, WORDS > 0)
+    assert list(recording.names) == names
+    np.testing.assert_array_equal(recording.time, np.arange(40))
+    left_out = [remark for remark in recording.remarks if remark.startswith("column ")]
+    assert bool(left_out) == (style in LEADING), recording.remarks
+
+
+def test_the_header_of_r_lacks_the_name_of_the_first_column(tmp_path):
+    rows = [f'"r{k}" ' + " ".join(map(str, row)) for k, row in enumerate(WORDS)]
+    (tmp_path / "w.txt").write_text("\n".join(['"a" "b" "c" "d"', *rows]))
+    recording = read_recording(tmp_path / "w.txt")
+    np.testing.assert_array_equal(recording.words > 0, WORDS > 0)
+    assert recording.names == ("a", "b", "c", "d")
+
+
+def test_columns_are_chosen_by_name(tmp_path):
+    FRAME.to_csv(tmp_path / "w.csv")
+    recording = read_recording(tmp_path / "w.csv", cells=["d", "anna"])
+    np.testing.assert_array_equal(recording.words > 0, WORDS[:, [3, 0]] > 0)
+
+
+def test_a_transposed_table_is_read_when_said(tmp_path):
+    FRAME.T.to_csv(tmp_path / "w.csv", header=False, index=False)
+    np.testing.assert_array_equal(read_recording(tmp_path / "w.csv", transpose=True).words > 0, WORDS > 0)
+
+
+def test_names_of_rows_are_those_of_the_variables_of_a_transposed_table(tmp_path):
+    FRAME.T.to_csv(tmp_path / "w.csv")
+    recording = read_recording(tmp_path / "w.csv", transpose=True)
+    assert list(recording.names) == NAMES
+    np.testing.assert_array_equal(recording.words > 0, WORDS > 0)
+
+
+def test_a_first_column_of_zeros_and_ones_is_a_variable_even_if_it_rises(tmp_path):
+    words = np.vstack([[0, 1], [1, 0]] * 2)[:2]
+    np.savetxt(tmp_path / "w.csv", words, delimiter=",", fmt="%d")
+    assert read_recording(tmp_path / "w.csv", cells=[0]).words.tolist() == [[-1], [1]]
+
+
+@given(st.integers(0, 2**31), st.booleans(), st.booleans(), st.sampled_from([",", ";", "\t"]))
+def test_any_table_that_pandas_writes_comes_back(tmp_path_factory, seed, header, index, separator):
+    random = np.random.default_rng(seed)
+    words = random.integers(0, 2, (random.integers(20, 40), random.integers(3, 7)))
+    path = tmp_path_factory.mktemp("tables") / "w.csv"
+    pd.DataFrame(words).add_prefix("x").to_csv(path, sep=separator, header=header, index=index)
+    recording = read_recording(path, drop_unusable=True)
+    np.testing.assert_array_equal(recording.words > 0, words[:, recording.cells] > 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a,b", True),
+        ("0,1", False),
+        ("0,1,2", True),
+        ("1,2,3", True),
+        (",0,1", True),
+        ("1,0,1", False),
+        ("a,1", False),
+        ("", True),
+        ("true,false", False),
+        ("nan,x", False),
+    ],
+)
+def test_headers(line, expected):
+    assert is_header(line.split(",")) == expected
+
+
+def test_delimiters():
+    assert find_delimiter("1 0", ".txt") == r"\s+"
+    assert find_delimiter("1;0", ".csv") == ";"
+    assert find_delimiter("1", ".csv") == ","
+    assert find_delimiter("a,b", ".tsv") == "\t"
+
+
+def test_columns_without_a_name_are_called_by_their_number():
+    assert column_names(["# a", "", ' "c" '], 3) == ["a", "1", "c"]
+    assert column_names(None, 2) == ["0", "1"]
+
+
+def test_gzip_made_elsewhere_is_read(tmp_path):
+    rows = "\n".join(",".join(map(str, row)) for row in WORDS)
+    (tmp_path / "w.csv.gz").write_bytes(gzip.compress(rows.encode(), mtime=0))
+    np.testing.assert_array_equal(read_recording(tmp_path / "w.csv.gz").words > 0, WORDS > 0)

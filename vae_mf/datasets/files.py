@@ -1,0 +1,208 @@
+"""Files from outside: what is wrong with one before it is read, and the error that says so in one sentence."""
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import psutil
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message is one sentence that says what to do."""
+
+
+class Raster(NamedTuple):
+    """What a file holds, not yet checked.
+
+    Attributes:
+        values: Array (rows, variables), or (repeats, variables, bins).
+        source: How the file was read, a clause.
+        names: Names of the variables, None if the file has none.
+        remarks: What the reader of the file should know, a sentence each.
+        row_names: Names of the rows, which are the variables of a transposed table.
+        prunable: Whether constant variables are in the nature of the data, as the corners of pictures are.
+    """
+
+    values: np.ndarray
+    source: str
+    names: Sequence[str] | None = None
+    remarks: tuple[str, ...] = ()
+    row_names: Sequence[str] | None = None
+    prunable: bool = False
+
+
+class Options(NamedTuple):
+    """What a reader may be told: name of an array, width of time bins, grey level that parts dark from bright."""
+
+    variable: str | None = None
+    bin_width: Any = None
+    threshold: Any = None
+
+
+class Signature(NamedTuple):
+    """First bytes of a kind of content, the suffixes that it may have, and what to do if it has another."""
+
+    start: bytes
+    kind: str
+    suffixes: tuple[str, ...]
+    advice: str
+
+
+TEXT = (".csv", ".tsv", ".txt")
+FASTA = (".fasta", ".fa", ".faa", ".fna", ".afa")
+PICTURES = (".png", ".jpg", ".jpeg")
+IDX = ".idx"
+UNPACK = "unpack it first"
+SIGNATURES = (
+    Signature(b"version https://git-lfs", "a Git LFS pointer", (), "run git lfs pull to get the data"),
+    Signature(b"\x93NUMPY", "an npy array", (".npy",), "rename it to end in .npy"),
+    Signature(b"PAR1", "a parquet table", (".parquet",), "rename it to end in .parquet"),
+    Signature(b"PK\x03\x04", "a zip archive", (".npz",), UNPACK),
+    Signature(b"\xd0\xcf\x11\xe0", "an Excel workbook", (), 'save the sheet as "CSV UTF-8"'),
+    Signature(b"\x89HDF", "HDF5 data", (".mat",), "save the array as npy, or rename a MATLAB v7.3 file to end in .mat"),
+    Signature(b"MATLAB 5.0", "a MATLAB file", (".mat",), "rename it to end in .mat"),
+    Signature(b"\x89PNG", "one picture", (), "give the path of a folder that holds all pictures"),
+    Signature(b"\xff\xd8\xff", "one picture", (), "give the path of a folder that holds all pictures"),
+    Signature(b"\x1f\x8b", "compressed with gzip", (*TEXT, *FASTA, IDX), UNPACK),
+    Signature(b"BZh", "compressed with bzip2", (), UNPACK),
+    Signature(b"\xfd7zXZ", "compressed with xz", (), UNPACK),
+    Signature(b"\x28\xb5\x2f\xfd", "compressed with zstd", (), UNPACK),
+    Signature(b"7z\xbc\xaf", "a 7z archive", (), UNPACK),
+    Signature(b"Rar!", "a rar archive", (), UNPACK),
+    Signature(b"%PDF", "a PDF document", (), "export the table behind it as CSV"),
+    *(
+        Signature(bytes([0x80, version]), "a Python pickle", (), "save the array with numpy.save")
+        for version in range(2, 6)
+    ),
+)
+MARKUP = (b"<!doctype", b"<html", b"<head", b"<?xml")
+HEAD_BYTES = 4096
+
+
+@contextmanager
+def about(subject: object) -> Iterator[None]:
+    """Put what an error is about in front of the sentence of every DataError raised within."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{subject}: {error}") from error.__cause__
+
+
+@contextmanager
+def parsing(kind: str) -> Iterator[None]:
+    """Turn what the parser of a format says about a damaged file into one sentence.
+
+    Parsers of other projects raise errors of almost any type then; our own code stays outside, as its errors are
+    defects.
+    """
+    try:
+        yield
+    except (DataError, PermissionError, MemoryError):
+        raise
+    except Exception as error:
+        again = "download it or save it again"
+        raise DataError(f"the content is damaged, cut short or not of the format {kind}: {again}") from error
+
+
+def suffix_of(path: Path) -> str:
+    """Return the suffix that names the format in lower case, seen through .gz; .idx for the names of MNIST."""
+    name = path.name.lower().removesuffix(".gz")
+    return IDX if re.search(r"idx\d(-ubyte)?$", name) else Path(name).suffix
+
+
+def check_file(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse a path at which there is no readable file of one of the formats, as far as its first bytes tell.
+
+    Raises:
+        FileNotFoundError: Nothing is at ``path``.
+        PermissionError: The file may not be read.
+        DataError: It is empty, no file at all, of another format than its name says, or of none of the formats.
+    """
+    if not path.exists():
+        near = get_close_matches(path.name, [file.name for file in path.parent.glob("*")], n=1)
+        advice = f"did you mean {near[0]}?" if near else f"check the path, seen from {Path.cwd()}"
+        raise FileNotFoundError(f"{path}: expected a file or folder, found nothing: {advice}")
+    if not path.is_file():
+        raise DataError("expected a file, got neither file nor folder: copy the data into a file")
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    check_head(head, suffix_of(path))
+    if suffix_of(path) not in suffixes:
+        known = ", ".join(suffixes)
+        raise DataError(
+            f"expected a name ending in {known}, got {path.suffix!r}: save the data in one of these formats"
+        )
+
+
+def check_head(head: bytes, suffix: str) -> None:
+    """Raise DataError if the first bytes of a file are those of another format than its suffix names."""
+    if not head:
+        raise DataError("the file is empty (0 bytes): export or download it again")
+    if head.lstrip().lower().startswith(MARKUP):
+        raise DataError("the content is a web page or an XML message in place of the data: download the file itself")
+    if head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"xl/" in head):
+        raise DataError('the content is an Excel workbook: save the sheet as "CSV UTF-8"')
+    for signature in SIGNATURES:
+        if head.startswith(signature.start) and suffix not in signature.suffixes:
+            raise DataError(f"the content is {signature.kind}: {signature.advice}")
+
+
+def available_memory() -> int:
+    """Return how many bytes can be allocated without swapping."""
+    return psutil.virtual_memory().available
+
+
+def require_memory(needed: int, advice: str) -> None:
+    """Raise DataError if ``needed`` bytes are more than are available."""
+    available = available_memory()
+    if needed > available:
+        gigabytes = f"{needed / 1e9:.3g} GB of memory, {available / 1e9:.3g} GB are available"
+        raise DataError(f"reading it takes {gigabytes}: {advice}")
+
+
+def require_array_memory(shape: Sequence[int], dtype: np.dtype) -> None:
+    """Raise DataError if an array of this shape, and its words beside it, do not fit into memory."""
+    entries = int(np.prod([int(length) for length in shape], dtype=object))
+    # The check for two values needs three arrays of one byte per entry, the words are the fourth.
+    require_memory(entries * (dtype.itemsize + 4), "save fewer rows or variables, or a smaller type such as uint8")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file, unpacked if it is compressed with gzip.
+
+    Raises:
+        DataError: It does not fit into memory, or the compressed data are damaged.
+    """
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    require_memory(os.path.getsize(path), "give a part of the file")
+    if not packed:
+        return path.read_bytes()
+    limit = available_memory()
+    try:
+        with gzip.open(path) as file:
+            content = file.read(limit)
+            if file.read(1):
+                raise DataError(f"unpacked it exceeds the {limit / 1e9:.3g} GB of memory available: give a part of it")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError("the gzip data are damaged or cut short: download or compress the file again") from error
+    if not content:
+        raise DataError("the file is empty once unpacked: export or download it again")
+    return content
+
+
+def listed(names: Sequence[Any], limit: int = 5) -> str:
+    """Return the first names, and how many more there are.
+
+    >>> listed(["a", "b", "c"], limit=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(str(name) for name in names[:limit]) + more

@@ -1,0 +1,219 @@
+"""Tables of numbers in text (csv, tsv, txt) and parquet, with the names of their columns."""
+
+import csv
+import os
+import re
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from pandas.errors import EmptyDataError, ParserError
+
+from vae_mf.datasets.files import DataError, Raster, parsing, read_bytes, require_memory, suffix_of
+
+MEMORY_PER_BYTE = 8
+"""Bytes taken while a text is read: itself, decoded, and 8 bytes for every entry of two characters."""
+NO_ROWS = "expected rows of numbers, found none: export the table again"
+
+
+class Table(NamedTuple):
+    """A table as it stands in a file.
+
+    Attributes:
+        frame: Its columns, of any type.
+        named: Whether the file names the columns; otherwise they are numbered from 0.
+        source: How the file was read, a clause.
+        remarks: What the reader of the file should know.
+    """
+
+    frame: pd.DataFrame
+    named: bool
+    source: str
+    remarks: tuple[str, ...] = ()
+
+
+def read_text(path: Path) -> Table:
+    """Return the table of a text file with commas, semicolons, tabs or (txt) blanks between the entries.
+
+    The first line names the columns if none of its fields is a number, or if it only counts the columns.
+
+    Raises:
+        DataError: The text is not UTF-8, has no rows, or rows of different lengths.
+    """
+    require_memory(MEMORY_PER_BYTE * os.path.getsize(path), "give a part of the table, or save it as npy or parquet")
+    text = decode(read_bytes(path)).lstrip("\r\n")
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    delimiter = find_delimiter(first, suffix_of(path))
+    fields = first.split() if delimiter == r"\s+" else next(csv.reader([first], delimiter=delimiter), [])
+    names = fields if is_header(fields) else None
+    frame = parse(text, delimiter, skip=names is not None)
+    words = {",": "commas", ";": "semicolons", "\t": "tabs", r"\s+": "blanks"}[delimiter]
+    source = f"text with {words} between the entries, {'one row of' if names else 'no'} column names"
+    return Table(frame.set_axis(column_names(names, frame.shape[1]), axis=1), names is not None, source)
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a file in UTF-8, with or without a byte order mark."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError('the text is UTF-16 (in Excel "Unicode Text"): save it as "CSV UTF-8"')
+    if b"\0" in content:
+        raise DataError("the content is binary, not text: check that the suffix names its format")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f'byte {error.start} of the text is not UTF-8: save it as "CSV UTF-8"') from error
+
+
+def find_delimiter(line: str, suffix: str) -> str:
+    """Return what parts the entries of a line, a regular expression if it is blanks."""
+    if suffix == ".tsv":
+        return "\t"
+    found = [mark for mark in ",;\t" if mark in line]
+    return found[0] if found else "," if suffix == ".csv" else r"\s+"
+
+
+def is_header(fields: list[str]) -> bool:
+    """Return whether fields name columns: none is a number, or they count 0, 1, 2 ... or 1, 2, 3 ... as pandas does.
+
+    One word among numbers is an error and no header, and 0,1 is a row of data.
+    """
+    words = [field.strip().strip('"').lower() for field in fields]
+    counted = words[1:] if words and not words[0] else words
+    enough = len(counted) < len(words) or len(words) > 2
+    counts = [[str(start + k) for k in range(len(counted))] for start in (0, 1)]
+    return (enough and bool(counted) and counted in counts) or not any(is_entry(word) for word in words)
+
+
+def is_entry(word: str) -> bool:
+    """Return whether a word can be an entry of a table of numbers."""
+    try:
+        float(word)
+    except ValueError:
+        return word in ("true", "false")
+    return True
+
+
+def column_names(names: list[str] | None, columns: int) -> list[str]:
+    """Return the names of the columns: what the header says, or their numbers from 0 where it says nothing."""
+    if names is None:
+        names = [""] * columns
+    if len(names) == columns - 1:
+        names = ["", *names]  # R leaves out the heading of the names of the rows.
+    if len(names) != columns:
+        counts = f"{len(names)} names and rows of {columns} entries"
+        raise DataError(f"expected as many column names as columns, got {counts}: complete the first line")
+    stripped = [name.strip().strip('"').removeprefix("#").strip() for name in names]
+    return [name or str(position) for position, name in enumerate(stripped)]
+
+
+def parse(text: str, delimiter: str, skip: bool) -> pd.DataFrame:
+    """Return the rows of a text, the first line skipped or not."""
+    options = {"header": None, "skiprows": int(skip), "skipinitialspace": True, "low_memory": False}
+    with parsing("text"):
+        try:
+            frame = pd.read_csv(StringIO(text), sep=delimiter, **options)
+        except EmptyDataError as error:
+            raise DataError(NO_ROWS) from error
+        except ParserError as error:
+            found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+            detail = f": line {found[2]} has {found[3]} entries, those before it {found[1]}" if found else ""
+            advice = "mend or delete such lines"
+            raise DataError(f"expected rows of numbers, all of one length{detail}: {advice}") from error
+    if frame.empty:
+        raise DataError(NO_ROWS)
+    return frame
+
+
+def read_parquet(path: Path) -> Table:
+    """Return the table of a parquet file; an index that pandas has saved beside the columns is left out."""
+    with parsing("parquet"):
+        with pq.ParquetFile(path) as file:
+            rows, columns = file.metadata.num_rows, file.metadata.num_columns
+        require_memory(16 * rows * columns, "save fewer rows or columns")
+        frame = pd.read_parquet(path, engine="pyarrow")
+    if frame.empty:
+        raise DataError(NO_ROWS)
+    index = "" if isinstance(frame.index, pd.RangeIndex) else "the index saved with the table was left out"
+    frame = frame.reset_index(drop=True).set_axis([str(name) for name in frame.columns], axis=1)
+    return Table(frame, True, "parquet table", (index,) * bool(index))
+
+
+def table_raster(table: Table) -> Raster:
+    """Return the numbers of a table; a leading column of row names, of an index or of times is left out.
+
+    Raises:
+        DataError: Entries are missing or words, or the table looks like one of spike times.
+    """
+    frame, remarks, row_names = table.frame, table.remarks, None
+    if frame.shape[1] > 1 and (remark := index_remark(frame)):
+        row_names = None if is_numeric(frame.iloc[:, 0]) else frame.iloc[:, 0].astype(str).tolist()
+        frame, remarks = frame.iloc[:, 1:], (*remarks, remark)
+    values = numbers(frame)
+    if frame.shape == table.frame.shape and frame.shape[1] == 2 and not are_binary(values):
+        raise DataError(
+            "two columns that are not of 0 and 1 look like spike times: give `bin_width` in the unit of the times, "
+            "or more columns"
+        )
+    return Raster(values, table.source, list(frame.columns) if table.named else None, remarks, row_names)
+
+
+def index_remark(frame: pd.DataFrame) -> str | None:
+    """Return what to say if the first column is no variable but labels the rows, else None."""
+    first, name, others = frame.iloc[:, 0], frame.columns[0], [column for _, column in frame.iloc[:, 1:].items()]
+    if first.isna().any() or not all(map(is_numeric, others)):
+        return None
+    if not is_numeric(first):
+        labels = first.is_unique and not any(is_entry(str(word).lower()) for word in first)
+        return f"column {name} holds another word in every row and was taken as names of the rows" if labels else None
+    steps = first.to_numpy(np.float64)
+    # Any table with such a first column but other numbers, such as couplings, is left as it is.
+    if (steps[1:] > steps[:-1]).all() and not are_binary(steps) and all(map(are_binary, others)):
+        return f"column {name} rises from row to row and was taken as an index or time, not as a variable"
+    return None
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Return whether a column holds real numbers or booleans."""
+    return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype)
+
+
+def are_binary(values: np.ndarray | pd.Series) -> bool:
+    """Return whether all entries are -1, 0 or 1."""
+    return bool(np.isin(np.asarray(values), (-1, 0, 1)).all())
+
+
+def numbers(frame: pd.DataFrame) -> np.ndarray:
+    """Return a frame as an array of numbers (rows, columns).
+
+    Raises:
+        DataError: An entry is missing or a word; it is named.
+    """
+    for name, column in frame.items():
+        if not is_numeric(column):
+            raise word_error(frame, str(name), column)
+    missing = frame.isna().to_numpy()
+    if missing.any():
+        row, column = np.argwhere(missing)[0]
+        where = f"row {row + 1}, column {frame.columns[column]}"
+        raise DataError(
+            f"expected rows of numbers, all of one length, got nothing or NaN in {where}: fill it or delete it"
+        )
+    dtypes = [getattr(dtype, "numpy_dtype", dtype) for dtype in frame.dtypes]
+    return frame.to_numpy(np.result_type(np.int8, *dtypes))
+
+
+def word_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
+    """Return what to say about a column that holds other things than numbers."""
+    bad = pd.to_numeric(column.astype(str), errors="coerce").isna() & column.notna()
+    if not bad.any():
+        return DataError(
+            f"expected numbers in column {name}, got {column.dtype}: delete the column or turn it into 0 and 1"
+        )
+    row = int(np.flatnonzero(bad)[0])
+    if not any(is_entry(str(entry).strip().lower()) for entry in frame.iloc[row]):
+        return DataError(f"expected words in the first line only, got a row of words in row {row + 1}: delete that row")
+    found = f"{str(column.iloc[row])[:30]!r} in row {row + 1}, column {name}"
+    return DataError(f"expected rows of numbers, got {found}: write 0 and 1 instead of words, or delete that column")
