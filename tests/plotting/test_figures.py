@@ -14,6 +14,7 @@ from vae_mf.evaluation.patterns import match_patterns, overlap_table
 from vae_mf.evaluation.spike_words import count_table
 from vae_mf.evaluation.word_statistics import moment_table, word_table
 from vae_mf.plotting.figures import draw_run
+from vae_mf.plotting.recordings import draw_retina
 from vae_mf.plotting.style import COLOURS, LABELS, SETTINGS, house_style, new_figure, save_figure
 from vae_mf.systems.curie_weiss import CurieWeiss
 
@@ -228,3 +229,19 @@ def test_figures_are_saved_for_screen_and_print(tmp_path):
     assert path == tmp_path / "figures" / "recording.png"
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_figure_5_has_two_rows_for_every_recording():
+    own = recording_tables(2)
+    tilt = {"axis": 1, "tilt": np.linspace(-1, 1, 5), "cumulant": 0.5, "error": 0.0, "gaussian": 0.4}
+    own["cumulants"] = pd.DataFrame(tilt)
+    tables = {f"{name}_{key}": table for name in ("retina_40", "retina_160") for key, table in own.items()}
+    figure = draw_retina(tables)
+    assert len(figure.axes) == 16
+    assert [ax.get_ylabel() for ax in figure.axes[:4]] == [
+        "field b",
+        "pattern 1",
+        "pattern 2",
+        "cumulants K(u)  [nats]",
+    ]
+    assert figure.axes[8].get_title(loc="left") == "6 cells"

@@ -4,19 +4,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.correlations import correlations_figure, draw_overlap_law
+from vae_mf.plotting.correlations import correlations_figure
 from vae_mf.plotting.panels import (
-    draw_cell_profile,
     draw_chain_diagnostic,
     draw_divergence,
     draw_load_curve,
-    draw_moments,
     draw_observable,
     draw_order_parameter_law,
     draw_overlaps,
-    draw_spike_counts,
-    draw_word_frequencies,
 )
+from vae_mf.plotting.recordings import recording_figure
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
 
@@ -92,25 +89,4 @@ def patterns_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     figure, axes = new_figure(1, 2)
     for ax, route in zip(axes, ("vae", "classical"), strict=True):
         draw_overlaps(ax, tables["overlaps"], route)
-    return figure
-
-
-def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw P(K), P(q), words of small groups, moments, and per cell the field and every pattern of a recording."""
-    cells = tables["cells"]
-    profiles = {"field": "field b"} | {
-        column: f"pattern {column.removeprefix('pattern_')}"
-        for column in cells.columns
-        if column.startswith("pattern_")
-    }
-    figure, axes = new_figure(2, -(-(6 + len(profiles)) // 2))
-    draw_spike_counts(axes[0], tables["spike_counts"])
-    draw_overlap_law(axes[1], tables["overlap_distribution"])
-    draw_word_frequencies(axes[2], tables["words"])
-    for ax, order in zip(axes[3:6], (1, 2, 3), strict=True):
-        draw_moments(ax, tables["moments"], order)
-    for ax, (column, label) in zip(axes[6:], profiles.items(), strict=False):
-        draw_cell_profile(ax, cells, column, label)
-    for ax in axes[6 + len(profiles) :]:
-        ax.remove()
     return figure

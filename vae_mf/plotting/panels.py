@@ -13,8 +13,6 @@ LINES = {
 }
 """Sources drawn as a line, without errors."""
 
-MOMENTS = {1: "mean ⟨s$_i$⟩", 2: "pair covariance", 3: "triplet moment"}
-"""Names of central moments by their order."""
 SYMBOLS = {
     "energy": "energy per site ⟨E⟩ / N",
     "heat_capacity": "heat capacity per site C / N",
@@ -99,66 +97,6 @@ def draw_overlaps(ax: Axes, table: pd.DataFrame, route: str) -> None:
     ax.set_xticks(ticks, [str(t + 1) for t in ticks])
     ax.set_yticks(ticks, [str(t + 1) for t in ticks])
     ax.figure.colorbar(image, ax=ax, shrink=0.8)
-
-
-def draw_spike_counts(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw P(K) of held-out words, model and independent cells on a logarithmic scale."""
-    styles = {"test": "o", "model": "-", "independent": "--"}
-    for source, style in styles.items():
-        rows = table[(table.source == source) & (table.probability > 0)]
-        ax.plot(
-            rows["count"], rows.probability, style, color=COLOURS[source], label=LABELS[source],
-            mfc="none", zorder=1 if style == "o" else 2,
-        )  # fmt: skip
-    seen = table[(table.source == "test") & (table.probability > 0)]
-    ax.set(
-        yscale="log", xlim=(-0.5, seen["count"].max() + 2), ylim=(seen.probability.min() / 3, 1),
-        xlabel="active cells K", ylabel="P(K)",
-    )  # fmt: skip
-    ax.legend()
-
-
-def draw_cell_profile(ax: Axes, table: pd.DataFrame, column: str, label: str) -> None:
-    """Draw one value per cell as bars, cells in the order of the table (by decreasing rate if chosen so)."""
-    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
-    ax.bar(np.arange(len(table)), table[column], color=COLOURS["model"], width=0.8)
-    ax.set(xlabel="cell", ylabel=label)
-
-
-def draw_moments(ax: Axes, table: pd.DataFrame, order: int) -> None:
-    """Scatter the moments of one order of the model, and of independent cells, against those of held-out words."""
-    chosen = table[table.order == order]
-    limits = [chosen.test.min(), chosen.test.max()]
-    for source in ("independent", "model"):
-        ax.plot(
-            chosen.test, chosen[source], ".", color=COLOURS[source], markersize=3, alpha=0.5, rasterized=True,
-            label=LABELS[source],
-        )  # fmt: skip
-    ax.plot(limits, limits, "-", color=COLOURS["exact"], linewidth=0.8)
-    slope = np.polyfit(chosen.test, chosen.model, 1)[0]
-    ax.set(
-        xlabel=f"{MOMENTS[order]}, held-out words", ylabel=f"{MOMENTS[order]}, model",
-        title=f"correlation {np.corrcoef(chosen.test, chosen.model)[0, 1]:.2f}, slope {slope:.2f}",
-    )  # fmt: skip
-    ax.legend(loc="upper left", markerscale=2)
-
-
-def draw_word_frequencies(ax: Axes, table: pd.DataFrame) -> None:
-    """Scatter the frequencies of the words of small groups of cells, of the model against held-out words."""
-    for source in ("independent", "model"):
-        seen = table[(table.test > 0) & (table[source] > 0)]
-        ax.plot(
-            seen.test, seen[source], ".", color=COLOURS[source], markersize=3, alpha=0.5, rasterized=True,
-            label=LABELS[source],
-        )  # fmt: skip
-    least = table.test[table.test > 0].min()
-    ax.plot([least, 1], [least, 1], "-", color=COLOURS["exact"], linewidth=0.8)
-    cells = int(table["word"].max()).bit_length()
-    ax.set(
-        xscale="log", yscale="log", xlim=(least / 2, 1.5), ylim=(least / 10, 1.5),
-        xlabel=f"frequency of a word of {cells} cells, held out", ylabel="frequency, model",
-    )  # fmt: skip
-    ax.legend(loc="upper left", markerscale=2)
 
 
 def draw_load_curve(ax: Axes, table: pd.DataFrame, temperature: float) -> None:

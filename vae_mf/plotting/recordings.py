@@ -1,0 +1,124 @@
+"""Figures and panels of recordings: joint statistics of words, and what the decoder says of every cell."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_mf.plotting.correlations import draw_overlap_law
+from vae_mf.plotting.decoding import draw_cumulant
+from vae_mf.plotting.style import COLOURS, LABELS, house_style, new_figure
+
+MOMENTS = {1: "mean ⟨s$_i$⟩", 2: "pair covariance", 3: "triplet moment"}
+"""Names of central moments by their order."""
+
+
+def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw P(K), P(q), words of small groups, moments, and per cell the field and every pattern of a recording."""
+    profiles = cell_profiles(tables["cells"])
+    figure, axes = new_figure(2, -(-(6 + len(profiles)) // 2))
+    draw_spike_counts(axes[0], tables["spike_counts"])
+    draw_overlap_law(axes[1], tables["overlap_distribution"])
+    draw_word_frequencies(axes[2], tables["words"])
+    for ax, order in zip(axes[3:6], MOMENTS, strict=True):
+        draw_moments(ax, tables["moments"], order)
+    for ax, (column, label) in zip(axes[6:], profiles.items(), strict=False):
+        draw_cell_profile(ax, tables["cells"], column, label)
+    for ax in axes[6 + len(profiles) :]:
+        ax.remove()
+    return figure
+
+
+def draw_retina(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw figure 5 of Biroli, Welling and Vitelli (2026), two rows for every recording.
+
+    Field and two patterns on the cells and K(u) with its Gaussian baseline; then the frequencies of words of ten cells,
+    P(q), P(K) and the pair covariances.
+
+    Args:
+        tables: of `evaluation.tables.read_runs`.
+    """
+    names = [name.removesuffix("_cells") for name in tables if name.endswith("_cells")]
+    with house_style():
+        figure, axes = new_figure(2 * len(names), 4)
+        for row, name in enumerate(names):
+            own = {key.removeprefix(f"{name}_"): table for key, table in tables.items() if key.startswith(f"{name}_")}
+            above, below = axes[8 * row : 8 * row + 4], axes[8 * row + 4 : 8 * row + 8]
+            profiles = list(cell_profiles(own["cells"]).items())[:3]
+            for ax, (column, label) in zip(above, profiles, strict=False):
+                draw_cell_profile(ax, own["cells"], column, label)
+            for ax in above[len(profiles) : 3]:
+                ax.remove()
+            draw_cumulant(above[3], own["cumulants"])
+            draw_word_frequencies(below[0], own["words"])
+            draw_overlap_law(below[1], own["overlap_distribution"])
+            draw_spike_counts(below[2], own["spike_counts"])
+            draw_moments(below[3], own["moments"], order=2)
+            above[0].set_title(f"{len(own['cells'])} cells", loc="left")
+    return figure
+
+
+def cell_profiles(cells: pd.DataFrame) -> dict[str, str]:
+    """Return the columns of a table of cells that have a profile, with their names."""
+    patterns = [str(column) for column in cells.columns if str(column).startswith("pattern_")]
+    return {"field": "field b"} | {column: f"pattern {column.removeprefix('pattern_')}" for column in patterns}
+
+
+def draw_spike_counts(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw P(K) of held-out words, model and independent cells on a logarithmic scale."""
+    styles = {"test": "o", "model": "-", "independent": "--"}
+    for source, style in styles.items():
+        rows = table[(table.source == source) & (table.probability > 0)]
+        ax.plot(
+            rows["count"], rows.probability, style, color=COLOURS[source], label=LABELS[source],
+            mfc="none", zorder=1 if style == "o" else 2,
+        )  # fmt: skip
+    seen = table[(table.source == "test") & (table.probability > 0)]
+    ax.set(
+        yscale="log", xlim=(-0.5, seen["count"].max() + 2), ylim=(seen.probability.min() / 3, 1),
+        xlabel="active cells K", ylabel="P(K)",
+    )  # fmt: skip
+    ax.legend()
+
+
+def draw_cell_profile(ax: Axes, table: pd.DataFrame, column: str, label: str) -> None:
+    """Draw one value per cell as bars, cells in the order of the table (by decreasing rate if chosen so)."""
+    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
+    ax.bar(np.arange(len(table)), table[column], color=COLOURS["model"], width=0.8)
+    ax.set(xlabel="cell", ylabel=label)
+
+
+def draw_moments(ax: Axes, table: pd.DataFrame, order: int) -> None:
+    """Scatter the moments of one order of the model, and of independent cells, against those of held-out words."""
+    chosen = table[table.order == order]
+    limits = [chosen.test.min(), chosen.test.max()]
+    for source in ("independent", "model"):
+        ax.plot(
+            chosen.test, chosen[source], ".", color=COLOURS[source], markersize=3, alpha=0.5, rasterized=True,
+            label=LABELS[source],
+        )  # fmt: skip
+    ax.plot(limits, limits, "-", color=COLOURS["exact"], linewidth=0.8)
+    slope = np.polyfit(chosen.test, chosen.model, 1)[0]
+    ax.set(
+        xlabel=f"{MOMENTS[order]}, held-out words", ylabel=f"{MOMENTS[order]}, model",
+        title=f"correlation {np.corrcoef(chosen.test, chosen.model)[0, 1]:.2f}, slope {slope:.2f}",
+    )  # fmt: skip
+    ax.legend(loc="upper left", markerscale=2)
+
+
+def draw_word_frequencies(ax: Axes, table: pd.DataFrame) -> None:
+    """Scatter the frequencies of the words of small groups of cells, of the model against held-out words."""
+    for source in ("independent", "model"):
+        seen = table[(table.test > 0) & (table[source] > 0)]
+        ax.plot(
+            seen.test, seen[source], ".", color=COLOURS[source], markersize=3, alpha=0.5, rasterized=True,
+            label=LABELS[source],
+        )  # fmt: skip
+    least = table.test[table.test > 0].min()
+    ax.plot([least, 1], [least, 1], "-", color=COLOURS["exact"], linewidth=0.8)
+    cells = int(table["word"].max()).bit_length()
+    ax.set(
+        xscale="log", yscale="log", xlim=(least / 2, 1.5), ylim=(least / 10, 1.5),
+        xlabel=f"frequency of a word of {cells} cells, held out", ylabel="frequency, model",
+    )  # fmt: skip
+    ax.legend(loc="upper left", markerscale=2)
