@@ -53,7 +53,9 @@ def gains_figure(sweep: pd.DataFrame, rivals: pd.DataFrame) -> Figure:
         draw_gains(second, rivals)
         second.set_xlabel("gain over independent variables  [nats per row]")
         shown = [family for family in FAMILIES if family in set(rivals.family) - {"Independent"}]
-        handles = [Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown]
+        handles = [
+            Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown
+        ]
         second.legend(handles=handles, loc="upper left", fontsize=7)
     return figure
 
@@ -81,7 +83,9 @@ def patterns_figure(patterns: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     with house_style():
         columns = min(4, len(summary)) if pixels else 1
         figure, axes = new_figure(-(-len(summary) // columns), columns)
-        figure.set_size_inches(*((2.1 * columns, 2.3 * len(axes) / columns) if pixels else (8.4, 1.25 * len(axes) + 0.5)))
+        figure.set_size_inches(
+            *((2.1 * columns, 2.3 * len(axes) / columns) if pixels else (8.4, 1.25 * len(axes) + 0.5))
+        )
         for ax, row in zip(axes, summary.to_dict("records"), strict=False):
             values, grey = patterns[f"pattern_{row['pattern']}"], row["returns"] is False
             if pixels:

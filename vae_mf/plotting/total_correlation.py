@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
@@ -22,6 +23,8 @@ CUT_LABELS = {
 }
 SIZES = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"))
 """Colour (Paul Tol's bright scheme) and marker of every number of latents in turn."""
+STUDIED = {"scaling_ising2d": "2D Ising", "scaling_curie_weiss": "Curie-Weiss"}
+"""Systems of the scaling study."""
 
 
 def draw_conditional_correlation(ax: Axes, table: pd.DataFrame) -> None:
@@ -128,7 +131,12 @@ def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
     ax.set(xlabel="sites N", ylabel="information  [nats]", xscale="log", yscale="log", title=f"T = {temperature:.4g}")
     ax.set_xticks(demanded.sites, [str(sites) for sites in demanded.sites])
     ax.set_xticks([], minor=True)
-    ax.legend()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high * (high / low) ** LEGEND_SHARE)
+    ax.legend(loc="upper left", fontsize=7)
 
 
 def draw_unexplained_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
@@ -164,5 +172,7 @@ def draw_scaling_study(tables: dict[str, pd.DataFrame]) -> Figure:
             for ax in own[len(temperatures) : -1]:
                 ax.remove()
             draw_unexplained_scaling(own[-1], table, temperatures[len(temperatures) // 2])
-            own[0].set_title(name.removeprefix("scaling_"), loc="left")
+            for ax in own:
+                ax.set_title(f"{STUDIED.get(name, name)}, {ax.get_title()}", loc="left")
+                ax.set_title("")
     return figure
