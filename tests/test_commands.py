@@ -357,6 +357,7 @@ def test_bad_input_is_refused_in_one_line(refused, name):
 def test_bad_input_leaves_nothing_finished_behind(refused):
     folder, _ = refused
     assert list(folder.rglob("metrics.json")) == []
+    assert list(folder.rglob("config.yaml")) == []
     assert [path for path in folder.glob("data/*.zarr") if is_sealed(path)] == []
     assert [path.name for path in (folder / "foreign").iterdir()] == ["thesis.tex"]
     assert (folder / "foreign" / "thesis.tex").read_text() == "precious"

@@ -11,8 +11,8 @@ import platform
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from glob import glob
@@ -252,6 +252,20 @@ def open_run(config: DictConfig) -> Run:
         partial.write_text(OmegaConf.to_yaml(config, resolve=True))
         os.replace(partial, path)
     return run
+
+
+@contextmanager
+def discarded_if_refused(run: Run) -> Iterator[None]:
+    """Remove the folder of a run that is refused before its training begins."""
+    try:
+        yield
+    except EXPECTED:
+        if not (run.folder / RECORD).exists():
+            for name in (CONFIG, LOCK):
+                (run.folder / name).unlink(missing_ok=True)
+            with suppress(OSError):  # something else lies there
+                run.folder.rmdir()
+        raise
 
 
 def hold(run: Run, waiting: Callable[[str], Any]) -> AbstractContextManager[Any]:
