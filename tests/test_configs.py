@@ -27,9 +27,15 @@ PACKAGES = {
     "training": "vae_mf.training",
     "evaluation": "vae_mf.evaluation",
     "inverse_ising": "vae_mf.inverse_ising",
+    "rivals": "vae_mf.rivals",
 }
-FOREIGN = {"system/hopfield_given": {"numpy.load"}, "system/ising": {"numpy.load"}}
-"""Targets outside the package, per file."""
+FOREIGN = {
+    "system/hopfield_given": {"numpy.load"},
+    "system/ising": {"numpy.load"},
+    "rivals/pairwise": {"vae_mf.inverse_ising.boltzmann.BoltzmannLearning"},
+    "rivals/pairwise_pseudolikelihood": {"vae_mf.inverse_ising.pseudolikelihood.PseudoLikelihood"},
+}
+"""Targets outside the package of the folder's name, per file."""
 WITHOUT_TARGETS = {"experiment", "paths", "store", "trainer"}
 SIXTEEN_SITES = {"sites": 16, "side": 4, "dimension": 2}
 """Options that make any system small, where it has them."""

@@ -1,0 +1,1 @@
+"""Importing this file puts its folder, with `word_models`, on the path."""
