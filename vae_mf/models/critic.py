@@ -42,6 +42,9 @@ Features = Float[torch.Tensor, "batch chosen features"]
 Seen = Float[torch.Tensor, "batch chosen sites components"]
 """What every chosen site is told of the others."""
 
+Tilts = Float[torch.Tensor, "batch chosen components"]
+"""γ of each chosen site of every configuration."""
+
 SiteRatios = Float[torch.Tensor, "batch chosen"]
 """f_i of each chosen site of every configuration."""
 
@@ -118,15 +121,15 @@ class SiteCritic(nn.Module, ABC):
         self.middle = nn.Linear(width, width)
 
     @abstractmethod
-    def seen(self, residuals: SiteVectors, sites: Sites) -> Seen:
-        """Return what every chosen site is told of those before it, zeros for all others."""
+    def projected(self, residuals: SiteVectors, sites: Sites) -> Hidden:
+        """Return what the hidden layer of every chosen site takes from those before it."""
 
     @abstractmethod
     def place(self, sites: Sites) -> Float[torch.Tensor, "chosen width"]:
         """Return the embedding of the chosen sites."""
 
     @abstractmethod
-    def output(self, hidden: Hidden, features: Features, seen: Seen, sites: Sites) -> SiteVectors:
+    def output(self, hidden: Hidden, features: Features, residuals: SiteVectors, sites: Sites) -> Tilts:
         """Return γ of the chosen sites, zero at the start."""
 
     def screen(self, samples: JointSamples) -> None:
@@ -138,9 +141,9 @@ class SiteCritic(nn.Module, ABC):
         thermal = temperature_features(condition.levels, samples.residuals)[condition.index]
         shared = torch.cat([self.scale(samples.latents), thermal], dim=-1)
         features = torch.cat([shared[:, None].expand(-1, len(sites), -1), samples.parameters[:, sites]], dim=-1)
-        seen = self.seen(samples.residuals, sites)
-        hidden = F.gelu(self.context(seen.flatten(2)) + self.condition(features) + self.place(sites))
-        return self.output(hidden + F.gelu(self.middle(hidden)), features, seen, sites)
+        before = self.projected(samples.residuals, sites)
+        hidden = F.gelu(before + self.condition(features) + self.place(sites))
+        return self.output(hidden + F.gelu(self.middle(hidden)), features, samples.residuals, sites)
 
     def site_ratios(self, samples: JointSamples, sites: Sites) -> SiteRatios:
         """Return f_i of the chosen sites, the tilts scaled by the gain of each temperature."""
@@ -185,20 +188,23 @@ class DenseCritic(SiteCritic):
         nn.init.normal_(self.embedding.weight, std=0.1)
         nn.init.zeros_(self.read_out.weight)
 
-    def seen(self, residuals: SiteVectors, sites: Sites) -> Seen:
-        """Return the residuals of the sites before each chosen one."""
-        return residuals[:, None] * self.visible[sites][..., None]
+    def projected(self, residuals: SiteVectors, sites: Sites) -> Hidden:
+        """Return projections of the residuals of the sites before each chosen one."""
+        # The weights are masked, not the residuals, of which there would be a copy for every chosen site.
+        weights = self.context.weight.unflatten(1, (self.sites, -1)) * self.visible[sites][:, None, :, None]
+        rows = residuals.flatten(1) @ weights.flatten(2).flatten(0, 1).T
+        return rows.unflatten(1, (len(sites), -1)) + self.context.bias
 
     def place(self, sites: Sites) -> Float[torch.Tensor, "chosen width"]:
         """Return the embedding of each site."""
         return self.embedding(sites)
 
-    def output(self, hidden: Hidden, features: Features, seen: Seen, sites: Sites) -> SiteVectors:
+    def output(self, hidden: Hidden, features: Features, residuals: SiteVectors, sites: Sites) -> Tilts:
         """Return a linear function of hidden layer and features, one for every site, plus the coupled residuals."""
         inputs = torch.cat([hidden, features, torch.ones_like(hidden[..., :1])], dim=-1)
         weights = self.read_out(sites).unflatten(-1, (self.family.components, -1))
-        couplings = (self.coupling * self.pairs)[sites]
-        return torch.einsum("bsw,skw->bsk", inputs, weights) + torch.einsum("bsnk,sn->bsk", seen, couplings)
+        couplings = (self.coupling * self.pairs * self.visible)[sites]
+        return torch.einsum("bsw,skw->bsk", inputs, weights) + torch.einsum("bnk,sn->bsk", residuals, couplings)
 
     @torch.no_grad()
     def screen(self, samples: JointSamples) -> None:
@@ -249,11 +255,15 @@ class LatticeCritic(SiteCritic):
         window = self.window[sites]
         return residuals[:, window] * self.visible[sites].gather(1, window)[..., None]
 
+    def projected(self, residuals: SiteVectors, sites: Sites) -> Hidden:
+        """Return projections of the window of each chosen site."""
+        return self.context(self.seen(residuals, sites).flatten(2))
+
     def place(self, sites: Sites) -> Float[torch.Tensor, "chosen width"]:
         """Return the embeddings of row and column."""
         return self.rows(sites // self.side) + self.columns(sites % self.side)
 
-    def output(self, hidden: Hidden, features: Features, seen: Seen, sites: Sites) -> SiteVectors:
+    def output(self, hidden: Hidden, features: Features, residuals: SiteVectors, sites: Sites) -> Tilts:
         """Return a linear function of the hidden layer."""
         return self.last(hidden)
 
