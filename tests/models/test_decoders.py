@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_mf.models.decoders import CNNDecoder, LinearDecoder, SharedDecoder
+from vae_mf.models.decoders import CNNDecoder, LinearDecoder, MLPDecoder, SharedDecoder
 from vae_mf.models.encoders import CNNEncoder
 from vae_mf.models.tensors import constant_condition
 
@@ -12,6 +12,7 @@ DECODERS = {
     "linear_without_bias": lambda sites, latents: LinearDecoder(sites, latents, bias=False),
     "cnn": lambda sites, latents: CNNDecoder(sites, latents, channels=4),
     "cnn_periodic": lambda sites, latents: CNNDecoder(sites, latents, channels=4, periodic=True),
+    "mlp": MLPDecoder,
     "shared": SharedDecoder,
 }
 SITES, LATENTS, BATCH = 64, 3, 10

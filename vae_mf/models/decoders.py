@@ -30,6 +30,28 @@ class LinearDecoder(nn.Module):
         return IndependentSpins(self.log_odds(z))
 
 
+class MLPDecoder(nn.Module):
+    """Log-odds W z + b plus a network of z with one hidden layer: any independent sites, but no weights to read.
+
+    Args:
+        sites: number of spins N.
+        latents: dimension d of z.
+        hidden: width of the network's hidden layer.
+    """
+
+    def __init__(self, sites: int, latents: int, hidden: int = 64):
+        super().__init__()
+        require_integer("sites", sites)
+        require_integer("latents", latents)
+        require_integer("hidden", hidden)
+        self.network = nn.Sequential(nn.Linear(latents, hidden), nn.GELU(), nn.Linear(hidden, sites))
+        self.slope = nn.Linear(latents, sites, bias=False)
+
+    def forward(self, z: Latents) -> IndependentSpins:
+        """Return p(s | z) for z (batch, d)."""
+        return IndependentSpins(self.slope(z) + self.network(z))
+
+
 class CNNDecoder(nn.Module):
     """The encoder's mirror: a linear map to L/4 x L/4 and two transposed convolutions; logits of both spin values.
 
