@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import venv
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import numpy as np
 from vae_mf.inverse_ising import KineticMaximumLikelihood, PseudoLikelihood
 from vae_mf.samplers.kinetic import kinetic_trajectories
 
-from .inverse_ising import EQUAL, both, fitted, rms, timed
+from .inverse_ising import EQUAL, Measured, compared, fitted, rms, timed
 from .ising_models import truths
 from .timing import SEED, Row
 
@@ -34,8 +35,11 @@ np.savez(sys.argv[2], couplings=couplings, seconds=seconds)
 """
 LONGEST = 900
 """Seconds that a peer may take."""
-CASES = (("sk20", 0.7), ("sk50", 1.0), ("sk50", 1.5))
+CASES = (("sk20", 0.7, 6), ("sk50", 1.0, 2), ("sk50", 1.5, 2))
+"""Model, inverse temperature, and realisations."""
 SAMPLES = 5_000
+Problem = tuple[np.ndarray, np.ndarray]
+"""Couplings and data."""
 
 
 class Peer(NamedTuple):
@@ -59,6 +63,7 @@ PEERS = (
         "from joblib import Parallel; from pyplm.inference.pseudolikelihoodmax import plm",
         "couplings = plm(spins, Parallel(n_jobs=1)); np.fill_diagonal(couplings, 0)",
     ),
+    # Its build imports SciPy, which it does not ask for, and then wants Boost.
     Peer(
         "coniii==3.0.1",
         "from coniii.solvers import Pseudo",
@@ -84,7 +89,7 @@ def environment(package: str, folder: Path) -> tuple[Path | None, str]:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             errors = [line.strip() for line in done.stderr.splitlines() if "Error" in line]
-            return None, (errors or ["pip failed"])[-1][:80]
+            return None, f"as its build fails: {(errors or ['pip failed'])[-1][:80]}"
         (place / "installed").touch()
     return python, ""
 
@@ -106,16 +111,21 @@ def infer(peer: Peer, python: Path, spins: np.ndarray) -> tuple[float, np.ndarra
         return float(found["seconds"]), found["couplings"]
 
 
-def cases(kinetic: bool) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield label, couplings and samples (or a trajectory) of every case."""
+@cache
+def cases(kinetic: bool) -> list[tuple[str, list[Problem]]]:
+    """Return the label of every case and its realisations: couplings, and samples or a trajectory."""
+    found = []
     if kinetic:
         for strength in (0.5, 2.0):
             couplings = np.random.default_rng(SEED).normal(0, strength / np.sqrt(50), (50, 50))
-            yield f"N=50 T=20000 g={strength:g}", couplings, kinetic_trajectories(couplings, None, 20_000, 1, SEED)[0]
-    else:
-        for name, beta in CASES:
-            (truth,) = truths(name, (beta,), SAMPLES, SEED)
-            yield f"{name} β={beta:g} M={SAMPLES}", truth.couplings, truth.spins
+            path = kinetic_trajectories(couplings, None, 20_000, 1, SEED)[0]
+            found.append((f"N=50 T=20000 g={strength:g}", [(couplings, path)]))
+        return found
+    for name, beta, disorders in CASES:
+        drawn = [next(truths(name, (beta,), SAMPLES, SEED + disorder)) for disorder in range(disorders)]
+        label = f"{name} β={beta:g} M={SAMPLES}, {disorders} disorders"
+        found.append((label, [(truth.couplings, truth.spins) for truth in drawn]))
+    return found
 
 
 def rows(folder: Path) -> Iterator[Row]:
@@ -124,11 +134,15 @@ def rows(folder: Path) -> Iterator[Row]:
         python, reason = environment(peer.package, folder)
         ours = KineticMaximumLikelihood(standard_errors=False) if peer.kinetic else PseudoLikelihood()
         name = "kinetic likelihood" if peer.kinetic else "pseudo-likelihood"
-        for size, couplings, spins in cases(peer.kinetic):
-            mine = timed(fitted(ours), spins, couplings)
-            theirs = infer(peer, python, spins) if python else f"not installed, {reason}"
-            if isinstance(theirs, str):
-                yield Row(f"{name}, time", size, mine[0], f"{peer.package}: {theirs}", unit="s")
+        for size, drawn in cases(peer.kinetic):
+            mine = [timed(fitted(ours), spins, couplings) for couplings, spins in drawn]
+            theirs: list[Measured] = []
+            for couplings, spins in drawn:
+                answer = infer(peer, python, spins) if python else f"not installed, {reason}"
+                if isinstance(answer, str):
+                    yield Row(f"{name}, time", size, mine[0][0], f"{peer.package}: {answer}", unit="s")
+                    break
+                theirs.append((answer[0], rms((answer[1] - couplings)[~np.eye(len(couplings), dtype=bool)])))
+            if len(theirs) < len(drawn):
                 break
-            seconds, error = theirs[0], rms((theirs[1] - couplings)[~np.eye(len(couplings), dtype=bool)])
-            yield from both(name, size, mine, peer.package, (seconds, error), (1, EQUAL))
+            yield from compared(name, size, mine, peer.package, theirs, (1, EQUAL))

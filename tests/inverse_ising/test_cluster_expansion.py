@@ -112,8 +112,11 @@ def test_unions_share_all_spins_but_one():
 
 
 def test_too_many_clusters_end_the_scan():
-    with pytest.warns(ConvergenceWarning, match="AdaptiveClusterExpansion has not converged"):
+    with pytest.warns(ConvergenceWarning) as warned:
         found = AdaptiveClusterExpansion(precision=1e-6, max_clusters=30).fit(SPINS)
+    nearest = min(max(step.magnetisation_error, step.pair_error) for step in found.path_)
+    assert f"with {len(found.clusters_)} clusters, leaves {nearest:.2g}" in str(warned[0].message)
+    assert "AdaptiveClusterExpansion has not converged" in str(warned[1].message)
     assert len(found.clusters_) <= 30
     assert found.path_[-1].clusters <= 30
     with pytest.raises(ValueError, match="threshold: expected one that keeps at most 5 clusters"):

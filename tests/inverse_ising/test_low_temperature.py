@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ising_oracle import dense
+from ising_oracle import dense, oracle
 from numpy.testing import assert_allclose
 from scipy.stats import binom
 
@@ -86,14 +86,38 @@ def states() -> States:
     return States(np.array([f.magnetisations for f in found]), np.array([f.covariances for f in found]))
 
 
-def test_naive_couplings_solve_the_least_squares(states):
-    """No small symmetric change lowers the squared violations below those of the unsymmetrised solution by rows."""
+def test_naive_couplings_solve_the_weighted_least_squares(states):
+    """Equations whitened by the Cholesky factor of C^a and scaled by the root of their weight, one row at a time."""
     m, c = states
-    fields = np.arctanh(m)
-    left = np.concatenate([*c, (m - m.mean(0)).T], axis=1)
-    right = np.concatenate([*(c / (1 - m**2)[:, :, None] - np.eye(6)), (fields - fields.mean(0)).T], axis=1)
-    rows = np.linalg.lstsq(left.T, right.T, rcond=None)[0].T
-    assert_allclose(naive_couplings(states), (rows + rows.T) / 2, atol=1e-10)
+    found, fields = np.zeros((6, 6)), np.arctanh(m)
+    for i in range(6):
+        weights = (1 - m[:, i] ** 2) ** 2
+        left, right = [], []
+        for a in range(len(m)):
+            whiten = np.sqrt(weights[a]) * np.linalg.inv(np.linalg.cholesky(c[a]))
+            left += [whiten @ c[a], np.sqrt(weights[a]) * (m[a] - np.average(m, axis=0, weights=weights))[None]]
+            field = fields[a, i] - np.average(fields[:, i], weights=weights)
+            right += [whiten @ (c[a, i] / (1 - m[a, i] ** 2) - np.eye(6)[i]), np.sqrt(weights[a]) * np.array([field])]
+        found[i] = np.linalg.lstsq(np.concatenate(left), np.concatenate(right), rcond=None)[0]
+    assert_allclose(naive_couplings(states), (found + found.T) / 2, atol=1e-10)
+
+
+def test_the_tap_violation_is_that_of_its_definition(states):
+    """Loops over states and spins instead of arrays."""
+    m, c = states
+    random = np.random.default_rng(7)
+    couplings = random.normal(0, 0.2, (6, 6))
+    couplings = couplings + couplings.T
+    squares = couplings**2 * (1 - np.eye(6))
+    fields = np.arctanh(m) - m @ couplings + m * ((1 - m**2) @ squares)
+    weights, value = (1 - m**2) ** 2, 0.0
+    for a in range(len(m)):
+        for i in range(6):
+            row = couplings[i] @ c[a] - c[a, i] / (1 - m[a, i] ** 2) + np.eye(6)[i]
+            row -= c[a, i] * (squares[i] @ (1 - m[a] ** 2)) - 2 * m[a, i] * ((squares[i] * m[a]) @ c[a])
+            mean = np.average(fields[:, i], weights=weights[:, i])
+            value += weights[a, i] * (row @ np.linalg.inv(c[a]) @ row + (fields[a, i] - mean) ** 2)
+    assert tap_violation(states, couplings)[0] == pytest.approx(value, rel=1e-10)
 
 
 def test_the_tap_gradient_is_that_of_the_tap_violation(states):
@@ -121,6 +145,24 @@ def test_tap_beats_naive_at_moderate_coupling():
         fit.fit(model.states, sample_weight=model.weights)
         errors[method] = abs(fit.couplings_ - model.couplings).max()
     assert errors["tap"] < errors["naive"]
+
+
+@pytest.mark.parametrize("method", ["naive", pytest.param("tap", marks=pytest.mark.slow)])
+def test_standard_errors_are_the_scatter_of_repeated_fits(method):
+    """The two states of a ferromagnet with a random part, told apart by the sign of the magnetisation."""
+    base = dense(6, 0.5, seed=5)
+    model, repeats = oracle(base.couplings + 0.25 * (1 - np.eye(6)), 0.1 * base.fields), 300
+    estimator, upper = LowTemperature(clusters="magnetisation", method=method), np.triu_indices(6, 1)
+
+    def values(seed: int, *names: str) -> np.ndarray:
+        fit = estimator.fit(model.draw(2000, seed))
+        return np.r_[getattr(fit, names[0])[upper], getattr(fit, names[1])]
+
+    scatter = np.std([values(seed, "couplings_", "fields_") for seed in range(repeats)], axis=0)
+    estimator.set_params(standard_errors=True)
+    claimed = [values(seed, "couplings_error_", "fields_error_") for seed in range(1000, 1006)]
+    # 4 % from the repeats, 13 % / sqrt(6) from the jackknife; 21 numbers.
+    assert_allclose(np.sqrt(np.mean(np.square(claimed), axis=0)) / scatter, 1, atol=4 * 0.067)
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,10 @@ def test_interaction_screening_minimises_its_objective(objective):
         PseudoLikelihood(l2=0.0),
         PseudoLikelihood(l2=0.0, symmetric=True),
         InteractionScreening(l2=0.0),
+        pytest.param(ProbabilityFlow(l2=0.0), marks=pytest.mark.slow),
         pytest.param(PseudoLikelihood(firth=True), marks=pytest.mark.slow),
     ],
-    ids=["pseudo-likelihood", "symmetric", "rise", "firth"],
+    ids=["pseudo-likelihood", "symmetric", "rise", "flow", "firth"],
 )
 def test_standard_errors_are_the_scatter_of_repeated_fits(estimator):
     model, repeats, samples = dense(5, 1.0, seed=5), 300, 2000
@@ -163,7 +164,7 @@ def test_decimation_finds_the_graph():
     estimator = DecimatedPseudoLikelihood(l2=1.0).fit(spins)
     assert (estimator.bonds_ == (couplings != 0)).all()
     assert ((estimator.couplings_ != 0) == estimator.bonds_).all()
-    plain = PseudoLikelihood().fit(spins)
+    plain = PseudoLikelihood(l2=1.0).fit(spins)
     assert abs(estimator.couplings_ - couplings).max() < 0.6 * abs(plain.couplings_ - couplings).max()
     assert_allclose(estimator.path_[[0, -1], 1], 0, atol=1e-12)
 

@@ -1,8 +1,10 @@
 """Boltzmann learning: maximum likelihood, with the model's moments by enumeration or from persistent Markov chains."""
 
+from typing import Any
+
 import numpy as np
 
-from vae_mf.arrays import Spins
+from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, exponents
 from vae_mf.inverse_ising.fisher import FisherInformation, Parameters, information_matrix
@@ -27,7 +29,7 @@ class BoltzmannLearning(InverseIsing):
 
     Args:
         method: "enumeration" (N <= 20), "chains", or "auto" for enumeration where it is possible.
-        l2: weight of the squared couplings, or "auto" for that of the pseudo-likelihood estimate.
+        l2: weight of the squared couplings, or "auto" for those of the pseudo-likelihood estimate.
         chains: parallel Markov chains.
         sweeps: sweeps between the configurations that a chain contributes.
         precision: largest error of the optimisation in units of the statistical error.
@@ -40,7 +42,7 @@ class BoltzmannLearning(InverseIsing):
     def __init__(
         self,
         method="auto",
-        l2="auto",
+        l2: Any = "auto",
         chains=1024,
         sweeps=5,
         precision=0.3,
@@ -72,7 +74,7 @@ class BoltzmannLearning(InverseIsing):
             sample = source.sample(model)
             information = FisherInformation(sample.spins, sample.weights, sample.moments, ridge)
             missing = difference(data, sample.moments)
-            gradient = missing.plus(Parameters(model.couplings, np.zeros(len(model.fields))), -ridge)
+            gradient = missing.plus(Parameters(ridge * model.couplings, np.zeros(len(model.fields))), -1.0)
             move = information.solve(gradient)
             if sample.errors is None:
                 converged = bool(max(np.abs(gradient.couplings).max(), np.abs(gradient.fields).max()) <= EXACT)
@@ -107,13 +109,13 @@ def parameter_count(model: Parameters) -> int:
     return sites * (sites + 1) // 2
 
 
-def fisher_errors(sample: ModelSample, samples: float, ridge: float) -> Parameters:
+def fisher_errors(sample: ModelSample, samples: float, ridge: Couplings) -> Parameters:
     """Return the standard errors of couplings and fields, sqrt of the diagonal of (F + ridge)^-1 / M."""
     sites = sample.spins.shape[1]
     upper = np.triu_indices(sites, 1)
     information = information_matrix(sample.spins, sample.weights)
     pairs = np.arange(len(upper[0]))
-    information[pairs, pairs] += ridge
+    information[pairs, pairs] += ridge[upper]
     errors = np.sqrt(np.diag(np.linalg.inv(information)) / samples)
     couplings = np.zeros((sites, sites))
     couplings[upper] = errors[: len(pairs)]

@@ -35,8 +35,11 @@ class AdaptiveClusterExpansion(InverseIsing):
 
     The threshold falls until the model has the moments of the data: until the root mean square differences of <s_i> and
     of <s_i s_j>, beyond the Monte Carlo error and in units of the statistical error, are at most ``precision``. If no
-    threshold gets there, the one that came nearest is kept. Every cluster's model has a penalty
-    l2 / (2 M) sum_{i<j} J_ij^2. With all clusters the estimate is that of `BoltzmannLearning`.
+    threshold gets there, the one that came nearest is kept, and a `ConvergenceWarning` says how near. This is no
+    failure of an iteration: the series is cut, and where couplings are dense and strong its sum swings as the threshold
+    falls. A glass of 50 spins at beta = 1 is reached with 5000 samples; with 50000, whose errors are a third, 1.08 of
+    them remain at 3878 clusters and 1.45 at 8861. `BoltzmannLearning` has no such limit. Every cluster's model has a
+    penalty l2 / (2 M) sum_{i<j} J_ij^2. With all clusters the estimate is that of `BoltzmannLearning`.
 
     Args:
         threshold: a number for one threshold only, or "auto" for the scan.
@@ -110,6 +113,11 @@ class AdaptiveClusterExpansion(InverseIsing):
                 break
         if best is None:
             raise ValueError(f"threshold: expected one that keeps at most {most} clusters, got {self.threshold!r}")
+        if best[0] > precision:
+            warn_convergence(
+                f"no threshold gives the moments of the data to {precision:g} of their statistical errors; the nearest "
+                f"one, {self.threshold_:.2g} with {len(self.clusters_)} clusters, leaves {best[0]:.2g}"
+            )
         return Estimate(*best[1], len(self.path_), best[0] <= precision and expansion.converged)
 
     def _thresholds(self, expansion: "Expansion") -> Iterator[float]:

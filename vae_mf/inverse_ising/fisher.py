@@ -38,10 +38,10 @@ class FisherInformation:
         spins: configurations of the model, shape (n, N).
         weights: their shares, summing to 1.
         model: their moments.
-        ridge: second derivative of the penalty.
+        ridge: second derivative of the penalty, one for all couplings or one for each, shape (N, N).
     """
 
-    def __init__(self, spins: Spins, weights: Weights, model: Moments, ridge: float):
+    def __init__(self, spins: Spins, weights: Weights, model: Moments, ridge: float | Couplings):
         self._spins, self._weights, self._ridge = spins, weights, ridge
         self._means, self._pairs = model.magnetisations, model.pair_moments
         spectrum, modes = np.linalg.eigh(model.covariances)

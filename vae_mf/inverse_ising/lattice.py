@@ -25,6 +25,7 @@ from vae_mf.inverse_ising.base import (
     store_estimate,
 )
 from vae_mf.inverse_ising.interaction_graph import Graph, checked_bonds, lattice_bonds, numbered
+from vae_mf.inverse_ising.local_regression import LOGISTIC, Loss
 
 FEWEST_FOR_ERRORS = 10
 """Configurations below which the covariance of their gradients is not estimated."""
@@ -142,13 +143,29 @@ class LatticeIsing(GraphPseudoLikelihood):
 
 
 class TiedPseudoLikelihood:
-    """Minus the log pseudo-likelihood per unit weight, of parameters shared by groups of bonds and sites."""
+    """Sum over sites of a loss per unit weight, of parameters shared by groups of bonds and sites.
 
-    def __init__(self, spins: Spins, weights: Weights, graph: Graph, l2: float):
-        self.spins, self.weights, self.graph = spins, weights, graph
+    Args:
+        spins: configurations, shape (M, N).
+        weights: of the configurations.
+        graph: bonds, and which parameters are the same.
+        l2: penalty l2 / 2 sum_g J_g^2, one weight or one per coupling.
+        loss: of the margin s_i theta_i; the logistic one makes the sum minus the log pseudo-likelihood.
+    """
+
+    def __init__(
+        self,
+        spins: Spins,
+        weights: Weights,
+        graph: Graph,
+        l2: float | Float[np.ndarray, " couplings"],
+        loss: Loss = LOGISTIC,
+    ):
+        self.spins, self.weights, self.graph, self.loss = spins, weights, graph, loss
         self.total = float(weights.sum())
         self.bond_design, self.site_design = graph.design()
-        self.decay = l2 * (np.arange(graph.parameters) < graph.couplings)
+        self.decay = np.zeros(graph.parameters)
+        self.decay[: graph.couplings] = l2
 
     def expand(self, parameters: Float[np.ndarray, " parameters"]) -> tuple[np.ndarray, np.ndarray]:
         """Return the value of every bond and of every site."""
@@ -164,9 +181,8 @@ class TiedPseudoLikelihood:
             columns = np.ascontiguousarray(self.spins[begin : begin + ROWS].T, dtype=np.float64)
             yield columns, self.weights[begin : begin + ROWS], matrix @ columns + fields[:, None]
 
-    def gradients(self, columns: np.ndarray, local: np.ndarray) -> Float[np.ndarray, "parameters rows"]:
-        """Return the gradient of the log pseudo-likelihood of every configuration."""
-        residual = columns - np.tanh(local)
+    def gradients(self, residual: np.ndarray, columns: np.ndarray) -> Float[np.ndarray, "parameters rows"]:
+        """Return minus the gradient of every configuration from minus the derivatives by its local fields."""
         first, second = self.graph.bonds.T
         bonds = residual[first] * columns[second] + residual[second] * columns[first]
         return self.bond_design @ bonds + self.site_design @ residual
@@ -176,18 +192,20 @@ class TiedPseudoLikelihood:
         value = float(self.decay @ parameters**2) / 2
         slope = self.decay * parameters
         for columns, weights, local in self.parts(parameters):
-            value += float(np.logaddexp(0.0, -2 * columns * local).sum(axis=0) @ weights)
-            slope -= self.gradients(columns, local) @ weights
+            losses, slopes = self.loss.evaluate(columns * local)
+            value += float(losses.sum(axis=0) @ weights)
+            slope -= self.gradients(-slopes * columns, columns) @ weights
         return value / self.total, slope / self.total
 
     def standard_errors(self, parameters: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " parameters"]:
         """Return the root of the diagonal of H^-1 V H^-1."""
         spread = np.zeros((len(parameters), len(parameters)))
-        curvature = np.diag(self.decay.astype(np.float64))
+        curvature = np.diag(self.decay)
         for columns, weights, local in self.parts(parameters):
-            gradients = self.gradients(columns, local)
+            _, slopes = self.loss.evaluate(columns * local)
+            gradients = self.gradients(-slopes * columns, columns)
             spread += (gradients * weights) @ gradients.T
-            self.add_curvature(curvature, columns, weights / np.cosh(local) ** 2)
+            self.add_curvature(curvature, columns, weights * self.loss.curvature(slopes))
         inverse = np.linalg.pinv(curvature, hermitian=True)
         return np.sqrt(np.einsum("ij,jk,ik->i", inverse, spread, inverse, optimize=True))
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.inverse_ising.base import Weights
+from vae_mf.inverse_ising.coupling_prior import Posterior
 from vae_mf.inverse_ising.lbfgs import Columns, Evaluation, Points
 from vae_mf.inverse_ising.moments import moments
 
@@ -94,13 +95,14 @@ class LocalRegression:
         """Of (s_1, ..., s_N, 1), which is the Hessian at J = h = 0 without penalty."""
         self.penalise(strength)
 
-    def penalise(self, strength: float) -> None:
-        """Set the strength lambda of the penalty."""
-        self.ridge = strength / self.data.samples
-        diagonal = np.full(self.sites + 1, self.ridge + RIDGE)
+    def penalise(self, strength: float | Couplings) -> None:
+        """Set the strength lambda of the penalty, one for all couplings or one for each."""
+        self.ridge = np.full((self.sites, self.sites), strength / self.data.samples)
+        self._shared = np.ndim(strength) == 0
+        diagonal = np.full(self.sites + 1, float(self.ridge[0, -1]) + RIDGE)
         diagonal[-1] = RIDGE
         self.metric = self.second_moments + np.diag(diagonal)
-        """Hessian at J = h = 0."""
+        """Hessian at J = h = 0 under one strength."""
         self._inverse = np.linalg.inv(self.metric)
 
     @property
@@ -112,8 +114,9 @@ class LocalRegression:
         """Return objectives and gradients of the spins ``columns``."""
         values, gradients = self.loss_and_slope(points, columns, dtype)
         couplings = points[:-1]
-        values += self.ridge / 2 * (couplings**2).sum(axis=0)
-        gradients[:-1] += self.ridge * couplings
+        pulls = self.ridge[:, columns] * couplings
+        values += (pulls * couplings).sum(axis=0) / 2
+        gradients[:-1] += pulls
         gradients[columns, np.arange(len(columns))] = 0
         return Evaluation(values, gradients)
 
@@ -138,21 +141,20 @@ class LocalRegression:
             return Evaluation(np.log(values), gradients / values)
         return Evaluation(values, gradients)
 
-    def evidence_strength(self, points: Points) -> float:
-        """Return the strength that the minimum under the present one makes most likely (MacKay 1992).
+    def posterior(self, points: Points) -> Posterior:
+        """Return couplings and variances in a Gaussian approximation around the minimum under one strength.
 
-        lambda = gamma / sum_ij J_ij^2, where gamma counts the couplings that the data determine better than the prior:
-        sum over spins i and modes k of M c_i a_k / (M c_i a_k + lambda), with a_k the eigenvalues of the covariance
-        matrix and c_i the mean curvature of the loss. It lies between 1 and M, a prior of standard deviation 1 and one
-        that no coupling can be told from.
+        The Hessian of spin i is taken as M c_i C, with C the covariances of the other spins and c_i the mean curvature
+        of the loss; the row and column of the spin itself are taken out of the inverse over all spins.
         """
         m = self.second_moments[:-1, -1]
-        modes = np.linalg.eigvalsh(self.second_moments[:-1, :-1] - np.outer(m, m))
-        informed = np.outer(self.mean_curvatures(points), np.maximum(modes, 0))
-        # A spin is no neighbour of itself.
-        determined = (informed / (informed + self.ridge)).sum() * (1 - 1 / self.sites)
-        samples = max(self.data.samples, 1.0)
-        return float(np.clip(determined / max((points[:-1] ** 2).sum(), 1e-300), 1.0, samples))
+        spectrum, modes = np.linalg.eigh(self.second_moments[:-1, :-1] - np.outer(m, m))
+        curvatures = np.outer(np.maximum(spectrum, 0), self.mean_curvatures(points)) + self.ridge[0, -1] + RIDGE
+        everything = modes**2 @ (1 / curvatures)
+        own = modes @ (modes.T / curvatures)
+        # Copies of a spin leave a difference of rounding errors.
+        variances = np.maximum(everything - own**2 / np.diag(own), 1 / curvatures.max())
+        return Posterior(points[:-1], variances / self.data.samples)
 
     def mean_curvatures(self, points: Points) -> Float[np.ndarray, " sites"]:
         """Return the mean second derivative of the loss of every spin with respect to theta."""
@@ -164,10 +166,17 @@ class LocalRegression:
         return result
 
     def precondition(self, gradients: Points, columns: Columns) -> Points:
-        """Return the inverse Hessian at J = h = 0, without the row and column of the spin itself, times gradients."""
-        result = self._inverse @ gradients
+        """Return an inverse Hessian at J = h = 0, without the row and column of the spin itself, times gradients.
+
+        Under one strength it is exact, under many that of the diagonal.
+        """
         here = columns, np.arange(len(columns))
-        result -= self._inverse[:, columns] * (result[here] / self._inverse[columns, columns])
+        if self._shared:
+            result = self._inverse @ gradients
+            result -= self._inverse[:, columns] * (result[here] / self._inverse[columns, columns])
+        else:
+            result = gradients.copy()
+            result[:-1] /= 1 + self.ridge[:, columns]
         result[here] = 0
         return result
 

@@ -4,7 +4,7 @@ Nguyen and Berg, Phys. Rev. Lett. 109, 050602 (2012). The equations hold within 
 and connected correlations C^a measured there; states are found as clusters of configurations with large overlap.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -19,12 +19,14 @@ from vae_mf.inverse_ising.mean_field import zero_diagonal
 from vae_mf.inverse_ising.moments import Moments, regularised
 
 CUTOFF = 1e-12
-"""Relative size of singular values that the pseudoinverse drops, squared."""
+"""Added to the variances: a cluster may have fewer samples than spins."""
 MOST_CLUSTERS = 128
 SAMPLES_PER_SPIN = 50
 """Average size of a cluster, in units of N, below which the automatic choice does not go."""
 JUDGED = 50_000
 """Configurations on which the automatic choice is judged."""
+GROUPS = 32
+"""Parts of the jackknife; the errors have relative errors of 1 / sqrt(2 (GROUPS - 1)), 13 %."""
 
 
 class States(NamedTuple):
@@ -38,9 +40,10 @@ class LowTemperature(InverseIsing):
     """Couplings that solve the mean-field equations of all thermodynamic states at once, in the least-squares sense.
 
     Naive: sum_j J_ij C^a_jk = -delta_ik + C^a_ik / (1 - (m^a_i)^2) for all i, k, a (eq. 4), and equal fields in all
-    states (eq. 6), by the pseudoinverse. TAP: eq. 8 and its fields, minimised from the naive solution by L-BFGS. J_ii
-    stays free in both and is dropped at the end: forcing it to zero makes the result much worse, as it takes up what a
-    spin does to itself through its neighbours.
+    states (eq. 6). TAP: eq. 8 and its fields, minimised from the naive solution by L-BFGS. The source weighs all
+    equations alike; here they have the weights of `naive_couplings`, which takes 1 - r of an SK glass at beta = 1.7 and
+    k = 128 from .05 to .014. J_ii stays free and is dropped at the end: forcing it to zero makes the result much worse,
+    as it takes up what a spin does to itself through its neighbours.
 
     Args:
         clusters: number k of clusters; "auto" for the power of two with the largest pseudo-likelihood; "magnetisation"
@@ -51,7 +54,9 @@ class LowTemperature(InverseIsing):
         restarts: starts of the clustering.
         tolerance: relative decrease of the violations at which L-BFGS has converged.
         max_iter: iterations of the clustering and of L-BFGS, at most.
-        random_state: of the clustering.
+        standard_errors: whether to compute them, by a jackknife over `GROUPS` parts of the data, the clusters held
+            fixed (takes as many times as long). They tell the noise of the equations, not their bias.
+        random_state: of the clustering and of the parts.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
@@ -60,13 +65,14 @@ class LowTemperature(InverseIsing):
 
     def __init__(
         self,
-        clusters="auto",
+        clusters: Any = "auto",
         method="naive",
         smallest=200.0,
         pseudocount=1.0,
         restarts=3,
         tolerance=1e-5,
         max_iter=500,
+        standard_errors=False,
         random_state=0,
         encoding="spin",
     ):
@@ -77,59 +83,81 @@ class LowTemperature(InverseIsing):
         self.restarts = restarts
         self.tolerance = tolerance
         self.max_iter = max_iter
+        self.standard_errors = standard_errors
         self.random_state = random_state
         self.encoding = encoding
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_choice("method", self.method, ("naive", "tap"))
-        if self.clusters == "magnetisation":
-            return self._solve(spins, weights, (spins.sum(axis=1, dtype=np.int64) >= 0).astype(np.int64))
-        if self.clusters != "auto":
-            return self._with_clusters(spins, weights, require_integer("clusters", self.clusters))
-        most = weights.sum() / (SAMPLES_PER_SPIN * spins.shape[1])
-        counts = [2**power for power in range(MOST_CLUSTERS.bit_length()) if 2**power <= max(1, most)]
-        random = new_generator(self.random_state)
-        judged = random.choice(len(spins), min(JUDGED, len(spins)), replace=False)
+        solutions = [self._solution(spins, weights, labels) for labels in self._clusterings(spins, weights)]
+        best = solutions[0] if len(solutions) == 1 else self._likeliest(spins, weights, solutions)
+        self.n_clusters_ = best.states
+        return self._with_errors(best, spins, weights) if self.standard_errors else best.estimate
 
-        def likelihood(estimate: Estimate) -> float:
-            values = log_pseudo_likelihood(spins[judged], estimate.couplings, estimate.fields)
+    def _clusterings(self, spins: Spins, weights: Weights) -> list[Labels]:
+        """Return the cluster of every configuration, in all ways that are to be tried."""
+        if self.clusters == "magnetisation":
+            return [(spins.sum(axis=1, dtype=np.int64) >= 0).astype(np.int64)]
+        most = max(1, weights.sum() / (SAMPLES_PER_SPIN * spins.shape[1]))
+        powers = [2**power for power in range(MOST_CLUSTERS.bit_length()) if 2**power <= most]
+        counts = powers if self.clusters == "auto" else [require_integer("clusters", self.clusters)]
+        restarts, limit = require_integer("restarts", self.restarts), require_integer("max_iter", self.max_iter)
+        return [
+            spherical_clusters(spins, weights, count, new_generator(self.random_state), restarts, limit)
+            for count in counts
+        ]
+
+    def _likeliest(self, spins: Spins, weights: Weights, solutions: list["Solution"]) -> "Solution":
+        """Return the solution with the largest pseudo-likelihood on a part of the data."""
+        judged = new_generator(self.random_state).choice(len(spins), min(JUDGED, len(spins)), replace=False)
+
+        def likelihood(solution: Solution) -> float:
+            values = log_pseudo_likelihood(spins[judged], solution.estimate.couplings, solution.estimate.fields)
             return float(np.average(values, weights=weights[judged]))
 
-        found = [
-            (likelihood(estimate), count, estimate) for count, estimate in self._candidates(spins, weights, counts)
-        ]
-        _, self.n_clusters_, best = max(found, key=lambda candidate: candidate[0])
-        return best
+        return max(solutions, key=likelihood)
 
-    def _candidates(self, spins: Spins, weights: Weights, counts: list[int]):
-        for count in counts:
-            estimate = self._with_clusters(spins, weights, count)
-            yield self.n_clusters_, estimate
-
-    def _with_clusters(self, spins: Spins, weights: Weights, count: int) -> Estimate:
-        restarts, limit = require_integer("restarts", self.restarts), require_integer("max_iter", self.max_iter)
-        random = new_generator(self.random_state)
-        return self._solve(spins, weights, spherical_clusters(spins, weights, count, random, restarts, limit))
-
-    def _solve(self, spins: Spins, weights: Weights, labels: Labels) -> Estimate:
+    def _solution(self, spins: Spins, weights: Weights, labels: Labels) -> "Solution":
         # With few samples the whole must do, however small.
         smallest = min(require_positive("smallest", self.smallest), weights.sum() / (labels.max() + 1))
         clusters = [regularised(c, self.pseudocount) for c in cluster_moments(spins, weights, labels, smallest)]
         # Without pseudocount, the fields of a cluster in which a spin is frozen are infinite.
-        clusters = [cluster for cluster in clusters if np.abs(cluster.magnetisations).max() < 1]
-        self.n_clusters_ = len(clusters)
-        states = stack(clusters)
-        couplings = naive_couplings(states)
-        if self.method == "naive":
-            return Estimate(zero_diagonal(couplings), state_fields(states, zero_diagonal(couplings)).mean(axis=0))
-        best = tap_couplings(states, couplings, Stopping.checked(self.tolerance, self.max_iter))
+        states = stack([cluster for cluster in clusters if np.abs(cluster.magnetisations).max() < 1])
+        best, fields = Estimate(naive_couplings(states), np.zeros(spins.shape[1])), state_fields
+        if self.method == "tap":
+            stopping = Stopping.checked(self.tolerance, self.max_iter)
+            best, fields = tap_couplings(states, best.couplings, stopping), tap_fields
         couplings = zero_diagonal(best.couplings)
-        return best._replace(couplings=couplings, fields=tap_fields(states, couplings).mean(axis=0))
+        mean = weighted_mean(fields(states, couplings), equation_weights(states))
+        return Solution(labels, len(states.magnetisations), best._replace(couplings=couplings, fields=mean))
+
+    def _with_errors(self, whole: "Solution", spins: Spins, weights: Weights) -> Estimate:
+        """Return an estimate with errors from solutions that lack a part of the data each (Quenouille's jackknife)."""
+        parts = new_generator(self.random_state).permutation(len(spins)) % GROUPS
+        left = [
+            self._solution(spins[kept], weights[kept], whole.labels[kept]).estimate
+            for kept in (parts != part for part in range(GROUPS))
+        ]
+        couplings, fields = (
+            np.sqrt((GROUPS - 1) * np.var([getattr(estimate, name) for estimate in left], axis=0))
+            for name in ("couplings", "fields")
+        )
+        return whole.estimate._replace(couplings_error=couplings, fields_error=fields)
+
+
+class Solution(NamedTuple):
+    """Couplings and fields from one clustering."""
+
+    labels: Labels
+    states: int
+    """Number of clusters that were large enough."""
+    estimate: Estimate
 
 
 def stack(clusters: list[Moments]) -> States:
     """Return the moments of clusters as arrays."""
-    return States(np.array([c.magnetisations for c in clusters]), np.array([c.covariances for c in clusters]))
+    covariances = np.array([c.covariances for c in clusters])
+    return States(np.array([c.magnetisations for c in clusters]), covariances + CUTOFF * np.eye(covariances.shape[1]))
 
 
 def responses(states: States) -> Float[np.ndarray, "states sites sites"]:
@@ -137,16 +165,39 @@ def responses(states: States) -> Float[np.ndarray, "states sites sites"]:
     return states.covariances / (1 - states.magnetisations**2)[:, :, None] - np.eye(states.magnetisations.shape[1])
 
 
-def naive_couplings(states: States) -> Couplings:
-    """Return J of J A = B by the pseudoinverse, made symmetric, its diagonal free.
+def equation_weights(states: States) -> Float[np.ndarray, "states sites"]:
+    """Return the weights w^a_i = (1 - (m^a_i)^2)^2 of the equations of spin i in state a.
 
-    A = (C^1, ..., C^k, m^1 - <m>, ..., m^k - <m>) and B likewise of the b^a and artanh m^a.
+    They undo the division of the equations by 1 - (m^a_i)^2, with which the noise of nearly frozen spins would rule.
     """
-    m, fields = states.magnetisations, np.arctanh(states.magnetisations)
-    left = np.concatenate([*states.covariances, (m - m.mean(axis=0)).T], axis=1)
-    right = np.concatenate([*responses(states), (fields - fields.mean(axis=0)).T], axis=1)
-    couplings = right @ left.T @ np.linalg.pinv(left @ left.T, rcond=CUTOFF, hermitian=True)
+    return (1 - states.magnetisations**2) ** 2
+
+
+def naive_couplings(states: States) -> Couplings:
+    """Return the least-squares solution of eqs. 4 and 6, weighted, made symmetric, its diagonal free.
+
+    J minimises sum_ai w^a_i [R^a_i (C^a)^-1 R^a_i + (h^a_i - <h_i>)^2], with R^a_ik = sum_j J_ij C^a_jk - b^a_ik: the
+    noise of row i of a covariance matrix is itself correlated like C^a (generalised least squares). With deviations
+    d^a from the means over states, weighted by w_i,
+    sum_j J_ij sum_a w^a_i (C^a_jk + d m^a_j d m^a_k) = sum_a w^a_i (b^a_ik + d artanh m^a_i d m^a_k).
+    """
+    (m, covariances), targets, weights = states, responses(states), equation_weights(states)
+    fields, sites = np.arctanh(m), m.shape[1]
+    couplings = np.zeros((sites, sites))
+    for i, weight in enumerate(weights.T):
+        deviations = m - weighted_mean(m, weight)
+        matrix = np.tensordot(weight, covariances, 1) + (deviations.T * weight) @ deviations
+        right = weight @ targets[:, i] + (weight * fields[:, i]) @ deviations
+        couplings[i] = np.linalg.solve(matrix, right)
     return (couplings + couplings.T) / 2
+
+
+def weighted_mean(
+    values: Float[np.ndarray, "states sites"], weights: Float[np.ndarray, "states *sites"]
+) -> Float[np.ndarray, " sites"]:
+    """Return the mean over states; one weight per state, or one for each of its spins."""
+    columns = weights.reshape(len(weights), -1)
+    return (columns * values).sum(axis=0) / columns.sum(axis=0)
 
 
 def state_fields(states: States, couplings: Couplings) -> Float[np.ndarray, "states sites"]:
@@ -161,7 +212,7 @@ def tap_fields(states: States, couplings: Couplings) -> Float[np.ndarray, "state
 
 
 def tap_couplings(states: States, start: Couplings, stopping: Stopping) -> Estimate:
-    """Return the minimum over symmetric J of the squared violations of eq. 8 and of the spread of the fields."""
+    """Return the minimum over symmetric J of the violations of eq. 8 and of the spread of the fields."""
     sites = len(start)
     upper = np.triu_indices(sites)
 
@@ -182,21 +233,22 @@ def tap_couplings(states: States, start: Couplings, stopping: Stopping) -> Estim
 
 
 def tap_violation(states: States, couplings: Couplings) -> tuple[float, Couplings]:
-    """Return S = sum_aik R^a_ik^2 + sum_ai (h^a_i - <h_i>)^2 and its gradient with respect to all J_ij.
+    """Return S = sum_ai w^a_i [R^a_i (C^a)^-1 R^a_i + (h^a_i - <h_i>)^2] and its gradient with respect to all J_ij.
 
     By eq. 8, R^a_ik = sum_j J_ij C^a_jk - b^a_ik - C^a_ik sum_j J_ij^2 (1 - (m^a_j)^2)
     + 2 m^a_i sum_j J_ij^2 m^a_j C^a_jk.
     """
-    m, c = states
+    (m, c), weights = states, equation_weights(states)
     squares, rest = zero_diagonal(couplings) ** 2, 1 - m**2
     reaction = rest @ squares
     violations = couplings @ c - responses(states) - c * reaction[:, :, None]
     violations += 2 * m[:, :, None] * (squares @ (m[:, :, None] * c))
     fields = tap_fields(states, couplings)
-    spread = fields - fields.mean(axis=0)
-    pulls = violations @ c
-    linear = 2 * pulls.sum(axis=0) - 2 * spread.T @ m
-    own = -np.einsum("aik,aik->ai", violations, c) + m * spread
+    spread = fields - weighted_mean(fields, weights)
+    forces = weights[:, :, None] * np.linalg.solve(c, violations.transpose(0, 2, 1)).transpose(0, 2, 1)
+    pulls = weights[:, :, None] * violations
+    linear = 2 * pulls.sum(axis=0) - 2 * (weights * spread).T @ m
+    own = weights * m * spread - np.einsum("aii->ai", pulls)
     quadratic = 2 * own.T @ rest + 4 * np.einsum("ai,aij,aj->ij", m, pulls, m, optimize=True)
-    value = float(np.square(violations).sum() + np.square(spread).sum())
+    value = float((violations * forces).sum() + (weights * spread**2).sum())
     return value, linear + 2 * zero_diagonal(couplings) * quadratic

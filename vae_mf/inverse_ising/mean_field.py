@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
-from vae_mf.inverse_ising.moments import Moments, moments, refuse_copies, regularised
+from vae_mf.inverse_ising.delta_method import PairValues, delta_errors, pair_values
+from vae_mf.inverse_ising.moments import Moments, inverse_covariances, moments, refuse_copies, regularised
 
 
 class MeanFieldEstimator(InverseIsing):
@@ -73,7 +74,27 @@ class NaiveMeanField(MeanFieldEstimator):
         return Estimate(couplings, fields, couplings_error=zero_diagonal(errors))
 
 
-class TAP(MeanFieldEstimator):
+class PairFormula(MeanFieldEstimator):
+    """Base of the formulas that give J_ij in closed form from m_i, m_j, C_ij and (C^-1)_ij alone.
+
+    The standard errors of J are those of the delta method, with the third and fourth moments of the data: the noise of
+    the formula, not its bias. Shrinkage leaves none.
+    """
+
+    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
+        estimate = super()._estimate(spins, weights)
+        if self.shrinkage:
+            return estimate
+        data = regularised(moments(spins, weights), self.pseudocount)
+        return estimate._replace(couplings_error=delta_errors(spins, weights, data, self._coupling))
+
+    @staticmethod
+    def _coupling(pairs: PairValues) -> Couplings:
+        """Return the formula's value for every pair, real part where it is not real; the diagonal is meaningless."""
+        raise NotImplementedError
+
+
+class TAP(PairFormula):
     """B_ij = -J_ij - 2 J_ij^2 m_i m_j, with Onsager's term in the fields (Kappen and Rodriguez 1998, Tanaka 1998).
 
     h_i = artanh m_i - sum_j J_ij m_j + m_i sum_j J_ij^2 (1 - m_j^2). Pairs whose quadratic equation has no real root
@@ -81,19 +102,27 @@ class TAP(MeanFieldEstimator):
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
-        m, inverse = data.magnetisations, inverse_covariances(data)
-        discriminant = 1 - 8 * np.outer(m, m) * inverse
-        # 2 c / (1 + sqrt(...)) is the root that tends to -B_ij as m does to zero, without cancellation.
-        couplings = zero_diagonal(-2 * inverse / (1 + np.sqrt(np.maximum(discriminant, 0))))
-        imaginary = np.count_nonzero(np.triu(discriminant < 0, 1))
+        m, pairs = data.magnetisations, pair_values(data)
+        imaginary = np.count_nonzero(np.triu(self._discriminant(pairs) < 0, 1))
         if imaginary:
-            couplings = np.where(discriminant < 0, zero_diagonal(-1 / (4 * safe_product(m))), couplings)
             warn_convergence(f"TAP: {imaginary} pairs of spins have no real coupling; took the real part.")
+        couplings = zero_diagonal(self._coupling(pairs))
         fields = np.arctanh(m) - couplings @ m + m * (couplings**2 @ (1 - m**2))
-        return Estimate(couplings, fields, converged=True)
+        return Estimate(couplings, fields)
+
+    @staticmethod
+    def _discriminant(pairs: PairValues) -> Couplings:
+        return 1 - 8 * pairs.first * pairs.second * pairs.inverse
+
+    @staticmethod
+    def _coupling(pairs: PairValues) -> Couplings:
+        discriminant = TAP._discriminant(pairs)
+        # 2 c / (1 + sqrt(...)) is the root that tends to -B_ij as m does to zero, without cancellation.
+        real = -2 * pairs.inverse / (1 + np.sqrt(np.maximum(discriminant, 0)))
+        return np.where(discriminant < 0, -1 / (4 * safe_product(pairs)), real)
 
 
-class SessakMonasson(MeanFieldEstimator):
+class SessakMonasson(PairFormula):
     """Small-correlation expansion, loops and pairs summed: J = -B_ij + J_ij^pair - C_ij / (L_i L_j - C_ij^2).
 
     Couplings by eq. 17 of Roudi, Tyrcha and Hertz (2009); fields to third order in the correlations by Sessak and
@@ -103,18 +132,24 @@ class SessakMonasson(MeanFieldEstimator):
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
-        m, correlations = data.magnetisations, zero_diagonal(data.covariances)
-        variances = 1 - m**2
-        overlap = correlations / (np.outer(variances, variances) - correlations**2)
-        couplings = zero_diagonal(pair_couplings(m, data.pair_moments) - overlap - inverse_covariances(data))
-        reduced = correlations / np.outer(variances, variances)
+        m, variances = data.magnetisations, 1 - data.magnetisations**2
+        couplings = zero_diagonal(self._coupling(pair_values(data)))
+        couplings = (couplings + couplings.T) / 2
+        reduced = zero_diagonal(data.covariances) / np.outer(variances, variances)
         fields = np.arctanh(m) - couplings @ m + m * (reduced**2 @ variances)
         fields -= 2 / 3 * (1 + 3 * m**2) * (reduced**3 @ (m * variances))
         fields -= m * np.einsum("ij,jk,ki,j,k->i", reduced, reduced, reduced, variances, variances, optimize=True)
         return Estimate(couplings, fields)
 
+    @staticmethod
+    def _coupling(pairs: PairValues) -> Couplings:
+        first, second, covariances, inverse = pairs
+        overlap = covariances / ((1 - first**2) * (1 - second**2) - covariances**2)
+        odds = log_odds(state_probabilities(first, second, covariances + first * second))
+        return odds - overlap - inverse
 
-class Bethe(MeanFieldEstimator):
+
+class Bethe(PairFormula):
     """The Bethe approximation inverted in closed form, exact on trees (Ricci-Tersenghi 2012, eqs. 26 and 27).
 
     tanh J_ij = -2 B_ij / (q + sqrt(q^2 - 4 B_ij^2)), q = sqrt(1 + 4 L_i L_j B_ij^2) - 2 m_i m_j B_ij.
@@ -122,16 +157,30 @@ class Bethe(MeanFieldEstimator):
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
-        m, inverse = data.magnetisations, zero_diagonal(inverse_covariances(data))
-        variances = 1 - m**2
-        q = np.sqrt(1 + 4 * np.outer(variances, variances) * inverse**2) - 2 * np.outer(m, m) * inverse
-        root = q**2 - 4 * inverse**2
-        tangents = -2 * inverse / (q + np.sqrt(np.maximum(root, 0)))
-        impossible = (root < 0) | (np.abs(tangents) >= 1)
+        pairs = pair_values(data)
+        q = self._mixed(pairs)
+        tangents = zero_diagonal(self._tangents(pairs))
+        impossible = (q**2 < 4 * pairs.inverse**2) | (np.abs(tangents) >= LARGEST_TANGENT)
         if impossible.any():
-            tangents = np.clip(tangents, -LARGEST_TANGENT, LARGEST_TANGENT)
             warn_convergence(f"Bethe: {np.count_nonzero(np.triu(impossible))} pairs of spins have no real coupling.")
-        return Estimate(np.arctanh(tangents), bethe_fields(m, tangents))
+        return Estimate(np.arctanh(tangents), bethe_fields(data.magnetisations, tangents))
+
+    @staticmethod
+    def _mixed(pairs: PairValues) -> Couplings:
+        """Return q."""
+        first, second, _, inverse = pairs
+        return np.sqrt(1 + 4 * (1 - first**2) * (1 - second**2) * inverse**2) - 2 * first * second * inverse
+
+    @staticmethod
+    def _tangents(pairs: PairValues) -> Couplings:
+        """Return tanh J_ij."""
+        q = Bethe._mixed(pairs)
+        tangents = -2 * pairs.inverse / (q + np.sqrt(np.maximum(q**2 - 4 * pairs.inverse**2, 0)))
+        return np.clip(tangents, -LARGEST_TANGENT, LARGEST_TANGENT)
+
+    @staticmethod
+    def _coupling(pairs: PairValues) -> Couplings:
+        return np.arctanh(Bethe._tangents(pairs))
 
 
 LARGEST_TANGENT = 1 - 1e-9
@@ -159,40 +208,32 @@ def pair_probabilities(
 ) -> dict[str, Float[np.ndarray, "sites sites"]]:
     """Return the probabilities of the four states of every pair, "+-" meaning s_i = +1 and s_j = -1.
 
-    The diagonal holds those of two independent copies. Never below the rounding error, so that logarithms exist.
+    The diagonal holds those of two independent copies.
     """
-    signs = {"+": 1, "-": -1}
     moment = pair_moments.copy()
     np.fill_diagonal(moment, m**2)
+    return state_probabilities(m[:, None], m, moment)
+
+
+def state_probabilities(first: np.ndarray, second: np.ndarray, moment: Couplings) -> dict[str, Couplings]:
+    """Return p from <s_i>, <s_j> and <s_i s_j>, never below the rounding error, so that logarithms exist."""
+    signs = {"+": 1, "-": -1}
     return {
-        a + b: np.maximum(1 + signs[a] * m[:, None] + signs[b] * m + signs[a] * signs[b] * moment, 1e-15) / 4
+        a + b: np.maximum(1 + signs[a] * first + signs[b] * second + signs[a] * signs[b] * moment, 1e-15) / 4
         for a in signs
         for b in signs
     }
 
 
+def log_odds(p: dict[str, Couplings]) -> Couplings:
+    """Return 1/4 ln(p++ p-- / (p+- p-+)), the coupling of a pair that is alone."""
+    return np.log(p["++"] * p["--"] / (p["+-"] * p["-+"])) / 4
+
+
 def pair_couplings(m: Fields, pair_moments: Float[np.ndarray, "sites sites"]) -> Couplings:
-    """Return 1/4 ln(p++ p-- / (p+- p-+)) of every pair."""
-    p = pair_probabilities(m, pair_moments)
-    couplings = zero_diagonal(np.log(p["++"] * p["--"] / (p["+-"] * p["-+"])) / 4)
+    """Return the coupling of every pair as if it were alone."""
+    couplings = zero_diagonal(log_odds(pair_probabilities(m, pair_moments)))
     return (couplings + couplings.T) / 2
-
-
-def inverse_covariances(data: Moments) -> Float[np.ndarray, "sites sites"]:
-    """Return C^-1.
-
-    Raises:
-        ValueError: if C is singular, as with fewer samples than spins.
-    """
-    spectrum = np.linalg.eigvalsh(data.covariances)
-    if spectrum[0] <= 1e-12 * spectrum[-1]:
-        raise ValueError(
-            f"spins: expected an invertible covariance matrix, got eigenvalues from {spectrum[0]:.1e} to "
-            f"{spectrum[-1]:.1e} ({data.samples:g} samples of {len(spectrum)} spins); set pseudocount or "
-            "shrinkage > 0, or use an estimator that does not invert it"
-        )
-    inverse = np.linalg.inv(data.covariances)
-    return (inverse + inverse.T) / 2
 
 
 def zero_diagonal(matrix: Float[np.ndarray, "sites sites"]) -> Float[np.ndarray, "sites sites"]:
@@ -200,7 +241,7 @@ def zero_diagonal(matrix: Float[np.ndarray, "sites sites"]) -> Float[np.ndarray,
     return np.where(np.eye(len(matrix), dtype=bool), 0.0, matrix)
 
 
-def safe_product(m: Fields) -> Couplings:
+def safe_product(pairs: PairValues) -> Couplings:
     """Return m_i m_j with entries of magnitude at least 1e-300, to divide by."""
-    product = np.outer(m, m)
+    product = pairs.first * pairs.second
     return np.where(np.abs(product) < 1e-300, 1e-300, product)

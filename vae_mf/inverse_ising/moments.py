@@ -78,6 +78,23 @@ def refuse_copies(data: Moments) -> None:
         )
 
 
+def inverse_covariances(data: Moments) -> Float[np.ndarray, "sites sites"]:
+    """Return C^-1.
+
+    Raises:
+        ValueError: if C is singular, as with fewer samples than spins.
+    """
+    spectrum = np.linalg.eigvalsh(data.covariances)
+    if spectrum[0] <= 1e-12 * spectrum[-1]:
+        raise ValueError(
+            f"spins: expected an invertible covariance matrix, got eigenvalues from {spectrum[0]:.1e} to "
+            f"{spectrum[-1]:.1e} ({data.samples:g} samples of {len(spectrum)} spins); set pseudocount or "
+            "shrinkage > 0, or use an estimator that does not invert it"
+        )
+    inverse = np.linalg.inv(data.covariances)
+    return (inverse + inverse.T) / 2
+
+
 def _equal_sums(spins: Spins) -> tuple[np.ndarray, np.ndarray]:
     rows = spins.astype(np.float32)
     return rows.sum(axis=0), rows.T @ rows

@@ -7,6 +7,7 @@ import numpy as np
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
+from vae_mf.inverse_ising.coupling_prior import Posterior, evidence_strength, kind_strengths
 from vae_mf.inverse_ising.lasso import minimise_lasso
 from vae_mf.inverse_ising.lbfgs import Minimum, Objective, Points, Stopping, minimise
 from vae_mf.inverse_ising.local_regression import DistinctSpins, LocalRegression, Loss, distinct, symmetrised
@@ -24,12 +25,15 @@ SETTLED = 0.1
 class RidgeProblem(Objective, Protocol):
     """Local regressions, separate or joint, under an l2 penalty that can be changed."""
 
-    def penalise(self, strength: float) -> None:
-        """Set the strength lambda of the penalty."""
+    ridge: np.ndarray
+    """lambda / M of every coupling, shape (N, N)."""
+
+    def penalise(self, strength: float | Couplings) -> None:
+        """Set the strength lambda of the penalty, one for all couplings or one for each."""
         ...
 
-    def evidence_strength(self, points: Points) -> float:
-        """Return the strength that the minimum under the present one makes most likely."""
+    def posterior(self, points: Points) -> Posterior:
+        """Return couplings and variances at the minimum under one strength."""
         ...
 
 
@@ -40,17 +44,19 @@ class PenalisedRegression(InverseIsing):
     the logarithm of a posterior whose prior is Gaussian of variance 1 / l2, Laplacian of rate l1, or both (elastic).
 
     Args:
-        l2: weight of the squares, or "auto" for the one that the data make most likely (`evidence_strength`), and none
-            beside l1 > 0. Without any penalty strongly coupled data are often separable: no finite estimate exists.
+        l2: weight of the squares, or "auto" for what the data make most likely: one weight for all couplings, or, where
+            they are clearly of two kinds as on sparse graphs, one for each (`coupling_prior`); none beside l1 > 0.
+            Without any penalty strongly coupled data are often separable: no finite estimate exists.
         l1: weight of the absolute values, or "auto" for the rate c sqrt(M ln(N^2 / 0.05)) that recovers sparse graphs
             (Lokhov et al. 2018), with the c of the estimator.
-        standard_errors: whether to compute them (in time O(M N^3), often more than the fit itself; not with l1).
+        standard_errors: whether to compute them, the weights l2 taken as given (in time O(M N^3), often more than the
+            fit itself; not with l1).
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
         max_iter: at most this many iterations.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
-        l2_: the weight of the squares that was used.
+        l2_: the weights of the squares that were used, shape (N, N).
     """
 
     _automatic_l1: ClassVar[float]
@@ -87,11 +93,11 @@ class PenalisedRegression(InverseIsing):
         best = self._minimum(problem, l1 / data.samples)
         self.l2_ = problem.ridge * data.samples
         couplings, fields = symmetrised(best.points)
-        if problem.ridge == l1 == 0:
+        if l1 == 0 and not problem.ridge.any():
             warn_separation(couplings, data.samples)
         if not self.standard_errors:
             return Estimate(couplings, fields, best.n_iter, best.converged)
-        errors = sandwich_errors(data, self._loss(), problem.ridge * data.samples, best.points)
+        errors = sandwich_errors(data, self._loss(), problem.ridge, best.points)
         return Estimate(couplings, fields, best.n_iter, best.converged, errors.couplings, errors.fields)
 
     def _minimum(self, problem: LocalRegression, l1: float) -> Minimum:
@@ -100,7 +106,7 @@ class PenalisedRegression(InverseIsing):
         if l1:
             problem.penalise(0.0 if self.l2 == "auto" else require_non_negative("l2", self.l2))
             return minimise_lasso(problem, l1, start, stopping)
-        return minimise_ridge(problem, self.l2, start, stopping)
+        return minimise_ridge(problem, self.l2, problem.data.samples, start, stopping)
 
     def _l1(self, data: DistinctSpins) -> float:
         """Return the weight of the absolute couplings."""
@@ -109,8 +115,8 @@ class PenalisedRegression(InverseIsing):
         return require_non_negative("l1", self.l1)
 
 
-def minimise_ridge(problem: RidgeProblem, l2: Any, start: Points, stopping: Stopping) -> Minimum:
-    """Minimise a problem under the l2 penalty given, or chosen by its evidence if "auto".
+def minimise_ridge(problem: RidgeProblem, l2: Any, samples: float, start: Points, stopping: Stopping) -> Minimum:
+    """Minimise a problem of M samples under the l2 penalty given, or under what the data make likely if "auto".
 
     Raises:
         ValueError: unless ``l2`` is "auto" or a number of at least zero.
@@ -122,11 +128,13 @@ def minimise_ridge(problem: RidgeProblem, l2: Any, start: Points, stopping: Stop
     for _ in range(REFITS):
         problem.penalise(strength)
         rough = minimise(problem, start, stopping._replace(tolerance=max(stopping.tolerance, ROUGH)))
-        old, strength = strength, problem.evidence_strength(rough.points)
         start, iterations = rough.points, iterations + rough.n_iter
+        old, posterior = strength, problem.posterior(rough.points)
+        strength = evidence_strength(posterior, old, samples)
         if abs(np.log(strength / old)) < SETTLED:
             break
-    problem.penalise(strength)
+    kinds = kind_strengths(posterior, old)
+    problem.penalise(strength if kinds is None else kinds)
     best = minimise(problem, start, stopping)
     return best._replace(n_iter=best.n_iter + iterations)
 

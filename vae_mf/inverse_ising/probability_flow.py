@@ -7,6 +7,7 @@ from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.inverse_ising.lbfgs import Stopping
 from vae_mf.inverse_ising.local_regression import EXPONENTIAL, distinct
 from vae_mf.inverse_ising.penalised import minimise_ridge
+from vae_mf.inverse_ising.standard_errors import joint_errors
 from vae_mf.inverse_ising.symmetric_regression import SymmetricRegression
 
 
@@ -18,18 +19,27 @@ class ProbabilityFlow(InverseIsing):
 
     Args:
         l2: weight of l2 / (2 M) sum_ij J_ij^2, or "auto" as for `PenalisedRegression`.
+        standard_errors: whether to compute them, by the sandwich formula (memory O(N^4)).
         tolerance: largest entry of the gradient at which the fit has converged.
         max_iter: at most this many iterations.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+
+    Attributes:
+        l2_: the weights of the squares that were used, shape (N, N).
     """
 
-    def __init__(self, l2: Any = "auto", tolerance=1e-6, max_iter=500, encoding="spin"):
+    def __init__(self, l2: Any = "auto", standard_errors=False, tolerance=1e-6, max_iter=500, encoding="spin"):
         self.l2 = l2
+        self.standard_errors = standard_errors
         self.tolerance = tolerance
         self.max_iter = max_iter
         self.encoding = encoding
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        problem = SymmetricRegression(distinct(spins, weights), EXPONENTIAL)
-        best = minimise_ridge(problem, self.l2, problem.start(), Stopping.checked(self.tolerance, self.max_iter))
-        return Estimate(*problem.model(best.points), best.n_iter, best.converged)
+        data, stopping = distinct(spins, weights), Stopping.checked(self.tolerance, self.max_iter)
+        problem = SymmetricRegression(data, EXPONENTIAL)
+        best = minimise_ridge(problem, self.l2, data.samples, problem.start(), stopping)
+        self.l2_ = problem.ridge * data.samples
+        model = problem.model(best.points)
+        errors = joint_errors(data, EXPONENTIAL, problem.ridge, *model) if self.standard_errors else ()
+        return Estimate(*model, best.n_iter, best.converged, *errors)

@@ -9,11 +9,10 @@ from vae_mf.arrays import Spins
 from vae_mf.checks import require_fraction, require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.inverse_ising.firth import firth_regression
-from vae_mf.inverse_ising.interaction_graph import complete_graph
-from vae_mf.inverse_ising.lattice import TiedPseudoLikelihood
 from vae_mf.inverse_ising.lbfgs import Minimum, Stopping, minimise
 from vae_mf.inverse_ising.local_regression import LOGISTIC, DistinctSpins, LocalRegression, Loss, distinct
 from vae_mf.inverse_ising.penalised import PenalisedRegression, minimise_ridge, warn_separation
+from vae_mf.inverse_ising.standard_errors import joint_errors
 from vae_mf.inverse_ising.symmetric_regression import SymmetricRegression
 
 
@@ -61,20 +60,16 @@ class PseudoLikelihood(PenalisedRegression):
         return self._joint(distinct(spins, weights)) if self.symmetric else super()._estimate(spins, weights)
 
     def _joint(self, data: DistinctSpins) -> Estimate:
-        problem = SymmetricRegression(data, LOGISTIC)
-        best = minimise_ridge(problem, self.l2, problem.start(), Stopping.checked(self.tolerance, self.max_iter))
+        problem, stopping = SymmetricRegression(data, LOGISTIC), Stopping.checked(self.tolerance, self.max_iter)
+        best = minimise_ridge(problem, self.l2, data.samples, problem.start(), stopping)
         self.l2_ = problem.ridge * data.samples
         couplings, fields = problem.model(best.points)
         if self.l2 == 0:
             warn_separation(couplings, data.samples)
         if not self.standard_errors:
             return Estimate(couplings, fields, best.n_iter, best.converged)
-        graph = complete_graph(problem.local.sites)
-        # The joint penalty counts every pair twice.
-        task = TiedPseudoLikelihood(data.spins, data.shares * data.samples, graph, 2 * self.l2_)
-        errors = task.standard_errors(np.r_[couplings[tuple(graph.bonds.T)], fields])
-        bonds, sites = task.expand(errors)
-        return Estimate(couplings, fields, best.n_iter, best.converged, graph.matrix(bonds), sites)
+        errors = joint_errors(data, LOGISTIC, problem.ridge, couplings, fields)
+        return Estimate(couplings, fields, best.n_iter, best.converged, *errors)
 
     def _minimum(self, problem: LocalRegression, l1: float) -> Minimum:
         if not self.firth:

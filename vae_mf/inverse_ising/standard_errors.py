@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields
+from vae_mf.inverse_ising.interaction_graph import complete_graph
+from vae_mf.inverse_ising.lattice import TiedPseudoLikelihood
 from vae_mf.inverse_ising.lbfgs import Points
 from vae_mf.inverse_ising.local_regression import ROWS, DistinctSpins, Loss
 
@@ -20,7 +22,7 @@ class StandardErrors(NamedTuple):
     fields: Fields
 
 
-def sandwich_errors(data: DistinctSpins, loss: Loss, strength: float, points: Points) -> StandardErrors:
+def sandwich_errors(data: DistinctSpins, loss: Loss, ridge: Couplings, points: Points) -> StandardErrors:
     """Return the standard errors of (J_ij + J_ji) / 2 and h_i at the minimum of the local regressions.
 
     A configuration moves the parameters of spin i by H_i^-1 g_i, with g_i its gradient and H_i the mean Hessian; the
@@ -30,11 +32,11 @@ def sandwich_errors(data: DistinctSpins, loss: Loss, strength: float, points: Po
     Args:
         data: configurations.
         loss: whose minimum it is.
-        strength: of the l2 penalty.
+        ridge: l2 weights of the couplings over M, shape (N, N).
         points: parameters (N + 1, N).
     """
     sites = data.spins.shape[1]
-    inverses = np.linalg.inv(_hessians(data, loss, strength, points))
+    inverses = np.linalg.inv(_hessians(data, loss, ridge, points))
     # Parameter k of spin i as one long axis: one product gives all influences of a block of rows.
     table = inverses.transpose(1, 0, 2).reshape(sites + 1, -1)
     couplings, fields = np.zeros((sites, sites)), np.zeros(sites)
@@ -51,6 +53,27 @@ def sandwich_errors(data: DistinctSpins, loss: Loss, strength: float, points: Po
     return StandardErrors(np.sqrt(couplings / data.samples), np.sqrt(fields / data.samples))
 
 
+def joint_errors(
+    data: DistinctSpins, loss: Loss, ridge: Couplings, couplings: Couplings, fields: Fields
+) -> StandardErrors:
+    """Return the standard errors of J and h at the minimum of the regressions under J = J^T; memory O(N^4).
+
+    Args:
+        data: configurations.
+        loss: of the margin.
+        ridge: l2 weights of the couplings over M, shape (N, N).
+        couplings: J at the minimum.
+        fields: h there.
+    """
+    graph = complete_graph(len(fields))
+    pairs = tuple(graph.bonds.T)
+    # The joint penalty counts every pair twice.
+    l2 = 2 * ridge[pairs] * data.samples
+    task = TiedPseudoLikelihood(data.spins, data.shares * data.samples, graph, l2, loss)
+    bonds, sites = task.expand(task.standard_errors(np.r_[couplings[pairs], fields]))
+    return StandardErrors(graph.matrix(bonds), sites)
+
+
 def _slopes(data: DistinctSpins, loss: Loss, points: Points, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return features (s, 1), and first and second derivative of the losses with respect to theta, row by row."""
     spins = data.spins[part].astype(np.float64)
@@ -60,7 +83,7 @@ def _slopes(data: DistinctSpins, loss: Loss, points: Points, part: slice) -> tup
 
 
 def _hessians(
-    data: DistinctSpins, loss: Loss, strength: float, points: Points
+    data: DistinctSpins, loss: Loss, ridge: Couplings, points: Points
 ) -> Float[np.ndarray, "sites features features"]:
     """Return the Hessian of every local regression; the row and column of the spin itself are those of the identity."""
     sites = data.spins.shape[1]
@@ -72,7 +95,7 @@ def _hessians(
         for i in range(sites):
             hessians[i] += (features * curvatures[:, i, None]).T @ features
     everything = np.arange(sites)
-    hessians[:, everything, everything] += strength / data.samples
+    hessians[:, everything, everything] += ridge
     hessians[everything, everything, :] = 0
     hessians[everything, :, everything] = 0
     hessians[everything, everything, everything] = 1

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from vae_mf.arrays import Couplings, Fields
+from vae_mf.inverse_ising.coupling_prior import Posterior
 from vae_mf.inverse_ising.lbfgs import Columns, Evaluation, Points
 from vae_mf.inverse_ising.local_regression import DistinctSpins, LocalRegression, Loss
 from vae_mf.inverse_ising.moments import moments
@@ -36,10 +37,11 @@ class SymmetricRegression:
         self._spectrum, self._modes = np.linalg.eigh(first.covariances)
         self.penalise(strength)
 
-    def penalise(self, strength: float) -> None:
-        """Set the strength lambda of the penalty."""
-        self.ridge = strength / self.local.data.samples
-        spectrum = np.maximum(self._spectrum, 1e-8) + self.ridge
+    def penalise(self, strength: float | Couplings) -> None:
+        """Set the strength lambda of the penalty, one for all couplings or one for each."""
+        self.local.penalise(strength)
+        self.ridge, self._shared = self.local.ridge, np.ndim(strength) == 0
+        spectrum = np.maximum(self._spectrum, 1e-8) + self.ridge[0, -1]
         self._curvatures = (spectrum[:, None] + spectrum) / 2
 
     def start(self) -> Points:
@@ -64,21 +66,25 @@ class SymmetricRegression:
         couplings, fields = self.model(points)
         everything = np.arange(len(fields))
         values, slopes = self.local.loss_and_slope(np.vstack([couplings, fields]), everything, dtype)
-        value = values.sum() + self.ridge / 2 * (couplings**2).sum()
+        value = values.sum() + (self.ridge * couplings**2).sum() / 2
         gradient = slopes[:-1] - np.outer(self._means, slopes[-1]) + self.ridge * couplings
         return Evaluation(np.array([value]), self._join(gradient, slopes[-1]))
 
     def precondition(self, gradients: Points, columns: Columns) -> Points:
-        """Return the inverse Hessian at J = 0 times the gradient: (C X + X C) / 2 = G solved in C's eigenbasis."""
+        """Return an inverse Hessian at J = 0 times the gradient.
+
+        Under one strength (C X + X C) / 2 = G is solved in C's eigenbasis, under many by C's diagonal.
+        """
         couplings, fields = self._split(gradients)
+        if not self._shared:
+            return self._join(couplings / (1 + self.ridge), fields)
         turned = self._modes.T @ couplings @ self._modes / self._curvatures
         return self._join(self._modes @ turned @ self._modes.T, fields)
 
-    def evidence_strength(self, points: Points) -> float:
-        """Return what `LocalRegression.evidence_strength` makes of the same couplings."""
+    def posterior(self, points: Points) -> Posterior:
+        """Return couplings, and their variances as in separate regressions, which count no pair twice."""
         couplings, fields = self.model(points)
-        self.local.penalise(self.ridge * self.local.data.samples)
-        return self.local.evidence_strength(np.vstack([couplings, fields]))
+        return self.local.posterior(np.vstack([couplings, fields]))
 
     def _split(self, points: Points) -> tuple[Couplings, Fields]:
         sites = len(self._means)

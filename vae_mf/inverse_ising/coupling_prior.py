@@ -1,0 +1,117 @@
+"""The prior of couplings, learnt from their estimates: one width for all, or two where the graph is sparse.
+
+Estimates x_ij with variances s_ij^2 of couplings from a Gaussian mixture of widths sigma_k are themselves distributed
+as sum_k pi_k Normal(0, sigma_k^2 + s_ij^2), whose likelihood the shares pi_k and widths maximise: empirical Bayes for
+normal means (Efron and Morris 1973, Stephens 2017).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.arrays import Couplings
+
+STARTS = np.array([1 / 30, 2.0])
+"""Squared widths from which the two kinds set out, in units of the mean one."""
+MOST_PAIRS = 20_000
+"""Couplings, evenly spread, from which widths and shares are learnt."""
+MOST_STEPS = 2000
+SETTLED = 1e-4
+"""Gain in log-likelihood at which the widths have settled."""
+
+Estimates = Float[np.ndarray, " pairs"]
+Kinds = Float[np.ndarray, " kinds"]
+
+
+class Posterior(NamedTuple):
+    """Couplings as known from the data and a Gaussian prior."""
+
+    means: Couplings
+    variances: Float[np.ndarray, "sites sites"]
+
+
+class WidthMixture(NamedTuple):
+    """Kinds of couplings, each normal with mean zero."""
+
+    shares: Kinds
+    variances: Kinds
+    """sigma_k^2."""
+    log_likelihood: float
+
+
+def evidence_strength(posterior: Posterior, strength: float, samples: float) -> float:
+    """Return the strength that the posterior under the present one makes most likely (MacKay 1992).
+
+    lambda = gamma / sum_ij J_ij^2, where gamma = sum_ij (1 - lambda s_ij^2) counts the couplings that the data
+    determine better than the prior. It lies between 1 and M, a prior of standard deviation 1 and one that no coupling
+    can be told from.
+    """
+    others = ~np.eye(len(posterior.means), dtype=bool)
+    determined = (1 - strength * posterior.variances[others]).sum()
+    squares = max(float((posterior.means**2).sum()), 1e-300)
+    return float(np.clip(determined / squares, 1.0, max(samples, 1.0)))
+
+
+def kind_strengths(posterior: Posterior, strength: float) -> Couplings | None:
+    """Return the strength of every coupling if they are of two kinds, none and some say, or None for one kind.
+
+    Two kinds are those whose likelihood exceeds that of one by more than Bayes' information criterion asks for their
+    two more parameters. A coupling's strength lambda_ij shrinks it, were it alone, to its posterior mean:
+    1 / (1 + lambda_ij s_ij^2) = sum_k r_ijk sigma_k^2 / (sigma_k^2 + s_ij^2), with r_ijk the probability of kind k.
+
+    Args:
+        posterior: under a Gaussian prior of one strength. J_ij and J_ji, which separate regressions find from nearly
+            the same information, are averaged, and their precisions too.
+        strength: that strength.
+    """
+    upper = np.triu_indices(len(posterior.means), 1)
+    precisions = 1 / np.where(np.eye(len(posterior.means), dtype=bool), np.inf, posterior.variances)
+    precisions, means = ((matrix + matrix.T)[upper] / 2 for matrix in (precisions, posterior.means))
+    variances = 1 / np.maximum(precisions - strength, 1e-12 * precisions)
+    estimates = means * variances * precisions
+    part = slice(None, None, -(-len(estimates) // MOST_PAIRS))
+    one, two = (fit_widths(estimates[part], variances[part], starts) for starts in (np.ones(1), STARTS))
+    if two.log_likelihood - one.log_likelihood <= np.log(len(estimates[part])):
+        return None
+    gains = two.variances[:, None] / (two.variances[:, None] + variances)
+    kept = (assigned(two, estimates, variances)[0] * gains).sum(axis=0)
+    result = np.zeros(posterior.means.shape)
+    result[upper] = (1 / np.maximum(kept, 1e-12) - 1) / variances
+    return result + result.T
+
+
+def fit_widths(estimates: Estimates, variances: Estimates, starts: Kinds) -> WidthMixture:
+    """Return the mixture of largest likelihood, by expectation maximisation.
+
+    Args:
+        estimates: x, without the influence of a prior.
+        variances: s^2.
+        starts: first sigma_k^2 in units of <x^2>, one per kind.
+    """
+    shares = np.full(len(starts), 1 / len(starts))
+    mixture = WidthMixture(shares, starts * max(float(np.mean(estimates**2)), 1e-300), -np.inf)
+    for _ in range(MOST_STEPS):
+        parts, likelihood = assigned(mixture, estimates, variances)
+        settled = likelihood - mixture.log_likelihood <= SETTLED
+        mixture = mixture._replace(log_likelihood=likelihood)
+        if settled:
+            break
+        gains = mixture.variances[:, None] / (mixture.variances[:, None] + variances)
+        squares = (gains * estimates) ** 2 + gains * variances
+        counts = np.maximum(parts.sum(axis=1), 1e-12)
+        widths = np.maximum((parts * squares).sum(axis=1) / counts, 1e-300)
+        mixture = mixture._replace(shares=counts / counts.sum(), variances=widths)
+    return mixture
+
+
+def assigned(
+    mixture: WidthMixture, estimates: Estimates, variances: Estimates
+) -> tuple[Float[np.ndarray, "kinds pairs"], float]:
+    """Return the probabilities of the kinds of every coupling, and the log-likelihood (up to a constant)."""
+    total = mixture.variances[:, None] + variances
+    logs = np.log(mixture.shares)[:, None] - (np.log(total) + estimates**2 / total) / 2
+    peaks = logs.max(axis=0)
+    parts = np.exp(logs - peaks)
+    sums = parts.sum(axis=0)
+    return parts / sums, float((peaks + np.log(sums)).sum())

@@ -1,0 +1,83 @@
+"""Standard errors of closed formulas for couplings, by the delta method.
+
+A configuration with deviations d = s - m from the means moves C_ij by d_i d_j - C_ij and, with y = C^-1 d, the inverse
+B_ij by B_ij - y_i y_j. A formula J_ij = g(m_i, m_j, C_ij, B_ij) moves by these times its derivatives; the mean square
+of this influence over the configurations, divided by M, is the variance of J_ij. The model need not be true.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from vae_mf.arrays import Couplings, Spins
+from vae_mf.inverse_ising.base import BLOCK, Weights
+from vae_mf.inverse_ising.moments import Moments, inverse_covariances
+
+STEP = 1e-5
+"""Of central differences, whose relative error is its square."""
+
+
+class PairValues(NamedTuple):
+    """What closed formulas see of a pair of spins, each an array (N, N); zeros on the diagonals of the last two."""
+
+    first: Couplings
+    """m_i."""
+    second: Couplings
+    """m_j."""
+    covariances: Couplings
+    """C_ij."""
+    inverse: Couplings
+    """B_ij = (C^-1)_ij."""
+
+
+Formula = Callable[[PairValues], Couplings]
+
+
+def pair_values(data: Moments) -> PairValues:
+    """Return what the moments say of every pair.
+
+    Raises:
+        ValueError: if the covariance matrix is singular.
+    """
+    matrices = data.covariances.copy(), inverse_covariances(data)
+    for matrix in matrices:
+        np.fill_diagonal(matrix, 0)
+    first = np.repeat(data.magnetisations[:, None], len(matrices[0]), axis=1)
+    return PairValues(first, first.T.copy(), *matrices)
+
+
+def delta_errors(spins: Spins, weights: Weights, data: Moments, formula: Formula) -> Couplings:
+    """Return the standard errors of the couplings that a formula symmetric in i and j gives; time O(M N^2).
+
+    Args:
+        spins: configurations, shape (M, N).
+        weights: how often each counts.
+        data: moments that the formula is given, maybe with a pseudocount; then each configuration has the less weight.
+        formula: g.
+    """
+    values, inverse = pair_values(data), inverse_covariances(data)
+    of_mean, of_covariance, of_inverse = (
+        derivative(formula, values, name) for name in ("first", "covariances", "inverse")
+    )
+    squares = np.zeros_like(inverse)
+    for first in range(0, len(spins), BLOCK):
+        d, w = spins[first : first + BLOCK] - data.magnetisations, weights[first : first + BLOCK, None]
+        y = d @ inverse
+        fourth = of_covariance**2 * ((w * d**2).T @ d**2) + of_inverse**2 * ((w * y**2).T @ y**2)
+        fourth -= 2 * of_covariance * of_inverse * ((w * d * y).T @ (d * y))
+        third = of_mean * (of_covariance * ((w * d**2).T @ d) - of_inverse * ((w * d * y).T @ y))
+        second = of_mean**2 * (w * d**2).sum(axis=0)[:, None] + of_mean * of_mean.T * ((w * d).T @ d)
+        half = fourth / 2 + 2 * third + second
+        squares += half + half.T
+    means = of_covariance * data.covariances - of_inverse * inverse
+    variances = np.maximum(squares / data.samples - means**2, 0) / data.samples
+    np.fill_diagonal(variances, 0)
+    return np.sqrt(variances)
+
+
+def derivative(formula: Formula, values: PairValues, name: str) -> Couplings:
+    """Return the derivative of a formula with respect to one of its values, pair by pair."""
+    value = getattr(values, name)
+    ahead, behind = (formula(values._replace(**{name: value + sign * STEP})) for sign in (1, -1))
+    return (ahead - behind) / (2 * STEP)
