@@ -8,6 +8,7 @@ from vae_mf.evaluation.overlap_distribution import (
     independent_overlaps,
     overlap_law_table,
     overlaps,
+    random_overlaps,
 )
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import all_configurations, enumerate_system
@@ -64,3 +65,25 @@ def test_directors_have_overlaps_from_minus_a_half_to_one():
     table = overlap_law_table({"model": {1.0: directors}}, {"model": 50})
     assert table.q.between(-0.5, 1).all()
     assert table.density.sum() * np.diff(table.q).mean() == pytest.approx(1)
+
+
+def test_random_pairs_are_of_different_rows_and_of_the_pooled_law():
+    """Two stretches, one silent and one active: chains would be compared with each other only."""
+    words = np.concatenate([-np.ones((500, 8)), np.ones((500, 8))]).astype(np.int8)
+    assert (independent_overlaps(words, 2) == -1).all()
+    found = random_overlaps(words, seed=1)
+    assert np.mean(found == 1) == pytest.approx(0.5, abs=0.06)
+    assert (random_overlaps(np.array([[1, 1], [-1, -1]], np.int8), seed=1) == -1).all()
+
+
+def test_errors_of_random_pairs_are_those_of_a_mean_over_all_pairs():
+    """The rate of silent rows varies from stretch to stretch: P(q = 1) of 400 recordings scatters as its errors say."""
+    random, values, errors = np.random.default_rng(5), [], []
+    for seed in range(400):
+        rates = np.repeat(random.uniform(0.2, 0.8, 20), 25)
+        words = np.where(random.random(500) < rates, -1, 1).astype(np.int8)[:, None] * np.ones((1, 4), np.int8)
+        table = overlap_law_table({"test": {1.0: words}}, {"test": 20}, shuffle=seed)
+        silent = table.iloc[table.q.sub(1).abs().argmin()]
+        values.append(silent.density)
+        errors.append(silent.error)
+    assert np.std(values) < np.mean(errors) < 2.2 * np.std(values)

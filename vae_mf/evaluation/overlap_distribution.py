@@ -8,8 +8,10 @@ from scipy.special import gammaln
 from vae_mf.checks import require_integer
 from vae_mf.evaluation.chains import average, draws_per_chain
 from vae_mf.evaluation.observables import GROUPS, Laws, lattice_bins
+from vae_mf.rng import generator
 
-BINS = 40
+BINS = 60
+"""Bins of q, at most about."""
 NEGLIGIBLE = 1e-12
 """Probability of a magnetisation that the exact sum leaves out."""
 
@@ -39,8 +41,22 @@ def independent_overlaps(configurations: States, chains: int) -> Float[np.ndarra
     return overlaps(configurations[:half], configurations[half : 2 * half])
 
 
+def random_overlaps(configurations: States, seed: int) -> Float[np.ndarray, " rows"]:
+    """Return the overlap of every row with another one, drawn by a random permutation."""
+    rows = len(configurations)
+    require_integer("configurations", rows, minimum=2)
+    order = generator(seed, "pairs").permutation(rows)
+    # A cycle through all rows pairs none with itself.
+    partner = np.empty(rows, np.int64)
+    partner[order] = np.roll(order, 1)
+    return overlaps(configurations, configurations[partner])
+
+
 def overlap_law_table(
-    configurations: dict[str, dict[float, States]], chains: dict[str, int], laws: Laws | None = None
+    configurations: dict[str, dict[float, States]],
+    chains: dict[str, int],
+    laws: Laws | None = None,
+    shuffle: int | None = None,
 ) -> pd.DataFrame:
     """Return P(q) per source and temperature as densities on equal bins, with errors over chains.
 
@@ -52,12 +68,18 @@ def overlap_law_table(
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
         laws: exact laws of the magnetisation of systems in which all arrangements of the same magnetisation are equally
             likely; adds the exact P(q).
+        shuffle: seed of random pairs among all rows, for chains that do not sample the same law, such as stretches of a
+            recording; their errors are twice those over chains, as for the mean over all pairs. None to pair chains.
     """
     frames = []
     for source, by_temperature in configurations.items():
         for temperature, states in by_temperature.items():
-            found = independent_overlaps(states, chains[source])
-            table = histogram(found, max(1, chains[source] // 2), states.shape[1], states.ndim == 2)
+            shape = states.shape[1], states.ndim == 2
+            if shuffle is None:
+                table = histogram(independent_overlaps(states, chains[source]), max(1, chains[source] // 2), *shape)
+            else:
+                table = histogram(random_overlaps(states, shuffle), chains[source], *shape)
+                table["error"] *= 2
             frames.append(table.assign(source=source, temperature=temperature))
     for temperature, law in (laws or {}).items():
         if law is not None:

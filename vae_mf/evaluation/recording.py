@@ -107,7 +107,9 @@ def compare_words(
     independent = np.where(uniform < probabilities, 1, -1).astype(np.int8)
     sources = {"test": test, "model": generated, "independent": independent}
     chains = {"test": STRETCHES, "model": len(generated), "independent": len(generated)}
-    overlaps = overlap_law_table({source: {1.0: rows} for source, rows in sources.items()}, chains)
+    overlaps = overlap_law_table(
+        {source: {1.0: rows} for source, rows in sources.items()}, chains, shuffle=settings.seed
+    )
     masses = overlaps.pivot(index="q", columns="source", values="density") * np.diff(overlaps.q).max()
     words = word_table(sources, settings.word_cells, settings.word_groups, settings.seed)
     divergences = word_divergences(words, "test")
