@@ -89,7 +89,7 @@ def test_runs_are_scored_on_their_own_split_and_no_other(place):
     table = read_tables(folder)["rivals"]
     (row,) = table[table.family == "VAE"].itertuples()
     assert row.split == "time"
-    assert row.model.startswith("VAE d=1 spline linear (")
+    assert row.model.startswith("VAE d=1 mixture linear (")
     assert np.isfinite(row.log_likelihood)
     refused = run(place, "compare_rivals", *SMALL, "splits=[repeat]", glob)
     assert refused.returncode == 1
