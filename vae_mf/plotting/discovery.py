@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.correlations import draw_overlap_law
-from vae_mf.plotting.panels import draw_overlaps, draw_pair_covariances, draw_spike_counts
+from vae_mf.plotting.panels import draw_overlaps
+from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
 from vae_mf.plotting.rivals import FAMILIES, draw_gains
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
@@ -34,7 +35,7 @@ def draw_discovery(tables: dict[str, pd.DataFrame], returning: float) -> dict[st
     if "patterns" in tables:
         figures["patterns"] = patterns_figure(tables["patterns"], tables["pattern_summary"])
         figures["likeness"] = likeness_figure(tables)
-        figures["unexplained"] = draw_assessment(tables)
+        figures["unexplained"] = draw_assessment({name: table for name, table in tables.items() if name != "overlaps"})
     if len(tables.get("stability", ())):
         figures["stability"] = stability_figure(tables["stability"], returning)
     if "overlaps" in tables:
@@ -127,8 +128,7 @@ def draw_picture(ax: Axes, names: pd.Series, values: pd.Series, grey: bool) -> N
     picture[places[:, 0], places[:, 1]] = values
     largest = float(values.abs().max())
     ax.imshow(picture, vmin=-largest, vmax=largest, cmap="Greys" if grey else "RdBu_r", interpolation="nearest")
-    ax.set_xticks([])
-    ax.set_yticks([])
+    ax.set_axis_off()
 
 
 def stability_figure(table: pd.DataFrame, returning: float) -> Figure:
@@ -155,8 +155,9 @@ def likeness_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw P(K), P(q) and pair covariances of rows that the model draws beside those held out."""
     with house_style():
         figure, axes = new_figure(1, 3)
+        figure.set_size_inches(11, 3)
         draw_spike_counts(axes[0], tables["spike_counts"])
         axes[0].set_xlabel("active variables K")
         draw_overlap_law(axes[1], tables["overlap_distribution"])
-        draw_pair_covariances(axes[2], tables["pair_covariances"])
+        draw_moments(axes[2], tables["moments"], order=2)
     return figure

@@ -1,0 +1,239 @@
+"""The report of a discovery: one HTML file, its figures inside, without scripts and without a network."""
+
+import base64
+import io
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from vae_mf.discovery.findings import Findings
+from vae_mf.discovery.sentences import SPLITS, headline, leading, limits, plus_minus, summary
+from vae_mf.evaluation.report import cell
+from vae_mf.plotting.style import house_style
+
+STYLE = """
+:root { --ink: #1c1c1c; --soft: #6a6a6a; --line: #d9d6cf; --accent: #a8300f; }
+* { box-sizing: border-box; }
+body { margin: 0; background: #fdfcfa; color: var(--ink);
+  font: 17px/1.6 Charter, "Bitstream Charter", "Source Serif Pro", Georgia, "DejaVu Serif", serif; }
+main { max-width: 52rem; margin: 0 auto; padding: 4rem 1.5rem 6rem; }
+p, ul, h1, h2, .remarks { max-width: 42rem; }
+h1 { font-size: 2.3rem; line-height: 1.15; font-weight: 600; letter-spacing: -.01em; margin: .4rem 0 1.2rem; }
+h2 { font-size: 1.3rem; font-weight: 600; margin: 3.2rem 0 .8rem; padding-top: .9rem; border-top: 1px solid var(--line);
+  max-width: none; }
+.kicker, dt, th, figcaption, .small { font-family: "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; }
+.kicker { font-size: .8rem; letter-spacing: .06em; text-transform: uppercase; color: var(--accent); margin: 0; }
+.lead { font-size: 1.15rem; }
+dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1.2rem 1.6rem;
+  margin: 2rem 0 0; padding: 1.2rem 0; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); }
+dl.facts div { min-width: 0; display: flex; flex-direction: column; justify-content: space-between; }
+dl.facts dt { font-size: .75rem; color: var(--soft); }
+dl.facts dd { margin: .1rem 0 0; font-size: 1.3rem; line-height: 1.25; font-variant-numeric: tabular-nums lining-nums; }
+figure { margin: 1.4rem 0; }
+figure img { display: block; width: 100%; height: auto; }
+figcaption { font-size: .82rem; line-height: 1.45; color: var(--soft); margin-top: .5rem; max-width: 46rem; }
+table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums lining-nums;
+  margin: 1rem 0; }
+th { text-align: right; font-weight: 500; font-size: .75rem; color: var(--soft); vertical-align: bottom; }
+th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); }
+td { text-align: right; } th:first-child, td:first-child, td.text, th.text { text-align: left; }
+tr.chosen td { font-weight: 600; } tr.grey td { color: #9a9a9a; }
+.wide { overflow-x: auto; }
+.remarks { background: #f5efe6; padding: .8rem 1.2rem; margin: 1.2rem 0; } .remarks p { margin: .2rem 0; }
+pre { background: #f4f2ee; padding: .9rem 1.1rem; overflow-x: auto; font-size: .82rem; line-height: 1.5;
+  white-space: pre-wrap; overflow-wrap: anywhere; }
+@media print { body { background: #fff; } main { padding: 0; } figure, table { break-inside: avoid; } }
+"""
+SWEEP = {
+    "latents": "d", "validation_log_likelihood": "ln p, validation", "test_log_likelihood": "ln p, test",
+    "gain": "gain", "gain_error": "±", "behind": "behind the best", "behind_error": "±",
+}  # fmt: skip
+RIVALS = {
+    "model": "model", "parameters": "parameters", "log_likelihood": "ln p, test", "gain_over_independent": "gain",
+    "gain_over_independent_error": "±", "gain_over_best_rival": "over the best rival",
+    "gain_over_best_rival_error": "±", "log_partition_error": "± of ln Z",
+}  # fmt: skip
+EVIDENCE = {"criterion": "criterion", "value": "value", "error": "±", "bound": "bound", "holds": "holds"}
+PATTERNS = {
+    "pattern": "pattern", "kind": "kind", "strength": "strength", "residual": "residual",
+    "median_share": "median share", "least_share": "least share", "returns": "comes back",
+    "raised": "raises most", "lowered": "lowers most",
+}  # fmt: skip
+TEXTUAL = {"model", "criterion", "kind", "raised", "lowered"}
+
+
+def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str, Any]) -> str:
+    """Return the report as one HTML document.
+
+    Args:
+        found: what was found.
+        figures: of `plotting.discovery.draw_discovery`.
+        origin: name, call, software and settings, for the title and the last section.
+    """
+    parts = [opening(found, str(origin["name"])), given(found), how_many(found, figures)]
+    if found.choice.latents:
+        parts += [left_unexplained(found, figures), patterns(found, figures), likeness(figures)]
+    parts += [section("What this does not say", listing(limits(found))), reproduction(origin)]
+    title = escape(f"{origin['name']}: {found.answer.answer}")
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    body = "<body><main>\n" + "\n".join(parts) + "\n</main></body>"
+    return f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n{body}</html>\n'
+
+
+def opening(found: Findings, name: str) -> str:
+    """Return title, answer and key numbers."""
+    told = "".join(f'<p class="lead">{escape(sentence)}</p>' for sentence in summary(found))
+    remarks = "".join(f"<p>{escape(remark)}</p>" for remark in found.answer.remarks)
+    aside = f'<div class="remarks">{remarks}</div>' if remarks else ""
+    return f'<p class="kicker">{escape(name)}</p><h1>{escape(headline(found))}</h1>{told}{aside}{facts(found)}'
+
+
+def facts(found: Findings) -> str:
+    """Return the key numbers as a list of terms."""
+    numbers = found.metrics
+    terms = {
+        "collective variables": str(numbers["latents"]),
+        "gain over independent, nats per row": plus_minus(
+            numbers["gain_over_independent"], numbers["gain_over_independent_error"]
+        ),
+    }
+    if found.choice.latents:
+        terms |= {
+            f"gain over {numbers['best_rival']}": plus_minus(
+                numbers["gain_over_best_rival"], numbers["gain_over_best_rival_error"]
+            ),
+            "left unexplained, nats per row": plus_minus(numbers["unexplained"], numbers["unexplained_error"]),
+            "patterns that come back": f"{numbers['returning_patterns']} of {numbers['latents']}",
+        }
+    if "overlap_with_truth_min" in numbers:
+        terms["least overlap with a known pattern"] = f"{numbers['overlap_with_truth_min']:.3f}"
+    items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in terms.items())
+    return f'<dl class="facts">{items}</dl>'
+
+
+def given(found: Findings) -> str:
+    """Return what the data are, and how they were split."""
+    words = found.words
+    active = float((words.train > 0).mean())
+    learned, chosen, judged = (f"{len(part):,}" for part in (words.train, words.validation, words.test))
+    said = [
+        f"{words.recording.source[:1].upper()}{words.recording.source[1:]}.",
+        f"{learned} rows to learn from, {chosen} to choose on and {judged} to judge on: held out were "
+        f"{SPLITS[words.split]}. Of all entries {active:.1%} are 1.",
+        *words.recording.remarks,
+        *words.remarks,
+    ]
+    return section("What was given", "".join(f"<p>{escape(sentence)}</p>" for sentence in said))
+
+
+def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
+    """Return the sweep over the number of latents, and the rivals."""
+    told = (
+        "A model with d latent variables is trained for d = 0 (independent variables), 1, 2, and so on. Chosen is the "
+        "smallest d that predicts the rows to choose on as well as the best one does, within one paired standard error."
+    )
+    caption = (
+        "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "
+        "Right: the chosen one among its rivals. Errors are those of means over stretches of neighbouring rows."
+    )
+    sweep = found.tables["sweep"]
+    rivals = found.tables["rivals"]
+    own = rivals.family.eq("VAE")
+    tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(rivals, RIVALS, {"chosen": own})
+    return section("How many collective variables", f"<p>{told}</p>" + picture(figures["gains"], caption) + tables)
+
+
+def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
+    """Return the evidence of the verdict."""
+    assert found.assessment is not None
+    told = (
+        "If the latent variables are all there is, the variables are independent given them. A critic learns to tell "
+        "the data from rows that are: what it can tell, C(x|z), is left unexplained. And the latent variables must "
+        "carry at least the information that two halves of the variables share."
+    )
+    caption = "What is left unexplained and what is carried; which pairs the model misses; and the cumulants K(u) that "
+    caption += "take the place of the squared overlap in a Hopfield energy."
+    evidence = html_table(found.assessment.verdict.evidence, EVIDENCE, {})
+    return section("What they leave unexplained", f"<p>{told}</p>{evidence}" + picture(figures["unexplained"], caption))
+
+
+def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
+    """Return the patterns, their leading variables, and whether they come back."""
+    summary_table = found.tables["pattern_summary"].copy()
+    kinds = zip(summary_table.pattern, summary_table.kind, strict=True)
+    named = [leading(found.tables["patterns"], pattern, kind) for pattern, kind in kinds]
+    summary_table["raised"], summary_table["lowered"] = zip(*named, strict=True)
+    told = (
+        "A pattern says how the log-odds of every variable move together. Δh is half the change of the log-odds per "
+        "standard deviation. A share of 1 means that a repetition with another start or other rows finds the pattern "
+        "again, 0 that it finds no more of it than chance would. What does not come back is grey."
+    )
+    gone = summary_table.returns.eq(False)
+    body = f"<p>{told}</p>" + picture(figures["patterns"], "The patterns, strongest first within each kind.")
+    body += html_table(summary_table, PATTERNS, {"grey": gone})
+    if "truth" in figures:
+        body += picture(figures["truth"], "Overlaps with the known patterns.", 20.0)
+    if "stability" in figures:
+        body += picture(figures["stability"], "Share of each pattern in the space that each repetition finds.", 26.0)
+    return section("The patterns", body)
+
+
+def likeness(figures: Mapping[str, Figure]) -> str:
+    """Return how rows drawn from the model look beside the data."""
+    caption = "Rows drawn from the model beside held-out rows: active variables, overlap of two rows, covariances."
+    return section("Does the model resemble the data?", picture(figures["likeness"], caption))
+
+
+def reproduction(origin: Mapping[str, Any]) -> str:
+    """Return what is needed to make the report again."""
+    lines = [f"{key}: {value}" for group in ("data", "settings", "software") for key, value in origin[group].items()]
+    body = f"<pre>{escape(str(origin['call']))}</pre><pre>{escape(chr(10).join(lines))}</pre>"
+    return section("How to make it again", body)
+
+
+def section(title: str, body: str) -> str:
+    """Return a titled section."""
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def listing(sentences: Iterable[str]) -> str:
+    """Return sentences as a list."""
+    return f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in sentences)}</ul>"
+
+
+def html_table(table: pd.DataFrame, columns: Mapping[str, str], marks: Mapping[str, pd.Series]) -> str:
+    """Return some columns of a table, by the names given, with the rows of each class marked."""
+    columns = {name: title for name, title in columns.items() if name in table and table[name].notna().any()}
+    kind = {name: ' class="text"' if name in TEXTUAL else "" for name in columns}
+    head = "".join(f"<th{kind[name]}>{escape(title)}</th>" for name, title in columns.items())
+    rows = []
+    for index, row in table.iterrows():
+        classes = " ".join(name for name, marked in marks.items() if marked[index])
+        cells = "".join(f"<td{kind[name]}>{escape(entry(row[name]))}</td>" for name in columns)
+        rows.append(f'<tr class="{classes}">{cells}</tr>' if classes else f"<tr>{cells}</tr>")
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def entry(value: Any) -> str:
+    """Return the text of an entry of a table, whole numbers with all their digits.
+
+    >>> entry(14664), entry(-19.89625), entry(None)
+    ('14,664', '−19.9', '–')
+    """
+    whole = isinstance(value, int | float | np.integer) and not isinstance(value, bool) and float(value).is_integer()
+    return (f"{int(value):,}" if whole else cell(value)).replace("-", "−")
+
+
+def picture(figure: Figure, caption: str, width: float | None = None) -> str:
+    """Return a figure as an image inside the document, at most ``width`` rem wide."""
+    buffer = io.BytesIO()
+    with house_style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    data = base64.b64encode(buffer.getvalue()).decode()
+    style = f' style="max-width: {width}rem"' if width else ""
+    image = f'<img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
+    return f"<figure{style}>{image}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -1,0 +1,139 @@
+"""What the numbers of a discovery say, in words; plain text, nothing escaped yet."""
+
+import pandas as pd
+
+from vae_mf.discovery.findings import Findings
+from vae_mf.evaluation.discovery import NOTHING
+from vae_mf.evaluation.stability import SIGN
+from vae_mf.evaluation.verdict import FOUND, NOT_FOUND
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+SPLITS = {
+    "time": "the last stretch of time to judge on, and the stretch before it to choose on",
+    "repeat": "the last repeats to judge on, and those before them to choose on",
+    "random": "rows drawn at random",
+}
+
+
+def number(count: int) -> str:
+    """Return a number as a word up to twelve."""
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number as a word and what it counts.
+
+    >>> counted(3, "pattern"), counted(1, "pattern")
+    ('three patterns', 'one pattern')
+    """
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def plus_minus(value: float, error: float) -> str:
+    """Return a value with its error, of which two digits are given.
+
+    >>> plus_minus(14.5388, 0.1033)
+    '14.54 ± 0.10'
+    """
+    if not error > 0:
+        return f"{value:.3g}"
+    digits = max(0, 1 - int(f"{error:e}".split("e")[1]))
+    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+
+
+def headline(found: Findings) -> str:
+    """Return the answer as a title."""
+    if found.answer.answer == NOTHING:
+        return "Nothing to find"
+    if not found.choice.latents:
+        return "Correlated, but not by collective variables"
+    variables = counted(found.choice.latents, "collective variable").capitalize()
+    if found.answer.answer == FOUND:
+        return f"{variables}, and {'it explains' if found.choice.latents == 1 else 'they explain'} the correlations"
+    return f"{variables}, {'and more' if found.answer.answer == NOT_FOUND else 'at least'}"
+
+
+def summary(found: Findings) -> list[str]:
+    """Return the answer in a few sentences."""
+    rows, variables = found.words.test.shape
+    if found.answer.answer == NOTHING:
+        return [
+            f"No model predicts the {rows:,} held-out rows better than {variables} independent variables do: neither "
+            "one with latent variables nor any other that was tried. If these data hold collective variables, their "
+            "effect is too weak to be seen in this many rows."
+        ]
+    numbers = found.metrics
+    gain = plus_minus(numbers["gain_over_independent"], numbers["gain_over_independent_error"])
+    if not found.choice.latents:
+        return ["No number of latent variables predicts held-out rows better than independent variables do."]
+    told = [
+        f"A model with {counted(found.choice.latents, 'latent variable')} predicts held-out rows better than "
+        f"independent variables do, by {gain} nats per row. {unexplained(found)}"
+    ]
+    return [*told, patterns(found)]
+
+
+def unexplained(found: Findings) -> str:
+    """Return what the critic says of the correlations that the latent variables leave."""
+    numbers = found.metrics
+    left = f"{plus_minus(numbers['unexplained'], numbers['unexplained_error'])} nats per row"
+    bound = found.settings.tolerance * found.words.test.shape[1]
+    if found.answer.answer == FOUND:
+        return f"Given these variables all others are independent, as far as can be seen: {left} are left."
+    if found.answer.answer == NOT_FOUND:
+        return f"They do not explain everything: {left} of correlations are left, where {bound:.2g} would be tolerable."
+    return f"Whether they explain everything is not decided: {left} of correlations are seen to be left."
+
+
+def patterns(found: Findings) -> str:
+    """Return what kind of patterns there are and how many of them come back."""
+    table = found.tables["pattern_summary"]
+    signs, back = int((table.kind == SIGN).sum()), int(table.returns.eq(True).sum())
+    rest, verb = len(table) - signs, "was" if signs == 1 else "were"
+    kind = f"{counted(signs, 'pattern')} of plus and minus signs {verb} found" if signs else ""
+    if rest:
+        axes = f"{counted(rest, 'graded pattern')}, which {'is' if rest == 1 else 'are'} known up to a mixing"
+        kind = f"{kind}, beside {axes}" if kind else f"There {'is' if rest == 1 else 'are'} {axes}"
+    cases = found.tables["stability"].repetition.nunique()
+    told = f"{kind[0].upper()}{kind[1:]}."
+    if not cases:
+        return told
+    share = "all" if back == len(table) else number(back)
+    return (
+        f"{told} In {counted(cases, 'repetition')} with other starts or parts of the data, {share} of them came back."
+    )
+
+
+def limits(found: Findings) -> list[str]:
+    """Return what the report does not say, a sentence or two each."""
+    words, settings = found.words, found.settings
+    said = [
+        f"Held out were {SPLITS[words.split]}. Gains hold for rows of that kind.",
+        "Rows are taken as draws from one law, whatever their order: nothing is said of dynamics or causes.",
+    ]
+    if words.split == "random":
+        said.append("If neighbouring rows resemble each other, rows held out at random are too easily predicted.")
+    if found.choice.latents == settings.largest_latents:
+        said.append(f"The largest number of latent variables that was tried, {settings.largest_latents}, was chosen.")
+    if found.choice.latents:
+        said += [
+            "The number of latent variables is the smallest that predicts as well as the best within the error; more "
+            "data may ask for more of them.",
+            f"Unexplained correlations are seen by a critic, which may miss up to {found.metrics['critic_floor']:.2f} "
+            "nats per row; what it reads is a lower bound.",
+            "Log-odds are linear in the latent variables. These are known up to an invertible mixing: patterns that "
+            "are no sign vectors are the principal axes of the space that they share.",
+        ]
+    if settings.seeds + settings.bootstraps < 4:
+        said.append("This was a quick look: with quick=false there are more repetitions, epochs and rows.")
+    return said
+
+
+def leading(patterns_table: pd.DataFrame, pattern: int, kind: str, count: int = 6) -> tuple[str, str]:
+    """Return the names of the variables that a pattern raises most, and lowers most; of a sign vector how many."""
+    values = patterns_table.set_index("variable")[f"pattern_{pattern}"].sort_values(kind="stable")
+    raised, lowered = values[values > 0].index[::-1], values[values < 0].index
+    if kind == SIGN:
+        return f"{len(raised)} variables", f"{len(lowered)} variables"
+    most, least = (", ".join(map(str, names[:count])) or "–" for names in (raised, lowered))
+    return most, least

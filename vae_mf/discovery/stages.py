@@ -1,0 +1,202 @@
+"""The stages of a discovery, each kept in the folder: a number of latents, a rival, the verdict, a repetition."""
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.progress import Progress
+from sklearn.exceptions import ConvergenceWarning
+
+from vae_mf.arrays import Spins
+from vae_mf.datamodule import DataSplit, SpinSet, spin_set
+from vae_mf.discovery.settings import DiscoverySettings, assessment_settings
+from vae_mf.discovery.training import trained
+from vae_mf.discovery.words import Words
+from vae_mf.evaluation.assessment import Assessment, assess
+from vae_mf.evaluation.discovery import Choice, choose_latents, has_levelled, numbers_to_try
+from vae_mf.evaluation.equilibrium import EquilibriumData
+from vae_mf.evaluation.generation import score
+from vae_mf.evaluation.log_likelihood import EQUILIBRIUM
+from vae_mf.evaluation.report import as_json
+from vae_mf.evaluation.rivals import VAE as VAE_FAMILY
+from vae_mf.evaluation.rivals import Scores
+from vae_mf.evaluation.stability import FoundPatterns, read_patterns
+from vae_mf.evaluation.tables import read_tables, write_tables
+from vae_mf.evaluation.verdict import Verdict
+from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
+from vae_mf.models.vae import VAE
+from vae_mf.packing import pack_spins
+from vae_mf.rivals.base import DensityModel
+from vae_mf.rivals.independent import Independent
+from vae_mf.rivals.mixture import BernoulliMixture
+from vae_mf.rivals.pairwise import PairwiseIsing
+from vae_mf.rng import generator, integer
+from vae_mf.training.callbacks import EpochProgress
+
+ANSWER = "verdict.json"
+PAIRWISE_STEP = 0.03
+"""Length in nats of the steps that estimate ln Z of a pairwise model."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Words, settings, and the folder in which finished stages are kept.
+
+    Args:
+        words: in three parts.
+        settings: how thoroughly.
+        folder: of this discovery alone.
+        progress: bar that shows the epochs.
+    """
+
+    words: Words
+    settings: DiscoverySettings
+    folder: Path
+    progress: Progress
+
+    def model(self, latents: int, words: Spins, seed: int, name: str) -> VAE:
+        """Return the model called ``name``, fitted to some of the training words."""
+        watch = NamedProgress(self.progress, name)
+        data = DataSplit(*map(as_set, (words, self.words.validation, self.words.test)))
+        try:
+            return trained(data, latents, self.settings, seed, self.folder / "models" / name, [watch])
+        finally:
+            watch.close()
+
+    def best(self, latents: int) -> VAE:
+        """Return the model of the sweep with this number of latents."""
+        return self.model(latents, self.words.train, self.settings.seed, f"latents-{latents}")
+
+    @property
+    def negligible(self) -> float:
+        """Nats per row that another latent variable must gain at least."""
+        return self.settings.negligible * self.words.train.shape[1]
+
+    def sweep(self) -> dict[int, Scores]:
+        """Return the scores of independent variables, 0, and of every number of latents until no more is gained."""
+        found = {0: self.rival("independent variables", Independent())}
+        for latents in numbers_to_try(self.settings.largest_latents, self.words.train.shape[1]):
+            found[latents] = once(self.folder / "scores" / f"latents-{latents}.npz", partial(self.score_model, latents))
+            if has_levelled(found, self.settings.patience, self.settings.stretches, self.negligible):
+                break
+        return found
+
+    def choose(self) -> Choice:
+        """Return the number of latents that held-out words ask for."""
+        return choose_latents(self.sweep(), self.settings.stretches, self.negligible)
+
+    def score_model(self, latents: int) -> Scores:
+        """Return what the model with this number of latents makes of the held-out words."""
+        start = time.process_time()
+        vae = self.best(latents)
+        seconds = time.process_time() - start
+        parameters = sum(value.numel() for part in (vae.prior, vae.decoder) for value in part.parameters())
+        seed, draws = integer(self.settings.seed, "score"), self.settings.draws
+        validation, test = (
+            score(vae, part, 1.0, draws, seed).importance for part in (self.words.validation, self.words.test)
+        )
+        return Scores(f"VAE, d = {latents}", VAE_FAMILY, parameters, validation, test, 0.0, seconds)
+
+    def rivals(self) -> list[Scores]:
+        """Return the scores of models without collective variables, independent ones first."""
+        settings, sites = self.settings, self.words.train.shape[1]
+        models: dict[str, DensityModel] = {"independent variables": Independent()}
+        for count in settings.mixtures:
+            models[f"mixture of {count}"] = BernoulliMixture(
+                count, n_init=2, tolerance=settings.mixture_tolerance, random_state=settings.seed
+            )
+        if sites <= settings.pairwise_variables:
+            models["pairwise Ising"] = PairwiseIsing(
+                PseudoLikelihood(), settings.pairwise_chains, PAIRWISE_STEP, random_state=settings.seed
+            )
+        return [self.rival(name, model) for name, model in models.items()]
+
+    def rival(self, name: str, model: DensityModel) -> Scores:
+        """Return what a rival, fitted to the training words, makes of the others."""
+
+        def compute() -> Scores:
+            start = time.process_time()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(self.words.train)
+            seconds = time.process_time() - start
+            validation, test = (model.score_samples(part) for part in (self.words.validation, self.words.test))
+            family, error = type(model).__name__, model.log_partition_error_
+            return Scores(name, family, model.n_parameters_, validation, test, error, seconds)
+
+        return once(self.folder / "scores" / f"{name.replace(' ', '-')}.npz", compute)
+
+    def assessment(self, latents: int) -> Assessment:
+        """Return the verdict on the model with this number of latents."""
+        folder = self.folder / "assessment"
+        if not (folder / ANSWER).exists():
+            held_out, stretches = {1.0: self.words.test}, self.settings.stretches
+            data = EquilibriumData(
+                held_out, stretches, {1.0: self.words.train}, held_out, stretches, {1.0: EQUILIBRIUM}
+            )
+            found = assess(self.best(latents), None, data, assessment_settings(self.settings))
+            write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
+            (folder / ANSWER).write_text(as_json(found))
+        return read_assessment(folder)
+
+    def repetitions(self, latents: int) -> dict[str, FoundPatterns]:
+        """Return the patterns of models with other seeds and of parts of the training words."""
+        seed, words = self.settings.seed, self.words.train
+        cases = {f"seed {k + 1}": (words, integer(seed, "repetition", k)) for k in range(self.settings.seeds)}
+        if self.settings.halves:
+            first, second = np.array_split(words, 2)
+            cases |= {"first half": (first, seed), "second half": (second, seed)}
+        for k in range(self.settings.bootstraps):
+            random = generator(seed, "bootstrap", k)
+            blocks = np.array_split(words, self.settings.stretches)
+            drawn = [blocks[block] for block in random.integers(len(blocks), size=len(blocks))]
+            cases[f"resampling {k + 1}"] = (np.concatenate(drawn), seed)
+        return {
+            name: read_patterns(self.model(latents, part, own, name.replace(" ", "-")), seed)
+            for name, (part, own) in cases.items()
+        }
+
+
+class NamedProgress(EpochProgress):
+    """The progress of one model by its name, taken off the screen when it is trained."""
+
+    def __init__(self, progress: Progress, name: str):
+        super().__init__(progress)
+        self.name = name
+        self.task = None
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+
+
+def as_set(words: Spins) -> SpinSet:
+    """Return words as a training takes them; they have no temperature, T = 1."""
+    return spin_set(pack_spins(words), np.zeros(len(words)), [1.0], words.shape[1])
+
+
+def once(path: Path, compute: Callable[[], Scores]) -> Scores:
+    """Return the scores in a file, which is computed and written if it is missing."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found = compute()
+        unfinished = path.with_suffix(".partial.npz")
+        np.savez(unfinished, **found._asdict())
+        os.replace(unfinished, path)
+    with np.load(path) as stored:
+        return Scores(*(stored[name] if stored[name].ndim else stored[name].item() for name in Scores._fields))
+
+
+def read_assessment(folder: Path) -> Assessment:
+    """Return the verdict and the tables that were written into a folder."""
+    told, tables = json.loads((folder / ANSWER).read_text()), read_tables(folder)
+    evidence = pd.DataFrame(told["evidence"])
+    return Assessment(Verdict(told["mean_field_description"], evidence, told["remarks"]), tables)

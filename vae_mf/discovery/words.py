@@ -1,0 +1,98 @@
+"""The rows that are learned from, chosen on and judged on."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from vae_mf.arrays import Rows, Spins
+from vae_mf.checks import require_choice
+from vae_mf.datasets.recordings import Recording, Split, split_words
+from vae_mf.discovery.settings import DiscoverySettings
+from vae_mf.evaluation.chains import evenly_spaced
+
+ORDERS = ("auto", "time", "repeat", "independent")
+"""What is known of the rows' order: the same stimulus time in all repeats, or only repeats, or nothing at all."""
+
+
+class Words(NamedTuple):
+    """Words in three parts; those held out are in the order of their time, in stretches of equal length."""
+
+    recording: Recording
+    split: str
+    """"time", "repeat" or "random", see `recordings.split_words`."""
+    remarks: list[str]
+    """What was left out, a sentence each."""
+    train: Spins
+    validation: Spins
+    test: Spins
+
+
+def prepare(recording: Recording, order: str, settings: DiscoverySettings) -> Words:
+    """Return the words in three parts.
+
+    Rows with an order in time are held out as one stretch of it, in all repeats, for neighbours in time resemble each
+    other; rows without are held out at random.
+
+    Args:
+        recording: all words.
+        order: one of `ORDERS`; "auto" for "time" if there is more than one time, else "independent".
+        settings: fractions and numbers of rows.
+
+    Raises:
+        ValueError: if the order is not known, or there are too few rows or variables.
+    """
+    require_choice("order", order, ORDERS)
+    kept = without_rare(recording, settings.rarest)
+    remarks = dropped_remarks(recording, kept, settings.rarest)
+    if order == "auto":
+        order = "time" if kept.time.max() > 0 else "independent"
+    split = "random" if order == "independent" else order
+    rows = split_words(kept, split, settings.test, settings.validation, settings.seed)
+    require_rows(rows, settings.stretches)
+    held_out = [in_stretches(kept, part, settings) for part in (rows.validation, rows.test)]
+    train = rows.train[evenly_spaced(len(rows.train), settings.training_rows)]
+    return Words(kept, split, remarks, *(kept.words[part] for part in (train, *held_out)))
+
+
+def without_rare(recording: Recording, rarest: int) -> Recording:
+    """Return the recording without variables that are in their rarer state in fewer than ``rarest`` rows.
+
+    Raises:
+        ValueError: if fewer than three are left.
+    """
+    active = (recording.words > 0).sum(axis=0)
+    kept = np.flatnonzero(np.minimum(active, len(recording.words) - active) >= rarest)
+    if len(kept) < 3:
+        raise ValueError(
+            f"data: expected at least 3 variables with {rarest} rows in either state, got {len(kept)} of "
+            f"{len(active)}; give more rows or other variables"
+        )
+    names = tuple(recording.names[k] for k in kept)
+    return replace(recording, words=recording.words[:, kept], cells=recording.cells[kept], names=names)
+
+
+def dropped_remarks(given: Recording, kept: Recording, rarest: int) -> list[str]:
+    """Return a sentence about the variables that were left out, if there are any."""
+    count = len(given.names) - len(kept.names)
+    if not count:
+        return []
+    return [f"{count} variables that are in their rarer state in fewer than {rarest} rows were left out."]
+
+
+def require_rows(rows: Split, stretches: int) -> None:
+    """Raise ValueError unless every held-out part has two rows in each stretch."""
+    fewest = min(len(rows.validation), len(rows.test))
+    if fewest < 2 * stretches:
+        raise ValueError(
+            f"data: expected at least {2 * stretches} rows in validation and test, got {fewest}; give more rows or "
+            "hold out larger fractions"
+        )
+
+
+def in_stretches(recording: Recording, rows: Rows, settings: DiscoverySettings) -> Int[np.ndarray, " kept"]:
+    """Return evenly spaced held-out rows in the order of their time, the same number for every stretch."""
+    ordered = rows[np.argsort(recording.time[rows], kind="stable")]
+    chosen = ordered[evenly_spaced(len(ordered), settings.held_out_rows)]
+    return chosen[: len(chosen) // settings.stretches * settings.stretches]
