@@ -146,7 +146,8 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
     """Return I(x_A; x_B) of the first and the second half of the sites per temperature, from data alone.
 
     By the chain rule it is <sum_{i in B} ln p(x_i|x_<i) / p(x_i|x_<i in B)>: the critic of the whole, whose sites
-    in B have seen all of A, against one of B alone. Both miss a little; the difference is an estimate, not a bound.
+    in B have seen all of A, against one of B alone. Both miss a little; the difference is an estimate, not a bound. Where
+    it is negative beyond two errors the first critic has over-fitted, and the information is not known.
 
     Args:
         whole: result of `total_correlation.total_correlation` for all sites.
@@ -161,5 +162,8 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
     alone = judge_critic(evidence, settings, part=half).log_ratios
     together = whole.critic.log_ratio(evidence.test, torch.tensor(half, device=whole.critic.part.device))
     gain, index = together.double().numpy(force=True) - alone, evidence.test.condition.index.numpy(force=True)
-    rows = [(t, *average(gain[index == level], evidence.chains)) for level, t in enumerate(evidence.temperatures)]
-    return pd.DataFrame(rows, columns=["temperature", "sampled_half", "sampled_half_error"])
+    found = [average(gain[index == level], evidence.chains) for level in range(len(evidence.temperatures))]
+    rows = [UNKNOWN if value < -2 * error else (value, error) for value, error in found]
+    table = pd.DataFrame(rows, columns=["sampled_half", "sampled_half_error"])
+    table.insert(0, "temperature", evidence.temperatures)
+    return table
