@@ -257,15 +257,15 @@ def from_mean_field(model: LinearMeanField, z: LatentRows, draws: int, seed: int
 def cumulant_table(hamiltonian: GeneralizedHopfield, spins: SpinRows, points: int = 41) -> pd.DataFrame:
     """Return K and its Gaussian baseline along the principal axes of the tilts u = W^T x of configurations (rows, N).
 
-    Columns: axis (from 1, that of the largest tilts first), tilt (along it, as far as the configurations reach),
-    cumulant, error, gaussian.
+    Columns: axis (from 1, that of the largest variance first; all run through the mean tilt), tilt (from there, as far
+    as the configurations reach), cumulant, error, gaussian.
     """
     tilts = spins.astype(np.float64) @ hamiltonian.model.weights
-    frames = []
-    for k, axis in enumerate(np.linalg.svd(tilts, full_matrices=False)[2]):
-        reach = np.abs(tilts @ axis).max()
-        along = np.linspace(-reach, reach, require_integer("points", points))
-        found = hamiltonian.cumulant(along[:, None] * axis)
+    centre, frames = tilts.mean(0), []
+    for k, axis in enumerate(np.linalg.svd(tilts - centre, full_matrices=False)[2]):
+        reached = (tilts - centre) @ axis
+        along = np.linspace(reached.min(), reached.max(), require_integer("points", points))
+        found = hamiltonian.cumulant(centre + along[:, None] * axis)
         columns = {"cumulant": found.value, "error": found.error, "gaussian": found.gaussian}
         frames.append(pd.DataFrame({"axis": k + 1, "tilt": along} | columns))
     return pd.concat(frames, ignore_index=True)

@@ -50,10 +50,10 @@ def draw_overlap_law(ax: Axes, table: pd.DataFrame, temperature: float | None = 
     seen = chosen[chosen.density > 0].q
     ax.set(xlabel="overlap q of two configurations", ylabel="probability density P(q)")
     ax.set_xlim(seen.min() - 0.05, seen.max() + 0.05)
-    ax.set_ylim(0, 1.3 * (chosen.density + chosen.error).max())
+    ax.set_ylim(0, 1.35 * (chosen.density + chosen.error).max())
     if temperature is not None:
         ax.set_title(f"T = {temperature:g}")
-    ax.legend(loc="upper center", ncols=3, columnspacing=1.0)
+    ax.legend(loc="upper center", ncols=2, columnspacing=1.0, fontsize=7)
 
 
 def draw_correlation_function(ax: Axes, table: pd.DataFrame, temperature: float) -> None:

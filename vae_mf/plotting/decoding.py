@@ -71,7 +71,7 @@ def draw_cumulant(ax: Axes, table: pd.DataFrame) -> None:
         line = ax.errorbar(rows.tilt, rows.cumulant, rows.error, label=f"K, axis {axis}", linewidth=1.0)
         ax.plot(rows.tilt, rows.gaussian, "--", color=line[0].get_color(), linewidth=0.8)
     ax.plot([], [], "--", color=COLOURS["infinite"], linewidth=0.8, label="Gaussian baseline")
-    ax.set(xlabel="tilt u along a principal axis of Wᵀx", ylabel="cumulants K(u)  [nats]")
+    ax.set(xlabel="tilt u from its mean, along principal axes", ylabel="cumulants K(u)  [nats]")
     ax.legend()
 
 
