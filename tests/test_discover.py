@@ -138,7 +138,7 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
         make_recording(spins, names=names), quick=True, truth=patterns, folder=folder, name="<i>x</i>", **TINY
     )
     assert kept.stat().st_mtime_ns == before
-    assert again.metrics == report.metrics
+    np.testing.assert_equal(again.metrics, report.metrics)  # NaN where something is not known
     assert_array_equal(again.tables["stability"], report.tables["stability"])
 
 
@@ -285,8 +285,8 @@ def test_the_command_writes_a_report(tmp_path):
 
 @pytest.mark.slow
 def test_three_patterns_are_found_and_matched():
-    spins, patterns = hopfield(20_000, 40, 3)
-    report = discover(spins, quick=True, truth=patterns, mixtures=(8,), critic_rows=8000)
+    spins, patterns = hopfield(40_000, 50, 3)
+    report = discover(spins, quick=True, truth=patterns, mixtures=(8,))
     assert report.latents == 3
     assert report.metrics["sign_vectors"] == 3
     assert report.metrics["returning_patterns"] == 3

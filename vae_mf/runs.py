@@ -256,11 +256,11 @@ def open_run(config: DictConfig) -> Run:
 
 @contextmanager
 def discarded_if_refused(run: Run) -> Iterator[None]:
-    """Remove the folder of a run that is refused before its training begins."""
+    """Remove the folder of a run that is refused before its training begins; in a sweep it stays, as unfinished."""
     try:
         yield
     except EXPECTED:
-        if not (run.folder / RECORD).exists():
+        if sweep_job() is None and not (run.folder / RECORD).exists():
             for name in (CONFIG, LOCK):
                 (run.folder / name).unlink(missing_ok=True)
             with suppress(OSError):  # something else lies there
