@@ -100,7 +100,8 @@ def primal_ridge(
             float(((values - (block - mean) @ replica) ** 2).sum())
             for block, values, replica in zip(blocks, targets, replicas.T, strict=True)
         )
-        fits.append(DeletedFit(solve(gram + penalty, moment, assume_a="pos"), replicas, 1 - error / (target @ target)))
+        explained = 1 - error / float(target @ target)
+        fits.append(DeletedFit(solve(gram + penalty, moment, assume_a="pos"), replicas, explained))
     return max(fits, key=lambda fit: fit.explained)
 
 

@@ -78,7 +78,7 @@ def phase(momenta: Momenta, coupling: float) -> Complex[np.ndarray, " momenta"]:
 def contractions(momenta: Momenta, terms: Complex[np.ndarray, " momenta"], distances: int) -> Correlations:
     """Return g(n) = mean_k e^{-ikn} ``terms`` (real by symmetry), n = 1 - distances ... distances - 1."""
     steps = np.arange(1 - distances, distances)
-    return np.array([(np.exp(-1j * step * momenta) @ terms).real for step in steps]) / len(momenta)
+    return np.array([np.real(np.exp(-1j * step * momenta) @ terms) for step in steps]) / len(momenta)
 
 
 def determinants(elements: Float[np.ndarray, " elements"], shift: float = 0.0) -> Correlations:
