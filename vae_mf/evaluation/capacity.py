@@ -146,8 +146,8 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
     """Return I(x_A; x_B) of the first and the second half of the sites per temperature, from data alone.
 
     By the chain rule it is <sum_{i in B} ln p(x_i|x_<i) / p(x_i|x_<i in B)>: the critic of the whole, whose sites
-    in B have seen all of A, against one of B alone. Both miss a little; the difference is an estimate, not a bound. Where
-    it is negative beyond two errors the first critic has over-fitted, and the information is not known.
+    in B have seen all of A, against one of B alone. Both miss a little; the difference is an estimate, not a bound. It
+    is not known where it is negative beyond two errors: the first critic has over-fitted.
 
     Args:
         whole: result of `total_correlation.total_correlation` for all sites.
