@@ -17,13 +17,22 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from vae_mf import runs
 from vae_mf.checks import require_integer
 from vae_mf.datamodule import EpochBatches, SpinDataModule
 from vae_mf.evaluation.tables import read_metrics, summary, write_metrics, write_tables
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs import Run, entry_point, hold, load, open_run, record_run, sweep_job
+from vae_mf.runs import (
+    Run,
+    discarded_if_refused,
+    entry_point,
+    hold,
+    load,
+    open_run,
+    record_run,
+    require_single_device_sweep,
+    sweep_job,
+)
 from vae_mf.tasks import Task, build_task
 from vae_mf.training.callbacks import EpochProgress
 from vae_mf.training.fit import Fit, check_trainer, fit
@@ -80,14 +89,14 @@ def report(run: Run, console: Console) -> None:
 @entry_point("train")
 def main(cfg: DictConfig) -> None:
     """Run every stage that is not finished yet, then report; the jobs of a sweep are reported by collect.py."""
-    runs.require_single_device_sweep(cfg.trainer)
+    require_single_device_sweep(cfg.trainer)
     further, job = rank_zero_only.rank > 0, sweep_job()
     # The further processes of a distributed run say nothing, and work where the first one holds the run.
     console, run = Console(quiet=further), open_run(cfg)
     say = partial(console.print, soft_wrap=True, markup=False)
     if job:
         say(job)
-    with runs.discarded_if_refused(run), nullcontext() if further else hold(run, say):
+    with discarded_if_refused(run), nullcontext() if further else hold(run, say):
         torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
         check_trainer(cfg.trainer)
         if not run.finished:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from exact_models import exact_vae
 
-from vae_mf.evaluation.capacity import capacity_table, cut_columns, sphere_packing
+from vae_mf.evaluation.capacity import capacity_table, cut_columns, plausible, sphere_packing
 from vae_mf.evaluation.chains import Average
 from vae_mf.evaluation.excess_kl import surgery_table
 from vae_mf.models.decoders import LinearDecoder
@@ -138,3 +138,14 @@ def test_sphere_packing_of_a_gaussian_encoder(latents):
     found = sphere_packing(vae, draws(CurieWeiss(12), 50, 1)[1.0], 1.0, 2)
     assert found["posterior_variance"] == pytest.approx(np.exp(-4), rel=0.05)
     assert found["sphere_packing"] == pytest.approx(2 * latents, abs=0.03 * latents)
+
+
+def test_an_unknown_cut_has_no_name():
+    columns = cut_columns({"sampled_half": Average(float("nan"), float("nan"))})
+    assert columns["cut"] is None
+    assert np.isnan(columns["information"])
+
+
+@pytest.mark.parametrize(("value", "known"), [(-9.5, False), (-0.1, True), (0.6, True)])
+def test_information_far_below_zero_is_not_known(value, known):
+    assert np.isfinite(plausible(Average(value, 0.1)).value) == known

@@ -33,6 +33,9 @@ def settings(**changes) -> EvaluationSettings:
         "pattern_draws": 8,
         "seed": 1,
         "tolerable_kl": 0.4,
+        "word_cells": 5,
+        "word_groups": 2,
+        "triplets": 50,
     }
     return EvaluationSettings(**{**defaults, **changes})
 

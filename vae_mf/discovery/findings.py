@@ -78,7 +78,7 @@ def find(study: Study, truth: Patterns | None, step: Callable[[str], None]) -> F
 
 
 def likeness(vae: VAE, words: Words, settings: DiscoverySettings) -> dict[str, pd.DataFrame]:
-    """Return how rows drawn from the model compare with those held out: counts, overlaps and pair covariances."""
+    """Return how rows drawn from the model compare with those held out: counts, overlaps, words and moments."""
     thoroughness = EvaluationSettings(
         generated=settings.generated,
         likelihood_draws=settings.draws,
@@ -87,6 +87,9 @@ def likeness(vae: VAE, words: Words, settings: DiscoverySettings) -> dict[str, p
         pattern_draws=1,
         seed=integer(settings.seed, "likeness"),
         tolerable_kl=1.0,
+        word_cells=10,
+        word_groups=3,
+        triplets=5000,
     )
     given = words.train, words.test, np.arange(len(words.test)), words.recording.cells
     tables = judge_recording(vae, *given, thoroughness).tables

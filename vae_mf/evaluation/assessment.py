@@ -146,7 +146,7 @@ def decoded(
         if isinstance(system, CurieWeiss | Hopfield):
             tables["latent_potential"] = coupling_table(vae, system, data.held_out, settings.potential_draws, seed)
         tables["cumulants"] = middle_cumulants(vae, data, settings.potential_draws, seed)
-    if next(iter(data.held_out.values())).ndim == 2 and vae.prior.latents == 1:
+    if configuration_kind(data.held_out) == "spins" and vae.prior.latents == 1:
         tables["latent_density"] = latent_density_table(vae, system, data.held_out)
     if isinstance(system, MaierSaupe):
         # The regression splits off rows of its own: it has seen neither part as a target.

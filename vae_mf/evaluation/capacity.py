@@ -15,11 +15,10 @@ import torch
 from vae_mf.arrays import States
 from vae_mf.evaluation.chains import Average, average
 from vae_mf.evaluation.excess_kl import draw_latents
-from vae_mf.evaluation.generation import model_generator
 from vae_mf.evaluation.joint_samples import Configurations
+from vae_mf.evaluation.latent_potential import prior_draws
 from vae_mf.evaluation.log_likelihood import EQUILIBRIUM, UNKNOWN
 from vae_mf.evaluation.total_correlation import CriticResult, CriticSettings, judge_critic
-from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.systems.base import System
@@ -109,7 +108,8 @@ def cut_columns(cuts: dict[str, Average]) -> dict[str, float | str | None]:
     columns = {}
     for name in CUTS:
         columns |= dict(zip((name, f"{name}_error"), cuts.get(name, UNKNOWN), strict=True))
-    counted = cuts.keys() - {"sampled_half"} or cuts.keys()
+    known = {name for name, found in cuts.items() if not np.isnan(found.value)}
+    counted = known - {"sampled_half"} or known
     cut = max(sorted(counted), key=lambda name: cuts[name].value, default=None)
     largest = cuts[cut] if cut else UNKNOWN
     return columns | {"information": largest.value, "information_error": largest.error, "cut": cut}
@@ -135,8 +135,7 @@ def sphere_packing(vae: VAE, configurations: States, temperature: float, seed: i
     The latter is the rate of a nearly deterministic Gaussian encoder, in nats (paper, eq. 55).
     """
     deviation = draw_latents(vae, configurations, temperature, seed).deviation
-    condition = constant_condition(temperature, PRIOR_DRAWS, next(vae.parameters()))
-    prior = vae.sample_latents(condition, model_generator(vae, integer(seed, "prior"))).double().cpu().numpy()
+    prior = prior_draws(vae, temperature, PRIOR_DRAWS, integer(seed, "prior"))
     precision = np.linalg.inv(np.atleast_2d(np.cov(prior, rowvar=False)))
     variance = float((deviation**2).mean(0) @ np.diag(precision)) / deviation.shape[1]
     return {"posterior_variance": variance, "sphere_packing": -0.5 * deviation.shape[1] * float(np.log(variance))}
@@ -162,8 +161,13 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
     alone = judge_critic(evidence, settings, part=half).log_ratios
     together = whole.critic.log_ratio(evidence.test, torch.tensor(half, device=whole.critic.part.device))
     gain, index = together.double().numpy(force=True) - alone, evidence.test.condition.index.numpy(force=True)
-    found = [average(gain[index == level], evidence.chains) for level in range(len(evidence.temperatures))]
-    rows = [UNKNOWN if value < -2 * error else (value, error) for value, error in found]
-    table = pd.DataFrame(rows, columns=["sampled_half", "sampled_half_error"])
-    table.insert(0, "temperature", evidence.temperatures)
-    return table
+    rows = [
+        (temperature, *plausible(average(gain[index == level], evidence.chains)))
+        for level, temperature in enumerate(evidence.temperatures)
+    ]
+    return pd.DataFrame(rows, columns=["temperature", "sampled_half", "sampled_half_error"])
+
+
+def plausible(information: Average) -> Average:
+    """Return an estimate of information, unknown if it is negative beyond two errors."""
+    return UNKNOWN if information.value < -2 * information.error else information

@@ -8,8 +8,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.evaluation.chains import Average, average
-from vae_mf.evaluation.rivals import Scores
-from vae_mf.evaluation.verdict import NOT_FOUND, Verdict
+from vae_mf.evaluation.rivals import VAE, Scores
+from vae_mf.evaluation.verdict import NO_PARTITION_FUNCTION, NOT_FOUND, Verdict
 
 NOTHING = "nothing to find"
 """Beside those of `verdict.Verdict`: held-out rows look independent to every model."""
@@ -117,7 +117,7 @@ def conclude(choice: Choice, rivals: pd.DataFrame, verdict: Verdict | None) -> A
         raise ValueError(f"verdict: expected one on the model with {choice.latents} latents, got none")
     if verdict is not None and choice.latents:
         # That there is no ln Z of real data goes without saying.
-        remarks = [remark for remark in verdict.remarks if not remark.startswith("ln Z is not known")]
+        remarks = [remark for remark in verdict.remarks if remark != NO_PARTITION_FUNCTION]
         return Answer(verdict.answer, [*remarks, *beaten(rivals)])
     error = rivals.gain_over_independent_error + rivals.log_partition_error
     winners = rivals[rivals.gain_over_independent > SIGNIFICANT * error]
@@ -129,7 +129,7 @@ def conclude(choice: Choice, rivals: pd.DataFrame, verdict: Verdict | None) -> A
 
 def beaten(rivals: pd.DataFrame) -> list[str]:
     """Return a sentence if the best rival predicts test rows better than the model with latent variables does."""
-    own = rivals[rivals.family == "VAE"]
+    own = rivals[rivals.family == VAE]
     if own.empty:
         return []
     ahead, error = -float(own.gain_over_best_rival.iloc[0]), float(own.gain_over_best_rival_error.iloc[0])

@@ -58,7 +58,8 @@ def scaling_table(runs: Iterable[pd.DataFrame]) -> pd.DataFrame:
         sites, latents, temperature, rate and information with errors, ``shortfall`` = information - rate,
         ``satisfied``, ``identity`` (C(x|z), NaN where ln Z is not known) and ``identity_per_site``,
         posterior_variance, and ``variance_exponent``, the slope of its logarithm against ln N over the sizes with the
-        same latents and temperature: -1 for a mean-field system, NaN for a single size.
+        same latents and temperature, NaN for a single size: of a mean-field system -1 below T_c, -1/2 at T_c, where the
+        prior narrows as N^-1/2, and 0 above, where it narrows as 1/N.
     """
     table = pd.concat(list(runs), ignore_index=True).sort_values(["temperature", "latents", "sites"])
     table["shortfall"] = table.information - table.rate

@@ -30,9 +30,9 @@ class EvaluationSettings:
     pattern_draws: int
     seed: int
     tolerable_kl: float
-    word_cells: int = 10
-    word_groups: int = 3
-    triplets: int = 5000
+    word_cells: int
+    word_groups: int
+    triplets: int
     pattern_temperature: float | None = None
 
     def __post_init__(self) -> None:

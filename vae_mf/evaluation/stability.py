@@ -13,10 +13,9 @@ from jaxtyping import Float
 from scipy.linalg import orth, subspace_angles
 from scipy.optimize import linear_sum_assignment
 
-from vae_mf.evaluation.generation import model_generator
+from vae_mf.evaluation.latent_potential import prior_draws
 from vae_mf.evaluation.patterns import logit_jacobian
 from vae_mf.evaluation.unmixing import Search, search_sign_vectors
-from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 
@@ -61,9 +60,8 @@ def read_patterns(vae: VAE, seed: int) -> FoundPatterns:
 def scaled_directions(vae: VAE, seed: int) -> Float[np.ndarray, "sites latents"]:
     """Return W L: half the Jacobian of the log-odds in units of the standard deviation of p(z), L L^T = Cov(z)."""
     jacobian = logit_jacobian(vae, 1.0, JACOBIAN_DRAWS, integer(seed, "jacobian")) / 2
-    condition = constant_condition(1.0, PRIOR_DRAWS, next(vae.parameters()))
-    draws = vae.sample_latents(condition, model_generator(vae, integer(seed, "prior")))
-    covariance = np.atleast_2d(np.cov(draws.double().cpu().numpy(), rowvar=False))
+    draws = prior_draws(vae, 1.0, PRIOR_DRAWS, integer(seed, "prior"))
+    covariance = np.atleast_2d(np.cov(draws, rowvar=False))
     return jacobian @ np.linalg.cholesky(covariance)
 
 
@@ -74,7 +72,8 @@ def separate(directions: Float[np.ndarray, "sites latents"], seed: int) -> Found
     # The standard deviation of the field along the pattern, (1/N) sum_i s_i h_i.
     strengths = np.linalg.norm(signs @ directions, axis=1) / len(directions)
     order = np.argsort(-strengths)
-    left = directions - orth(signs.T) @ (orth(signs.T).T @ directions) if len(signs) else directions
+    basis = orth(signs.T) if len(signs) else np.empty((len(directions), 0))
+    left = directions - basis @ (basis.T @ directions)
     axes, scales, _ = np.linalg.svd(left, full_matrices=False)
     count = directions.shape[1] - len(signs)
     rest = (axes[:, :count] * scales[:count]).T

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 FOUND, NOT_FOUND, NOT_DECIDED = "found", "not found", "not decided"
+NO_PARTITION_FUNCTION = "ln Z is not known: C(x|z) rests on the critic alone, and there is no exact KL divergence."
 
 
 class Verdict(NamedTuple):
@@ -94,7 +95,7 @@ def remarks(correlation: pd.DataFrame, capacity: pd.DataFrame) -> list[str]:
     if correlation.source.eq("none").all():
         said.append("ln Z is not known and no critic was asked: C(x|z) is not known.")
     elif correlation.identity.isna().all():
-        said.append("ln Z is not known: C(x|z) rests on the critic alone, and there is no exact KL divergence.")
+        said.append(NO_PARTITION_FUNCTION)
     elif correlation.identity.isna().any():
         out = ", ".join(f"{t:g}" for t in correlation.temperature[correlation.identity.isna()])
         said.append(f"Not in equilibrium at T = {out}: there C(x|z) rests on the critic.")

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.panels import LINES, draw_observable
+from vae_mf.plotting.panels import LINES, draw_observable, draw_sources
 from vae_mf.plotting.style import COLOURS, LABELS, new_figure
 
 SHOWN = 3
@@ -59,16 +59,7 @@ def draw_overlap_law(ax: Axes, table: pd.DataFrame, temperature: float | None = 
 def draw_correlation_function(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
     """Draw <s_0 s_r> along the axes of a lattice at one temperature."""
     chosen = table[(table.temperature == temperature) & (table.distance > 0)]
-    for source, rows in chosen.groupby("source", sort=False):
-        if source in LINES:
-            line = {"color": COLOURS[source], "label": LABELS[source], **LINES[source]}
-            ax.plot(rows.distance, rows.value, zorder=1, **line)
-        else:
-            marker = "o" if source == "samples" else "s"
-            ax.errorbar(
-                rows.distance, rows.value, rows.error, fmt=marker, mfc="none" if marker == "o" else None,
-                color=COLOURS[source], label=LABELS[source], capsize=2,
-            )  # fmt: skip
+    draw_sources(ax, chosen, "distance")
     ax.set(xlabel="distance r  [sites]", ylabel="correlation ⟨s$_0$s$_r$⟩", title=f"T = {temperature:g}")
     ax.set_ylim(min(0.0, 1.1 * chosen.value.min()), 1.25)
     ax.legend(loc="upper right", ncols=2)

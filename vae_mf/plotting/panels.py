@@ -26,21 +26,26 @@ SYMBOLS = {
 def draw_observable(ax: Axes, table: pd.DataFrame, observable: str) -> None:
     """Draw one order statistic against temperature: theory as lines, samples and model with error bars."""
     chosen = table[table.observable == observable]
-    for source, rows in chosen.groupby("source", sort=False):
-        if source in LINES:
-            line = {"color": COLOURS[source], "label": LABELS[source], **LINES[source]}
-            ax.plot(rows.temperature, rows.value, zorder=1, **line)
-        else:
-            marker = "o" if source == "samples" else "s"
-            ax.errorbar(
-                rows.temperature, rows.value, rows.error, fmt=marker, mfc="none" if marker == "o" else None,
-                color=COLOURS[source], label=LABELS[source], capsize=2,
-            )  # fmt: skip
+    draw_sources(ax, chosen, "temperature")
     if observable == "susceptibility":
         ax.set_yscale("log")
     symbol = str(chosen.order_name.iloc[0]).split()[-1]
     ax.set(xlabel="temperature T / J", ylabel=SYMBOLS[observable].format(symbol))
     ax.legend()
+
+
+def draw_sources(ax: Axes, table: pd.DataFrame, column: str) -> None:
+    """Draw the values of every source against a column: theory as lines, samples and model with error bars."""
+    for source, rows in table.groupby("source", sort=False):
+        if source in LINES:
+            line = {"color": COLOURS[source], "label": LABELS[source], **LINES[source]}
+            ax.plot(rows[column], rows.value, zorder=1, **line)
+        else:
+            marker = "o" if source == "samples" else "s"
+            ax.errorbar(
+                rows[column], rows.value, rows.error, fmt=marker, mfc="none" if marker == "o" else None,
+                color=COLOURS[source], label=LABELS[source], capsize=2,
+            )  # fmt: skip
 
 
 def draw_chain_diagnostic(ax: Axes, table: pd.DataFrame, columns: dict[str, str], label: str = "") -> None:
