@@ -35,6 +35,7 @@ from vae_mf.runs import (
 )
 from vae_mf.tasks import Task, build_task
 from vae_mf.training.callbacks import EpochProgress
+from vae_mf.training.encoder_refit import refit_encoder
 from vae_mf.training.fit import Fit, check_trainer, fit
 from vae_mf.training.prior_refit import refit_prior
 from vae_mf.training.weights import load_checkpoint, save_weights
@@ -43,18 +44,23 @@ REFIT_BATCH = 4096
 
 
 def train(task: Task, run: Run, progress: Progress) -> Fit:
-    """Train the model of a task, refit its prior if the recipe says so, and save its weights."""
+    """Train the model of a task, refit its prior or encoder if the recipe says so, and save its weights."""
     cfg = run.config
     feed = SpinDataModule(task.data, cfg.training.batch_size, cfg.seed)
     result = fit(task.module, feed, run.checkpoints, cfg.training.epochs, cfg.trainer, [EpochProgress(progress)])
     if result.rank == 0:
         vae = task.module.vae.cpu()
         load_checkpoint(task.module, result.checkpoint)
-        if cfg.training.refit_steps:
+        held_out = EpochBatches(task.data.validation, REFIT_BATCH)
+        if steps := cfg.training.refit_steps:
             progress.add_task("refitting the prior", total=None)
-            batches = (EpochBatches(part, REFIT_BATCH) for part in task.data[:2])
-            steps, rate = cfg.training.refit_steps, cfg.training.refit_learning_rate
-            refit_prior(vae, *batches, steps=steps, learning_rate=rate, seed=cfg.seed)
+            everything, rate = EpochBatches(task.data.train, REFIT_BATCH), cfg.training.refit_learning_rate
+            refit_prior(vae, everything, held_out, steps=steps, learning_rate=rate, seed=cfg.seed)
+        if steps := cfg.training.encoder_refit_steps:
+            progress.add_task("refitting the encoder", total=None)
+            shuffled = EpochBatches(task.data.train, cfg.training.batch_size, cfg.seed)
+            rate = cfg.training.encoder_refit_learning_rate
+            refit_encoder(vae, shuffled, held_out, steps=steps, learning_rate=rate, seed=cfg.seed)
         save_weights(vae, run.weights)
     return result
 
@@ -69,7 +75,7 @@ def complete(run: Run, progress: Progress) -> None:
     if result.rank:
         return  # another process of the same run judges
     judgement = task.judge(load(run.folder).vae)
-    times = {"val_elbo": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
+    times = {"val_bound": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
     write_tables(run.folder, judgement.tables)
     for name, figure in draw_run(judgement.tables).items():
         save_figure(figure, run.figures, name)

@@ -8,15 +8,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import torch
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 from vae_mf.datasets.recordings import make_recording
 from vae_mf.discover import Report, discover
 from vae_mf.discovery.document import html_table
 from vae_mf.discovery.sentences import plus_minus
 from vae_mf.discovery.settings import QUICK, discovery_settings
-from vae_mf.discovery.training import start_at_components
 from vae_mf.discovery.words import prepare
 from vae_mf.runs import PROJECT_ROOT
 
@@ -217,20 +215,6 @@ def test_rare_variables_are_left_out_with_a_remark():
     words = prepare(make_recording(values), "independent", discovery_settings())
     assert words.recording.names == ("0", "1", "3", "4", "5")
     assert words.remarks == ["1 variables that are in their rarer state in fewer than 10 rows were left out."]
-
-
-def test_a_decoder_starts_with_the_covariances_of_the_words():
-    words, _ = hopfield(4000, 12, 2, temperature=3.0)
-    layer = torch.nn.Linear(11, 12)
-    start_at_components(layer, words)
-    means = words.mean(axis=0)
-    field, weights = (value.detach().double().numpy() / 2 for value in (layer.bias, layer.weight))
-    assert_allclose(np.tanh(field), means, atol=1e-6)
-    scale = 1 - means**2
-    implied = scale[:, None] * (weights @ weights.T) * scale
-    covariance = np.cov(words.T, bias=True)
-    # One component short of all twelve: what is missing is the smallest eigenvalue.
-    assert_allclose(implied, covariance, atol=1.01 * np.linalg.eigvalsh(covariance)[0])
 
 
 def test_quick_settings_change_known_settings_only_and_give_way_to_the_users():

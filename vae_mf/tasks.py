@@ -23,6 +23,7 @@ from vae_mf.simulate import simulate
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
 from vae_mf.systems.base import System
+from vae_mf.training.start import start_at_components
 from vae_mf.training.vae_module import VAEModule
 
 POLL_SECONDS = 1.0
@@ -95,7 +96,9 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     held_out = test[np.argsort(time, kind="stable")]
     held_out = held_out[: len(held_out) // STRETCHES * STRETCHES]
     parts = {1.0: held_out}, STRETCHES, {1.0: train}, {1.0: held_out}, STRETCHES, {1.0: EQUILIBRIUM}
-    return Task(build_module(cfg, data.train.sites), data, judge, None, EquilibriumData(*parts))
+    module = build_module(cfg, data.train.sites)
+    start_at_components(module.vae.decoder, train)
+    return Task(module, data, judge, None, EquilibriumData(*parts))
 
 
 def build_task(cfg: DictConfig, progress: Progress) -> Task:

@@ -332,7 +332,7 @@ data = spin_set(bits, np.arange(64) % 3, [0.5, 1.0, 2.0], 16)
 batch = next(iter(EpochBatches(data, 64)))
 noise = vae.noise(batch.condition)
 gradients = []
-for bound in (vae.elbo_at, compiled(vae, "default")):
+for bound in (vae.elbo_at, compiled(vae.elbo_at, "default")):
     vae.zero_grad()
     loss = -bound(noise, *batch).elbo.mean()
     loss.backward()

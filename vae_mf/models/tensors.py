@@ -17,6 +17,9 @@ ConfigurationTensor = SpinTensor | DirectorTensor
 Latents = Float[torch.Tensor, "batch latents"]
 """Latent vectors z."""
 
+ImportanceNoise = Float[torch.Tensor, "draws batch latents"]
+"""Standard normal noise for several draws of every latent vector."""
+
 PerSample = Float[torch.Tensor, " batch"]
 """One number per configuration."""
 

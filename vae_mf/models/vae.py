@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from vae_mf.models.gaussian import DiagonalGaussian
-from vae_mf.models.tensors import Condition, ConfigurationTensor, Latents, PerSample
+from vae_mf.models.tensors import Condition, ConfigurationTensor, ImportanceNoise, Latents, PerSample
 
 
 class ElboTerms(NamedTuple):
@@ -22,6 +22,22 @@ class ElboTerms(NamedTuple):
     def elbo(self) -> PerSample:
         """Evidence lower bound ln p(x|z) - rate."""
         return self.log_likelihood - self.rate
+
+    @property
+    def bound(self) -> PerSample:
+        """The bound that training maximises: that of one draw is the evidence lower bound."""
+        return self.elbo
+
+
+class ImportanceTerms(NamedTuple):
+    """The importance-weighted bound from K draws of z, and means over the draws of both parts of the evidence bound."""
+
+    log_likelihood: PerSample
+    """ln p(x | z)."""
+    rate: PerSample
+    """ln q(z | x, T) - ln p(z | T)."""
+    bound: PerSample
+    """ln (1/K) sum_k p(x, z_k | T) / q(z_k | x, T)."""
 
 
 class VAE(nn.Module):
@@ -50,9 +66,12 @@ class VAE(nn.Module):
         """
         return self.elbo_at(self.noise(condition, generator), x, condition)
 
-    def noise(self, condition: Condition, generator: torch.Generator | None = None) -> Latents:
-        """Return standard normal noise, one vector per row of the condition."""
+    def noise(
+        self, condition: Condition, generator: torch.Generator | None = None, draws: int | None = None
+    ) -> Latents | ImportanceNoise:
+        """Return standard normal noise, one vector per row of the condition and draw, if there are several."""
         shape, like = (len(condition.index), self.prior.latents), condition.levels
+        shape = shape if draws is None else (draws, *shape)
         return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 
     def elbo_at(self, noise: Latents, x: ConfigurationTensor, condition: Condition) -> ElboTerms:
@@ -61,6 +80,26 @@ class VAE(nn.Module):
         z = posterior.at(noise)
         rate = posterior.log_prob(z) - self.prior(condition).log_prob(z)
         return ElboTerms(self.decoder(z).log_prob(x), rate)
+
+    def importance_bound_at(
+        self, noise: ImportanceNoise, x: ConfigurationTensor, condition: Condition
+    ) -> ImportanceTerms:
+        """Return the importance-weighted bound at z_k = mean + deviation * noise_k.
+
+        It is the evidence bound for K = 1 and tends to ln p(x|T) with K, whatever the shape of the true posterior.
+
+        Source: Burda, Grosse and Salakhutdinov 2016, eq. 8.
+        """
+        draws = len(noise)
+        narrow = self.encoder(x, condition)
+        # One long batch, all configurations of the first draw before those of the second.
+        posterior = DiagonalGaussian(narrow.mean.repeat(draws, 1), narrow.log_variance.repeat(draws, 1))
+        z = posterior.at(noise.flatten(0, 1))
+        prior = self.prior(Condition(condition.levels, condition.index.repeat(draws)))
+        rate = (posterior.log_prob(z) - prior.log_prob(z)).view(draws, -1)
+        likelihood = self.decoder(z).log_prob(x.repeat(draws, *[1] * (x.ndim - 1))).view(draws, -1)
+        bound = torch.logsumexp(likelihood - rate, 0) - math.log(draws)
+        return ImportanceTerms(likelihood.mean(0), rate.mean(0), bound)
 
     def log_likelihood(
         self, x: ConfigurationTensor, condition: Condition, draws: int, generator: torch.Generator | None = None

@@ -20,6 +20,9 @@ class Recipe:
         refit_steps: steps of a last phase that fits the prior alone to the encodings (`vae_mf.training.prior_refit`);
             0 for none.
         refit_learning_rate: of the first of them.
+        encoder_refit_steps: steps of a last phase that fits the encoder alone to the posterior of the model, after an
+            importance-weighted training (`vae_mf.training.encoder_refit`); 0 for none.
+        encoder_refit_learning_rate: of the first of them.
         symmetries: of the Hamiltonian, applied at random to every training batch (`vae_mf.training.augmentation`).
 
     Raises:
@@ -33,6 +36,8 @@ class Recipe:
     test: float = 0.1
     refit_steps: int = 0
     refit_learning_rate: float = 1e-2
+    encoder_refit_steps: int = 0
+    encoder_refit_learning_rate: float = 3e-3
     symmetries: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -40,5 +45,7 @@ class Recipe:
         require_integer("batch_size", self.batch_size)
         require_fraction("validation", self.validation)
         require_fraction("test", self.test)
-        require_integer("refit_steps", self.refit_steps, minimum=0)
-        require_positive("refit_learning_rate", self.refit_learning_rate)
+        for name in ("refit_steps", "encoder_refit_steps"):
+            require_integer(name, getattr(self, name), minimum=0)
+        for name in ("refit_learning_rate", "encoder_refit_learning_rate"):
+            require_positive(name, getattr(self, name))

@@ -5,19 +5,22 @@ from collections.abc import Callable
 import pytorch_lightning as pl
 import torch
 
-from vae_mf.checks import require_choice, require_non_negative, require_positive
+from vae_mf.checks import require_choice, require_integer, require_non_negative, require_positive
 from vae_mf.models.tensors import Batch, PerSample
-from vae_mf.models.vae import VAE, ElboTerms
+from vae_mf.models.vae import VAE, ElboTerms, ImportanceTerms
 from vae_mf.rng import integer
 from vae_mf.training.augmentation import Augmentation
 
+Terms = ElboTerms | ImportanceTerms
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
 class VAEModule(pl.LightningModule):
-    """Maximises the evidence lower bound with AdamW and an exponential learning-rate decay per epoch.
+    """Maximises a lower bound of the evidence with AdamW and an exponential learning-rate decay per epoch.
 
-    The loss is -E_q[ln p(s|z)] + E_q[ln q(z|s) - ln p(z|T)] with one reparameterised draw and no warm-up. Latent noise
+    The loss is -E_q[ln p(s|z)] + E_q[ln q(z|s) - ln p(z|T)] with one reparameterised draw and no warm-up. With several
+    draws the bound is the importance-weighted one, which is tighter where q is not of the form of the true posterior;
+    the encoder is then a broad proposal (`vae_mf.training.encoder_refit` makes it the closest q again). Latent noise
     comes from a generator seeded by (seed, epoch), so a resumed run repeats what an uninterrupted one would have drawn.
 
     Args:
@@ -27,6 +30,7 @@ class VAEModule(pl.LightningModule):
         decay: factor on the learning rate after every epoch.
         seed: of the latent noise.
         augment: symmetry applied to every training batch, or None.
+        draws: of z for every configuration.
         compile: mode of `torch.compile` ("default", "reduce-overhead" for CUDA graphs, "max-autotune"), or None.
 
     Raises:
@@ -41,6 +45,7 @@ class VAEModule(pl.LightningModule):
         decay: float,
         seed: int,
         augment: Augmentation | None = None,
+        draws: int = 1,
         compile: str | None = None,
     ):
         super().__init__()
@@ -50,7 +55,9 @@ class VAEModule(pl.LightningModule):
         self.decay = require_positive("decay", decay)
         self.seed = seed
         self.augment = augment
-        self._elbo_at = vae.elbo_at if compile is None else compiled(vae, compile)
+        self.draws = require_integer("draws", draws)
+        bound_at = vae.elbo_at if draws == 1 else vae.importance_bound_at
+        self._bound_at = bound_at if compile is None else compiled(bound_at, compile)
         self._sums: dict[str, torch.Tensor] = {}
         self._diverged: dict[str, torch.Tensor] = {}
         self._generators: dict[str, torch.Generator] = {}
@@ -61,14 +68,14 @@ class VAEModule(pl.LightningModule):
         return [optimiser], [torch.optim.lr_scheduler.ExponentialLR(optimiser, self.decay)]
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Return the negative evidence lower bound per configuration."""
+        """Return the negative lower bound of the evidence per configuration."""
         if self.augment is not None:
             moved = self.augment(batch.configurations, self._generators["train"])
             batch = Batch(moved, batch.condition)
         return self._step("train", batch)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Return the negative evidence lower bound per validation configuration."""
+        """Return the negative lower bound of the evidence per validation configuration."""
         return self._step("validation", batch)
 
     def on_fit_start(self) -> None:
@@ -96,24 +103,25 @@ class VAEModule(pl.LightningModule):
 
     def _begin(self, stage: str) -> None:
         # Sums stay on the device as one tensor: no synchronisation inside the step.
-        self._sums[stage] = torch.zeros(3, device=self.device)
+        self._sums[stage] = torch.zeros(4, device=self.device)
         self._diverged[stage] = torch.zeros(2, device=self.device)
         self._generators[stage] = torch.Generator(self.device).manual_seed(
             integer(self.seed, stage, self.current_epoch, self.global_rank)
         )
 
     def _step(self, stage: str, batch: Batch) -> torch.Tensor:
-        noise = self.vae.noise(batch.condition, self._generators[stage])
-        terms = self._elbo_at(noise, *batch)
-        likelihood, rate = terms.log_likelihood.mean(), terms.rate.mean()
+        draws = None if self.draws == 1 else self.draws
+        terms = self._bound_at(self.vae.noise(batch.condition, self._generators[stage], draws), *batch)
+        bound = terms.bound.mean()
         with torch.no_grad():
-            self._sums[stage] += len(batch.configurations) * torch.stack([likelihood, rate, torch.ones_like(rate)])
-            self._note_divergence(stage, terms.elbo, batch.condition.temperature)
-        return rate - likelihood
+            means = [bound, terms.log_likelihood.mean(), terms.rate.mean(), torch.ones_like(bound)]
+            self._sums[stage] += len(batch.configurations) * torch.stack(means)
+            self._note_divergence(stage, terms.bound, batch.condition.temperature)
+        return -bound
 
-    def _note_divergence(self, stage: str, elbo: PerSample, temperature: PerSample) -> None:
+    def _note_divergence(self, stage: str, bound: PerSample, temperature: PerSample) -> None:
         """Remember of the first batch that diverged how many configurations did, and their mean temperature."""
-        lost = ~torch.isfinite(elbo)
+        lost = ~torch.isfinite(bound)
         count = lost.sum()
         found = torch.stack([count, (lost * temperature).sum() / count.clamp(min=1)])
         self._diverged[stage] = torch.where(self._diverged[stage][0] > 0, self._diverged[stage], found)
@@ -131,12 +139,12 @@ class VAEModule(pl.LightningModule):
     def _log(self, stage: str) -> None:
         # All processes hold equal shares of the data, up to one configuration.
         sums: torch.Tensor = self.trainer.strategy.reduce(self._sums[stage], reduce_op="sum")
-        likelihood, rate = (sums[:2] / sums[2]).unbind()
-        self.log(f"{stage}/loss", rate - likelihood)
+        bound, likelihood, rate = (sums[:3] / sums[3]).unbind()
+        self.log(f"{stage}/loss", -bound)
         self.log(f"{stage}/log_likelihood", likelihood)
         self.log(f"{stage}/rate", rate)
 
 
-def compiled(vae: VAE, mode: str) -> Callable[..., ElboTerms]:
-    """Return ``vae.elbo_at`` compiled by TorchInductor; its shapes are fixed, for batches are of one size."""
-    return torch.compile(vae.elbo_at, mode=require_choice("compile", mode, COMPILE_MODES), dynamic=False)
+def compiled(bound_at: Callable[..., Terms], mode: str) -> Callable[..., Terms]:
+    """Return a bound of `VAE` compiled by TorchInductor; its shapes are fixed, for batches are of one size."""
+    return torch.compile(bound_at, mode=require_choice("compile", mode, COMPILE_MODES), dynamic=False)

@@ -1,0 +1,47 @@
+"""Where the training of a decoder starts: at the principal components of the data, not at random weights."""
+
+import numpy as np
+import torch
+from scipy.linalg import eigh
+from torch import nn
+
+from vae_mf.arrays import Spins
+from vae_mf.models.decoders import LinearDecoder, MLPDecoder
+
+LARGEST_MEAN = 0.99
+"""Of a site, in size: beyond, first order in the weights says nothing."""
+
+
+@torch.no_grad()
+def start_at_components(decoder: nn.Module, words: Spins) -> None:
+    """Start a linear decoder, or the linear part of an MLP decoder, at the principal components of words.
+
+    Log-odds 2 (h_i + w_i.z) with z of variance 1 give, to first order in w, means m_i = tanh h_i and covariances
+    (1 - m_i^2) (1 - m_j^2) w_i.w_j beyond the diagonal, so that w = sqrt(lambda) v / (1 - m^2) of the leading pairs
+    (lambda, v) of the covariance. Random weights leave latents unused, and silent sites take epochs to become so.
+    Other decoders, and weights of latents beyond the number of sites, stay as they are.
+
+    Args:
+        decoder: that gives the log-odds.
+        words: spins (rows, sites).
+    """
+    if isinstance(decoder, LinearDecoder):
+        weight, bias = decoder.log_odds.weight, decoder.log_odds.bias
+    elif isinstance(decoder, MLPDecoder):
+        weight, bias = decoder.slope.weight, decoder.get_parameter("network.2.bias")
+    else:
+        return
+    means, weights = first_order(words, min(weight.shape))
+    weight[:, : weights.shape[1]] = torch.from_numpy(2 * np.clip(weights, -1, 1)).to(weight)
+    if bias is not None:
+        bias.copy_(torch.from_numpy(2 * np.arctanh(means)))
+
+
+def first_order(words: Spins, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the clipped means (sites,) of words and the weights w (sites, count) of their leading components."""
+    spins, sites = words.astype(np.float32), words.shape[1]
+    means = spins.mean(axis=0, dtype=np.float64)
+    covariance = (spins.T @ spins).astype(np.float64) / len(spins) - np.outer(means, means)
+    values, vectors = eigh(covariance, subset_by_index=(sites - count, sites - 1))
+    means = np.clip(means, -LARGEST_MEAN, LARGEST_MEAN)
+    return means, np.sqrt(np.maximum(values, 0)) * vectors / (1 - means**2)[:, None]
