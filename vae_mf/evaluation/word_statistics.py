@@ -13,8 +13,8 @@ from vae_mf.rng import generator
 
 MOST_CELLS = 16
 """Largest group of cells whose 2^n words are counted."""
-BLOCK = 2000
-"""Triplets at a time."""
+ROWS, TRIPLETS = 4096, 64
+"""Rows and triplets at a time, few enough for the cache."""
 
 Words = Int8[np.ndarray, "rows cells"]
 Sources = Mapping[str, Int8[np.ndarray, "_rows cells"]]
@@ -96,8 +96,17 @@ def moments(words: Words, triplets: Int[np.ndarray, "triplets 3"]) -> Float[np.n
     mean = spins.mean(0, dtype=np.float64)
     spins -= mean.astype(np.float32)
     covariance = (spins.T @ spins).astype(np.float64) / len(words)
-    third = [
-        np.einsum("ri,ri,ri->i", *(spins[:, part[:, k]] for k in range(3)), dtype=np.float64) / len(words)
-        for part in np.array_split(triplets, max(1, -(-len(triplets) // BLOCK)))
-    ]
-    return np.concatenate([mean, covariance[np.triu_indices(words.shape[1], 1)], *third])
+    third = sum(triplet_sums(spins[start : start + ROWS], triplets) for start in range(0, len(words), ROWS))
+    return np.concatenate([mean, covariance[np.triu_indices(words.shape[1], 1)], third / len(words)])
+
+
+def triplet_sums(
+    centred: Float[np.ndarray, "rows cells"], triplets: Int[np.ndarray, "triplets 3"]
+) -> Float[np.ndarray, " triplets"]:
+    """Return the sum over rows of the products of the three columns of every triplet."""
+    columns = np.ascontiguousarray(centred.T)
+    sums = np.empty(len(triplets))
+    for start in range(0, len(triplets), TRIPLETS):
+        first, second, third = triplets[start : start + TRIPLETS].T
+        sums[start : start + TRIPLETS] = np.vecdot(columns[first] * columns[second], columns[third])
+    return sums
