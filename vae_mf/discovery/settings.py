@@ -35,7 +35,9 @@ class DiscoverySettings:
         learning_rate: of the first epoch.
         decay: of the learning rate, per epoch.
         weight_decay: of AdamW.
-        refit_steps: of a last phase that fits the prior alone.
+        training_draws: of z per row, for the importance-weighted bound.
+        refit_steps: of a last phase that fits the encoder alone.
+        refit_learning_rate: of the first of them.
         hidden: width of the encoder.
         components: of the mixture prior.
         mixtures: numbers of components of the Bernoulli mixtures, the rivals.
@@ -68,12 +70,14 @@ class DiscoverySettings:
     rarest: int = 10
     stretches: int = 20
     draws: int = 100
-    epochs: int = 30
+    epochs: int = 8
     batch_size: int = 256
-    learning_rate: float = 2e-3
-    decay: float = 0.9
+    learning_rate: float = 1e-2
+    decay: float = 0.65
     weight_decay: float = 1e-4
+    training_draws: int = 8
     refit_steps: int = 1000
+    refit_learning_rate: float = 3e-3
     hidden: int = 128
     components: int = 64
     mixtures: Sequence[int] = (2, 4, 8, 16, 32)
@@ -96,14 +100,22 @@ class DiscoverySettings:
             require_integer(name, getattr(self, name), minimum=0)
         for name in ("largest_latents", "training_rows", "held_out_rows", "rarest", "draws", "epochs", "batch_size"):
             require_integer(name, getattr(self, name))
-        for name in ("hidden", "components", "pairwise_chains", "critic_rows", "critic_epochs", "critic_hidden"):
+        for name in (
+            "training_draws",
+            "hidden",
+            "components",
+            "pairwise_chains",
+            "critic_rows",
+            "critic_epochs",
+            "critic_hidden",
+        ):
             require_integer(name, getattr(self, name))
         for name in ("stretches", "residual_groups"):
             require_integer(name, getattr(self, name), minimum=2)
         require_integer("generated", self.generated)
         for name in ("validation", "test", "returning"):
             require_fraction(name, getattr(self, name))
-        for name in ("learning_rate", "decay", "tolerance", "mixture_tolerance"):
+        for name in ("learning_rate", "refit_learning_rate", "decay", "tolerance", "mixture_tolerance"):
             require_positive(name, getattr(self, name))
         for name in ("weight_decay", "negligible"):
             require_non_negative(name, getattr(self, name))
@@ -118,10 +130,9 @@ QUICK: Mapping[str, Any] = MappingProxyType(
         "training_rows": 30_000,
         "held_out_rows": 4_000,
         "draws": 32,
-        "epochs": 10,
-        "batch_size": 512,
-        "learning_rate": 4e-3,
-        "decay": 0.75,
+        "epochs": 6,
+        "decay": 0.55,
+        "training_draws": 4,
         "refit_steps": 300,
         "mixtures": (2, 4, 8, 16),
         "mixture_tolerance": 1e-3,

@@ -15,8 +15,8 @@ from vae_mf.models.mixture import MixturePrior
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.training.critic_module import quiet_lightning
+from vae_mf.training.encoder_refit import refit_encoder
 from vae_mf.training.fit import fit
-from vae_mf.training.prior_refit import refit_prior
 from vae_mf.training.start import start_at_components
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import load_checkpoint, load_weights, save_weights
@@ -65,14 +65,19 @@ def trained(
     if (folder / WEIGHTS).exists():
         load_weights(vae, folder / WEIGHTS)
         return vae.eval()
-    module = VAEModule(vae, settings.learning_rate, settings.weight_decay, settings.decay, seed)
+    draws = settings.training_draws
+    module = VAEModule(vae, settings.learning_rate, settings.weight_decay, settings.decay, seed, draws=draws)
     feed = SpinDataModule(data, settings.batch_size, seed)
     with quiet_lightning():
         best = fit(module, feed, folder / WORK / "checkpoints", settings.epochs, TRAINER, callbacks)
     load_checkpoint(module.cpu(), best.checkpoint)
     if settings.refit_steps:
-        batches = (EpochBatches(part, REFIT_BATCH) for part in data[:2])
-        refit_prior(vae, *batches, steps=settings.refit_steps, seed=seed)
+        shuffled, held_out = (
+            EpochBatches(data.train, settings.batch_size, seed),
+            EpochBatches(data.validation, REFIT_BATCH),
+        )
+        steps, rate = settings.refit_steps, settings.refit_learning_rate
+        refit_encoder(vae, shuffled, held_out, steps=steps, learning_rate=rate, seed=seed)
     save_weights(vae, folder / WEIGHTS)
     shutil.rmtree(folder / WORK)
     return vae.eval()
