@@ -1,6 +1,6 @@
 """How thoroughly a discovery is made: one place for its numbers, which the command and notebooks share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from types import MappingProxyType
@@ -30,10 +30,11 @@ class DiscoverySettings:
         rarest: rows in which a variable must be in its rarer state to be kept.
         stretches: of held-out rows, whose means give the errors.
         draws: importance draws of z per likelihood.
-        epochs: passes over the training rows.
+        epochs: passes over the training rows, at least.
+        steps: of training, at least; few rows are passed over more often.
         batch_size: rows per step.
         learning_rate: of the first epoch.
-        decay: of the learning rate, per epoch.
+        last_learning_rate: of the last epoch; it falls by the same factor from each to the next.
         weight_decay: of AdamW.
         training_draws: of z per row, for the importance-weighted bound.
         refit_steps: of a last phase that fits the encoder alone.
@@ -71,9 +72,10 @@ class DiscoverySettings:
     stretches: int = 20
     draws: int = 100
     epochs: int = 8
+    steps: int = 3000
     batch_size: int = 256
     learning_rate: float = 1e-2
-    decay: float = 0.65
+    last_learning_rate: float = 5e-4
     weight_decay: float = 1e-4
     training_draws: int = 8
     refit_steps: int = 1000
@@ -98,27 +100,24 @@ class DiscoverySettings:
     def __post_init__(self) -> None:
         for name in ("seed", "patience", "refit_steps", "pairwise_variables", "seeds", "bootstraps"):
             require_integer(name, getattr(self, name), minimum=0)
-        for name in ("largest_latents", "training_rows", "held_out_rows", "rarest", "draws", "epochs", "batch_size"):
+        for name in ("largest_latents", "training_rows", "held_out_rows", "rarest", "draws", "epochs", "steps"):
             require_integer(name, getattr(self, name))
-        for name in (
-            "training_draws",
-            "hidden",
-            "components",
-            "pairwise_chains",
-            "critic_rows",
-            "critic_epochs",
-            "critic_hidden",
-        ):
+        for name in ("batch_size", "training_draws", "hidden", "components", "pairwise_chains"):
+            require_integer(name, getattr(self, name))
+        for name in ("critic_rows", "critic_epochs", "critic_hidden", "generated"):
             require_integer(name, getattr(self, name))
         for name in ("stretches", "residual_groups"):
             require_integer(name, getattr(self, name), minimum=2)
-        require_integer("generated", self.generated)
         for name in ("validation", "test", "returning"):
             require_fraction(name, getattr(self, name))
-        for name in ("learning_rate", "refit_learning_rate", "decay", "tolerance", "mixture_tolerance"):
+        for name in ("learning_rate", "last_learning_rate", "refit_learning_rate", "tolerance", "mixture_tolerance"):
             require_positive(name, getattr(self, name))
         for name in ("weight_decay", "negligible"):
             require_non_negative(name, getattr(self, name))
+        if not isinstance(self.halves, bool):
+            raise ValueError(f"halves: expected true or false, got {self.halves!r}")
+        if isinstance(self.mixtures, str) or not isinstance(self.mixtures, Iterable):
+            raise ValueError(f"mixtures: expected a list of integers, got {self.mixtures!r}")
         # A tuple, whatever kind of list a configuration gives.
         object.__setattr__(self, "mixtures", tuple(require_integer("mixtures", count) for count in self.mixtures))
 
@@ -131,7 +130,7 @@ QUICK: Mapping[str, Any] = MappingProxyType(
         "held_out_rows": 4_000,
         "draws": 32,
         "epochs": 6,
-        "decay": 0.55,
+        "steps": 700,
         "training_draws": 4,
         "refit_steps": 300,
         "mixtures": (2, 4, 8, 16),

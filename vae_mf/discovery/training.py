@@ -41,6 +41,13 @@ def new_vae(words: Spins, latents: int, settings: DiscoverySettings, seed: int) 
     return VAE(encoder, decoder, prior)
 
 
+def schedule(rows: int, settings: DiscoverySettings) -> tuple[int, float]:
+    """Return the number of epochs for so many rows, and the factor on the learning rate after each."""
+    steps_per_epoch = max(1, rows // settings.batch_size)
+    epochs = max(settings.epochs, -(-settings.steps // steps_per_epoch))
+    return epochs, (settings.last_learning_rate / settings.learning_rate) ** (1 / max(1, epochs - 1))
+
+
 def trained(
     data: DataSplit,
     latents: int,
@@ -64,12 +71,14 @@ def trained(
     vae = new_vae(data.train.states(), latents, settings, seed)
     if (folder / WEIGHTS).exists():
         load_weights(vae, folder / WEIGHTS)
+        keep_weights_only(folder)
         return vae.eval()
+    epochs, decay = schedule(len(data.train), settings)
     draws = settings.training_draws
-    module = VAEModule(vae, settings.learning_rate, settings.weight_decay, settings.decay, seed, draws=draws)
+    module = VAEModule(vae, settings.learning_rate, settings.weight_decay, decay, seed, draws=draws)
     feed = SpinDataModule(data, settings.batch_size, seed)
     with quiet_lightning():
-        best = fit(module, feed, folder / WORK / "checkpoints", settings.epochs, TRAINER, callbacks)
+        best = fit(module, feed, folder / WORK / "checkpoints", epochs, TRAINER, callbacks)
     load_checkpoint(module.cpu(), best.checkpoint)
     if settings.refit_steps:
         shuffled, held_out = (
@@ -79,5 +88,14 @@ def trained(
         steps, rate = settings.refit_steps, settings.refit_learning_rate
         refit_encoder(vae, shuffled, held_out, steps=steps, learning_rate=rate, seed=seed)
     save_weights(vae, folder / WEIGHTS)
-    shutil.rmtree(folder / WORK)
+    keep_weights_only(folder)
     return vae.eval()
+
+
+def keep_weights_only(folder: Path) -> None:
+    """Remove checkpoints, logs and what a process that was killed has left of half a file."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != WEIGHTS:
+            path.unlink()
