@@ -111,6 +111,15 @@ def test_the_refitted_encoder_comes_close_to_the_posterior():
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+def test_running_averages_of_the_decoder_stay_as_they_are():
+    vae = new_vae()
+    vae.decoder = torch.nn.Sequential(torch.nn.BatchNorm1d(1).double(), vae.decoder)
+    before = copy.deepcopy(vae.decoder.state_dict())
+    refit_encoder(vae, batches(), batches(), **SETTINGS | {"steps": 5})
+    assert all(torch.equal(value, before[name]) for name, value in vae.decoder.state_dict().items())
+    assert vae.training
+
+
 def test_a_worse_encoder_is_not_kept():
     vae = new_vae()
     before = copy.deepcopy(vae.state_dict())
@@ -134,5 +143,7 @@ def test_the_seed_decides_the_refit():
 def test_a_refit_refuses_what_it_cannot_use(wrong, message):
     with pytest.raises(ValueError, match=message):
         refit_encoder(new_vae(), batches(), batches(), **SETTINGS | wrong)
-    with pytest.raises(ValueError, match="batches: expected at least one"):
+    with pytest.raises(ValueError, match="validation: expected at least one batch"):
         refit_encoder(new_vae(), batches(), [], **SETTINGS)
+    with pytest.raises(ValueError, match="train: expected at least one batch"):
+        refit_encoder(new_vae(), [], batches(), **SETTINGS)

@@ -90,7 +90,7 @@ def whiten(
     extended = torch.cat((z, torch.ones_like(z[:, :1])), dim=-1)
     # A row is zero but for the columns of its level, which pick that level's matrices.
     rows = (level[:, :, None] * extended[:, None, :]).flatten(1)
-    # Contiguous, or the gradient is a product of a matrix by rows with one by columns, a third slower.
+    # Contiguous, or the gradient is a product of a matrix by rows with one by columns, which is slow.
     matrices = table.permute(0, 3, 1, 2).reshape(rows.shape[1], -1).contiguous()
     return (rows @ matrices).view(len(z), *means.shape[1:])
 

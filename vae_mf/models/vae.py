@@ -90,10 +90,9 @@ class VAE(nn.Module):
 
         Source: Burda, Grosse and Salakhutdinov 2016, eq. 8.
         """
-        draws = len(noise)
-        narrow = self.encoder(x, condition)
+        draws, single = len(noise), self.encoder(x, condition)
         # One long batch, all configurations of the first draw before those of the second.
-        posterior = DiagonalGaussian(narrow.mean.repeat(draws, 1), narrow.log_variance.repeat(draws, 1))
+        posterior = DiagonalGaussian(single.mean.repeat(draws, 1), single.log_variance.repeat(draws, 1))
         z = posterior.at(noise.flatten(0, 1))
         prior = self.prior(Condition(condition.levels, condition.index.repeat(draws)))
         rate = (posterior.log_prob(z) - prior.log_prob(z)).view(draws, -1)

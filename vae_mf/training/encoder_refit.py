@@ -1,8 +1,8 @@
 """A last phase of training after an importance-weighted one: the encoder alone is fitted to the model's posterior."""
 
 import copy
-from collections.abc import Iterable
-from itertools import chain, islice, repeat
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -48,13 +48,14 @@ def refit_encoder(
     """
     require_integer("steps", steps)
     require_positive("learning_rate", learning_rate)
-    held_out = list(validation)
+    held_out = require_batches("validation", validation)
     before, old, training = mean_bound(vae, held_out, seed), copy.deepcopy(vae.encoder.state_dict()), vae.training
-    vae.train()
+    vae.eval()
+    vae.encoder.train()
     generator = torch.Generator(held_out[0].configurations.device).manual_seed(integer(seed, "refit encoder"))
     optimiser = torch.optim.Adam(vae.encoder.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for batch in islice(chain.from_iterable(repeat(train)), steps):
+    for batch in islice(endlessly(train), steps):
         loss = -vae.elbo(*batch, generator).elbo.mean()
         gradients = torch.autograd.grad(loss, list(vae.encoder.parameters()))
         for parameter, gradient in zip(vae.encoder.parameters(), gradients, strict=True):
@@ -70,15 +71,28 @@ def refit_encoder(
     return EncoderRefit(before, after, kept)
 
 
+def require_batches(name: str, batches: Iterable[Batch]) -> list[Batch]:
+    """Return the batches as a list; ValueError if there is none."""
+    found = list(batches)
+    if not found:
+        raise ValueError(f"{name}: expected at least one batch, got none")
+    return found
+
+
+def endlessly(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield the batches again and again; ValueError if there is none."""
+    while True:
+        empty = True
+        for batch in batches:
+            empty = False
+            yield batch
+        if empty:
+            raise ValueError("train: expected at least one batch, got none")
+
+
 @torch.no_grad()
 def mean_bound(vae: VAE, batches: list[Batch], seed: int) -> float:
-    """Return the mean evidence lower bound over `VALIDATION_DRAWS` draws for every configuration, in nats.
-
-    Raises:
-        ValueError: if there is no batch.
-    """
-    if not batches:
-        raise ValueError("batches: expected at least one, got none")
+    """Return the mean evidence lower bound over `VALIDATION_DRAWS` draws for every configuration, in nats."""
     training = vae.training
     vae.eval()
     generator = torch.Generator(batches[0].configurations.device).manual_seed(integer(seed, "refit validation"))
