@@ -23,8 +23,9 @@ from rich.table import Column, Table
 from vae_mf.checks import require_integer
 from vae_mf.datasets.recordings import Recording, Split
 from vae_mf.evaluation.generation import score
-from vae_mf.evaluation.rivals import VAE, Scores, compare_models
+from vae_mf.evaluation.rivals import VAE, Scores, compare_models, kept_scores
 from vae_mf.evaluation.tables import read_metrics, read_tables, write_tables
+from vae_mf.models.parameters import free_parameters
 from vae_mf.plotting.rivals import draw_rivals
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
@@ -43,15 +44,19 @@ def fit_rival(name: str, node: DictConfig, words: list[np.ndarray]) -> Scores:
     return Scores(name, type(model).__name__, model.n_parameters_, chosen, held, model.log_partition_error_, seconds)
 
 
-def score_run(run: Run, cfg: DictConfig, words: list[np.ndarray]) -> Scores:
-    """Score the held-out words by the model of a run; its encoder is no part of p(s)."""
-    vae, model = load(run.folder).vae, run.config.model
+def describe_run(run: Run) -> str:
+    """Return the name of a run's model: its latents, prior, decoder and seed."""
+    model = run.config.model
     parts = (model[part]._target_.rpartition(".")[2].removesuffix(part.capitalize()) for part in ("prior", "decoder"))
-    parameters = sum(value.numel() for part in (vae.prior, vae.decoder) for value in part.parameters())
+    return f"VAE d={model.latents} {' '.join(parts).lower()}, seed {run.config.seed}"
+
+
+def score_run(run: Run, cfg: DictConfig, words: list[np.ndarray]) -> Scores:
+    """Score the held-out words by the model of a run."""
+    vae = load(run.folder).vae
     seed, seconds = integer(cfg.seed, "score"), read_metrics(run.folder)["train_seconds"]
     likelihoods = [score(vae, part, 1.0, cfg.draws, seed).importance for part in words[1:]]
-    name = f"VAE d={model.latents} {' '.join(parts).lower()} ({run.config.run.digest[:4]})"
-    return Scores(name, VAE, parameters, likelihoods[0], likelihoods[1], 0.0, seconds)
+    return Scores(describe_run(run), VAE, free_parameters(vae), likelihoods[0], likelihoods[1], 0.0, seconds)
 
 
 def split_of(run: Run, recording: Recording, splits: dict[str, Split], dataset: DictConfig) -> str:
@@ -70,19 +75,6 @@ def split_of(run: Run, recording: Recording, splits: dict[str, Split], dataset: 
 def described(dataset: DictConfig) -> dict:
     """Return the settings of a data set and its split, for a person to read."""
     return {name: value for part in (dataset.read, dataset.split) for name, value in part.items() if name[0] != "_"}
-
-
-def once(path: Path, compute: Callable[[], Scores], console: Console) -> Scores:
-    """Return the scores in a file, which is computed and written if it is missing."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with console.status(path.stem):
-            found = compute()
-        unfinished = path.with_suffix(".partial.npz")
-        np.savez(unfinished, **found._asdict())
-        unfinished.replace(path)
-    with np.load(path) as stored:
-        return Scores(*(stored[name] if stored[name].ndim else stored[name].item() for name in Scores._fields))
 
 
 def contestants(cfg: DictConfig, words: list[np.ndarray], runs: list[Run]) -> dict[str, Callable[[], Scores]]:
@@ -111,7 +103,8 @@ def main(cfg: DictConfig) -> None:
     for split, rows in splits.items():
         scores, words = [], [recording.words[part] for part in rows]
         for name, compute in contestants(cfg, words, [run for where, run in found if where == split]).items():
-            scores.append(once(folder / split / f"{name}.npz", compute, console))
+            with console.status(f"{split}: {name}"):
+                scores.append(kept_scores(folder / split / f"{name}.npz", compute))
             tables[split] = compare_models(scores, recording.time[rows.test], cfg.stretches)
             write_tables(folder, {NAME: pd.concat(tables, names=["split"]).reset_index("split")})
         show(split, tables[split], console)

@@ -1,11 +1,15 @@
 """Infer Ising couplings from a file of configurations or a store, by one estimator or by all.
 
+Whatever discover.py reads is read here, by the same options.
+
 python scripts/infer_couplings.py inverse_ising=pseudolikelihood dataset.path=FILE
+python scripts/infer_couplings.py inverse_ising=tap dataset.path=SPIKE_TIMES.csv dataset.bin_width=0.02
 python scripts/infer_couplings.py inverse_ising=all dataset.path=data/sherrington_kirkpatrick-0123456789.zarr
 """
 
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -19,9 +23,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from sklearn.exceptions import ConvergenceWarning
 
-from vae_mf.datasets.recordings import read_recording
 from vae_mf.datasets.user_arrays import read_array
-from vae_mf.evaluation.inferred_couplings import accuracy, correlation_table, field_table, pair_table
+from vae_mf.evaluation.inferred_couplings import correlation_table, couplings_of, estimator_row, field_table, pair_table
 from vae_mf.evaluation.tables import write_tables
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
@@ -37,28 +40,34 @@ class Data(NamedTuple):
     """Configurations (samples, N) and, where known, the couplings (N, N) and fields (N,) that they come from."""
 
     spins: np.ndarray
+    names: Sequence[str]
     couplings: np.ndarray | None = None
     fields: np.ndarray | None = None
 
 
 def read_data(cfg: DictConfig) -> Data:
     """Return the data of the configuration; a store of a spin glass knows its couplings, a file of truth others'."""
-    path, level = cfg.dataset.path, cfg.dataset.temperature
-    if not (Path(path).is_dir() and is_sealed(path)):
-        data = Data(read_recording(path, cfg.dataset.cells, cfg.dataset.variable).words)
+    path = cfg.dataset.get("path")
+    if path and Path(path).is_dir() and is_sealed(path):
+        data = read_store(path, cfg.dataset.temperature)
+        cells = np.arange(len(data.names))
     else:
-        store = open_store(path)
-        data, temperature = Data(store.spins(level)), store.temperatures[level]
-        with suppress(ValueError):
-            data = Data(data.spins, store.array("couplings") / temperature, store.array("fields") / temperature)
-    return data if cfg.truth is None else Data(data.spins, read_array(cfg.truth, "J"))
+        recording = instantiate(cfg.dataset.read)
+        data, cells = Data(recording.words, recording.names), recording.cells
+    if cfg.truth is None:
+        return data
+    known = read_array(cfg.truth, "J" if cfg.truth.endswith(".npz") else None)
+    return data._replace(couplings=couplings_of(known, cells), fields=None)
 
 
-def summary(name: str, estimator: InverseIsing, pairs: pd.DataFrame, seconds: float, spins: np.ndarray) -> dict:
-    """Return one line about a fitted estimator."""
-    line = {"estimator": name, "seconds": seconds, "iterations": estimator.n_iter_, "converged": estimator.converged_}
-    line["log_pseudo_likelihood"] = estimator.score(spins)
-    return line | accuracy(pairs.truth.to_numpy(), pairs.coupling.to_numpy()) if "truth" in pairs else line
+def read_store(path: str, level: int) -> Data:
+    """Return the spins of a store at one temperature and, of a spin glass, couplings and fields in units of it."""
+    store = open_store(path)
+    data, temperature = Data(store.spins(level), [str(k) for k in range(store.sites)]), store.temperatures[level]
+    with suppress(ValueError):
+        known = (store.array(name) / temperature for name in ("couplings", "fields"))
+        data = Data(data.spins, data.names, *known)
+    return data
 
 
 def fit(estimator: InverseIsing, spins: np.ndarray) -> float:
@@ -87,11 +96,12 @@ def main(cfg: DictConfig) -> None:
             continue
         pairs[name] = pair_table(estimator, data.couplings)
         tables |= {name: pairs[name], f"{name}_fields": field_table(estimator, data.fields)}
-        lines.append(summary(name, estimator, pairs[name], seconds, data.spins))
+        lines.append(estimator_row(name, estimator, pairs[name], seconds, data.spins))
         np.savez(folder / f"{name}.npz", J=estimator.couplings_, h=estimator.fields_)
         save_figure(couplings_figure(estimator.couplings_, pairs[name], name), folder / FIGURES, name)
     compared, correlations = pd.DataFrame(lines), correlation_table(pairs)
-    write_tables(folder, tables | {"estimators": compared, "correlations": correlations})
+    variables = pd.DataFrame({"i": range(len(data.names)), "variable": data.names})
+    write_tables(folder, tables | {"estimators": compared, "correlations": correlations, "variables": variables})
     if len(pairs) > 1:
         save_figure(comparison_figure(compared, correlations), folder / FIGURES, "comparison")
     columns = (Column(HEADINGS.get(str(name), str(name)), no_wrap=True) for name in compared.columns)

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vae_mf.checks import require_integer
-from vae_mf.datamodule import EpochBatches, SpinDataModule
+from vae_mf.datamodule import SpinDataModule
 from vae_mf.evaluation.tables import read_metrics, summary, write_metrics, write_tables
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
@@ -33,14 +33,10 @@ from vae_mf.runs import (
     require_single_device_sweep,
     sweep_job,
 )
-from vae_mf.tasks import Task, build_task
+from vae_mf.tasks import Task, build_task, refit
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.training.encoder_refit import refit_encoder
 from vae_mf.training.fit import Fit, check_trainer, fit
-from vae_mf.training.prior_refit import refit_prior
 from vae_mf.training.weights import load_checkpoint, save_weights
-
-REFIT_BATCH = 4096
 
 
 def train(task: Task, run: Run, progress: Progress) -> Fit:
@@ -51,16 +47,9 @@ def train(task: Task, run: Run, progress: Progress) -> Fit:
     if result.rank == 0:
         vae = task.module.vae.cpu()
         load_checkpoint(task.module, result.checkpoint)
-        held_out = EpochBatches(task.data.validation, REFIT_BATCH)
-        if steps := cfg.training.refit_steps:
-            progress.add_task("refitting the prior", total=None)
-            everything, rate = EpochBatches(task.data.train, REFIT_BATCH), cfg.training.refit_learning_rate
-            refit_prior(vae, everything, held_out, steps=steps, learning_rate=rate, seed=cfg.seed)
-        if steps := cfg.training.encoder_refit_steps:
-            progress.add_task("refitting the encoder", total=None)
-            shuffled = EpochBatches(task.data.train, cfg.training.batch_size, cfg.seed)
-            rate = cfg.training.encoder_refit_learning_rate
-            refit_encoder(vae, shuffled, held_out, steps=steps, learning_rate=rate, seed=cfg.seed)
+        if cfg.training.refit_steps or cfg.training.encoder_refit_steps:
+            progress.add_task("refitting the prior or the encoder", total=None)
+            refit(vae, task.data, cfg.training, cfg.seed)
         save_weights(vae, run.weights)
     return result
 

@@ -2,17 +2,22 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
+from threading import Thread
 
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from vae_mf.datasets.recordings import make_recording
-from vae_mf.discover import Report, discover
+from vae_mf.discover import Report, discover, fingerprint, interruptible
 from vae_mf.discovery.document import html_table
+from vae_mf.discovery.folder import workplace
 from vae_mf.discovery.sentences import plus_minus
 from vae_mf.discovery.settings import QUICK, discovery_settings
 from vae_mf.discovery.words import prepare
@@ -20,8 +25,10 @@ from vae_mf.runs import PROJECT_ROOT
 
 TINY = {
     "largest_latents": 2,
+    "negligible": 0.01,
     "training_rows": 2000,
     "epochs": 2,
+    "steps": 1,
     "batch_size": 128,
     "hidden": 16,
     "components": 8,
@@ -129,8 +136,16 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
     assert {path.parent.name for path in weights} >= {"latents-1", "seed-1", "first-half", "second-half"}
     kept, lost = folder / "models" / "latents-1" / "model.safetensors", folder / "models" / "seed-1"
     before = kept.stat().st_mtime_ns
+    # What a kill may leave, with the report of an earlier version.
     (lost / "model.safetensors").unlink()
-    (folder / "scores" / "latents-1.npz").unlink()
+    (folder / "scores" / "latents-1.npz").rename(folder / "scores" / "latents-1.partial.npz")
+    answer = folder / "assessment" / "verdict.json"
+    answer.with_name("verdict.json.partial").write_text(answer.read_text()[:99])
+    answer.unlink()
+    (folder / "assessment" / "tables" / "surgery.csv").write_text("tempera")
+    (folder / "metrics.json").unlink()
+    for stale in ("tables/earlier.csv", "figures/earlier.png"):
+        (folder / stale).touch()
     names = report.patterns.variable.tolist()
     again = discover(
         make_recording(spins, names=names), quick=True, truth=patterns, folder=folder, name="<i>x</i>", **TINY
@@ -138,12 +153,52 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
     assert kept.stat().st_mtime_ns == before
     np.testing.assert_equal(again.metrics, report.metrics)  # NaN where something is not known
     assert_array_equal(again.tables["stability"], report.tables["stability"])
+    assert again.html == report.html
+    assert not [path for path in folder.rglob("*") if path.stem == "earlier" or "partial" in path.name]
 
 
 def test_a_folder_belongs_to_one_discovery(known):
     _, folder, spins, _ = known
     with pytest.raises(ValueError, match="folder: expected a new one or that of the same data and settings"):
         discover(spins, quick=True, folder=folder, **(TINY | {"epochs": 3}))
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ValueError, match="folder: expected a new one or that of the same data and settings"):
+        discover(independent(), quick=True, folder=tmp_path, **TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_is_worked_on_by_one_process(tmp_path):
+    told: list[str] = []
+    with workplace(tmp_path / "found", {"data": 1}, told.append) as folder:
+        other = Thread(target=lambda: workplace(folder, {"data": 1}, told.append).__enter__(), daemon=True)
+        other.start()
+        other.join(0.5)
+        assert other.is_alive()
+        assert told == [f"waiting for another process that works on {folder}"]
+    other.join(5)
+    assert not other.is_alive()
+
+
+def test_data_are_known_by_the_split_of_their_rows_too():
+    values = np.random.default_rng(3).integers(0, 2, (6, 4, 50))
+    recordings = make_recording(values), make_recording(values.transpose(0, 2, 1).reshape(300, 4))
+    assert_array_equal(recordings[0].words, recordings[1].words)
+    assert fingerprint(recordings[0]) != fingerprint(recordings[1])
+
+
+def test_an_interrupt_during_a_training_is_one_and_the_next_is_heard():
+    def trained() -> None:
+        # What Lightning does when the user presses Ctrl-C.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.exit(1)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        trained()
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_there_is_nothing_to_find_in_independent_variables():
@@ -161,16 +216,21 @@ def test_there_is_nothing_to_find_in_independent_variables():
         (independent(50), {}, "expected at least 40 rows in validation and test, got 5"),
         (independent(), {"order": "sideways"}, "order: expected one of auto, time, repeat, independent"),
         (independent(), {"truth": np.ones((1, 5))}, "truth: expected patterns of -1 and \\+1 with 6 entries"),
-        (independent(), {"truth": np.full((1, 6), 0.5)}, "truth: expected patterns of -1 and \\+1 with 6 entries"),
+        (independent(), {"truth": np.ones((0, 6))}, "truth: expected patterns of -1 and \\+1 with 6 entries"),
+        (independent(), {"truth": np.full((1, 6), 0.5)}, "truth: expected entries -1 and \\+1, got values such as"),
+        (independent(), {"truth": np.full((1, 6), np.nan)}, "truth: expected entries -1 and \\+1, got values such as"),
         (independent(), {"epoch": 3}, "settings: expected some of seed, .* got epoch"),
         (independent(), {"epochs": 0}, "epochs: expected an integer >= 1, got 0"),
         (independent(), {"rarest": 1000}, "expected at least 3 variables with 1000 rows in either state, got 0 of 6"),
     ],
-    ids=["values", "few rows", "order", "truth shape", "truth entries", "setting", "number", "rare"],
-)
+    ids=[
+        "values", "few rows", "order", "truth shape", "no truth", "truth entries", "truth nan", "setting",
+        "number", "rare",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_used_is_refused_in_one_sentence(data, options, match, tmp_path):
     with pytest.raises(ValueError, match=match):
-        discover(data, quick=True, folder=tmp_path / "none", **options)
+        discover(data, folder=tmp_path / "none", **{"quick": True, **options})
     assert not (tmp_path / "none").exists()
 
 
@@ -214,7 +274,7 @@ def test_rare_variables_are_left_out_with_a_remark():
     values[:9, 2] = 1
     words = prepare(make_recording(values), "independent", discovery_settings())
     assert words.recording.names == ("0", "1", "3", "4", "5")
-    assert words.remarks == ["1 variables that are in their rarer state in fewer than 10 rows were left out."]
+    assert words.remarks == ["1 variable that is in its rarer state in fewer than 10 rows was left out."]
 
 
 def test_quick_settings_change_known_settings_only_and_give_way_to_the_users():
@@ -278,11 +338,10 @@ def test_three_patterns_are_found_and_matched():
     assert report.answer == "found"
 
 
-@pytest.mark.slow
 def test_the_notebook_runs():
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     notebook = nbformat.read(PROJECT_ROOT / "docs" / "discover.ipynb", as_version=4)
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": PROJECT_ROOT}}).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("<iframe" in output.get("data", {}).get("text/html", "") for output in shown)
     assert not [output for output in shown if output.output_type == "error"]
+    assert any("'found', 2" in output.get("data", {}).get("text/plain", "") for output in shown)

@@ -8,11 +8,11 @@
 """
 
 import hashlib
-import json
-import tempfile
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,15 @@ import pandas as pd
 from jaxtyping import Shaped
 from rich.progress import Progress
 
+from vae_mf.checks import require_spins
 from vae_mf.datasets.recordings import Recording, make_recording
 from vae_mf.discovery.document import as_html
 from vae_mf.discovery.findings import Findings, find
+from vae_mf.discovery.folder import remove_others, workplace, write_text
 from vae_mf.discovery.settings import DiscoverySettings, discovery_settings
 from vae_mf.discovery.stages import Study
 from vae_mf.discovery.words import prepare
-from vae_mf.evaluation.tables import write_metrics, write_tables
+from vae_mf.evaluation.tables import METRICS, TABLES, write_metrics, write_tables
 from vae_mf.evaluation.verdict import Verdict
 from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure
@@ -36,7 +38,6 @@ from vae_mf.provenance import git_revision, software_versions
 
 DOCUMENT = "report.html"
 FIGURES = "figures"
-IDENTITY = "discovery.json"
 STEPS = 5
 """Of the bar that shows how far a discovery has come."""
 
@@ -104,8 +105,11 @@ def discover(
         settings: see `vae_mf.discovery.settings.DiscoverySettings`.
 
     Raises:
-        ValueError: if the data cannot be used, an argument is out of range, or the folder belongs to another discovery.
+        ValueError: if the data cannot be used, an argument is out of range, or the folder holds something else.
+        KeyboardInterrupt: if the user stopped it; called again with the same folder it goes on where it was.
     """
+    if not isinstance(quick, bool):
+        raise ValueError(f"quick: expected True or False, got {quick!r}")
     chosen = discovery_settings(quick, **settings)
     recording = data if isinstance(data, Recording) else make_recording(np.asarray(data), names=names)
     words = prepare(recording, order, chosen)
@@ -114,37 +118,39 @@ def discover(
     origin = {
         "name": name,
         "call": call or f"discover(data, {', '.join(f'{key}={value!r}' for key, value in arguments.items())})",
-        "data": {"sha256 of the words": hashlib.sha256(words.recording.words.tobytes()).hexdigest(), "order": order},
+        "data": {"sha256 of the words": fingerprint(words.recording), "order": order},
         "settings": asdict(chosen),
         "software": {"revision": git_revision(), **software_versions()},
     }
-    silent = Progress(disable=True)
-    with place(folder) as where:
-        claim(Path(where), origin)
-        shown = progress or silent
-        task = shown.add_task("reading", total=STEPS)
-        study = Study(words, chosen, Path(where), shown)
-        found = find(study, truth, lambda stage: shown.update(task, advance=1, description=stage))
+    identity = {key: origin[key] for key in ("data", "settings")}
+    shown = progress or Progress(disable=True)
+    task = shown.add_task("reading", total=STEPS)
+    say = partial(shown.update, task)
+    with workplace(folder, identity, lambda text: say(description=text)) as where, interruptible():
+        study = Study(words, chosen, where, shown)
+        found = find(study, truth, lambda stage: say(advance=1, description=stage))
         report = tell(found, chosen, origin, None if folder is None else Path(folder))
-        shown.update(task, completed=STEPS, description="done")
+        say(completed=STEPS, description="done")
     return report
 
 
-def place(folder: str | Path | None) -> AbstractContextManager[str]:
-    """Return a context with the folder to work in: the one given, or one that goes at the end."""
-    if folder is None:
-        return tempfile.TemporaryDirectory()
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    return nullcontext(str(folder))
+def fingerprint(recording: Recording) -> str:
+    """Return a hash of the words of a recording, and of the times and repeats by which they are split."""
+    parts = recording.words, recording.time, recording.repeat
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
-def claim(folder: Path, origin: dict[str, Any]) -> None:
-    """Write into a folder whose discovery it is, or raise ValueError if it is another's."""
-    path, identity = folder / IDENTITY, {key: origin[key] for key in ("data", "settings")}
-    told = json.dumps(identity, indent=2)
-    if path.exists() and path.read_text() != told:
-        raise ValueError(f"folder: expected a new one or that of the same data and settings, got {folder}")
-    path.write_text(told)
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Pass on an interrupt by the user, of which Lightning makes an exit and after which it lets none be heard."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
+    finally:
+        if signal.getsignal(signal.SIGINT) is not handler:
+            signal.signal(signal.SIGINT, handler)
 
 
 def known_patterns(
@@ -156,10 +162,10 @@ def known_patterns(
         ValueError: unless they are rows of -1 and +1, one entry per variable of the data.
     """
     values = np.asarray(truth)
-    if values.ndim != 2 or values.shape[1] != len(given.cells) or not np.isin(values, (-1, 1)).all():
-        raise ValueError(
-            f"truth: expected patterns of -1 and +1 with {len(given.cells)} entries each, got shape {values.shape}"
-        )
+    sites = len(given.cells)
+    if values.ndim != 2 or not len(values) or values.shape[1] != sites:
+        raise ValueError(f"truth: expected patterns of -1 and +1 with {sites} entries each, got shape {values.shape}")
+    require_spins("truth", values)
     return values[:, np.isin(given.cells, kept.cells)].astype(np.int8)
 
 
@@ -168,10 +174,14 @@ def tell(found: Findings, settings: DiscoverySettings, origin: dict[str, Any], f
     figures = draw_discovery(found.tables, settings.returning)
     html = as_html(found, figures, origin)
     if folder is not None:
+        (folder / METRICS).unlink(missing_ok=True)
         write_tables(folder, found.tables)
         for name, figure in figures.items():
             save_figure(figure, folder / FIGURES, name)
-        (folder / DOCUMENT).write_text(html, encoding="utf-8")
+        # Those of an earlier report about the same data, to which other patterns were known.
+        remove_others(folder / TABLES, found.tables)
+        remove_others(folder / FIGURES, figures)
+        write_text(folder / DOCUMENT, html)
         write_metrics(folder, found.metrics)
     patterns = found.tables.get("patterns", pd.DataFrame({"variable": found.words.recording.names}))
     verdict = found.assessment and found.assessment.verdict

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.progress import Progress
 
-from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
+from vae_mf.datamodule import DataSplit, EpochBatches, split_blocks, split_recording, split_store, states
 from vae_mf.evaluation.equilibrium import EquilibriumData, judge_equilibrium
 from vae_mf.evaluation.log_likelihood import EQUILIBRIUM
 from vae_mf.evaluation.recording import STRETCHES, judge_recording
@@ -23,11 +23,15 @@ from vae_mf.simulate import simulate
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
 from vae_mf.systems.base import System
+from vae_mf.training.encoder_refit import refit_encoder
+from vae_mf.training.prior_refit import refit_prior
 from vae_mf.training.start import start_at_components
 from vae_mf.training.vae_module import VAEModule
 
 POLL_SECONDS = 1.0
 """Between two looks whether another process has finished a store."""
+REFIT_BATCH = 4096
+"""Configurations that are encoded at once for the last phases of training."""
 
 
 class Task(NamedTuple):
@@ -104,3 +108,14 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
 def build_task(cfg: DictConfig, progress: Progress) -> Task:
     """Sample or read what the configuration asks for, and build its model."""
     return (equilibrium_task if "system" in cfg else recording_task)(cfg, progress)
+
+
+def refit(vae: VAE, data: DataSplit, training: DictConfig, seed: int) -> None:
+    """Fit the prior alone, the encoder alone, both or neither, as the recipe says, on the device of the data."""
+    held_out = EpochBatches(data.validation, REFIT_BATCH)
+    if training.refit_steps:
+        prior = {"steps": training.refit_steps, "learning_rate": training.refit_learning_rate}
+        refit_prior(vae, EpochBatches(data.train, REFIT_BATCH), held_out, **prior, seed=seed)
+    if training.encoder_refit_steps:
+        encoder = {"steps": training.encoder_refit_steps, "learning_rate": training.encoder_refit_learning_rate}
+        refit_encoder(vae, EpochBatches(data.train, training.batch_size, seed), held_out, **encoder, seed=seed)

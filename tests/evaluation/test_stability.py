@@ -13,6 +13,7 @@ from vae_mf.evaluation.stability import (
     FoundPatterns,
     captured_shares,
     matched_overlaps,
+    partners,
     pattern_table,
     read_patterns,
     scaled_directions,
@@ -131,3 +132,10 @@ def turned(share: float) -> np.ndarray:
 
 def found_in(values: np.ndarray) -> FoundPatterns:
     return FoundPatterns(values, [SIGN] * len(values), np.zeros(len(values)), values.T)
+
+
+def test_partners_come_with_the_sign_of_their_pattern():
+    reference = np.eye(3, 5)
+    other = np.array([[0.6, 0.8, 0, 0, 0], [-0.8, 0.6, 0, 0, 0]])
+    assert_array_equal(partners(reference, other), [-other[1], other[0], np.zeros(5)])
+    assert_array_equal(partners(reference, 2 * reference[::-1]), 2 * reference)

@@ -14,6 +14,7 @@ from vae_mf.arrays import Rows
 from vae_mf.checks import require_choice, require_fraction, require_integer
 from vae_mf.datasets.files import Options, Raster, about
 from vae_mf.datasets.raster_checks import IF_TURNED, active_entries, advise, oriented, require_learnable, turned, usable
+from vae_mf.datasets.repeats import ALL, rows_of_repeats
 from vae_mf.datasets.user_arrays import read_raster
 from vae_mf.rng import generator
 
@@ -45,9 +46,10 @@ class Recording:
 
 
 class Split(NamedTuple):
-    """Ascending rows of a recording's words: pairwise disjoint, together all of them."""
+    """Ascending rows of a recording's words: pairwise disjoint, together all of them unless repeats were chosen."""
 
     train: Rows
+    """Of the chosen repeats; a row comes as often as its repeat was drawn."""
     validation: Rows
     test: Rows
 
@@ -196,7 +198,12 @@ def check_varying(
 
 
 def split_words(
-    recording: Recording, split: Any = "random", test: Any = 0.1, validation: Any = 0.1, seed: Any = 0
+    recording: Recording,
+    split: Any = "random",
+    test: Any = 0.1,
+    validation: Any = 0.1,
+    seed: Any = 0,
+    repeats: Any = ALL,
 ) -> Split:
     """Split the words of a recording into training, validation and test rows.
 
@@ -211,6 +218,8 @@ def split_words(
         test: Fraction of bins, movie time or repeats in the test set, rounded to a whole number of them.
         validation: The same for the validation set.
         seed: Seed of the random split; the other two draw nothing.
+        repeats: Of the training words alone, see `repeats.rows_of_repeats`: whatever is chosen, models are judged on
+            the same words, and no word is in two parts; with the split ``"repeat"`` no repeat is either.
 
     Raises:
         ValueError: An argument is out of range, a part would be empty, or a cell is constant in the training part.
@@ -223,6 +232,7 @@ def split_words(
     if split == "random":
         part = generator(require_integer("seed", seed, minimum=0), "split").permutation(part)
     rows = Split(*(np.flatnonzero(part[units] == index) for index in range(3)))
+    rows = rows._replace(train=rows.train[rows_of_repeats(recording.repeat[rows.train], repeats)])
     check_varying(recording.words[rows.train], recording.cells, where="training part")
     return rows
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from vae_mf.discovery.findings import Findings
-from vae_mf.discovery.sentences import SPLITS, headline, leading, limits, plus_minus, summary
+from vae_mf.discovery.sentences import SPLITS, gain_of_one, headline, leading, limits, plus_minus, sentence, summary
 from vae_mf.evaluation.report import cell
 from vae_mf.plotting.style import house_style
 
@@ -28,11 +29,11 @@ h2 { font-size: 1.3rem; font-weight: 600; margin: 3.2rem 0 .8rem; padding-top: .
 .kicker, dt, th, figcaption, .small { font-family: "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; }
 .kicker { font-size: .8rem; letter-spacing: .06em; text-transform: uppercase; color: var(--accent); margin: 0; }
 .lead { font-size: 1.15rem; }
-dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1.2rem 1.6rem;
+dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1.2rem 1.6rem;
   margin: 2rem 0 0; padding: 1.2rem 0; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); }
 dl.facts div { min-width: 0; display: flex; flex-direction: column; justify-content: space-between; }
 dl.facts dt { font-size: .75rem; color: var(--soft); }
-dl.facts dd { margin: .1rem 0 0; font-size: 1.3rem; line-height: 1.25; font-variant-numeric: tabular-nums lining-nums; }
+dl.facts dd { margin: .1rem 0 0; font-size: 1.2rem; line-height: 1.25; font-variant-numeric: tabular-nums lining-nums; }
 figure { margin: 1.4rem 0; }
 figure img { display: block; width: 100%; height: auto; }
 figcaption { font-size: .82rem; line-height: 1.45; color: var(--soft); margin-top: .5rem; max-width: 46rem; }
@@ -42,27 +43,32 @@ th { text-align: right; font-weight: 500; font-size: .75rem; color: var(--soft);
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); }
 td { text-align: right; } th:first-child, td:first-child, td.text, th.text { text-align: left; }
 tr.chosen td { font-weight: 600; } tr.grey td { color: #9a9a9a; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; } .pair { display: flex; flex-wrap: wrap; gap: 0 2rem; align-items: flex-end; }
 .remarks { background: #f5efe6; padding: .8rem 1.2rem; margin: 1.2rem 0; } .remarks p { margin: .2rem 0; }
 pre { background: #f4f2ee; padding: .9rem 1.1rem; overflow-x: auto; font-size: .82rem; line-height: 1.5;
   white-space: pre-wrap; overflow-wrap: anywhere; }
+summary { cursor: pointer; font-size: .88rem; color: var(--soft); }
 @media print { body { background: #fff; } main { padding: 0; } figure, table { break-inside: avoid; } }
 """
 SWEEP = {
-    "latents": "d", "validation_log_likelihood": "ln p, validation", "test_log_likelihood": "ln p, test",
-    "gain": "gain", "gain_error": "±", "behind": "behind the best", "behind_error": "±",
+    "latents": "d", "parameters": "parameters", "validation_log_likelihood": "ln p, validation",
+    "test_log_likelihood": "ln p, test", "gain": "gain over d = 0", "behind": "behind the best, validation",
 }  # fmt: skip
 RIVALS = {
-    "model": "model", "parameters": "parameters", "log_likelihood": "ln p, test", "gain_over_independent": "gain",
-    "gain_over_independent_error": "±", "gain_over_best_rival": "over the best rival",
-    "gain_over_best_rival_error": "±", "log_partition_error": "± of ln Z",
+    "model": "model", "parameters": "parameters", "log_likelihood": "ln p, test",
+    "gain_over_independent": "gain over independent", "gain_over_best_rival": "over the best rival",
+    "log_partition_error": "error of ln Z",
 }  # fmt: skip
-EVIDENCE = {"criterion": "criterion", "value": "value", "error": "±", "bound": "bound", "holds": "holds"}
+EVIDENCE = {"criterion": "criterion", "value": "value", "bound": "bound", "holds": "holds"}
 PATTERNS = {
     "pattern": "pattern", "kind": "kind", "strength": "strength", "residual": "residual",
     "median_share": "median share", "least_share": "least share", "returns": "comes back",
     "raised": "raises most", "lowered": "lowers most",
 }  # fmt: skip
+ERRORS = {"value": "error"}
+"""Columns of errors that are not called after those of the values."""
+REM_PER_INCH = 5.8
+"""Of a figure; one of 8.5 inches has the width of the text."""
 TEXTUAL = {"model", "criterion", "kind", "raised", "lowered"}
 
 
@@ -95,18 +101,24 @@ def opening(found: Findings, name: str) -> str:
 def facts(found: Findings) -> str:
     """Return the key numbers as a list of terms."""
     numbers = found.metrics
-    terms = {
-        "collective variables": str(numbers["latents"]),
-        "gain over independent, nats per row": plus_minus(
-            numbers["gain_over_independent"], numbers["gain_over_independent_error"]
-        ),
-    }
-    if found.choice.latents:
+    terms = {"collective variables": str(numbers["latents"])}
+    if not found.choice.latents:
+        terms["gain of one latent variable, nats per row"] = plus_minus(*gain_of_one(found))
+        rivals = found.tables["rivals"]
+        best = rivals[rivals.best_rival].iloc[0]
+        if best.gain_over_independent > 0:
+            terms[f"gain of {best.model}"] = plus_minus(best.gain_over_independent, best.gain_over_independent_error)
+    else:
         terms |= {
+            "gain over independent, nats per row": plus_minus(
+                numbers["gain_over_independent"], numbers["gain_over_independent_error"]
+            ),
             f"gain over {numbers['best_rival']}": plus_minus(
                 numbers["gain_over_best_rival"], numbers["gain_over_best_rival_error"]
             ),
-            "left unexplained, nats per row": plus_minus(numbers["unexplained"], numbers["unexplained_error"]),
+            "left unexplained, nats per row": plus_minus(numbers["unexplained"], numbers["unexplained_error"])
+            if numbers["unexplained"]
+            else "none seen",
             "patterns that come back": f"{numbers['returning_patterns']} of {numbers['latents']}",
         }
     if "overlap_with_truth_min" in numbers:
@@ -120,12 +132,13 @@ def given(found: Findings) -> str:
     words = found.words
     active = float((words.train > 0).mean())
     learned, chosen, judged = (f"{len(part):,}" for part in (words.train, words.validation, words.test))
+    source = words.recording.source.rpartition("; ")[0] or words.recording.source
+    rows, variables = words.recording.words.shape
     said = [
-        f"{words.recording.source[:1].upper()}{words.recording.source[1:]}.",
+        f"{source[:1].upper()}{source[1:]}: {rows:,} rows of {variables} variables.",
         f"{learned} rows to learn from, {chosen} to choose on and {judged} to judge on: held out were "
         f"{SPLITS[words.split]}. Of all entries {active:.1%} are 1.",
-        *words.recording.remarks,
-        *words.remarks,
+        *map(sentence, (*words.recording.remarks, *words.remarks)),
     ]
     return section("What was given", "".join(f"<p>{escape(sentence)}</p>" for sentence in said))
 
@@ -143,6 +156,7 @@ def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
     sweep = found.tables["sweep"]
     rivals = found.tables["rivals"]
     own = rivals.family.eq("VAE")
+    rivals = rivals.assign(log_partition_error=rivals.log_partition_error.where(rivals.log_partition_error > 0))
     tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(rivals, RIVALS, {"chosen": own})
     return section("How many collective variables", f"<p>{told}</p>" + picture(figures["gains"], caption) + tables)
 
@@ -155,9 +169,14 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "the data from rows that are: what it can tell, C(x|z), is left unexplained. And the latent variables must "
         "carry at least the information that two halves of the variables share."
     )
-    caption = "What is left unexplained and what is carried; which pairs the model misses; and the cumulants K(u) that "
-    caption += "take the place of the squared overlap in a Hopfield energy."
-    evidence = html_table(found.assessment.verdict.evidence, EVIDENCE, {})
+    caption = (
+        "Total correlation (TC) is all that the variables share; C(x|z) of it is left unexplained, and a critic may "
+        "miss what the dotted line says. The rate is what the latent variables tell of a row; it must exceed the "
+        "information across a cut. Coloured pairs, if any, are those that the model misses. The cumulants K(u) take "
+        "the place of the squared overlap in the energy of a Hopfield network."
+    )
+    evidence = found.assessment.verdict.evidence
+    evidence = html_table(evidence.assign(criterion=evidence.criterion.str.replace("sites", "variables")), EVIDENCE, {})
     return section("What they leave unexplained", f"<p>{told}</p>{evidence}" + picture(figures["unexplained"], caption))
 
 
@@ -169,17 +188,21 @@ def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
     summary_table["raised"], summary_table["lowered"] = zip(*named, strict=True)
     told = (
         "A pattern says how the log-odds of every variable move together. Δh is half the change of the log-odds per "
-        "standard deviation. A share of 1 means that a repetition with another start or other rows finds the pattern "
-        "again, 0 that it finds no more of it than chance would. What does not come back is grey."
+        "standard deviation of the latent variables, and the strength of a pattern its root mean square. A sign vector "
+        "raises and lowers all variables alike; its residual is the share of it that the model does not hold. A share "
+        "of 1 means that a repetition with another start or other rows finds the pattern again, 0 that it finds no "
+        "more of it than chance would. What does not come back is grey."
     )
+    caption = "The patterns, strongest first within each kind: red raises a variable, blue lowers it."
     gone = summary_table.returns.eq(False)
-    body = f"<p>{told}</p>" + picture(figures["patterns"], "The patterns, strongest first within each kind.")
+    body = f"<p>{told}</p>" + picture(figures["patterns"], caption)
     body += html_table(summary_table, PATTERNS, {"grey": gone})
-    if "truth" in figures:
-        body += picture(figures["truth"], "Overlaps with the known patterns.", 20.0)
+    further = ""
     if "stability" in figures:
-        body += picture(figures["stability"], "Share of each pattern in the space that each repetition finds.", 26.0)
-    return section("The patterns", body)
+        further += picture(figures["stability"], "Share of each pattern in the space that each repetition finds.")
+    if "truth" in figures:
+        further += picture(figures["truth"], "Overlaps with the known patterns.")
+    return section("The patterns", f'{body}<div class="pair">{further}</div>' if further else body)
 
 
 def likeness(figures: Mapping[str, Figure]) -> str:
@@ -191,8 +214,9 @@ def likeness(figures: Mapping[str, Figure]) -> str:
 def reproduction(origin: Mapping[str, Any]) -> str:
     """Return what is needed to make the report again."""
     lines = [f"{key}: {value}" for group in ("data", "settings", "software") for key, value in origin[group].items()]
-    body = f"<pre>{escape(str(origin['call']))}</pre><pre>{escape(chr(10).join(lines))}</pre>"
-    return section("How to make it again", body)
+    call, details = (f"<pre>{escape(text)}</pre>" for text in (str(origin["call"]), "\n".join(lines)))
+    folded = f"<details><summary>data, settings and software</summary>{details}</details>"
+    return section("How to make it again", call + folded)
 
 
 def section(title: str, body: str) -> str:
@@ -206,34 +230,39 @@ def listing(sentences: Iterable[str]) -> str:
 
 
 def html_table(table: pd.DataFrame, columns: Mapping[str, str], marks: Mapping[str, pd.Series]) -> str:
-    """Return some columns of a table, by the names given, with the rows of each class marked."""
+    """Return some columns of a table, by the names given and with their errors, with the rows of each class marked."""
     columns = {name: title for name, title in columns.items() if name in table and table[name].notna().any()}
+    errors = {name: error for name in columns if (error := ERRORS.get(name, f"{name}_error")) in table}
     kind = {name: ' class="text"' if name in TEXTUAL else "" for name in columns}
     head = "".join(f"<th{kind[name]}>{escape(title)}</th>" for name, title in columns.items())
     rows = []
     for index, row in table.iterrows():
         classes = " ".join(name for name, marked in marks.items() if marked[index])
-        cells = "".join(f"<td{kind[name]}>{escape(entry(row[name]))}</td>" for name in columns)
+        told = {name: entry(row[name], row[errors[name]] if name in errors else 0.0) for name in columns}
+        cells = "".join(f"<td{kind[name]}>{escape(text)}</td>" for name, text in told.items())
         rows.append(f'<tr class="{classes}">{cells}</tr>' if classes else f"<tr>{cells}</tr>")
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
-def entry(value: Any) -> str:
-    """Return the text of an entry of a table, whole numbers with all their digits.
+def entry(value: Any, error: float = 0.0) -> str:
+    """Return the text of an entry of a table with its error if it has one, whole numbers with all their digits.
 
-    >>> entry(14664), entry(-19.89625), entry(None)
-    ('14,664', '−19.9', '–')
+    >>> entry(14664), entry(-19.89625), entry(None), entry(-0.0018648, 0.00101834)
+    ('14,664', '−19.9', '–', '−0.0019 ± 0.0010')
     """
+    if error > 0:
+        return plus_minus(value, error)
     whole = isinstance(value, int | float | np.integer) and not isinstance(value, bool) and float(value).is_integer()
     return (f"{int(value):,}" if whole else cell(value)).replace("-", "−")
 
 
-def picture(figure: Figure, caption: str, width: float | None = None) -> str:
-    """Return a figure as an image inside the document, at most ``width`` rem wide."""
+def picture(figure: Figure, caption: str) -> str:
+    """Return a figure as an image inside the document, its lettering about as large as that of the captions."""
     buffer = io.BytesIO()
-    with house_style():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    # The salt makes names inside the picture the same each time it is drawn.
+    with house_style(), mpl.rc_context({"svg.hashsalt": caption}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     data = base64.b64encode(buffer.getvalue()).decode()
-    style = f' style="max-width: {width}rem"' if width else ""
+    style = f' style="max-width: {REM_PER_INCH * figure.get_figwidth():.3g}rem"'
     image = f'<img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
     return f"<figure{style}>{image}<figcaption>{escape(caption)}</figcaption></figure>"

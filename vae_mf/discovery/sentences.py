@@ -3,7 +3,8 @@
 import pandas as pd
 
 from vae_mf.discovery.findings import Findings
-from vae_mf.evaluation.discovery import NOTHING
+from vae_mf.evaluation.chains import Average
+from vae_mf.evaluation.discovery import NOTHING, SIGNIFICANT
 from vae_mf.evaluation.stability import SIGN
 from vae_mf.evaluation.verdict import FOUND, NOT_FOUND
 
@@ -29,6 +30,15 @@ def counted(count: int, noun: str) -> str:
     return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
+def sentence(text: str) -> str:
+    """Return a remark as a sentence.
+
+    >>> sentence("a pixel is 1 where it is bright"), sentence("Done.")
+    ('A pixel is 1 where it is bright.', 'Done.')
+    """
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
 def plus_minus(value: float, error: float) -> str:
     """Return a value with its error, of which two digits are given.
 
@@ -36,7 +46,7 @@ def plus_minus(value: float, error: float) -> str:
     '14.54 ± 0.10'
     """
     if not error > 0:
-        return f"{value:.3g}"
+        return f"{value:.3g}".replace("-", "−")
     digits = max(0, 1 - int(f"{error:e}".split("e")[1]))
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
@@ -57,10 +67,11 @@ def summary(found: Findings) -> list[str]:
     """Return the answer in a few sentences."""
     rows, variables = found.words.test.shape
     if found.answer.answer == NOTHING:
+        seen = SIGNIFICANT * gain_of_one(found).error
         return [
             f"No model predicts the {rows:,} held-out rows better than {variables} independent variables do: neither "
             "one with latent variables nor any other that was tried. If these data hold collective variables, their "
-            "effect is too weak to be seen in this many rows."
+            f"effect is too weak to be seen in this many rows: a gain of {seen:.1g} nats per row would have been."
         ]
     numbers = found.metrics
     gain = plus_minus(numbers["gain_over_independent"], numbers["gain_over_independent_error"])
@@ -73,16 +84,25 @@ def summary(found: Findings) -> list[str]:
     return [*told, patterns(found)]
 
 
+def gain_of_one(found: Findings) -> Average:
+    """Return what one latent variable gains over independent variables on the test rows."""
+    row = found.choice.table.set_index("latents").loc[1]
+    return Average(float(row.gain), float(row.gain_error))
+
+
 def unexplained(found: Findings) -> str:
     """Return what the critic says of the correlations that the latent variables leave."""
     numbers = found.metrics
     left = f"{plus_minus(numbers['unexplained'], numbers['unexplained_error'])} nats per row"
+    missed = f"a critic that may miss up to {numbers['critic_floor']:.2g} nats per row"
     bound = found.settings.tolerance * found.words.test.shape[1]
     if found.answer.answer == FOUND:
-        return f"Given these variables all others are independent, as far as can be seen: {left} are left."
+        seen = f"{left} are left for" if numbers["unexplained"] else "nothing is left for"
+        return f"Given these variables all others are independent, as far as can be seen: {seen} {missed}."
     if found.answer.answer == NOT_FOUND:
         return f"They do not explain everything: {left} of correlations are left, where {bound:.2g} would be tolerable."
-    return f"Whether they explain everything is not decided: {left} of correlations are seen to be left."
+    seen = f"{left} of correlations are" if numbers["unexplained"] else "nothing is"
+    return f"Whether they explain everything is not decided: {seen} seen to be left by {missed}."
 
 
 def patterns(found: Findings) -> str:
@@ -135,5 +155,7 @@ def leading(patterns_table: pd.DataFrame, pattern: int, kind: str, count: int = 
     raised, lowered = values[values > 0].index[::-1], values[values < 0].index
     if kind == SIGN:
         return f"{len(raised)} variables", f"{len(lowered)} variables"
-    most, least = (", ".join(map(str, names[:count])) or "–" for names in (raised, lowered))
+    # Names of pixels have a comma of their own.
+    mark = "; " if any("," in str(name) for name in values.index) else ", "
+    most, least = (mark.join(map(str, names[:count])) or "–" for names in (raised, lowered))
     return most, least

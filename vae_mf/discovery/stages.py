@@ -1,10 +1,8 @@
 """The stages of a discovery, each kept in the folder: a number of latents, a rival, the verdict, a repetition."""
 
 import json
-import os
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.arrays import Spins
 from vae_mf.datamodule import DataSplit, SpinSet, spin_set
+from vae_mf.discovery.folder import write_text
 from vae_mf.discovery.settings import DiscoverySettings, assessment_settings
 from vae_mf.discovery.training import trained
 from vae_mf.discovery.words import Words
@@ -26,11 +25,12 @@ from vae_mf.evaluation.generation import score
 from vae_mf.evaluation.log_likelihood import EQUILIBRIUM
 from vae_mf.evaluation.report import as_json
 from vae_mf.evaluation.rivals import VAE as VAE_FAMILY
-from vae_mf.evaluation.rivals import Scores
+from vae_mf.evaluation.rivals import Scores, kept_scores
 from vae_mf.evaluation.stability import FoundPatterns, read_patterns
 from vae_mf.evaluation.tables import read_tables, write_tables
 from vae_mf.evaluation.verdict import Verdict
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
+from vae_mf.models.parameters import free_parameters
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
 from vae_mf.rivals.base import DensityModel
@@ -83,7 +83,8 @@ class Study:
         """Return the scores of independent variables, 0, and of every number of latents until no more is gained."""
         found = {0: self.rival("independent variables", Independent())}
         for latents in numbers_to_try(self.settings.largest_latents, self.words.train.shape[1]):
-            found[latents] = once(self.folder / "scores" / f"latents-{latents}.npz", partial(self.score_model, latents))
+            path = self.folder / "scores" / f"latents-{latents}.npz"
+            found[latents] = kept_scores(path, partial(self.score_model, latents))
             if has_levelled(found, self.settings.patience, self.settings.stretches, self.negligible):
                 break
         return found
@@ -97,12 +98,11 @@ class Study:
         start = time.process_time()
         vae = self.best(latents)
         seconds = time.process_time() - start
-        parameters = sum(value.numel() for part in (vae.prior, vae.decoder) for value in part.parameters())
         seed, draws = integer(self.settings.seed, "score"), self.settings.draws
         validation, test = (
             score(vae, part, 1.0, draws, seed).importance for part in (self.words.validation, self.words.test)
         )
-        return Scores(f"VAE, d = {latents}", VAE_FAMILY, parameters, validation, test, 0.0, seconds)
+        return Scores(f"VAE, d = {latents}", VAE_FAMILY, free_parameters(vae), validation, test, 0.0, seconds)
 
     def rivals(self) -> list[Scores]:
         """Return the scores of models without collective variables, independent ones first."""
@@ -131,7 +131,7 @@ class Study:
             family, error = type(model).__name__, model.log_partition_error_
             return Scores(name, family, model.n_parameters_, validation, test, error, seconds)
 
-        return once(self.folder / "scores" / f"{name.replace(' ', '-')}.npz", compute)
+        return kept_scores(self.folder / "scores" / f"{name.replace(' ', '-')}.npz", compute)
 
     def assessment(self, latents: int) -> Assessment:
         """Return the verdict on the model with this number of latents."""
@@ -143,7 +143,7 @@ class Study:
             )
             found = assess(self.best(latents), None, data, assessment_settings(self.settings))
             write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
-            (folder / ANSWER).write_text(as_json(found))
+            write_text(folder / ANSWER, as_json(found))
         return read_assessment(folder)
 
     def repetitions(self, latents: int) -> dict[str, FoundPatterns]:
@@ -181,18 +181,6 @@ class NamedProgress(EpochProgress):
 def as_set(words: Spins) -> SpinSet:
     """Return words as a training takes them; they have no temperature, T = 1."""
     return spin_set(pack_spins(words), np.zeros(len(words)), [1.0], words.shape[1])
-
-
-def once(path: Path, compute: Callable[[], Scores]) -> Scores:
-    """Return the scores in a file, which is computed and written if it is missing."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        found = compute()
-        unfinished = path.with_suffix(".partial.npz")
-        np.savez(unfinished, **found._asdict())
-        os.replace(unfinished, path)
-    with np.load(path) as stored:
-        return Scores(*(stored[name] if stored[name].ndim else stored[name].item() for name in Scores._fields))
 
 
 def read_assessment(folder: Path) -> Assessment:

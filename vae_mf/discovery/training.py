@@ -81,10 +81,8 @@ def trained(
         best = fit(module, feed, folder / WORK / "checkpoints", epochs, TRAINER, callbacks)
     load_checkpoint(module.cpu(), best.checkpoint)
     if settings.refit_steps:
-        shuffled, held_out = (
-            EpochBatches(data.train, settings.batch_size, seed),
-            EpochBatches(data.validation, REFIT_BATCH),
-        )
+        shuffled = EpochBatches(data.train, settings.batch_size, seed)
+        held_out = EpochBatches(data.validation, REFIT_BATCH)
         steps, rate = settings.refit_steps, settings.refit_learning_rate
         refit_encoder(vae, shuffled, held_out, steps=steps, learning_rate=rate, seed=seed)
     save_weights(vae, folder / WEIGHTS)

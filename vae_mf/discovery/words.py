@@ -78,7 +78,8 @@ def dropped_remarks(given: Recording, kept: Recording, rarest: int) -> list[str]
     count = len(given.names) - len(kept.names)
     if not count:
         return []
-    return [f"{count} variables that are in their rarer state in fewer than {rarest} rows were left out."]
+    what, left = ("variable that is in its", "was") if count == 1 else ("variables that are in their", "were")
+    return [f"{count} {what} rarer state in fewer than {rarest} rows {left} left out."]
 
 
 def require_rows(rows: Split, stretches: int) -> None:

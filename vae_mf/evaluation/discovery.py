@@ -15,6 +15,8 @@ NOTHING = "nothing to find"
 """Beside those of `verdict.Verdict`: held-out rows look independent to every model."""
 SIGNIFICANT = 2.0
 """Standard errors that a gain over independent variables must exceed to count."""
+FEWEST_TRIED = 2
+"""Numbers of latents that every sweep tries, so that one training which finds nothing is not the last word."""
 
 
 class Choice(NamedTuple):
@@ -89,10 +91,13 @@ def significant(difference: Average) -> bool:
 
 
 def has_levelled(scores: Mapping[int, Scores], patience: int, stretches: int, negligible: float = 0.0) -> bool:
-    """Return whether the last ``patience`` numbers of latents gained nothing over the best of those before them."""
+    """Return whether the last ``patience`` numbers of latents gained nothing over the best of those before them.
+
+    That is never said before `FEWEST_TRIED` are known.
+    """
     numbers = sorted(scores)
     before, last = numbers[:-patience] if patience else numbers, numbers[-patience:] if patience else []
-    if not before or not last:
+    if not before or not last or last[-1] < FEWEST_TRIED:
         return False
     best = max(before, key=lambda number: scores[number].validation.mean())
     gains = [gain(scores[number].validation, scores[best].validation, stretches) for number in last]

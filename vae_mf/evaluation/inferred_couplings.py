@@ -2,9 +2,22 @@
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 
-from vae_mf.arrays import Couplings
+from vae_mf.arrays import Couplings, Spins
 from vae_mf.inverse_ising.base import InverseIsing
+
+
+def couplings_of(couplings: np.ndarray, cells: Int[np.ndarray, " cells"]) -> Couplings:
+    """Return known couplings of the chosen cells: as they are if there are as many, else those among the cells.
+
+    Raises:
+        ValueError: unless they are a square matrix that holds every cell.
+    """
+    size, shape = len(cells), couplings.shape
+    if len(shape) != 2 or shape[0] != shape[1] or not (shape[0] == size or shape[0] > cells.max()):
+        raise ValueError(f"truth: expected couplings of shape {(size, size)}, got {shape}")
+    return couplings if shape[0] == size else couplings[np.ix_(cells, cells)]
 
 
 def pair_table(estimator: InverseIsing, truth: Couplings | None = None) -> pd.DataFrame:
@@ -22,6 +35,23 @@ def field_table(estimator: InverseIsing, truth: np.ndarray | None = None) -> pd.
     if hasattr(estimator, "fields_error_"):
         columns["error"] = estimator.fields_error_
     return pd.DataFrame(columns if truth is None else columns | {"truth": truth})
+
+
+def estimator_row(
+    name: str, estimator: InverseIsing, pairs: pd.DataFrame, seconds: float, spins: Spins
+) -> dict[str, str | float]:
+    """Return a row about a fitted estimator: its effort, its log-pseudo-likelihood, and its accuracy if that is known.
+
+    Args:
+        name: of the estimator.
+        estimator: fitted to the spins.
+        pairs: table of `pair_table`.
+        seconds: that the fit took.
+        spins: configurations (samples, N).
+    """
+    row = {"estimator": name, "seconds": seconds, "iterations": estimator.n_iter_, "converged": estimator.converged_}
+    row["log_pseudo_likelihood"] = estimator.score(spins)
+    return row | accuracy(pairs.truth.to_numpy(), pairs.coupling.to_numpy()) if "truth" in pairs else row
 
 
 def accuracy(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:

@@ -19,6 +19,7 @@ from vae_mf.evaluation.spike_words import (
     spike_count_law,
     total_variation,
 )
+from vae_mf.evaluation.stability import DIRECTION, prior_scale
 from vae_mf.evaluation.tables import Judgement
 from vae_mf.evaluation.word_statistics import moment_table, word_divergences, word_table
 from vae_mf.models.vae import VAE
@@ -50,7 +51,8 @@ def judge_recording(
         settings: how thoroughly.
 
     Returns:
-        metrics and the tables "spike_counts", "cells" (field and patterns per cell) and those of `compare_words`.
+        metrics and the tables "spike_counts", "cells" (field, patterns and directions per cell) and those of
+        `compare_words`.
 
     Raises:
         ValueError: unless there is a time for every held-out word.
@@ -136,11 +138,14 @@ def cell_table(vae: VAE, cells: np.ndarray, probabilities: np.ndarray, settings:
     """Return per cell its firing probability, field b_i and pattern components W_i, from log-odds 2(W z + b).
 
     For a decoder that is not linear, W is half its Jacobian averaged over the prior and b half its log-odds at z = 0.
+    The components (W L)_i of the directions, with L L^T the covariance of p(z), can be compared between models.
     """
     weight = logit_jacobian(vae, 1.0, settings.pattern_draws, integer(settings.seed, "cells")) / 2
     like = next(vae.parameters())
     with torch.no_grad():
         log_odds = vae.decoder(torch.zeros(1, weight.shape[1], dtype=like.dtype, device=like.device)).log_odds[0]
-    columns = {f"pattern_{k + 1}": weight[:, k] for k in range(weight.shape[1])}
+    directions = weight @ prior_scale(vae, settings.seed)
+    parts = {"pattern": weight, DIRECTION: directions}
+    columns = {f"{name}_{k + 1}": values for name, part in parts.items() for k, values in enumerate(part.T)}
     field = log_odds.double().cpu().numpy() / 2
     return pd.DataFrame({"cell": cells, "firing_probability": probabilities, "field": field, **columns})

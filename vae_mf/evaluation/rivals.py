@@ -1,6 +1,8 @@
 """Density models of the same words side by side: held-out log-likelihoods, paired gains, and their errors."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +32,18 @@ class Scores(NamedTuple):
     """Standard error of ln Z, common to all words; 0 where no ln Z is estimated."""
     seconds: float
     """Time that the fit took."""
+
+
+def kept_scores(path: Path, compute: Callable[[], Scores]) -> Scores:
+    """Return the scores in a file, which is computed and written in one step if it is missing."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found = compute()
+        unfinished = path.with_suffix(".partial.npz")
+        np.savez(unfinished, **found._asdict())
+        os.replace(unfinished, path)
+    with np.load(path) as stored:
+        return Scores(*(stored[name] if stored[name].ndim else stored[name].item() for name in Scores._fields))
 
 
 def compare_models(scores: Sequence[Scores], time: Int[np.ndarray, " test_words"], stretches: int) -> pd.DataFrame:

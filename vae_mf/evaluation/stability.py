@@ -30,6 +30,8 @@ MARGIN = 0.3
 direction, such as the activity of all variables, that comes half as near."""
 SIGN, AXIS = "sign vector", "principal axis"
 """Kinds of pattern."""
+DIRECTION = "direction"
+"""Begins the names of the columns of a table that hold directions."""
 
 PatternRows = Float[np.ndarray, "patterns sites"]
 
@@ -60,9 +62,13 @@ def read_patterns(vae: VAE, seed: int) -> FoundPatterns:
 def scaled_directions(vae: VAE, seed: int) -> Float[np.ndarray, "sites latents"]:
     """Return W L: half the Jacobian of the log-odds in units of the standard deviation of p(z), L L^T = Cov(z)."""
     jacobian = logit_jacobian(vae, 1.0, JACOBIAN_DRAWS, integer(seed, "jacobian")) / 2
+    return jacobian @ prior_scale(vae, seed)
+
+
+def prior_scale(vae: VAE, seed: int) -> Float[np.ndarray, "latents latents"]:
+    """Return the lower triangular L of L L^T = Cov(z) under p(z), from draws."""
     draws = prior_draws(vae, 1.0, PRIOR_DRAWS, integer(seed, "prior"))
-    covariance = np.atleast_2d(np.cov(draws, rowvar=False))
-    return jacobian @ np.linalg.cholesky(covariance)
+    return np.linalg.cholesky(np.atleast_2d(np.cov(draws, rowvar=False)))
 
 
 def separate(directions: Float[np.ndarray, "sites latents"], seed: int) -> FoundPatterns:
@@ -90,18 +96,23 @@ def upright(rows: PatternRows) -> PatternRows:
     return np.where(rows.sum(axis=1, keepdims=True) < 0, -rows, rows)
 
 
+def partners(reference: PatternRows, other: Float[np.ndarray, "others sites"]) -> PatternRows:
+    """Return the partner of every reference pattern, with its sign, by the assignment of the largest total |cosine|.
+
+    A pattern for which no partner is left has zeros.
+    """
+    cosines = unit(reference) @ unit(other).T
+    rows, columns = linear_sum_assignment(-np.abs(cosines))
+    found = np.zeros_like(reference)
+    found[rows] = np.where(cosines[rows, columns] < 0, -1, 1)[:, None] * other[columns]
+    return found
+
+
 def matched_overlaps(
     reference: PatternRows, other: Float[np.ndarray, "others sites"]
 ) -> Float[np.ndarray, " patterns"]:
-    """Return |cosine| of every reference pattern and its partner, by the assignment of the largest total.
-
-    A pattern for which no partner is left has 0.
-    """
-    cosines = np.abs(unit(reference) @ unit(other).T)
-    rows, columns = linear_sum_assignment(-cosines)
-    found = np.zeros(len(reference))
-    found[rows] = cosines[rows, columns]
-    return found
+    """Return the cosine of every reference pattern and its partner (`partners`), 0 if none is left."""
+    return (unit(reference) * unit(partners(reference, other))).sum(axis=1)
 
 
 def captured_shares(

@@ -12,8 +12,8 @@ import pandas as pd
 
 METRICS = "metrics.json"
 TABLES = "tables"
-VERDICT = "verdict"
-"""Folder of the verdict inside that of the run."""
+VERDICT, ANSWER = "verdict", "verdict.json"
+"""Folder of the verdict inside that of the run, and the file in it that is written last."""
 
 
 @dataclass

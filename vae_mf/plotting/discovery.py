@@ -1,7 +1,7 @@
 """The figures of a discovery: how many latents, which rivals, which patterns, and how well they come back."""
 
 import re
-from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,14 @@ from matplotlib.lines import Line2D
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.correlations import draw_overlap_law
 from vae_mf.plotting.panels import draw_overlaps
-from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
+from vae_mf.plotting.recordings import Vocabulary, draw_moments, draw_spike_counts
 from vae_mf.plotting.rivals import FAMILIES, draw_gains
+from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
 PIXEL = re.compile(r"\d+,\d+")
 """Names of variables that are pixels, "row,column"."""
-NAMED = 60
-"""Up to so many variables are named along an axis."""
-REPETITIONS = {"seed": "o", "half": "s", "resampling": "^"}
-"""Marker of every kind of repetition."""
+VARIABLES = Vocabulary("variable", "row")
 
 
 def draw_discovery(tables: dict[str, pd.DataFrame], returning: float) -> dict[str, Figure]:
@@ -35,7 +33,7 @@ def draw_discovery(tables: dict[str, pd.DataFrame], returning: float) -> dict[st
     if "patterns" in tables:
         figures["patterns"] = patterns_figure(tables["patterns"], tables["pattern_summary"])
         figures["likeness"] = likeness_figure(tables)
-        figures["unexplained"] = draw_assessment({name: table for name, table in tables.items() if name != "overlaps"})
+        figures["unexplained"] = unexplained_figure(tables)
     if len(tables.get("stability", ())):
         figures["stability"] = stability_figure(tables["stability"], returning)
     if "overlaps" in tables:
@@ -57,7 +55,7 @@ def gains_figure(sweep: pd.DataFrame, rivals: pd.DataFrame) -> Figure:
         handles = [
             Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown
         ]
-        second.legend(handles=handles, loc="upper left", fontsize=7)
+        second.legend(handles=handles, loc="lower right", fontsize=7)
     return figure
 
 
@@ -70,7 +68,7 @@ def draw_sweep(ax: Axes, table: pd.DataFrame) -> None:
     ax.axhline(0, color=COLOURS["independent"], linewidth=0.8)
     ax.set(xlabel="latent variables d", ylabel="gain on held-out rows  [nats per row]")
     ax.set_xticks(table.latents)
-    ax.legend(loc="lower right")
+    ax.legend(loc="best")
 
 
 def patterns_figure(patterns: pd.DataFrame, summary: pd.DataFrame) -> Figure:
@@ -80,48 +78,26 @@ def patterns_figure(patterns: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         patterns: a row per variable, columns variable and pattern_1, pattern_2, ...
         summary: of `evaluation.stability.pattern_table`.
     """
-    pixels = all(PIXEL.fullmatch(str(name)) for name in patterns.variable)
+    names = patterns.variable
+    pixels = all(PIXEL.fullmatch(str(name)) for name in names)
     with house_style():
         columns = min(4, len(summary)) if pixels else 1
         figure, axes = new_figure(-(-len(summary) // columns), columns)
-        figure.set_size_inches(
-            *((2.1 * columns, 2.3 * len(axes) / columns) if pixels else (8.4, 1.25 * len(axes) + 0.5))
-        )
-        for ax, row in zip(axes, summary.to_dict("records"), strict=False):
-            values, grey = patterns[f"pattern_{row['pattern']}"], row["returns"] is False
-            if pixels:
-                draw_picture(ax, patterns.variable, values, grey)
-            else:
-                draw_bars(ax, values, grey)
-            ax.set_title(f"pattern {row['pattern']}{', does not come back' if grey else ''}", loc="left")
+        rows = len(axes) / columns
+        figure.set_size_inches(*((2.1 * columns, 2.3 * rows) if pixels else (8.4, 1.25 * rows + 0.5)))
+        draw_patterns(axes, patterns, summary, partial(draw_picture, names) if pixels else draw_bars)
+        if not pixels:
+            largest = 1.1 * patterns.drop(columns="variable").abs().to_numpy().max()
+            for ax in axes:
+                ax.set_ylim(-largest, largest)
         for ax in axes[len(summary) :]:
             ax.remove()
         if not pixels:
-            label_variables(axes, patterns.variable)
+            label_variables(axes[-1], names, "variable")
     return figure
 
 
-def draw_bars(ax: Axes, values: pd.Series, grey: bool) -> None:
-    """Draw a pattern as bars, one per variable."""
-    colours = [COLOURS["independent"] if grey else COLOURS["vae" if value > 0 else "samples"] for value in values]
-    ax.bar(np.arange(len(values)), values, color=colours, width=0.8)
-    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
-    ax.set_xlim(-0.7, len(values) - 0.3)
-    ax.set_xticks([])
-    ax.set_ylabel("Δh")
-
-
-def label_variables(axes: Sequence[Axes], names: pd.Series) -> None:
-    """Name the variables below the last panel, or count them if there are too many."""
-    last = axes[-1]
-    if len(names) <= NAMED:
-        last.set_xticks(np.arange(len(names)), names, rotation=90, fontsize=6)
-    else:
-        last.set_xticks(np.arange(0, len(names), 10 ** int(np.log10(len(names) / 2))))
-    last.set_xlabel("variable")
-
-
-def draw_picture(ax: Axes, names: pd.Series, values: pd.Series, grey: bool) -> None:
+def draw_picture(names: pd.Series, ax: Axes, values: pd.Series, grey: bool) -> None:
     """Draw a pattern of pixels as a picture, each at the place that its name gives."""
     places = np.array([[int(part) for part in name.split(",")] for name in names])
     picture = np.full(places.max(axis=0) + 1, np.nan)
@@ -136,18 +112,16 @@ def stability_figure(table: pd.DataFrame, returning: float) -> Figure:
     with house_style():
         figure, (ax,) = new_figure(1, 1)
         figure.set_size_inches(4.2, 2.9)
-        for kind, marker in REPETITIONS.items():
-            rows = table[table.repetition.str.contains(kind)]
-            if len(rows):
-                shifts = np.linspace(-0.2, 0.2, rows.repetition.nunique() + 2)[1:-1]
-                offsets = rows.repetition.map(dict(zip(rows.repetition.unique(), shifts, strict=True)))
-                name = {"seed": "other seed", "half": "half of the data"}.get(kind, kind)
-                ax.plot(rows.pattern + offsets, rows.share, marker, color=COLOURS["model"], mfc="none", label=name)
-        ax.axhline(returning, color=COLOURS["infinite"], linewidth=0.8, linestyle="--", label="has come back")
-        ax.set(xlabel="pattern", ylabel="share that comes back", ylim=(min(-0.03, table.share.min() - 0.03), 1.05))
-        ax.set_xticks(table.pattern.unique())
-        ax.set_xlim(0.4, table.pattern.max() + 0.6)
-        ax.legend(loc="lower left")
+        draw_shares(ax, table, returning)
+    return figure
+
+
+def unexplained_figure(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw what is left unexplained and what is carried, without a map of missed pairs if none is missed."""
+    missed = {"residual_pairs"} if not tables["residual_pairs"].significance.any() else set()
+    figure = draw_assessment({name: table for name, table in tables.items() if name not in missed | {"overlaps"}})
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(1.15 * width, height)
     return figure
 
 
@@ -156,8 +130,8 @@ def likeness_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     with house_style():
         figure, axes = new_figure(1, 3)
         figure.set_size_inches(11, 3)
-        draw_spike_counts(axes[0], tables["spike_counts"])
-        axes[0].set_xlabel("active variables K")
-        draw_overlap_law(axes[1], tables["overlap_distribution"])
-        draw_moments(axes[2], tables["moments"], order=2)
+        draw_spike_counts(axes[0], tables["spike_counts"], VARIABLES)
+        draw_overlap_law(axes[1], tables["overlap_distribution"], labels=VARIABLES.labels)
+        axes[1].set_xlabel("overlap q of two rows")
+        draw_moments(axes[2], tables["moments"], 2, VARIABLES)
     return figure

@@ -54,11 +54,17 @@ def house_style() -> Iterator[None]:
 
 
 def new_figure(rows: int, columns: int) -> tuple[Figure, list]:
-    """Return a figure of ``rows`` x ``columns`` panels and its axes, row by row; no display is needed."""
-    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    """Return a figure of ``rows`` x ``columns`` panels and its axes, row by row."""
+    figure = empty_figure(PANEL[0] * columns, PANEL[1] * rows)
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.ravel())
+
+
+def empty_figure(width: float, height: float) -> Figure:
+    """Return a figure of a width and height in inches; no display is needed."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> Path:

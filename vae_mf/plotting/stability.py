@@ -1,0 +1,155 @@
+"""What comes back when a model is trained again: patterns over their sites, shares and verdicts per repetition."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_mf.plotting.style import COLOURS, PANEL, empty_figure, house_style
+
+REPETITIONS = {
+    "seed": ("o", "other seed"),
+    "half": ("s", "half of the data"),
+    "resampling": ("^", "resampling"),
+    "bootstrap": ("^", "bootstrap over repeats"),
+    "": ("D", "other"),
+}
+"""Marker and name of every kind of repetition, by what the names of such repetitions contain."""
+ANSWERS = {"not found": "full", "not decided": "left", "found": "none"}
+"""How the marker of a repetition is filled, by the answer of its verdict."""
+NAMED = 60
+"""Up to so many sites are named along an axis."""
+PROFILE_HEIGHT = 1.5
+"""Height of the panel of a pattern in inches."""
+
+
+def draw_stability_study(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw patterns on the cells, those that do not come back in grey, and per repetition shares, C(x|z) and gains.
+
+    Args:
+        tables: of `evaluation.stability_study.study_tables`.
+    """
+    patterns, summary = tables["patterns"], tables["pattern_summary"]
+    verdicts = pd.concat([rows for rows, *_ in kinds(tables["verdicts"])])
+    verdicts["repetition"] = verdicts.repetition.str.replace("_", " ")
+    with house_style():
+        figure, axes, (first, second, third) = empty_panels(len(summary))
+        draw_patterns(axes, patterns, summary, draw_bars)
+        for ax, number in zip(axes, summary.pattern, strict=True):
+            draw_spread(ax, patterns[f"pattern_{number}"], patterns[f"spread_{number}"])
+        label_variables(axes[-1], patterns.cell, "cell")
+        draw_shares(first, tables["stability"], summary.returning.iloc[0])
+        draw_unexplained(second, verdicts)
+        draw_repeated(third, verdicts, "gain")
+        third.set(ylabel="gain over independent cells\n[nats per word]")
+    return figure
+
+
+def empty_panels(patterns: int) -> tuple[Figure, list[Axes], list[Axes]]:
+    """Return a figure, one flat panel per pattern over its whole width, and three panels below these."""
+    heights = [PROFILE_HEIGHT] * patterns + [PANEL[1] + 0.8]
+    figure = empty_figure(3.5 * PANEL[0], sum(heights))
+    grid = figure.add_gridspec(patterns + 1, 3, height_ratios=heights)
+    wide = [figure.add_subplot(grid[row, :]) for row in range(patterns)]
+    return figure, wide, [figure.add_subplot(grid[-1, column]) for column in range(3)]
+
+
+def draw_patterns(
+    axes: Iterable[Axes], patterns: pd.DataFrame, summary: pd.DataFrame, draw: Callable[[Axes, pd.Series, bool], None]
+) -> None:
+    """Draw a pattern in each panel, in grey if it does not come back.
+
+    Args:
+        axes: at least as many as patterns.
+        patterns: a row per variable, columns pattern_1, pattern_2, ...
+        summary: of `evaluation.stability.pattern_table`.
+        draw: draws the values of a pattern, in grey if that is True.
+    """
+    for ax, row in zip(axes, summary.to_dict("records"), strict=False):
+        number, grey = row["pattern"], row["returns"] is False
+        draw(ax, patterns[f"pattern_{number}"], grey)
+        ax.set_title(f"pattern {number}{', does not come back' if grey else ''}", loc="left")
+
+
+def draw_bars(ax: Axes, values: pd.Series, grey: bool) -> None:
+    """Draw a pattern as bars, one per variable."""
+    colours = [COLOURS["independent"] if grey else COLOURS["vae" if value > 0 else "samples"] for value in values]
+    ax.bar(np.arange(len(values)), values, color=colours, width=0.8)
+    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
+    ax.set_xlim(-0.7, len(values) - 0.3)
+    ax.set_xticks([])
+    ax.set_ylabel("Δh")
+
+
+def draw_spread(ax: Axes, values: pd.Series, spread: pd.Series) -> None:
+    """Draw how far the values of a pattern spread over the repetitions."""
+    ax.errorbar(np.arange(len(values)), values, spread, fmt="none", elinewidth=0.8, ecolor=COLOURS["exact"])
+    ax.set_title("error bars: spread over repetitions", loc="right", fontsize=7)
+
+
+def label_variables(ax: Axes, names: pd.Series, what: str) -> None:
+    """Name the variables below a panel of bars, or count them if there are too many."""
+    if len(names) <= NAMED:
+        ax.set_xticks(np.arange(len(names)), names, rotation=90, fontsize=6)
+    else:
+        ax.set_xticks(np.arange(0, len(names), 10 ** int(np.log10(len(names) / 2))))
+    ax.set_xlabel(what)
+
+
+def draw_shares(ax: Axes, table: pd.DataFrame, returning: float) -> None:
+    """Draw how much of every pattern lies in the space that each repetition finds.
+
+    Args:
+        ax: to draw on.
+        table: of `evaluation.stability.stability_table`.
+        returning: share from which on a pattern has come back.
+    """
+    ordered = pd.concat([rows.repetition for rows, *_ in kinds(table)]).unique()
+    shifts = dict(zip(ordered, np.linspace(-0.3, 0.3, len(ordered) + 2)[1:-1], strict=True))
+    for rows, marker, name in kinds(table):
+        places = rows.pattern + rows.repetition.map(shifts)
+        ax.plot(places, rows.share, marker, color=COLOURS["model"], mfc="none", label=name)
+    ax.axhline(returning, color=COLOURS["infinite"], linewidth=0.8, linestyle="--", label="has come back")
+    ax.set(xlabel="pattern", ylabel="share that comes back", ylim=(min(-0.03, table.share.min() - 0.03), 1.05))
+    ax.set_xticks(table.pattern.unique())
+    ax.set_xlim(0.4, table.pattern.max() + 0.6)
+    ax.legend(loc="lower left")
+
+
+def kinds(table: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
+    """Yield the rows of every kind of repetition that a table has, with its marker and name."""
+    own = table.repetition.map(lambda name: next(kind for kind in REPETITIONS if kind in name))
+    for kind, (marker, name) in REPETITIONS.items():
+        if (own == kind).any():
+            yield table[own == kind], marker, name
+
+
+def draw_unexplained(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw C(x|z) of every repetition, what is tolerated, and what the critic may miss.
+
+    Args:
+        ax: to draw on.
+        table: of `evaluation.stability_study.verdict_table`.
+    """
+    draw_repeated(ax, table, "correlation")
+    ax.plot(table.repetition, table.floor, "_", color=COLOURS["samples"], markersize=8, label="critic may miss")
+    ax.plot(table.repetition, table.bound, "--", color=COLOURS["infinite"], linewidth=0.8, label="tolerated")
+    for answer in filter(set(table.answer).__contains__, ANSWERS):
+        point: dict = {"color": COLOURS["model"], "fillstyle": ANSWERS[answer], "linestyle": ""}
+        ax.plot([], [], marker="o", label=f"mean field {answer}", **point)
+    ax.set(ylabel="left unexplained, C(x|z)\n[nats per word]")
+    ax.set_ylim(top=1.4 * (table.correlation + table.correlation_error.fillna(0)).max())
+    ax.legend(loc="upper center", ncols=2, fontsize=7)
+
+
+def draw_repeated(ax: Axes, table: pd.DataFrame, column: str) -> None:
+    """Draw a number of every repetition with its error, filled by the answer of the verdict."""
+    for rows, marker, _ in kinds(table):
+        for row in rows.to_dict("records"):
+            point: dict = {"fmt": marker, "fillstyle": ANSWERS[row["answer"]], "color": COLOURS["model"], "capsize": 2}
+            ax.errorbar([row["repetition"]], [row[column]], [row[f"{column}_error"]], **point)
+    ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
+    ax.tick_params(axis="x", rotation=90)
+    ax.margins(x=0.1)
