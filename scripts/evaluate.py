@@ -19,13 +19,13 @@ from rich.progress import Progress
 from vae_mf.checks import require_integer
 from vae_mf.evaluation.assessment import Assessment, assess
 from vae_mf.evaluation.report import as_json, as_markdown
-from vae_mf.evaluation.tables import VERDICT, read_tables, write_tables
+from vae_mf.evaluation.tables import ANSWER, VERDICT, read_tables, write_tables
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs import CONFIG, FIGURES, Run, entry_point, find_run, find_runs, load
 from vae_mf.tasks import build_task
 
-REPORT, ANSWER = "report.md", "verdict.json"
+REPORT = "report.md"
 OWN = ("overlaps",)
 """Tables of the run itself that a verdict takes up."""
 

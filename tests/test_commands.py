@@ -314,6 +314,7 @@ REFUSALS = {
     "latents no number": (["train", *HOPFIELD, *TRAINING, "model.latents=two"], "latents.*'two'"),
     "fraction": (["train", *HOPFIELD, *TRAINING, "training.validation=1.5"], "validation.*1.5"),
     "evaluation": (["train", *HOPFIELD, *TRAINING, "evaluation.restarts=0"], "restarts.*got 0"),
+    "components of samples": (["train", *HOPFIELD, *TRAINING, "training.start=components"], "training.start"),
     "no recording": (["train", "experiment=retina"], "dataset.path"),
     "missing recording": (["train", "experiment=retina", "dataset.path=missing.npy"], "missing.npy"),
     "no spikes": (["train", "experiment=retina", "dataset.path={folder}/words.npy"], "0 and 1"),

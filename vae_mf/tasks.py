@@ -25,6 +25,7 @@ from vae_mf.store.schema import StoreError
 from vae_mf.systems.base import System
 from vae_mf.training.encoder_refit import refit_encoder
 from vae_mf.training.prior_refit import refit_prior
+from vae_mf.training.recipe import COMPONENTS, RANDOM
 from vae_mf.training.start import start_at_components
 from vae_mf.training.vae_module import VAEModule
 
@@ -49,6 +50,8 @@ class Task(NamedTuple):
 def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     """Sample the system and judge against its exact theory; every setting is checked before the first sample."""
     system, recipe, settings = instantiate(cfg.system), instantiate(cfg.training), instantiate(cfg.evaluation)
+    if recipe.start != RANDOM:
+        raise ValueError(f"training.start: expected {RANDOM} for samples of a system, got {recipe.start}")
     sampler = build_sampler(cfg, system)
     sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
     module = build_module(cfg, system.sites, system)
@@ -101,7 +104,8 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     held_out = held_out[: len(held_out) // STRETCHES * STRETCHES]
     parts = {1.0: held_out}, STRETCHES, {1.0: train}, {1.0: held_out}, STRETCHES, {1.0: EQUILIBRIUM}
     module = build_module(cfg, data.train.sites)
-    start_at_components(module.vae.decoder, train)
+    if cfg.training.start == COMPONENTS:
+        start_at_components(module.vae.decoder, train)
     return Task(module, data, judge, None, EquilibriumData(*parts))
 
 

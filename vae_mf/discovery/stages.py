@@ -27,7 +27,7 @@ from vae_mf.evaluation.report import as_json
 from vae_mf.evaluation.rivals import VAE as VAE_FAMILY
 from vae_mf.evaluation.rivals import Scores, kept_scores
 from vae_mf.evaluation.stability import FoundPatterns, read_patterns
-from vae_mf.evaluation.tables import read_tables, write_tables
+from vae_mf.evaluation.tables import ANSWER, read_tables, write_tables
 from vae_mf.evaluation.verdict import Verdict
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.models.parameters import free_parameters
@@ -40,7 +40,6 @@ from vae_mf.rivals.pairwise import PairwiseIsing
 from vae_mf.rng import generator, integer
 from vae_mf.training.callbacks import EpochProgress
 
-ANSWER = "verdict.json"
 PAIRWISE_STEP = 0.03
 """Length in nats of the steps that estimate ln Z of a pairwise model."""
 

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.checks import require_choice, require_fraction, require_integer, require_positive
 from vae_mf.training.vae_module import VAEModule
+
+RANDOM, COMPONENTS = "random", "components"
+"""Where the weights of a decoder start."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Recipe:
         encoder_refit_steps: steps of a last phase that fits the encoder alone to the posterior of the model, after an
             importance-weighted training (`vae_mf.training.encoder_refit`); 0 for none.
         encoder_refit_learning_rate: of the first of them.
+        start: "random" weights of the decoder, or "components" of a recording (`vae_mf.training.start`).
         symmetries: of the Hamiltonian, applied at random to every training batch (`vae_mf.training.augmentation`).
 
     Raises:
@@ -38,9 +42,11 @@ class Recipe:
     refit_learning_rate: float = 1e-2
     encoder_refit_steps: int = 0
     encoder_refit_learning_rate: float = 3e-3
+    start: str = RANDOM
     symmetries: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        require_choice("start", self.start, (RANDOM, COMPONENTS))
         require_integer("epochs", self.epochs)
         require_integer("batch_size", self.batch_size)
         require_fraction("validation", self.validation)
