@@ -235,13 +235,14 @@ def test_figure_5_has_two_rows_for_every_recording():
     own = recording_tables(2)
     tilt = {"axis": 1, "tilt": np.linspace(-1, 1, 5), "cumulant": 0.5, "error": 0.0, "gaussian": 0.4}
     own["cumulants"] = pd.DataFrame(tilt)
-    tables = {f"{name}_{key}": table for name in ("retina_40", "retina_160") for key, table in own.items()}
+    tables = {f"{name}_{key}": table for name in ("retina_160", "retina_40") for key, table in own.items()}
+    tables["retina_40_cells"] = own["cells"].head(4)
     figure = draw_retina(tables)
-    assert len(figure.axes) == 16
+    assert len(figure.axes) == 20
     assert [ax.get_ylabel() for ax in figure.axes[:4]] == [
         "field b",
         "pattern 1",
         "pattern 2",
         "cumulants K(u)  [nats]",
     ]
-    assert figure.axes[8].get_title(loc="left") == "6 cells"
+    assert [figure.axes[place].get_title(loc="left") for place in (0, 10)] == ["4 cells", "6 cells"]

@@ -101,8 +101,9 @@ def remarks(correlation: pd.DataFrame, capacity: pd.DataFrame) -> list[str]:
         said.append(f"Not in equilibrium at T = {out}: there C(x|z) rests on the critic.")
     by_critic = correlation[(correlation.source == "critic") & ~correlation.decided]
     if len(by_critic):
-        needed = by_critic.samples_needed.max()
-        said.append(f"Too few samples for the critic: it would need about {needed:.0f} per temperature to learn from.")
+        needed = float(f"{by_critic.samples_needed.max():.2g}")
+        each = " at every temperature" if len(correlation) > 1 else ""
+        said.append(f"Too few samples for the critic: it would need about {needed:,.0f} to learn from{each}.")
     apart = correlation[correlation.agrees.eq(False)]
     if len(apart):
         listed = ", ".join(f"{t:g}" for t in apart.temperature)

@@ -11,6 +11,8 @@ from vae_mf.plotting.correlations import draw_overlap_law
 from vae_mf.plotting.decoding import draw_cumulant
 from vae_mf.plotting.style import COLOURS, LABELS, house_style, new_figure
 
+RETINA_COLUMNS = 5
+"""Panels of figure 5 in a row."""
 MOMENTS = {1: "mean ⟨s$_i$⟩", 2: "pair covariance", 3: "triplet moment"}
 """Names of central moments by their order."""
 
@@ -48,32 +50,40 @@ def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def draw_retina(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw figure 5 of Biroli, Welling and Vitelli (2026), two rows for every recording.
+    """Draw figure 5 of Biroli, Welling and Vitelli (2026), two rows for every recording, the smallest first.
 
-    Field and two patterns on the cells and K(u) with its Gaussian baseline; then the frequencies of words of ten cells,
-    P(q), P(K) and the pair covariances.
+    Field and two patterns on the cells, K(u) with its Gaussian baseline and the means; then the frequencies of words of
+    ten cells, P(q), P(K), and pair and triplet moments.
 
     Args:
         tables: of `evaluation.tables.read_runs`.
     """
-    names = [name.removesuffix("_cells") for name in tables if name.endswith("_cells")]
+    sizes = {name.removesuffix("_cells"): len(table) for name, table in tables.items() if name.endswith("_cells")}
     with house_style():
-        figure, axes = new_figure(2 * len(names), 4)
-        for row, name in enumerate(names):
+        figure, axes = new_figure(2 * len(sizes), RETINA_COLUMNS)
+        rows = [axes[start : start + RETINA_COLUMNS] for start in range(0, len(axes), RETINA_COLUMNS)]
+        for place, (name, size) in enumerate(sorted(sizes.items(), key=lambda item: item[1])):
             own = {key.removeprefix(f"{name}_"): table for key, table in tables.items() if key.startswith(f"{name}_")}
-            above, below = axes[8 * row : 8 * row + 4], axes[8 * row + 4 : 8 * row + 8]
-            profiles = list(cell_profiles(own["cells"]).items())[:3]
-            for ax, (column, label) in zip(above, profiles, strict=False):
-                draw_cell_profile(ax, own["cells"], column, label)
-            for ax in above[len(profiles) : 3]:
-                ax.remove()
-            draw_cumulant(above[3], own["cumulants"])
+            above, below = rows[2 * place : 2 * place + 2]
+            draw_what_is_read_off(above, own)
             draw_word_frequencies(below[0], own["words"])
             draw_overlap_law(below[1], own["overlap_distribution"])
             draw_spike_counts(below[2], own["spike_counts"])
             draw_moments(below[3], own["moments"], order=2)
-            above[0].set_title(f"{len(own['cells'])} cells", loc="left")
+            draw_moments(below[4], own["moments"], order=3)
+            above[0].set_title(f"{size} cells", loc="left")
     return figure
+
+
+def draw_what_is_read_off(axes: list[Axes], own: dict[str, pd.DataFrame]) -> None:
+    """Draw the field and at most two patterns on the cells, K(u), and the means of the model."""
+    profiles = list(cell_profiles(own["cells"]).items())[:3]
+    for ax, (column, label) in zip(axes, profiles, strict=False):
+        draw_cell_profile(ax, own["cells"], column, label)
+    for ax in axes[len(profiles) : 3]:
+        ax.remove()
+    draw_cumulant(axes[3], own["cumulants"])
+    draw_moments(axes[4], own["moments"], order=1)
 
 
 def cell_profiles(cells: pd.DataFrame) -> dict[str, str]:
