@@ -89,7 +89,7 @@ def test_what_is_missing_is_said_with_the_reason():
     correlation = correlation_table([0.05, 0.1], exact=False, decided=False)
     said = " ".join(decide_mean_field(correlation, capacity_table([1, 1], np.nan), TOLERANCE).remarks)
     assert "ln Z is not known" in said
-    assert "about 5000 per temperature" in said
+    assert "about 5,000 to learn from at every temperature" in said
     assert "No cut whose information is known" in said
     assert decide_mean_field(correlation_table([0.1]), capacity_table([1]), TOLERANCE).remarks == []
 
