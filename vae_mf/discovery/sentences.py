@@ -119,9 +119,7 @@ def patterns(found: Findings) -> str:
     if not cases:
         return told
     share = "all" if back == len(table) else number(back)
-    return (
-        f"{told} In {counted(cases, 'repetition')} with other starts or parts of the data, {share} of them came back."
-    )
+    return f"{told} In {counted(cases, 'repetition')} with other seeds or parts of the data, {share} of them came back."
 
 
 def limits(found: Findings) -> list[str]:
@@ -143,6 +141,8 @@ def limits(found: Findings) -> list[str]:
             "nats per row; what it reads is a lower bound.",
             "Log-odds are linear in the latent variables. These are known up to an invertible mixing: patterns that "
             "are no sign vectors are the principal axes of the space that they share.",
+            "Every training starts at the principal components of its rows: that a pattern comes back with another "
+            "seed says less than that it does in another part of the data.",
         ]
     if settings.seeds + settings.bootstraps < 4:
         said.append("This was a quick look: with quick=false there are more repetitions, epochs and rows.")

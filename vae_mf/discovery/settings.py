@@ -51,7 +51,7 @@ class DiscoverySettings:
         residual_groups: of rows, for the cross-validation of what the critic sees.
         tolerance: nats per variable that latent variables may leave unexplained.
         generated: rows drawn from the model.
-        seeds: further random starts that the patterns are looked for with.
+        seeds: further ones, of encoder, prior, order and noise, that the patterns are looked for with.
         halves: whether they are looked for in the two halves of the data.
         bootstraps: resamplings, block by block, of the training rows that they are looked for in.
         returning: share of a pattern in the space of a repetition from which on it has come back.

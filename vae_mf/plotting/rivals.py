@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
@@ -54,5 +55,6 @@ def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
         ax.errorbar(row["gain_over_independent"], place, xerr=error, fmt="o", color=colour, capsize=2)
     ax.set_yticks(np.arange(len(ordered)), ordered.model, fontsize=7)
     ax.axvline(0, color=COLOURS["independent"], lw=0.8)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("gain over independent cells\n[nats per word]")
     ax.set_ylim(-0.7, len(ordered) - 0.3)
