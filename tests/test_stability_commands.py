@@ -39,7 +39,7 @@ def recipe(runs, path):
 
 def jobs(stage: str) -> list[list[str]]:
     """The options of every job of a sweep."""
-    options = [option.partition("=") for option in shlex.split(stage)[2:]]
+    options = [option.partition("=") for option in shlex.split(stage)[1:] if option != "-m"]
     return [
         [f"{key}={value}" for (key, _, _), value in zip(options, values, strict=True)]
         for values in product(*(values.split(",") for _, _, values in options))
@@ -50,15 +50,17 @@ def test_the_runs_differ_in_what_they_repeat_only(compose_config, tmp_path):
     stages = recipe(tmp_path, "recording.npy").stages
     runs = [compose_config("train", *options) for stage in stages[:-1] for options in jobs(stage)]
     cases = [(run.seed, run.dataset.repeats) for run in runs]
-    chosen = ["first_half", "second_half", *(f"bootstrap_{k}" for k in range(1, 6))]
+    chosen = ["first_half", "second_half", *(f"bootstrap_{k}" for k in range(1, 4))]
     assert cases == [(seed, "all") for seed in range(1, 6)] + [(1, repeats) for repeats in chosen]
     assert [run.run.folder for run in runs] == [
         f"{tmp_path}/stability/{name}" for name in [f"seed_{seed}" for seed in range(1, 6)] + chosen
     ]
-    assert len({run.run.digest for run in runs}) == 12
+    assert len({run.run.digest for run in runs}) == 10
     assert {run.dataset.split.split for run in runs} == {"repeat"}
+    # Other seeds start elsewhere, or they would repeat little more than the order of the words.
+    assert [run.training.start for run in runs] == ["components"] + 4 * ["random"] + 5 * ["components"]
     for run in runs:
-        run.seed, run.dataset.repeats, run.run.folder = 1, "all", ""
+        run.seed, run.dataset.repeats, run.run.folder, run.training.start = 1, "all", "", "components"
     assert len({OmegaConf.to_yaml(run, resolve=True) for run in runs}) == 1
 
 
@@ -69,7 +71,7 @@ def test_the_whole_study_tiny(tmp_path):
     np.save(tmp_path / "recording.npy", (random.random((30, CELLS + 2, 40)) < rates).astype(np.uint8))
     figure = recipe(tmp_path, tmp_path / "recording.npy")
     for stage in figure.stages:
-        script, *options = shlex.split(stage.replace("seed=1,2,3,4,5", "seed=1,2").replace("_3,bootstrap_4,", "_3,"))
+        script, *options = shlex.split(stage.replace("seed=2,3,4,5", "seed=2"))
         command = [PROJECT_ROOT / "scripts" / f"{script}.py", *options, *SMALL[script], f"paths.outputs={tmp_path}"]
         done = subprocess.run(
             [sys.executable, *command], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
@@ -77,7 +79,7 @@ def test_the_whole_study_tiny(tmp_path):
         assert done.returncode == 0, done.stderr
     write_tables(tmp_path, instantiate(figure.tables))
     tables = read_tables(tmp_path)
-    assert len(tables["verdicts"]) == 2 + 2 + 4
+    assert len(tables["verdicts"]) == 2 + 2 + 3
     assert set(tables["stability"].repetition) == set(tables["verdicts"].repetition) - {"seed_1"}
     assert len(tables["patterns"]) == CELLS
     assert tables["pattern_summary"].returns.tolist() in ([True], [False])
