@@ -15,12 +15,13 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 
-from vae_mf.evaluation.retrieval import infinite_overlaps, simulated_overlaps
-from vae_mf.evaluation.tables import TABLES, read_tables, write_tables
 from vae_mf.plotting.figures import draw_retrieval
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs import FIGURES, entry_point
+from vae_mf.runs.command import entry_point
+from vae_mf.runs.folder import FIGURES
 from vae_mf.samplers.retrieval import load_curve
+from vae_mf.studies.retrieval import infinite_overlaps, simulated_overlaps
+from vae_mf.tables import TABLES, read_tables, write_tables
 
 NAME = "retrieval"
 

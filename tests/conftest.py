@@ -1,4 +1,4 @@
-"""Shared fixtures; importing this file puts its folder, with `exact_models`, on the path."""
+"""Shared fixtures."""
 
 import os
 
@@ -20,7 +20,7 @@ def compose_config():
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import open_dict
 
-    from vae_mf.runs import PROJECT_ROOT
+    from vae_mf.runs.resolvers import PROJECT_ROOT
 
     def build(name, *overrides):
         with initialize_config_dir(str(PROJECT_ROOT / "conf"), version_base="1.3"):

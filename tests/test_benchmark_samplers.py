@@ -7,27 +7,27 @@ import sys
 import numpy as np
 import pytest
 
-from vae_mf.runs import PROJECT_ROOT
+from vae_mf.runs.resolvers import PROJECT_ROOT
 
-SCRIPTS = PROJECT_ROOT / "scripts"
+SCRIPTS = PROJECT_ROOT / "scripts" / "benchmarks"
 
 
 @pytest.fixture
 def timing(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module("contestants.timing")
+    return importlib.import_module("baselines.timing")
 
 
 @pytest.fixture
 def table(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module("contestants.table")
+    return importlib.import_module("baselines.table")
 
 
 @pytest.fixture
 def runner(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    return importlib.import_module("benchmark_samplers")
+    return importlib.import_module("samplers")
 
 
 def clock(monkeypatch, timing):
@@ -120,7 +120,7 @@ def test_unknown_subjects_are_refused(runner, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_the_command_measures_every_subject():
-    command = [sys.executable, SCRIPTS / "benchmark_samplers.py", "--repeats", "1"]
+    command = [sys.executable, SCRIPTS / "samplers.py", "--repeats", "1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for name in ("Wolff", "multispin", "Hopfield", "Bingham", "tau_int", "SK", "Curie-Weiss", "kinetic", "first calls"):

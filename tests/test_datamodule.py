@@ -24,7 +24,7 @@ from vae_mf.datasets.recordings import Split, make_recording
 from vae_mf.packing import pack_spins, unpack_spins
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect
 from vae_mf.samplers.plan import Sampling
-from vae_mf.simulate import simulate
+from vae_mf.simulation import simulate
 from vae_mf.store.sample_store import StoreLayout, open_store, open_writer
 from vae_mf.systems.maier_saupe import MaierSaupe
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
-from bad_files import BAD_FILES, DOCUMENT, document, sentence
+from helpers.bad_files import BAD_FILES, DOCUMENT, document, sentence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from ising_oracle import dense, oracle
+from helpers.ising_oracle import dense, oracle
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.inverse_ising import BoltzmannLearning, PseudoLikelihood
 from vae_mf.inverse_ising.base import exponents, new_generator
-from vae_mf.inverse_ising.fisher import FisherInformation, Parameters, information_matrix
-from vae_mf.inverse_ising.gibbs import GibbsChains, half_logistic
 from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.solvers.fisher import FisherInformation, Parameters, information_matrix
+from vae_mf.inverse_ising.solvers.gibbs import GibbsChains, half_logistic
 
 MODEL = dense(6, 1.0, seed=1)
 SPINS = MODEL.draw(800, seed=2)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ising_oracle import dense, oracle, tree
+from helpers.ising_oracle import dense, oracle, tree
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
@@ -10,8 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from vae_mf.inverse_ising import AdaptiveClusterExpansion, BoltzmannLearning
 from vae_mf.inverse_ising.base import exponents
 from vae_mf.inverse_ising.cluster_expansion import Expansion, unions
-from vae_mf.inverse_ising.maximum_entropy import maximum_entropy
 from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.solvers.maximum_entropy import maximum_entropy
 
 MODEL = dense(7, 1.0, seed=1)
 SPINS = MODEL.draw(2000, seed=2)

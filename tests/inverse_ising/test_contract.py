@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from ising_oracle import dense
+from helpers.ising_oracle import dense
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError

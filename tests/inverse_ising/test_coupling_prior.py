@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from ising_oracle import dense, oracle
+from helpers.ising_oracle import dense, oracle
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 
 from vae_mf.inverse_ising import BoltzmannLearning, InteractionScreening, ProbabilityFlow, PseudoLikelihood
-from vae_mf.inverse_ising.coupling_prior import STARTS, Posterior, evidence_strength, fit_widths, kind_strengths
-from vae_mf.inverse_ising.lbfgs import Stopping, minimise
-from vae_mf.inverse_ising.local_regression import LOGISTIC, LocalRegression, distinct
-from vae_mf.inverse_ising.symmetric_regression import SymmetricRegression
+from vae_mf.inverse_ising.solvers.coupling_prior import STARTS, Posterior, evidence_strength, fit_widths, kind_strengths
+from vae_mf.inverse_ising.solvers.lbfgs import Stopping, minimise
+from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, LocalRegression, distinct
+from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 
 SAMPLES = dense(5, 1.0, seed=1).draw(400, seed=2)
 MATRIX = np.array([[0, 3, 40, 5, 90], [3, 0, 7, 60, 2], [40, 7, 0, 9, 11], [5, 60, 9, 0, 30], [90, 2, 11, 30, 0.0]])

@@ -7,16 +7,16 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from vae_mf.inverse_ising.hidden_filter import filtered_log_likelihood
-from vae_mf.inverse_ising.hidden_spins import (
+from vae_mf.inverse_ising.kinetic.base import trajectories_from
+from vae_mf.inverse_ising.kinetic.hidden_filter import filtered_log_likelihood
+from vae_mf.inverse_ising.kinetic.hidden_spins import (
     HiddenKineticIsing,
     HiddenKineticIsingCV,
     canonical_gauge,
     maximised,
     update_posterior,
 )
-from vae_mf.inverse_ising.kinetic import trajectories_from
-from vae_mf.inverse_ising.kinetic_likelihood import KineticMaximumLikelihood
+from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
 
 VISIBLE, HIDDEN = 12, 2
 

@@ -7,9 +7,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 
-from vae_mf.inverse_ising.kinetic import log_likelihood, trajectories_from, transitions
-from vae_mf.inverse_ising.kinetic_likelihood import KineticMaximumLikelihood
-from vae_mf.inverse_ising.kinetic_mean_field import (
+from vae_mf.inverse_ising.kinetic.base import log_likelihood, trajectories_from, transitions
+from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
+from vae_mf.inverse_ising.kinetic.mean_field import (
     KineticExactMeanField,
     KineticNaiveMeanField,
     KineticTAP,

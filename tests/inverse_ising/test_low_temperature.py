@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from ising_oracle import dense, oracle
+from helpers.ising_oracle import dense, oracle
 from numpy.testing import assert_allclose
 from scipy.stats import binom
 
 from vae_mf.inverse_ising import LowTemperature, NaiveMeanField
 from vae_mf.inverse_ising.base import new_generator
-from vae_mf.inverse_ising.clustering import cluster_moments, spherical_clusters
-from vae_mf.inverse_ising.lbfgs import Stopping
 from vae_mf.inverse_ising.low_temperature import States, naive_couplings, tap_couplings, tap_violation
 from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.solvers.clustering import cluster_moments, spherical_clusters
+from vae_mf.inverse_ising.solvers.lbfgs import Stopping
 
 SITES = 60
 

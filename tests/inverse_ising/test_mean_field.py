@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ising_oracle import dense, oracle, tree
+from helpers.ising_oracle import dense, oracle, tree
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 

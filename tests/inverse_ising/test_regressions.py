@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from ising_oracle import dense, oracle
+from helpers.ising_oracle import dense, oracle
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from sklearn.base import clone
@@ -17,8 +17,8 @@ from vae_mf.inverse_ising import (
     ProbabilityFlow,
     PseudoLikelihood,
 )
-from vae_mf.inverse_ising.lbfgs import Evaluation, Stopping, minimise
-from vae_mf.inverse_ising.local_regression import EXPONENTIAL, LOGISTIC, distinct
+from vae_mf.inverse_ising.solvers.lbfgs import Evaluation, Stopping, minimise
+from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, LOGISTIC, distinct
 
 SAMPLES = dense(7, 1.0, seed=1).draw(3000, seed=2)
 

@@ -13,8 +13,8 @@ from scipy.stats import ks_2samp, special_ortho_group
 from torch.autograd import gradcheck, gradgradcheck
 from torch.distributions import kl_divergence as torch_kl_divergence
 
-from vae_mf.models import bingham_normaliser
-from vae_mf.models.bingham import (
+from vae_mf.models.directors import bingham_normaliser
+from vae_mf.models.directors.bingham import (
     Bingham,
     _envelope_parameter,
     entropy,
@@ -25,7 +25,7 @@ from vae_mf.models.bingham import (
     sample,
     symmetric_eigenvalues,
 )
-from vae_mf.samplers import bingham as compiled
+from vae_mf.samplers.kernels import bingham as compiled
 from vae_mf.systems.maier_saupe import log_bingham_normaliser
 
 SIGMAS = 5.0
@@ -184,7 +184,7 @@ def test_function_transforms_give_the_same_derivatives():
 
 COMPILED = """
 import torch
-from vae_mf.models.bingham import matrix_log_normaliser, log_normaliser
+from vae_mf.models.directors.bingham import matrix_log_normaliser, log_normaliser
 raw = torch.randn(64, 3, 3, generator=torch.Generator().manual_seed(0))
 for function, given in ((log_normaliser, raw[0]), (matrix_log_normaliser, raw + raw.mT)):
     given.requires_grad_()

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from exact_models import all_states
+from helpers.exact_models import all_states
 
 from vae_mf.models.critic import DenseCritic, JointSamples, LatticeCritic, log_relative_ratio, relative_ratio_loss
 from vae_mf.models.site_families import FAMILIES

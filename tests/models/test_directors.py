@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.stats import special_ortho_group
 
-from vae_mf.models import directors as module
-from vae_mf.models.bingham import Bingham
-from vae_mf.models.directors import (
+from vae_mf.models.directors import networks as module
+from vae_mf.models.directors.bingham import Bingham
+from vae_mf.models.directors.networks import (
     BinghamCNNDecoder,
     DirectorCNNEncoder,
     DirectorLinearEncoder,
@@ -20,7 +20,7 @@ from vae_mf.models.directors import (
     ordered_eigenvalues,
     rotation,
 )
-from vae_mf.models.symmetric_tensors import director_components, traceless_matrix
+from vae_mf.models.directors.symmetric_tensors import director_components, traceless_matrix
 from vae_mf.models.tensors import Condition, constant_condition
 from vae_mf.systems.maier_saupe import MaierSaupe, log_bingham_normaliser, mean_field_transition, tensor_eigenvalues
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from exact_models import exact_vae
+from helpers.exact_models import exact_vae
 
 from vae_mf.models.encoders import LOG_VARIANCE_RANGE, CNNEncoder, LinearEncoder, MLPEncoder, square_side
 from vae_mf.models.tensors import Condition, constant_condition

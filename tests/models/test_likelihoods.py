@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from exact_models import all_states
+from helpers.exact_models import all_states
 from hypothesis import given
 from hypothesis import strategies as st
 

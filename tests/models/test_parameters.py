@@ -2,12 +2,12 @@
 
 import pytest
 
-from vae_mf.models.autoregressive import AutoregressiveSplinePrior
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import MLPEncoder
-from vae_mf.models.mixture import MixturePrior
 from vae_mf.models.parameters import free_parameters
-from vae_mf.models.priors import GaussianPrior, SplinePrior
+from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
+from vae_mf.models.priors.mixture import MixturePrior
+from vae_mf.models.priors.spline import GaussianPrior, SplinePrior
 from vae_mf.models.vae import VAE
 
 SITES, LATENTS = 6, 2

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from vae_mf.models.autoregressive import AutoregressiveSplinePrior
-from vae_mf.models.mixture import MixturePrior
-from vae_mf.models.priors import GaussianPrior, SplinePrior
+from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
+from vae_mf.models.priors.mixture import MixturePrior
+from vae_mf.models.priors.spline import GaussianPrior, SplinePrior
 from vae_mf.models.tensors import Condition, constant_condition
 
 PRIORS = {

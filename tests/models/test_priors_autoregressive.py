@@ -5,9 +5,9 @@ import torch
 from nflows.transforms.autoregressive import MaskedPiecewiseRationalQuadraticAutoregressiveTransform
 from torch.nn import functional
 
-from vae_mf.models.autoregressive import AutoregressiveSplinePrior
-from vae_mf.models.priors import SplineLayer, temperature_features
-from vae_mf.models.splines import UNIT_DERIVATIVE
+from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
+from vae_mf.models.priors.spline import SplineLayer, temperature_features
+from vae_mf.models.priors.splines import UNIT_DERIVATIVE
 from vae_mf.models.tensors import Condition
 
 LATENTS, BINS, BOUND, BATCH = 3, 6, 4.0, 50

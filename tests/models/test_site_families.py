@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from vae_mf.models.bingham import Bingham
 from vae_mf.models.decoders import LinearDecoder
-from vae_mf.models.directors import ExchangeableDirectors, IndependentDirectors
+from vae_mf.models.directors.bingham import Bingham
+from vae_mf.models.directors.networks import ExchangeableDirectors, IndependentDirectors
+from vae_mf.models.directors.symmetric_tensors import traceless_matrix
 from vae_mf.models.site_families import FAMILIES, site_family, tensor_components
-from vae_mf.models.symmetric_tensors import traceless_matrix
 
 KINDS = list(FAMILIES)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_mf.models.splines import UNIT_DERIVATIVE, inverse_spline, knot_table, reference_spline, spline
+from vae_mf.models.priors.splines import UNIT_DERIVATIVE, inverse_spline, knot_table, reference_spline, spline
 
 LEVELS, LATENTS, BINS, BATCH = 4, 3, 9, 500
 

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from exact_models import all_states, exact_vae
+from helpers.exact_models import all_states, exact_vae
 
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import MLPEncoder
-from vae_mf.models.priors import GaussianPrior
+from vae_mf.models.priors.spline import GaussianPrior
 from vae_mf.models.tensors import Condition, constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.systems.enumeration import enumerate_system

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vae_mf.evaluation.tables import VERDICT, read_runs, write_tables
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.paper import SYSTEMS, draw_decodings, draw_latent_variable, draw_systems
 from vae_mf.plotting.total_correlation import CUT_LABELS
+from vae_mf.tables import VERDICT, read_runs, write_tables
 
 TEMPERATURES = np.array([0.8, 1.0, 1.2])
 

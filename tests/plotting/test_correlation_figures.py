@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vae_mf.evaluation.correlations import compare_correlations
-from vae_mf.evaluation.overlap_distribution import overlap_law_table
 from vae_mf.plotting.correlations import correlations_figure, spread
+from vae_mf.statistics.correlations import compare_correlations
+from vae_mf.statistics.overlaps import overlap_law_table
 from vae_mf.systems.ising2d import Ising2D
 
 

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from matplotlib.colors import is_color_like, to_hex
 
-from vae_mf.evaluation.observables import compare_energies, compare_observables, exact_laws, order_parameter_histogram
-from vae_mf.evaluation.overlap_distribution import overlap_law_table
-from vae_mf.evaluation.patterns import match_patterns, overlap_table
-from vae_mf.evaluation.spike_words import count_table
-from vae_mf.evaluation.word_statistics import moment_table, word_table
+from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.recordings import draw_retina
 from vae_mf.plotting.style import COLOURS, LABELS, SETTINGS, house_style, new_figure, save_figure
+from vae_mf.statistics.joint_moments import moment_table, word_table
+from vae_mf.statistics.observables import compare_energies, compare_observables, exact_laws, order_parameter_histogram
+from vae_mf.statistics.overlaps import overlap_law_table
+from vae_mf.statistics.spike_counts import count_table
 from vae_mf.systems.curie_weiss import CurieWeiss
 
 TEMPERATURES = [0.6, 0.9, 1.2, 1.5]

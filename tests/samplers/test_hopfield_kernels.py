@@ -7,7 +7,7 @@ from vae_mf.kernels import LANES
 from vae_mf.rng import keys
 from vae_mf.samplers import hopfield
 from vae_mf.samplers.hopfield import HopfieldGibbs, as_words
-from vae_mf.samplers.random_bits import U64, fill_random_words
+from vae_mf.samplers.kernels.random_bits import U64, fill_random_words
 from vae_mf.systems.hopfield import Hopfield
 
 SIGMAS = 4.5

@@ -7,8 +7,8 @@ from scipy.stats import chi2, chisquare, kstest, norm, poisson
 
 from vae_mf.kernels import FAST
 from vae_mf.rng import keys
-from vae_mf.samplers import random_bits
-from vae_mf.samplers.random_bits import (
+from vae_mf.samplers.kernels import random_bits
+from vae_mf.samplers.kernels.random_bits import (
     ALL,
     PASS,
     U64,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vae_mf.kernels import LANES
-from vae_mf.samplers.sign_products import (
+from vae_mf.samplers.kernels.sign_products import (
     WORD,
     add_sign_products,
     aligned_rows,

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from helpers.commands import DRIVER, SCRIPTS, Result
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from test_commands import DRIVER, SCRIPTS, Result
 
-from vae_mf.runs import PROJECT_ROOT, build_sampler
-from vae_mf.simulate import simulate
+from vae_mf.runs.build import build_sampler
+from vae_mf.runs.resolvers import PROJECT_ROOT
+from vae_mf.simulation import simulate
 
 REQUEST = [
     "system=curie_weiss",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from writer_process import ATTRS, LAYOUT, fill, writer
+from helpers.writer_process import ATTRS, LAYOUT, fill, writer
 
 from vae_mf.store.sample_store import StoreError, StoreLayout, open_store, open_writer
 

@@ -10,18 +10,18 @@ import fsspec
 import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from writer_process import ATTRS, LAYOUT, PATTERNS, block, fill, writer
+from helpers.writer_process import ATTRS, LAYOUT, PATTERNS, block, fill, writer
 
 from vae_mf.packing import unpack_spins
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.plan import Sampling
-from vae_mf.simulate import simulate
+from vae_mf.simulation import simulate
 from vae_mf.store.remote import CREATING
 from vae_mf.store.sample_store import StoreError, is_sealed, open_store, open_writer
 from vae_mf.store.schema import METADATA
 from vae_mf.systems.curie_weiss import CurieWeiss
 
-PROCESS = Path(__file__).with_name("writer_process.py")
+PROCESS = Path(__file__).parents[1] / "helpers" / "writer_process.py"
 MEMORY = fsspec.filesystem("memory")
 ARRAYS = {"patterns": PATTERNS}
 MARKER = "committed/c"

@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from helpers.writer_process import ATTRS, LAYOUT, PATTERNS, block, fill, writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from writer_process import ATTRS, LAYOUT, PATTERNS, block, fill, writer
 from zarr.storage import LocalStore
 
 from vae_mf.packing import unpack_spins
 from vae_mf.store.sample_store import StoreError, StoreLayout, is_sealed, open_store, open_writer
 
-PROCESS = Path(__file__).with_name("writer_process.py")
+PROCESS = Path(__file__).parents[1] / "helpers" / "writer_process.py"
 ARRAYS = {"patterns": PATTERNS}
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pytorch_lightning.utilities import rank_zero_info
 
-from vae_mf.evaluation.joint_samples import marginal_samples
+from vae_mf.analysis.joint_samples import marginal_samples
 from vae_mf.models.critic import DenseCritic, JointSamples, LatticeCritic
 from vae_mf.systems.enumeration import Enumeration, enumerate_system
 from vae_mf.systems.ising2d import Ising2D

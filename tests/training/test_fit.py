@@ -17,7 +17,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors import SplinePrior
+from vae_mf.models.priors.spline import SplinePrior
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
 from vae_mf.rng import generator, integer
@@ -322,7 +322,7 @@ import numpy as np, torch
 from vae_mf.datamodule import EpochBatches, spin_set
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors import SplinePrior
+from vae_mf.models.priors.spline import SplinePrior
 from vae_mf.models.vae import VAE
 from vae_mf.training.vae_module import compiled
 torch.manual_seed(1)

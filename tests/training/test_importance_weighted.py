@@ -9,7 +9,7 @@ import torch
 
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors import GaussianPrior
+from vae_mf.models.priors.spline import GaussianPrior
 from vae_mf.models.tensors import Batch, constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.training.encoder_refit import refit_encoder

@@ -1,0 +1,11 @@
+"""Anybody's binary files as recordings, and their splits."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "fetching": ["fetch", "read_mnist"],
+        "recordings": ["Recording", "make_recording", "read_recording", "split_words"],
+    },
+)

@@ -1,0 +1,10 @@
+"""Collective variables of anybody's rows: their number, the verdict, one report."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "report": ["Report", "discover"],
+    },
+)

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from vae_mf.discovery.findings import Findings
 from vae_mf.discovery.sentences import SPLITS, gain_of_one, headline, leading, limits, plus_minus, sentence, summary
-from vae_mf.evaluation.report import cell
 from vae_mf.plotting.style import house_style
+from vae_mf.verdict.report import cell
 
 STYLE = """
 :root { --ink: #1c1c1c; --soft: #6a6a6a; --line: #d9d6cf; --accent: #a8300f; }

@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int8
 
+from vae_mf.analysis.found_patterns import SIGN, FoundPatterns, pattern_table, read_patterns, stability_table
+from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
 from vae_mf.arrays import Patterns
+from vae_mf.density_models.comparison import compare_models
+from vae_mf.discovery.model_selection import Answer, Choice, conclude
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.stages import Study
 from vae_mf.discovery.words import Words
-from vae_mf.evaluation.assessment import Assessment
-from vae_mf.evaluation.discovery import Answer, Choice, conclude
-from vae_mf.evaluation.patterns import match_patterns, overlap_table
-from vae_mf.evaluation.recording import judge_recording
-from vae_mf.evaluation.rivals import compare_models
-from vae_mf.evaluation.settings import EvaluationSettings
-from vae_mf.evaluation.stability import SIGN, FoundPatterns, pattern_table, read_patterns, stability_table
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
+from vae_mf.verdict.assessment import Assessment
+from vae_mf.verdict.recording import judge_recording
+from vae_mf.verdict.settings import EvaluationSettings
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from vae_mf.analysis.found_patterns import SIGN
 from vae_mf.discovery.findings import Findings
-from vae_mf.evaluation.chains import Average
-from vae_mf.evaluation.discovery import NOTHING, SIGNIFICANT
-from vae_mf.evaluation.stability import SIGN
-from vae_mf.evaluation.verdict import FOUND, NOT_FOUND
+from vae_mf.discovery.model_selection import NOTHING, SIGNIFICANT
+from vae_mf.statistics.averages import Average
+from vae_mf.verdict.decision import FOUND, NOT_FOUND
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 SPLITS = {

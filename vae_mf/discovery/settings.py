@@ -6,12 +6,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from vae_mf.analysis.total_correlation import CriticSettings
 from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
-from vae_mf.evaluation.assessment import AssessmentSettings
-from vae_mf.evaluation.total_correlation import CriticSettings
 from vae_mf.models.critic import DenseCritic, LatticeCritic
 from vae_mf.rng import integer
 from vae_mf.training.critic_module import fit_critic
+from vae_mf.verdict.assessment import AssessmentSettings
 
 
 @dataclass(frozen=True)

@@ -12,33 +12,33 @@ import pandas as pd
 from rich.progress import Progress
 from sklearn.exceptions import ConvergenceWarning
 
+from vae_mf.analysis.found_patterns import FoundPatterns, read_patterns
+from vae_mf.analysis.generation import score
+from vae_mf.analysis.log_likelihood import EQUILIBRIUM
 from vae_mf.arrays import Spins
 from vae_mf.datamodule import DataSplit, SpinSet, spin_set
+from vae_mf.density_models.base import DensityModel
+from vae_mf.density_models.comparison import VAE as VAE_FAMILY
+from vae_mf.density_models.comparison import Scores, kept_scores
+from vae_mf.density_models.independent import Independent
+from vae_mf.density_models.mixture import BernoulliMixture
+from vae_mf.density_models.pairwise import PairwiseIsing
 from vae_mf.discovery.folder import write_text
+from vae_mf.discovery.model_selection import Choice, choose_latents, has_levelled, numbers_to_try
 from vae_mf.discovery.settings import DiscoverySettings, assessment_settings
 from vae_mf.discovery.training import trained
 from vae_mf.discovery.words import Words
-from vae_mf.evaluation.assessment import Assessment, assess
-from vae_mf.evaluation.discovery import Choice, choose_latents, has_levelled, numbers_to_try
-from vae_mf.evaluation.equilibrium import EquilibriumData
-from vae_mf.evaluation.generation import score
-from vae_mf.evaluation.log_likelihood import EQUILIBRIUM
-from vae_mf.evaluation.report import as_json
-from vae_mf.evaluation.rivals import VAE as VAE_FAMILY
-from vae_mf.evaluation.rivals import Scores, kept_scores
-from vae_mf.evaluation.stability import FoundPatterns, read_patterns
-from vae_mf.evaluation.tables import ANSWER, read_tables, write_tables
-from vae_mf.evaluation.verdict import Verdict
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.models.parameters import free_parameters
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
-from vae_mf.rivals.base import DensityModel
-from vae_mf.rivals.independent import Independent
-from vae_mf.rivals.mixture import BernoulliMixture
-from vae_mf.rivals.pairwise import PairwiseIsing
 from vae_mf.rng import generator, integer
+from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
+from vae_mf.verdict.assessment import Assessment, assess
+from vae_mf.verdict.decision import Verdict
+from vae_mf.verdict.equilibrium import EquilibriumData
+from vae_mf.verdict.report import as_json
 
 PAIRWISE_STEP = 0.03
 """Length in nats of the steps that estimate ln Z of a pairwise model."""

@@ -11,7 +11,7 @@ from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import MLPEncoder
-from vae_mf.models.mixture import MixturePrior
+from vae_mf.models.priors.mixture import MixturePrior
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.training.critic_module import quiet_lightning

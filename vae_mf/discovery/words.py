@@ -10,7 +10,7 @@ from vae_mf.arrays import Rows, Spins
 from vae_mf.checks import require_choice
 from vae_mf.datasets.recordings import Recording, Split, split_words
 from vae_mf.discovery.settings import DiscoverySettings
-from vae_mf.evaluation.chains import evenly_spaced
+from vae_mf.statistics.averages import evenly_spaced
 
 ORDERS = ("auto", "time", "repeat", "independent")
 """What is known of the rows' order: the same stimulus time in all repeats, or only repeats, or nothing at all."""

@@ -3,10 +3,10 @@
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
 from vae_mf.inverse_ising.cluster_expansion import AdaptiveClusterExpansion
 from vae_mf.inverse_ising.erasure import ErasureMachine
-from vae_mf.inverse_ising.hidden_spins import HiddenKineticIsing, HiddenKineticIsingCV
 from vae_mf.inverse_ising.interaction_screening import InteractionScreening
-from vae_mf.inverse_ising.kinetic_likelihood import KineticMaximumLikelihood
-from vae_mf.inverse_ising.kinetic_mean_field import KineticExactMeanField, KineticNaiveMeanField, KineticTAP
+from vae_mf.inverse_ising.kinetic.hidden_spins import HiddenKineticIsing, HiddenKineticIsingCV
+from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
+from vae_mf.inverse_ising.kinetic.mean_field import KineticExactMeanField, KineticNaiveMeanField, KineticTAP
 from vae_mf.inverse_ising.lattice import GraphPseudoLikelihood, LatticeIsing
 from vae_mf.inverse_ising.low_temperature import LowTemperature
 from vae_mf.inverse_ising.mean_field import TAP, Bethe, IndependentPair, NaiveMeanField, SessakMonasson

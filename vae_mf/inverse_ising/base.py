@@ -29,7 +29,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_choice, require_integer
-from vae_mf.inverse_ising.gibbs import GibbsChains
+from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 
 Weights = Float[np.ndarray, " samples"]
 Fitted = TypeVar("Fitted", bound=BaseEstimator)

@@ -7,10 +7,10 @@ import numpy as np
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, exponents
-from vae_mf.inverse_ising.fisher import FisherInformation, Parameters, information_matrix
-from vae_mf.inverse_ising.model_samples import ModelSample, difference, model_source, noise_share
 from vae_mf.inverse_ising.moments import moments
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
+from vae_mf.inverse_ising.solvers.fisher import FisherInformation, Parameters, information_matrix
+from vae_mf.inverse_ising.solvers.model_samples import ModelSample, difference, model_source, noise_share
 
 OVERLAP = 0.3
 """Effective share of the model's sample that must survive reweighting to the next model; else the step is halved."""

@@ -16,11 +16,11 @@ import numpy as np
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_choice, require_fraction, require_integer, require_non_negative, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
-from vae_mf.inverse_ising.fisher import Parameters
-from vae_mf.inverse_ising.maximum_entropy import maximum_entropy
 from vae_mf.inverse_ising.mean_field import pair_probabilities, zero_diagonal
-from vae_mf.inverse_ising.model_samples import ModelSample, ModelSource, difference, model_source, noise_share
 from vae_mf.inverse_ising.moments import Moments, moments, regularised
+from vae_mf.inverse_ising.solvers.fisher import Parameters
+from vae_mf.inverse_ising.solvers.maximum_entropy import maximum_entropy
+from vae_mf.inverse_ising.solvers.model_samples import ModelSample, ModelSource, difference, model_source, noise_share
 
 SMALLEST_THRESHOLD = 1e-12
 """Contributions below this are rounding errors."""

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
-from vae_mf.inverse_ising.local_regression import distinct
+from vae_mf.inverse_ising.solvers.local_regression import distinct
 
 Epsilons = Float[np.ndarray, " epsilons"]
 ROWS = 2**8

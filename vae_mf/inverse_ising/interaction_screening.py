@@ -3,8 +3,8 @@
 from typing import Any
 
 from vae_mf.checks import require_choice
-from vae_mf.inverse_ising.local_regression import EXPONENTIAL, LOG_EXPONENTIAL, Loss
-from vae_mf.inverse_ising.penalised import PenalisedRegression
+from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, LOG_EXPONENTIAL, Loss
+from vae_mf.inverse_ising.solvers.penalised import PenalisedRegression
 
 LOSSES = {"rise": (EXPONENTIAL, 0.4), "logrise": (LOG_EXPONENTIAL, 0.8)}
 """Loss and the constant c of the automatic l1 penalty (Lokhov et al. 2018)."""

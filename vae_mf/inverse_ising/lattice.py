@@ -24,8 +24,8 @@ from vae_mf.inverse_ising.base import (
     refuse_constant_spins,
     store_estimate,
 )
-from vae_mf.inverse_ising.interaction_graph import Graph, checked_bonds, lattice_bonds, numbered
-from vae_mf.inverse_ising.local_regression import LOGISTIC, Loss
+from vae_mf.inverse_ising.solvers.interaction_graph import Graph, checked_bonds, lattice_bonds, numbered
+from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, Loss
 
 FEWEST_FOR_ERRORS = 10
 """Configurations below which the covariance of their gradients is not estimated."""

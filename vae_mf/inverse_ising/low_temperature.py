@@ -13,10 +13,10 @@ from scipy.optimize import minimize
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, log_pseudo_likelihood, new_generator
-from vae_mf.inverse_ising.clustering import Labels, cluster_moments, spherical_clusters
-from vae_mf.inverse_ising.lbfgs import Stopping
 from vae_mf.inverse_ising.mean_field import zero_diagonal
 from vae_mf.inverse_ising.moments import Moments, regularised
+from vae_mf.inverse_ising.solvers.clustering import Labels, cluster_moments, spherical_clusters
+from vae_mf.inverse_ising.solvers.lbfgs import Stopping
 
 CUTOFF = 1e-12
 """Added to the variances: a cluster may have fewer samples than spins."""

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
-from vae_mf.inverse_ising.delta_method import PairValues, delta_errors, pair_values
 from vae_mf.inverse_ising.moments import Moments, inverse_covariances, moments, refuse_copies, regularised
+from vae_mf.inverse_ising.solvers.delta_method import PairValues, delta_errors, pair_values
 
 
 class MeanFieldEstimator(InverseIsing):

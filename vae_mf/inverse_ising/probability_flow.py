@@ -4,11 +4,11 @@ from typing import Any
 
 from vae_mf.arrays import Spins
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
-from vae_mf.inverse_ising.lbfgs import Stopping
-from vae_mf.inverse_ising.local_regression import EXPONENTIAL, distinct
-from vae_mf.inverse_ising.penalised import minimise_ridge
-from vae_mf.inverse_ising.standard_errors import joint_errors
-from vae_mf.inverse_ising.symmetric_regression import SymmetricRegression
+from vae_mf.inverse_ising.solvers.lbfgs import Stopping
+from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, distinct
+from vae_mf.inverse_ising.solvers.penalised import minimise_ridge
+from vae_mf.inverse_ising.solvers.standard_errors import joint_errors
+from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 
 
 class ProbabilityFlow(InverseIsing):

@@ -8,12 +8,12 @@ import numpy as np
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_fraction, require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
-from vae_mf.inverse_ising.firth import firth_regression
-from vae_mf.inverse_ising.lbfgs import Minimum, Stopping, minimise
-from vae_mf.inverse_ising.local_regression import LOGISTIC, DistinctSpins, LocalRegression, Loss, distinct
-from vae_mf.inverse_ising.penalised import PenalisedRegression, minimise_ridge, warn_separation
-from vae_mf.inverse_ising.standard_errors import joint_errors
-from vae_mf.inverse_ising.symmetric_regression import SymmetricRegression
+from vae_mf.inverse_ising.solvers.firth import firth_regression
+from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
+from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, DistinctSpins, LocalRegression, Loss, distinct
+from vae_mf.inverse_ising.solvers.penalised import PenalisedRegression, minimise_ridge, warn_separation
+from vae_mf.inverse_ising.solvers.standard_errors import joint_errors
+from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 
 
 class PseudoLikelihood(PenalisedRegression):

@@ -26,7 +26,7 @@ from jaxtyping import Float, Int64
 from torch import nn
 
 from vae_mf.checks import require_integer
-from vae_mf.models.priors import temperature_features
+from vae_mf.models.priors.spline import temperature_features
 from vae_mf.models.site_families import SiteVectors, site_family
 from vae_mf.models.tensors import Condition, Latents, PerSample
 

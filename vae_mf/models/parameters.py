@@ -3,9 +3,9 @@
 from nflows.transforms.made import MaskedLinear
 from torch import nn
 
-from vae_mf.models.autoregressive import AutoregressiveSplinePrior
-from vae_mf.models.mixture import MixturePrior
-from vae_mf.models.priors import SplinePrior
+from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
+from vae_mf.models.priors.mixture import MixturePrior
+from vae_mf.models.priors.spline import SplinePrior
 from vae_mf.models.vae import VAE
 
 

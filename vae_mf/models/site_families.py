@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float
 
 from vae_mf.checks import require_choice
-from vae_mf.models.bingham import Bingham, matrix_log_normaliser
-from vae_mf.models.directors import ExchangeableDirectors, IndependentDirectors
+from vae_mf.models.directors.bingham import Bingham, matrix_log_normaliser
+from vae_mf.models.directors.networks import ExchangeableDirectors, IndependentDirectors
+from vae_mf.models.directors.symmetric_tensors import director_components, traceless_matrix
 from vae_mf.models.likelihoods import IndependentSpins
-from vae_mf.models.symmetric_tensors import director_components, traceless_matrix
 from vae_mf.models.tensors import ConfigurationTensor
 
 SiteVectors = Float[torch.Tensor, "*rows components"]

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.correlations import draw_overlap_law
+from vae_mf.plotting.density_models import FAMILIES, draw_gains
 from vae_mf.plotting.panels import draw_overlaps
 from vae_mf.plotting.recordings import Vocabulary, draw_moments, draw_spike_counts
-from vae_mf.plotting.rivals import FAMILIES, draw_gains
 from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 

@@ -13,7 +13,7 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
 from vae_mf.packing import packed_bytes
-from vae_mf.samplers.random_bits import (
+from vae_mf.samplers.kernels.random_bits import (
     U64,
     count_bits,
     double_uniform,

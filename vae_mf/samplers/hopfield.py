@@ -3,7 +3,7 @@
 One sweep alternates (theory: H = -(J / 2N) sum_mu (xi^mu . s)^2, m = xi s / N)
     phi | s ~ Normal(m(s), I / (beta J N)),      P(s_i = +1 | phi) = 1 / (1 + exp(-2 beta J xi_i . phi)),
 and phi -> -phi with probability 1/2, an exact symmetry. Spins are 64 to a word, so overlaps are XOR and popcount; the
-fields xi_i . phi of 16 chains at a time are a product with signs (`vae_mf.samplers.sign_products`).
+fields xi_i . phi of 16 chains at a time are a product with signs (`vae_mf.samplers.kernels.sign_products`).
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.kernels import FAST, LANES, kernel
 from vae_mf.packing import pack_spins, packed_bytes
-from vae_mf.samplers.elementary import F32, exp32, log32
-from vae_mf.samplers.random_bits import (
+from vae_mf.samplers.kernels.elementary import F32, exp32, log32
+from vae_mf.samplers.kernels.random_bits import (
     U64,
     count_bits,
     double_uniform,
@@ -30,7 +30,7 @@ from vae_mf.samplers.random_bits import (
     random_word,
     word_count,
 )
-from vae_mf.samplers.sign_products import WORD, add_sign_products, aligned_rows, pack_signs, sign_words
+from vae_mf.samplers.kernels.sign_products import WORD, add_sign_products, aligned_rows, pack_signs, sign_words
 from vae_mf.systems.hopfield import Hopfield
 
 JUMP_PATTERNS = 16

@@ -2,7 +2,7 @@
 
     P(s_i(t+1) | s(t)) = exp(s_i(t+1) theta_i(t)) / 2cosh theta_i(t),    theta_i(t) = h_i(t) + sum_j J_ij s_j(t)
 
-The products of J with the signs of many repeats are those of `vae_mf.samplers.sign_products`.
+The products of J with the signs of many repeats are those of `vae_mf.samplers.kernels.sign_products`.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +17,15 @@ from vae_mf.kernels import FAST, LANES, kernel, padded
 from vae_mf.rng import generator
 from vae_mf.rng import keys as stream_keys
 from vae_mf.samplers.base import available_threads
-from vae_mf.samplers.random_bits import F32, U64, high_uniform, is_up, low_uniform, random_word
-from vae_mf.samplers.sign_products import WORD, add_sign_products, aligned_rows, pack_signs, row_stride, sign_words
+from vae_mf.samplers.kernels.random_bits import F32, U64, high_uniform, is_up, low_uniform, random_word
+from vae_mf.samplers.kernels.sign_products import (
+    WORD,
+    add_sign_products,
+    aligned_rows,
+    pack_signs,
+    row_stride,
+    sign_words,
+)
 
 REPEATS = 128
 """Repeats advanced together by one thread; fixed, so that results never depend on the number of threads."""

@@ -2,7 +2,7 @@
 
 Both use the symmetric traceless tensor A of `vae_mf.systems.maier_saupe`, given which all directors are independent,
     p(n_i | A) proportional to exp((3 beta J / 2) n_i^T A n_i)   (Bingham).
-The direct sampler draws A from its marginal: eigenvalues from a table (`vae_mf.samplers.tensor_table`), then a Haar
+The direct sampler draws A from its marginal: eigenvalues from a table (`samplers.kernels.tensor_table`), then a Haar
 rotation. Block Gibbs draws it from A | n ~ Normal(Q / N, 2 / (3 beta J N) per component), which near the transition
 takes hundreds of sweeps to cross between the nematic and the isotropic phase.
 """
@@ -15,9 +15,9 @@ from jaxtyping import Float, Float32, Int64, UInt64
 from vae_mf.arrays import Directors
 from vae_mf.checks import require_choice
 from vae_mf.kernels import FAST, kernel
-from vae_mf.samplers.bingham import BLOCK, diagonalise, fill_bingham, random_rotation
-from vae_mf.samplers.random_bits import F32, fill_normals
-from vae_mf.samplers.tensor_table import draw_eigenvalues, tensor_table
+from vae_mf.samplers.kernels.bingham import BLOCK, diagonalise, fill_bingham, random_rotation
+from vae_mf.samplers.kernels.random_bits import F32, fill_normals
+from vae_mf.samplers.kernels.tensor_table import draw_eigenvalues, tensor_table
 from vae_mf.systems.maier_saupe import MaierSaupe
 
 

@@ -23,7 +23,7 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
 from vae_mf.packing import packed_bytes
-from vae_mf.samplers.random_bits import ALL, U64, fill_random_words, random_index, random_word, transpose_bits
+from vae_mf.samplers.kernels.random_bits import ALL, U64, fill_random_words, random_index, random_word, transpose_bits
 from vae_mf.systems.ising2d import Ising2D
 
 REPLICAS = 64

@@ -20,7 +20,7 @@ from vae_mf.kernels import FAST, kernel, padded
 from vae_mf.rng import generator, integer
 from vae_mf.rng import keys as stream_keys
 from vae_mf.samplers.base import available_threads
-from vae_mf.samplers.random_bits import F32, fill_logistic
+from vae_mf.samplers.kernels.random_bits import F32, fill_logistic
 from vae_mf.samplers.spin_glass import flip_dense
 from vae_mf.systems.hopfield import Hopfield
 

@@ -15,7 +15,7 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.kernels import FAST, kernel, padded
 from vae_mf.packing import pack_spins
-from vae_mf.samplers.random_bits import F32, U64, fill_exponentials, fill_random_spins, random_word
+from vae_mf.samplers.kernels.random_bits import F32, U64, fill_exponentials, fill_random_spins, random_word
 from vae_mf.systems.spin_glass import Ising
 
 REBUILD = 200

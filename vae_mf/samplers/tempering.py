@@ -17,7 +17,7 @@ from vae_mf.checks import require_fraction, require_integer, require_positive
 from vae_mf.kernels import kernel
 from vae_mf.rng import keys as stream_keys
 from vae_mf.samplers.base import Sampler
-from vae_mf.samplers.random_bits import U64, double_uniform, random_word
+from vae_mf.samplers.kernels.random_bits import U64, double_uniform, random_word
 
 SWAP_STREAM = U64(2**64 - 1)
 """Counter of a ladder's first chain, out of reach of its sweeps, whose random word is the key of the ladder's swaps."""

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64, UInt8, UInt64
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
-from vae_mf.samplers.random_bits import U64, fill_random_spins, four_bonds, random_index, random_word
+from vae_mf.samplers.kernels.random_bits import U64, fill_random_spins, four_bonds, random_index, random_word
 from vae_mf.systems.ising2d import Ising2D, critical_temperature, spontaneous_magnetisation
 
 SHORT_SITES = 2**16

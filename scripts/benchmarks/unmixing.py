@@ -1,0 +1,102 @@
+"""Map the share of recovered patterns against their number: from exact spaces, trained decoders and classical routes.
+
+python scripts/train.py -m experiment=hopfield_load system.patterns=3,8,16,24,36 seed=0,1,2,3,4
+python scripts/benchmarks/unmixing.py runs=[outputs/hopfield_load-*]
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from vae_mf.analysis.stored_patterns import logit_jacobian
+from vae_mf.datamodule import split_store
+from vae_mf.plotting.decoding import draw_unmixing
+from vae_mf.plotting.style import save_figure
+from vae_mf.rng import integer
+from vae_mf.runs.build import load
+from vae_mf.runs.command import entry_point
+from vae_mf.runs.folder import FIGURES, Run, find_runs
+from vae_mf.store.sample_store import open_store
+from vae_mf.studies.pattern_load import Unmixing, exact_space, load_curves, recovery_table, sample_spaces
+from vae_mf.tables import write_tables
+
+INSTANCES = "instances"
+
+Instance = tuple[str, Callable[[], pd.DataFrame]]
+"""Name of an instance, and how to compute its rows."""
+
+
+def instances(cfg: DictConfig, settings: Unmixing) -> Iterator[Instance]:
+    """Yield every instance of a configuration, the small ones first."""
+    for part in (cfg.exact, cfg.exact_large):
+        for sites, loads in part.loads.items():
+            for patterns in loads:
+                for number in range(part.instances):
+                    yield (
+                        f"exact-{sites}-{patterns}-{number}",
+                        partial(exact_rows, sites, patterns, integer(cfg.seed, "instance", number), settings),
+                    )
+    for run in find_runs(cfg.runs) if cfg.runs else []:
+        yield run.folder.name, partial(trained_rows, run, settings)
+
+
+def exact_rows(sites: int, patterns: int, seed: int, settings: Unmixing) -> pd.DataFrame:
+    """Return what is recovered from the exact column space of random patterns."""
+    directions, truth = exact_space(sites, patterns, seed)
+    return recovery_table({"exact": directions}, truth, settings)
+
+
+def trained_rows(run: Run, settings: Unmixing) -> pd.DataFrame:
+    """Return what is recovered from the decoder of a run, and by the classical routes from the samples it saw."""
+    system, recipe = instantiate(run.config.system), run.config.training
+    vae = load(run.folder).vae
+    train = split_store(open_store(run.config.store.path), recipe.validation, recipe.test).train
+    temperature = float(np.median(run.config.sampling.temperatures))
+    spaces = {"vae": logit_jacobian(vae, temperature, run.config.evaluation.pattern_draws, settings.seed)}
+    spaces |= sample_spaces(train.states(), len(system.patterns), settings.seed)
+    return recovery_table(spaces, system.patterns, settings)
+
+
+def computed(path: Path, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of an instance from its file, or compute them and leave them there in one step."""
+    if not path.exists():
+        partial_file = path.with_suffix(".partial")
+        compute().to_csv(partial_file, index=False)
+        os.replace(partial_file, path)
+    return pd.read_csv(path)
+
+
+@entry_point("unmixing")
+def main(cfg: DictConfig) -> None:
+    """Compute what is missing, write tables and figure, print the means."""
+    folder, console, settings = Path(cfg.folder), Console(), instantiate(cfg.unmixing)
+    (folder / INSTANCES).mkdir(parents=True, exist_ok=True)
+    todo = list(instances(cfg, settings))
+    parts = [
+        computed(folder / INSTANCES / f"{name}.csv", compute)
+        for name, compute in track(todo, "unmixing", console=console)
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    curves = load_curves(table)
+    write_tables(folder, {"instances": table, "load": curves})
+    report = Table("space", "unmixing", "N", "P", "recovered", "solved", "mean overlap", "min overlap", "CPU s")
+    for row in curves.itertuples():
+        numbers = (row.recovered, row.solved, row.mean_overlap, row.min_overlap, row.seconds)
+        report.add_row(
+            row.space, row.unmixing, f"{row.sites}", f"{row.patterns}", *(f"{value:.3f}" for value in numbers)
+        )
+    console.print(report)
+    console.print(f"figure: {save_figure(draw_unmixing(curves), folder / FIGURES, 'unmixing')}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

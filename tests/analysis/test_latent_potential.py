@@ -1,0 +1,123 @@
+"""Couplings with their scale come out of the latent potential: exactly where the prior is the exact one."""
+
+import numpy as np
+import pytest
+import torch
+
+from vae_mf.analysis.latent_potential import (
+    LinearMeanField,
+    coupling_table,
+    fit_quadratic,
+    linear_mean_field,
+    potential_couplings,
+    prior_draws,
+)
+from vae_mf.models.decoders import LinearDecoder, SharedDecoder
+from vae_mf.models.encoders import LinearEncoder
+from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.vae import VAE
+from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.hopfield import Hopfield
+
+SITES = 40
+
+
+class ExactPrior(torch.nn.Module):
+    """p(z|T) ~ exp(-N T |z|^2 / 2) prod_i 2cosh(xi_i.z), not normalised, with draws of any law that covers it."""
+
+    def __init__(self, patterns: np.ndarray, linear: float = 0.0):
+        super().__init__()
+        self.latents = len(patterns)
+        self.linear = linear
+        self.register_buffer("patterns", torch.from_numpy(patterns.astype(float)))
+
+    def forward(self, condition):
+        self.condition = condition
+        return self
+
+    def log_prob(self, z):
+        temperature, fields = self.condition.levels[0], z @ self.patterns
+        gaussian = -0.5 * self.patterns.shape[1] * temperature * z.square().sum(-1) + self.linear * z.sum(-1)
+        return gaussian + torch.logaddexp(fields, -fields).sum(-1)
+
+    def sample(self, generator=None):
+        return torch.randn(len(self.condition.index), self.latents, generator=generator, dtype=torch.float64)
+
+
+def exact_vae(patterns: np.ndarray, linear: float = 0.0) -> VAE:
+    count, sites = patterns.shape
+    vae = VAE(LinearEncoder(sites, count), LinearDecoder(sites, count), ExactPrior(patterns, linear)).double()
+    vae.requires_grad_(False)
+    vae.decoder.log_odds.weight.copy_(torch.from_numpy(2.0 * patterns.T))
+    vae.decoder.log_odds.bias.zero_()
+    return vae
+
+
+@pytest.mark.parametrize("latents", [1, 3])
+def test_a_quadratic_is_fitted_exactly(latents):
+    random = np.random.default_rng(1)
+    root = random.normal(size=(latents, latents))
+    precision, linear = root @ root.T, random.normal(size=latents)
+    z = 5 + 0.01 * random.normal(size=(200, latents))
+    fit = fit_quadratic(z, 7 + z @ linear - 0.5 * np.einsum("ri,ij,rj->r", z, precision, z))
+    np.testing.assert_allclose(fit.precision, precision, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(fit.linear, linear, rtol=1e-4, atol=1e-4)
+    assert fit.constant == pytest.approx(7, rel=1e-3)
+    assert fit.residual < 1e-9
+    assert fit.r2 == pytest.approx(1)
+
+
+def test_what_is_not_quadratic_is_left():
+    z = np.linspace(-1, 1, 401)[:, None]
+    fit = fit_quadratic(z, z[:, 0] ** 3)
+    # The cube less its best line, 3/5 z.
+    assert fit.residual == pytest.approx(np.sqrt(1 / 7 - 3 * 0.6**2 / 9), rel=0.01)
+    assert fit.precision[0, 0] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_curie_weiss_gives_back_its_coupling(temperature):
+    table = coupling_table(exact_vae(np.ones((1, SITES), np.int8)), CurieWeiss(SITES), [temperature], 200, seed=1)
+    assert table.beta_j[0] == pytest.approx(1 / temperature, rel=1e-6)
+    assert table.relative_error[0] == pytest.approx(0, abs=1e-6)
+    assert table.r2[0] == pytest.approx(1)
+    assert table.residual[0] < 1e-6
+
+
+def test_hopfield_gives_back_its_couplings_whatever_the_scale_of_the_latents():
+    """Latents z' = B z: W' = W B^-1, and the prior carries the rest."""
+    system, temperature = Hopfield.random(SITES, 2, seed=3), 0.8
+    vae = exact_vae(system.patterns)
+    found = potential_couplings(vae, temperature, 300, seed=2)
+    np.testing.assert_allclose(found.couplings, system.couplings / temperature, atol=1e-7)
+    np.testing.assert_allclose(found.fields, 0, atol=1e-7)
+    model, z = linear_mean_field(vae, temperature), prior_draws(vae, temperature, 300, seed=2)
+    mixing = np.array([[2.0, 0.3], [-0.5, 0.7]])
+    other = LinearMeanField(
+        model.weights @ np.linalg.inv(mixing), model.field, lambda x: model.log_prior(x @ np.linalg.inv(mixing).T)
+    )
+    fit = fit_quadratic(z @ mixing.T, other.potential(z @ mixing.T))
+    couplings = other.weights @ np.linalg.solve(fit.precision, other.weights.T)
+    np.testing.assert_allclose(couplings - np.diag(np.diag(couplings)), system.couplings / temperature, atol=1e-6)
+
+
+def test_a_shifted_potential_is_a_field():
+    """Phi has the slope l, the couplings 1 / (N T) between all spins: h_i = l / (N T)."""
+    found = potential_couplings(exact_vae(np.ones((1, SITES), np.int8), linear=6.0), 1.5, 300, seed=2)
+    np.testing.assert_allclose(found.fields, 6 / (SITES * 1.5), rtol=1e-6)
+
+
+def test_the_potential_is_the_density_over_the_product_of_cosines():
+    vae = VAE(LinearEncoder(5, 2), LinearDecoder(5, 2), GaussianPrior(2)).double()
+    z = np.random.default_rng(1).normal(size=(7, 2))
+    log_odds = vae.decoder(torch.from_numpy(z)).log_odds.detach().numpy()
+    expected = -0.5 * (z**2).sum(1) - np.log(2 * np.pi) - np.log(2 * np.cosh(log_odds / 2)).sum(1)
+    np.testing.assert_allclose(linear_mean_field(vae, 1.0).potential(z), expected)
+
+
+def test_what_cannot_be_read_is_refused():
+    vae = VAE(LinearEncoder(16, 2), SharedDecoder(16, 2), GaussianPrior(2))
+    with pytest.raises(ValueError, match="LinearDecoder, got SharedDecoder"):
+        potential_couplings(vae, 1.0, 100, seed=1)
+    with pytest.raises(ValueError, match="at least 6 points, got 5"):
+        fit_quadratic(np.zeros((5, 2)), np.zeros(5))

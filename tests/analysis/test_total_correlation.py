@@ -1,0 +1,245 @@
+"""Total correlations: the critic against sums over all states and the identity, and what it cannot know."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers.exact_models import exact_vae
+
+from vae_mf.analysis.elbo_surgery import surgery_table
+from vae_mf.analysis.joint_samples import decoded_samples, marginal_parameters, marginal_samples, plant
+from vae_mf.analysis.total_correlation import (
+    CriticSettings,
+    conditional_total_correlation,
+    decide,
+    exact_total_correlation,
+    model_total_correlation,
+    total_correlation,
+)
+from vae_mf.models.critic import DenseCritic, LatticeCritic
+from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.encoders import LinearEncoder
+from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.site_families import FAMILIES
+from vae_mf.models.vae import VAE
+from vae_mf.packing import unpack_spins
+from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.samplers.wolff import Wolff
+from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.enumeration import enumerate_system
+from vae_mf.systems.hopfield import Hopfield
+from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.maier_saupe import MaierSaupe
+from vae_mf.training.critic_module import fit_critic
+
+SYSTEM = Ising2D(4)
+TEMPERATURES = (2.0, 3.5)
+EQUILIBRIUM = dict.fromkeys(TEMPERATURES, "equilibrium")
+
+
+def settings(epochs: int = 6, **changes) -> CriticSettings:
+    fit = partial(
+        fit_critic,
+        alpha=0.1,
+        epochs=epochs,
+        batch_size=256,
+        sites_per_step=16,
+        learning_rate=1e-2,
+        weight_decay=1e-2,
+        trainer={"accelerator": "cpu"},
+    )
+    defaults = {
+        "dense": partial(DenseCritic, hidden=16),
+        "lattice": partial(LatticeCritic, hidden=32),
+        "fit": fit,
+        "training_samples": 10_000,
+        "validation": 0.1,
+        "generated": 400,
+        "generated_test": 100,
+        "planted": 0.2,
+        "absolute_tolerance": 0.1,
+        "relative_tolerance": 0.1,
+        "seed": 1,
+    }
+    return CriticSettings(**{**defaults, **changes})
+
+
+def draws(rows: int, seed: int, system=SYSTEM, temperatures=TEMPERATURES) -> dict[float, np.ndarray]:
+    generator, found = np.random.default_rng(seed), {}
+    for temperature in temperatures:
+        states = enumerate_system(system, temperature)
+        found[temperature] = states.spins[generator.choice(len(states.spins), rows, p=states.probabilities)]
+    return found
+
+
+def untrained(sites: int, latents: int = 1, scale: float = 0.5) -> VAE:
+    """A model of the wrong weights: every identity holds for it all the same."""
+    torch.manual_seed(5)
+    vae = VAE(LinearEncoder(sites, latents), LinearDecoder(sites, latents), GaussianPrior(latents)).eval()
+    vae.decoder.log_odds.weight.data.mul_(scale)
+    return vae
+
+
+@pytest.fixture(scope="module")
+def ising():
+    """Critic and identity of a model of 16 Ising spins."""
+    vae, train, held_out = untrained(16), draws(3000, 1), draws(500, 2)
+    surgery = surgery_table(vae, SYSTEM, train, held_out, 50, EQUILIBRIUM, 4000, 3)
+    return conditional_total_correlation(vae, SYSTEM, train, held_out, 50, surgery, settings(epochs=12))
+
+
+def test_the_critic_agrees_with_the_identity(ising):
+    """Both are averages over the same configurations: their difference is far smaller than their errors."""
+    for row in ising.table.itertuples():
+        assert row.test > 1
+        assert abs(row.test - row.identity) < 0.1 * row.identity + row.bracket
+        assert row.decided
+        assert row.agrees
+        assert row.source == "identity"
+        assert row.correlation == row.identity
+        assert row.correlation_per_site == pytest.approx(row.identity / 16)
+
+
+def test_log_ratios_are_those_of_the_table(ising):
+    means = ising.log_ratios.reshape(2, -1).mean(1)
+    np.testing.assert_allclose(means, ising.table.test, rtol=1e-5)
+
+
+def test_an_exactly_factorised_model_reads_zero():
+    """X are draws from the model itself, with z of the prior known to the decoder only: C(x|z) = 0 by construction."""
+    patterns, temperatures = np.ones((1, 16), np.int8), (0.8, 1.5)
+    vae, system = exact_vae(patterns, list(temperatures)), CurieWeiss(16)
+    train, held_out = draws(2000, 1, system, temperatures), draws(500, 2, system, temperatures)
+    surgery = surgery_table(vae, system, train, held_out, 50, dict.fromkeys(temperatures, "random_start"), 2000, 3)
+    table = conditional_total_correlation(vae, system, train, held_out, 50, surgery, settings(epochs=3)).table
+    assert (table.test.abs() < 0.02).all()
+    assert (table.source == "critic").all()
+    assert table.agrees.isna().all()
+    assert table.decided.all()
+    assert ((table.floor > 0) & (table.floor < 0.5)).all()
+
+
+def test_total_correlation_of_data_against_the_sum_over_all_states():
+    table = total_correlation(SYSTEM, draws(3000, 1), draws(1000, 2), 1000, settings()).table
+    for row in table.itertuples():
+        assert row.exact == pytest.approx(16 * np.log(2) - enumerate_system(SYSTEM, row.temperature)[3].entropy)
+        assert abs(row.test - row.exact) < 0.05 * row.exact + 3 * row.test_error
+
+
+def test_total_correlation_of_draws_from_a_factorised_model_is_zero():
+    vae = untrained(9, scale=0.0)
+    table = model_total_correlation(vae, None, [1.0], settings(epochs=2, generated=2000, generated_test=500)).table
+    assert abs(table.test.item()) < 0.02
+    assert table.source.item() == "model"
+    assert np.isnan(table.exact.item())
+
+
+@pytest.mark.parametrize(
+    ("system", "temperature"),
+    [(CurieWeiss(40), 1.1), (Ising2D(3), 2.0), (Hopfield.random(12, 2, 1), 0.9)],
+    ids=["curie_weiss", "ising2d", "hopfield"],
+)
+def test_exact_total_correlations(system, temperature):
+    entropy = system.thermodynamics(temperature).entropy
+    assert exact_total_correlation(system, temperature) == pytest.approx(system.sites * np.log(2) - entropy)
+
+
+def test_total_correlation_of_hot_directors_vanishes_and_an_unknown_one_is_nan():
+    assert 0 < exact_total_correlation(MaierSaupe(20), 50.0) < 1e-3
+    assert np.isnan(exact_total_correlation(None, 1.0))
+    assert np.isnan(exact_total_correlation(Hopfield.random(12, 4, 1), 1.0))
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_a_planted_correlation_has_the_size_it_says(kind):
+    """E_reference[r] = 1, and ln r averages to about the size that was asked for."""
+    torch.manual_seed(1)
+    family, rows = FAMILIES[kind], 5000
+    parameters = 0.7 * torch.randn(1, 6, family.components, dtype=torch.float64)
+    drawn = family.sample(parameters.expand(rows, -1, -1))
+    like = marginal_samples({1.0: np.ones((rows, 6), np.int8)}, torch.zeros(1, 6, 1, dtype=torch.float64))
+    samples = like._replace(
+        statistics=drawn, parameters=parameters.expand(rows, -1, -1), residuals=drawn - family.mean(parameters)
+    )
+    planted = plant(samples, family, 0.1, torch.Generator().manual_seed(2))
+    assert planted.log_ratio.mean().item() == pytest.approx(0.1, rel=0.25)
+    inverse = (-planted.log_ratio).exp()
+    assert abs(inverse.mean() - 1) < 4.5 * inverse.std() / rows**0.5
+    centred = planted.samples.statistics - family.mean(parameters)
+    torch.testing.assert_close(planted.samples.residuals, centred)
+    # Even sites keep their law, odd ones lean on them.
+    even = planted.samples.residuals[:, ::2]
+    assert (even.mean(0).abs() < 4.5 * even.std(0) / rows**0.5).all()
+
+
+def test_train_and_test_that_disagree_leave_it_open():
+    table = pd.DataFrame({"train": [1.0, 1.0, 1.0], "test": [0.9, 0.6, 0.6], "train_error": 0.01, "test_error": 0.01})
+    table.loc[2, "test_error"] = 0.3
+    found = decide(table, np.array([100, 100, 100]), settings())
+    assert found.decided.tolist() == [True, False, True]
+    assert found.samples_needed.isna().tolist() == [True, False, True]
+    assert found.samples_needed[1] == 400
+
+
+def test_few_samples_are_not_decided():
+    """A critic of many weights on 60 configurations; the gain is set on six."""
+    vae, train, held_out = untrained(16), draws(60, 1), draws(1000, 2)
+    surgery = surgery_table(vae, None, train, held_out, 50, EQUILIBRIUM, 1000, 3)
+    judged = settings(epochs=60, lattice=partial(DenseCritic, hidden=64), relative_tolerance=0.02)
+    table = conditional_total_correlation(vae, SYSTEM, train, held_out, 50, surgery, judged).table
+    assert not table.decided[1]
+    assert table.samples_needed[1] > 60
+    # The difference of the cold samples is within the errors of so few.
+    assert table.train[0] > table.test[0]
+
+
+def test_marginals_are_those_of_the_data():
+    spins = np.array([[1, 1, -1], [1, -1, -1], [1, 1, -1]], np.int8)
+    parameters = marginal_parameters({1.0: spins}, torch.zeros((), dtype=torch.float64))
+    np.testing.assert_allclose(parameters[0, :, 0].tanh().numpy(), [3 / 4, 1 / 4, -3 / 4])
+
+
+def test_joint_samples_hold_what_the_decoder_says():
+    vae, found = untrained(16), draws(20, 1)
+    samples = decoded_samples(vae, found, 2)
+    with torch.no_grad():
+        decoded = vae.decoder(samples.latents)
+    np.testing.assert_array_equal(samples.statistics[..., 0], np.concatenate(list(found.values())))
+    torch.testing.assert_close(samples.parameters[..., 0], decoded.log_odds / 2)
+    torch.testing.assert_close(samples.residuals[..., 0], samples.statistics[..., 0] - decoded.mean)
+    assert samples.condition.index.tolist() == [0] * 20 + [1] * 20
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("training_samples", 0), ("validation", 1.0), ("generated", 0), ("planted", 0.0), ("absolute_tolerance", -1.0)],
+)
+def test_settings_out_of_range_are_refused(setting, value):
+    with pytest.raises(ValueError, match=f"{setting}: expected"):
+        settings(**{setting: value})
+
+
+def test_a_single_training_configuration_is_refused():
+    with pytest.raises(ValueError, match=r"expected at least 2 configurations at T = 2.0, got 1"):
+        total_correlation(SYSTEM, draws(1, 1), draws(10, 2), 10, settings())
+
+
+@pytest.mark.slow
+def test_the_critic_does_not_saturate():
+    """256 Ising spins and a model that knows the magnetisation only: 3 to 45 nats, within 15 % of the identity."""
+    system, temperatures = Ising2D(16), (1.8, 2.269185, 2.5, 4.0)
+    schedule = Schedule(burn_in=200, draws=50, thinning=10)
+    packed = sample_block(Wolff(system), np.array(temperatures), range(60), schedule, 1, "random").configurations
+    spins = dict(zip(temperatures, unpack_spins(packed, 256).reshape(4, -1, 256), strict=True))
+    train, held_out = ({t: rows[part] for t, rows in spins.items()} for part in (slice(2500), slice(2500, None)))
+    vae = exact_vae(np.ones((1, 256), np.int8), list(temperatures))
+    surgery = surgery_table(vae, system, train, held_out, 10, dict.fromkeys(temperatures, "equilibrium"), 3000, 3)
+    judged = settings(epochs=15, lattice=partial(LatticeCritic, hidden=64))
+    table = conditional_total_correlation(vae, system, train, held_out, 10, surgery, judged).table
+    assert table.identity.min() > 2
+    assert table.identity.max() > 30
+    np.testing.assert_allclose(table.test, table.identity, rtol=0.15)
+    assert table.decided.all()
+    assert table.agrees.all()

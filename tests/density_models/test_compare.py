@@ -1,0 +1,99 @@
+"""The command that compares rivals: what it writes, that it goes on where it stopped, and what it refuses."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+
+from vae_mf.density_models.base import DensityModel
+from vae_mf.density_models.comparison import VAE
+from vae_mf.plotting.density_models import FAMILIES
+from vae_mf.runs.resolvers import PROJECT_ROOT
+from vae_mf.tables import read_tables
+
+SMALL = [
+    "dataset.cells=5",
+    "rivals=[independent,mixtures]",
+    *(f"~rivals.mixture_{count}" for count in (8, 16, 32, 64)),
+    "draws=4",
+    "stretches=5",
+]
+TRAINING = [
+    "experiment=retina",
+    "dataset.split.split=time",
+    "dataset.cells=5",
+    "model.latents=1",
+    "model.prior.hidden=8",
+    "training.epochs=1",
+    "evaluation.generated=200",
+    "evaluation.likelihood_draws=2",
+    "evaluation.likelihood_samples=30",
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A folder with a recording of 12 repeats of 40 bins, in which all cells share a rate that the movie sets."""
+    folder, random = tmp_path_factory.mktemp("rivals"), np.random.default_rng(1)
+    rate = 0.1 + 0.5 * (np.sin(np.arange(40) / 2) > 0.5)
+    np.save(folder / "recording.npy", (random.random((12, 5, 40)) < rate).astype(np.uint8))
+    return folder
+
+
+def run(place: Path, script: str, *options: str) -> subprocess.CompletedProcess:
+    paths = [f"dataset.path={place}/recording.npy", f"paths.outputs={place}/outputs"]
+    command = [sys.executable, PROJECT_ROOT / "scripts" / f"{script}.py", *paths, *options]
+    return subprocess.run(command, capture_output=True, text=True, cwd=place)
+
+
+def test_every_rival_of_the_configuration_is_one(compose_config):
+    config = compose_config("compare", "dataset.path=recording.npy")
+    models = {name: instantiate(node) for name, node in config.density_models.items()}
+    assert all(isinstance(model, DensityModel) for model in models.values())
+    assert {type(model).__name__ for model in models.values()} | {VAE} == set(FAMILIES)
+    assert Path(config.folder).name.startswith("rivals-")
+
+
+@pytest.mark.slow
+def test_rivals_are_compared_once_and_added_to(place):
+    first = run(place, "compare", *SMALL, "splits=[random,time]")
+    assert first.returncode == 0, first.stderr
+    (folder,) = (place / "outputs").glob("rivals-*")
+    table = read_tables(folder)["rivals"]
+    assert list(table.split.unique()) == ["random", "time"]
+    assert set(table.model) == {"independent", "mixture_2", "mixture_4"}
+    assert len(table) == 6
+    gains = table.set_index(["split", "model"]).gain_over_independent
+    assert gains["random", "mixture_2"] > 0.1
+    assert (folder / "figures" / "rivals.png").exists()
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.npz")}
+    assert len(before) == 6
+    again = run(place, "compare", *SMALL[:-3], "stretches=5", "splits=[time]", "rivals.mixture_4.n_components=3")
+    assert again.returncode == 0, again.stderr
+    after = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.npz")}
+    assert before.items() <= after.items()
+    assert len(after) > len(before)
+
+
+@pytest.mark.slow
+def test_runs_are_scored_on_their_own_split_and_no_other(place):
+    trained = run(place, "train", *TRAINING)
+    assert trained.returncode == 0, trained.stderr
+    glob = f"runs=[{place}/outputs/retina-*]"
+    found = run(place, "compare", *SMALL, "splits=[repeat,time]", glob)
+    assert found.returncode == 0, found.stderr
+    (folder,) = (place / "outputs").glob("rivals-*")
+    table = read_tables(folder)["rivals"]
+    (row,) = table[table.family == "VAE"].itertuples()
+    assert row.split == "time"
+    assert row.model.startswith("VAE d=1 mixture linear (")
+    assert np.isfinite(row.log_likelihood)
+    refused = run(place, "compare", *SMALL, "splits=[repeat]", glob)
+    assert refused.returncode == 1
+    (line,) = refused.stderr.strip().splitlines()
+    assert "'split': ['repeat']" in line
+    assert "'split': 'time'" in line
+    assert "retina-" in line

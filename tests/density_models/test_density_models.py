@@ -1,0 +1,164 @@
+"""One battery over every density model of words."""
+
+import pickle
+
+import numpy as np
+import pytest
+from helpers.word_models import word_model
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+
+from vae_mf.density_models.base import DensityModel
+from vae_mf.density_models.independent import Independent
+from vae_mf.density_models.k_pairwise import KPairwise
+from vae_mf.density_models.mixture import BernoulliMixture
+from vae_mf.density_models.pairwise import PairwiseIsing
+from vae_mf.density_models.restricted_boltzmann import RestrictedBoltzmann
+from vae_mf.inverse_ising import BoltzmannLearning, PseudoLikelihood
+from vae_mf.statistics.spike_counts import firing_probabilities, independent_log_likelihood
+
+SIGMAS = 4.5
+ANNEALING = {"chains": 1024, "resolution": 0.05}
+MODELS = [
+    Independent(),
+    BernoulliMixture(3, random_state=1),
+    PairwiseIsing(**ANNEALING),
+    PairwiseIsing(PseudoLikelihood(), **ANNEALING),
+    KPairwise(samples=2**13, averaged=2, **ANNEALING),
+    RestrictedBoltzmann(3, steps=300, batch_size=128, **ANNEALING),
+]
+TRUTH = word_model(8, 1.0, seed=2, potential=0.5)
+WORDS = TRUTH.draw(1500, seed=3)
+
+
+def name(model) -> str | None:
+    return repr(model) if isinstance(model, DensityModel) else None
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Every model is fitted to the same words once."""
+    return {repr(model): clone(model).fit(WORDS) for model in MODELS}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=name)
+class TestContract:
+    """What every density model promises."""
+
+    def test_the_probabilities_sum_to_one(self, model, fitted):
+        found = fitted[repr(model)]
+        total = float(logsumexp(found.score_samples(TRUTH.words)))
+        assert abs(total) <= SIGMAS * found.log_partition_error_ + 1e-9
+        assert found.log_partition_error_ < 0.02
+
+    def test_draws_follow_the_probabilities(self, model, fitted):
+        found = fitted[repr(model)]
+        logs = found.score_samples(TRUTH.words)
+        shares = np.exp(logs - logsumexp(logs))
+        draws = found.sample(3000, random_state=4)
+        assert draws.shape == (3000, 8)
+        assert draws.dtype == np.int8
+        upper = np.triu_indices(8, 1)
+        values, states = (np.hstack([x, x[:, upper[0]] * x[:, upper[1]]]).astype(float) for x in (draws, TRUTH.words))
+        expected = shares @ states
+        z = (values.mean(axis=0) - expected) / np.sqrt((1 - expected**2) / len(draws))
+        assert np.abs(z).max() < SIGMAS
+
+    def test_the_score_is_the_mean_and_beats_chance(self, model, fitted):
+        found = fitted[repr(model)]
+        held_out = TRUTH.draw(1000, seed=5)
+        assert_allclose(found.score(held_out), found.score_samples(held_out).mean())
+        assert found.score(held_out) > -8 * np.log(2)
+        weights = np.arange(1000.0)
+        assert_allclose(
+            found.score(held_out, sample_weight=weights), np.average(found.score_samples(held_out), weights=weights)
+        )
+
+    def test_a_weight_is_a_number_of_repetitions(self, model, fitted):
+        weights = np.random.default_rng(6).integers(0, 4, len(WORDS))
+        once = clone(model).fit(WORDS, sample_weight=weights)
+        repeated = clone(model).fit(np.repeat(WORDS, weights, axis=0))
+        # The same distinct words with the same shares, but for the last bits of their sums.
+        assert_allclose(once.score_samples(TRUTH.words), repeated.score_samples(TRUTH.words), atol=0.1)
+        assert_allclose(once.score(WORDS), repeated.score(WORDS), atol=5e-3)
+
+    def test_the_same_seed_gives_the_same_model(self, model, fitted):
+        assert_array_equal(
+            clone(model).fit(WORDS).score_samples(WORDS[:50]), fitted[repr(model)].score_samples(WORDS[:50])
+        )
+
+    def test_it_survives_pickling_and_says_how_large_it_is(self, model, fitted):
+        found = fitted[repr(model)]
+        copy = pickle.loads(pickle.dumps(found))
+        assert_array_equal(copy.score_samples(WORDS[:5]), found.score_samples(WORDS[:5]))
+        assert found.n_parameters_ >= 8
+        assert found.n_features_in_ == 8
+
+    def test_bad_words_are_refused(self, model, fitted):
+        with pytest.raises(ValueError, match="entries -1 and 1"):
+            clone(model).fit((WORDS + 1) // 2)
+        with pytest.raises(ValueError, match="8 features"):
+            fitted[repr(model)].score_samples(WORDS[:, :5])
+        with pytest.raises(ValueError, match="n_samples"):
+            fitted[repr(model)].sample(0)
+        with pytest.raises(NotFittedError):
+            clone(model).score_samples(WORDS)
+
+
+def test_the_independent_model_is_that_of_the_verdicts():
+    found, probabilities = Independent().fit(WORDS), firing_probabilities(WORDS)
+    assert_allclose(found.score_samples(TRUTH.words), independent_log_likelihood(TRUTH.words, probabilities))
+
+
+def test_richer_models_come_closer_to_the_truth():
+    words = TRUTH.draw(20_000, seed=7)
+    models = Independent(), PairwiseIsing(**ANNEALING), KPairwise(smoothness=1.0, samples=2**15, **ANNEALING)
+    exponents = [model.fit(words).score_samples(TRUTH.words) for model in models]
+    losses = [TRUTH.probabilities @ (np.log(TRUTH.probabilities) - e + logsumexp(e)) for e in exponents]
+    # Parameters / (2 M) is .001 nats for the last.
+    assert losses[0] > losses[1] > losses[2] > 0
+    assert losses[2] < 0.004
+
+
+def test_hidden_units_learn_what_they_can_represent():
+    """A machine of 4 hidden units, with fewer parameters than a pairwise model, holds two assemblies."""
+    random = np.random.default_rng(8)
+    on = random.random((20_000, 2)) < 0.3
+    rates = 0.05 + 0.75 * np.repeat(on, 4, axis=1)
+    words = np.where(random.random(rates.shape) < rates, 1, -1).astype(np.int8)
+    found = RestrictedBoltzmann(4, steps=3000, batch_size=256, **ANNEALING).fit(words[:15_000])
+    halves = (np.array([0.7, 0.3]) * np.where(active[:, None], p, 1 - p).prod(axis=2) for active, p in (
+        (part > 0, np.array([[0.05] * 4, [0.8] * 4])) for part in (words[15_000:, :4], words[15_000:, 4:])
+    ))  # fmt: skip
+    truth = sum(np.log(half.sum(axis=1)).mean() for half in halves)
+    assert -0.01 < truth - found.score(words[15_000:]) < 0.04
+
+
+def test_models_work_in_a_grid_search():
+    search = GridSearchCV(BernoulliMixture(tolerance=1e-3), {"n_components": [1, 3]}, cv=2).fit(WORDS)
+    assert search.best_params_ == {"n_components": 3}
+    assert clone(PairwiseIsing(BoltzmannLearning(precision=1.0))).estimator.precision == 1.0
+
+
+@pytest.mark.parametrize("estimator", [Independent(), PseudoLikelihood(encoding="01")], ids=name)
+def test_what_is_no_estimator_of_spins_is_refused(estimator):
+    with pytest.raises(ValueError, match="estimator: expected"):
+        PairwiseIsing(estimator).fit(WORDS)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        PairwiseIsing(chains=0),
+        PairwiseIsing(resolution=0.0),
+        RestrictedBoltzmann(0),
+        RestrictedBoltzmann(learning_rate=-1),
+    ],
+    ids=name,
+)
+def test_bad_options_are_refused(model):
+    with pytest.raises(ValueError, match="expected"):
+        model.fit(WORDS)

@@ -1,0 +1,312 @@
+"""A discovery says what is in data, tells it in one file, and goes on where it was stopped."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from html.parser import HTMLParser
+from threading import Thread
+
+import nbclient
+import nbformat
+import numpy as np
+import pytest
+from helpers.discovery import TINY, hopfield, independent
+from numpy.testing import assert_array_equal
+
+from vae_mf.datasets.recordings import make_recording
+from vae_mf.discovery.document import html_table
+from vae_mf.discovery.folder import workplace
+from vae_mf.discovery.report import Report, discover, fingerprint, interruptible
+from vae_mf.discovery.sentences import plus_minus
+from vae_mf.discovery.settings import QUICK, discovery_settings
+from vae_mf.discovery.words import prepare
+from vae_mf.runs.resolvers import PROJECT_ROOT
+
+PARTS = {"report.html", "metrics.json", "discovery.json", "tables", "figures", "models", "scores"}
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    """A tiny discovery of one strong pattern, its folder and the pattern."""
+    spins, patterns = hopfield(3000, 8, 1)
+    folder = tmp_path_factory.mktemp("discovery")
+    names = ["<b>a</b>", "& b", *"cdefgh"]
+    report = discover(
+        make_recording(spins, names=names), quick=True, truth=patterns, folder=folder, name="<i>x</i>", **TINY
+    )
+    return report, folder, spins, patterns
+
+
+def test_one_strong_pattern_is_found_and_matched(known):
+    report, *_ = known
+    assert report.latents == 1
+    assert report.answer != "nothing to find"
+    assert report.metrics["overlap_with_truth_min"] == 1
+    assert report.metrics["gain_over_independent"] > 10 * report.metrics["gain_over_independent_error"]
+    assert report.verdict is not None
+    assert list(report.patterns.columns) == ["variable", "pattern_1"]
+
+
+def test_the_folder_holds_all_that_the_report_says(known):
+    report, folder, *_ = known
+    assert {path.name for path in folder.iterdir()} >= PARTS
+    assert (folder / "report.html").read_text() == report.html
+    told = json.loads((folder / "metrics.json").read_text())
+    assert told.keys() == report.metrics.keys()
+    assert told["latents"] == 1
+    assert {path.stem for path in (folder / "tables").iterdir()} == set(report.tables)
+
+
+class Page(HTMLParser):
+    """All tags and addresses of a document, and the tags that were opened and not closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.sources, self.open = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_report_is_one_well_formed_file_that_escapes_what_the_user_named(known):
+    report, *_ = known
+    page = Page()
+    page.feed(report.html)
+    assert not page.open
+    assert page.sources
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.sources)
+    assert not {"script", "link", "iframe", "b", "i"} & set(page.tags)
+    assert not re.search(r"url\(|@import", report.html)
+    assert "&lt;i&gt;x&lt;/i&gt;" in report.html
+
+
+def test_a_notebook_shows_the_report_in_a_frame(known):
+    report, *_ = known
+    page = Page()
+    page.feed(report._repr_html_())
+    assert page.tags == ["iframe"]
+
+
+def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(known):
+    report, folder, spins, patterns = known
+    weights = sorted(folder.glob("models/*/model.safetensors"))
+    assert {path.parent.name for path in weights} >= {"latents-1", "seed-1", "first-half", "second-half"}
+    kept, lost = folder / "models" / "latents-1" / "model.safetensors", folder / "models" / "seed-1"
+    before = kept.stat().st_mtime_ns
+    # What a kill may leave, with the report of an earlier version.
+    (lost / "model.safetensors").unlink()
+    (folder / "scores" / "latents-1.npz").rename(folder / "scores" / "latents-1.partial.npz")
+    answer = folder / "assessment" / "verdict.json"
+    answer.with_name("verdict.json.partial").write_text(answer.read_text()[:99])
+    answer.unlink()
+    (folder / "assessment" / "tables" / "surgery.csv").write_text("tempera")
+    (folder / "metrics.json").unlink()
+    for stale in ("tables/earlier.csv", "figures/earlier.png"):
+        (folder / stale).touch()
+    names = report.patterns.variable.tolist()
+    again = discover(
+        make_recording(spins, names=names), quick=True, truth=patterns, folder=folder, name="<i>x</i>", **TINY
+    )
+    assert kept.stat().st_mtime_ns == before
+    np.testing.assert_equal(again.metrics, report.metrics)  # NaN where something is not known
+    assert_array_equal(again.tables["stability"], report.tables["stability"])
+    assert again.html == report.html
+    assert not [path for path in folder.rglob("*") if path.stem == "earlier" or "partial" in path.name]
+
+
+def test_a_folder_belongs_to_one_discovery(known):
+    _, folder, spins, _ = known
+    with pytest.raises(ValueError, match="folder: expected a new one or that of the same data and settings"):
+        discover(spins, quick=True, folder=folder, **(TINY | {"epochs": 3}))
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ValueError, match="folder: expected a new one or that of the same data and settings"):
+        discover(independent(), quick=True, folder=tmp_path, **TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_is_worked_on_by_one_process(tmp_path):
+    told: list[str] = []
+    with workplace(tmp_path / "found", {"data": 1}, told.append) as folder:
+        other = Thread(target=lambda: workplace(folder, {"data": 1}, told.append).__enter__(), daemon=True)
+        other.start()
+        other.join(0.5)
+        assert other.is_alive()
+        assert told == [f"waiting for another process that works on {folder}"]
+    other.join(5)
+    assert not other.is_alive()
+
+
+def test_data_are_known_by_the_split_of_their_rows_too():
+    values = np.random.default_rng(3).integers(0, 2, (6, 4, 50))
+    recordings = make_recording(values), make_recording(values.transpose(0, 2, 1).reshape(300, 4))
+    assert_array_equal(recordings[0].words, recordings[1].words)
+    assert fingerprint(recordings[0]) != fingerprint(recordings[1])
+
+
+def test_an_interrupt_during_a_training_is_one_and_the_next_is_heard():
+    def trained() -> None:
+        # What Lightning does when the user presses Ctrl-C.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.exit(1)
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        trained()
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_there_is_nothing_to_find_in_independent_variables():
+    report = discover(independent(), quick=True, **(TINY | {"largest_latents": 1}))
+    assert isinstance(report, Report)
+    assert (report.answer, report.latents, report.verdict) == ("nothing to find", 0, None)
+    assert "Nothing to find" in report.html
+    assert list(report.patterns.columns) == ["variable"]
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "match"),
+    [
+        (np.full((50, 3), 2), {}, "raster: expected entries 0 and 1 or -1 and \\+1"),
+        (independent(50), {}, "expected at least 40 rows in validation and test, got 5"),
+        (independent(), {"order": "sideways"}, "order: expected one of auto, time, repeat, independent"),
+        (independent(), {"truth": np.ones((1, 5))}, "truth: expected patterns of -1 and \\+1 with 6 entries"),
+        (independent(), {"truth": np.ones((0, 6))}, "truth: expected patterns of -1 and \\+1 with 6 entries"),
+        (independent(), {"truth": np.full((1, 6), 0.5)}, "truth: expected entries -1 and \\+1, got values such as"),
+        (independent(), {"truth": np.full((1, 6), np.nan)}, "truth: expected entries -1 and \\+1, got values such as"),
+        (independent(), {"epoch": 3}, "settings: expected some of seed, .* got epoch"),
+        (independent(), {"epochs": 0}, "epochs: expected an integer >= 1, got 0"),
+        (independent(), {"rarest": 1000}, "expected at least 3 variables with 1000 rows in either state, got 0 of 6"),
+    ],
+    ids=[
+        "values", "few rows", "order", "truth shape", "no truth", "truth entries", "truth nan", "setting",
+        "number", "rare",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused_in_one_sentence(data, options, match, tmp_path):
+    with pytest.raises(ValueError, match=match):
+        discover(data, folder=tmp_path / "none", **{"quick": True, **options})
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "order", "split"),
+    [
+        ((900, 4), "auto", "time"),
+        ((6, 4, 150), "auto", "time"),
+        ((900, 4, 1), "auto", "random"),
+        ((900, 4), "independent", "random"),
+        ((30, 4, 30), "repeat", "repeat"),
+    ],
+    ids=str,
+)
+def test_rows_are_held_out_by_what_is_known_of_their_order(shape, order, split):
+    values = np.random.default_rng(3).integers(0, 2, shape)
+    settings = discovery_settings(stretches=10)
+    words = prepare(make_recording(values), order, settings)
+    assert words.split == split
+    assert len(words.validation) == len(words.test) == 90
+    assert len(words.train) == 720
+
+
+def test_held_out_rows_are_in_the_order_of_their_time():
+    # The first variable says the half of the movie, the others are noise; three repeats of 200 bins.
+    values = np.random.default_rng(4).integers(0, 2, (3, 5, 200))
+    values[:, 0] = np.arange(200) % 20 < 10
+    words = prepare(make_recording(values), "auto", discovery_settings(stretches=6))
+    assert_array_equal(words.test[:, 0], np.repeat([1] * 10 + [-1] * 10, 3))
+
+
+def test_rows_are_thinned_evenly_into_whole_stretches():
+    settings = discovery_settings(training_rows=100, held_out_rows=45, stretches=10)
+    words = prepare(make_recording(independent(1000)), "auto", settings)
+    assert (len(words.train), len(words.validation), len(words.test)) == (100, 40, 40)
+
+
+def test_rare_variables_are_left_out_with_a_remark():
+    values = independent(1000)
+    values[:, 2] = 0
+    values[:9, 2] = 1
+    words = prepare(make_recording(values), "independent", discovery_settings())
+    assert words.recording.names == ("0", "1", "3", "4", "5")
+    assert words.remarks == ["1 variable that is in its rarer state in fewer than 10 rows was left out."]
+
+
+def test_quick_settings_change_known_settings_only_and_give_way_to_the_users():
+    assert discovery_settings(True).epochs == QUICK["epochs"]
+    assert discovery_settings(True, epochs=3).epochs == 3
+    assert discovery_settings(mixtures=[2, 3]).mixtures == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (14.5388, 0.1033, "14.54 ± 0.10"),
+        (0.0012, 0.00034, "0.00120 ± 0.00034"),
+        (123.4, 12.0, "123 ± 12"),
+        (5.0, 0.0, "5"),
+    ],
+    ids=str,
+)
+def test_a_value_has_the_digits_of_its_error(value, error, text):
+    assert plus_minus(value, error) == text
+
+
+def test_cells_of_a_table_are_escaped(known):
+    table = known[0].tables["patterns"]
+    told = html_table(table, {"variable": "a < b"}, {})
+    assert not {"b", "script"} & set(re.findall(r"</?(\w+)", told))
+    assert all(name in told for name in ("a &lt; b", "&lt;b&gt;a&lt;/b&gt;", "&amp; b"))
+
+
+def test_a_bad_file_ends_the_command_in_one_line(tmp_path):
+    (tmp_path / "words.csv").write_text("a,b\n0,2\n1,7\n")
+    command = [sys.executable, PROJECT_ROOT / "scripts" / "discover.py", f"dataset.path={tmp_path / 'words.csv'}"]
+    done = subprocess.run([*command, f"paths.outputs={tmp_path / 'out'}"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_report(tmp_path):
+    np.save(tmp_path / "words.npy", independent())
+    command = [sys.executable, PROJECT_ROOT / "scripts" / "discover.py", f"dataset.path={tmp_path / 'words.npy'}"]
+    options = [f"+settings.{key}={list(value) if isinstance(value, tuple) else value}" for key, value in TINY.items()]
+    options += ["quick=true", f"paths.outputs={tmp_path / 'out'}"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "out").iterdir()
+    assert "Nothing to find" in (folder / "report.html").read_text()
+    assert "report.html" in done.stdout.replace("\n", "")
+
+
+@pytest.mark.slow
+def test_three_patterns_are_found_and_matched():
+    spins, patterns = hopfield(40_000, 50, 3)
+    report = discover(spins, quick=True, truth=patterns, mixtures=(8,))
+    assert report.latents == 3
+    assert report.metrics["sign_vectors"] == 3
+    assert report.metrics["returning_patterns"] == 3
+    assert report.metrics["overlap_with_truth_min"] == 1
+    assert report.answer == "found"
+
+
+def test_the_notebook_runs():
+    notebook = nbformat.read(PROJECT_ROOT / "docs" / "discover.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": PROJECT_ROOT}}).execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("<iframe" in output.get("data", {}).get("text/html", "") for output in shown)
+    assert not [output for output in shown if output.output_type == "error"]
+    assert any("'found', 2" in output.get("data", {}).get("text/plain", "") for output in shown)

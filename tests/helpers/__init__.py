@@ -1,0 +1,1 @@
+"""Models, oracles and commands that several tests share."""

@@ -1,0 +1,40 @@
+"""Tiny discoveries and data to discover."""
+
+import numpy as np
+
+TINY = {
+    "largest_latents": 2,
+    "negligible": 0.01,
+    "training_rows": 2000,
+    "epochs": 2,
+    "steps": 1,
+    "batch_size": 128,
+    "hidden": 16,
+    "components": 8,
+    "refit_steps": 5,
+    "draws": 4,
+    "mixtures": (2,),
+    "pairwise_chains": 32,
+    "critic_rows": 400,
+    "critic_epochs": 1,
+    "critic_hidden": 8,
+    "generated": 1000,
+}
+"""The smallest discovery that goes through every stage."""
+
+
+def independent(rows: int = 1500, variables: int = 6) -> np.ndarray:
+    random = np.random.default_rng(1)
+    return (random.random((rows, variables)) < np.linspace(0.2, 0.7, variables)).astype(np.int8)
+
+
+def hopfield(rows: int, sites: int, patterns: int, temperature: float = 0.6) -> tuple[np.ndarray, np.ndarray]:
+    """Spins of a Hopfield network by block Gibbs, every row a chain of its own, and its patterns."""
+    random = np.random.default_rng(2)
+    xi = random.choice([-1, 1], (patterns, sites)).astype(np.int8)
+    spins = random.choice([-1.0, 1.0], (rows, sites))
+    for _ in range(50):
+        order = spins @ xi.T / sites + random.normal(size=(rows, patterns)) * np.sqrt(temperature / sites)
+        up = 1 / (1 + np.exp(-2 * order @ xi / temperature))
+        spins = np.where(random.random(spins.shape) < up, 1.0, -1.0)
+    return spins.astype(np.int8), xi

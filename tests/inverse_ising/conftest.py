@@ -1,1 +1,0 @@
-"""Importing this file puts its folder, with `ising_oracle`, on the path."""

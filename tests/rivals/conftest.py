@@ -1,1 +1,0 @@
-"""Importing this file puts its folder, with `word_models`, on the path."""

@@ -1,0 +1,206 @@
+"""Whole judgements: what they compare, what they leave open, and which rows their errors rest on."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.exact_models import exact_vae
+
+from vae_mf.analysis.log_likelihood import log_truth
+from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.encoders import LinearEncoder
+from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.vae import VAE
+from vae_mf.statistics.spike_counts import firing_probabilities, independent_log_likelihood
+from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.enumeration import enumerate_system
+from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
+from vae_mf.tables import Judgement
+from vae_mf.verdict.equilibrium import EquilibriumData, add_patterns, judge_equilibrium
+from vae_mf.verdict.recording import STRETCHES, judge_recording, rows_in_time
+from vae_mf.verdict.settings import EvaluationSettings
+
+SITES, TEMPERATURES = 10, [0.6, 0.9, 1.4]
+SYSTEM, FERROMAGNET = CurieWeiss(SITES), np.ones((1, SITES), np.int8)
+CHAINS, DRAWS = 12, 10
+
+
+def settings(**changes) -> EvaluationSettings:
+    defaults = {
+        "generated": 400,
+        "likelihood_draws": 1,
+        "likelihood_samples": 60,
+        "restarts": 2,
+        "pattern_draws": 8,
+        "seed": 1,
+        "tolerable_kl": 0.4,
+        "word_cells": 5,
+        "word_groups": 2,
+        "triplets": 50,
+    }
+    return EvaluationSettings(**{**defaults, **changes})
+
+
+def equilibrium_data(**changes) -> EquilibriumData:
+    """Independent draws, the first ten chains for training and the other two held out."""
+    samples = {}
+    for seed, temperature in enumerate(TEMPERATURES):
+        states = enumerate_system(SYSTEM, temperature)
+        rows = np.random.default_rng(seed).choice(len(states.spins), CHAINS * DRAWS, p=states.probabilities)
+        samples[temperature] = states.spins[rows]
+    parts = {
+        "samples": samples,
+        "chains": CHAINS,
+        "train": {t: spins[: 10 * DRAWS] for t, spins in samples.items()},
+        "held_out": {t: spins[10 * DRAWS :] for t, spins in samples.items()},
+        "held_out_chains": 2,
+        "ensembles": dict.fromkeys(samples, "equilibrium"),
+    }
+    return EquilibriumData(**{**parts, **changes})
+
+
+class CountingSystem(CurieWeiss):
+    """A Curie-Weiss model that notes at which temperatures its exact law was asked for."""
+
+    def order_parameter_law(self, temperature):
+        asked.append(temperature)
+        return super().order_parameter_law(temperature)
+
+    def thermodynamics(self, temperature):
+        return SYSTEM.thermodynamics(temperature)
+
+
+asked: list[float] = []
+
+
+def test_an_equilibrium_model_is_judged_at_every_temperature():
+    asked.clear()
+    judgement = judge_equilibrium(
+        exact_vae(FERROMAGNET, TEMPERATURES), CountingSystem(SITES), equilibrium_data(), settings()
+    )
+    assert judgement.tables.keys() == {"observables", "order_parameter", "likelihood", "overlap_distribution"}
+    assert list(judgement.metrics["kl_per_temperature"]) == ["0.6", "0.9", "1.4"]
+    np.testing.assert_allclose(list(judgement.metrics["kl_per_temperature"].values()), 0, atol=1e-6)
+    assert judgement.metrics["order_parameter_max_error"] < 0.1
+    assert asked == TEMPERATURES
+
+
+def test_the_divergence_is_left_open_out_of_equilibrium():
+    ensembles = dict(zip(TEMPERATURES, ("basin", "random_start", "equilibrium"), strict=True))
+    data = equilibrium_data(ensembles=ensembles)
+    metrics = judge_equilibrium(exact_vae(FERROMAGNET, TEMPERATURES), SYSTEM, data, settings()).metrics
+    assert metrics["ensemble_per_temperature"] == {str(t): tag for t, tag in ensembles.items()}
+    for name in ("kl_per_temperature", "kl_error_per_temperature"):
+        assert list(np.isnan(list(metrics[name].values()))) == [True, True, False]
+    assert np.isfinite(metrics["test_log_likelihood"])
+
+
+def test_errors_of_samples_rest_on_chains_and_those_of_draws_on_rows():
+    data = equilibrium_data(chains=1)
+    table = judge_equilibrium(exact_vae(FERROMAGNET, TEMPERATURES), SYSTEM, data, settings()).tables["observables"]
+    assert table[table.source == "samples"].error.isna().all()
+    assert (table[table.source == "model"].error > 0).all()
+
+
+@pytest.mark.parametrize(("latents", "factorised"), [(1, False), (2, True)])
+def test_a_prior_of_one_latent_is_not_called_factorised(latents, factorised):
+    torch.manual_seed(1)
+    vae = VAE(LinearEncoder(SITES, latents), LinearDecoder(SITES, latents), GaussianPrior(latents))
+    table = judge_equilibrium(vae, SYSTEM, equilibrium_data(), settings(tolerable_kl=0.7)).tables["likelihood"]
+    assert list(table.factorised_prior) == [factorised] * 3
+    assert list(table.tolerable_kl) == [0.7] * 3
+
+
+@pytest.mark.parametrize("field", ["train", "held_out", "ensembles"])
+def test_all_parts_of_the_data_have_the_same_temperatures(field):
+    part = getattr(equilibrium_data(), field)
+    with pytest.raises(ValueError, match=rf"{field}: expected the temperatures \[0.6, 0.9, 1.4\], got \[0.6, 0.9\]"):
+        equilibrium_data(**{field: {t: part[t] for t in TEMPERATURES[:2]}})
+
+
+@pytest.mark.parametrize(("field", "rows"), [("chains", 120), ("held_out_chains", 20)])
+def test_chains_of_the_data_are_equally_long(field, rows):
+    with pytest.raises(ValueError, match=f"chains: expected a divisor of the {rows} rows, got 7"):
+        equilibrium_data(**{field: 7})
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_a_tolerable_divergence_is_positive(value):
+    with pytest.raises(ValueError, match="tolerable_kl: expected a finite number > 0"):
+        settings(tolerable_kl=value)
+
+
+def test_patterns_are_read_off_all_latents_and_off_the_training_samples():
+    """Two stored patterns in a decoder of three: the couplings include the third, that no truth has sorted out."""
+    generator = np.random.default_rng(3)
+    three = generator.choice([-1, 1], (3, 300)).astype(np.int8)
+    system = Hopfield(three[:2])
+    vae = VAE(LinearEncoder(300, 3), LinearDecoder(300, 3), GaussianPrior(3)).double().requires_grad_(False)
+    vae.decoder.log_odds.weight.copy_(torch.from_numpy(three.T @ generator.normal(size=(3, 3))))
+    chosen = system.patterns[generator.integers(2, size=600)] * generator.choice([-1, 1], (600, 1))
+    train = np.where(generator.random(chosen.shape) < 0.1, -chosen, chosen).astype(np.int8)
+    judgement = Judgement()
+    add_patterns(judgement, vae, system, {0.5: train}, settings())
+    expected = np.linalg.norm(hebbian_couplings(three) - system.couplings) / np.linalg.norm(system.couplings)
+    assert judgement.metrics["pattern_overlap_min"] > 0.98
+    assert judgement.metrics["pattern_overlap_min_classical"] > 0.95
+    assert judgement.metrics["coupling_relative_error"] == pytest.approx(expected, rel=0.05)
+
+
+def test_the_classical_route_sees_the_samples_that_the_decoder_was_fitted_to():
+    """Only the training part holds the patterns: what is held out is noise."""
+    generator = np.random.default_rng(4)
+    patterns = generator.choice([-1, 1], (1, 60)).astype(np.int8)
+    signs = generator.choice([-1, 1], (100, 1))
+    stored = np.where(generator.random((100, 60)) < 0.1, -signs, signs) * patterns
+    noise = generator.choice([-1, 1], (2000, 60)).astype(np.int8) * np.int8(1)
+    # A direction of the noise stronger than the pattern, were it looked at.
+    noise[:, :30] = noise[:, :1]
+    data = EquilibriumData({0.5: noise}, 10, {0.5: stored.astype(np.int8)}, {0.5: noise}, 10, {0.5: "basin"})
+    judgement = judge_equilibrium(exact_vae(patterns, [0.5]), Hopfield(patterns), data, settings())
+    assert judgement.metrics["pattern_overlap_min_classical"] > 0.95
+    assert set(judgement.tables["overlaps"].route) == {"vae", "classical"}
+
+
+def spike_words(scenes: int, seed: int) -> np.ndarray:
+    states = enumerate_system(SYSTEM, 1.0)
+    return states.spins[np.random.default_rng(seed).choice(len(states.spins), scenes, p=states.probabilities)]
+
+
+def judged_recording(test: np.ndarray, time: np.ndarray, samples: int) -> dict:
+    vae, train = exact_vae(FERROMAGNET, [1.0]), spike_words(300, 1)
+    chosen = settings(likelihood_samples=samples)
+    return judge_recording(vae, train, test, time, np.arange(SITES), chosen).metrics
+
+
+def test_the_error_of_the_gain_is_that_of_stretches_of_movie_time():
+    """Words come in any order; the exact model knows their probabilities, so the gain is known too."""
+    words, time = spike_words(200, 2), np.random.default_rng(3).permutation(200)
+    gain = log_truth(SYSTEM, words, 1.0) - independent_log_likelihood(words, firing_probabilities(spike_words(300, 1)))
+    stretches = gain[np.argsort(time)].reshape(STRETCHES, 10).mean(1)
+    metrics = judged_recording(words, time, 200)
+    assert metrics["test_gain_over_independent"] == pytest.approx(gain.mean())
+    assert metrics["test_gain_over_independent_error"] == pytest.approx(
+        stretches.std(ddof=1) / np.sqrt(STRETCHES), rel=1e-4
+    )
+
+
+def test_repeats_of_the_movie_add_no_evidence():
+    words, time = spike_words(100, 2), np.arange(100)
+    once = judged_recording(words, time, 100)
+    often = judged_recording(np.tile(words, (16, 1)), np.tile(time, 16), 1600)
+    name = "test_gain_over_independent_error"
+    assert often[name] == pytest.approx(once[name], rel=1e-3)
+
+
+def test_every_word_has_its_time():
+    with pytest.raises(ValueError, match="time: expected one for each of the 40 held-out words, got 39"):
+        judged_recording(spike_words(40, 2), np.arange(39), 40)
+
+
+def test_thinned_words_keep_their_time():
+    time = np.random.default_rng(5).permutation(np.repeat(np.arange(50), 4))
+    rows = rows_in_time(time, 80, seed=6)
+    assert len(np.unique(rows)) == 80
+    assert (np.diff(time[rows]) >= 0).all()
+    assert len(rows_in_time(time, 1000, seed=6)) == 200
+    assert np.isfinite(judged_recording(spike_words(200, 2), time, 80)["test_gain_over_independent_error"])

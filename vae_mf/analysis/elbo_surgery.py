@@ -1,0 +1,169 @@
+"""ELBO surgery: what of the rate is information about x, what is a misfit of the prior, and C(x|z) by exact identity.
+
+With q(z|T) = <q(z|x,T)> the aggregated posterior, the rate <KL(q(z|x,T) || p(z|T))> = I_q(x; z) + KL(q(z|T) || p(z|T))
+is useful rate plus excess, and the divergence of q(x,z|T) = p(x|T) q(z|x,T) from p(z|T) prod_i p(x_i|z), split two
+ways, gives the conditional total correlation wherever ln p(x|T) is known:
+
+    C(x|z) = <ln p(x|T) - ELBO(x)> - KL(q(z|T) || p(z|T)) = <ln p(x|T) + ln q(z|x,T) - ln p(x|z) - ln q(z|T)>.
+
+Source: Hoffman and Johnson, ELBO surgery, NIPS workshop 2016, equation 6.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Shaped
+
+from vae_mf.analysis.generation import BATCH, model_generator
+from vae_mf.analysis.log_likelihood import EQUILIBRIUM, log_truth
+from vae_mf.arrays import States
+from vae_mf.checks import require_integer
+from vae_mf.models.tensors import constant_condition
+from vae_mf.models.vae import VAE
+from vae_mf.rng import integer
+from vae_mf.statistics.averages import average, thin
+from vae_mf.systems.base import System
+
+DENSITY_BATCH = 512
+
+PerRow = Float[np.ndarray, " rows"]
+LatentRows = Float[np.ndarray, "rows latents"]
+LatentComponents = Float[np.ndarray, "components latents"]
+Fitted = Shaped[np.ndarray, "fitted_rows *site"]
+HeldOut = Shaped[np.ndarray, "held_out_rows *site"]
+"""Spins (rows, sites) or directors (rows, sites, 3)."""
+
+
+class LatentDraws(NamedTuple):
+    """One z ~ q(z|x,T) for every configuration, in float64, with the densities that meet there, in nats."""
+
+    mean: LatentRows
+    deviation: LatentRows
+    z: LatentRows
+    log_likelihood: PerRow
+    """ln p(x|z)."""
+    log_posterior: PerRow
+    """ln q(z|x,T)."""
+    log_prior: PerRow
+    """ln p(z|T)."""
+
+
+class AggregatedDensity(NamedTuple):
+    """Two estimates of ln q(z|T) at z ~ q(z|x,T), which bracket its mean."""
+
+    with_own: PerRow
+    """With the component of x itself in the mixture: too large on average, as few components hold it up."""
+    without_own: PerRow
+    """Without it: too small on average, as for any density estimated from other samples."""
+
+
+@torch.no_grad()
+def draw_latents(vae: VAE, configurations: States, temperature: float, seed: int) -> LatentDraws:
+    """Return one draw of z per configuration with its densities."""
+    generator, like, parts = model_generator(vae, seed), next(vae.parameters()), []
+    for start in range(0, len(configurations), BATCH):
+        x = torch.as_tensor(configurations[start : start + BATCH], device=like.device).to(like.dtype)
+        condition = constant_condition(temperature, len(x), like)
+        posterior = vae.encode(x, condition)
+        z = posterior.sample(generator)
+        densities = vae.decoder(z).log_prob(x), posterior.log_prob(z), vae.prior(condition).log_prob(z)
+        parts.append((posterior.mean, torch.exp(0.5 * posterior.log_variance), z, *densities))
+    return LatentDraws(*(torch.cat(part).double().cpu().numpy() for part in zip(*parts, strict=True)))
+
+
+def aggregated_log_density(z: LatentRows, mean: LatentComponents, deviation: LatentComponents) -> AggregatedDensity:
+    """Return ln q(z|T) of a mixture of posteriors, with and without each row's own.
+
+    Args:
+        z: draws, row i from component i.
+        mean: of all components; those beyond the number of rows belong to other configurations.
+        deviation: standard deviations of the components.
+    """
+    own_rows, components = len(z), len(mean)
+    scales = 1 / deviation**2
+    # -|z - mean|^2 / 2 deviation^2 as matrix products.
+    constants = -np.log(deviation).sum(1) - 0.5 * (mean**2 * scales + np.log(2 * np.pi)).sum(1)
+    with_own, without_own = np.empty(own_rows), np.empty(own_rows)
+    for start in range(0, own_rows, DENSITY_BATCH):
+        part = slice(start, min(start + DENSITY_BATCH, own_rows))
+        logs = z[part] @ (mean * scales).T - 0.5 * z[part] ** 2 @ scales.T + constants
+        place = np.arange(part.stop - start), np.arange(start, part.stop)
+        with_own[part] = np.logaddexp.reduce(logs, axis=1) - np.log(components)
+        logs[place] = -np.inf
+        without_own[part] = np.logaddexp.reduce(logs, axis=1) - np.log(components - 1)
+    return AggregatedDensity(with_own, without_own)
+
+
+def surgery_table(
+    vae: VAE,
+    system: System | None,
+    train: dict[float, Fitted],
+    held_out: dict[float, HeldOut],
+    chains: int,
+    ensembles: dict[float, str],
+    components: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Return per temperature the parts of the rate and the conditional total correlation by the identity, in nats.
+
+    Errors are those of a bootstrap over chains, which for a mean has the closed form of `chains.average`. Estimates
+    that need q(z|T) are the middle of the two of `AggregatedDensity`, and ``bracket`` is how far these lie to either
+    side: it grows with the latents and the rate.
+
+    Args:
+        system: with ln Z, for ``kl_bound`` = <ln p(x|T) - ELBO(x)> and ``identity`` = C(x|z); NaN where p is not known.
+        train: configurations at each temperature whose encodings complete q(z|T).
+        held_out: configurations that the estimates are averages over, rows of one chain next to each other.
+        chains: number of chains among them.
+        ensembles: what the samples may be taken for at each temperature; p is known for "equilibrium" only.
+        components: configurations whose encodings make up q(z|T), at most.
+        seed: of the draws of z.
+
+    Raises:
+        ValueError: unless ``components`` is an integer of at least 2.
+    """
+    require_integer("components", components, minimum=2)
+    rows = []
+    for t, (temperature, configurations) in enumerate(held_out.items()):
+        draws = draw_latents(vae, configurations, temperature, integer(seed, "surgery", t))
+        rest = max(0, components - len(configurations))
+        others = thin(train[temperature], rest, 1) if rest else train[temperature][:0]
+        terms = surgery_terms(vae, draws, others, temperature, integer(seed, "surgery others", t))
+        truth = known_log_truth(system, configurations, temperature, ensembles[temperature])
+        terms["kl_bound"] = truth - draws.log_likelihood + terms["rate"]
+        terms["identity"] = terms["kl_bound"] - terms["excess_kl"]
+        row = {"temperature": temperature, "sites": configurations.shape[1], "latents": draws.z.shape[1]}
+        for name, values in terms.items():
+            row |= dict(zip((name, f"{name}_error"), average(values, chains), strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows).drop(columns="bracket_error")
+
+
+def surgery_terms(vae: VAE, draws: LatentDraws, others: States, temperature: float, seed: int) -> dict[str, PerRow]:
+    """Return the terms of the rate of every row of ``draws``, q(z|T) made up of their posteriors and of ``others``."""
+    mean, deviation = draws.mean, draws.deviation
+    if len(others):
+        further = draw_latents(vae, others, temperature, seed)
+        mean, deviation = np.concatenate([mean, further.mean]), np.concatenate([deviation, further.deviation])
+    density = aggregated_log_density(draws.z, mean, deviation)
+    middle = (density.with_own + density.without_own) / 2
+    rate = draws.log_posterior - draws.log_prior
+    return {
+        "rate": rate,
+        "useful_rate": draws.log_posterior - middle,
+        "excess_kl": middle - draws.log_prior,
+        "bracket": (density.with_own - density.without_own) / 2,
+    }
+
+
+def known_log_truth(system: System | None, configurations: States, temperature: float, ensemble: str) -> PerRow:
+    """Return ln p(x|T) of every configuration, NaN where p is not known (see `log_likelihood.exact_divergence`)."""
+    unknown = np.full(len(configurations), np.nan)
+    if system is None or ensemble != EQUILIBRIUM:
+        return unknown
+    try:
+        return log_truth(system, configurations, temperature)
+    except ValueError:
+        return unknown

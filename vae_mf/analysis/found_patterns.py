@@ -1,0 +1,177 @@
+"""Patterns of a linear decoder in a form that can be compared between models, and whether they come back.
+
+Latent variables are known up to an invertible mixing only: what models share is the space that the columns of W span.
+Sign vectors in that space are patterns of their own right; all else is given by its principal axes.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.linalg import orth, subspace_angles
+from scipy.optimize import linear_sum_assignment
+
+from vae_mf.analysis.latent_potential import prior_draws
+from vae_mf.analysis.stored_patterns import logit_jacobian
+from vae_mf.models.vae import VAE
+from vae_mf.rng import integer
+from vae_mf.statistics.sign_vectors import Search, search_sign_vectors
+
+PRIOR_DRAWS = 10_000
+"""Draws of z that give the covariance of the prior."""
+JACOBIAN_DRAWS = 64
+"""Draws of z that the Jacobian is averaged over; a linear decoder has the same everywhere."""
+STARTS = 8192
+"""Random starts of the search for sign vectors."""
+MARGIN = 0.3
+"""Share of the residual reached by chance below which a vector is one of signs: a space of real data often holds a
+direction, such as the activity of all variables, that comes half as near."""
+SIGN, AXIS = "sign vector", "principal axis"
+"""Kinds of pattern."""
+DIRECTION = "direction"
+"""Begins the names of the columns of a table that hold directions."""
+
+PatternRows = Float[np.ndarray, "patterns sites"]
+
+
+class FoundPatterns(NamedTuple):
+    """Patterns of one model, sign vectors first, each kind by falling strength."""
+
+    values: PatternRows
+    """How far half the log-odds of every site move along the pattern, per standard deviation of the latents."""
+    kinds: list[str]
+    """`SIGN` or `AXIS` of each."""
+    residuals: Float[np.ndarray, " patterns"]
+    """Share of a sign vector outside the space of the model, see `unmixing`; NaN for an axis."""
+    directions: Float[np.ndarray, "sites latents"]
+    """W L, with L L^T the covariance of p(z): they span the space."""
+
+    @property
+    def strengths(self) -> Float[np.ndarray, " patterns"]:
+        """Root mean square of the values of each pattern."""
+        return np.sqrt((self.values**2).mean(axis=1))
+
+
+def read_patterns(vae: VAE, seed: int) -> FoundPatterns:
+    """Return the patterns of a model: verified sign vectors of its space, and the principal axes of what is left."""
+    return separate(scaled_directions(vae, seed), seed)
+
+
+def scaled_directions(vae: VAE, seed: int) -> Float[np.ndarray, "sites latents"]:
+    """Return W L: half the Jacobian of the log-odds in units of the standard deviation of p(z), L L^T = Cov(z)."""
+    jacobian = logit_jacobian(vae, 1.0, JACOBIAN_DRAWS, integer(seed, "jacobian")) / 2
+    return jacobian @ prior_scale(vae, seed)
+
+
+def prior_scale(vae: VAE, seed: int) -> Float[np.ndarray, "latents latents"]:
+    """Return the lower triangular L of L L^T = Cov(z) under p(z), from draws."""
+    draws = prior_draws(vae, 1.0, PRIOR_DRAWS, integer(seed, "prior"))
+    return np.linalg.cholesky(np.atleast_2d(np.cov(draws, rowvar=False)))
+
+
+def separate(directions: Float[np.ndarray, "sites latents"], seed: int) -> FoundPatterns:
+    """Return the verified sign vectors of a space, and the principal axes of its part beside them."""
+    search = search_sign_vectors(directions, seed, Search(starts=STARTS, margin=MARGIN))
+    signs = search.vectors.astype(np.float64)
+    # The standard deviation of the field along the pattern, (1/N) sum_i s_i h_i.
+    strengths = np.linalg.norm(signs @ directions, axis=1) / len(directions)
+    order = np.argsort(-strengths)
+    basis = orth(signs.T) if len(signs) else np.empty((len(directions), 0))
+    left = directions - basis @ (basis.T @ directions)
+    axes, scales, _ = np.linalg.svd(left, full_matrices=False)
+    count = directions.shape[1] - len(signs)
+    rest = (axes[:, :count] * scales[:count]).T
+    return FoundPatterns(
+        np.concatenate([(strengths[:, None] * signs)[order], upright(rest)]),
+        [SIGN] * len(signs) + [AXIS] * count,
+        np.concatenate([search.residuals[order], np.full(count, np.nan)]),
+        directions,
+    )
+
+
+def upright(rows: PatternRows) -> PatternRows:
+    """Return the rows with the sign, which is arbitrary, that makes their sum positive."""
+    return np.where(rows.sum(axis=1, keepdims=True) < 0, -rows, rows)
+
+
+def partners(reference: PatternRows, other: Float[np.ndarray, "others sites"]) -> PatternRows:
+    """Return the partner of every reference pattern, with its sign, by the assignment of the largest total |cosine|.
+
+    A pattern for which no partner is left has zeros.
+    """
+    cosines = unit(reference) @ unit(other).T
+    rows, columns = linear_sum_assignment(-np.abs(cosines))
+    found = np.zeros_like(reference)
+    found[rows] = np.where(cosines[rows, columns] < 0, -1, 1)[:, None] * other[columns]
+    return found
+
+
+def matched_overlaps(
+    reference: PatternRows, other: Float[np.ndarray, "others sites"]
+) -> Float[np.ndarray, " patterns"]:
+    """Return the cosine of every reference pattern and its partner (`partners`), 0 if none is left."""
+    return (unit(reference) * unit(partners(reference, other))).sum(axis=1)
+
+
+def captured_shares(
+    reference: PatternRows, directions: Float[np.ndarray, "sites latents"]
+) -> Float[np.ndarray, " patterns"]:
+    """Return the share of every pattern inside the space of some directions, beyond that inside a random one.
+
+    |Pi v|^2 / |v|^2 is d / N on average in a random space of d dimensions; a share of 1 stays 1, of d / N becomes 0.
+    """
+    basis = orth(directions)
+    chance = basis.shape[1] / basis.shape[0]
+    shares = ((unit(reference) @ basis) ** 2).sum(axis=1)
+    return (shares - chance) / (1 - chance) if chance < 1 else np.zeros(len(reference))
+
+
+def unit(rows: PatternRows) -> PatternRows:
+    """Return the rows at length 1."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(float).tiny)
+
+
+def stability_table(reference: FoundPatterns, repetitions: Mapping[str, FoundPatterns]) -> pd.DataFrame:
+    """Return per repetition and pattern how much of it came back.
+
+    Columns repetition, pattern (counted from 1), ``overlap`` with its partner (`matched_overlaps`), ``share`` inside
+    the space of the repetition, whatever the mixing of its latents (`captured_shares`), and ``angle``, the largest
+    principal angle of both spaces in degrees.
+    """
+    frames = [
+        pd.DataFrame(
+            {
+                "repetition": name,
+                "pattern": np.arange(1, len(reference.values) + 1),
+                "overlap": matched_overlaps(reference.values, other.values),
+                "share": captured_shares(reference.values, other.directions),
+                "angle": np.degrees(subspace_angles(reference.directions, other.directions)[0]),
+            }
+        )
+        for name, other in repetitions.items()
+    ]
+    columns = ["repetition", "pattern", "overlap", "share", "angle"]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+
+def pattern_table(found: FoundPatterns, stability: pd.DataFrame, returning: float) -> pd.DataFrame:
+    """Return a row per pattern: kind, residual, strength, median and least share, and whether it ``returns``.
+
+    A pattern returns if its share is at least ``returning`` in more than half of the repetitions; without repetitions
+    that is not known, None.
+    """
+    shares = stability.groupby("pattern").share
+    table = pd.DataFrame(
+        {
+            "pattern": np.arange(1, len(found.values) + 1),
+            "kind": found.kinds,
+            "residual": found.residuals,
+            "strength": found.strengths,
+        }
+    ).set_index("pattern")
+    table["median_share"], table["least_share"] = shares.median(), shares.min()
+    counted = stability.assign(returned=stability.share >= returning).groupby("pattern").returned.mean() > 0.5
+    table["returns"] = [bool(counted[k]) if k in counted.index else None for k in table.index]
+    return table.reset_index()

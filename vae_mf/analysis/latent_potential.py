@@ -1,0 +1,186 @@
+"""Couplings with their scale, beta J, read off the prior of a linear decoder.
+
+With log-odds 2 (W z + b), p(x|T) is proportional to e^{b.x} int dz exp( phi(z) + (W^T x).z ), with the latent potential
+    phi(z) = ln p(z|T) - sum_i ln 2cosh(W_i.z + b_i).
+By Hubbard and Stratonovich it is quadratic for a mean-field system, phi = const + l.z - z^T A z / 2, and the couplings
+are beta J_ij = (W A^-1 W^T)_ij, the fields b + W A^-1 l, whatever the scale of the latents.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+
+from vae_mf.analysis.generation import model_generator
+from vae_mf.arrays import Couplings, Fields
+from vae_mf.checks import require_integer, require_positive
+from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.tensors import constant_condition
+from vae_mf.models.vae import VAE
+from vae_mf.rng import integer
+from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.hopfield import Hopfield
+
+ROWS = 2**16
+"""Latent vectors whose densities are computed at a time."""
+
+LatentRows = Float[np.ndarray, "rows latents"]
+LogDensity = Callable[[LatentRows], Float[np.ndarray, " rows"]]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMeanField:
+    """A linear decoder with its prior at one temperature, as arrays.
+
+    Args:
+        weights: W, shape (N, d), half the decoder's.
+        field: b, shape (N,), half the decoder's.
+        log_prior: ln p(z|T) of rows (rows, d).
+    """
+
+    weights: Float[np.ndarray, "sites latents"]
+    field: Fields
+    log_prior: LogDensity
+
+    def potential(self, z: LatentRows) -> Float[np.ndarray, " rows"]:
+        """Return phi(z) = ln p(z|T) - sum_i ln 2cosh(W_i.z + b_i) of every row."""
+        fields = np.abs(z @ self.weights.T + self.field)
+        return self.log_prior(z) - (fields + np.log1p(np.exp(-2 * fields))).sum(1)
+
+
+class QuadraticFit(NamedTuple):
+    """Least-squares fit phi(z) = constant + l.z - z^T A z / 2."""
+
+    constant: float
+    linear: Float[np.ndarray, " latents"]
+    """l."""
+    precision: Float[np.ndarray, "latents latents"]
+    """A."""
+    residual: float
+    """Root mean square of what the fit leaves, in nats."""
+    r2: float
+    """Share of the variance that it explains."""
+
+
+class PotentialCouplings(NamedTuple):
+    """Reduced couplings and fields, p(x) ~ exp(sum_{i<j} beta J_ij x_i x_j + sum_i h_i x_i)."""
+
+    couplings: Couplings
+    fields: Fields
+    fit: QuadraticFit
+
+
+def linear_mean_field(vae: VAE, temperature: float) -> LinearMeanField:
+    """Return W, b and ln p(z|T) of a VAE.
+
+    Raises:
+        ValueError: if its decoder is not a `LinearDecoder` or the temperature not positive.
+    """
+    require_positive("temperature", temperature)
+    if not isinstance(vae.decoder, LinearDecoder):
+        raise ValueError(f"vae: expected one with a LinearDecoder, got {type(vae.decoder).__name__}")
+    layer = vae.decoder.log_odds
+    weights = layer.weight.detach().double().cpu().numpy() / 2
+    field = np.zeros(len(weights)) if layer.bias is None else layer.bias.detach().double().cpu().numpy() / 2
+    like = layer.weight
+
+    @torch.no_grad()
+    def log_prior(z: LatentRows) -> Float[np.ndarray, " rows"]:
+        parts = torch.as_tensor(z, dtype=like.dtype, device=like.device).split(ROWS)
+        densities = [vae.prior(constant_condition(temperature, len(part), like)).log_prob(part) for part in parts]
+        return torch.cat(densities).double().cpu().numpy()
+
+    return LinearMeanField(weights, field, log_prior)
+
+
+@torch.no_grad()
+def prior_draws(vae: VAE, temperature: float, count: int, seed: int) -> LatentRows:
+    """Return ``count`` draws of z from p(z|T)."""
+    condition = constant_condition(temperature, require_integer("count", count), next(vae.parameters()))
+    return vae.sample_latents(condition, model_generator(vae, seed)).double().cpu().numpy()
+
+
+def fit_quadratic(z: LatentRows, values: Float[np.ndarray, " rows"]) -> QuadraticFit:
+    """Fit values at points z by a quadratic form, without weights.
+
+    Raises:
+        ValueError: if there are fewer points than coefficients.
+    """
+    rows, latents = z.shape
+    first, second = np.triu_indices(latents)
+    if rows < 1 + latents + len(first):
+        raise ValueError(f"z: expected at least {1 + latents + len(first)} points, got {rows}")
+    # Standardised, or the squares of narrow distributions would be lost beside the constant.
+    centre, scale = z.mean(0), z.std(0)
+    y = (z - centre) / scale
+    features = np.concatenate((np.ones((rows, 1)), y, y[:, first] * y[:, second]), axis=1)
+    coefficients = np.linalg.lstsq(features, values, rcond=None)[0]
+    left = values - features @ coefficients
+    upper = np.zeros((latents, latents))
+    upper[first, second] = coefficients[1 + latents :]
+    precision = -(upper + upper.T) / np.outer(scale, scale)
+    slope = coefficients[1 : 1 + latents] / scale
+    linear = slope + precision @ centre
+    constant = coefficients[0] - slope @ centre - 0.5 * centre @ precision @ centre
+    return QuadraticFit(
+        float(constant), linear, precision, float(np.sqrt(np.mean(left**2))), float(1 - left.var() / values.var())
+    )
+
+
+def potential_couplings(vae: VAE, temperature: float, draws: int, seed: int) -> PotentialCouplings:
+    """Return beta J_ij = (W A^-1 W^T)_ij and fields from the potential, fitted where the prior has its mass.
+
+    Args:
+        vae: with a linear decoder.
+        temperature: T of the prior.
+        draws: of z ~ p(z|T) at which the potential is fitted.
+        seed: of the draws.
+
+    Raises:
+        ValueError: if the decoder is not linear.
+    """
+    model, z = linear_mean_field(vae, temperature), prior_draws(vae, temperature, draws, seed)
+    fit = fit_quadratic(z, model.potential(z))
+    mixed = np.linalg.solve(fit.precision, np.column_stack((model.weights.T, fit.linear)))
+    couplings = model.weights @ mixed[:, :-1]
+    np.fill_diagonal(couplings, 0.0)
+    return PotentialCouplings((couplings + couplings.T) / 2, model.field + model.weights @ mixed[:, -1], fit)
+
+
+def coupling_table(
+    vae: VAE, system: CurieWeiss | Hopfield, temperatures: Iterable[float], draws: int, seed: int
+) -> pd.DataFrame:
+    """Return the couplings of a mean-field system per temperature, beside the truth.
+
+    Columns: temperature; ``beta_j``, the slope of the couplings found against those of J = T = 1; ``exact``, J / T;
+    ``relative_error`` of that slope; ``matrix_error``, |found - true| / |true| over all pairs; ``residual`` (nats) and
+    ``r2``, which say how quadratic the potential is.
+    """
+    unit, rows = unit_couplings(system), []
+    for t, temperature in enumerate(temperatures):
+        found = potential_couplings(vae, temperature, draws, integer(seed, "potential", t))
+        beta_j = float((found.couplings * unit).sum() / (unit**2).sum())
+        exact = system.coupling / temperature
+        rows.append(
+            {
+                "temperature": temperature,
+                "beta_j": beta_j,
+                "exact": exact,
+                "relative_error": beta_j / exact - 1,
+                "matrix_error": float(np.linalg.norm(found.couplings / exact - unit) / np.linalg.norm(unit)),
+                "residual": found.fit.residual,
+                "r2": found.fit.r2,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def unit_couplings(system: CurieWeiss | Hopfield) -> Couplings:
+    """Return the couplings of a mean-field system with J = 1, zero on the diagonal."""
+    if isinstance(system, Hopfield):
+        return system.couplings / system.coupling
+    return (1 - np.eye(system.sites)) / system.sites

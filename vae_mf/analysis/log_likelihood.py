@@ -1,0 +1,96 @@
+"""How far the model is from the truth: KL(p || p_model), exact wherever ln Z is known."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from vae_mf.analysis.generation import score
+from vae_mf.arrays import States
+from vae_mf.models.vae import VAE
+from vae_mf.rng import integer
+from vae_mf.statistics.averages import Average, average
+from vae_mf.systems.base import System
+
+EQUILIBRIUM = "equilibrium"
+"""Tag of samples that may be taken for draws from the Boltzmann distribution (see `samplers.diagnostics.diagnose`)."""
+UNKNOWN = Average(float("nan"), float("nan"))
+
+
+def divergence_from_truth(
+    log_truth: Float[np.ndarray, " rows"], log_model: Float[np.ndarray, " rows"], chains: int
+) -> Average:
+    """Return KL(p || p_model) = <ln p(x) - ln p_model(x)> over samples of p, the error from ``chains`` means.
+
+    Args:
+        log_truth: ln p(x) of every sample, rows of one chain next to each other and equally many of each.
+        log_model: ln p_model(x).
+        chains: Markov chains among the rows, one per row at most; the error of a single one is unknown, NaN.
+    """
+    return average(log_truth - log_model, chains)
+
+
+def log_truth(system: System, configurations: States, temperature: float) -> Float[np.ndarray, " rows"]:
+    """Return ln p(x) = -E(x) / T - ln Z per sample: unlike -S it carries no noise of its own into a difference.
+
+    Raises:
+        ValueError: where ln Z is not known.
+    """
+    return -system.energy(configurations) / temperature - system.thermodynamics(temperature).log_partition
+
+
+def exact_divergence(
+    system: System,
+    configurations: States,
+    temperature: float,
+    log_model: Float[np.ndarray, " rows"],
+    chains: int,
+    ensemble: str,
+) -> Average:
+    """Return KL(p || p_model) with its error in nats, NaN where p is not known.
+
+    That is where no exact sum for ln Z is feasible, and where the samples are not in equilibrium: chains that stay in
+    their valleys follow a restricted law, of which the exact ln Z is not the normalisation, and the difference could
+    even come out negative.
+    """
+    if ensemble != EQUILIBRIUM:
+        return UNKNOWN
+    try:
+        truth = log_truth(system, configurations, temperature)
+    except ValueError:
+        return UNKNOWN
+    return divergence_from_truth(truth, log_model, chains)
+
+
+def likelihood_table(
+    vae: VAE,
+    system: System,
+    samples: dict[float, States],
+    chains: int,
+    ensembles: dict[float, str],
+    draws: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Return per temperature: ensemble, mean ELBO, importance-weighted log-likelihood, KL(p || p_model), its error.
+
+    Args:
+        samples: held-out configurations at each temperature, rows of one chain next to each other.
+        chains: number of chains among them.
+        ensembles: what the samples may be taken for at each temperature; the KL is NaN unless it is "equilibrium".
+        draws: importance draws; the KL is overestimated by what the bound still misses.
+    """
+    rows = []
+    for temperature, configurations in samples.items():
+        elbo, importance = score(vae, configurations, temperature, draws, integer(seed, "score"))
+        ensemble = ensembles[temperature]
+        divergence = exact_divergence(system, configurations, temperature, importance, chains, ensemble)
+        rows.append(
+            {
+                "temperature": temperature,
+                "ensemble": ensemble,
+                "elbo": elbo.mean(),
+                "log_likelihood": importance.mean(),
+                "kl": divergence.value,
+                "kl_error": divergence.error,
+            }
+        )
+    return pd.DataFrame(rows)

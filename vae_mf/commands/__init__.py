@@ -1,0 +1,1 @@
+"""The commands of `vae-mf` and of `scripts/`."""

@@ -1,0 +1,89 @@
+"""Gather runs into one table and one figure, averaged over seeds; runs that are not finished are listed as such.
+
+python scripts/collect.py                                  # all runs under paths.outputs
+python scripts/collect.py 'runs=[outputs/hopfield_quick-*]' metric=test_elbo against=model.latents
+python scripts/collect.py metric=kl against=temperature
+"""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vae_mf.plotting.style import save_figure
+from vae_mf.plotting.sweeps import draw_collection
+from vae_mf.runs.collection import (
+    TEMPERATURE,
+    Collection,
+    RunRecord,
+    average_over_seeds,
+    collect,
+    describe,
+    metric_to_show,
+    option_to_show,
+    runs_by_line,
+    varied_inside,
+)
+from vae_mf.runs.command import entry_point
+from vae_mf.runs.folder import Run, find_runs
+from vae_mf.tables import TABLES, read_metrics, write_tables
+
+
+def records(runs: list[Run]) -> list[RunRecord]:
+    """Return what the run folders say; a run is called by its path below the folder that holds all of them."""
+    shared = os.path.commonpath([run.folder.absolute().parent for run in runs])
+    return [
+        RunRecord(
+            os.path.relpath(run.folder, shared),
+            run.config.run.name,
+            run.config.run.get("digest"),
+            run.settings,
+            read_metrics(run.folder) if run.finished else None,
+        )
+        for run in runs
+    ]
+
+
+def printed(collection: Collection, metric: str | None, against: str | None) -> Table:
+    """Return the varied options and the shown metric (over temperatures its largest) of every run, to be printed."""
+    heading = f"largest {metric}" if against == TEMPERATURE else metric
+    table, inside = Table("run", "options", heading or "state"), varied_inside(collection.runs, collection.varied)
+    shown = collection.against(against).groupby("run")[metric].max() if metric else {}
+    for _, row in collection.runs.iterrows():
+        known = row.finished and row.run in shown and not pd.isna(shown[row.run])
+        value = "unfinished" if not row.finished else f"{shown[row.run]:.4g}" if known else "-"
+        table.add_row(row.run, Text(describe(row, inside[row.experiment])), value)
+    return table
+
+
+@entry_point("collect")
+def main(cfg: DictConfig) -> None:
+    """Read the runs, then write and print the tables and draw the figure."""
+    console, folder = Console(), Path(cfg.report)
+    collection = collect(records(find_runs(cfg.runs)))
+    finished = collection.runs[collection.runs.finished]
+    tables, figure, metric = {"runs": collection.runs, "temperatures": collection.temperatures}, None, None
+    if len(finished):
+        metric = metric_to_show(collection, cfg.metric, cfg.against)
+    if metric and len(collection.runs) > 1:
+        against = option_to_show(collection, metric, cfg.against)
+        runs = runs_by_line(collection, metric, against)
+        tables["averages"] = average_over_seeds(runs, metric, against)
+        figure = save_figure(draw_collection(runs, tables["averages"], metric, against), folder, "sweep")
+        absent = finished[~finished.run.isin(runs.run)].run
+        if len(absent):
+            console.print(f"not in the figure, without {metric} or {against}: {', '.join(absent)}", soft_wrap=True)
+    write_tables(folder, tables)
+    console.print(printed(collection, metric, cfg.against))
+    console.print(f"{len(finished)} of {len(collection.runs)} runs finished")
+    if figure:
+        console.print(f"figure: {figure}", soft_wrap=True)
+    console.print(f"tables: {folder / TABLES}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The verdict on a trained run: is there a mean-field description, how much is missed, what are its parameters?
+
+python scripts/evaluate.py run=outputs/hopfield_quick-0123456789
+python scripts/evaluate.py 'run=outputs/ising2d_scaling-*' evaluation=capacity   # many runs, by exact theory alone
+"""
+
+import json
+from dataclasses import replace
+from glob import has_magic
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import Progress
+
+from vae_mf.checks import require_integer
+from vae_mf.plotting.assessment import draw_assessment
+from vae_mf.plotting.style import save_figure
+from vae_mf.runs.build import load
+from vae_mf.runs.command import entry_point
+from vae_mf.runs.folder import CONFIG, FIGURES, Run, find_run, find_runs
+from vae_mf.runs.tasks import build_task
+from vae_mf.tables import ANSWER, VERDICT, read_tables, write_tables
+from vae_mf.verdict.assessment import Assessment, assess
+from vae_mf.verdict.report import as_json, as_markdown
+
+REPORT = "report.md"
+OWN = ("overlaps",)
+"""Tables of the run itself that a verdict takes up."""
+
+
+def assess_run(run: Run, settings: DictConfig, progress: Progress) -> Assessment:
+    """Load model and data of a run and prepare its verdict."""
+    model, task = load(run.folder), build_task(run.config, progress)
+    progress.add_task("assessing", total=None)
+    found, own = assess(model.vae, task.system, task.evidence, instantiate(settings)), read_tables(run.folder)
+    return replace(found, tables=found.tables | {name: own[name] for name in OWN if name in own})
+
+
+def write(found: Assessment, name: str, folder: Path) -> None:
+    """Write tables, figure and report, and last the answer."""
+    write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
+    save_figure(draw_assessment(found.tables), folder / FIGURES, "verdict")
+    (folder / REPORT).write_text(as_markdown(name, found))
+    (folder / ANSWER).write_text(as_json(found))
+
+
+def prepare(run: Run, settings: DictConfig, console: Console) -> None:
+    """Prepare the verdict on a run unless it is there with the same settings."""
+    folder, text = run.folder / VERDICT, OmegaConf.to_yaml(settings, resolve=True)
+    if (folder / ANSWER).exists() and (folder / CONFIG).read_text() == text:
+        return
+    with Progress(console=console) as progress:
+        found = assess_run(run, settings, progress)
+    folder.mkdir(exist_ok=True)
+    (folder / ANSWER).unlink(missing_ok=True)
+    (folder / CONFIG).write_text(text)
+    write(found, run.config.run.name, folder)
+
+
+def show(run: Run, console: Console, *, briefly: bool) -> None:
+    """Print the report on a run, or of several only the answers, and where it is."""
+    folder = run.folder / VERDICT
+    if briefly:
+        answer = json.loads((folder / ANSWER).read_text())["mean_field_description"]
+        console.print(f"{answer}: {folder / REPORT}", soft_wrap=True)
+        return
+    console.print(Markdown((folder / REPORT).read_text()))
+    for path in (folder / FIGURES / "verdict.png", folder / REPORT):
+        console.print(f"written: {path}", soft_wrap=True)
+
+
+@entry_point("evaluate")
+def main(cfg: DictConfig) -> None:
+    """Prepare and show the verdict on every run that is asked for."""
+    torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
+    several = has_magic(str(cfg.run))
+    runs, console = find_runs([cfg.run]) if several else [find_run(Path(cfg.run))], Console()
+    for run in runs:
+        prepare(run, cfg.evaluation, console)
+        show(run, console, briefly=several)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Infer Ising couplings from a file of configurations or a store, by one estimator or by all.
+
+Whatever discover.py reads is read here, by the same options.
+
+python scripts/infer_couplings.py inverse_ising=pseudolikelihood dataset.path=FILE
+python scripts/infer_couplings.py inverse_ising=tap dataset.path=SPIKE_TIMES.csv dataset.bin_width=0.02
+python scripts/infer_couplings.py inverse_ising=all dataset.path=data/sherrington_kirkpatrick-0123456789.zarr
+"""
+
+import time
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich import box
+from rich.console import Console
+from rich.table import Column, Table
+from sklearn.exceptions import ConvergenceWarning
+
+from vae_mf.datasets.user_arrays import read_array
+from vae_mf.inverse_ising.base import InverseIsing
+from vae_mf.plotting.couplings import comparison_figure, couplings_figure
+from vae_mf.plotting.style import save_figure
+from vae_mf.runs.command import entry_point
+from vae_mf.runs.folder import FIGURES
+from vae_mf.store.sample_store import is_sealed, open_store
+from vae_mf.studies.coupling_tables import correlation_table, couplings_of, estimator_row, field_table, pair_table
+from vae_mf.tables import write_tables
+
+HEADINGS = {"iterations": "steps", "converged": "conv.", "log_pseudo_likelihood": "log PL", "one_minus_r": "1 - r"}
+"""Short headings of the printed table."""
+
+
+class Data(NamedTuple):
+    """Configurations (samples, N) and, where known, the couplings (N, N) and fields (N,) that they come from."""
+
+    spins: np.ndarray
+    names: Sequence[str]
+    couplings: np.ndarray | None = None
+    fields: np.ndarray | None = None
+
+
+def read_data(cfg: DictConfig) -> Data:
+    """Return the data of the configuration; a store of a spin glass knows its couplings, a file of truth others'."""
+    path = cfg.dataset.get("path")
+    if path and Path(path).is_dir() and is_sealed(path):
+        data = read_store(path, cfg.dataset.temperature)
+        cells = np.arange(len(data.names))
+    else:
+        recording = instantiate(cfg.dataset.read)
+        data, cells = Data(recording.words, recording.names), recording.cells
+    if cfg.truth is None:
+        return data
+    known = read_array(cfg.truth, "J" if cfg.truth.endswith(".npz") else None)
+    return data._replace(couplings=couplings_of(known, cells), fields=None)
+
+
+def read_store(path: str, level: int) -> Data:
+    """Return the spins of a store at one temperature and, of a spin glass, couplings and fields in units of it."""
+    store = open_store(path)
+    data, temperature = Data(store.spins(level), [str(k) for k in range(store.sites)]), store.temperatures[level]
+    with suppress(ValueError):
+        known = (store.array(name) / temperature for name in ("couplings", "fields"))
+        data = Data(data.spins, data.names, *known)
+    return data
+
+
+def fit(estimator: InverseIsing, spins: np.ndarray) -> float:
+    """Fit an estimator and return the seconds it took; the table says what has not converged."""
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit(spins)
+    return time.perf_counter() - start
+
+
+@entry_point("infer_couplings")
+def main(cfg: DictConfig) -> None:
+    """Fit every estimator of the configuration; write couplings, tables and figures."""
+    folder, console, data = Path(cfg.folder), Console(), read_data(cfg)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines, pairs, tables = [], {}, {}
+    for name, node in cfg.inverse_ising.items():
+        estimator = instantiate(node)
+        try:
+            seconds = fit(estimator, data.spins)
+        except ValueError as error:
+            if len(cfg.inverse_ising) == 1:
+                raise
+            console.print(f"{name}: {error}")
+            continue
+        pairs[name] = pair_table(estimator, data.couplings)
+        tables |= {name: pairs[name], f"{name}_fields": field_table(estimator, data.fields)}
+        lines.append(estimator_row(name, estimator, pairs[name], seconds, data.spins))
+        np.savez(folder / f"{name}.npz", J=estimator.couplings_, h=estimator.fields_)
+        save_figure(couplings_figure(estimator.couplings_, pairs[name], name), folder / FIGURES, name)
+    compared, correlations = pd.DataFrame(lines), correlation_table(pairs)
+    variables = pd.DataFrame({"i": range(len(data.names)), "variable": data.names})
+    write_tables(folder, tables | {"estimators": compared, "correlations": correlations, "variables": variables})
+    if len(pairs) > 1:
+        save_figure(comparison_figure(compared, correlations), folder / FIGURES, "comparison")
+    columns = (Column(HEADINGS.get(str(name), str(name)), no_wrap=True) for name in compared.columns)
+    printed = Table(*columns, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)  # fits a terminal of 80 columns
+    for row in compared.itertuples(index=False):
+        printed.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+    console.print(printed)
+    console.print(f"couplings, tables and figures: {folder}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

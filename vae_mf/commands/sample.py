@@ -1,0 +1,92 @@
+"""Draw equilibrium samples of a system into a sealed Zarr store, and report on them.
+
+python scripts/sample.py system=hopfield system.sites=256 system.patterns=3 \
+    'sampling.temperatures=[0.4,0.7,1.0]' sampling.samples=4000 store.path=PATH seed=1
+python scripts/sample.py experiment=sampling/ising2d_quick
+python scripts/sample.py system=sherrington_kirkpatrick tempering=parallel sampling.swap_acceptance=0.3
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from vae_mf.plotting.figures import draw_sampling
+from vae_mf.plotting.style import save_figure
+from vae_mf.runs.build import build_sampler
+from vae_mf.runs.command import entry_point
+from vae_mf.samplers.base import available_threads
+from vae_mf.samplers.plan import plan
+from vae_mf.simulation import simulate
+from vae_mf.statistics.chain_tables import sampling_tables
+from vae_mf.store.sample_store import SampleStore
+from vae_mf.tables import write_tables
+
+COLUMNS = {
+    "autocorrelation_time": ("tau", ".2f"),
+    "effective_size": ("ESS", ".0f"),
+    "split_rhat": ("R-hat", ".3f"),
+    "agreement": ("p", ".3f"),
+    "jump_acceptance": ("jumps", ".2f"),
+    "swap_acceptance": ("swaps", ".2f"),
+}
+"""Heading and format of every diagnostic."""
+
+
+def printed(chains: pd.DataFrame) -> Table:
+    """Return the chain diagnostics per temperature as a table to print."""
+    shown = {name: column for name, column in COLUMNS.items() if name in chains and chains[name].notna().any()}
+    caption = f"{chains.samples.max()} samples per temperature; tau in draws"
+    caption += "; p: opposite starts agree" if "agreement" in shown else ""
+    if "round_trip_rate" in chains:
+        caption += f"; one round trip in {1 / chains.round_trip_rate.mean():.0f} sweeps"
+    table = Table("T", *(heading for heading, _ in shown.values()), "ensemble", caption=caption)
+    for row in chains.itertuples():
+        values = [getattr(row, name) for name in shown]
+        cells = ["-" if pd.isna(v) else format(v, shown[name][1]) for name, v in zip(shown, values, strict=True)]
+        table.add_row(f"{row.temperature:.4g}", *cells, str(row.ensemble))
+    return table
+
+
+def by_temperature(store: SampleStore, name: str) -> dict[float, np.ndarray]:
+    """Return an observable of every row at each temperature."""
+    return {t: store.scalar(name, level) for level, t in enumerate(store.temperatures.tolist())}
+
+
+@entry_point("sample")
+def main(cfg: DictConfig) -> None:
+    """Sample, diagnose, seal and report."""
+    console = Console()
+    system = instantiate(cfg.system)
+    sampler = build_sampler(cfg, system)
+    with console.status("choosing temperatures, burn-in and thinning"):
+        sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
+    console.print(
+        f"{system.name}, {system.sites} sites, {len(sampling.levels)} temperatures x {sampling.samples} samples, "
+        f"{sampler.name}, threads: {cfg.threads or available_threads()}"
+    )
+    store = simulate(
+        system,
+        sampler,
+        sampling,
+        cfg.store.path,
+        cfg.seed,
+        progress=lambda blocks: track(blocks, "sampling", console=console),
+        threads=cfg.threads,
+    )
+    energies, orders = (by_temperature(store, name) for name in ("energy", "order_parameter"))
+    tables = sampling_tables(system, energies, orders, sampling.chain_count, store.diagnostics["temperatures"])
+    folder = Path(cfg.report)
+    write_tables(folder, tables)
+    console.print(printed(tables["chains"]))
+    console.print(f"figure: {save_figure(draw_sampling(tables), folder, 'report')}", soft_wrap=True)
+    console.print(f"store: {store.path}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The main job: sample (or read), train, judge and draw one experiment. Finished stages are skipped.
+
+python scripts/train.py                                # experiment=hopfield_quick
+python scripts/train.py experiment=retina dataset.path=FILE
+python scripts/train.py -m experiment=hopfield_quick system.patterns=3,8 model.latents=3,8 seed=0,1,2
+python scripts/train.py -m model.latents=3,8 hydra/launcher=joblib hydra.launcher.n_jobs=4   # or submitit_slurm
+"""
+
+import time
+from contextlib import nullcontext
+from functools import partial
+
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.utilities import rank_zero_only
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from vae_mf.checks import require_integer
+from vae_mf.datamodule import SpinDataModule
+from vae_mf.plotting.figures import draw_run
+from vae_mf.plotting.style import save_figure
+from vae_mf.runs.build import load
+from vae_mf.runs.command import entry_point
+from vae_mf.runs.folder import Run, discarded_if_refused, hold, open_run, record_run
+from vae_mf.runs.sweeps import require_single_device_sweep, sweep_job
+from vae_mf.runs.tasks import Task, build_task, refit
+from vae_mf.tables import read_metrics, summary, write_metrics, write_tables
+from vae_mf.training.callbacks import EpochProgress
+from vae_mf.training.fit import Fit, check_trainer, fit
+from vae_mf.training.weights import load_checkpoint, save_weights
+
+
+def train(task: Task, run: Run, progress: Progress) -> Fit:
+    """Train the model of a task, refit its prior or encoder if the recipe says so, and save its weights."""
+    cfg = run.config
+    feed = SpinDataModule(task.data, cfg.training.batch_size, cfg.seed)
+    result = fit(task.module, feed, run.checkpoints, cfg.training.epochs, cfg.trainer, [EpochProgress(progress)])
+    if result.rank == 0:
+        vae = task.module.vae.cpu()
+        load_checkpoint(task.module, result.checkpoint)
+        if cfg.training.refit_steps or cfg.training.encoder_refit_steps:
+            progress.add_task("refitting the prior or the encoder", total=None)
+            refit(vae, task.data, cfg.training, cfg.seed)
+        save_weights(vae, run.weights)
+    return result
+
+
+def complete(run: Run, progress: Progress) -> None:
+    """Run every stage of a run; the metrics, written last, say that it is finished."""
+    start = time.perf_counter()
+    task = build_task(run.config, progress)
+    seconds = time.perf_counter() - start
+    record_run(run, task.data.train.sites)
+    result = train(task, run, progress)
+    if result.rank:
+        return  # another process of the same run judges
+    judgement = task.judge(load(run.folder).vae)
+    times = {"val_bound": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
+    write_tables(run.folder, judgement.tables)
+    for name, figure in draw_run(judgement.tables).items():
+        save_figure(figure, run.figures, name)
+    write_metrics(run.folder, judgement.metrics | times)
+
+
+def report(run: Run, console: Console) -> None:
+    """Print the metrics of a finished run and where its figures are."""
+    table = Table("metric", "value")
+    for row in summary(read_metrics(run.folder)):
+        table.add_row(*row)
+    console.print(table)
+    for path in sorted(run.figures.glob("*.png")):
+        console.print(f"figure: {path}", soft_wrap=True)
+
+
+@entry_point("train")
+def main(cfg: DictConfig) -> None:
+    """Run every stage that is not finished yet, then report; the jobs of a sweep are reported by collect.py."""
+    require_single_device_sweep(cfg.trainer)
+    further, job = rank_zero_only.rank > 0, sweep_job()
+    # The further processes of a distributed run say nothing, and work where the first one holds the run.
+    console, run = Console(quiet=further), open_run(cfg)
+    say = partial(console.print, soft_wrap=True, markup=False)
+    if job:
+        say(job)
+    with discarded_if_refused(run), nullcontext() if further else hold(run, say):
+        torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
+        check_trainer(cfg.trainer)
+        if not run.finished:
+            # Progress bars of jobs side by side would write over each other.
+            with Progress(console=console, disable=job is not None) as progress:
+                complete(run, progress)
+    if job is None and not further:
+        report(run, console)
+    say(f"run: {run.folder}")
+
+
+if __name__ == "__main__":
+    main()

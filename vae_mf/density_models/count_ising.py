@@ -1,0 +1,160 @@
+"""Ising models with a potential of the number of active cells: energy, heat-bath chains, annealing.
+
+p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i + V(K)), K the number of spins +1; V = 0 is the pairwise
+model. Spin i becomes +1 where L / 2 < sum_j J_ij s_j + h_i + (V(K' + 1) - V(K')) / 2, with K' the count without spin i
+and L a standard logistic number.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.arrays import Couplings, Fields, Rows, Spins
+from vae_mf.density_models.annealed_importance import PerChain
+from vae_mf.inverse_ising.base import exponents
+from vae_mf.inverse_ising.solvers.gibbs import LANES, half_logistic
+from vae_mf.kernels import kernel
+
+Potential = Float[np.ndarray, " counts"]
+
+
+class CountIsing(NamedTuple):
+    """Parameters of the model."""
+
+    couplings: Couplings
+    """J, symmetric with zero diagonal."""
+    fields: Fields
+    potential: Potential
+    """V(0) ... V(N)."""
+
+    def exponents(self, spins: Spins) -> Float[np.ndarray, " rows"]:
+        """Return ln p(s) + ln Z of each row."""
+        return exponents(spins, self.couplings, self.fields) + self.potential[(spins > 0).sum(axis=1)]
+
+    def canonical(self, law: Float[np.ndarray, " counts"]) -> "CountIsing":
+        """Return the same model with a potential that is as small as possible where words are frequent.
+
+        K = (N + sum_i s_i) / 2, so that b K + c K^2 in the potential is the same as b / 2 + c N / 2 in every field and
+        c / 2 in every coupling, but for a constant.
+
+        Args:
+            law: P(K), the weight of V(K)^2.
+        """
+        sites = len(self.fields)
+        counts = np.arange(sites + 1)
+        # NumPy's weights multiply the values, not their squares.
+        c, b, a = np.polyfit(counts, self.potential, 2, w=np.sqrt(law))
+        couplings = self.couplings + c / 2 * (1 - np.eye(sites))
+        return CountIsing(
+            couplings, self.fields + (b + c * sites) / 2, self.potential - (a + b * counts + c * counts**2)
+        )
+
+
+def independent_model(probabilities: Float[np.ndarray, " sites"]) -> CountIsing:
+    """Return the model of independent cells that fire with given probabilities."""
+    sites = len(probabilities)
+    fields = (np.log(probabilities) - np.log1p(-probabilities)) / 2
+    return CountIsing(np.zeros((sites, sites)), fields, np.zeros(sites + 1))
+
+
+class CountIsingChains:
+    """Heat-bath chains, 64 side by side, which persist when the model changes.
+
+    Args:
+        spins: first configurations, shape (chains, N).
+        random: source of all randomness.
+    """
+
+    def __init__(self, spins: Spins, random: np.random.Generator):
+        self._chains, sites = spins.shape
+        groups = -(-self._chains // LANES)
+        padded = np.resize(spins, (groups * LANES, sites)).reshape(groups, LANES, sites)
+        self._lanes = np.ascontiguousarray(padded.transpose(0, 2, 1), np.float32)
+        self._counts = (self._lanes > 0).sum(axis=1).astype(np.int32)
+        self._random = random
+
+    @property
+    def spins(self) -> Spins:
+        """Current configurations, shape (chains, N)."""
+        rows = self._lanes.transpose(0, 2, 1).reshape(-1, self._lanes.shape[1])
+        return rows[: self._chains].astype(np.int8)
+
+    def exponents(self, model: CountIsing) -> PerChain:
+        """Return ln p(s) + ln Z of every chain, in single precision."""
+        x, couplings, fields = self._lanes, model.couplings.astype(np.float32), model.fields.astype(np.float32)
+        values = ((couplings / 2 @ x + fields[:, None]) * x).sum(axis=1) + model.potential[self._counts]
+        return values.ravel()[: self._chains]
+
+    def sweep(self, model: CountIsing, count: int = 1) -> None:
+        """Advance every chain by ``count`` sweeps."""
+        arrays = (model.couplings, model.fields, np.diff(model.potential, append=0) / 2)
+        couplings, fields, steps = (array.astype(np.float32) for array in arrays)
+        for lanes, counts in zip(self._lanes, self._counts, strict=True):
+            heat_bath(couplings, fields, steps, lanes, counts, half_logistic(self._random, (count, *lanes.shape)))
+
+
+class AnnealedCountIsing:
+    """Chains of f_beta(s) = exp of the interpolation between independent cells (beta = 0) and a model (beta = 1).
+
+    Args:
+        model: at the end of the way.
+        probabilities: of the independent cells, shape (N,).
+        count: chains.
+        random: source of all randomness.
+    """
+
+    def __init__(
+        self, model: CountIsing, probabilities: Float[np.ndarray, " sites"], count: int, random: np.random.Generator
+    ):
+        self._start, self._random = independent_model(probabilities), random
+        first = np.where(random.random((count, len(probabilities))) < probabilities, np.int8(1), np.int8(-1))
+        self._chains = CountIsingChains(first, random)
+        self._change = CountIsing(*(new - old for new, old in zip(model, self._start, strict=True)))
+        self.start_log_partition = float(np.logaddexp(self._start.fields, -self._start.fields).sum())
+
+    @property
+    def spins(self) -> Spins:
+        """Current configurations, shape (chains, N)."""
+        return self._chains.spins
+
+    def keep(self, chosen: Rows) -> None:
+        """Go on with the chosen chains, some of them several times."""
+        self._chains = CountIsingChains(self.spins[chosen], self._random)
+
+    def slopes(self, beta: float) -> PerChain:
+        """Return d ln f_beta(s) / d beta of every chain."""
+        return self._chains.exponents(self._change)
+
+    def log_ratios(self, beta: float, ahead: float) -> PerChain:
+        """Return ln f_ahead(s) - ln f_beta(s) of every chain."""
+        return (ahead - beta) * self._chains.exponents(self._change)
+
+    def move(self, beta: float) -> None:
+        """Advance every chain by a sweep at beta."""
+        pairs = zip(self._start, self._change, strict=True)
+        self._chains.sweep(CountIsing(*(old + beta * change for old, change in pairs)))
+
+
+@kernel(fastmath={"contract", "nsz", "reassoc"})
+def heat_bath(couplings, fields, steps, lanes, counts, noise):
+    """Set every spin in turn to +1 where its noise lies below its local field, once per row of the noise.
+
+    ``lanes`` holds the spins as float32 (N, lanes), ``counts`` their K (lanes), ``steps`` (V(K + 1) - V(K)) / 2,
+    ``noise`` has shape (sweeps, N, lanes).
+    """
+    sites, width = lanes.shape
+    local = np.empty(width, np.float32)
+    for t in range(noise.shape[0]):
+        for i in range(sites):
+            for c in range(width):
+                counts[c] -= np.int32(lanes[i, c] > np.float32(0.0))
+                local[c] = fields[i] + steps[counts[c]]
+            for j in range(sites):
+                bond = couplings[i, j]
+                for c in range(width):
+                    local[c] += bond * lanes[j, c]
+            for c in range(width):
+                active = noise[t, i, c] < local[c]
+                counts[c] += np.int32(active)
+                lanes[i, c] = np.float32(1.0) if active else np.float32(-1.0)

@@ -1,0 +1,68 @@
+"""Density models that are known up to ln Z, which annealed importance sampling estimates after the fit."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.arrays import Spins
+from vae_mf.checks import require_integer, require_positive
+from vae_mf.density_models.annealed_importance import AnnealedChains, anneal, resample
+from vae_mf.density_models.base import DensityModel, LogLikelihoods, firing_probabilities
+from vae_mf.inverse_ising.base import new_generator
+from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+
+MOST_CHAINS = 4096
+"""Chains that draw samples side by side."""
+SETTLING, THINNING = 20, 10
+"""Sweeps after annealing, and between successive draws of a chain."""
+
+
+class EnergyModel(DensityModel):
+    """Base of models p(s) = f(s) / Z with an f(s) that is easy to evaluate.
+
+    A concrete model answers ``_learn(data, random)``, which sets its parameters, ``_exponents(words) -> ln f(s)`` and
+    ``_annealed(count, random)``, chains that start on independent cells; ``chains``, ``resolution`` and
+    ``random_state`` are among its options.
+
+    Attributes:
+        log_partition_, log_partition_error_: ln Z and its standard error, in nats.
+        effective_size_: independent draws that are worth as much as the weighted chains behind ln Z. Where it is small,
+            ln Z and its error are not to be trusted.
+        probabilities_: of the independent cells that the chains start from.
+    """
+
+    chains: Any
+    resolution: Any
+    random_state: Any
+
+    def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
+        raise NotImplementedError
+
+    def _exponents(self, words: Spins) -> Float[np.ndarray, " rows"]:
+        raise NotImplementedError
+
+    def _annealed(self, count: int, random: np.random.Generator) -> AnnealedChains:
+        raise NotImplementedError
+
+    def _fit(self, data: DistinctSpins) -> None:
+        count, random = require_integer("chains", self.chains), new_generator(self.random_state)
+        resolution = require_positive("resolution", self.resolution)
+        self.probabilities_ = firing_probabilities(data)
+        self._learn(data, random)
+        annealed = anneal(self._annealed(count, random), resolution)
+        self.log_partition_, self.log_partition_error_ = annealed.log_partition, annealed.error
+        self.effective_size_ = annealed.effective_size
+
+    def _log_density(self, words: Spins) -> LogLikelihoods:
+        return self._exponents(words) - self.log_partition_
+
+    def _draw(self, count: int, random: np.random.Generator) -> Spins:
+        chains = self._annealed(min(max(count, 64), MOST_CHAINS), random)
+        chains.keep(resample(anneal(chains, self.resolution).log_weights, len(chains.spins), random))
+        draws = []
+        for draw in range(-(-count // len(chains.spins))):
+            for _ in range(THINNING if draw else SETTLING):
+                chains.move(1.0)
+            draws.append(random.permutation(chains.spins))
+        return np.concatenate(draws)[:count]

@@ -1,0 +1,167 @@
+"""The K-pairwise model: couplings, fields and a free potential of the number of active cells (Tkacik et al. 2014)."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.arrays import Spins
+from vae_mf.checks import require_integer, require_non_negative
+from vae_mf.density_models.count_ising import AnnealedCountIsing, CountIsing, CountIsingChains, independent_model
+from vae_mf.density_models.count_statistics import CountStatistics, NewtonStep, Penalty, Vector, Words
+from vae_mf.density_models.energy_model import EnergyModel
+from vae_mf.inverse_ising.base import warn_convergence
+from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+
+DISCARDED = 10
+"""Sweeps after a step before the configurations count again."""
+RARE = 1e-6
+"""Added to the probabilities of a count in the potential that learning starts from."""
+
+
+class KPairwise(EnergyModel):
+    """p(s) = exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i + V(K)) / Z, K the number of active cells.
+
+    Boltzmann learning maximises <ln p(s)> less a `Penalty` / M by Newton's method: persistent chains give the moments
+    and their covariance, which conjugate gradients invert. Once the expected gain of a step is no more than that of the
+    chains' noise, the steps are shortened to 1/2, 1/3, ..., which averages over their samples. The start has J = 0 and
+    the P(K) of the data; above the largest count of the data, V(K) falls as a parabola (`CountStatistics`).
+
+    Args:
+        l2: weight of the squared couplings.
+        l2_potential: weight of the squared potential.
+        smoothness: weight of the squared third differences of the potential, see `Penalty`.
+        samples: configurations of the model per step.
+        sweeps: of the chains between configurations.
+        averaged: shortened steps.
+        max_iter: at most this many steps before those.
+        chains: parallel Markov chains, in learning and for ln Z.
+        resolution, random_state: as for `PairwiseIsing`.
+
+    Attributes:
+        model_: J, h and V; of all that give the same p(s), those with the smallest <V(K)^2> over the data.
+        gains_: expected gain of each step, in nats per word.
+        n_iter_, converged_: steps before those that average, and whether they reached the noise.
+    """
+
+    def __init__(
+        self,
+        l2=16.0,
+        l2_potential=1.0,
+        smoothness=100.0,
+        samples=2**17,
+        sweeps=3,
+        averaged=8,
+        max_iter=40,
+        chains=4096,
+        resolution=0.01,
+        random_state=0,
+    ):
+        self.l2 = l2
+        self.l2_potential = l2_potential
+        self.smoothness = smoothness
+        self.samples = samples
+        self.sweeps = sweeps
+        self.averaged = averaged
+        self.max_iter = max_iter
+        self.chains = chains
+        self.resolution = resolution
+        self.random_state = random_state
+
+    def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
+        averaged, limit = require_integer("averaged", self.averaged, 0), require_integer("max_iter", self.max_iter)
+        gains, self.converged_ = [], False
+        most = int((data.spins > 0).sum(axis=1).max())
+        statistics = CountStatistics(data.spins.shape[1], most)
+        learning = BoltzmannSteps(statistics, data, self._penalty(data, most), self._sampling(data, random))
+        parameters = statistics.vector(*learning.start(self.probabilities_))
+        while not self.converged_ and len(gains) < limit:
+            step = learning.step(parameters)
+            parameters, self.converged_ = parameters + step.move, step.gain <= learning.noise
+            gains.append(step.gain)
+        for k in range(averaged):
+            parameters = parameters + learning.step(parameters).move / (k + 2)
+        self.model_ = statistics.model(parameters).canonical(count_law(data))
+        self.gains_, self.n_iter_ = np.array(gains), len(gains)
+        # A potential that is constant, linear or quadratic in K is nothing new beside ln Z, h and J.
+        self.n_parameters_ = statistics.size - 3
+        if not self.converged_:
+            warn_convergence(f"KPairwise has not converged after {self.n_iter_} iterations.")
+
+    def _penalty(self, data: DistinctSpins, most: int) -> Penalty:
+        """Return the penalty per word."""
+        options = {
+            name: require_non_negative(name, getattr(self, name)) for name in ("l2", "l2_potential", "smoothness")
+        }
+        return Penalty(data.spins.shape[1], most, **{name: value / data.samples for name, value in options.items()})
+
+    def _sampling(self, data: DistinctSpins, random: np.random.Generator) -> "Record":
+        """Return what draws the model's words: chains that start on words of the data."""
+        count = require_integer("chains", self.chains)
+        first = data.spins[random.choice(len(data.spins), count, p=data.shares)]
+        length = -(-require_integer("samples", self.samples) // count)
+        return Record(CountIsingChains(first, random), length, require_integer("sweeps", self.sweeps))
+
+    def _exponents(self, words: Spins) -> Float[np.ndarray, " rows"]:
+        return self.model_.exponents(words)
+
+    def _annealed(self, count: int, random: np.random.Generator) -> AnnealedCountIsing:
+        return AnnealedCountIsing(self.model_, self.probabilities_, count, random)
+
+
+class Record(NamedTuple):
+    """Persistent chains and how many words they contribute."""
+
+    chains: CountIsingChains
+    length: int
+    """Words of each chain."""
+    sweeps: int
+    """Between words."""
+
+    def draw(self, model: CountIsing) -> Words:
+        """Return words of a model."""
+        self.chains.sweep(model, DISCARDED)
+        words = []
+        for _ in range(self.length):
+            self.chains.sweep(model, self.sweeps)
+            words.append(self.chains.spins)
+        return np.concatenate(words).astype(np.float32)
+
+
+class BoltzmannSteps:
+    """Newton steps of the likelihood, the model's moments coming from chains.
+
+    Args:
+        statistics: whose moments are fitted.
+        data: words.
+        penalty: per word.
+        record: of the chains.
+    """
+
+    def __init__(self, statistics: CountStatistics, data: DistinctSpins, penalty: Penalty, record: Record):
+        self._statistics, self._penalty, self._record = statistics, penalty, record
+        self._target = statistics.moments(data.spins.astype(np.float32), data.shares)
+        self._counts = slice(-len(penalty.potential), None)
+        self.noise = 2 * statistics.size / (record.length * len(record.chains.spins))
+        """Gain below which a step follows the noise of the moments: four times that of as many independent words."""
+
+    def start(self, probabilities: Float[np.ndarray, " sites"]) -> CountIsing:
+        """Return independent cells with a potential that gives them the counts of the data."""
+        cells, law, observed = independent_model(probabilities), np.ones(1), self._target[self._counts]
+        for p in probabilities:
+            law = np.convolve(law, [1 - p, p])
+        return cells._replace(potential=np.log((observed + RARE) / (law[: len(observed)] + RARE)))
+
+    def step(self, parameters: Vector) -> NewtonStep:
+        """Return the next step."""
+        words = self._record.draw(self._statistics.model(parameters))
+        sampled = self._statistics.moments(words, np.full(len(words), 1 / len(words)))
+        gradient = self._target - sampled - self._penalty.times(parameters)
+        # Where the data have more words of one count than the model, its words say too little about the curvature.
+        missing = np.maximum(self._target - sampled, 0)[self._counts]
+        return self._statistics.newton_step(words, gradient, self._penalty.damped(missing))
+
+
+def count_law(data: DistinctSpins) -> Float[np.ndarray, " counts"]:
+    """Return P(K), K = 0 ... N, of the words."""
+    return np.bincount((data.spins > 0).sum(axis=1), weights=data.shares, minlength=data.spins.shape[1] + 1)

@@ -1,0 +1,152 @@
+"""Mixtures of independent cells: a latent variable model whose latent is discrete."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import logsumexp
+
+from vae_mf.arrays import Spins
+from vae_mf.checks import require_integer, require_positive
+from vae_mf.density_models.base import DensityModel, LogLikelihoods, bernoulli, firing_probabilities
+from vae_mf.inverse_ising.base import new_generator, warn_convergence
+from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+
+ROWS = 2**13
+"""Words whose responsibilities are held at once: they stay in the cache."""
+TRIAL = 10
+"""Iterations after which the best of several starts is chosen."""
+TILT = 0.3
+"""How far a component starts from the mean word towards a word of the data."""
+
+
+class Components(NamedTuple):
+    """Parameters of a mixture of M components."""
+
+    weights: Float[np.ndarray, " components"]
+    probabilities: Float[np.ndarray, "components sites"]
+
+
+class Step(NamedTuple):
+    """What one iteration of expectation-maximisation found."""
+
+    objective: float
+    """Mean log-likelihood and log-prior before the iteration, in nats per word."""
+    components: Components
+
+
+class BernoulliMixture(DensityModel):
+    """p(s) = sum_k w_k prod_i p_ki^[s_i = 1] (1 - p_ki)^[s_i = -1], by expectation-maximisation.
+
+    Every component gets, beside its share of the data, ``pseudocount`` words that fire at the mean rates: a Beta prior
+    of p_ki and a Dirichlet prior of w. The objective, log-likelihood and log-prior, never falls.
+
+    Args:
+        n_components: M.
+        pseudocount: words added to each component.
+        n_init: starts, of which the best after a few iterations is continued.
+        tolerance: gain per iteration, in nats per word, below which the fit has converged.
+        max_iter: at most this many iterations.
+        random_state: of the starts.
+
+    Attributes:
+        weights_: w_k, shape (M,), falling.
+        probabilities_: p_ki, shape (M, N).
+        objective_: of every iteration.
+        n_iter_, converged_: iterations used, and whether they were enough.
+    """
+
+    def __init__(self, n_components=8, pseudocount=1.0, n_init=4, tolerance=1e-5, max_iter=500, random_state=0):
+        self.n_components = n_components
+        self.pseudocount = pseudocount
+        self.n_init = n_init
+        self.tolerance = tolerance
+        self.max_iter = max_iter
+        self.random_state = random_state
+
+    def _fit(self, data: DistinctSpins) -> None:
+        count, starts = require_integer("n_components", self.n_components), require_integer("n_init", self.n_init)
+        tolerance, limit = require_positive("tolerance", self.tolerance), require_integer("max_iter", self.max_iter)
+        problem = MixtureProblem(data, require_positive("pseudocount", self.pseudocount))
+        random = new_generator(self.random_state)
+        trials = [problem.run(problem.start(count, random), TRIAL) for _ in range(starts if count > 1 else 1)]
+        best = max(trials, key=lambda trial: trial[-1].objective)
+        last, objectives, self.converged_ = best[-1], [step.objective for step in best], False
+        while not self.converged_ and len(objectives) < limit:
+            last = problem.step(last.components)
+            self.converged_ = last.objective - objectives[-1] < tolerance
+            objectives.append(last.objective)
+        order = np.argsort(-last.components.weights, kind="stable")
+        self.weights_, self.probabilities_ = (values[order] for values in last.components)
+        self.objective_ = np.array(objectives)
+        self.n_iter_, self.n_parameters_ = len(objectives), count * (data.spins.shape[1] + 1) - 1
+        if not self.converged_:
+            warn_convergence(f"BernoulliMixture has not converged after {self.n_iter_} iterations.")
+
+    def _log_density(self, words: Spins) -> LogLikelihoods:
+        components = Components(self.weights_, self.probabilities_)
+        blocks = ((words[first : first + ROWS] > 0).astype(np.float64) for first in range(0, len(words), ROWS))
+        return np.concatenate([logsumexp(joint_logs(block, components), axis=0) for block in blocks])
+
+    def _draw(self, count: int, random: np.random.Generator) -> Spins:
+        chosen = random.choice(len(self.weights_), count, p=self.weights_ / self.weights_.sum())
+        return bernoulli(self.probabilities_[chosen], random)
+
+
+class MixtureProblem:
+    """Expectation-maximisation on distinct words.
+
+    Args:
+        data: the words and their shares.
+        pseudocount: words that fire at the mean rates, added to each component.
+    """
+
+    def __init__(self, data: DistinctSpins, pseudocount: float):
+        self._active = (data.spins > 0).astype(np.float32)
+        self._shares, self._prior = data.shares, pseudocount / data.samples
+        self._rates = firing_probabilities(data)
+
+    def start(self, count: int, random: np.random.Generator) -> Components:
+        """Return ``count`` components between the mean word and words of the data."""
+        if count == 1:
+            return Components(np.ones(1), self._rates[None])
+        words = self._active[random.choice(len(self._active), count, p=self._shares)]
+        return Components(np.full(count, 1 / count), self._rates + TILT * (words - self._rates))
+
+    def run(self, components: Components, count: int) -> list[Step]:
+        """Return ``count`` iterations."""
+        steps = [self.step(components)]
+        while len(steps) < count:
+            steps.append(self.step(steps[-1].components))
+        return steps
+
+    def step(self, old: Components) -> Step:
+        """Return the objective of the old components, and new ones of a higher objective."""
+        totals, sums, likelihood = np.zeros(len(old.weights)), np.zeros(old.probabilities.shape), 0.0
+        for first in range(0, len(self._active), ROWS):
+            active, shares = self._active[first : first + ROWS], self._shares[first : first + ROWS]
+            logs = joint_logs(active, old)
+            top = logs.max(axis=0)
+            shared = np.exp(logs - top)
+            evidence = shared.sum(axis=0)
+            likelihood += float(shares @ (np.log(evidence) + top))
+            shared *= (shares / evidence).astype(np.float32)
+            totals += shared.sum(axis=1, dtype=np.float64)
+            sums += shared @ active
+        grown = totals + self._prior
+        new = Components(grown / grown.sum(), (sums + self._prior * self._rates) / grown[:, None])
+        return Step(likelihood + self._log_prior(old), new)
+
+    def _log_prior(self, components: Components) -> float:
+        """Return the log-prior per word, without the constant of its normalisation."""
+        weights, p = components
+        fields = self._rates @ np.log(p).T + (1 - self._rates) @ np.log1p(-p).T
+        return self._prior * float((np.log(weights) + fields).sum())
+
+
+def joint_logs(active: Float[np.ndarray, "rows sites"], components: Components) -> Float[np.ndarray, "components rows"]:
+    """Return ln w_k p_k(s) of every word, given as 0 and 1, in the precision of the words."""
+    weights, p = components
+    silent = np.log1p(-p)
+    offsets = np.log(weights) + silent.sum(axis=1)
+    return (np.log(p) - silent).astype(active.dtype) @ active.T + offsets[:, None].astype(active.dtype)

@@ -1,0 +1,55 @@
+"""The pairwise maximum-entropy model, inferred by any estimator of Ising couplings."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.base import clone
+
+from vae_mf.arrays import Spins
+from vae_mf.density_models.count_ising import AnnealedCountIsing, CountIsing
+from vae_mf.density_models.energy_model import EnergyModel
+from vae_mf.inverse_ising.base import InverseIsing
+from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
+from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+
+
+class PairwiseIsing(EnergyModel):
+    """p(s) = exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i) / Z (Schneidman et al. 2006).
+
+    Args:
+        estimator: of J and h; None for `BoltzmannLearning`, which is maximum likelihood.
+        chains: that estimate ln Z.
+        resolution: length of their steps in nats, see `vae_mf.density_models.annealed_importance.anneal`.
+        random_state: of the chains.
+
+    Attributes:
+        estimator_: the fitted estimator.
+    """
+
+    def __init__(self, estimator: Any = None, chains=4096, resolution=0.01, random_state=0):
+        self.estimator = estimator
+        self.chains = chains
+        self.resolution = resolution
+        self.random_state = random_state
+
+    def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
+        estimator = BoltzmannLearning() if self.estimator is None else self.estimator
+        if not isinstance(estimator, InverseIsing):
+            raise ValueError(f"estimator: expected one of vae_mf.inverse_ising, got {type(estimator).__name__}")
+        if estimator.encoding != "spin":
+            raise ValueError(f'estimator: expected encoding="spin", got {estimator.encoding!r}')
+        self.estimator_ = clone(estimator).fit(data.spins, sample_weight=data.samples * data.shares)
+        sites = data.spins.shape[1]
+        self.n_parameters_ = sites * (sites + 1) // 2
+
+    @property
+    def _model(self) -> CountIsing:
+        fields = self.estimator_.fields_
+        return CountIsing(self.estimator_.couplings_, fields, np.zeros(len(fields) + 1))
+
+    def _exponents(self, words: Spins) -> Float[np.ndarray, " rows"]:
+        return self._model.exponents(words)
+
+    def _annealed(self, count: int, random: np.random.Generator) -> AnnealedCountIsing:
+        return AnnealedCountIsing(self._model, self.probabilities_, count, random)

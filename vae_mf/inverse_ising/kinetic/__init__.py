@@ -1,0 +1,1 @@
+"""Estimators of couplings from time series."""

@@ -1,0 +1,1 @@
+"""Optimisers, regressions and standard errors behind the estimators."""

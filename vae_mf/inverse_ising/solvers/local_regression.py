@@ -1,0 +1,197 @@
+"""One regression of every spin on all others: the objectives behind pseudo-likelihood and interaction screening.
+
+For spin i with theta_i = h_i + sum_j J_ij s_j the objective is <loss(s_i theta_i)> + lambda / (2 M) sum_j J_ij^2, over
+the M samples. All spins share their matrix products; memory is O(M N) bytes.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.arrays import Couplings, Fields, Spins
+from vae_mf.inverse_ising.base import Weights
+from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.solvers.coupling_prior import Posterior
+from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
+
+ROWS = 1024
+"""Rows per block, so that its arrays stay in the cache."""
+RIDGE = 1e-8
+"""Added to second moments before their inversion, for spins that are copies of each other."""
+
+
+class Loss(NamedTuple):
+    """A convex decreasing function of the margin s_i theta_i."""
+
+    evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    """Return the loss and its derivative; may overwrite the margins."""
+    curvature: Callable[[np.ndarray], np.ndarray]
+    """Return the second derivative from the first."""
+    logarithm: bool = False
+    """Whether the objective is the logarithm of the mean loss."""
+
+
+def logistic(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ln(1 + exp(-2 z)), minus the log conditional likelihood, and its derivative."""
+    margins *= -2
+    np.minimum(margins, 80, out=margins)
+    odds = np.exp(margins, out=margins)
+    total = 1 + odds
+    odds /= total
+    odds *= -2
+    # Faster than log1p, and no less accurate in a sum of many.
+    return np.log(total, out=total), odds
+
+
+def exponential(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return exp(-z) and its derivative."""
+    np.clip(margins, -80, 80, out=margins)
+    np.negative(margins, out=margins)
+    losses = np.exp(margins, out=margins)
+    return losses, -losses
+
+
+LOGISTIC = Loss(logistic, lambda slopes: -slopes * (2 + slopes))
+EXPONENTIAL = Loss(exponential, np.negative)
+LOG_EXPONENTIAL = Loss(exponential, np.negative, logarithm=True)
+
+
+class DistinctSpins(NamedTuple):
+    """Configurations without repetitions."""
+
+    spins: Spins
+    shares: Weights
+    """Share of the total weight, summing to 1."""
+    samples: float
+    """Total weight M."""
+
+
+def distinct(spins: Spins, weights: Weights) -> DistinctSpins:
+    """Return the distinct configurations among spins (M, N) with their shares of the weight."""
+    bits = np.packbits(spins > 0, axis=1)
+    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
+    words[:, : bits.shape[1]] = bits
+    words = words.view(np.uint64)
+    order = np.lexsort(words.T)
+    first = np.r_[True, (np.diff(words[order].view(np.int64), axis=0) != 0).any(axis=1)]
+    totals = np.add.reduceat(weights[order], np.flatnonzero(first))
+    return DistinctSpins(spins[order[first]], totals / weights.sum(), float(weights.sum()))
+
+
+class LocalRegression:
+    """Independent objectives, one per spin, of parameters (N + 1, N): column i holds J_i1 ... J_iN, h_i, with J_ii = 0.
+
+    Args:
+        data: configurations.
+        loss: of the margin.
+        strength: lambda of the l2 penalty on couplings, as for a Gaussian prior of variance 1 / lambda.
+    """
+
+    def __init__(self, data: DistinctSpins, loss: Loss, strength: float = 0.0):
+        self.data, self._loss = data, loss
+        self.second_moments = second_moments(data)
+        """Of (s_1, ..., s_N, 1), which is the Hessian at J = h = 0 without penalty."""
+        self.penalise(strength)
+
+    def penalise(self, strength: float | Couplings) -> None:
+        """Set the strength lambda of the penalty, one for all couplings or one for each."""
+        self.ridge = np.full((self.sites, self.sites), strength / self.data.samples)
+        self._shared = np.ndim(strength) == 0
+        diagonal = np.full(self.sites + 1, float(self.ridge[0, -1]) + RIDGE)
+        diagonal[-1] = RIDGE
+        self.metric = self.second_moments + np.diag(diagonal)
+        """Hessian at J = h = 0 under one strength."""
+        self._inverse = np.linalg.inv(self.metric)
+
+    @property
+    def sites(self) -> int:
+        """Number of spins N."""
+        return self.data.spins.shape[1]
+
+    def evaluate(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
+        """Return objectives and gradients of the spins ``columns``."""
+        values, gradients = self.loss_and_slope(points, columns, dtype)
+        couplings = points[:-1]
+        pulls = self.ridge[:, columns] * couplings
+        values += (pulls * couplings).sum(axis=0) / 2
+        gradients[:-1] += pulls
+        gradients[columns, np.arange(len(columns))] = 0
+        return Evaluation(values, gradients)
+
+    def loss_and_slope(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
+        """Return mean loss and gradient without penalty; the entries of J_ii are meaningless."""
+        weights, chosen = points.astype(dtype), slice(None) if len(columns) == self.sites else columns
+        values, gradients = np.zeros(len(columns)), np.zeros(points.shape)
+        for first in range(0, len(self.data.spins), ROWS):
+            rows = self.data.spins[first : first + ROWS].astype(dtype)
+            shares = self.data.shares[first : first + ROWS].astype(dtype)
+            targets = rows[:, chosen]
+            margins = rows @ weights[:-1]
+            margins += weights[-1]
+            margins *= targets
+            losses, slopes = self._loss.evaluate(margins)
+            values += shares @ losses
+            slopes *= targets
+            slopes *= shares[:, None]
+            gradients[:-1] += rows.T @ slopes
+            gradients[-1] += slopes.sum(axis=0)
+        if self._loss.logarithm:
+            return Evaluation(np.log(values), gradients / values)
+        return Evaluation(values, gradients)
+
+    def posterior(self, points: Points) -> Posterior:
+        """Return couplings and variances in a Gaussian approximation around the minimum under one strength.
+
+        The Hessian of spin i is taken as M c_i C, with C the covariances of the other spins and c_i the mean curvature
+        of the loss; the row and column of the spin itself are taken out of the inverse over all spins.
+        """
+        m = self.second_moments[:-1, -1]
+        spectrum, modes = np.linalg.eigh(self.second_moments[:-1, :-1] - np.outer(m, m))
+        curvatures = np.outer(np.maximum(spectrum, 0), self.mean_curvatures(points)) + self.ridge[0, -1] + RIDGE
+        everything = modes**2 @ (1 / curvatures)
+        own = modes @ (modes.T / curvatures)
+        # Copies of a spin leave a difference of rounding errors.
+        variances = np.maximum(everything - own**2 / np.diag(own), 1 / curvatures.max())
+        return Posterior(points[:-1], variances / self.data.samples)
+
+    def mean_curvatures(self, points: Points) -> Float[np.ndarray, " sites"]:
+        """Return the mean second derivative of the loss of every spin with respect to theta."""
+        weights, result = points.astype(np.float32), np.zeros(self.sites)
+        for first in range(0, len(self.data.spins), ROWS):
+            rows = self.data.spins[first : first + ROWS].astype(np.float32)
+            _, slopes = self._loss.evaluate((rows @ weights[:-1] + weights[-1]) * rows)
+            result += self.data.shares[first : first + ROWS].astype(np.float32) @ self._loss.curvature(slopes)
+        return result
+
+    def precondition(self, gradients: Points, columns: Columns) -> Points:
+        """Return an inverse Hessian at J = h = 0, without the row and column of the spin itself, times gradients.
+
+        Under one strength it is exact, under many that of the diagonal.
+        """
+        here = columns, np.arange(len(columns))
+        if self._shared:
+            result = self._inverse @ gradients
+            result -= self._inverse[:, columns] * (result[here] / self._inverse[columns, columns])
+        else:
+            result = gradients.copy()
+            result[:-1] /= 1 + self.ridge[:, columns]
+        result[here] = 0
+        return result
+
+
+def second_moments(data: DistinctSpins) -> Float[np.ndarray, "features features"]:
+    """Return the second moments of (s_1, ..., s_N, 1), shape (N + 1, N + 1)."""
+    m = moments(data.spins, data.shares)
+    sites = data.spins.shape[1]
+    second = np.ones((sites + 1, sites + 1))
+    second[:sites, :sites] = m.pair_moments
+    second[:sites, sites] = second[sites, :sites] = m.magnetisations
+    return second
+
+
+def symmetrised(points: Points) -> tuple[Couplings, Fields]:
+    """Return (J + J^T) / 2 and h from parameters (N + 1, N)."""
+    couplings = points[:-1]
+    return (couplings + couplings.T) / 2, points[-1].copy()

@@ -1,0 +1,1 @@
+"""Directors: Bingham laws, decoders and encoders."""

@@ -1,0 +1,1 @@
+"""Priors p(z|T) of the latent variables."""

@@ -1,0 +1,157 @@
+"""A prior of many modes: a mixture of Gaussians whose weights, means and covariances are functions of temperature."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from vae_mf.checks import require_integer
+from vae_mf.models.priors.spline import (
+    SplineDistribution,
+    SplinePrior,
+    full_precision,
+    temperature_features,
+    thermal_network,
+)
+from vae_mf.models.priors.splines import Levels
+from vae_mf.models.tensors import Condition, Latents, PerSample
+
+INITIAL_SPREAD = 0.5
+"""Standard deviation of the means at the start; the components are narrowed so that the whole keeps variance 1."""
+
+
+class Components(NamedTuple):
+    """Parameters of a Gaussian mixture at every level."""
+
+    log_weights: Float[torch.Tensor, "levels components"]
+    """Logarithms of the normalised weights w."""
+
+    means: Float[torch.Tensor, "levels components latents"]
+    """Means μ."""
+
+    whitening: Float[torch.Tensor, "levels components latents latents"]
+    """Lower triangular matrices A with a positive diagonal; the covariances are (AᵀA)⁻¹."""
+
+
+class GaussianMixture:
+    """p(z) = Σ_k w_k Normal(z; μ_k, (A_kᵀ A_k)⁻¹) with the parameters of each row's level.
+
+    Args:
+        components: w, μ and A of every level.
+        index: level of every row, shape (batch,).
+    """
+
+    def __init__(self, components: Components, index: Levels) -> None:
+        self.components = components
+        self.index = index
+        self.dtype = components.means.dtype
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return log Σ_k w_k |A_k| Normal(A_k (z - μ_k); 0, I) of every row, shape (batch,)."""
+        log_weights, means, whitening = self.components
+        latents = means.shape[-1]
+        log_volumes = whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * latents * math.log(2 * math.pi)
+        with full_precision(z):
+            level = self._one_hot()
+            whitened = whiten(z.to(self.dtype), level, means, whitening)
+            return torch.logsumexp(level @ (log_weights + log_volumes) - 0.5 * whitened.square().sum(-1), -1)
+
+    @torch.no_grad()
+    def sample(self, generator: torch.Generator | None = None) -> Latents:
+        """Return one draw per configuration, shape (batch, latents)."""
+        log_weights, means, whitening = self.components
+        component = torch.multinomial(log_weights.exp()[self.index], 1, generator=generator)[:, 0]
+        mean, matrix = means[self.index, component], whitening[self.index, component]
+        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
+        return mean + torch.linalg.solve_triangular(matrix, noise[..., None], upper=False)[..., 0]
+
+    def _one_hot(self) -> Float[torch.Tensor, "batch levels"]:
+        levels = torch.arange(len(self.components.means), device=self.index.device)
+        return (self.index[:, None] == levels).to(self.dtype)
+
+
+def whiten(
+    z: Latents,
+    level: Float[torch.Tensor, "batch levels"],
+    means: Float[torch.Tensor, "levels components latents"],
+    whitening: Float[torch.Tensor, "levels components latents latents"],
+) -> Float[torch.Tensor, "batch components latents"]:
+    """Return A_k (z - μ_k) of every row and component, by one matrix product and without gathering matrices by row.
+
+    Args:
+        z: shape (batch, latents).
+        level: 1 at the level of each row, 0 elsewhere.
+        means: μ of every level.
+        whitening: A of every level.
+    """
+    table = torch.cat((whitening, -whitening @ means[..., None]), dim=-1)
+    extended = torch.cat((z, torch.ones_like(z[:, :1])), dim=-1)
+    # A row is zero but for the columns of its level, which pick that level's matrices.
+    rows = (level[:, :, None] * extended[:, None, :]).flatten(1)
+    # Contiguous, or the gradient is a product of a matrix by rows with one by columns, which is slow.
+    matrices = table.permute(0, 3, 1, 2).reshape(rows.shape[1], -1).contiguous()
+    return (rows @ matrices).view(len(z), *means.shape[1:])
+
+
+class MixturePrior(nn.Module):
+    """A Gaussian mixture with full covariances, all its parameters functions of the temperature.
+
+    It holds what no product over the latents does: a few separate modes of which one is occupied, or, with many
+    components, a curved surface. It starts as a mixture of equal weights around random means, close to Normal(0, I):
+    broad components reach every mode before they settle, and spare ones make up for those that share a mode, so ask for
+    ten times as many as there are modes. Splines on each latent may warp the whole.
+
+    Args:
+        latents: dimension of z.
+        components: number of Gaussians.
+        hidden: width of the network's two hidden layers.
+        layers: number of stacked splines (see `SplinePrior`) through which the mixture is pushed.
+        bins: bins of each spline.
+        bound: the splines act on [-bound, bound] and are the identity outside.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    factorised = False
+    """p(z|T) is no product over the latents."""
+
+    def __init__(
+        self,
+        latents: int,
+        components: int = 64,
+        hidden: int = 64,
+        layers: int = 0,
+        bins: int = 16,
+        bound: float = 8.0,
+    ) -> None:
+        super().__init__()
+        self.latents = require_integer("latents", latents)
+        self.components = require_integer("components", components)
+        self.sizes = (1, self.latents, self.latents**2)
+        """Outputs per component: logit, mean, and a matrix whose lower triangle gives A, the diagonal in logarithms."""
+        self.network = thermal_network(hidden, self._start().flatten())
+        self.warp = SplinePrior(latents, layers, bins, bound, hidden) if require_integer("layers", layers, 0) else None
+
+    def forward(self, condition: Condition) -> GaussianMixture | SplineDistribution:
+        """Return the distribution of z, one row per entry of ``condition.index``."""
+        with full_precision(condition.levels):
+            mixture = GaussianMixture(self._components(condition), condition.index)
+        return mixture if self.warp is None else SplineDistribution(self.warp.splines(condition), mixture)
+
+    def _components(self, condition: Condition) -> Components:
+        raw = self.network(temperature_features(condition.levels, like=next(self.parameters())))
+        raw = raw.view(len(raw), self.components, -1)
+        logits, means, matrix = raw.split(self.sizes, dim=-1)
+        matrix = matrix.view(*means.shape, self.latents)
+        whitening = matrix.tril(-1) + torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).exp())
+        return Components(logits[..., 0].log_softmax(-1), means, whitening)
+
+    def _start(self) -> Float[torch.Tensor, "components outputs"]:
+        """Return equal weights, random means with the mean zero, and spheres that bring the variance to 1."""
+        means = INITIAL_SPREAD * torch.randn(self.components, self.latents)
+        matrix = -0.5 * math.log(1 - INITIAL_SPREAD**2) * torch.eye(self.latents)
+        logits = torch.zeros(self.components, 1)
+        return torch.cat((logits, means - means.mean(0), matrix.flatten().expand(self.components, -1)), dim=-1)

@@ -1,0 +1,239 @@
+"""Priors p(z|T): a condition yields a distribution over latent vectors with `log_prob` and `sample`."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from vae_mf.checks import require_choice, require_integer, require_positive
+from vae_mf.models.priors.splines import (
+    MINIMUM_BIN,
+    UNIT_DERIVATIVE,
+    Bins,
+    InnerKnots,
+    Levels,
+    SplineOutput,
+    inverse_spline,
+    knot_table,
+    reference_spline,
+    spline,
+)
+from vae_mf.models.tensors import Condition, Latents, PerSample
+
+
+@runtime_checkable
+class LatentDistribution(Protocol):
+    """Distribution of one latent vector per configuration."""
+
+    dtype: torch.dtype
+    """Precision of the densities and of the draws."""
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return log p(z|T) of every row, shape (batch,)."""
+        ...
+
+    def sample(self, generator: torch.Generator | None = None) -> Latents:
+        """Return one draw per configuration, shape (batch, latents), without gradient."""
+        ...
+
+
+class StandardNormal:
+    """Normal(0, I) over ``batch`` latent vectors, in the precision and on the device of ``like``."""
+
+    def __init__(self, batch: int, latents: int, like: torch.Tensor) -> None:
+        self.shape = (batch, latents)
+        self.dtype = like.dtype
+        self.device = like.device
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return -(|z|² + d log 2π) / 2 of every row, shape (batch,)."""
+        squares = z.to(self.dtype).square().sum(-1)
+        return -0.5 * (squares + z.shape[-1] * math.log(2 * math.pi))
+
+    def sample(self, generator: torch.Generator | None = None) -> Latents:
+        """Return one draw per configuration, shape (batch, latents)."""
+        return torch.randn(self.shape, generator=generator, dtype=self.dtype, device=self.device)
+
+
+class SplineLayer(NamedTuple):
+    """A bijection of the latent vectors with a triangular Jacobian, of which `SplineOutput` holds the diagonal."""
+
+    forward: Callable[[torch.Tensor], SplineOutput]
+    """Maps from z towards the noise."""
+
+    inverse: Callable[[torch.Tensor], SplineOutput]
+    """Maps back."""
+
+
+class SplineDistribution:
+    """The distribution of z whose image u under the layers follows ``base``.
+
+    log p(z) = log p_base(u) + Σ_layers Σ_j log |∂u_j / ∂z_j|: densities need only the forward direction.
+    """
+
+    def __init__(self, layers: Sequence[SplineLayer], base: LatentDistribution) -> None:
+        self.layers = layers
+        self.base = base
+        self.dtype = base.dtype
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return log p(z|T) of every row, shape (batch,), in the precision of the prior's weights."""
+        u = z.to(self.dtype)
+        log_derivatives = []
+        with full_precision(z):
+            for layer in self.layers:
+                u, log_derivative = layer.forward(u)
+                log_derivatives.append(log_derivative)
+            return self.base.log_prob(u) + torch.stack(log_derivatives).sum((0, 2))
+
+    @torch.no_grad()
+    def sample(self, generator: torch.Generator | None = None) -> Latents:
+        """Return one draw per configuration, shape (batch, latents)."""
+        z = self.base.sample(generator)
+        with full_precision(z):
+            for layer in reversed(self.layers):
+                z = layer.inverse(z).value
+        return z
+
+
+class GaussianPrior(nn.Module):
+    """The prior Normal(0, I) at every temperature.
+
+    Args:
+        latents: dimension of z.
+
+    Raises:
+        ValueError: if ``latents`` is not an integer of at least 1.
+    """
+
+    factorised = True
+    """p(z|T) is a product over the latents."""
+
+    def __init__(self, latents: int) -> None:
+        super().__init__()
+        self.latents = require_integer("latents", latents)
+
+    def forward(self, condition: Condition) -> StandardNormal:
+        """Return the distribution of z, one row per entry of ``condition.index``."""
+        return StandardNormal(len(condition.index), self.latents, like=condition.levels)
+
+
+class SplinePrior(nn.Module):
+    """Normal(0, I) pushed through stacked rational-quadratic splines that act on each latent dimension by itself.
+
+    p(z|T) = Π_j p(z_j|T). A network of the temperature produces the parameters of all layers; its last layer starts at
+    zero, so that training starts from Normal(0, I). The network runs on the distinct temperatures only.
+
+    Source: Durkan et al., Neural Spline Flows, NeurIPS 2019, section 3 (see `vae_mf.models.priors.splines`).
+
+    Args:
+        latents: dimension of z.
+        layers: number of stacked splines.
+        bins: bins of each spline.
+        bound: the splines act on [-bound, bound] and are the identity outside.
+        hidden: width of the network's two hidden layers.
+        backend: ``fast`` or, as its reference, ``nflows``; both give the same numbers from the same weights.
+
+    Raises:
+        ValueError: if a count is no positive integer, ``bins`` is not between 2 and 999, ``bound`` is not above zero
+            or ``backend`` is unknown.
+    """
+
+    factorised = True
+    """p(z|T) is a product over the latents."""
+
+    def __init__(
+        self,
+        latents: int,
+        layers: int = 3,
+        bins: int = 16,
+        bound: float = 8.0,
+        hidden: int = 64,
+        backend: str = "fast",
+    ) -> None:
+        super().__init__()
+        self.latents = require_integer("latents", latents)
+        self.layers = require_integer("layers", layers)
+        self.bins = require_bins(bins)
+        self.bound = require_positive("bound", bound)
+        self.backend = require_choice("backend", backend, BACKENDS)
+        self.network = thermal_network(hidden, torch.zeros(self.layers * self.latents * (3 * self.bins - 1)))
+
+    def forward(self, condition: Condition) -> SplineDistribution:
+        """Return the distribution of z, one row per entry of ``condition.index``."""
+        noise = StandardNormal(len(condition.index), self.latents, like=next(self.parameters()))
+        return SplineDistribution(self.splines(condition), noise)
+
+    def splines(self, condition: Condition) -> list[SplineLayer]:
+        """Return the bijections of z, with the parameters of each row's level."""
+        with full_precision(condition.levels):
+            raw = self.network(temperature_features(condition.levels, like=next(self.parameters())))
+            raw = raw.view(len(raw), self.layers, self.latents, -1).transpose(0, 1)
+            return BACKENDS[self.backend](*split_parameters(raw, self.bins), condition.index, self.bound)
+
+
+def require_bins(bins: int) -> int:
+    """Return ``bins``, or raise ValueError unless a spline of that many bins leaves every bin its smallest size."""
+    if require_integer("bins", bins, minimum=2) * MINIMUM_BIN >= 1:
+        raise ValueError(f"bins: expected fewer than {1 / MINIMUM_BIN:.0f}, got {bins}")
+    return int(bins)
+
+
+def full_precision(like: torch.Tensor) -> torch.autocast:
+    """Return a context in which autocast lowers nothing on the device of ``like``.
+
+    Half precision costs up to 2.2 nats per log-derivative.
+    """
+    return torch.autocast(device_type=like.device.type, enabled=False)
+
+
+def temperature_features(levels: Float[torch.Tensor, " levels"], like: torch.Tensor) -> Float[torch.Tensor, "levels 2"]:
+    """Return log T and 1 / T of every level, shape (levels, 2), in the precision of ``like``."""
+    levels = levels.to(like.dtype)
+    return torch.stack((levels.log(), levels.reciprocal()), dim=-1)
+
+
+def thermal_network(hidden: int, start: Float[torch.Tensor, " outputs"]) -> nn.Sequential:
+    """Return a network of `temperature_features` with two hidden layers whose output starts at ``start``."""
+    width = require_integer("hidden", hidden)
+    output = nn.Linear(width, len(start))
+    nn.init.zeros_(output.weight)
+    with torch.no_grad():
+        output.bias.copy_(start)
+    return nn.Sequential(nn.Linear(2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), output)
+
+
+def split_parameters(raw: Float[torch.Tensor, "*splines parameters"], bins: int) -> tuple[Bins, Bins, InnerKnots]:
+    """Return unconstrained widths, heights (..., bins) and derivatives (..., bins - 1); zeros give the identity."""
+    widths, heights, derivatives = raw.split((bins, bins, bins - 1), dim=-1)
+    return widths, heights, derivatives + UNIT_DERIVATIVE
+
+
+def _fast_layers(
+    widths: Bins, heights: Bins, derivatives: InnerKnots, index: Levels, bound: float
+) -> list[SplineLayer]:
+    """Return the layers on knots tabulated once per level."""
+    tables = knot_table(widths, heights, derivatives, bound).unbind(0)
+    keywords = [{"table": table, "index": index, "bound": bound} for table in tables]
+    return [SplineLayer(partial(spline, **each), partial(inverse_spline, **each)) for each in keywords]
+
+
+def _nflows_layers(
+    widths: Bins, heights: Bins, derivatives: InnerKnots, index: Levels, bound: float
+) -> list[SplineLayer]:
+    """Return the layers that call nflows with the parameters of every row."""
+    layers = []
+    for width, height, derivative in zip(widths, heights, derivatives, strict=True):
+        forward = partial(
+            reference_spline, widths=width, heights=height, derivatives=derivative, index=index, bound=bound
+        )
+        layers.append(SplineLayer(forward, partial(forward, inverse=True)))
+    return layers
+
+
+BACKENDS = {"fast": _fast_layers, "nflows": _nflows_layers}
+"""Ways to evaluate the same splines."""

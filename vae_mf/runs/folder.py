@@ -1,0 +1,153 @@
+"""Run folders: a configuration becomes a folder that explains itself."""
+
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+
+from vae_mf.checks import require_integer
+from vae_mf.provenance import git_revision, software_versions
+from vae_mf.runs.errors import EXPECTED
+from vae_mf.runs.identity import IDENTITY
+from vae_mf.runs.names import present_names
+from vae_mf.runs.sweeps import sweep_job
+from vae_mf.tables import METRICS
+
+CONFIG = "config.yaml"
+RECORD = "run.json"
+CHECKPOINTS = "checkpoints"
+WEIGHTS = "model.safetensors"
+FIGURES = "figures"
+LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and the configuration that it belongs to."""
+
+    folder: Path
+    config: DictConfig
+
+    @property
+    def finished(self) -> bool:
+        """Whether every stage is done; the metrics are written last."""
+        return (self.folder / METRICS).exists()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.folder / CHECKPOINTS
+
+    @property
+    def weights(self) -> Path:
+        """File of the trained weights."""
+        return self.folder / WEIGHTS
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.folder / FIGURES
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The options that the results depend on, as plain values."""
+        return OmegaConf.to_container(OmegaConf.masked_copy(self.config, list(IDENTITY)))  # pyright: ignore
+
+
+def open_run(config: DictConfig) -> Run:
+    """Create the run folder of ``config`` (or find it again) and write the resolved configuration into it.
+
+    Raises:
+        ValueError: if the folder belongs to another configuration, or the seed is no seed.
+    """
+    require_integer("seed", config.seed, minimum=0)
+    run = Run(Path(config.run.folder), config)
+    path = run.folder / CONFIG
+    if path.exists():
+        if OmegaConf.load(path).run.digest != config.run.digest:
+            raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
+    else:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial.write_text(OmegaConf.to_yaml(config, resolve=True))
+        os.replace(partial, path)
+    return run
+
+
+@contextmanager
+def discarded_if_refused(run: Run) -> Iterator[None]:
+    """Remove the folder of a run that is refused before its training begins; in a sweep it stays, as unfinished."""
+    try:
+        yield
+    except EXPECTED:
+        if sweep_job() is None and not (run.folder / RECORD).exists():
+            for name in (CONFIG, LOCK):
+                (run.folder / name).unlink(missing_ok=True)
+            with suppress(OSError):  # something else lies there
+                run.folder.rmdir()
+        raise
+
+
+def hold(run: Run, waiting: Callable[[str], Any]) -> AbstractContextManager[Any]:
+    """Return a context that only one process may be in; tell ``waiting`` if another one is, and wait until it ends."""
+    lock = FileLock(run.folder / LOCK)
+    try:
+        return lock.acquire(blocking=False)
+    except Timeout:
+        waiting(f"waiting for another process that works on {run.folder}")
+        return lock.acquire()
+
+
+def find_runs(patterns: Iterable[str]) -> list[Run]:
+    """Return the run folders that match any of these globs, by name; other folders are passed over.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    folders = sorted({Path(path) for pattern in patterns for path in glob(pattern, recursive=True)})
+    found = [Run(folder, read_config(folder)) for folder in folders if (folder / CONFIG).exists()]
+    runs = [run for run in found if "run" in run.config]
+    if not runs:
+        raise ValueError(f"runs: expected globs that match run folders, got {list(patterns)}")
+    return runs
+
+
+def find_run(folder: Path) -> Run:
+    """Return the run of a folder.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run, or one whose training has not begun.
+    """
+    if not ((folder / CONFIG).exists() and (folder / RECORD).exists()):
+        raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}")
+    return Run(folder, read_config(folder))
+
+
+def read_config(folder: Path) -> DictConfig:
+    """Return the configuration of a run folder, in the names of today."""
+    plain = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    config = OmegaConf.create(present_names(plain))
+    assert isinstance(config, DictConfig)
+    return config
+
+
+def record_run(run: Run, sites: int) -> None:
+    """Write beside the configuration what it does not say: number of sites, software, revision and machine."""
+    record = {
+        "sites": sites,
+        "seed": run.config.seed,
+        "revision": git_revision(),
+        "software": software_versions(),
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+    (run.folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")

@@ -1,0 +1,122 @@
+"""Names of configurable classes and functions, which outlive every move of the code.
+
+A class is called by its room and its own name, ``vae_mf.models.SplinePrior``, in whichever file of the room it stands.
+Digests hash the name under which a class was first published: runs and stores are found again, wherever it moves.
+"""
+
+from typing import Any
+
+TARGET = "_target_"
+PACKAGE = "vae_mf"
+PUBLISHED = (
+    ("vae_mf.evaluation.total_correlation", "vae_mf.analysis", "CriticSettings"),
+    ("vae_mf.datasets.fetching", "vae_mf.datasets", "fetch read_mnist"),
+    ("vae_mf.datasets.recordings", "vae_mf.datasets", "read_recording split_words"),
+    ("vae_mf.rivals.independent", "vae_mf.density_models", "Independent"),
+    ("vae_mf.rivals.k_pairwise", "vae_mf.density_models", "KPairwise"),
+    ("vae_mf.rivals.mixture", "vae_mf.density_models", "BernoulliMixture"),
+    ("vae_mf.rivals.pairwise", "vae_mf.density_models", "PairwiseIsing"),
+    ("vae_mf.rivals.restricted_boltzmann", "vae_mf.density_models", "RestrictedBoltzmann"),
+    ("vae_mf.inverse_ising.boltzmann", "vae_mf.inverse_ising", "BoltzmannLearning"),
+    ("vae_mf.inverse_ising.cluster_expansion", "vae_mf.inverse_ising", "AdaptiveClusterExpansion"),
+    ("vae_mf.inverse_ising.erasure", "vae_mf.inverse_ising", "ErasureMachine"),
+    ("vae_mf.inverse_ising.interaction_screening", "vae_mf.inverse_ising", "InteractionScreening"),
+    ("vae_mf.inverse_ising.low_temperature", "vae_mf.inverse_ising", "LowTemperature"),
+    (
+        "vae_mf.inverse_ising.mean_field",
+        "vae_mf.inverse_ising",
+        "Bethe IndependentPair NaiveMeanField SessakMonasson TAP",
+    ),
+    ("vae_mf.inverse_ising.probability_flow", "vae_mf.inverse_ising", "ProbabilityFlow"),
+    ("vae_mf.inverse_ising.pseudolikelihood", "vae_mf.inverse_ising", "DecimatedPseudoLikelihood PseudoLikelihood"),
+    ("vae_mf.inverse_ising.susceptibility_propagation", "vae_mf.inverse_ising", "SusceptibilityPropagation"),
+    ("vae_mf.models.autoregressive", "vae_mf.models", "AutoregressiveSplinePrior"),
+    ("vae_mf.models.critic", "vae_mf.models", "DenseCritic LatticeCritic"),
+    ("vae_mf.models.decoders", "vae_mf.models", "CNNDecoder LinearDecoder MLPDecoder SharedDecoder"),
+    (
+        "vae_mf.models.directors",
+        "vae_mf.models",
+        "BinghamCNNDecoder DirectorCNNEncoder DirectorLinearEncoder DirectorMLPEncoder SharedBinghamDecoder",
+    ),
+    ("vae_mf.models.encoders", "vae_mf.models", "CNNEncoder LinearEncoder MLPEncoder"),
+    ("vae_mf.models.mixture", "vae_mf.models", "MixturePrior"),
+    ("vae_mf.models.priors", "vae_mf.models", "GaussianPrior SplinePrior"),
+    ("vae_mf.samplers.auto", "vae_mf.samplers", "automatic_sampler"),
+    ("vae_mf.samplers.curie_weiss", "vae_mf.samplers", "CurieWeissDirect"),
+    ("vae_mf.samplers.hopfield", "vae_mf.samplers", "HopfieldGibbs"),
+    ("vae_mf.samplers.ising2d", "vae_mf.samplers", "Ising2DAuto"),
+    ("vae_mf.samplers.maier_saupe", "vae_mf.samplers", "MaierSaupeDirect MaierSaupeGibbs"),
+    ("vae_mf.samplers.multispin", "vae_mf.samplers", "MultispinMetropolis"),
+    ("vae_mf.samplers.plan", "vae_mf.samplers", "Sampling"),
+    ("vae_mf.samplers.spin_glass", "vae_mf.samplers", "IsingMetropolis"),
+    ("vae_mf.samplers.tempering", "vae_mf.samplers", "ParallelTempering"),
+    ("vae_mf.samplers.wolff", "vae_mf.samplers", "Wolff"),
+    ("vae_mf.systems.curie_weiss", "vae_mf.systems", "CurieWeiss"),
+    ("vae_mf.systems.hopfield", "vae_mf.systems", "Hopfield Hopfield.random"),
+    ("vae_mf.systems.ising2d", "vae_mf.systems", "Ising2D"),
+    ("vae_mf.systems.maier_saupe", "vae_mf.systems", "MaierSaupe"),
+    ("vae_mf.systems.spin_glass", "vae_mf.systems", "EdwardsAnderson.random Ising SherringtonKirkpatrick.random"),
+    ("vae_mf.training.critic_module", "vae_mf.training", "fit_critic"),
+    ("vae_mf.training.recipe", "vae_mf.training", "Recipe"),
+    ("vae_mf.training.vae_module", "vae_mf.training", "VAEModule"),
+    ("vae_mf.evaluation.assessment", "vae_mf.verdict", "AssessmentSettings"),
+    ("vae_mf.evaluation.settings", "vae_mf.verdict", "EvaluationSettings"),
+)
+"""Module in which version 0.1 published classes and functions, their room of today, and their names."""
+FIRST_NAMES = {f"{room}.{name}": f"{module}.{name}" for module, room, names in PUBLISHED for name in names.split()}
+"""Name under which each was first published, by its public name."""
+PRESENT_NAMES = {first: public for public, first in FIRST_NAMES.items()}
+
+
+def public_name(target: str) -> str:
+    """Return a target by its room and its own name; targets outside this package, or of no room, as they are.
+
+    >>> public_name("vae_mf.systems.hopfield.Hopfield.random"), public_name("vae_mf.datasets.recordings.split_words")
+    ('vae_mf.systems.Hopfield.random', 'vae_mf.datasets.split_words')
+    >>> public_name("numpy.load")
+    'numpy.load'
+    """
+    parts = target.split(".")
+    if parts[0] != PACKAGE or len(parts) < 3:
+        return target
+    own = next((place for place, part in enumerate(parts) if part[0].isupper()), len(parts) - 1)
+    return ".".join([*parts[:2], *parts[max(own, 2) :]])
+
+
+def first_name(target: str) -> str:
+    """Return the name under which a target was first published.
+
+    >>> first_name("vae_mf.models.MixturePrior")
+    'vae_mf.models.mixture.MixturePrior'
+    """
+    public = public_name(target)
+    return FIRST_NAMES.get(public, public)
+
+
+def present_name(target: str) -> str:
+    """Return the public name today of a target from a configuration of any version.
+
+    >>> present_name("vae_mf.evaluation.settings.EvaluationSettings")
+    'vae_mf.verdict.EvaluationSettings'
+    """
+    return PRESENT_NAMES.get(target, target)
+
+
+def first_names(node: Any) -> Any:
+    """Return plain containers with every target by its first name."""
+    return renamed(node, first_name)
+
+
+def present_names(node: Any) -> Any:
+    """Return plain containers with every target by its name of today."""
+    return renamed(node, present_name)
+
+
+def renamed(node: Any, rename: Any) -> Any:
+    """Return plain containers in which ``rename`` has been applied to every target."""
+    if isinstance(node, dict):
+        return {
+            key: rename(value) if key == TARGET and isinstance(value, str) else renamed(value, rename)
+            for key, value in node.items()
+        }
+    return [renamed(item, rename) for item in node] if isinstance(node, list) else node

@@ -1,0 +1,66 @@
+"""Jobs of a sweep: their names, their failures, and the report on these at the end."""
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from vae_mf.runs.errors import EXPECTED, one_line
+
+FAILURE = "failure-*.txt"
+
+
+def sweep_job() -> str | None:
+    """Return number and options of the job of a sweep that is running here, None outside a sweep."""
+    job = HydraConfig.get()
+    return f"job {job.job.num}: {' '.join(job.overrides.task)}" if job.mode == RunMode.MULTIRUN else None
+
+
+def record_failure(error: Exception) -> None:
+    """Write the error of a job of a sweep, its options and the traceback into the folder of the sweep."""
+    job = HydraConfig.get()
+    said = one_line(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {one_line(error)}"
+    text = "\n".join([said, *job.overrides.task, "", traceback.format_exc()])
+    Path(job.sweep.dir, FAILURE.replace("*", f"{job.job.num:03d}")).write_text(text)
+
+
+class FailedJobs(Callback):
+    """Ends a sweep, after its last job, with the options and the error of every job that failed, and exit status 1.
+
+    The jobs leave their errors in files: Hydra itself would name the first only and would not start another batch.
+    """
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Remove what an earlier sweep left in a folder that is used again."""
+        for path in Path(config.hydra.sweep.dir).glob(FAILURE):
+            path.unlink()
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Read what the jobs left; SystemExit, because Hydra makes a warning of any other exception."""
+        files = sorted(Path(config.hydra.sweep.dir).glob(FAILURE))
+        lines = []
+        for path in files:
+            said, *options = path.read_text().partition("\n\n")[0].splitlines()
+            varied = [option for option in options if option not in config.hydra.overrides.task]
+            lines.append(f"  {' '.join(varied or options)}: {said}")
+        if files:
+            count = f"{len(files)} job{'s' if len(files) > 1 else ''}"
+            where = files[0].with_name(FAILURE)
+            sys.exit("\n".join([f"error: {count} of the sweep failed; tracebacks in {where}", *lines]))
+
+
+def require_single_device_sweep(trainer: DictConfig) -> None:
+    """Raise ValueError if a job of a sweep is to train on several devices.
+
+    The processes of a distributed run start the command line again, which would start the whole sweep again.
+    """
+    if HydraConfig.get().mode == RunMode.MULTIRUN and (trainer.get("devices") != 1 or trainer.get("num_nodes", 1) != 1):
+        raise ValueError(
+            f"trainer.devices: expected 1 in a sweep, got {trainer.get('devices')}: every process of a distributed "
+            "run starts the command line again, and with it the sweep; give each job one device"
+        )

@@ -1,0 +1,1 @@
+"""Compiled parts that several samplers share: random bits, sign products, elementary functions."""

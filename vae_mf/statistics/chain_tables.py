@@ -1,0 +1,40 @@
+"""Tables that judge equilibrium samples: how well their chains mixed, and their observables against exact theory."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from vae_mf.statistics.observables import compare_energies, compare_observables, exact_laws
+from vae_mf.systems.base import System
+
+Series = dict[float, Float[np.ndarray, " rows"]]
+"""One number per row at each temperature, rows of one chain next to each other."""
+
+
+def sampling_tables(
+    system: System, energies: Series, orders: Series, chains: int, reports: Sequence[dict[str, Any]]
+) -> dict[str, pd.DataFrame]:
+    """Return the tables "chains" and "observables".
+
+    "chains" has one row per temperature: samples, diagnostics (times in draws) and what the sampler recorded of its
+    moves. "observables" has energy, heat capacity and order statistics, of the samples and of exact theory.
+
+    Args:
+        system: what was sampled.
+        energies: of every sample.
+        orders: signed order parameters of every sample.
+        chains: number of chains at each temperature.
+        reports: diagnostics of each temperature, those of `vae_mf.samplers.diagnostics.Report` and more.
+    """
+    table = pd.DataFrame(list(reports))
+    table.insert(0, "temperature", list(energies))
+    table.insert(1, "samples", [len(rows) for rows in energies.values()])
+    laws = exact_laws(system, orders)
+    observables = [
+        compare_energies(system, {"samples": energies}, {"samples": chains}),
+        compare_observables(system, laws, {"samples": orders}, {"samples": chains}),
+    ]
+    return {"chains": table, "observables": pd.concat(observables, ignore_index=True)}

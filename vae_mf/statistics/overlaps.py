@@ -1,0 +1,139 @@
+"""The distribution P(q) of the overlap of two independent configurations, of samples, of the model and exact."""
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Shaped
+from scipy.special import gammaln
+
+from vae_mf.checks import require_integer
+from vae_mf.rng import generator
+from vae_mf.statistics.averages import average, draws_per_chain
+from vae_mf.statistics.observables import GROUPS, Laws, lattice_bins
+
+BINS = 60
+"""Bins of q, at most about."""
+NEGLIGIBLE = 1e-12
+"""Probability of a magnetisation that the exact sum leaves out."""
+
+States = Shaped[np.ndarray, "rows *site"]
+"""Spins (rows, sites) or directors (rows, sites, 3)."""
+
+
+def overlaps(first: States, second: Shaped[np.ndarray, "rows *site"]) -> Float[np.ndarray, " rows"]:
+    """Return q = sum_i s_i s'_i / N of spins, or sum_i P_2(n_i . n'_i) / N of directors, row by row."""
+    if first.ndim == 2:
+        return np.einsum("ij,ij->i", first, second, dtype=np.float64) / first.shape[1]
+    cosines = np.einsum("ijk,ijk->ij", first, second, dtype=np.float64)
+    return (3 * (cosines**2).mean(1) - 1) / 2
+
+
+def independent_overlaps(configurations: States, chains: int) -> Float[np.ndarray, " pairs"]:
+    """Return the overlaps of the first half of the chains with the second, so that no chain appears in two pairs.
+
+    The two halves of a single chain are compared, its last row left out if their number is odd.
+
+    Raises:
+        ValueError: unless ``chains`` divides the number of rows and there are at least two rows.
+    """
+    draws = draws_per_chain(len(configurations), chains)
+    require_integer("configurations", len(configurations), minimum=2)
+    half = chains // 2 * draws or draws // 2
+    return overlaps(configurations[:half], configurations[half : 2 * half])
+
+
+def random_overlaps(configurations: States, seed: int) -> Float[np.ndarray, " rows"]:
+    """Return the overlap of every row with another one, drawn by a random permutation."""
+    rows = len(configurations)
+    require_integer("configurations", rows, minimum=2)
+    order = generator(seed, "pairs").permutation(rows)
+    # A cycle through all rows pairs none with itself.
+    partner = np.empty(rows, np.int64)
+    partner[order] = np.roll(order, 1)
+    return overlaps(configurations, configurations[partner])
+
+
+def overlap_law_table(
+    configurations: dict[str, dict[float, States]],
+    chains: dict[str, int],
+    laws: Laws | None = None,
+    shuffle: int | None = None,
+) -> pd.DataFrame:
+    """Return P(q) per source and temperature as densities on equal bins, with errors over chains.
+
+    For spins the bins hold whole numbers of the values that q can take, as those of the order parameter. Columns
+    source, temperature, q, density, error.
+
+    Args:
+        configurations: of every source at each temperature, rows of one Markov chain next to each other.
+        chains: number of chains of each source at each temperature, as many as rows if these are independent.
+        laws: exact laws of the magnetisation of systems in which all arrangements of the same magnetisation are equally
+            likely; adds the exact P(q).
+        shuffle: seed of random pairs among all rows, for chains that do not sample the same law, such as stretches of a
+            recording; their errors are twice those over chains, as for the mean over all pairs. None to pair chains.
+    """
+    frames = []
+    for source, by_temperature in configurations.items():
+        for temperature, states in by_temperature.items():
+            shape = states.shape[1], states.ndim == 2
+            if shuffle is None:
+                table = histogram(independent_overlaps(states, chains[source]), max(1, chains[source] // 2), *shape)
+            else:
+                table = histogram(random_overlaps(states, shuffle), chains[source], *shape)
+                table["error"] *= 2
+            frames.append(table.assign(source=source, temperature=temperature))
+    for temperature, law in (laws or {}).items():
+        if law is not None:
+            sites = len(law.values) - 1
+            table = histogram(law.values, 1, sites, True, exchangeable_overlap_law(law.probabilities))
+            frames.append(table.assign(source="exact", temperature=temperature, error=0.0))
+    return pd.concat(frames, ignore_index=True)
+
+
+def histogram(
+    overlaps: Float[np.ndarray, " pairs"],
+    chains: int,
+    sites: int,
+    spins: bool,
+    weights: Float[np.ndarray, " pairs"] | None = None,
+) -> pd.DataFrame:
+    """Return the density of q with the error of every bin."""
+    if spins:
+        first, width, count = lattice_bins(sites, BINS)
+        index = (np.rint((overlaps + 1) * sites / 2).astype(np.int64) - first) // width
+        step, lowest = 2 * width / sites, 2 * (first - 0.5) / sites - 1
+    else:
+        count, step, lowest = BINS, 1.5 / BINS, -0.5
+        index = np.clip(((overlaps - lowest) / step).astype(np.int64), 0, count - 1)
+    rows = []
+    for k in range(count):
+        inside = (index == k).astype(np.float64)
+        mass = average(inside, min(GROUPS, chains)) if weights is None else (float(weights @ inside), 0.0)
+        rows.append({"q": lowest + (k + 0.5) * step, "density": mass[0] / step, "error": mass[1] / step})
+    return pd.DataFrame(rows)
+
+
+def exchangeable_overlap_law(law: Float[np.ndarray, " values"]) -> Float[np.ndarray, " values"]:
+    """Return P(q), q = -1 + 2 k / N, of two configurations whose numbers of up spins follow ``law``.
+
+    With k and k' spins up in random places, j of them in common, N - k - k' + 2 j places agree, j hypergeometric.
+    """
+    sites = len(law) - 1
+    log_factorial = gammaln(np.arange(sites + 1) + 1)
+    likely = np.flatnonzero(law > NEGLIGIBLE)
+    found = np.zeros(sites + 1)
+    common = np.arange(sites + 1)
+    for up in likely:
+        other = likely[:, None]
+        possible = (common <= up) & (common <= other) & (common >= up + other - sites)
+        j = np.where(possible, common, 0)
+        outside = np.where(possible, other - j, 0)
+        log_ways = (
+            log_factorial[up] - log_factorial[j] - log_factorial[np.where(possible, up - j, 0)]
+            + log_factorial[sites - up] - log_factorial[outside]
+            - log_factorial[np.where(possible, sites - up - outside, 0)]
+            - log_factorial[sites] + log_factorial[other] + log_factorial[sites - other]
+        )  # fmt: skip
+        probability = np.exp(np.where(possible, log_ways, -np.inf)) * law[likely][:, None] * law[up]
+        agreeing = np.where(possible, sites - up - other + 2 * j, 0)
+        found += np.bincount(agreeing.ravel(), probability.ravel(), minlength=sites + 1)
+    return found / found.sum()

@@ -1,0 +1,107 @@
+"""A verdict as a report for a person and as JSON for a program."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vae_mf.tables import finite
+from vae_mf.verdict.assessment import Assessment
+
+ANSWERS = {
+    "found": "A mean-field description was found: given the latent variables, the sites are independent.",
+    "not found": "No mean-field description was found: the latent variables leave correlations unexplained.",
+    "not decided": "Whether there is a mean-field description is not decided.",
+}
+HELD = {True: "yes", False: "no", None: "open"}
+CORRELATION = {
+    "temperature": "T",
+    "identity": "C(x|z), identity",
+    "identity_error": "±",
+    "test": "critic",
+    "test_error": "±",
+    "floor": "critic may miss",
+    "correlation_per_site": "C per site",
+}
+CAPACITY = {
+    "temperature": "T",
+    "rate": "rate R",
+    "useful_rate": "I_q(x; z)",
+    "excess_kl": "excess KL",
+    "information": "I of the worst cut",
+    "cut": "cut",
+    "field": "upper bound on any cut",
+    "satisfied": "R ≥ I",
+}
+
+
+def as_markdown(name: str, assessment: Assessment) -> str:
+    """Return the report of a run: the answer, its evidence, what is missing, and the numbers per temperature."""
+    verdict, tables = assessment.verdict, assessment.tables
+    evidence = verdict.evidence.assign(holds=[HELD[value] for value in verdict.evidence.holds])
+    parts = [
+        f"# {name}: {verdict.answer}",
+        ANSWERS[verdict.answer],
+        "## Evidence, at the temperature that speaks against it most",
+        pipe_table(evidence, dict(zip(evidence, evidence, strict=True))),
+        "\n".join(f"- {remark}" for remark in verdict.remarks),
+        "## What the latent variables leave unexplained, in nats per configuration",
+        pipe_table(tables["conditional_correlation"], CORRELATION),
+        "## What they carry, and what they must, in nats per configuration",
+        pipe_table(tables["capacity"], CAPACITY),
+    ]
+    for title, table in decoded_tables(tables).items():
+        parts += [f"## {title}", pipe_table(table, dict(zip(table, table, strict=True)))]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def decoded_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return by title what was read off the model."""
+    found = {}
+    if "latent_potential" in tables:
+        found["Decoded: β J from the latent potential"] = tables["latent_potential"]
+    if "nematic" in tables:
+        table = tables["nematic"]
+        pooled = table[(table.temperature == "pooled") & (table.target == "expected")]
+        found["Decoded: R² of the nematic tensor E[A|x], all temperatures"] = pooled.pivot(
+            index="regressor", columns="component", values="r2"
+        ).reset_index()
+    if "overlaps" in tables:
+        table = tables["overlaps"]
+        matched = table[table.recovered == table.true].pivot(index="route", columns="true", values="overlap")
+        found["Decoded: overlaps of recovered and stored patterns"] = matched.reset_index()
+    if "residual_summary" in tables:
+        found["Structure of what is left unexplained (ridge regression of ln r)"] = tables["residual_summary"]
+    return found
+
+
+def pipe_table(table: pd.DataFrame, columns: dict[Any, str]) -> str:
+    """Return some columns of a table in Markdown, by the names given."""
+    lines = [list(map(str, columns.values())), ["---"] * len(columns)]
+    lines += [[cell(row[name]) for name in columns] for _, row in table.iterrows()]
+    # A bar inside a cell would end it.
+    escaped = ([text.replace("|", "\\|") for text in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+
+
+def cell(value: Any) -> str:
+    """Return the text of a value; what is not known is a dash."""
+    if isinstance(value, str):
+        return value
+    if value is None or pd.isna(value):
+        return "–"
+    return {True: "yes", False: "no"}[bool(value)] if isinstance(value, bool | np.bool_) else f"{value:.4g}"
+
+
+def as_json(assessment: Assessment) -> str:
+    """Return answer, evidence and remarks."""
+    verdict = assessment.verdict
+    evidence = [{str(key): plain(value) for key, value in row.items()} for _, row in verdict.evidence.iterrows()]
+    content = {"mean_field_description": verdict.answer, "evidence": evidence, "remarks": verdict.remarks}
+    return json.dumps(finite(content), indent=2, ensure_ascii=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """Return a NumPy scalar as a Python one."""
+    return value.item() if isinstance(value, np.generic) else value
