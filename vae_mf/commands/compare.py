@@ -31,7 +31,7 @@ from vae_mf.rng import integer
 from vae_mf.runs.build import load
 from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import FIGURES, Run, find_runs
-from vae_mf.runs.resolvers import node_digest as digest
+from vae_mf.runs.identity import digest
 from vae_mf.tables import read_metrics, read_tables, write_tables
 
 NAME = "rivals"
@@ -84,7 +84,10 @@ def contestants(cfg: DictConfig, words: list[np.ndarray], runs: list[Run]) -> di
     """Return for every model the name of its file and what computes its scores; independent cells first."""
     independent = OmegaConf.create({"_target_": "vae_mf.density_models.Independent"})
     nodes = {"independent": independent} | dict(cfg.density_models)
-    rivals = {f"{name}-{digest(node)}": partial(fit_rival, name, node, words) for name, node in nodes.items()}
+    rivals = {
+        f"{name}-{digest(OmegaConf.to_container(node, resolve=True))}": partial(fit_rival, name, node, words)
+        for name, node in nodes.items()
+    }
     suffix = digest({"draws": cfg.draws, "seed": cfg.seed})
     return rivals | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, words) for run in runs}
 

@@ -6,10 +6,11 @@ folder, to resume it or to skip it when it is finished, and a changed option nev
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vae_mf.runs.names import first_names
+from vae_mf.runs.names import ADDED, MOVED, first_names, first_paths, found
 
 IDENTITY = (
     "seed",
@@ -25,6 +26,16 @@ IDENTITY = (
 )
 """Groups that results depend on; threads and paths are not among them."""
 DIGEST_LENGTH = 10
+
+
+def config_digest(config: dict[str, Any], paths: Iterable[str] = IDENTITY) -> str:
+    """Return the digest of some options and groups of a configuration in plain containers; what is absent is null."""
+    first, moves = first_paths(config), dict(MOVED)
+    places = [moves.get(path, path) for path in paths]
+    # Groups that version 0.1 did not have come with the group that they were part of, or count where they are set.
+    inside = {place for place in places if any(place.startswith(f"{other}.") for other in places)}
+    absent = {path for path, _ in ADDED if not found(first, path)}
+    return digest(*(next(iter(found(first, place)), None) for place in places if place not in inside | absent))
 
 
 def digest(*parts: Any) -> str:

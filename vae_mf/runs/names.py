@@ -1,9 +1,12 @@
-"""Names of configurable classes and functions, which outlive every move of the code.
+"""Names of configurable classes, functions and options, which outlive every move of the code.
 
 A class is called by its room and its own name, ``vae_mf.models.SplinePrior``, in whichever file of the room it stands.
-Digests hash the name under which a class was first published: runs and stores are found again, wherever it moves.
+Digests hash the names under which classes and options were first published: runs and stores are found again, wherever
+these move. Configurations of old run folders are read in the names of today.
 """
 
+from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any
 
 TARGET = "_target_"
@@ -66,6 +69,16 @@ PUBLISHED = (
 FIRST_NAMES = {f"{room}.{name}": f"{module}.{name}" for module, room, names in PUBLISHED for name in names.split()}
 """Name under which each was first published, by its public name."""
 PRESENT_NAMES = {first: public for public, first in FIRST_NAMES.items()}
+MOVED: tuple[tuple[str, str], ...] = ()
+"""Dotted path of an option today and its path in version 0.1, one line for each of them; groups may move as a whole.
+
+An option that version 0.1 had twice has two lines; of these the last is read.
+"""
+ADDED: tuple[tuple[str, Any], ...] = ()
+"""Options that version 0.1 did not have, and the value with which results are as they were.
+
+With this value an option does not count in a digest, and with it old configurations are read.
+"""
 
 
 def public_name(target: str) -> str:
@@ -89,7 +102,7 @@ def first_name(target: str) -> str:
     >>> first_name("vae_mf.models.MixturePrior")
     'vae_mf.models.mixture.MixturePrior'
     """
-    public = public_name(target)
+    public = target if target in PRESENT_NAMES else public_name(target)
     return FIRST_NAMES.get(public, public)
 
 
@@ -107,12 +120,26 @@ def first_names(node: Any) -> Any:
     return renamed(node, first_name)
 
 
-def present_names(node: Any) -> Any:
-    """Return plain containers with every target by its name of today."""
-    return renamed(node, present_name)
+def first_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration in plain containers with every option where version 0.1 had it."""
+    first = moved(config, MOVED)
+    for path, neutral in ADDED:
+        if found(first, path) == [neutral]:
+            pop(first, path)
+    return first
 
 
-def renamed(node: Any, rename: Any) -> Any:
+def present_names(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration that any version wrote, in plain containers, by the names of today."""
+    present = moved(config, ((first, today) for today, first in MOVED))
+    for path, neutral in ADDED:
+        group, _, key = path.rpartition(".")
+        for parent in found(present, group):
+            parent.setdefault(key, deepcopy(neutral))
+    return renamed(present, present_name)
+
+
+def renamed(node: Any, rename: Callable[[str], str]) -> Any:
     """Return plain containers in which ``rename`` has been applied to every target."""
     if isinstance(node, dict):
         return {
@@ -120,3 +147,42 @@ def renamed(node: Any, rename: Any) -> Any:
             for key, value in node.items()
         }
     return [renamed(item, rename) for item in node] if isinstance(node, list) else node
+
+
+def moved(config: dict[str, Any], moves: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return a copy of a configuration in which options have moved, inner ones out of groups that move as well.
+
+    >>> moved({"split": {"repeats": 3}}, [("split", "dataset.split"), ("split.repeats", "dataset.repeats")])
+    {'dataset': {'split': {}, 'repeats': 3}}
+    """
+    moves = list(moves)
+    config = deepcopy(config)
+    inner_first = sorted({source for source, _ in moves}, key=lambda path: -path.count("."))
+    values = {source: pop(config, source) for source in inner_first}
+    for source, place in sorted(moves, key=lambda move: move[1].count(".")):
+        for value in values[source]:
+            put(config, place, value)
+    return config
+
+
+def put(config: dict[str, Any], path: str, value: Any) -> None:
+    """Set the value at a dotted path, making the groups that it lies in."""
+    *groups, key = path.split(".")
+    for group in groups:
+        config = config.setdefault(group, {})
+    config[key] = value
+
+
+def found(config: Any, path: str) -> list[Any]:
+    """Return the value at a dotted path as a list of one, an empty list where there is none; "" is the whole."""
+    for key in filter(None, path.split(".")):
+        if not isinstance(config, dict) or key not in config:
+            return []
+        config = config[key]
+    return [config]
+
+
+def pop(config: dict[str, Any], path: str) -> list[Any]:
+    """Take the value at a dotted path out, as `found` returns it."""
+    group, _, key = path.rpartition(".")
+    return [parent.pop(key) for parent in found(config, group) if isinstance(parent, dict) and key in parent]

@@ -1,0 +1,82 @@
+"""Digests that never change, and run folders of version 0.1 in the names of today."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from vae_mf.runs.identity import config_digest
+from vae_mf.runs.names import ADDED, FIRST_NAMES, MOVED, first_paths, moved, present_name, present_names, renamed
+
+FOLDER = Path(__file__).parent / "version_0_1"
+"""Configurations as version 0.1 wrote them into its run folders; the recording is given by the hash of its file."""
+EXPERIMENTS = ["curie_weiss_quick", "hopfield_quick", "maier_saupe_quick", "retina"]
+STORE = ["seed", "system", "sampler", "tempering", "sampling"]
+
+
+def written(name: str) -> dict:
+    return OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_has_the_run_folder_and_the_store_of_version_0_1(compose_config, name):
+    before = written(name)
+    required = [f"dataset.path={before['dataset']['path']}"] if "dataset" in before else []
+    now = compose_config("train", f"experiment={name}", *required)
+    assert now.run.digest == before["run"]["digest"]
+    if "store" in before:
+        assert now.store.digest == before["store"]["digest"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_configuration_of_version_0_1_is_read_in_the_names_of_today_and_keeps_its_digest(compose_config, name):
+    before = written(name)
+    now = present_names(before)
+    assert config_digest(now) == before["run"]["digest"]
+    if "store" in before:
+        assert config_digest(now, STORE) == before["store"]["digest"]
+    required = [f"dataset.path={before['dataset']['path']}"] if "dataset" in before else []
+    composed = compose_config("train", f"experiment={name}", *required)
+    for group in ("system", "sampler", "sampling", "dataset", "split", "model", "training", "evaluation"):
+        node = composed.get(group)
+        assert now.get(group) == (None if node is None else OmegaConf.to_container(node, resolve=True)), group
+
+
+def test_targets_are_read_in_their_names_of_today():
+    assert present_name("vae_mf.models.mixture.MixturePrior") == "vae_mf.models.MixturePrior"
+    assert present_name("mine.Prior") == "mine.Prior"
+    assert len(set(FIRST_NAMES.values())) == len(FIRST_NAMES)
+
+
+def test_options_move_there_and_back():
+    moves = [("split", "data.split"), ("split.repeats", "data.repeats"), ("sampling.starts", "sampling.witnesses")]
+    today = {"split": {"seed": 1, "repeats": "all"}, "sampling": {"starts": 6}}
+    first = {"data": {"split": {"seed": 1}, "repeats": "all"}, "sampling": {"witnesses": 6}}
+    assert moved(today, moves) == first
+    assert {"split": today["split"], "sampling": today["sampling"], "data": {}} == moved(
+        first, [(old, new) for new, old in moves]
+    )
+
+
+def test_every_moved_option_counts_as_before():
+    for today, first in MOVED:
+        assert today != first
+        assert first_paths(renamed(nested(today), str)) == nested(first)
+
+
+def nested(path: str) -> dict:
+    node = 1
+    for key in reversed(path.split(".")):
+        node = {key: node}
+    return node
+
+
+def test_a_new_option_counts_where_it_is_set_and_only_there(monkeypatch):
+    monkeypatch.setattr("vae_mf.runs.names.ADDED", (*ADDED, ("training.fancy", None), ("extra", {})))
+    monkeypatch.setattr("vae_mf.runs.identity.ADDED", (*ADDED, ("training.fancy", None), ("extra", {})))
+    paths = ["training", "extra"]
+    before = config_digest({"training": {"epochs": 3}}, ["training"])
+    assert config_digest({"training": {"epochs": 3, "fancy": None}, "extra": {}}, paths) == before
+    assert config_digest({"training": {"epochs": 3, "fancy": 1}, "extra": {}}, paths) != before
+    assert config_digest({"training": {"epochs": 3, "fancy": None}, "extra": {"a": 1}}, paths) != before
+    assert present_names({"training": {"epochs": 3}})["training"] == {"epochs": 3, "fancy": None}
