@@ -2,13 +2,14 @@
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from vae_mf.files import write_whole
 
 METRICS = "metrics.json"
 TABLES = "tables"
@@ -26,9 +27,8 @@ class Judgement:
 
 def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
     """Write every table to ``folder``/tables/NAME.csv."""
-    (folder / TABLES).mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_csv(folder / TABLES / f"{name}.csv", index=False)
+        write_whole(folder / TABLES / f"{name}.csv", table.to_csv(index=False))
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -56,9 +56,7 @@ def read_runs(folder: str, names: Sequence[str]) -> dict[str, pd.DataFrame]:
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
     """Write metrics.json in one step, so that its presence means that the run is complete; NaN becomes null."""
-    partial = folder / f"{METRICS}.partial"
-    partial.write_text(json.dumps(finite(metrics), indent=2) + "\n")
-    os.replace(partial, folder / METRICS)
+    write_whole(folder / METRICS, json.dumps(finite(metrics), indent=2) + "\n")
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ python scripts/train.py -m experiment=hopfield_load system.patterns=3,8,16,24,36
 python scripts/benchmarks/unmixing.py runs=[outputs/hopfield_load-*]
 """
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from vae_mf.analysis.stored_patterns import logit_jacobian
 from vae_mf.datamodule import split_store
+from vae_mf.files import write_whole
 from vae_mf.plotting.decoding import draw_unmixing
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
@@ -69,9 +69,7 @@ def trained_rows(run: Run, settings: Unmixing) -> pd.DataFrame:
 def computed(path: Path, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     """Return the rows of an instance from its file, or compute them and leave them there in one step."""
     if not path.exists():
-        partial_file = path.with_suffix(".partial")
-        compute().to_csv(partial_file, index=False)
-        os.replace(partial_file, path)
+        write_whole(path, compute().to_csv(index=False))
     return pd.read_csv(path)
 
 

@@ -11,19 +11,16 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from filelock import FileLock, Timeout
 from helpers.commands import HOPFIELD, SCRIPTS, TRAINING, Result, paths, run
-from omegaconf import OmegaConf
 
 from vae_mf.runs.errors import LAUNCHERS, one_line
-from vae_mf.runs.folder import LOCK, Run, find_runs, hold
+from vae_mf.runs.folder import Run, find_runs
 from vae_mf.runs.resolvers import PROJECT_ROOT
 from vae_mf.runs.tasks import sample_or_wait
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
@@ -183,21 +180,6 @@ def test_every_launcher_has_an_extra_that_installs_it():
         assert one_line(error).startswith(f"hydra/launcher={launcher}: expected its plugin")
         assert one_line(error).endswith(f"'.[{extra}]'")
     assert one_line(ValueError("Could not find 'hydra/launcher/abacus'")) == "Could not find 'hydra/launcher/abacus'"
-
-
-def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
-    run, other, told = Run(tmp_path, OmegaConf.create()), FileLock(tmp_path / LOCK, thread_local=False), []
-    with hold(run, told.append), pytest.raises(Timeout):
-        other.acquire(blocking=False)
-    assert told == []
-    with ThreadPoolExecutor(1) as elsewhere:
-        elsewhere.submit(other.acquire).result()
-        threading.Timer(0.3, other.release).start()
-        with hold(run, told.append):
-            assert not other.is_locked
-    assert told == [f"waiting for another process that works on {tmp_path}"]
-    other.acquire(blocking=False)
-    other.release()
 
 
 def test_a_job_waits_for_the_writer_of_its_store_and_says_so_once(tmp_path, monkeypatch):

@@ -27,5 +27,5 @@ def test_what_fails_leaves_no_file(tmp_path):
 
     with pytest.raises(RuntimeError, match="no fit"):
         kept_scores(tmp_path / "scores.npz", broken)
-    (tmp_path / "scores.partial.npz").write_bytes(b"half")
+    (tmp_path / "scores.npz.partial").write_bytes(b"half")
     assert kept_scores(tmp_path / "scores.npz", scores).model == "a model"

@@ -103,7 +103,7 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
     before = kept.stat().st_mtime_ns
     # What a kill may leave, with the report of an earlier version.
     (lost / "model.safetensors").unlink()
-    (folder / "scores" / "latents-1.npz").rename(folder / "scores" / "latents-1.partial.npz")
+    (folder / "scores" / "latents-1.npz").rename(folder / "scores" / "latents-1.npz.partial")
     answer = folder / "assessment" / "verdict.json"
     answer.with_name("verdict.json.partial").write_text(answer.read_text()[:99])
     answer.unlink()

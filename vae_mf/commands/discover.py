@@ -22,9 +22,9 @@ from threadpoolctl import threadpool_limits
 
 from vae_mf.checks import require_integer
 from vae_mf.datasets.user_arrays import read_array
-from vae_mf.discovery.folder import write_text
 from vae_mf.discovery.report import DOCUMENT, discover
 from vae_mf.discovery.settings import DiscoverySettings
+from vae_mf.files import write_whole
 from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import CONFIG
 from vae_mf.tables import read_metrics, summary
@@ -65,7 +65,7 @@ def report(cfg: DictConfig, console: Console) -> None:
             progress=progress,
             **settings,
         )
-    write_text(folder / CONFIG, OmegaConf.to_yaml(cfg))
+    write_whole(folder / CONFIG, OmegaConf.to_yaml(cfg))
     table = Table("metric", "value")
     for row in summary(read_metrics(folder)):
         table.add_row(*row)

@@ -17,6 +17,7 @@ from rich.markdown import Markdown
 from rich.progress import Progress
 
 from vae_mf.checks import require_integer
+from vae_mf.files import write_whole
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import load
@@ -44,8 +45,8 @@ def write(found: Assessment, name: str, folder: Path) -> None:
     """Write tables, figure and report, and last the answer."""
     write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
     save_figure(draw_assessment(found.tables), folder / FIGURES, "verdict")
-    (folder / REPORT).write_text(as_markdown(name, found))
-    (folder / ANSWER).write_text(as_json(found))
+    write_whole(folder / REPORT, as_markdown(name, found))
+    write_whole(folder / ANSWER, as_json(found))
 
 
 def prepare(run: Run, settings: DictConfig, console: Console) -> None:
@@ -57,7 +58,7 @@ def prepare(run: Run, settings: DictConfig, console: Console) -> None:
         found = assess_run(run, settings, progress)
     folder.mkdir(exist_ok=True)
     (folder / ANSWER).unlink(missing_ok=True)
-    (folder / CONFIG).write_text(text)
+    write_whole(folder / CONFIG, text)
     write(found, run.config.run.name, folder)
 
 

@@ -1,6 +1,5 @@
 """Density models of the same words side by side: held-out log-likelihoods, paired gains, and their errors."""
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from vae_mf.checks import require_integer
+from vae_mf.files import replacing
 from vae_mf.statistics.averages import average
 
 INDEPENDENT, VAE = "Independent", "VAE"
@@ -37,11 +37,9 @@ class Scores(NamedTuple):
 def kept_scores(path: Path, compute: Callable[[], Scores]) -> Scores:
     """Return the scores in a file, which is computed and written in one step if it is missing."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         found = compute()
-        unfinished = path.with_suffix(".partial.npz")
-        np.savez(unfinished, **found._asdict())
-        os.replace(unfinished, path)
+        with replacing(path) as place, open(place, "wb") as file:
+            np.savez(file, **found._asdict())
     with np.load(path) as stored:
         return Scores(*(stored[name] if stored[name].ndim else stored[name].item() for name in Scores._fields))
 

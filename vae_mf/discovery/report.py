@@ -26,10 +26,11 @@ from vae_mf.checks import require_spins
 from vae_mf.datasets.recordings import Recording, make_recording
 from vae_mf.discovery.document import as_html
 from vae_mf.discovery.findings import Findings, find
-from vae_mf.discovery.folder import remove_others, workplace, write_text
+from vae_mf.discovery.folder import remove_others, workplace
 from vae_mf.discovery.settings import DiscoverySettings, discovery_settings
 from vae_mf.discovery.stages import Study
 from vae_mf.discovery.words import prepare
+from vae_mf.files import write_whole
 from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure
 from vae_mf.provenance import git_revision, software_versions
@@ -181,7 +182,7 @@ def tell(found: Findings, settings: DiscoverySettings, origin: dict[str, Any], f
         # Those of an earlier report about the same data, to which other patterns were known.
         remove_others(folder / TABLES, found.tables)
         remove_others(folder / FIGURES, figures)
-        write_text(folder / DOCUMENT, html)
+        write_whole(folder / DOCUMENT, html)
         write_metrics(folder, found.metrics)
     patterns = found.tables.get("patterns", pd.DataFrame({"variable": found.words.recording.names}))
     verdict = found.assessment and found.assessment.verdict

@@ -23,11 +23,11 @@ from vae_mf.density_models.comparison import Scores, kept_scores
 from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
-from vae_mf.discovery.folder import write_text
 from vae_mf.discovery.model_selection import Choice, choose_latents, has_levelled, numbers_to_try
 from vae_mf.discovery.settings import DiscoverySettings, assessment_settings
 from vae_mf.discovery.training import trained
 from vae_mf.discovery.words import Words
+from vae_mf.files import write_whole
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.models.parameters import free_parameters
 from vae_mf.models.vae import VAE
@@ -142,7 +142,7 @@ class Study:
             )
             found = assess(self.best(latents), None, data, assessment_settings(self.settings))
             write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
-            write_text(folder / ANSWER, as_json(found))
+            write_whole(folder / ANSWER, as_json(found))
         return read_assessment(folder)
 
     def repetitions(self, latents: int) -> dict[str, FoundPatterns]:

@@ -3,18 +3,18 @@
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.checks import require_integer
+from vae_mf.files import LOCK, only_one, write_whole
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.runs.errors import EXPECTED
 from vae_mf.runs.identity import IDENTITY
@@ -27,7 +27,6 @@ RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
 WEIGHTS = "model.safetensors"
 FIGURES = "figures"
-LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -72,14 +71,12 @@ def open_run(config: DictConfig) -> Run:
     require_integer("seed", config.seed, minimum=0)
     run = Run(Path(config.run.folder), config)
     path = run.folder / CONFIG
-    if path.exists():
-        if OmegaConf.load(path).run.digest != config.run.digest:
-            raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
-    else:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(OmegaConf.to_yaml(config, resolve=True))
-        os.replace(partial, path)
+    if not path.exists():
+        with only_one(run.folder):
+            if not path.exists():
+                write_whole(path, OmegaConf.to_yaml(config, resolve=True))
+    if OmegaConf.load(path).run.digest != config.run.digest:
+        raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
     return run
 
 
@@ -95,16 +92,6 @@ def discarded_if_refused(run: Run) -> Iterator[None]:
             with suppress(OSError):  # something else lies there
                 run.folder.rmdir()
         raise
-
-
-def hold(run: Run, waiting: Callable[[str], Any]) -> AbstractContextManager[Any]:
-    """Return a context that only one process may be in; tell ``waiting`` if another one is, and wait until it ends."""
-    lock = FileLock(run.folder / LOCK)
-    try:
-        return lock.acquire(blocking=False)
-    except Timeout:
-        waiting(f"waiting for another process that works on {run.folder}")
-        return lock.acquire()
 
 
 def find_runs(patterns: Iterable[str]) -> list[Run]:
@@ -150,4 +137,4 @@ def record_run(run: Run, sites: int) -> None:
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
-    (run.folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    write_whole(run.folder / RECORD, json.dumps(record, indent=2) + "\n")

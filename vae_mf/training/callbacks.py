@@ -1,12 +1,13 @@
 """Progress over epochs, and checkpoints that are never half-written."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from rich.progress import Progress
+
+from vae_mf.files import replacing
 
 
 class EpochProgress(pl.Callback):
@@ -35,6 +36,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write ``checkpoint`` and rename it to ``path`` in one step."""
-        partial = f"{path}.partial"
-        super().save_checkpoint(checkpoint, partial, storage_options)
-        os.replace(partial, path)
+        with replacing(path) as place:
+            super().save_checkpoint(checkpoint, place, storage_options)

@@ -1,12 +1,13 @@
 """Weights on disk: Lightning's checkpoints in, safetensors out; loading either runs no pickled code."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+
+from vae_mf.files import replacing
 
 
 def load_checkpoint(module: nn.Module, path: Path) -> None:
@@ -24,9 +25,8 @@ def load_checkpoint(module: nn.Module, path: Path) -> None:
 
 def save_weights(model: nn.Module, path: Path) -> None:
     """Write the weights of a model as safetensors, in one step."""
-    partial = path.with_name(f"{path.name}.partial")
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, partial)
-    os.replace(partial, path)
+    with replacing(path) as place:
+        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, place)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

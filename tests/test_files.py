@@ -1,0 +1,65 @@
+"""Files appear whole or not at all; a folder has one process at a time."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from filelock import FileLock, Timeout
+
+from vae_mf.files import LOCK, only_one, replacing, write_whole
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(("content", "found"), [("β ≥ 1\n", "β ≥ 1\n".encode()), (b"\r\n\0", b"\r\n\0")], ids=repr)
+def test_a_file_holds_what_was_written_and_nothing_lies_beside_it(tmp_path, content, found):
+    write_whole(tmp_path / "new" / "a.txt", "before")
+    write_whole(tmp_path / "new" / "a.txt", content)
+    assert (tmp_path / "new" / "a.txt").read_bytes() == found
+    assert names(tmp_path / "new") == ["a.txt"]
+
+
+def test_an_error_while_writing_leaves_the_former_file_alone(tmp_path):
+    write_whole(tmp_path / "a", "before")
+
+    def write_half():
+        with replacing(tmp_path / "a") as place:
+            place.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        write_half()
+    assert (tmp_path / "a").read_text() == "before"
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_kill_before_the_rename_leaves_the_former_file_and_the_next_writer_clears_up(tmp_path, monkeypatch):
+    write_whole(tmp_path / "a", "before")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda source, _: os.link(source, tmp_path / "seen"))
+        write_whole(tmp_path / "a", "after")
+    assert (tmp_path / "seen").read_text() == "after"
+    assert (tmp_path / "a").read_text() == "before"
+    (tmp_path / "a.partial").write_text("half")
+    write_whole(tmp_path / "a", "after")
+    assert (tmp_path / "a").read_text() == "after"
+    assert names(tmp_path) == ["a", "seen"]
+
+
+def test_a_folder_is_held_by_one_process_at_a_time(tmp_path):
+    other = FileLock(tmp_path / LOCK, thread_local=False)
+    said = []
+    with only_one(tmp_path, said.append), pytest.raises(Timeout):
+        other.acquire(blocking=False)
+    assert said == []
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(other.acquire).result()
+        threading.Timer(0.3, other.release).start()
+        with only_one(tmp_path, said.append):
+            assert not other.is_locked
+    assert said == [f"waiting for another process that works on {tmp_path}"]
+    other.acquire(blocking=False)
+    other.release()

@@ -1,0 +1,64 @@
+"""Files that are never half-written, and folders in which one process works at a time."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+LOCK = ".lock"
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a place beside ``path`` to write a file at; it takes the place of ``path`` at the end, in one step.
+
+    A process that is killed leaves the former file or none, an error leaves nothing. Two processes that may write the
+    same file need `only_one`.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = partial_of(target)
+    try:
+        yield unfinished
+        # On disk before it has its name: a rename may outlive a crash of the machine that the content does not.
+        with open(unfinished, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_whole(path: str | Path, content: str | bytes) -> None:
+    """Write a file in one step, text as UTF-8.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_whole(f"{folder}/runs/note.txt", "50 rows")
+    ...     [path.name for path in Path(folder, "runs").iterdir()]
+    ['note.txt']
+    """
+    with replacing(path) as place:
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def partial_of(path: Path) -> Path:
+    """Return where a file is while it is written."""
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def only_one(folder: str | Path, waiting: Callable[[str], Any] = lambda _: None) -> Iterator[None]:
+    """Work in a folder, which is made if need be, alone: while another process does, tell ``waiting`` so and wait."""
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place / LOCK)
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        waiting(f"waiting for another process that works on {place}")
+        held = lock.acquire()
+    with held:
+        yield
