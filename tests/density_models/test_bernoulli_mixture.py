@@ -7,8 +7,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.mixture import BernoulliMixture, Components, MixtureProblem
-from vae_mf.inverse_ising.solvers.local_regression import distinct
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
+from vae_mf.statistics.distinct import distinct_spins
 
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 PLANTED = np.array([[0.05] * 8, [0.8] * 4 + [0.1] * 4, [0.1] * 4 + [0.7] * 4])
@@ -35,7 +35,7 @@ def test_the_density_is_the_sum_over_components():
 
 def test_an_iteration_is_that_of_the_formulas():
     data, pseudocount = words(500, 2), 3.0
-    problem = MixtureProblem(distinct(data, np.ones(500)), pseudocount)
+    problem = MixtureProblem(distinct_spins(data, np.ones(500)), pseudocount)
     old = Components(np.array([0.7, 0.3]), np.random.default_rng(3).uniform(0.1, 0.9, (2, 8)))
     active, rates = data > 0, ((data > 0).sum(axis=0) + 0.5) / 501
     joint = old.weights * np.where(active[:, None], old.probabilities, 1 - old.probabilities).prod(axis=2)

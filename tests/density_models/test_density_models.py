@@ -18,7 +18,7 @@ from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
 from vae_mf.density_models.restricted_boltzmann import RestrictedBoltzmann
 from vae_mf.inverse_ising import BoltzmannLearning, PseudoLikelihood
-from vae_mf.statistics.spike_counts import firing_probabilities, independent_log_likelihood
+from vae_mf.statistics.independent import independent_log_likelihood, probabilities_up
 
 SIGMAS = 4.5
 ANNEALING = {"chains": 1024, "resolution": 0.05}
@@ -109,7 +109,7 @@ class TestContract:
 
 
 def test_the_independent_model_is_that_of_the_verdicts():
-    found, probabilities = Independent().fit(WORDS), firing_probabilities(WORDS)
+    found, probabilities = Independent().fit(WORDS), probabilities_up(WORDS)
     assert_allclose(found.score_samples(TRUTH.words), independent_log_likelihood(TRUTH.words, probabilities))
 
 

@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.density_models.count_statistics import CountStatistics, Penalty
 from vae_mf.density_models.k_pairwise import KPairwise
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+from vae_mf.statistics.distinct import DistinctSpins
 
 SITES = 9
 TRUTH = word_model(SITES, 0.8, seed=3, potential=0.7)

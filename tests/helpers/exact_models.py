@@ -9,7 +9,7 @@ from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.tensors import Condition
 from vae_mf.models.vae import VAE
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
 
 
 def all_states(sites: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
 
 INFINITE = 1e12
 """Total weight that stands for infinitely many samples."""

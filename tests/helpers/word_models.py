@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from vae_mf.density_models.count_ising import CountIsing
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
 
 
 class WordModel(NamedTuple):

@@ -9,8 +9,9 @@ from scipy.optimize import minimize
 from vae_mf.inverse_ising import BoltzmannLearning, InteractionScreening, ProbabilityFlow, PseudoLikelihood
 from vae_mf.inverse_ising.solvers.coupling_prior import STARTS, Posterior, evidence_strength, fit_widths, kind_strengths
 from vae_mf.inverse_ising.solvers.lbfgs import Stopping, minimise
-from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, LocalRegression, distinct
+from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, LocalRegression
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
+from vae_mf.statistics.distinct import distinct_spins
 
 SAMPLES = dense(5, 1.0, seed=1).draw(400, seed=2)
 MATRIX = np.array([[0, 3, 40, 5, 90], [3, 0, 7, 60, 2], [40, 7, 0, 9, 11], [5, 60, 9, 0, 30], [90, 2, 11, 30, 0.0]])
@@ -84,7 +85,7 @@ def test_the_evidence_is_the_variance_beyond_the_noise():
 
 
 def test_variances_are_those_of_the_inverse_without_the_spin_itself():
-    data = distinct(SAMPLES, np.ones(len(SAMPLES)))
+    data = distinct_spins(SAMPLES, np.ones(len(SAMPLES)))
     problem = LocalRegression(data, LOGISTIC, strength=12.0)
     points = minimise(problem, np.zeros((6, 5)), Stopping(1e-8, 100)).points
     found, covariances = problem.posterior(points), np.cov(SAMPLES.T, bias=True)
@@ -98,7 +99,7 @@ def test_variances_are_those_of_the_inverse_without_the_spin_itself():
 
 
 def test_every_coupling_can_have_a_strength_of_its_own():
-    data = distinct(SAMPLES, np.ones(len(SAMPLES)))
+    data = distinct_spins(SAMPLES, np.ones(len(SAMPLES)))
     separate, joint = LocalRegression(data, LOGISTIC), SymmetricRegression(data, LOGISTIC)
     separate.penalise(MATRIX)
     joint.penalise(MATRIX)

@@ -14,7 +14,7 @@ from vae_mf.inverse_ising.erasure import (
     log_weights,
     reweighted_moments,
 )
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
 
 SITES = 7
 

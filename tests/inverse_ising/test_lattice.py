@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from vae_mf.inverse_ising.lattice import GraphPseudoLikelihood, LatticeIsing
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 from vae_mf.inverse_ising.solvers.interaction_graph import lattice_bonds
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
 
 SIGMAS = 4.5
 

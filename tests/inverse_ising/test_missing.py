@@ -15,7 +15,7 @@ from vae_mf.inverse_ising.base import exponents
 from vae_mf.inverse_ising.erasure import ErasureMachine
 from vae_mf.inverse_ising.mean_field import NaiveMeanField
 from vae_mf.inverse_ising.missing import MissingSpins, descended, most_probable
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
 
 MNIST = os.environ.get("VAE_MF_MNIST")
 

@@ -18,7 +18,8 @@ from vae_mf.inverse_ising import (
     PseudoLikelihood,
 )
 from vae_mf.inverse_ising.solvers.lbfgs import Evaluation, Stopping, minimise
-from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, LOGISTIC, distinct
+from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, LOGISTIC
+from vae_mf.statistics.distinct import distinct_spins
 
 SAMPLES = dense(7, 1.0, seed=1).draw(3000, seed=2)
 
@@ -197,7 +198,7 @@ def test_distinct_rows_keep_their_weight():
     spins = np.random.default_rng(1).choice(np.array([-1, 1], np.int8), (500, 70))
     spins = np.vstack([spins, spins[:100], spins[:50]])
     weights = np.random.default_rng(2).uniform(0.5, 2, len(spins))
-    data = distinct(spins, weights)
+    data = distinct_spins(spins, weights)
     assert len(data.spins) == len(np.unique(spins, axis=0)) == 500
     assert_allclose(data.shares @ data.spins, weights @ spins / weights.sum(), atol=1e-12)
     assert_allclose([data.shares.sum(), data.samples], [1, weights.sum()])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, norm
 
-from vae_mf.packing import unpack_spins
+from vae_mf.packing import all_configurations, unpack_spins
 from vae_mf.rng import keys
 from vae_mf.samplers import multispin, wolff
 from vae_mf.samplers.base import Sampler, Schedule, sample_block
@@ -12,7 +12,7 @@ from vae_mf.samplers.ising2d import Ising2DAuto
 from vae_mf.samplers.kernels.random_bits import ALL, U64, fill_random_spins, fill_random_words, random_word
 from vae_mf.samplers.multispin import MultispinMetropolis, acceptance_digits, bond_words, unsatisfied_bonds
 from vae_mf.samplers.wolff import Wolff
-from vae_mf.systems.enumeration import all_configurations, enumerate_system
+from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.ising2d import Ising2D, critical_temperature, spontaneous_magnetisation
 
 CRITICAL = critical_temperature()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from vae_mf.packing import all_configurations
 from vae_mf.samplers import kinetic
 from vae_mf.samplers.kinetic import REPEATS, checked_fields, checked_start, column_blocks, kinetic_trajectories
-from vae_mf.systems.enumeration import all_configurations
 
 SIGMAS = 4.5
 RANDOM = np.random.default_rng(0)

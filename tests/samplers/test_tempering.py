@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import chisquare
 
-from vae_mf.packing import pack_spins, unpack_spins
+from vae_mf.packing import all_configurations, pack_spins, unpack_spins
 from vae_mf.rng import keys
 from vae_mf.samplers.base import Group, RecordingSampler, Sampler, Schedule, run_chains
 from vae_mf.samplers.diagnostics import doubling_windows
@@ -18,7 +18,7 @@ from vae_mf.samplers.tempering import (
     choose_ladder,
     ladder_rungs,
 )
-from vae_mf.systems.enumeration import all_configurations, enumerate_system
+from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
 

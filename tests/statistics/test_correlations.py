@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from vae_mf.packing import all_configurations
 from vae_mf.statistics.correlations import compare_correlations, correlation_length, lattice_statistics
-from vae_mf.systems.enumeration import all_configurations, enumerate_system
+from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.ising2d import Ising2D
 
 

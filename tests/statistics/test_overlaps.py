@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vae_mf.packing import all_configurations
 from vae_mf.statistics.overlaps import (
     exchangeable_overlap_law,
     independent_overlaps,
@@ -11,7 +12,7 @@ from vae_mf.statistics.overlaps import (
     random_overlaps,
 )
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import all_configurations, enumerate_system
+from vae_mf.systems.enumeration import enumerate_system
 
 
 def test_overlaps_are_means_over_sites():

@@ -5,15 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_mf.statistics.spike_counts import (
-    count_table,
-    firing_probabilities,
-    independent_count_law,
-    independent_log_likelihood,
-    spike_count_law,
-    total_variation,
-)
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
+from vae_mf.statistics.independent import independent_count_law, independent_log_likelihood, probabilities_up
+from vae_mf.statistics.spike_counts import count_table, spike_count_law, total_variation
 
 CELLS = 7
 RATES = np.random.default_rng(1).uniform(0.02, 0.6, CELLS)
@@ -51,7 +45,7 @@ def test_counts_of_words_are_frequencies():
 
 def test_probabilities_stay_inside_the_unit_interval():
     always, never, half = np.ones(9, np.int8), -np.ones(9, np.int8), np.array([1] * 4 + [-1] * 5, np.int8)
-    np.testing.assert_allclose(firing_probabilities(np.stack([always, never, half], 1)), [0.95, 0.05, 0.45])
+    np.testing.assert_allclose(probabilities_up(np.stack([always, never, half], 1)), [0.95, 0.05, 0.45])
 
 
 @given(st.integers(1, 10), st.integers(0, 10**6))

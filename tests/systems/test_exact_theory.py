@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.special import gamma, gammaln, logsumexp, xlogy
 
+from vae_mf.packing import all_configurations
 from vae_mf.systems import hopfield
 from vae_mf.systems.base import System, order_statistics
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import all_configurations, enumerate_system
+from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
 
 SMALL = {

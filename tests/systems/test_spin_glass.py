@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from vae_mf.packing import all_configurations
 from vae_mf.systems.base import System
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import all_configurations, enumerate_system
+from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick, checked_couplings, checked_fields
 

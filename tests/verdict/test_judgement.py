@@ -10,7 +10,7 @@ from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.priors.spline import GaussianPrior
 from vae_mf.models.vae import VAE
-from vae_mf.statistics.spike_counts import firing_probabilities, independent_log_likelihood
+from vae_mf.statistics.independent import independent_log_likelihood, probabilities_up
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
@@ -175,7 +175,7 @@ def judged_recording(test: np.ndarray, time: np.ndarray, samples: int) -> dict:
 def test_the_error_of_the_gain_is_that_of_stretches_of_movie_time():
     """Words come in any order; the exact model knows their probabilities, so the gain is known too."""
     words, time = spike_words(200, 2), np.random.default_rng(3).permutation(200)
-    gain = log_truth(SYSTEM, words, 1.0) - independent_log_likelihood(words, firing_probabilities(spike_words(300, 1)))
+    gain = log_truth(SYSTEM, words, 1.0) - independent_log_likelihood(words, probabilities_up(spike_words(300, 1)))
     stretches = gain[np.argsort(time)].reshape(STRETCHES, 10).mean(1)
     metrics = judged_recording(words, time, 200)
     assert metrics["test_gain_over_independent"] == pytest.approx(gain.mean())

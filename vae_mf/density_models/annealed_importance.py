@@ -56,7 +56,7 @@ class Annealed(NamedTuple):
     """The chains with these weights are draws from the last model."""
 
 
-def anneal(chains: AnnealedChains, resolution: float) -> Annealed:
+def annealed_importance(chains: AnnealedChains, resolution: float) -> Annealed:
     """Carry chains from beta = 0 to 1 and estimate ln Z_1 = ln Z_0 + ln <exp(w)>.
 
     w = sum_t ln f_{t+1}(s_t) - ln f_t(s_t). The steps are of equal statistical length: each changes ln f_beta by

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer
 from vae_mf.inverse_ising.base import checked_spins, new_generator, weighted_rows
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins, distinct
+from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 LogLikelihoods = Float[np.ndarray, " samples"]
 
@@ -43,7 +43,7 @@ class DensityModel(DensityMixin, BaseEstimator):
             ValueError: if values, shapes or options are wrong.
         """
         rows = checked_spins(validate_data(self, words, dtype="numeric", ensure_min_samples=2), "spin")
-        self._fit(distinct(*weighted_rows(rows, sample_weight)))
+        self._fit(distinct_spins(*weighted_rows(rows, sample_weight)))
         return self
 
     def _fit(self, data: DistinctSpins) -> None:
@@ -76,8 +76,3 @@ class DensityModel(DensityMixin, BaseEstimator):
 def bernoulli(probabilities: Float[np.ndarray, "rows sites"], random: np.random.Generator) -> Spins:
     """Return independent spins (rows, sites) that are +1 with the given probabilities."""
     return np.where(random.random(probabilities.shape) < probabilities, np.int8(1), np.int8(-1))
-
-
-def firing_probabilities(data: DistinctSpins) -> Float[np.ndarray, " sites"]:
-    """Return the probability that each cell is active, with half a count of each kind added (Jeffreys)."""
-    return (data.samples * (data.shares @ (data.spins > 0)) + 0.5) / (data.samples + 1)

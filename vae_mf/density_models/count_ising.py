@@ -13,8 +13,7 @@ from jaxtyping import Float
 from vae_mf.arrays import Couplings, Fields, Rows, Spins
 from vae_mf.density_models.annealed_importance import PerChain
 from vae_mf.inverse_ising.base import exponents
-from vae_mf.inverse_ising.solvers.gibbs import LANES, half_logistic
-from vae_mf.kernels import kernel
+from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 
 Potential = Float[np.ndarray, " counts"]
 
@@ -67,31 +66,24 @@ class CountIsingChains:
     """
 
     def __init__(self, spins: Spins, random: np.random.Generator):
-        self._chains, sites = spins.shape
-        groups = -(-self._chains // LANES)
-        padded = np.resize(spins, (groups * LANES, sites)).reshape(groups, LANES, sites)
-        self._lanes = np.ascontiguousarray(padded.transpose(0, 2, 1), np.float32)
-        self._counts = (self._lanes > 0).sum(axis=1).astype(np.int32)
-        self._random = random
+        self._chains = GibbsChains(spins, random)
 
     @property
     def spins(self) -> Spins:
         """Current configurations, shape (chains, N)."""
-        rows = self._lanes.transpose(0, 2, 1).reshape(-1, self._lanes.shape[1])
-        return rows[: self._chains].astype(np.int8)
+        return self._chains.spins
 
     def exponents(self, model: CountIsing) -> PerChain:
         """Return ln p(s) + ln Z of every chain, in single precision."""
-        x, couplings, fields = self._lanes, model.couplings.astype(np.float32), model.fields.astype(np.float32)
-        values = ((couplings / 2 @ x + fields[:, None]) * x).sum(axis=1) + model.potential[self._counts]
-        return values.ravel()[: self._chains]
+        x = self._chains.lanes
+        couplings = model.couplings.astype(np.float32)
+        fields = model.fields.astype(np.float32)
+        values = ((couplings / 2 @ x + fields[:, None]) * x).sum(axis=1) + model.potential[(x > 0).sum(axis=1)]
+        return values.ravel()[: len(self.spins)]
 
     def sweep(self, model: CountIsing, count: int = 1) -> None:
         """Advance every chain by ``count`` sweeps."""
-        arrays = (model.couplings, model.fields, np.diff(model.potential, append=0) / 2)
-        couplings, fields, steps = (array.astype(np.float32) for array in arrays)
-        for lanes, counts in zip(self._lanes, self._counts, strict=True):
-            heat_bath(couplings, fields, steps, lanes, counts, half_logistic(self._random, (count, *lanes.shape)))
+        self._chains.sweep(model.couplings, model.fields, count, model.potential)
 
 
 class AnnealedCountIsing:
@@ -134,27 +126,3 @@ class AnnealedCountIsing:
         """Advance every chain by a sweep at beta."""
         pairs = zip(self._start, self._change, strict=True)
         self._chains.sweep(CountIsing(*(old + beta * change for old, change in pairs)))
-
-
-@kernel(fastmath={"contract", "nsz", "reassoc"})
-def heat_bath(couplings, fields, steps, lanes, counts, noise):
-    """Set every spin in turn to +1 where its noise lies below its local field, once per row of the noise.
-
-    ``lanes`` holds the spins as float32 (N, lanes), ``counts`` their K (lanes), ``steps`` (V(K + 1) - V(K)) / 2,
-    ``noise`` has shape (sweeps, N, lanes).
-    """
-    sites, width = lanes.shape
-    local = np.empty(width, np.float32)
-    for t in range(noise.shape[0]):
-        for i in range(sites):
-            for c in range(width):
-                counts[c] -= np.int32(lanes[i, c] > np.float32(0.0))
-                local[c] = fields[i] + steps[counts[c]]
-            for j in range(sites):
-                bond = couplings[i, j]
-                for c in range(width):
-                    local[c] += bond * lanes[j, c]
-            for c in range(width):
-                active = noise[t, i, c] < local[c]
-                counts[c] += np.int32(active)
-                lanes[i, c] = np.float32(1.0) if active else np.float32(-1.0)

@@ -7,10 +7,11 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.density_models.annealed_importance import AnnealedChains, anneal, resample
-from vae_mf.density_models.base import DensityModel, LogLikelihoods, firing_probabilities
+from vae_mf.density_models.annealed_importance import AnnealedChains, annealed_importance, resample
+from vae_mf.density_models.base import DensityModel, LogLikelihoods
 from vae_mf.inverse_ising.base import new_generator
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+from vae_mf.statistics.distinct import DistinctSpins
+from vae_mf.statistics.independent import probabilities_up
 
 MOST_CHAINS = 4096
 """Chains that draw samples side by side."""
@@ -48,9 +49,9 @@ class EnergyModel(DensityModel):
     def _fit(self, data: DistinctSpins) -> None:
         count, random = require_integer("chains", self.chains), new_generator(self.random_state)
         resolution = require_positive("resolution", self.resolution)
-        self.probabilities_ = firing_probabilities(data)
+        self.probabilities_ = probabilities_up(data.spins, data.weights)
         self._learn(data, random)
-        annealed = anneal(self._annealed(count, random), resolution)
+        annealed = annealed_importance(self._annealed(count, random), resolution)
         self.log_partition_, self.log_partition_error_ = annealed.log_partition, annealed.error
         self.effective_size_ = annealed.effective_size
 
@@ -59,7 +60,7 @@ class EnergyModel(DensityModel):
 
     def _draw(self, count: int, random: np.random.Generator) -> Spins:
         chains = self._annealed(min(max(count, 64), MOST_CHAINS), random)
-        chains.keep(resample(anneal(chains, self.resolution).log_weights, len(chains.spins), random))
+        chains.keep(resample(annealed_importance(chains, self.resolution).log_weights, len(chains.spins), random))
         draws = []
         for draw in range(-(-count // len(chains.spins))):
             for _ in range(THINNING if draw else SETTLING):

@@ -3,8 +3,9 @@
 import numpy as np
 
 from vae_mf.arrays import Spins
-from vae_mf.density_models.base import DensityModel, LogLikelihoods, bernoulli, firing_probabilities
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+from vae_mf.density_models.base import DensityModel, LogLikelihoods, bernoulli
+from vae_mf.statistics.distinct import DistinctSpins
+from vae_mf.statistics.independent import independent_log_likelihood, probabilities_up
 
 
 class Independent(DensityModel):
@@ -15,12 +16,11 @@ class Independent(DensityModel):
     """
 
     def _fit(self, data: DistinctSpins) -> None:
-        self.probabilities_ = firing_probabilities(data)
+        self.probabilities_ = probabilities_up(data.spins, data.weights)
         self.n_parameters_ = len(self.probabilities_)
 
     def _log_density(self, words: Spins) -> LogLikelihoods:
-        silent = np.log1p(-self.probabilities_)
-        return (words > 0) @ (np.log(self.probabilities_) - silent) + silent.sum()
+        return independent_log_likelihood(words, self.probabilities_)
 
     def _draw(self, count: int, random: np.random.Generator) -> Spins:
         return bernoulli(np.broadcast_to(self.probabilities_, (count, len(self.probabilities_))), random)

@@ -11,7 +11,8 @@ from vae_mf.density_models.count_ising import AnnealedCountIsing, CountIsing, Co
 from vae_mf.density_models.count_statistics import CountStatistics, NewtonStep, Penalty, Vector, Words
 from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.base import warn_convergence
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+from vae_mf.statistics.distinct import DistinctSpins
+from vae_mf.statistics.independent import independent_count_law
 
 DISCARDED = 10
 """Sweeps after a step before the configurations count again."""
@@ -147,10 +148,9 @@ class BoltzmannSteps:
 
     def start(self, probabilities: Float[np.ndarray, " sites"]) -> CountIsing:
         """Return independent cells with a potential that gives them the counts of the data."""
-        cells, law, observed = independent_model(probabilities), np.ones(1), self._target[self._counts]
-        for p in probabilities:
-            law = np.convolve(law, [1 - p, p])
-        return cells._replace(potential=np.log((observed + RARE) / (law[: len(observed)] + RARE)))
+        observed = self._target[self._counts]
+        law = independent_count_law(probabilities)[: len(observed)]
+        return independent_model(probabilities)._replace(potential=np.log((observed + RARE) / (law + RARE)))
 
     def step(self, parameters: Vector) -> NewtonStep:
         """Return the next step."""

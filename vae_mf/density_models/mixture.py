@@ -8,9 +8,10 @@ from scipy.special import logsumexp
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.density_models.base import DensityModel, LogLikelihoods, bernoulli, firing_probabilities
+from vae_mf.density_models.base import DensityModel, LogLikelihoods, bernoulli
 from vae_mf.inverse_ising.base import new_generator, warn_convergence
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+from vae_mf.statistics.distinct import DistinctSpins
+from vae_mf.statistics.independent import probabilities_up
 
 ROWS = 2**13
 """Words whose responsibilities are held at once: they stay in the cache."""
@@ -104,7 +105,7 @@ class MixtureProblem:
     def __init__(self, data: DistinctSpins, pseudocount: float):
         self._active = (data.spins > 0).astype(np.float32)
         self._shares, self._prior = data.shares, pseudocount / data.samples
-        self._rates = firing_probabilities(data)
+        self._rates = probabilities_up(data.spins, data.weights)
 
     def start(self, count: int, random: np.random.Generator) -> Components:
         """Return ``count`` components between the mean word and words of the data."""

@@ -11,7 +11,7 @@ from vae_mf.density_models.count_ising import AnnealedCountIsing, CountIsing
 from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins
+from vae_mf.statistics.distinct import DistinctSpins
 
 
 class PairwiseIsing(EnergyModel):
@@ -20,7 +20,7 @@ class PairwiseIsing(EnergyModel):
     Args:
         estimator: of J and h; None for `BoltzmannLearning`, which is maximum likelihood.
         chains: that estimate ln Z.
-        resolution: length of their steps in nats, see `vae_mf.density_models.annealed_importance.anneal`.
+        resolution: length of their steps in nats, see `vae_mf.density_models.annealed_importance`.
         random_state: of the chains.
 
     Attributes:
@@ -39,7 +39,7 @@ class PairwiseIsing(EnergyModel):
             raise ValueError(f"estimator: expected one of vae_mf.inverse_ising, got {type(estimator).__name__}")
         if estimator.encoding != "spin":
             raise ValueError(f'estimator: expected encoding="spin", got {estimator.encoding!r}')
-        self.estimator_ = clone(estimator).fit(data.spins, sample_weight=data.samples * data.shares)
+        self.estimator_ = clone(estimator).fit(data.spins, sample_weight=data.weights)
         sites = data.spins.shape[1]
         self.n_parameters_ = sites * (sites + 1) // 2
 

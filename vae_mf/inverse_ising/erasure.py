@@ -18,7 +18,7 @@ from jaxtyping import Float
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
-from vae_mf.inverse_ising.solvers.local_regression import distinct
+from vae_mf.statistics.distinct import distinct_spins
 
 Epsilons = Float[np.ndarray, " epsilons"]
 ROWS = 2**8
@@ -74,7 +74,7 @@ class ErasureMachine(InverseIsing):
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         epsilons, steps = checked_epsilons(self.epsilons), require_integer("n_steps", self.n_steps)
         tolerance = require_positive("tolerance", self.tolerance)
-        rows, shares, _ = distinct(spins, weights)
+        rows, shares, _ = distinct_spins(spins, weights)
         states = erasure_steps(rows, shares, epsilons, require_positive("rate", self.rate))
         final = next(islice(states, steps, None))
         best = int(final.energies.argmax())

@@ -5,10 +5,11 @@ from typing import Any
 from vae_mf.arrays import Spins
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.inverse_ising.solvers.lbfgs import Stopping
-from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, distinct
+from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL
 from vae_mf.inverse_ising.solvers.penalised import minimise_ridge
 from vae_mf.inverse_ising.solvers.standard_errors import joint_errors
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
+from vae_mf.statistics.distinct import distinct_spins
 
 
 class ProbabilityFlow(InverseIsing):
@@ -36,7 +37,7 @@ class ProbabilityFlow(InverseIsing):
         self.encoding = encoding
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        data, stopping = distinct(spins, weights), Stopping.checked(self.tolerance, self.max_iter)
+        data, stopping = distinct_spins(spins, weights), Stopping.checked(self.tolerance, self.max_iter)
         problem = SymmetricRegression(data, EXPONENTIAL)
         best = minimise_ridge(problem, self.l2, data.samples, problem.start(), stopping)
         self.l2_ = problem.ridge * data.samples

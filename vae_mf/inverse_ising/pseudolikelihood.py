@@ -10,10 +10,11 @@ from vae_mf.checks import require_fraction, require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.inverse_ising.solvers.firth import firth_regression
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
-from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, DistinctSpins, LocalRegression, Loss, distinct
+from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, LocalRegression, Loss
 from vae_mf.inverse_ising.solvers.penalised import PenalisedRegression, minimise_ridge, warn_separation
 from vae_mf.inverse_ising.solvers.standard_errors import joint_errors
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
+from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 
 class PseudoLikelihood(PenalisedRegression):
@@ -57,7 +58,7 @@ class PseudoLikelihood(PenalisedRegression):
             raise ValueError("symmetric: expected no firth and no l1 beside it")
         if self.firth and self.l1:
             raise ValueError(f"firth: expected l1 = 0 beside it, got {self.l1!r}")
-        return self._joint(distinct(spins, weights)) if self.symmetric else super()._estimate(spins, weights)
+        return self._joint(distinct_spins(spins, weights)) if self.symmetric else super()._estimate(spins, weights)
 
     def _joint(self, data: DistinctSpins) -> Estimate:
         problem, stopping = SymmetricRegression(data, LOGISTIC), Stopping.checked(self.tolerance, self.max_iter)
@@ -122,7 +123,7 @@ class DecimatedPseudoLikelihood(InverseIsing):
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_fraction("step", self.step)
-        data, sites = distinct(spins, weights), spins.shape[1]
+        data, sites = distinct_spins(spins, weights), spins.shape[1]
         upper = np.triu_indices(sites, 1)
         bonds = ~np.eye(sites, dtype=bool)
         passed = [self._fit_graph(data, bonds, None)]

@@ -19,12 +19,12 @@ from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.erasure import ErasureMachine, erasure_steps
 from vae_mf.inverse_ising.missing import MissingSpins
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
-from vae_mf.inverse_ising.solvers.local_regression import distinct
 from vae_mf.packing import unpack_spins
 from vae_mf.rng import generator, integer
 from vae_mf.samplers.base import Schedule, sample_block
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import ParallelTempering
+from vae_mf.statistics.distinct import distinct_spins
 from vae_mf.systems.spin_glass import Ising
 
 LADDER = np.geomspace(1.0, 6.0, 10)
@@ -78,7 +78,7 @@ def learning_tables(
     couplings, fields = gaussian_model(sites, strength, generator(seed, "model"))
     learning, final = [], []
     for kind, count in product(GENERATORS, samples):
-        rows, shares, _ = distinct(GENERATORS[kind](couplings, fields, count, seed), np.ones(count))
+        rows, shares, _ = distinct_spins(GENERATORS[kind](couplings, fields, count, seed), np.ones(count))
         states = islice(erasure_steps(rows, shares, np.array(epsilons), 0.1), steps + 1)
         for step, state in enumerate(states):
             errors = [

@@ -8,10 +8,8 @@ from scipy.special import logsumexp
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_positive
-from vae_mf.packing import unpack_spins
+from vae_mf.packing import all_configurations
 from vae_mf.systems.base import System, Thermodynamics
-
-MAXIMUM_SITES = 20
 
 
 class Enumeration(NamedTuple):
@@ -26,18 +24,6 @@ class Enumeration(NamedTuple):
     def mean(self, values: Float[np.ndarray, "states *shape"]) -> Float[np.ndarray, "*shape"]:
         """Return the thermal average of values given per configuration."""
         return np.tensordot(self.probabilities, values, axes=1)
-
-
-def all_configurations(sites: int) -> Spins:
-    """Return the 2^N configurations of N spins, shape (2^N, N); bit i of the row number is spin i.
-
-    Raises:
-        ValueError: above 20 sites.
-    """
-    if not 1 <= sites <= MAXIMUM_SITES:
-        raise ValueError(f"enumeration: expected 1 to {MAXIMUM_SITES} sites, got {sites}")
-    numbers = np.arange(2**sites, dtype="<u4")
-    return unpack_spins(numbers.view(np.uint8).reshape(-1, 4), sites)
 
 
 def enumerate_system(system: System, temperature: float) -> Enumeration:

@@ -8,9 +8,10 @@ from scipy.special import xlogy
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
+from vae_mf.packing import MAXIMUM_SITES
 from vae_mf.systems.base import System
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import MAXIMUM_SITES, enumerate_system
+from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.ising2d import Ising2D
 
 LARGEST_SIDE = 12

@@ -8,8 +8,8 @@ from scipy.special import ellipkm1, logsumexp
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
+from vae_mf.packing import all_configurations
 from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
-from vae_mf.systems.enumeration import all_configurations
 
 LAW_SIDE = 4
 COLDEST = 0.003

@@ -12,16 +12,10 @@ from vae_mf.arrays import Rows
 from vae_mf.models.vae import VAE
 from vae_mf.rng import generator, integer
 from vae_mf.statistics.averages import average
+from vae_mf.statistics.independent import independent_count_law, independent_log_likelihood, probabilities_up
 from vae_mf.statistics.joint_moments import moment_table, word_divergences, word_table
 from vae_mf.statistics.overlaps import overlap_law_table
-from vae_mf.statistics.spike_counts import (
-    count_table,
-    firing_probabilities,
-    independent_count_law,
-    independent_log_likelihood,
-    spike_count_law,
-    total_variation,
-)
+from vae_mf.statistics.spike_counts import count_table, spike_count_law, total_variation
 from vae_mf.tables import Judgement
 from vae_mf.verdict.settings import EvaluationSettings
 
@@ -60,7 +54,7 @@ def judge_recording(
     if len(time) != len(test):
         raise ValueError(f"time: expected one for each of the {len(test)} held-out words, got {len(time)}")
     vae.eval()
-    probabilities = firing_probabilities(train)
+    probabilities = probabilities_up(train)
     generated = generate(vae, 1.0, settings.generated, integer(settings.seed, "generate", 0))
     rows = rows_in_time(time, settings.likelihood_samples, settings.seed)
     elbo, importance = score(vae, test[rows], 1.0, settings.likelihood_draws, integer(settings.seed, "score"))

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.inverse_ising.base import Weights
+from vae_mf.arrays import Couplings, Fields
 from vae_mf.inverse_ising.moments import moments
 from vae_mf.inverse_ising.solvers.coupling_prior import Posterior
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
+from vae_mf.statistics.distinct import DistinctSpins
 
 ROWS = 1024
 """Rows per block, so that its arrays stay in the cache."""
@@ -56,28 +56,6 @@ def exponential(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 LOGISTIC = Loss(logistic, lambda slopes: -slopes * (2 + slopes))
 EXPONENTIAL = Loss(exponential, np.negative)
 LOG_EXPONENTIAL = Loss(exponential, np.negative, logarithm=True)
-
-
-class DistinctSpins(NamedTuple):
-    """Configurations without repetitions."""
-
-    spins: Spins
-    shares: Weights
-    """Share of the total weight, summing to 1."""
-    samples: float
-    """Total weight M."""
-
-
-def distinct(spins: Spins, weights: Weights) -> DistinctSpins:
-    """Return the distinct configurations among spins (M, N) with their shares of the weight."""
-    bits = np.packbits(spins > 0, axis=1)
-    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
-    words[:, : bits.shape[1]] = bits
-    words = words.view(np.uint64)
-    order = np.lexsort(words.T)
-    first = np.r_[True, (np.diff(words[order].view(np.int64), axis=0) != 0).any(axis=1)]
-    totals = np.add.reduceat(weights[order], np.flatnonzero(first))
-    return DistinctSpins(spins[order[first]], totals / weights.sum(), float(weights.sum()))
 
 
 class LocalRegression:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import logsumexp, softmax
 
-from vae_mf.systems.enumeration import all_configurations
+from vae_mf.packing import all_configurations
 
 Magnetisations = Float[np.ndarray, "sets sites"]
 PairMoments = Float[np.ndarray, "sets sites sites"]

@@ -11,7 +11,7 @@ from vae_mf.inverse_ising.base import Weights, exponents, new_generator
 from vae_mf.inverse_ising.moments import Moments, moments
 from vae_mf.inverse_ising.solvers.fisher import Parameters
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
-from vae_mf.systems.enumeration import MAXIMUM_SITES, all_configurations
+from vae_mf.packing import MAXIMUM_SITES, all_configurations
 
 PARTS = 8
 """Stretches of the chains' record whose scatter gives the Monte Carlo error."""

@@ -10,8 +10,9 @@ from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_conv
 from vae_mf.inverse_ising.solvers.coupling_prior import Posterior, evidence_strength, kind_strengths
 from vae_mf.inverse_ising.solvers.lasso import minimise_lasso
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Objective, Points, Stopping, minimise
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins, LocalRegression, Loss, distinct, symmetrised
+from vae_mf.inverse_ising.solvers.local_regression import LocalRegression, Loss, symmetrised
 from vae_mf.inverse_ising.solvers.standard_errors import sandwich_errors
+from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 FIRST_STRENGTH = 16.0
 REFITS = 4
@@ -82,7 +83,7 @@ class PenalisedRegression(InverseIsing):
         raise NotImplementedError
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        data = distinct(spins, weights)
+        data = distinct_spins(spins, weights)
         l1 = self._l1(data)
         if l1 and self.standard_errors:
             raise ValueError(

@@ -9,7 +9,8 @@ from vae_mf.arrays import Couplings, Fields
 from vae_mf.inverse_ising.lattice import TiedPseudoLikelihood
 from vae_mf.inverse_ising.solvers.interaction_graph import complete_graph
 from vae_mf.inverse_ising.solvers.lbfgs import Points
-from vae_mf.inverse_ising.solvers.local_regression import ROWS, DistinctSpins, Loss
+from vae_mf.inverse_ising.solvers.local_regression import ROWS, Loss
+from vae_mf.statistics.distinct import DistinctSpins
 
 ELEMENTS = 2**21
 """Influences held at once, at most (unless one configuration has more)."""

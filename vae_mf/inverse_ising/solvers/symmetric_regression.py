@@ -7,7 +7,8 @@ from vae_mf.arrays import Couplings, Fields
 from vae_mf.inverse_ising.moments import moments
 from vae_mf.inverse_ising.solvers.coupling_prior import Posterior
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
-from vae_mf.inverse_ising.solvers.local_regression import DistinctSpins, LocalRegression, Loss
+from vae_mf.inverse_ising.solvers.local_regression import LocalRegression, Loss
+from vae_mf.statistics.distinct import DistinctSpins
 
 
 class SymmetricRegression:

@@ -1,0 +1,46 @@
+"""The law of independent binary variables."""
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.arrays import Spins
+
+Probabilities = Float[np.ndarray, " variables"]
+
+
+def probabilities_up(rows: Spins, weights: Float[np.ndarray, " rows"] | None = None) -> Probabilities:
+    """Return P(s_i = +1) of every variable, with half a count of each value added (Jeffreys' prior).
+
+    >>> probabilities_up(np.array([[1, -1], [1, 1], [1, -1]], np.int8))
+    array([0.875, 0.375])
+
+    Args:
+        rows: shape (M, N), entries -1 and +1.
+        weights: how often each row counts; once for None.
+    """
+    up = rows > 0
+    if weights is None:
+        return (up.sum(0) + 0.5) / (len(rows) + 1)
+    return (weights @ up + 0.5) / (weights.sum() + 1)
+
+
+def independent_count_law(probabilities: Probabilities) -> Float[np.ndarray, " counts"]:
+    """Return the exact P(K) of the number K of variables that are +1, the convolution of their Bernoulli laws.
+
+    >>> independent_count_law(np.array([0.5, 0.5]))
+    array([0.25, 0.5 , 0.25])
+    """
+    law = np.ones(1)
+    for p in probabilities:
+        law = np.convolve(law, [1 - p, p])
+    return law
+
+
+def independent_log_likelihood(rows: Spins, probabilities: Probabilities) -> Float[np.ndarray, " rows"]:
+    """Return ln p(s) of each row (M, N) of independent variables, in nats.
+
+    >>> independent_log_likelihood(np.array([[1, -1]], np.int8), np.array([0.5, 0.75])).round(3)
+    array([-2.079])
+    """
+    active = (rows > 0).astype(np.float64)
+    return active @ np.log(probabilities) + (1 - active) @ np.log1p(-probabilities)
