@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.files import tree
 
 from vae_mf.packing import unpack_spins
 from vae_mf.samplers import base
@@ -43,10 +44,6 @@ def after(blocks):
             yield block
 
     return progress
-
-
-def tree(path):
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 @every_request

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.exact_draws import exact_draws
 from helpers.exact_models import exact_vae
 
 from vae_mf.analysis.capacity import capacity_table, cut_columns, plausible, sphere_packing
@@ -14,21 +15,12 @@ from vae_mf.models.priors.spline import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import Average
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.field_information import field_information
 from vae_mf.systems.half_information import area_law_information, half_information
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.ising2d import Ising2D
 
 TEMPERATURES = [0.6, 1.0, 1.4]
-
-
-def draws(system, rows: int, seed: int, temperatures=TEMPERATURES) -> dict[float, np.ndarray]:
-    generator, found = np.random.default_rng(seed), {}
-    for temperature in temperatures:
-        states = enumerate_system(system, temperature)
-        found[temperature] = states.spins[generator.choice(len(states.spins), rows, p=states.probabilities)]
-    return found
 
 
 def gaussian_vae(sites: int, latents: int, mean_scale: float, log_variance: float) -> VAE:
@@ -44,7 +36,7 @@ def gaussian_vae(sites: int, latents: int, mean_scale: float, log_variance: floa
 def judged(
     vae: VAE, system, rows: int = 1500, ensemble: str = "equilibrium", temperatures=TEMPERATURES
 ) -> pd.DataFrame:
-    train, held_out = draws(system, rows, 1, temperatures), draws(system, rows, 2, temperatures)
+    train, held_out = exact_draws(system, temperatures, rows, 1), exact_draws(system, temperatures, rows, 2)
     ensembles = dict.fromkeys(temperatures, ensemble)
     surgery = surgery_table(vae, system, train, held_out, rows, ensembles, 2 * rows, 3)
     return capacity_table(vae, system, held_out, rows, ensembles, surgery, 4)
@@ -91,7 +83,7 @@ def test_a_large_torus_follows_the_area_law():
 @pytest.mark.parametrize("reason", ["no system", "valleys"])
 def test_nothing_is_claimed_where_nothing_is_known(reason):
     system = None if reason == "no system" else CurieWeiss(12)
-    vae, held_out = gaussian_vae(12, 2, 0.1, 0.0), draws(CurieWeiss(12), 40, 2)
+    vae, held_out = gaussian_vae(12, 2, 0.1, 0.0), exact_draws(CurieWeiss(12), TEMPERATURES, 40, 2)
     ensembles = dict.fromkeys(TEMPERATURES, "random_start")
     surgery = surgery_table(vae, system, held_out, held_out, 4, ensembles, 80, 3)
     table = capacity_table(vae, system, held_out, 4, ensembles, surgery, 4)
@@ -100,7 +92,7 @@ def test_nothing_is_claimed_where_nothing_is_known(reason):
 
 
 def test_the_cut_of_a_critic_counts_where_theory_is_silent():
-    held_out, ensembles = draws(CurieWeiss(12), 40, 2), dict.fromkeys(TEMPERATURES, "equilibrium")
+    held_out, ensembles = exact_draws(CurieWeiss(12), TEMPERATURES, 40, 2), dict.fromkeys(TEMPERATURES, "equilibrium")
     vae = gaussian_vae(12, 2, 0.0, 0.0)
     surgery = surgery_table(vae, None, held_out, held_out, 4, ensembles, 80, 3)
     sampled = pd.DataFrame({"temperature": TEMPERATURES, "sampled_half": 0.5, "sampled_half_error": [0.1, 0.1, 0.4]})
@@ -111,7 +103,7 @@ def test_the_cut_of_a_critic_counts_where_theory_is_silent():
 
 def test_a_hopfield_model_of_many_patterns_has_a_bound_from_its_overlaps():
     system = Hopfield.random(12, 4, 1)
-    vae, held_out = gaussian_vae(12, 2, 0.1, 0.0), {1.0: draws(CurieWeiss(12), 40, 2)[1.0]}
+    vae, held_out = gaussian_vae(12, 2, 0.1, 0.0), {1.0: exact_draws(CurieWeiss(12), TEMPERATURES, 40, 2)[1.0]}
     surgery = surgery_table(vae, system, held_out, held_out, 4, {1.0: "equilibrium"}, 80, 3)
     table = capacity_table(vae, system, held_out, 4, {1.0: "equilibrium"}, surgery, 4)
     assert table.field_source.item() == "sampled"
@@ -135,7 +127,7 @@ def test_the_critic_does_not_overrule_theory():
 def test_sphere_packing_of_a_gaussian_encoder(latents):
     """Variance e^-4 against a prior of variance 1: two nats per latent."""
     vae = gaussian_vae(12, latents, 0.1, -4.0)
-    found = sphere_packing(vae, draws(CurieWeiss(12), 50, 1)[1.0], 1.0, 2)
+    found = sphere_packing(vae, exact_draws(CurieWeiss(12), TEMPERATURES, 50, 1)[1.0], 1.0, 2)
     assert found["posterior_variance"] == pytest.approx(np.exp(-4), rel=0.05)
     assert found["sphere_packing"] == pytest.approx(2 * latents, abs=0.03 * latents)
 

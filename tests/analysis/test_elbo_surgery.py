@@ -2,26 +2,18 @@
 
 import numpy as np
 import pytest
+from helpers.exact_draws import exact_draws
 from helpers.exact_models import exact_vae
 from scipy.stats import multivariate_normal
 
 from vae_mf.analysis.elbo_surgery import aggregated_log_density, surgery_table
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.field_information import field_information
 from vae_mf.systems.hopfield import Hopfield
 
 SITES, TEMPERATURES = 10, [0.6, 1.4]
 SYSTEM, FERROMAGNET = CurieWeiss(SITES), np.ones((1, SITES), np.int8)
 EQUILIBRIUM = dict.fromkeys(TEMPERATURES, "equilibrium")
-
-
-def draws(rows: int, seed: int, system=SYSTEM) -> dict[float, np.ndarray]:
-    generator, found = np.random.default_rng(seed), {}
-    for temperature in TEMPERATURES:
-        states = enumerate_system(system, temperature)
-        found[temperature] = states.spins[generator.choice(len(states.spins), rows, p=states.probabilities)]
-    return found
 
 
 def test_the_aggregated_density_is_a_mixture_with_and_without_its_own_component():
@@ -38,7 +30,16 @@ def test_the_aggregated_density_is_a_mixture_with_and_without_its_own_component(
 @pytest.fixture(scope="module")
 def exact_table():
     vae = exact_vae(FERROMAGNET, TEMPERATURES)
-    return surgery_table(vae, SYSTEM, draws(1500, 1), draws(1500, 2), 1500, EQUILIBRIUM, 3000, 3)
+    return surgery_table(
+        vae,
+        SYSTEM,
+        exact_draws(SYSTEM, TEMPERATURES, 1500, 1),
+        exact_draws(SYSTEM, TEMPERATURES, 1500, 2),
+        1500,
+        EQUILIBRIUM,
+        3000,
+        3,
+    )
 
 
 def test_an_exact_model_has_the_rate_of_its_field_and_leaves_nothing(exact_table):
@@ -56,7 +57,16 @@ def test_a_model_of_independent_sites_leaves_the_whole_total_correlation():
     """With a decoder that ignores z the conditional total correlation is TC(x), and the rate is all excess or none."""
     vae = exact_vae(FERROMAGNET, TEMPERATURES)
     vae.decoder.log_odds.weight.data.zero_()
-    table = surgery_table(vae, SYSTEM, draws(1500, 1), draws(1500, 2), 1500, EQUILIBRIUM, 3000, 3)
+    table = surgery_table(
+        vae,
+        SYSTEM,
+        exact_draws(SYSTEM, TEMPERATURES, 1500, 1),
+        exact_draws(SYSTEM, TEMPERATURES, 1500, 2),
+        1500,
+        EQUILIBRIUM,
+        3000,
+        3,
+    )
     for row in table.itertuples():
         # q(x|z) still depends on z: by the chain rule C(x|z) = TC(x) + I_q(x; z).
         expected = SYSTEM.total_correlation(row.temperature) + field_information(SYSTEM, row.temperature)
@@ -69,7 +79,16 @@ def test_no_identity_where_the_truth_is_not_known(reason):
     system = {"no system": None, "unknown partition function": Hopfield(patterns)}.get(reason, SYSTEM)
     ensembles = dict.fromkeys(TEMPERATURES, "random_start") if reason == "valleys" else EQUILIBRIUM
     vae = exact_vae(FERROMAGNET, TEMPERATURES)
-    table = surgery_table(vae, system, draws(50, 1), draws(50, 2), 10, ensembles, 80, 3)
+    table = surgery_table(
+        vae,
+        system,
+        exact_draws(SYSTEM, TEMPERATURES, 50, 1),
+        exact_draws(SYSTEM, TEMPERATURES, 50, 2),
+        10,
+        ensembles,
+        80,
+        3,
+    )
     assert table[["identity", "kl_bound"]].isna().all(axis=None)
     assert table[["rate", "useful_rate", "excess_kl"]].notna().all(axis=None)
 

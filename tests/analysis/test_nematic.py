@@ -40,7 +40,7 @@ class TensorEncoder(torch.nn.Module):
         return DiagonalGaussian(mean, torch.zeros_like(mean))
 
 
-def trained(gain: float, blind: bool = False) -> TrainedModel:
+def linear_model(gain: float, blind: bool = False) -> TrainedModel:
     return TrainedModel(VAE(TensorEncoder(gain, blind), torch.nn.Identity(), None).requires_grad_(False))
 
 
@@ -64,21 +64,21 @@ def scores(table, regressor, target, temperature="pooled"):
 
 def test_a_latent_that_holds_the_tensor_gives_it_back(system, directors):
     """Strongly curved, it is found by the network and less well by the linear map."""
-    table = nematic_table(trained(0.5), system, directors, NematicSettings(1))
+    table = nematic_table(linear_model(0.5), system, directors, NematicSettings(1))
     assert scores(table, "mlp", "expected").r2.min() > 0.98
     assert scores(table, "linear", "expected").r2.max() < scores(table, "mlp", "expected").r2.min()
     np.testing.assert_array_equal(table[table.target == "expected"].ceiling, 1)
 
 
 def test_a_linear_latent_is_found_exactly_by_the_linear_map(system, directors):
-    table = nematic_table(trained(1e-3), system, directors, NematicSettings(1, epochs=5))
+    table = nematic_table(linear_model(1e-3), system, directors, NematicSettings(1, epochs=5))
     for temperature in ("pooled", *TEMPERATURES):
         assert scores(table, "linear", "expected", temperature).r2.min() > 0.9999
 
 
 def test_noise_of_the_tensor_is_a_ceiling(system, directors):
     """R^2 of E[A|x] against A is 1 - v / (v + Var E[A|x]), v the variance of the noise; no regression exceeds it."""
-    table = nematic_table(trained(1e-3), system, directors, NematicSettings(1, epochs=5))
+    table = nematic_table(linear_model(1e-3), system, directors, NematicSettings(1, epochs=5))
     for temperature in TEMPERATURES:
         chosen, noise = scores(table, "linear", "sampled", temperature), system.field_variance(temperature)
         signal = expected_tensors(directors[temperature]).var(0)
@@ -88,7 +88,7 @@ def test_noise_of_the_tensor_is_a_ceiling(system, directors):
 
 
 def test_a_blind_latent_gives_nothing(system, directors):
-    table = nematic_table(trained(1.0, blind=True), system, directors, NematicSettings(1, epochs=5))
+    table = nematic_table(linear_model(1.0, blind=True), system, directors, NematicSettings(1, epochs=5))
     assert table.r2.max() < 0.05
 
 
@@ -111,7 +111,7 @@ def test_the_expected_tensor_is_the_mean_over_sites(directors):
 
 def test_the_table_follows_its_seed(system, directors):
     few = {0.15: directors[0.15][:300]}
-    first, second = (nematic_table(trained(0.5), system, few, NematicSettings(4, (8,), 5)) for _ in range(2))
+    first, second = (nematic_table(linear_model(0.5), system, few, NematicSettings(4, (8,), 5)) for _ in range(2))
     np.testing.assert_array_equal(first.r2, second.r2)
 
 
@@ -128,4 +128,4 @@ def test_impossible_settings_are_refused(wrong):
 
 def test_nothing_to_read_is_refused(system):
     with pytest.raises(ValueError, match="at least one temperature"):
-        nematic_table(trained(1.0), system, {}, NematicSettings(1))
+        nematic_table(linear_model(1.0), system, {}, NematicSettings(1))

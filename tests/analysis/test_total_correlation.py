@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers.exact_draws import exact_draws
 from helpers.exact_models import exact_vae
 
 from vae_mf.analysis.elbo_surgery import surgery_table
@@ -66,14 +67,6 @@ def settings(epochs: int = 6, **changes) -> CriticSettings:
     return CriticSettings(**{**defaults, **changes})
 
 
-def draws(rows: int, seed: int, system=SYSTEM, temperatures=TEMPERATURES) -> dict[float, np.ndarray]:
-    generator, found = np.random.default_rng(seed), {}
-    for temperature in temperatures:
-        states = enumerate_system(system, temperature)
-        found[temperature] = states.spins[generator.choice(len(states.spins), rows, p=states.probabilities)]
-    return found
-
-
 def untrained(sites: int, latents: int = 1, scale: float = 0.5) -> VAE:
     """A model of the wrong weights: every identity holds for it all the same."""
     torch.manual_seed(5)
@@ -85,7 +78,11 @@ def untrained(sites: int, latents: int = 1, scale: float = 0.5) -> VAE:
 @pytest.fixture(scope="module")
 def ising():
     """Critic and identity of a model of 16 Ising spins."""
-    vae, train, held_out = untrained(16), draws(3000, 1), draws(500, 2)
+    vae, train, held_out = (
+        untrained(16),
+        exact_draws(SYSTEM, TEMPERATURES, 3000, 1),
+        exact_draws(SYSTEM, TEMPERATURES, 500, 2),
+    )
     surgery = surgery_table(vae, SYSTEM, train, held_out, 50, EQUILIBRIUM, 4000, 3)
     return conditional_total_correlation(vae, SYSTEM, train, held_out, 50, surgery, settings(epochs=12))
 
@@ -111,7 +108,7 @@ def test_an_exactly_factorised_model_reads_zero():
     """X are draws from the model itself, with z of the prior known to the decoder only: C(x|z) = 0 by construction."""
     patterns, temperatures = np.ones((1, 16), np.int8), (0.8, 1.5)
     vae, system = exact_vae(patterns, list(temperatures)), CurieWeiss(16)
-    train, held_out = draws(2000, 1, system, temperatures), draws(500, 2, system, temperatures)
+    train, held_out = exact_draws(system, temperatures, 2000, 1), exact_draws(system, temperatures, 500, 2)
     surgery = surgery_table(vae, system, train, held_out, 50, dict.fromkeys(temperatures, "random_start"), 2000, 3)
     table = conditional_total_correlation(vae, system, train, held_out, 50, surgery, settings(epochs=3)).table
     assert (table.test.abs() < 0.02).all()
@@ -122,7 +119,9 @@ def test_an_exactly_factorised_model_reads_zero():
 
 
 def test_total_correlation_of_data_against_the_sum_over_all_states():
-    table = total_correlation(SYSTEM, draws(3000, 1), draws(1000, 2), 1000, settings()).table
+    table = total_correlation(
+        SYSTEM, exact_draws(SYSTEM, TEMPERATURES, 3000, 1), exact_draws(SYSTEM, TEMPERATURES, 1000, 2), 1000, settings()
+    ).table
     for row in table.itertuples():
         assert row.exact == pytest.approx(16 * np.log(2) - enumerate_system(SYSTEM, row.temperature)[3].entropy)
         assert abs(row.test - row.exact) < 0.05 * row.exact + 3 * row.test_error
@@ -185,7 +184,11 @@ def test_train_and_test_that_disagree_leave_it_open():
 
 def test_few_samples_are_not_decided():
     """A critic of many weights on 60 configurations; the gain is set on six."""
-    vae, train, held_out = untrained(16), draws(60, 1), draws(1000, 2)
+    vae, train, held_out = (
+        untrained(16),
+        exact_draws(SYSTEM, TEMPERATURES, 60, 1),
+        exact_draws(SYSTEM, TEMPERATURES, 1000, 2),
+    )
     surgery = surgery_table(vae, None, train, held_out, 50, EQUILIBRIUM, 1000, 3)
     judged = settings(epochs=60, lattice=partial(DenseCritic, hidden=64), relative_tolerance=0.02)
     table = conditional_total_correlation(vae, SYSTEM, train, held_out, 50, surgery, judged).table
@@ -202,7 +205,7 @@ def test_marginals_are_those_of_the_data():
 
 
 def test_joint_samples_hold_what_the_decoder_says():
-    vae, found = untrained(16), draws(20, 1)
+    vae, found = untrained(16), exact_draws(SYSTEM, TEMPERATURES, 20, 1)
     samples = decoded_samples(vae, found, 2)
     with torch.no_grad():
         decoded = vae.decoder(samples.latents)
@@ -223,7 +226,9 @@ def test_settings_out_of_range_are_refused(setting, value):
 
 def test_a_single_training_configuration_is_refused():
     with pytest.raises(ValueError, match=r"expected at least 2 configurations at T = 2.0, got 1"):
-        total_correlation(SYSTEM, draws(1, 1), draws(10, 2), 10, settings())
+        total_correlation(
+            SYSTEM, exact_draws(SYSTEM, TEMPERATURES, 1, 1), exact_draws(SYSTEM, TEMPERATURES, 10, 2), 10, settings()
+        )
 
 
 @pytest.mark.slow

@@ -300,7 +300,7 @@ def test_single_precision_log_densities_of_sharp_peaks_keep_their_digits():
     torch.testing.assert_close(law.log_prob(points).double(), exact.log_prob(points.double()), rtol=0, atol=1e-3)
 
 
-def z_scores(draws: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
+def scores_of_means(draws: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
     """Of the means over the first axis."""
     return (draws.mean(0) - exact) / (draws.std(0) / len(draws) ** 0.5)
 
@@ -314,9 +314,9 @@ def test_draws_have_the_moments_of_the_distribution(eigenvalues, dtype):
     torch.testing.assert_close(draws.norm(dim=-1), torch.ones(40_000, dtype=dtype))
     draws, mean = draws.double(), moments(given)
     fourth = torch.autograd.functional.jacobian(moments, given) + mean[:, None] * mean
-    assert z_scores(draws, torch.zeros(3)).abs().max() < SIGMAS
-    assert z_scores(draws**2, mean).abs().max() < SIGMAS
-    assert z_scores(draws[:, :, None] ** 2 * draws[:, None] ** 2, fourth).abs().max() < SIGMAS
+    assert scores_of_means(draws, torch.zeros(3)).abs().max() < SIGMAS
+    assert scores_of_means(draws**2, mean).abs().max() < SIGMAS
+    assert scores_of_means(draws[:, :, None] ** 2 * draws[:, None] ** 2, fourth).abs().max() < SIGMAS
 
 
 @pytest.mark.parametrize("eigenvalues", [(0.0, 0.0, -6.0), (3.0, -1.0, -9.0)])
@@ -340,7 +340,7 @@ def test_draws_of_a_batch_follow_their_own_row_and_its_axes():
     draws = law.sample((20_000,), torch.Generator().manual_seed(8))
     assert draws.shape == (20_000, 6, 3)
     outer = draws[..., :, None] * draws[..., None, :]
-    assert z_scores(outer, law.second_moment).abs().max() < SIGMAS
+    assert scores_of_means(outer, law.second_moment).abs().max() < SIGMAS
 
 
 def test_draws_follow_the_generator_and_leave_the_global_one_alone():

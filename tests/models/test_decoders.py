@@ -19,44 +19,46 @@ SITES, LATENTS, BATCH = 64, 3, 10
 every_decoder = pytest.mark.parametrize("name", DECODERS)
 
 
-def trained(name: str) -> torch.nn.Module:
+def new_decoder(name: str) -> torch.nn.Module:
     torch.manual_seed(0)
     return DECODERS[name](SITES, LATENTS).eval()
 
 
-def rows(dtype: torch.dtype = torch.float32) -> torch.Tensor:
+def latents(dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return torch.randn(BATCH, LATENTS, generator=torch.Generator().manual_seed(1), dtype=dtype)
 
 
 @every_decoder
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_one_log_odds_per_row_and_site(name, dtype):
-    log_odds = trained(name).to(dtype)(rows(dtype)).log_odds
+    log_odds = new_decoder(name).to(dtype)(latents(dtype)).log_odds
     assert log_odds.shape == (BATCH, SITES)
     assert log_odds.dtype == dtype
 
 
 @every_decoder
 def test_gradients_reach_all_parameters(name):
-    decoder = trained(name)
-    decoder(rows()).log_odds.square().sum().backward()
+    decoder = new_decoder(name)
+    decoder(latents()).log_odds.square().sum().backward()
     without = [key for key, parameter in decoder.named_parameters() if not parameter.grad.abs().max() > 1e-6]
     assert without == []
 
 
 @every_decoder
 def test_gradients_reach_every_latent_from_every_site(name):
-    z = rows().requires_grad_()
-    (gradient,) = torch.autograd.grad(trained(name)(z).log_odds.square().sum(), z)
+    z = latents().requires_grad_()
+    (gradient,) = torch.autograd.grad(new_decoder(name)(z).log_odds.square().sum(), z)
     assert (gradient.abs() > 1e-6).all()
-    jacobian = torch.autograd.functional.jacobian(lambda point: trained(name)(point[None]).log_odds[0], rows()[0])
+    jacobian = torch.autograd.functional.jacobian(
+        lambda point: new_decoder(name)(point[None]).log_odds[0], latents()[0]
+    )
     assert (jacobian.abs().amax(1) > 0).all()
 
 
 @every_decoder
 def test_rows_are_independent(name):
-    z = rows()
-    decoder = trained(name)
+    z = latents()
+    decoder = new_decoder(name)
     together = decoder(z).log_odds
     for row in range(BATCH):
         torch.testing.assert_close(decoder(z[row : row + 1]).log_odds[0], together[row])
@@ -64,11 +66,11 @@ def test_rows_are_independent(name):
 
 @every_decoder
 def test_half_precision_leaves_single_precision_log_odds(name):
-    decoder = trained(name)
+    decoder = new_decoder(name)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        likelihood = decoder(rows())
+        likelihood = decoder(latents())
     assert likelihood.log_odds.dtype == torch.float32
-    torch.testing.assert_close(likelihood.log_odds, decoder(rows()).log_odds, rtol=0.1, atol=0.1)
+    torch.testing.assert_close(likelihood.log_odds, decoder(latents()).log_odds, rtol=0.1, atol=0.1)
 
 
 @every_decoder
@@ -81,10 +83,10 @@ def test_sites_and_latents_are_checked(name, value):
 
 
 def test_the_linear_decoder_is_linear():
-    decoder, z = trained("linear"), rows()
+    decoder, z = new_decoder("linear"), latents()
     expected = z @ decoder.log_odds.weight.T + decoder.log_odds.bias
     torch.testing.assert_close(decoder(z).log_odds, expected)
-    assert (trained("linear_without_bias")(torch.zeros(1, LATENTS)).log_odds == 0).all()
+    assert (new_decoder("linear_without_bias")(torch.zeros(1, LATENTS)).log_odds == 0).all()
 
 
 @pytest.mark.parametrize("sites", [36, 60, 128])
@@ -112,7 +114,7 @@ def test_the_cnn_decoder_mirrors_the_encoder(side):
 
 def test_the_cnn_decoder_orders_sites_as_the_encoder_does():
     """A change of the coarse map at the origin moves sites near x = y = 0 only: x + L y with x, y small."""
-    decoder = trained("cnn")
+    decoder = new_decoder("cnn")
     coarse = torch.zeros(1, decoder.channels, 2, 2)
     corner = coarse.clone()
     corner[..., 0, 0] = 1
@@ -150,6 +152,6 @@ def test_periodic_and_open_lattices_agree_away_from_the_edges():
 
 
 def test_a_shared_decoder_does_not_tell_sites_apart():
-    log_odds = trained("shared")(rows()).log_odds
+    log_odds = new_decoder("shared")(latents()).log_odds
     assert (log_odds == log_odds[:, :1]).all()
     assert log_odds[:, 0].unique().numel() == BATCH

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.modules import perturbed
 from scipy.stats import special_ortho_group
 
 from vae_mf.models.directors import networks as module
@@ -44,14 +45,10 @@ every_decoder = pytest.mark.parametrize("name", DECODERS)
 every_encoder = pytest.mark.parametrize("name", ENCODERS)
 
 
-def trained(kind: dict, name: str) -> torch.nn.Module:
+def perturbed_network(kind: dict, name: str) -> torch.nn.Module:
     """A model away from its starting point, in evaluation mode."""
     torch.manual_seed(0)
-    model = kind[name](SITES, LATENTS)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.1 * torch.randn_like(parameter)
-    return model.eval()
+    return perturbed(kind[name](SITES, LATENTS))
 
 
 def latents(dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -127,7 +124,7 @@ def test_eigenvalues_are_ordered_below_zero():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_densities_are_those_of_bingham_distributions_of_all_sites(name, dtype):
     """Against NumPy: sum_i n_i . B_i n_i - ln c(B_i), with B_i from the expected n nᵀ of the likelihood's own class."""
-    likelihood = trained(DECODERS, name).to(dtype)(latents(dtype))
+    likelihood = perturbed_network(DECODERS, name).to(dtype)(latents(dtype))
     directors = random_directors(BATCH, SITES, dtype=dtype)
     log_prob = likelihood.log_prob(directors)
     assert log_prob.shape == (BATCH,)
@@ -145,7 +142,7 @@ def test_densities_are_those_of_bingham_distributions_of_all_sites(name, dtype):
 
 @every_decoder
 def test_densities_differ_between_latents_and_see_no_heads(name):
-    likelihood, directors = trained(DECODERS, name)(latents()), random_directors(BATCH, SITES)
+    likelihood, directors = perturbed_network(DECODERS, name)(latents()), random_directors(BATCH, SITES)
     log_prob = likelihood.log_prob(directors)
     assert log_prob.std() > 0.1
     assert torch.equal(likelihood.log_prob(heads(directors)), log_prob)
@@ -153,7 +150,7 @@ def test_densities_differ_between_latents_and_see_no_heads(name):
 
 @every_decoder
 def test_gradients_reach_all_parameters_and_latents(name):
-    decoder, z = trained(DECODERS, name), latents().requires_grad_()
+    decoder, z = perturbed_network(DECODERS, name), latents().requires_grad_()
     decoder(z).log_prob(random_directors(BATCH, SITES)).sum().backward()
     without = [key for key, parameter in decoder.named_parameters() if not parameter.grad.abs().max() > 1e-6]
     assert without == []
@@ -162,14 +159,14 @@ def test_gradients_reach_all_parameters_and_latents(name):
 
 @every_decoder
 def test_gradients_are_those_of_finite_differences(name):
-    decoder, directors = trained(DECODERS, name).double(), random_directors(2, SITES, dtype=torch.float64)
+    decoder, directors = perturbed_network(DECODERS, name).double(), random_directors(2, SITES, dtype=torch.float64)
     z = latents(torch.float64)[:2].requires_grad_()
     assert torch.autograd.gradcheck(lambda point: decoder(point).log_prob(directors), z)
 
 
 @every_decoder
 def test_rows_are_decoded_by_themselves(name):
-    decoder, z, directors = trained(DECODERS, name), latents(), random_directors(BATCH, SITES)
+    decoder, z, directors = perturbed_network(DECODERS, name), latents(), random_directors(BATCH, SITES)
     together = decoder(z).log_prob(directors)
     for row in range(BATCH):
         alone = decoder(z[row : row + 1]).log_prob(directors[row : row + 1])
@@ -178,7 +175,7 @@ def test_rows_are_decoded_by_themselves(name):
 
 @every_decoder
 def test_draws_have_the_expected_second_moments(name):
-    decoder, draws = trained(DECODERS, name), 2000
+    decoder, draws = perturbed_network(DECODERS, name), 2000
     likelihood = decoder(latents()[:1].expand(draws, -1))
     directors = likelihood.sample(torch.Generator().manual_seed(4))
     assert directors.shape == (draws, SITES, 3)
@@ -196,7 +193,7 @@ def test_draws_have_the_expected_second_moments(name):
 
 @every_decoder
 def test_draws_follow_the_generator_and_carry_no_gradient(name):
-    likelihood = trained(DECODERS, name)(latents())
+    likelihood = perturbed_network(DECODERS, name)(latents())
     first, again, other = (likelihood.sample(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -205,7 +202,7 @@ def test_draws_follow_the_generator_and_carry_no_gradient(name):
 
 @every_decoder
 def test_half_precision_leaves_single_precision_densities(name):
-    decoder, directors = trained(DECODERS, name), random_directors(BATCH, SITES)
+    decoder, directors = perturbed_network(DECODERS, name), random_directors(BATCH, SITES)
     expected = decoder(latents()).log_prob(directors)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         likelihood = decoder(latents())
@@ -254,7 +251,7 @@ def test_the_shared_normaliser_is_evaluated_once_per_row(monkeypatch):
     monkeypatch.setattr(
         module, "matrix_log_normaliser", lambda matrix: (shapes.append(matrix.shape), original(matrix))[1]
     )
-    trained(DECODERS, "shared")(latents()).log_prob(random_directors(BATCH, SITES))
+    perturbed_network(DECODERS, "shared")(latents()).log_prob(random_directors(BATCH, SITES))
     assert shapes == [(BATCH, 3, 3)]
 
 
@@ -328,7 +325,7 @@ def test_exact_fields_are_decoded_to_the_exact_energy(temperature):
 @every_encoder
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_posterior_has_one_gaussian_per_row_and_sees_no_heads(name, dtype):
-    encoder, directors = trained(ENCODERS, name).to(dtype), random_directors(BATCH, SITES, dtype=dtype)
+    encoder, directors = perturbed_network(ENCODERS, name).to(dtype), random_directors(BATCH, SITES, dtype=dtype)
     posterior = encoder(directors, condition(dtype))
     assert posterior.mean.shape == posterior.log_variance.shape == (BATCH, LATENTS)
     assert posterior.mean.dtype == posterior.log_variance.dtype == dtype
@@ -337,7 +334,7 @@ def test_posterior_has_one_gaussian_per_row_and_sees_no_heads(name, dtype):
 
 @every_encoder
 def test_gradients_reach_all_parameters_of_encoders(name):
-    encoder = trained(ENCODERS, name)
+    encoder = perturbed_network(ENCODERS, name)
     posterior = encoder(random_directors(BATCH, SITES), condition())
     (posterior.mean.square().sum() + posterior.log_variance.square().sum()).backward()
     without = [key for key, parameter in encoder.named_parameters() if not parameter.grad.abs().max() > 1e-6]
@@ -346,7 +343,7 @@ def test_gradients_reach_all_parameters_of_encoders(name):
 
 @every_encoder
 def test_rows_are_encoded_by_themselves_with_their_temperature(name):
-    encoder, directors, levels = trained(ENCODERS, name), random_directors(BATCH, SITES), condition()
+    encoder, directors, levels = perturbed_network(ENCODERS, name), random_directors(BATCH, SITES), condition()
     together = parameters(encoder(directors, levels))
     for row in range(BATCH):
         alone = constant_condition(float(levels.temperature[row]), 1, like=directors)
@@ -358,13 +355,13 @@ def test_rows_are_encoded_by_themselves_with_their_temperature(name):
 @every_encoder
 def test_the_mean_depends_on_every_component_of_every_site(name):
     directors = random_directors(BATCH, SITES).requires_grad_()
-    trained(ENCODERS, name)(directors, condition()).mean.square().sum().backward()
+    perturbed_network(ENCODERS, name)(directors, condition()).mean.square().sum().backward()
     assert (directors.grad.abs().amax(0) > 0).all()
 
 
 @every_encoder
 def test_half_precision_leaves_a_single_precision_posterior(name):
-    encoder, directors = trained(ENCODERS, name), random_directors(BATCH, SITES)
+    encoder, directors = perturbed_network(ENCODERS, name), random_directors(BATCH, SITES)
     expected = parameters(encoder(directors, condition()))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         posterior = encoder(directors, condition())
@@ -373,14 +370,14 @@ def test_half_precision_leaves_a_single_precision_posterior(name):
 
 
 def test_the_linear_encoder_sees_no_order_of_the_sites():
-    encoder, directors = trained(ENCODERS, "linear"), random_directors(BATCH, SITES)
+    encoder, directors = perturbed_network(ENCODERS, "linear"), random_directors(BATCH, SITES)
     shuffled = directors[:, torch.randperm(SITES, generator=torch.Generator().manual_seed(1))]
     torch.testing.assert_close(parameters(encoder(shuffled, condition())), parameters(encoder(directors, condition())))
 
 
 def test_the_cnn_encoder_sees_sites_row_by_row():
     """A 3x3 kernel of stride 2 at row 0, column 1 sees sites x + L y with 1 <= x <= 3 and y <= 1, and no other."""
-    encoder, directors = trained(ENCODERS, "cnn"), random_directors(BATCH, SITES).requires_grad_()
+    encoder, directors = perturbed_network(ENCODERS, "cnn"), random_directors(BATCH, SITES).requires_grad_()
     outputs = []
     encoder.blocks[0].register_forward_hook(lambda _, inputs, output: outputs.append(output))
     encoder(directors, condition())
@@ -390,7 +387,7 @@ def test_the_cnn_encoder_sees_sites_row_by_row():
 
 def test_the_cnn_decoder_orders_sites_as_the_encoder_does():
     """A change of the coarse map at row 0, column 1 moves sites x + L y with 1 <= x <= 7 and y <= 3, and no other."""
-    decoder = trained(DECODERS, "cnn")
+    decoder = perturbed_network(DECODERS, "cnn")
     coarse = torch.zeros(2, decoder.channels, 2, 2)
     coarse[1, :, 0, 1] = 1
     decoder.spread = torch.nn.Identity()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vae_mf.models.likelihoods import IndependentSpins
 
 
-def rows(batch: int = 7, sites: int = 5, scale: float = 2.0, dtype: torch.dtype = torch.float64):
+def log_odds_and_spins(batch: int = 7, sites: int = 5, scale: float = 2.0, dtype: torch.dtype = torch.float64):
     generator = torch.Generator().manual_seed(1)
     log_odds = scale * torch.randn(batch, sites, generator=generator, dtype=dtype)
     spins = torch.where(torch.rand(batch, sites, generator=generator) < 0.5, -1.0, 1.0).to(dtype)
@@ -25,13 +25,13 @@ def test_log_prob_is_that_of_a_bernoulli_law(log_odds, spin):
 
 
 def test_log_prob_sums_over_sites():
-    log_odds, spins = rows()
+    log_odds, spins = log_odds_and_spins()
     expected = torch.distributions.Bernoulli(logits=log_odds).log_prob((spins + 1) / 2).sum(-1)
     torch.testing.assert_close(IndependentSpins(log_odds).log_prob(spins), expected)
 
 
 def test_probabilities_of_all_configurations_sum_to_one():
-    log_odds, _ = rows(4, 6)
+    log_odds, _ = log_odds_and_spins(4, 6)
     spins = all_states(6)
     for row in log_odds:
         total = IndependentSpins(row.expand(64, 6)).log_prob(spins).exp().sum()
@@ -39,7 +39,7 @@ def test_probabilities_of_all_configurations_sum_to_one():
 
 
 def test_mean_is_the_sum_over_all_configurations():
-    log_odds, _ = rows(1, 6)
+    log_odds, _ = log_odds_and_spins(1, 6)
     spins = all_states(6)
     weights = IndependentSpins(log_odds.expand(64, 6)).log_prob(spins).exp()
     torch.testing.assert_close(IndependentSpins(log_odds).mean[0], weights @ spins)
@@ -47,7 +47,7 @@ def test_mean_is_the_sum_over_all_configurations():
 
 def test_frequencies_of_samples_are_the_probabilities():
     draws = 40_000
-    log_odds, _ = rows(1, 4)
+    log_odds, _ = log_odds_and_spins(1, 4)
     spins = IndependentSpins(log_odds.expand(draws, 4)).sample(torch.Generator().manual_seed(2))
     numbers = ((spins > 0) * 2 ** torch.arange(4)).sum(-1)
     counts = np.bincount(numbers.numpy(), minlength=16)
@@ -57,7 +57,7 @@ def test_frequencies_of_samples_are_the_probabilities():
 
 
 def test_samples_are_spins_that_follow_the_generator():
-    log_odds, _ = rows(200, dtype=torch.float32)
+    log_odds, _ = log_odds_and_spins(200, dtype=torch.float32)
     first, again, other = (IndependentSpins(log_odds).sample(torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
     assert set(first.unique().tolist()) == {-1.0, 1.0}
     assert first.dtype == torch.float32
@@ -74,7 +74,7 @@ def test_extreme_log_odds_stay_finite(log_odds):
 
 
 def test_half_precision_log_odds_are_reduced_in_single_precision():
-    log_odds, spins = rows(3, 4096, dtype=torch.float32)
+    log_odds, spins = log_odds_and_spins(3, 4096, dtype=torch.float32)
     half = log_odds.bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         likelihood = IndependentSpins(half)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.modules import perturbed
 from torch.nn import functional
 
 from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
@@ -32,21 +33,15 @@ every_prior = pytest.mark.parametrize("name", PRIORS)
 every_learned_prior = pytest.mark.parametrize("name", [name for name in PRIORS if name != "gaussian"])
 
 
-def trained(name: str, latents: int) -> torch.nn.Module:
+def perturbed_prior(name: str, latents: int) -> torch.nn.Module:
     """A prior away from its starting point."""
     torch.manual_seed(0)
-    return perturb(PRIORS[name](latents))
+    return perturbed(PRIORS[name](latents), 0.15)
 
 
-def perturb(prior: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in prior.parameters():
-            parameter += 0.15 * torch.randn(parameter.shape, generator=generator)
-    return prior
-
-
-def rows(batch: int = 30, latents: int = 2, dtype: torch.dtype = torch.float32) -> tuple[Condition, torch.Tensor]:
+def condition_and_latents(
+    batch: int = 30, latents: int = 2, dtype: torch.dtype = torch.float32
+) -> tuple[Condition, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     index = torch.randint(0, len(TEMPERATURES), (batch,), generator=generator)
     z = torch.randn(batch, latents, generator=generator, dtype=dtype)
@@ -62,8 +57,8 @@ def grid(temperature: float, latents: int) -> tuple[Condition, torch.Tensor, flo
 
 @every_prior
 def test_log_prob_has_one_finite_number_per_row(name):
-    condition, z = rows()
-    log_prob = trained(name, 2)(condition).log_prob(z)
+    condition, z = condition_and_latents()
+    log_prob = perturbed_prior(name, 2)(condition).log_prob(z)
     assert log_prob.shape == (len(z),)
     assert log_prob.dtype == torch.float32
     assert log_prob.isfinite().all()
@@ -73,7 +68,7 @@ def test_log_prob_has_one_finite_number_per_row(name):
 @pytest.mark.parametrize(("latents", "temperature"), [(1, 0.4), (1, 2.3), (1, 5.0), (2, 2.3)])
 def test_density_is_normalised_and_that_of_the_samples(name, latents, temperature):
     """Means of z, of the products of its parts and of log p(z|T), over draws against quadrature, within 5 errors."""
-    prior = trained(name, latents).double()
+    prior = perturbed_prior(name, latents).double()
     condition, z, cell = grid(temperature, latents)
     first = condition.select(torch.arange(15_000))
 
@@ -92,8 +87,8 @@ def test_density_is_normalised_and_that_of_the_samples(name, latents, temperatur
 
 @every_prior
 def test_samples_have_one_draw_per_row_and_follow_the_generator(name):
-    condition, z = rows()
-    distribution = trained(name, 2)(condition)
+    condition, z = condition_and_latents()
+    distribution = perturbed_prior(name, 2)(condition)
     first, again, other = (distribution.sample(torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
     assert first.shape == z.shape
     assert not first.requires_grad
@@ -104,8 +99,8 @@ def test_samples_have_one_draw_per_row_and_follow_the_generator(name):
 
 @every_prior
 def test_rows_are_independent(name):
-    condition, z = rows()
-    prior = trained(name, 2)
+    condition, z = condition_and_latents()
+    prior = perturbed_prior(name, 2)
     order = torch.randperm(len(z), generator=torch.Generator().manual_seed(5))
     log_prob = prior(condition).log_prob(z)
     torch.testing.assert_close(prior(condition.select(order)).log_prob(z[order]), log_prob[order])
@@ -117,8 +112,8 @@ def test_rows_are_independent(name):
 
 @every_prior
 def test_autocast_leaves_float32(name):
-    condition, z = rows()
-    prior = trained(name, 2)
+    condition, z = condition_and_latents()
+    prior = perturbed_prior(name, 2)
     z = z.bfloat16()
     expected = prior(condition).log_prob(z.float())
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -137,8 +132,8 @@ def test_latents_are_checked(name, latents):
 
 @every_learned_prior
 def test_every_parameter_and_the_latents_get_a_finite_gradient(name):
-    condition, z = rows()
-    prior = trained(name, 2)
+    condition, z = condition_and_latents()
+    prior = perturbed_prior(name, 2)
     prior(condition).log_prob(z.requires_grad_()).sum().backward()
     for each in (z, *prior.parameters()):
         assert each.grad.isfinite().all()
@@ -148,8 +143,8 @@ def test_every_parameter_and_the_latents_get_a_finite_gradient(name):
 @every_prior
 @pytest.mark.parametrize("distance", [1e-30, 8.0, 1e4])
 def test_far_and_near_points_leave_density_and_gradients_finite(name, distance):
-    condition, z = rows()
-    prior = trained(name, 2)
+    condition, z = condition_and_latents()
+    prior = perturbed_prior(name, 2)
     z[:, 0] = distance * z[:, 0].sign()
     log_prob = prior(condition).log_prob(z.requires_grad_())
     log_prob.sum().backward()
@@ -160,7 +155,7 @@ def test_far_and_near_points_leave_density_and_gradients_finite(name, distance):
 @every_learned_prior
 def test_density_depends_on_temperature(name):
     z = torch.ones(9, 2)
-    prior = trained(name, 2)
+    prior = perturbed_prior(name, 2)
     cold, warm = (prior(constant_condition(temperature, 9, like=z)).log_prob(z) for temperature in (0.5, 4.0))
     assert (cold - warm).abs().min() > 1e-3
 
@@ -169,21 +164,21 @@ def test_log_prob_compiles_to_one_graph():
     """In a process of its own, because the run-time checks of the shapes under pytest are no part of any graph."""
     script = """
 import torch
-from test_priors import PRIORS, rows, trained
+from models.test_priors import condition_and_latents, perturbed_prior
 from vae_mf.models.tensors import Condition
 for name in ("spline", "autoregressive", "mixture_warped"):
-    prior, (condition, z) = trained(name, 2), rows()
+    prior, (condition, z) = perturbed_prior(name, 2), condition_and_latents()
     def log_prob(levels, index, z):
         return prior(Condition(levels, index)).log_prob(z)
     compiled = torch.compile(log_prob, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(*condition, z), log_prob(*condition, z))
 """
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parent)
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[1])
 
 
 @pytest.mark.parametrize(("name", "bins"), [(name, bins) for name in STARTS_NORMAL for bins in (2, 8, 16)])
 def test_spline_priors_start_from_the_standard_normal(name, bins):
-    condition, z = rows(200, latents=3, dtype=torch.float64)
+    condition, z = condition_and_latents(200, latents=3, dtype=torch.float64)
     z[0, 0], z[1, 0], z[2, 0], z[3, 0] = 8.0, -8.0, 20.0, 0.0
     actual = STARTS_NORMAL[name](3, bins).double()(condition).log_prob(z)
     torch.testing.assert_close(actual, GaussianPrior(3)(condition).log_prob(z), rtol=1e-12, atol=1e-12)
@@ -220,8 +215,8 @@ def test_which_priors_hold_exactly_one_pattern(name):
 
 
 def test_spline_backends_agree_on_the_same_weights():
-    condition, z = rows(200, dtype=torch.float64)
-    fast = perturb(SplinePrior(2)).double()
+    condition, z = condition_and_latents(200, dtype=torch.float64)
+    fast = perturbed(SplinePrior(2), 0.15).double()
     nflows = SplinePrior(2, backend="nflows").double()
     nflows.load_state_dict(fast.state_dict())
     results = []

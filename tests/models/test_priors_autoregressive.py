@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.modules import perturbed
 from nflows.transforms.autoregressive import MaskedPiecewiseRationalQuadraticAutoregressiveTransform
 from torch.nn import functional
 
@@ -13,16 +14,12 @@ from vae_mf.models.tensors import Condition
 LATENTS, BINS, BOUND, BATCH = 3, 6, 4.0, 50
 
 
-def perturbed(layers: int = 2) -> AutoregressiveSplinePrior:
+def perturbed_prior(layers: int = 2) -> AutoregressiveSplinePrior:
     torch.manual_seed(0)
-    prior = AutoregressiveSplinePrior(LATENTS, layers, BINS, BOUND, hidden=16).double()
-    with torch.no_grad():
-        for parameter in prior.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape)
-    return prior
+    return perturbed(AutoregressiveSplinePrior(LATENTS, layers, BINS, BOUND, hidden=16).double(), 0.3)
 
 
-def rows() -> tuple[Condition, torch.Tensor]:
+def condition_and_latents() -> tuple[Condition, torch.Tensor]:
     """Points inside and outside the splines' interval at two temperatures."""
     z = 2 * torch.randn(BATCH, LATENTS, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     return Condition(torch.tensor([0.5, 2.0], dtype=torch.float64), torch.arange(BATCH) % 2), z
@@ -34,7 +31,7 @@ def only_layer(prior: AutoregressiveSplinePrior, condition: Condition) -> Spline
 
 
 def test_a_layer_equals_the_transform_of_nflows():
-    prior, (condition, z) = perturbed(layers=1), rows()
+    prior, (condition, z) = perturbed_prior(layers=1), condition_and_latents()
     context = temperature_features(condition.levels, like=z)[condition.index]
     peer = MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
         LATENTS, 16, 2, BINS, "linear", BOUND, num_blocks=1, activation=functional.silu
@@ -50,7 +47,7 @@ def test_a_layer_equals_the_transform_of_nflows():
 
 
 def test_each_latent_depends_on_those_before_it_and_no_others():
-    prior, (condition, z) = perturbed(layers=1), rows()
+    prior, (condition, z) = perturbed_prior(layers=1), condition_and_latents()
     layer = only_layer(prior, condition)
     jacobian = torch.autograd.functional.jacobian(lambda z: layer.forward(z).value.flip(-1).sum(0), z)
     upper = torch.triu(torch.ones(LATENTS, LATENTS, dtype=torch.bool), 1)[:, None, :].expand_as(jacobian)
@@ -61,7 +58,7 @@ def test_each_latent_depends_on_those_before_it_and_no_others():
 
 def test_density_is_that_of_the_change_of_variables():
     """The full Jacobian of all layers: log p(z) = log Normal(u; 0, I) + log |det ∂u/∂z|."""
-    prior, (condition, z) = perturbed(), rows()
+    prior, (condition, z) = perturbed_prior(), condition_and_latents()
     distribution = prior(condition)
 
     def noise(z):
@@ -76,7 +73,7 @@ def test_density_is_that_of_the_change_of_variables():
 
 @torch.no_grad()
 def test_the_inverse_undoes_a_layer():
-    prior, (condition, z) = perturbed(layers=1), rows()
+    prior, (condition, z) = perturbed_prior(layers=1), condition_and_latents()
     layer = only_layer(prior, condition)
     forward = layer.forward(z)
     inverse = layer.inverse(forward.value)

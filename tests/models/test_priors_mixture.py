@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from helpers.modules import perturbed
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from vae_mf.models.priors.mixture import GaussianMixture, MixturePrior
@@ -13,16 +14,12 @@ from vae_mf.models.tensors import Condition, constant_condition
 LEVELS, COMPONENTS, LATENTS = (0.5, 1.0, 2.0), 5, 3
 
 
-def perturbed(**options) -> MixturePrior:
+def perturbed_prior(**options) -> MixturePrior:
     torch.manual_seed(0)
-    prior = MixturePrior(LATENTS, COMPONENTS, hidden=16, **options).double()
-    with torch.no_grad():
-        for parameter in prior.parameters():
-            parameter += 0.2 * torch.randn(parameter.shape)
-    return prior
+    return perturbed(MixturePrior(LATENTS, COMPONENTS, hidden=16, **options).double(), 0.2)
 
 
-def rows(batch: int) -> tuple[Condition, torch.Tensor]:
+def condition_and_latents(batch: int) -> tuple[Condition, torch.Tensor]:
     z = 2 * torch.randn(batch, LATENTS, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     return Condition(torch.tensor(LEVELS, dtype=torch.float64), torch.arange(batch) % len(LEVELS)), z
 
@@ -34,8 +31,8 @@ def reference(mixture: GaussianMixture, level: int) -> MixtureSameFamily:
 
 
 def test_density_equals_that_of_torch():
-    condition, z = rows(60)
-    mixture = perturbed()(condition)
+    condition, z = condition_and_latents(60)
+    mixture = perturbed_prior()(condition)
     log_prob = mixture.log_prob(z)
     for level in range(len(LEVELS)):
         part = condition.index == level
@@ -43,8 +40,8 @@ def test_density_equals_that_of_torch():
 
 
 def test_draws_have_the_mean_and_the_covariance_of_their_level():
-    condition, _ = rows(30_000)
-    mixture = perturbed()(condition)
+    condition, _ = condition_and_latents(30_000)
+    mixture = perturbed_prior()(condition)
     draws = mixture.sample(torch.Generator().manual_seed(2))
     for level in range(len(LEVELS)):
         part, expected = draws[condition.index == level], reference(mixture, level)
@@ -107,7 +104,7 @@ def test_it_finds_six_separate_modes_with_their_weights():
 
 
 def test_a_warp_changes_the_density_and_starts_without_effect():
-    condition, z = rows(30)
+    condition, z = condition_and_latents(30)
     torch.manual_seed(6)
     plain = MixturePrior(LATENTS, COMPONENTS).double()
     warped = MixturePrior(LATENTS, COMPONENTS, layers=2, bins=4).double()

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from helpers.files import tree
 
 from vae_mf.runs.resolvers import PROJECT_ROOT
 from vae_mf.store.sample_store import is_sealed
@@ -54,10 +55,6 @@ def start(path: Path) -> multiprocessing.process.BaseProcess:
     process = FORKS.Process(target=run_command, args=(path,))
     process.start()
     return process
-
-
-def tree(path: Path) -> dict[str, bytes]:
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def committed(path: Path) -> int:

@@ -2,31 +2,18 @@
 
 import numpy as np
 import pytest
+from helpers.chains import sample, z_scores
 from scipy.stats import chisquare
 
 from vae_mf.packing import unpack_spins
 from vae_mf.rng import keys
-from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.samplers.base import Schedule
 from vae_mf.samplers.hopfield import HopfieldGibbs, as_words
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield
 
 SIGMAS = 4.5
 every_jump = pytest.mark.parametrize("jump_every", [0, 1, 2])
-
-
-def sample(sampler, temperatures, chains, schedule, seed=1, start="random"):
-    """Spins (temperatures, chains, draws, sites)."""
-    packed = sample_block(
-        sampler, np.array(temperatures, dtype=float), range(chains), schedule, seed, start
-    ).configurations
-    return unpack_spins(packed, sampler.sites)
-
-
-def z_scores(values, exact):
-    """Standard scores of the averages of values (temperatures, chains, draws), from the chains' own means."""
-    means = values.mean(-1)
-    return (means.mean(-1) - exact) / (means.std(-1, ddof=1) / np.sqrt(means.shape[-1]))
 
 
 @every_jump

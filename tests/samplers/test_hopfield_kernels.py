@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.parity import assert_parity
 
 from vae_mf.kernels import LANES
 from vae_mf.rng import keys
@@ -11,6 +12,8 @@ from vae_mf.samplers.kernels.random_bits import U64, fill_random_words
 from vae_mf.systems.hopfield import Hopfield
 
 SIGMAS = 4.5
+
+CALLEES = [(hopfield, name) for name in ("random_word", "double_uniform", "random_index")]
 
 
 def streams(count):
@@ -88,23 +91,11 @@ def test_overlap_fields_have_their_mean_and_width():
     assert np.abs((squares / rounds - second) / np.sqrt((fourth - second**2) / rounds)).max() < SIGMAS
 
 
-def compare(kernel, make_arguments):
-    """Run a kernel compiled and interpreted on equal arguments: same side effects."""
-    compiled, interpreted = make_arguments(), make_arguments()
-    kernel(*compiled)
-    with np.errstate(over="ignore"), pytest.MonkeyPatch.context() as patch:
-        # A compiled callee would hand its uint64 back as a Python int.
-        for name in ("random_word", "double_uniform", "random_index"):
-            patch.setattr(hopfield, name, getattr(hopfield, name).py_func)
-        kernel.py_func(*interpreted)
-    for one, other in zip(compiled, interpreted, strict=True):
-        np.testing.assert_array_equal(one, other)
-    return compiled
-
-
 def test_propose_jumps_compiled_equals_interpreted():
     phi = np.random.default_rng(0).normal(size=(24, LANES)).astype(np.float32)
-    proposal, *_ = compare(hopfield.propose_jumps, lambda: (np.empty_like(phi), phi.copy(), 5, *streams(LANES)))
+    proposal, *_ = assert_parity(
+        hopfield.propose_jumps, lambda: (np.empty_like(phi), phi.copy(), 5, *streams(LANES)), *CALLEES
+    )
     np.testing.assert_allclose((proposal**2).sum(0), (phi**2).sum(0), rtol=1e-6)
     np.testing.assert_array_equal(proposal[5:], phi[5:])
     assert (proposal[:5] != phi[:5]).any(0).sum() > 8
@@ -130,7 +121,7 @@ def test_accept_jumps_compiled_equals_interpreted():
     def arguments():
         return fields.copy(), proposed, 50, beta, *streams(LANES), np.zeros(LANES)
 
-    *_, accepted = compare(hopfield.accept_jumps, arguments)
+    *_, accepted = assert_parity(hopfield.accept_jumps, arguments, *CALLEES)
     assert 0 < accepted.sum() < LANES
 
 

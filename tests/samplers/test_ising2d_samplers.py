@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from helpers.chains import sample, z_scores
+from helpers.parity import assert_parity
 from scipy.stats import chisquare, norm
 
 from vae_mf.packing import all_configurations, unpack_spins
@@ -19,21 +21,8 @@ CRITICAL = critical_temperature()
 TEMPERATURES = np.array([1.8, CRITICAL, 3.0])
 FAMILY = 1e-3
 """Probability that a whole family of scores fails although all is right."""
+CALLEES = [(multispin, "random_index"), (wolff, "random_index")]
 every_sampler = pytest.mark.parametrize("kind", [Wolff, MultispinMetropolis, Ising2DAuto])
-
-
-def sample(sampler, temperatures, chains, schedule, seed=1, start="random"):
-    """Spins (temperatures, chains, draws, sites)."""
-    packed = sample_block(
-        sampler, np.array(temperatures, dtype=float), range(chains), schedule, seed, start
-    ).configurations
-    return unpack_spins(packed, sampler.sites)
-
-
-def z_scores(values, exact):
-    """Scores of averages of values (temperatures, chains, draws), from the chains' own means."""
-    means = values.mean(-1)
-    return (means.mean(-1) - exact) / (means.std(-1, ddof=1) / np.sqrt(means.shape[-1]))
 
 
 def assert_family(scores):
@@ -298,19 +287,6 @@ def test_bad_values_are_named():
         Ising2DAuto(Ising2D(4), 0.0)
 
 
-def compare(kernel, arguments):
-    """Compiled and interpreted kernel leave the same arguments and results."""
-    compiled, interpreted = arguments(), arguments()
-    with np.errstate(over="ignore"), pytest.MonkeyPatch.context() as patch:
-        for module in (multispin, wolff):
-            # A compiled callee hands its uint64 back as a Python int, which this one would not take.
-            patch.setattr(module, "random_index", module.random_index.py_func)
-        results = kernel.py_func(*interpreted), kernel(*compiled)
-    for one, other in zip(compiled, interpreted, strict=True):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(*[np.array(result, np.int64) for result in results if result is not None] or [0, 0])
-
-
 def test_clusters_compiled_equal_interpreted():
     def arguments():
         spins, counters = np.ones((3, 25), np.uint8), np.zeros(3, np.uint64)
@@ -318,7 +294,7 @@ def test_clusters_compiled_equal_interpreted():
         thresholds = np.array([2**46, 2**45, 2**47 - 1], np.uint64)
         return spins, wolff.neighbour_table(5), thresholds, np.array([3, 4, 2]), 2, keys(1, count=3), counters
 
-    compare(wolff.flip_clusters, arguments)
+    assert_parity(wolff.flip_clusters, arguments, *CALLEES)
 
 
 def multispin_arguments(side=6):
@@ -334,8 +310,8 @@ def test_multispin_kernels_compiled_equal_interpreted():
         words, antiferro, thresholds, key, counter = multispin_arguments()
         return words, antiferro, thresholds, 2, key, counter
 
-    compare(multispin.metropolis_sweeps, sweep_arguments)
-    compare(multispin.unsatisfied_bonds, lambda: multispin_arguments()[:2])
+    assert_parity(multispin.metropolis_sweeps, sweep_arguments, *CALLEES)
+    assert_parity(multispin.unsatisfied_bonds, lambda: multispin_arguments()[:2])
     words = multispin_arguments()[0]
     np.testing.assert_array_equal(multispin.gather_replicas(words), multispin.gather_replicas.py_func(words))
 

@@ -21,7 +21,8 @@ def transitions(couplings, fields):
     return np.exp((theta @ spins.T) - np.log(2 * np.cosh(theta)).sum(1)[:, None])
 
 
-def z_scores(means, exact, draws, second=1.0):
+def scores_of_means(means, exact, draws, second=1.0):
+    """Standard scores of means of independent draws whose second moment is known."""
     return (means - exact) / np.sqrt((second - exact**2) / draws)
 
 
@@ -44,10 +45,12 @@ def test_one_step_moments_are_those_of_the_formula():
     repeats = 40_000
     after = kinetic_trajectories(COUPLINGS, FIELDS, 1, repeats, 1, START)[:, 1].astype(float)
     m = np.tanh(FIELDS + COUPLINGS @ START)
-    assert np.abs(z_scores(after.mean(0), m, repeats)).max() < SIGMAS
+    assert np.abs(scores_of_means(after.mean(0), m, repeats)).max() < SIGMAS
     pairs = np.triu_indices(7, 1)
     products, exact = (after.T @ after / repeats)[pairs], np.outer(m, m)[pairs]
-    assert np.abs(z_scores(products, exact, repeats)).max() < SIGMAS, "spins of one step are independent given the last"
+    assert np.abs(scores_of_means(products, exact, repeats)).max() < SIGMAS, (
+        "spins of one step are independent given the last"
+    )
 
 
 def test_joint_law_of_two_steps():
@@ -57,9 +60,9 @@ def test_joint_law_of_two_steps():
     first = step[start_number()]
     m = first @ step @ spins
     delayed = (spins * first[:, None]).T @ step @ spins
-    assert np.abs(z_scores(paths[:, 2].mean(0), m, repeats)).max() < SIGMAS
+    assert np.abs(scores_of_means(paths[:, 2].mean(0), m, repeats)).max() < SIGMAS
     measured = paths[:, 1].T @ paths[:, 2] / repeats
-    assert np.abs(z_scores(measured, delayed, repeats)).max() < SIGMAS
+    assert np.abs(scores_of_means(measured, delayed, repeats)).max() < SIGMAS
 
 
 def test_time_dependent_fields_act_on_their_own_step():
@@ -68,7 +71,7 @@ def test_time_dependent_fields_act_on_their_own_step():
     law, spins = np.eye(128)[start_number()], all_configurations(7).astype(float)
     for time, field in enumerate(fields, 1):
         law = law @ transitions(COUPLINGS, field)
-        assert np.abs(z_scores(paths[:, time].mean(0), law @ spins, repeats)).max() < SIGMAS
+        assert np.abs(scores_of_means(paths[:, time].mean(0), law @ spins, repeats)).max() < SIGMAS
 
 
 def test_symmetric_couplings_reach_the_stationary_law_of_peretto():

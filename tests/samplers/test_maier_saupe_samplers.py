@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.chains import z_scores
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from scipy.stats import chi2, kstest
@@ -69,12 +70,6 @@ def observe(sampler, temperatures, draws, **options):
 def moments(directors):
     wide = directors.astype(np.float64)
     return np.swapaxes(wide, -1, -2) @ wide / wide.shape[-2] - np.eye(3) / 3
-
-
-def z_scores(values, exact):
-    """Scores (temperatures,) of averages of values (temperatures, chains, draws), from the chains' own means."""
-    means = values.mean(-1)
-    return (means.mean(-1) - exact) / (means.std(-1, ddof=1) / np.sqrt(means.shape[-1]))
 
 
 def noisy_eigenvalues(system, temperature, tensors, seed=0):

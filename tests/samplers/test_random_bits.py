@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.parity import assert_parity
 from numba import njit
 from scipy.stats import chi2, chisquare, kstest, norm, poisson
 
@@ -24,6 +25,7 @@ from vae_mf.samplers.kernels.random_bits import (
 )
 
 SIGMAS = 4.5
+CALLEES = [(random_bits, name) for name in ("random_word", "last_word_mask", "less")]
 BIG_KEY = U64(2**63 + 12345)
 """A key that a signed integer cannot hold."""
 
@@ -237,20 +239,6 @@ def test_bits_are_transposed():
     np.testing.assert_array_equal(moved, bits.T)
 
 
-def compare(kernel, make_arguments):
-    """Run a kernel compiled and interpreted on equal arguments: same results, same side effects."""
-    compiled, interpreted = make_arguments(), make_arguments()
-    result = kernel(*compiled)
-    with np.errstate(over="ignore"), pytest.MonkeyPatch.context() as patch:
-        # A compiled callee would hand its uint64 back as a Python int.
-        for name in ("random_word", "last_word_mask", "less"):
-            patch.setattr(random_bits, name, getattr(random_bits, name).py_func)
-        expected = kernel.py_func(*interpreted)
-    np.testing.assert_array_equal(result, expected)
-    for one, other in zip(compiled, interpreted, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 def streams(count):
     return keys(5, "parity", count=count), np.arange(count, dtype=np.uint64) + U64(10)
 
@@ -272,7 +260,10 @@ def streams(count):
     ],
 )
 def test_compiled_kernels_equal_interpreted_ones(kernel, arguments):
-    compare(kernel, lambda: tuple(U64(x) if isinstance(x, int) and x > 2**40 else x for x in arguments()))
+    def exact_arguments():
+        return tuple(U64(x) if isinstance(x, int) and x > 2**40 else x for x in arguments())
+
+    assert_parity(kernel, exact_arguments, *CALLEES)
 
 
 def test_all_bits_are_set_in_all():

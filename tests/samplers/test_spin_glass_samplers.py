@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.chains import sample, z_scores
 from scipy import sparse
 from scipy.stats import chisquare
 
@@ -30,22 +31,6 @@ SYSTEMS = {
 every_system = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 
 
-def sample(system, temperatures, chains, schedule, seed=1, start="random", threads=None):
-    """Spins (temperatures, chains, draws, sites)."""
-    sampler = IsingMetropolis(system)
-    packed = sample_block(
-        sampler, np.array(temperatures, float), range(chains), schedule, seed, start, threads
-    ).configurations
-    return unpack_spins(packed, sampler.sites)
-
-
-def z_scores(values, exact):
-    """Standard scores of averages of values (temperatures, chains, draws, ...), from the chains' own means."""
-    means = values.mean(2)
-    with np.errstate(divide="ignore"):
-        return (means.mean(1) - exact) / (means.std(1, ddof=1) / np.sqrt(means.shape[1]))
-
-
 def new_state(sampler, temperatures, seed=1, start="random"):
     numbers = np.arange(len(temperatures))
     return sampler.initial(np.array(temperatures, float), keys(seed, "test", count=len(numbers)), numbers, start)
@@ -68,7 +53,7 @@ def test_samplers_keep_the_protocol():
 @every_system
 def test_energy_and_moments_equal_enumeration(system):
     temperatures = (0.9, 1.3, 2.0, 5.0)
-    spins = sample(system, temperatures, 150, Schedule(60, 60, 3, anneal=60))
+    spins = sample(IsingMetropolis(system), temperatures, 150, Schedule(60, 60, 3, anneal=60))
     exact = [enumerate_system(system, t) for t in temperatures]
     observables = (
         system.energy,
@@ -89,7 +74,7 @@ def test_energy_and_moments_equal_enumeration(system):
 
 def test_every_state_has_its_boltzmann_probability():
     system = Ising(SherringtonKirkpatrick.random(8, 3).couplings, np.linspace(-0.5, 0.5, 8))
-    spins = sample(system, [1.0, 2.5], 3000, Schedule(4, 60, 30))
+    spins = sample(IsingMetropolis(system), [1.0, 2.5], 3000, Schedule(4, 60, 30))
     states = (spins.reshape(2, -1, 8) > 0) @ 2 ** np.arange(8)
     for level, temperature in enumerate((1.0, 2.5)):
         expected = enumerate_system(system, temperature).probabilities * states.shape[1]
@@ -103,7 +88,7 @@ def test_every_state_has_its_boltzmann_probability():
 
 def test_lattice_of_three_dimensions_equals_enumeration():
     system, temperatures = torus_of_eighteen(), (1.2, 2.0, 3.0)
-    spins = sample(system, temperatures, 150, Schedule(40, 60, 3, anneal=60))
+    spins = sample(IsingMetropolis(system), temperatures, 150, Schedule(40, 60, 3, anneal=60))
     exact = [enumerate_system(system, t).thermodynamics.energy for t in temperatures]
     assert np.abs(z_scores(system.energy(spins), exact)).max() < SIGMAS
 
@@ -111,7 +96,7 @@ def test_lattice_of_three_dimensions_equals_enumeration():
 def test_energy_of_a_large_ferromagnet_is_that_of_curie_weiss():
     sites, temperatures = 200, (0.8, 1.0, 1.5)
     system = Ising((np.ones((sites, sites)) - np.eye(sites)) / sites)
-    spins = sample(system, temperatures, 60, Schedule(100, 200, 4))
+    spins = sample(IsingMetropolis(system), temperatures, 60, Schedule(100, 200, 4))
     exact = [CurieWeiss(sites).thermodynamics(t).energy + 0.5 for t in temperatures]
     assert np.abs(z_scores(system.energy(spins), exact)).max() < SIGMAS
     assert np.abs(z_scores(system.order_parameter(spins), 0.0)).max() < SIGMAS
@@ -120,7 +105,7 @@ def test_energy_of_a_large_ferromagnet_is_that_of_curie_weiss():
 @pytest.mark.parametrize("sites", [2, 5, 17])
 def test_spins_that_nothing_acts_on_are_free_and_independent(sites):
     """Visited in order and always accepted, they would all flip in every sweep if none were passed over."""
-    spins = sample(Ising(np.zeros((sites, sites))), [1.0], 400, Schedule(100, 40, 20))[0].astype(float)
+    spins = sample(IsingMetropolis(Ising(np.zeros((sites, sites)))), [1.0], 400, Schedule(100, 40, 20))[0].astype(float)
     pairs = spins[..., 1:] * spins[..., :1]
     for values in (spins, pairs):
         means = values.mean(1)
@@ -157,7 +142,7 @@ def test_dense_and_sparse_kernels_walk_the_same_chain(name):
     system = SYSTEMS[name]
     dense = system.couplings if isinstance(system.couplings, np.ndarray) else system.couplings.toarray()
     both = [
-        sample(Ising(form(dense), system.fields), [0.7, 1.5], 5, Schedule(30, 10, 1))
+        sample(IsingMetropolis(Ising(form(dense), system.fields)), [0.7, 1.5], 5, Schedule(30, 10, 1))
         for form in (np.asarray, sparse.csr_array)
     ]
     np.testing.assert_array_equal(*both)
@@ -194,7 +179,7 @@ def test_no_noise_means_descent():
 
 def test_threads_blocks_and_steps_change_nothing():
     system, schedule = SherringtonKirkpatrick.random(40, 1), Schedule(4, 5, 3, anneal=3)
-    one, two, three = (sample(system, [0.5, 1.0], 100, schedule, threads=n) for n in (1, 2, 3))
+    one, two, three = (sample(IsingMetropolis(system), [0.5, 1.0], 100, schedule, threads=n) for n in (1, 2, 3))
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one, three)
     packed = [
@@ -202,8 +187,8 @@ def test_threads_blocks_and_steps_change_nothing():
         for chains in (range(30), range(30, 100))
     ]
     np.testing.assert_array_equal(one, unpack_spins(np.concatenate(packed, 1), 40))
-    every = sample(system, [1.0], 3, Schedule(260, 0, 1))
-    np.testing.assert_array_equal(every[:, :, 129::130], sample(system, [1.0], 3, Schedule(2, 0, 130)))
+    every = sample(IsingMetropolis(system), [1.0], 3, Schedule(260, 0, 1))
+    np.testing.assert_array_equal(every[:, :, 129::130], sample(IsingMetropolis(system), [1.0], 3, Schedule(2, 0, 130)))
 
 
 def test_temperatures_may_change_between_sweeps():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from helpers.chains import z_scores
 from scipy.special import logsumexp
 from scipy.stats import chisquare
 
@@ -72,16 +73,11 @@ def started(tempering, temperatures, ladders, seed=1, start="random"):
     return tempering.initial(*group(temperatures, ladders, seed), start)
 
 
-def sample(system, temperatures, ladders, schedule, seed=1, swap_every=1):
+def sample_ladders(system, temperatures, ladders, schedule, seed=1, swap_every=1):
     """Spins (temperatures, ladders, draws, sites)."""
     tempering = ParallelTempering(IsingMetropolis(system), swap_every)
     packed = run_chains(tempering, group(temperatures, ladders, seed), schedule, "random").configurations
     return unpack_spins(packed, system.sites).reshape(ladders, len(temperatures), schedule.draws, -1).swapaxes(0, 1)
-
-
-def z_scores(values, exact):
-    means = values.mean(-1)
-    return (means.mean(-1) - exact) / (means.std(-1, ddof=1) / np.sqrt(means.shape[-1]))
 
 
 def state_p_value(spins, exact):
@@ -114,7 +110,7 @@ def test_the_wrapper_is_a_sampler_of_its_own():
 
 def test_sherrington_kirkpatrick_glass_equals_enumeration_at_five_temperatures():
     system = SherringtonKirkpatrick.random(14, 4)
-    spins = sample(system, LADDER, 120, Schedule(100, 300, 10))
+    spins = sample_ladders(system, LADDER, 120, Schedule(100, 300, 10))
     exact = [enumerate_system(system, t) for t in LADDER]
     energy = z_scores(system.energy(spins), [e.thermodynamics.energy for e in exact])
     square = z_scores(system.order_parameter(spins) ** 2, [e.mean(system.order_parameter(e.spins) ** 2) for e in exact])
@@ -132,7 +128,7 @@ def test_sherrington_kirkpatrick_glass_equals_enumeration_at_five_temperatures()
 def test_edwards_anderson_glass_equals_enumeration_in_the_cold(dimension, side, disorder):
     system = EdwardsAnderson.random(side, dimension, disorder, 7)
     ladder = np.array([0.4, 0.7, 1.1, 1.7, 2.6])
-    spins = sample(system, ladder, 100, Schedule(80, 300, 8))
+    spins = sample_ladders(system, ladder, 100, Schedule(80, 300, 8))
     exact = [enumerate_system(system, t) for t in ladder]
     energy = z_scores(system.energy(spins), [e.thermodynamics.energy for e in exact])
     square = z_scores(system.order_parameter(spins) ** 2, [e.mean(system.order_parameter(e.spins) ** 2) for e in exact])
@@ -143,7 +139,7 @@ def test_edwards_anderson_glass_equals_enumeration_in_the_cold(dimension, side, 
 @pytest.mark.parametrize("swap_every", [1, 3])
 def test_every_temperature_keeps_the_law_of_all_states_in_the_order_asked_for(ladder, swap_every):
     system = Ising(SherringtonKirkpatrick.random(6, 2).couplings, np.linspace(-0.4, 0.6, 6))
-    spins = sample(system, np.array(ladder), 1500, Schedule(4, 60, 30), swap_every=swap_every)
+    spins = sample_ladders(system, np.array(ladder), 1500, Schedule(4, 60, 30), swap_every=swap_every)
     p_values = [
         state_p_value(one.reshape(-1, 6), enumerate_system(system, t)) for one, t in zip(spins, ladder, strict=True)
     ]
@@ -231,10 +227,10 @@ def test_round_trips_are_counted():
 
 def test_ladders_do_not_depend_on_their_company_or_on_the_stride():
     system = SherringtonKirkpatrick.random(30, 1)
-    whole = sample(system, LADDER, 6, Schedule(5, 10, 3))
-    np.testing.assert_array_equal(whole[:, :2], sample(system, LADDER, 2, Schedule(5, 10, 3)))
-    np.testing.assert_array_equal(whole[:, :, 1::2], sample(system, LADDER, 6, Schedule(2, 10, 6)))
-    assert (whole != sample(system, LADDER, 6, Schedule(5, 10, 3), seed=2)).any()
+    whole = sample_ladders(system, LADDER, 6, Schedule(5, 10, 3))
+    np.testing.assert_array_equal(whole[:, :2], sample_ladders(system, LADDER, 2, Schedule(5, 10, 3)))
+    np.testing.assert_array_equal(whole[:, :, 1::2], sample_ladders(system, LADDER, 6, Schedule(2, 10, 6)))
+    assert (whole != sample_ladders(system, LADDER, 6, Schedule(5, 10, 3), seed=2)).any()
 
 
 def test_records_come_with_the_draws_and_leave_out_the_burn_in():
@@ -268,7 +264,7 @@ def test_tempered_hopfield_equals_enumeration():
 
 def test_annealing_moves_the_temperatures_of_the_slots():
     system = SherringtonKirkpatrick.random(10, 3)
-    spins = sample(system, LADDER, 100, Schedule(40, 100, 10, anneal=30))
+    spins = sample_ladders(system, LADDER, 100, Schedule(40, 100, 10, anneal=30))
     exact = [enumerate_system(system, t).thermodynamics.energy for t in LADDER]
     assert np.abs(z_scores(system.energy(spins), exact)).max() < SIGMAS
 

@@ -36,7 +36,7 @@ def exact_statistics(temperature: float) -> OrderStatistics:
     return order_statistics(SYSTEM.order_parameter_law(temperature), SYSTEM.sites, temperature)
 
 
-def z_scores(repetitions: int, chains: int, draw) -> np.ndarray:
+def scores_of_estimates(repetitions: int, chains: int, draw) -> np.ndarray:
     """Deviation from the exact value in standard errors, shape (repetitions, statistics)."""
     exact = exact_statistics(TEMPERATURE)
     estimates = [estimate_statistics(draw(seed), SYSTEM.sites, TEMPERATURE, chains) for seed in range(repetitions)]
@@ -61,7 +61,7 @@ def test_the_error_of_a_mean_is_the_standard_error_of_the_group_means():
 
 def test_errors_cover_the_exact_values():
     """400 repetitions: deviations follow Student's t with 19 degrees of freedom, within binomial error."""
-    deviations = z_scores(400, 2000, lambda seed: exact_draws(2000, seed))
+    deviations = scores_of_estimates(400, 2000, lambda seed: exact_draws(2000, seed))
     coverage = (np.abs(deviations) < 2.093).mean(0)
     assert (np.abs(coverage - 0.95) < 0.045).all(), coverage
     assert (np.abs(deviations.std(0) - np.sqrt(19 / 17)) < 0.16).all(), deviations.std(0)
@@ -69,7 +69,7 @@ def test_errors_cover_the_exact_values():
 
 def test_errors_cover_the_exact_values_of_correlated_rows():
     """Rows that repeat 20 times, as in a slow chain, still come with honest errors: chains stay inside a group."""
-    deviations = z_scores(200, 400, lambda seed: np.repeat(exact_draws(400, seed), 20))
+    deviations = scores_of_estimates(200, 400, lambda seed: np.repeat(exact_draws(400, seed), 20))
     assert (np.abs((np.abs(deviations) < 2.093).mean(0) - 0.95) < 0.07).all()
 
 

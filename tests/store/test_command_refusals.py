@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from helpers.commands import DRIVER, SCRIPTS, Result
+from helpers.files import tree
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
@@ -77,10 +78,6 @@ def run_all(folder: Path, names: list[str], before: str = "") -> list[Result]:
     )
     assert done.returncode == 0, done.stderr
     return [Result(*result) for result in json.loads(done.stdout.splitlines()[-1])]
-
-
-def tree(path: Path) -> dict[str, bytes]:
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def finish(path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.files import tree
 from helpers.writer_process import ATTRS, LAYOUT, fill, writer
 
 from vae_mf.store.sample_store import StoreError, StoreLayout, open_store, open_writer
@@ -23,10 +24,6 @@ def fill_directors(path, blocks=3):
             store.write_block(index, *block(index))
         if blocks == DIRECTORS.blocks:
             store.seal({})
-
-
-def tree(path):
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def test_directors_come_back_bit_for_bit_after_a_resume(tmp_path):

@@ -10,6 +10,7 @@ import fsspec
 import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from helpers.files import tree
 from helpers.writer_process import ATTRS, LAYOUT, PATTERNS, block, fill, writer
 
 from vae_mf.packing import unpack_spins
@@ -30,10 +31,6 @@ BLOCK_WRITES = len(LAYOUT.temperatures) * 3 + 1
 
 class Died(BaseException):
     """The process is no more: not even its clearing up is done."""
-
-
-def tree(path):
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def objects(url):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from helpers.files import tree
 from helpers.writer_process import ATTRS, LAYOUT, PATTERNS, block, fill, writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,10 +25,6 @@ from vae_mf.store.sample_store import StoreError, StoreLayout, is_sealed, open_s
 
 PROCESS = Path(__file__).parents[1] / "helpers" / "writer_process.py"
 ARRAYS = {"patterns": PATTERNS}
-
-
-def tree(path):
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def start(path, mode):
