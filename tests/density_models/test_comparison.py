@@ -1,10 +1,10 @@
-"""The table of rivals: paired gains, errors from stretches of movie time, and a best rival that validation chooses."""
+"""The table of rivals: paired gains, errors from blocks of movie time, and a best rival that validation chooses."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from vae_mf.density_models.comparison import Scores, compare_models
+from vae_mf.density_models.comparison import ModelScores, compare_models
 
 RANDOM = np.random.default_rng(1)
 TIME = RANDOM.permutation(np.repeat(np.arange(40), 5))
@@ -12,9 +12,9 @@ SCENE = RANDOM.normal(0, 2, 40)[TIME]
 """What all models find hard alike."""
 
 
-def scores(model: str, family: str, level: float, validation: float) -> Scores:
+def scores(model: str, family: str, level: float, validation: float) -> ModelScores:
     test = level + SCENE + RANDOM.normal(0, 0.1, 200)
-    return Scores(model, family, 7, np.full(30, validation), test, 0.01, 2.0)
+    return ModelScores(model, family, 7, np.full(30, validation), test, 0.01, 2.0)
 
 
 ALL = [
@@ -25,15 +25,15 @@ ALL = [
 ]
 
 
-def by_model(stretches: int = 20):
-    return compare_models(ALL, TIME, stretches).set_index("model")
+def by_model(blocks: int = 20):
+    return compare_models(ALL, TIME, blocks).set_index("model")
 
 
 def test_the_likeliest_comes_first():
     assert list(by_model().index) == ["ours", "lucky", "chosen", "floor"]
 
 
-def test_gains_are_paired_and_their_errors_come_from_stretches():
+def test_gains_are_paired_and_their_errors_come_from_blocks():
     table, order = by_model(), np.argsort(TIME, kind="stable")
     for score in ALL:
         row, gain = table.loc[score.model], score.test - ALL[0].test
@@ -41,31 +41,31 @@ def test_gains_are_paired_and_their_errors_come_from_stretches():
         assert_allclose(row.log_likelihood, score.test.mean())
         assert_allclose(row.gain_over_independent, gain.mean())
         assert_allclose(row.gain_over_independent_error, means.std(ddof=1) / np.sqrt(20))
-        assert_allclose(row.error_words, score.test.std(ddof=1) / np.sqrt(200))
+        assert_allclose(row.error_rows, score.test.std(ddof=1) / np.sqrt(200))
         # The scenes are common to all models, so that the errors of gains do not hold them.
-        assert row.gain_over_independent_error < row.error_stretches / 10
-        assert row.error_stretches > 1.3 * row.error_words
+        assert row.gain_over_independent_error < row.error_blocks / 10
+        assert row.error_blocks > 1.3 * row.error_rows
 
 
 def test_validation_chooses_the_best_rival_and_no_vae_is_one():
     table = by_model()
-    assert list(table.index[table.best_rival]) == ["chosen"]
-    assert table.loc["chosen", "gain_over_best_rival"] == table.loc["chosen", "gain_over_best_rival_error"] == 0
-    assert_allclose(table.loc["ours", "gain_over_best_rival"], (ALL[3].test - ALL[1].test).mean())
+    assert list(table.index[table.best_baseline]) == ["chosen"]
+    assert table.loc["chosen", "gain_over_best_baseline"] == table.loc["chosen", "gain_over_best_baseline_error"] == 0
+    assert_allclose(table.loc["ours", "gain_over_best_baseline"], (ALL[3].test - ALL[1].test).mean())
 
 
 def test_the_order_of_words_does_not_matter():
     order = RANDOM.permutation(200)
-    # Words of one time may change places: stretches hold whole times here.
+    # Words of one time may change places: blocks hold whole times here.
     moved = [score._replace(test=score.test[order]) for score in ALL]
     found = compare_models(moved, TIME[order], 20).drop(columns=["model", "family"])
     assert_allclose(found.astype(float), by_model().reset_index().drop(columns=["model", "family"]).astype(float))
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match="one model of independent cells, got 0"):
+    with pytest.raises(ValueError, match="one model of independent variables, got 0"):
         compare_models(ALL[1:], TIME, 20)
-    with pytest.raises(ValueError, match=r"as many test words .* got \[100, 200\]"):
+    with pytest.raises(ValueError, match=r"as many test rows .* got \[100, 200\]"):
         compare_models(ALL, TIME[:100], 20)
-    with pytest.raises(ValueError, match="stretches"):
+    with pytest.raises(ValueError, match="blocks"):
         compare_models(ALL, TIME, 1)

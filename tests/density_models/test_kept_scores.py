@@ -1,13 +1,13 @@
-"""Scores are computed once, and a file that was half written is none."""
+"""ModelScores are computed once, and a file that was half written is none."""
 
 import numpy as np
 import pytest
 
-from vae_mf.density_models.comparison import Scores, kept_scores
+from vae_mf.density_models.comparison import ModelScores, kept_scores
 
 
-def scores() -> Scores:
-    return Scores("a model", "VAE", 7, np.array([-1.5, -2.0]), np.array([-0.5]), 0.25, 3.0)
+def scores() -> ModelScores:
+    return ModelScores("a model", "VAE", 7, np.array([-1.5, -2.0]), np.array([-0.5]), 0.25, 3.0)
 
 
 def test_scores_are_read_back_as_they_were_written(tmp_path):
@@ -22,7 +22,7 @@ def test_scores_are_read_back_as_they_were_written(tmp_path):
 
 
 def test_what_fails_leaves_no_file(tmp_path):
-    def broken() -> Scores:
+    def broken() -> ModelScores:
         raise RuntimeError("no fit")
 
     with pytest.raises(RuntimeError, match="no fit"):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from vae_mf.density_models.comparison import Scores, compare_models
+from vae_mf.density_models.comparison import ModelScores, compare_models
 from vae_mf.discovery.model_selection import (
     NOTHING,
     beaten,
@@ -22,12 +22,12 @@ NOISE = np.repeat([1.0, -1.0, 1.0, -1.0], 5)
 ERROR = 1 / np.sqrt(3)
 
 
-def scores(validation: np.ndarray, test: np.ndarray | None = None, family: str = "VAE", name: str = "") -> Scores:
-    return Scores(name or family, family, 1, validation, validation if test is None else test, 0.0, 0.0)
+def scores(validation: np.ndarray, test: np.ndarray | None = None, family: str = "VAE", name: str = "") -> ModelScores:
+    return ModelScores(name or family, family, 1, validation, validation if test is None else test, 0.0, 0.0)
 
 
-def sweep(*gains: float, noise: float = 0.0) -> dict[int, Scores]:
-    """Scores of 0, 1, ... latents, whose validation rows gain so much over those of independent variables."""
+def sweep(*gains: float, noise: float = 0.0) -> dict[int, ModelScores]:
+    """ModelScores of 0, 1, ... latents, whose validation rows gain so much over those of independent variables."""
     return {k: scores(-10 + gain + noise * NOISE * (k % 2)) for k, gain in enumerate([0.0, *gains])}
 
 

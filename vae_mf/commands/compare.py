@@ -23,7 +23,7 @@ from rich.table import Column, Table
 from vae_mf.analysis.generation import score
 from vae_mf.checks import require_integer
 from vae_mf.datasets.recordings import Recording, Split
-from vae_mf.density_models.comparison import VAE, Scores, compare_models, kept_scores
+from vae_mf.density_models.comparison import VAE, ModelScores, compare_models, kept_scores
 from vae_mf.models.parameters import free_parameters
 from vae_mf.plotting.density_models import draw_rivals
 from vae_mf.plotting.style import save_figure
@@ -36,15 +36,17 @@ from vae_mf.tables import read_metrics, read_tables, write_tables
 
 NAME = "rivals"
 PRINTED = {"log_likelihood": "ln p", "gain_over_independent": "gain", "gain_over_independent_error": "±"}
-PRINTED |= {"gain_over_best_rival": "over best rival", "gain_over_best_rival_error": "±", "seconds": "s"}
+PRINTED |= {"gain_over_best_baseline": "over best rival", "gain_over_best_baseline_error": "±", "seconds": "s"}
 """Columns that are printed beside the model, with short headings."""
 
 
-def fit_rival(name: str, node: DictConfig, words: list[np.ndarray]) -> Scores:
+def fit_rival(name: str, node: DictConfig, words: list[np.ndarray]) -> ModelScores:
     """Fit a rival to the training words and score the others."""
     start, model = time.process_time(), instantiate(node).fit(words[0])
     seconds, (chosen, held) = time.process_time() - start, (model.score_samples(part) for part in words[1:])
-    return Scores(name, type(model).__name__, model.n_parameters_, chosen, held, model.log_partition_error_, seconds)
+    return ModelScores(
+        name, type(model).__name__, model.n_parameters_, chosen, held, model.log_partition_error_, seconds
+    )
 
 
 def describe_run(run: Run) -> str:
@@ -54,12 +56,12 @@ def describe_run(run: Run) -> str:
     return f"VAE d={model.latents} {' '.join(parts).lower()}, seed {run.config.seed}"
 
 
-def score_run(run: Run, cfg: DictConfig, words: list[np.ndarray]) -> Scores:
+def score_run(run: Run, cfg: DictConfig, words: list[np.ndarray]) -> ModelScores:
     """Score the held-out words by the model of a run."""
     vae = load(run.folder).vae
     seed, seconds = integer(cfg.seed, "score"), read_metrics(run.folder)["train_seconds"]
     likelihoods = [score(vae, part, 1.0, cfg.draws, seed).importance for part in words[1:]]
-    return Scores(describe_run(run), VAE, free_parameters(vae), likelihoods[0], likelihoods[1], 0.0, seconds)
+    return ModelScores(describe_run(run), VAE, free_parameters(vae), likelihoods[0], likelihoods[1], 0.0, seconds)
 
 
 def split_of(run: Run, recording: Recording, splits: dict[str, Split], dataset: DictConfig) -> str:
@@ -80,7 +82,7 @@ def described(dataset: DictConfig) -> dict:
     return {name: value for part in (dataset.read, dataset.split) for name, value in part.items() if name[0] != "_"}
 
 
-def contestants(cfg: DictConfig, words: list[np.ndarray], runs: list[Run]) -> dict[str, Callable[[], Scores]]:
+def contestants(cfg: DictConfig, words: list[np.ndarray], runs: list[Run]) -> dict[str, Callable[[], ModelScores]]:
     """Return for every model the name of its file and what computes its scores; independent cells first."""
     independent = OmegaConf.create({"_target_": "vae_mf.density_models.Independent"})
     nodes = {"independent": independent} | dict(cfg.density_models)

@@ -1,94 +1,131 @@
-"""Density models of the same words side by side: held-out log-likelihoods, paired gains, and their errors."""
+"""Comparison of density models on the same rows: held-out log-likelihoods, paired gains, and their errors."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import process_time
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer
+from vae_mf.density_models.base import DensityModel
 from vae_mf.files import replacing
 from vae_mf.statistics.averages import average
 
 INDEPENDENT, VAE = "Independent", "VAE"
-"""Families of the model that all others are compared with, and of those that are no rivals."""
+"""Families of the model that all others are compared with, and of those that are no baselines."""
 
 
-class Scores(NamedTuple):
-    """What one model makes of the held-out words."""
+class ModelScores(NamedTuple):
+    """Log-likelihoods of held-out rows under one model."""
 
     model: str
     family: str
-    """Class of a rival, or "VAE"."""
+    """Class of a density model, or "VAE"."""
     parameters: int
-    """Of p(s)."""
-    validation: Float[np.ndarray, " validation_words"]
-    """ln p(s) of every validation word, in nats."""
-    test: Float[np.ndarray, " test_words"]
-    """ln p(s) of every test word, in nats."""
+    """Number of free parameters of p(s)."""
+    validation: Float[np.ndarray, " validation_rows"]
+    """ln p(s) of every validation row, in nats."""
+    test: Float[np.ndarray, " test_rows"]
+    """ln p(s) of every test row, in nats."""
     log_partition_error: float
-    """Standard error of ln Z, common to all words; 0 where no ln Z is estimated."""
+    """Standard error of ln Z, common to all rows; 0 where no ln Z is estimated."""
     seconds: float
-    """Time that the fit took."""
+    """Processor time of the fit; of a VAE, the time of its training."""
 
 
-def kept_scores(path: Path, compute: Callable[[], Scores]) -> Scores:
+def score_density_model(name: str, model: DensityModel, train: Spins, validation: Spins, test: Spins) -> ModelScores:
+    """Fit a density model to training rows (M, N) and score the held-out ones.
+
+    >>> from vae_mf.density_models import Independent
+    >>> rows = np.array([[1, -1], [-1, -1], [1, 1]], np.int8)
+    >>> score_density_model("independent", Independent(), rows, rows[:1], rows[1:]).test.round(2)
+    array([-1.45, -1.45])
+    """
+    start = process_time()
+    model.fit(train)
+    return ModelScores(
+        model=name,
+        family=type(model).__name__,
+        parameters=model.n_parameters_,
+        seconds=process_time() - start,
+        validation=model.score_samples(validation),
+        test=model.score_samples(test),
+        log_partition_error=model.log_partition_error_,
+    )
+
+
+def kept_scores(path: Path, compute: Callable[[], ModelScores]) -> ModelScores:
     """Return the scores in a file, which is computed and written in one step if it is missing."""
     if not path.exists():
-        found = compute()
+        scores = compute()
         with replacing(path) as place, open(place, "wb") as file:
-            np.savez(file, **found._asdict())
+            np.savez(file, **scores._asdict())
     with np.load(path) as stored:
-        return Scores(*(stored[name] if stored[name].ndim else stored[name].item() for name in Scores._fields))
+        return ModelScores(
+            *(stored[name] if stored[name].ndim else stored[name].item() for name in ModelScores._fields)
+        )
 
 
-def compare_models(scores: Sequence[Scores], time: Int[np.ndarray, " test_words"], stretches: int) -> pd.DataFrame:
-    """Return a row per model, the likeliest on the test words first.
+def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_rows"], blocks: int) -> pd.DataFrame:
+    """Return a line per model, the likeliest on the test rows first.
 
-    Gains are paired, word by word. Words close in movie time, and those of the same time in different repeats, answer
-    the same scene: an honest error is that of means over stretches of movie time (`statistics.averages.average`),
-    beside which the table has that of words as if they were independent. The best rival is the one, VAEs apart, with
-    the highest likelihood on the *validation* words, so that the test words choose nothing.
+    Gains are paired, row by row. Rows close in time, and those of the same time in different repeats, answer the same
+    scene: an honest error is that of means over blocks of time (`statistics.averages.average`), beside which the table
+    has that of rows as if they were independent. The best baseline is the model, VAEs apart, with the highest
+    likelihood on the *validation* rows, so that the test rows choose nothing.
 
     Args:
-        scores: of the models, among them one of independent cells.
-        time: movie time of every test word, in bins.
-        stretches: of movie time.
+        scores: scores of all models, among them one of independent variables.
+        time: time of every test row, in bins.
+        blocks: number of blocks of time.
 
     Raises:
-        ValueError: if there is not exactly one model of independent cells, or the numbers of words differ.
+        ValueError: if there is not exactly one model of independent variables, or the numbers of rows differ.
     """
-    require_integer("stretches", stretches, minimum=2)
+    require_integer("blocks", blocks, minimum=2)
     floors = [score for score in scores if score.family == INDEPENDENT]
     if len(floors) != 1:
-        raise ValueError(f"scores: expected one model of independent cells, got {len(floors)}")
+        raise ValueError(f"scores: expected one model of independent variables, got {len(floors)}")
     lengths = sorted({len(score.test) for score in scores} | {len(time)})
     if len(lengths) > 1:
-        raise ValueError(f"scores: expected as many test words of every model as there are times, got {lengths}")
+        raise ValueError(f"scores: expected as many test rows of every model as there are times, got {lengths}")
     best = max((score for score in scores if score.family != VAE), key=lambda score: score.validation.mean())
     order = np.argsort(time, kind="stable")
-    rows = []
-    for score in scores:
-        differences = score.test, score.test - floors[0].test, score.test - best.test
-        own, floor, rival = (average(values[order], stretches) for values in differences)
-        rows.append(
-            {
-                "model": score.model,
-                "family": score.family,
-                "parameters": score.parameters,
-                "validation_log_likelihood": score.validation.mean(),
-                "log_likelihood": own.value,
-                "error_words": score.test.std(ddof=1) / np.sqrt(len(score.test)),
-                "error_stretches": own.error,
-                "gain_over_independent": floor.value,
-                "gain_over_independent_error": floor.error,
-                "gain_over_best_rival": rival.value,
-                "gain_over_best_rival_error": rival.error,
-                "best_rival": score is best,
-                "log_partition_error": score.log_partition_error,
-                "seconds": score.seconds,
-            }
-        )
-    return pd.DataFrame(rows).sort_values("log_likelihood", ascending=False, ignore_index=True)
+    lines = [comparison_line(score, floors[0], best, order, blocks) for score in scores]
+    return pd.DataFrame(lines).sort_values("log_likelihood", ascending=False, ignore_index=True)
+
+
+def comparison_line(
+    own: ModelScores, floor: ModelScores, best: ModelScores, order: Int[np.ndarray, " test_rows"], blocks: int
+) -> dict[str, str | float]:
+    """Return the line of one model in the table of `compare_models`.
+
+    Args:
+        own: scores of the model.
+        floor: scores of independent variables.
+        best: scores of the best baseline.
+        order: test rows in the order of time.
+        blocks: number of blocks of time.
+    """
+    differences = (own.test, own.test - floor.test, own.test - best.test)
+    likelihood, gain, lead = (average(values[order], blocks) for values in differences)
+    return {
+        "model": own.model,
+        "family": own.family,
+        "parameters": own.parameters,
+        "validation_log_likelihood": own.validation.mean(),
+        "log_likelihood": likelihood.value,
+        "error_rows": own.test.std(ddof=1) / np.sqrt(len(own.test)),
+        "error_blocks": likelihood.error,
+        "gain_over_independent": gain.value,
+        "gain_over_independent_error": gain.error,
+        "gain_over_best_baseline": lead.value,
+        "gain_over_best_baseline_error": lead.error,
+        "best_baseline": own is best,
+        "log_partition_error": own.log_partition_error,
+        "seconds": own.seconds,
+    }

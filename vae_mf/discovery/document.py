@@ -56,7 +56,7 @@ SWEEP = {
 }  # fmt: skip
 RIVALS = {
     "model": "model", "parameters": "parameters", "log_likelihood": "ln p, test",
-    "gain_over_independent": "gain over independent", "gain_over_best_rival": "over the best rival",
+    "gain_over_independent": "gain over independent", "gain_over_best_baseline": "over the best rival",
     "log_partition_error": "error of ln Z",
 }  # fmt: skip
 EVIDENCE = {"criterion": "criterion", "value": "value", "bound": "bound", "holds": "holds"}
@@ -105,7 +105,7 @@ def facts(found: Findings) -> str:
     if not found.choice.latents:
         terms["gain of one latent variable, nats per row"] = plus_minus(*gain_of_one(found))
         rivals = found.tables["rivals"]
-        best = rivals[rivals.best_rival].iloc[0]
+        best = rivals[rivals.best_baseline].iloc[0]
         if best.gain_over_independent > 0:
             terms[f"gain of {best.model}"] = plus_minus(best.gain_over_independent, best.gain_over_independent_error)
     else:

@@ -128,7 +128,7 @@ def key_numbers(
         "test_log_likelihood": float(chosen.test_log_likelihood),
         "gain_over_independent": float(chosen.gain),
         "gain_over_independent_error": float(chosen.gain_error),
-        "best_rival": str(rivals.model[rivals.best_rival].iloc[0]),
+        "best_rival": str(rivals.model[rivals.best_baseline].iloc[0]),
     }
     if assessment is None:
         return numbers
@@ -136,8 +136,8 @@ def key_numbers(
     left, carried = (assessment.tables[name].iloc[0] for name in ("conditional_correlation", "capacity"))
     summary = tables["pattern_summary"]
     numbers |= {
-        "gain_over_best_rival": float(own.gain_over_best_rival),
-        "gain_over_best_rival_error": float(own.gain_over_best_rival_error),
+        "gain_over_best_rival": float(own.gain_over_best_baseline),
+        "gain_over_best_rival_error": float(own.gain_over_best_baseline_error),
         "unexplained": float(left.correlation),
         "unexplained_error": float(left.correlation_error),
         "critic_floor": float(left.floor),

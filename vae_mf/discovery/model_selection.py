@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vae_mf.density_models.comparison import VAE, Scores
+from vae_mf.density_models.comparison import VAE, ModelScores
 from vae_mf.statistics.averages import Average, average
 from vae_mf.verdict.decision import NO_PARTITION_FUNCTION, NOT_FOUND, Verdict
 
@@ -37,7 +37,7 @@ class Answer(NamedTuple):
     """What limits it, a sentence each."""
 
 
-def choose_latents(scores: Mapping[int, Scores], stretches: int, negligible: float = 0.0) -> Choice:
+def choose_latents(scores: Mapping[int, ModelScores], stretches: int, negligible: float = 0.0) -> Choice:
     """Choose the smallest number of latent variables within one paired standard error of the best.
 
     The choice is made on validation rows, so that the gains of test rows are those of a model that they did not choose.
@@ -67,7 +67,7 @@ def choose_latents(scores: Mapping[int, Scores], stretches: int, negligible: flo
     return Choice(chosen, table.assign(chosen=table.latents == chosen))
 
 
-def sweep_row(scores: Mapping[int, Scores], latents: int, stretches: int) -> dict[str, float]:
+def sweep_row(scores: Mapping[int, ModelScores], latents: int, stretches: int) -> dict[str, float]:
     """Return likelihoods of validation and test rows, and the gain over independent variables on the latter."""
     own, gained = scores[latents], gain(scores[latents].test, scores[0].test, stretches)
     return {
@@ -90,7 +90,7 @@ def significant(difference: Average) -> bool:
     return bool(difference.value > SIGNIFICANT * difference.error)
 
 
-def has_levelled(scores: Mapping[int, Scores], patience: int, stretches: int, negligible: float = 0.0) -> bool:
+def has_levelled(scores: Mapping[int, ModelScores], patience: int, stretches: int, negligible: float = 0.0) -> bool:
     """Return whether the last ``patience`` numbers of latents gained nothing over the best of those before them.
 
     That is never said before `FEWEST_TRIED` are known.
@@ -137,10 +137,10 @@ def beaten(rivals: pd.DataFrame) -> list[str]:
     own = rivals[rivals.family == VAE]
     if own.empty:
         return []
-    ahead, error = -float(own.gain_over_best_rival.iloc[0]), float(own.gain_over_best_rival_error.iloc[0])
+    ahead, error = -float(own.gain_over_best_baseline.iloc[0]), float(own.gain_over_best_baseline_error.iloc[0])
     if not ahead > SIGNIFICANT * error:
         return []
-    name = str(rivals.model[rivals.best_rival].iloc[0])
+    name = str(rivals.model[rivals.best_baseline].iloc[0])
     return [f"{name} predicts held-out rows better, by {ahead:.3f} ± {error:.3f} nats per row."]
 
 

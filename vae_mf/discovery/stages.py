@@ -19,7 +19,7 @@ from vae_mf.arrays import Spins
 from vae_mf.datamodule import DataSplit, SpinSet, spin_set
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import VAE as VAE_FAMILY
-from vae_mf.density_models.comparison import Scores, kept_scores
+from vae_mf.density_models.comparison import ModelScores, kept_scores, score_density_model
 from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
@@ -78,7 +78,7 @@ class Study:
         """Nats per row that another latent variable must gain at least."""
         return self.settings.negligible * self.words.train.shape[1]
 
-    def sweep(self) -> dict[int, Scores]:
+    def sweep(self) -> dict[int, ModelScores]:
         """Return the scores of independent variables, 0, and of every number of latents until no more is gained."""
         found = {0: self.rival("independent variables", Independent())}
         for latents in numbers_to_try(self.settings.largest_latents, self.words.train.shape[1]):
@@ -92,7 +92,7 @@ class Study:
         """Return the number of latents that held-out words ask for."""
         return choose_latents(self.sweep(), self.settings.stretches, self.negligible)
 
-    def score_model(self, latents: int) -> Scores:
+    def score_model(self, latents: int) -> ModelScores:
         """Return what the model with this number of latents makes of the held-out words."""
         start = time.process_time()
         vae = self.best(latents)
@@ -101,9 +101,9 @@ class Study:
         validation, test = (
             score(vae, part, 1.0, draws, seed).importance for part in (self.words.validation, self.words.test)
         )
-        return Scores(f"VAE, d = {latents}", VAE_FAMILY, free_parameters(vae), validation, test, 0.0, seconds)
+        return ModelScores(f"VAE, d = {latents}", VAE_FAMILY, free_parameters(vae), validation, test, 0.0, seconds)
 
-    def rivals(self) -> list[Scores]:
+    def rivals(self) -> list[ModelScores]:
         """Return the scores of models without collective variables, independent ones first."""
         settings, sites = self.settings, self.words.train.shape[1]
         models: dict[str, DensityModel] = {"independent variables": Independent()}
@@ -117,18 +117,13 @@ class Study:
             )
         return [self.rival(name, model) for name, model in models.items()]
 
-    def rival(self, name: str, model: DensityModel) -> Scores:
+    def rival(self, name: str, model: DensityModel) -> ModelScores:
         """Return what a rival, fitted to the training words, makes of the others."""
 
-        def compute() -> Scores:
-            start = time.process_time()
+        def compute() -> ModelScores:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                model.fit(self.words.train)
-            seconds = time.process_time() - start
-            validation, test = (model.score_samples(part) for part in (self.words.validation, self.words.test))
-            family, error = type(model).__name__, model.log_partition_error_
-            return Scores(name, family, model.n_parameters_, validation, test, error, seconds)
+                return score_density_model(name, model, self.words.train, self.words.validation, self.words.test)
 
         return kept_scores(self.folder / "scores" / f"{name.replace(' ', '-')}.npz", compute)
 
