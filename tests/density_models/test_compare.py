@@ -16,14 +16,14 @@ from vae_mf.tables import read_tables
 
 SMALL = [
     "dataset.cells=5",
-    "rivals=[independent,mixtures]",
-    *(f"~rivals.mixture_{count}" for count in (8, 16, 32, 64)),
+    "density_models=[independent,mixtures]",
+    *(f"~density_models.mixture_{count}" for count in (8, 16, 32, 64)),
     "draws=4",
     "stretches=5",
 ]
 TRAINING = [
     "experiment=retina",
-    "dataset.split.split=time",
+    "split=time",
     "dataset.cells=5",
     "model.latents=1",
     "model.prior.hidden=8",
@@ -59,7 +59,7 @@ def test_every_rival_of_the_configuration_is_one(compose_config):
 
 @pytest.mark.slow
 def test_rivals_are_compared_once_and_added_to(place):
-    first = run(place, "compare", *SMALL, "splits=[random,time]")
+    first = run(place, "compare", *SMALL, "dataset.split.split=[random,time]")
     assert first.returncode == 0, first.stderr
     (folder,) = (place / "outputs").glob("rivals-*")
     table = read_tables(folder)["rivals"]
@@ -71,7 +71,7 @@ def test_rivals_are_compared_once_and_added_to(place):
     assert (folder / "figures" / "rivals.png").exists()
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.npz")}
     assert len(before) == 6
-    again = run(place, "compare", *SMALL[:-3], "stretches=5", "splits=[time]", "rivals.mixture_4.n_components=3")
+    again = run(place, "compare", *SMALL[:-3], "stretches=5", "split=time", "density_models.mixture_4.n_components=3")
     assert again.returncode == 0, again.stderr
     after = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.npz")}
     assert before.items() <= after.items()
@@ -83,7 +83,7 @@ def test_runs_are_scored_on_their_own_split_and_no_other(place):
     trained = run(place, "train", *TRAINING)
     assert trained.returncode == 0, trained.stderr
     glob = f"runs=[{place}/outputs/retina-*]"
-    found = run(place, "compare", *SMALL, "splits=[repeat,time]", glob)
+    found = run(place, "compare", *SMALL, "dataset.split.split=[repeat,time]", glob)
     assert found.returncode == 0, found.stderr
     (folder,) = (place / "outputs").glob("rivals-*")
     table = read_tables(folder)["rivals"]
@@ -91,7 +91,7 @@ def test_runs_are_scored_on_their_own_split_and_no_other(place):
     assert row.split == "time"
     assert row.model.startswith("VAE d=1 mixture linear (")
     assert np.isfinite(row.log_likelihood)
-    refused = run(place, "compare", *SMALL, "splits=[repeat]", glob)
+    refused = run(place, "compare", *SMALL, "split=repeat", glob)
     assert refused.returncode == 1
     (line,) = refused.stderr.strip().splitlines()
     assert "'split': ['repeat']" in line

@@ -25,6 +25,7 @@ PACKAGES = {
     "sampling": "vae_mf.samplers",
     "tempering": "vae_mf.samplers",
     "dataset": "vae_mf.datasets",
+    "split": "vae_mf.datasets",
     "model": "vae_mf.models",
     "training": "vae_mf.training",
     "evaluation": "vae_mf.verdict",

@@ -3,7 +3,7 @@
 Every model is fitted and scored once; started again, with more rivals or runs, the command adds what is missing.
 
 python scripts/compare.py dataset.path=FILE dataset.cells=40
-python scripts/compare.py dataset.path=FILE dataset.cells=40 'runs=[outputs/retina-*]' 'splits=[time]'
+python scripts/compare.py dataset.path=FILE dataset.cells=40 'runs=[outputs/retina-*]' split=time
 """
 
 import time
@@ -107,7 +107,9 @@ def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, and write the table of all models after each; draw it at the end."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     console, folder, recording, tables = Console(), Path(cfg.folder), instantiate(cfg.dataset.read), {}
-    splits = {name: instantiate(cfg.dataset.split)(recording, split=name) for name in cfg.splits}
+    asked = cfg.dataset.split.split
+    names = [asked] if isinstance(asked, str) else asked
+    splits = {name: instantiate(cfg.dataset.split)(recording, split=name) for name in names}
     found = [(split_of(run, recording, splits, cfg.dataset), run) for run in (find_runs(cfg.runs) if cfg.runs else [])]
     for split, rows in splits.items():
         scores, words = [], [recording.words[part] for part in rows]
