@@ -18,7 +18,6 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vae_mf.checks import require_integer
-from vae_mf.datamodule import SpinDataModule
 from vae_mf.files import only_one
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
@@ -26,26 +25,11 @@ from vae_mf.runs.build import load
 from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import Run, discarded_if_refused, open_run, record_run
 from vae_mf.runs.sweeps import require_single_device_sweep, sweep_job
-from vae_mf.runs.tasks import Task, build_task, refit
+from vae_mf.runs.tasks import build_task
 from vae_mf.tables import read_metrics, summary, write_metrics, write_tables
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.training.fit import Fit, check_trainer, fit
-from vae_mf.training.weights import load_checkpoint, save_weights
-
-
-def train(task: Task, run: Run, progress: Progress) -> Fit:
-    """Train the model of a task, refit its prior or encoder if the recipe says so, and save its weights."""
-    cfg = run.config
-    feed = SpinDataModule(task.data, cfg.training.batch_size, cfg.seed)
-    result = fit(task.module, feed, run.checkpoints, cfg.training.epochs, cfg.trainer, [EpochProgress(progress)])
-    if result.rank == 0:
-        vae = task.module.vae.cpu()
-        load_checkpoint(task.module, result.checkpoint)
-        if cfg.training.refit_steps or cfg.training.encoder_refit_steps:
-            progress.add_task("refitting the prior or the encoder", total=None)
-            refit(vae, task.data, cfg.training, cfg.seed)
-        save_weights(vae, run.weights)
-    return result
+from vae_mf.training.fit import check_trainer
+from vae_mf.training.train import train
 
 
 def complete(run: Run, progress: Progress) -> None:
@@ -54,7 +38,16 @@ def complete(run: Run, progress: Progress) -> None:
     task = build_task(run.config, progress)
     seconds = time.perf_counter() - start
     record_run(run, task.data.train.sites)
-    result = train(task, run, progress)
+    result = train(
+        task.module,
+        task.data,
+        task.recipe,
+        checkpoints=run.checkpoints,
+        weights=run.weights,
+        trainer=run.config.trainer,
+        callbacks=[EpochProgress(progress)],
+        stage=partial(progress.add_task, total=None),
+    )
     if result.rank:
         return  # another process of the same run judges
     judgement = task.judge(load(run.folder).vae)

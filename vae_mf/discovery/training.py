@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning import Callback
 
 from vae_mf.arrays import Spins
-from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule
+from vae_mf.datamodule import DataSplit
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import MLPEncoder
@@ -15,18 +15,16 @@ from vae_mf.models.priors.mixture import MixturePrior
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.training.critic_module import quiet_lightning
-from vae_mf.training.encoder_refit import refit_encoder
-from vae_mf.training.fit import fit
+from vae_mf.training.recipe import Recipe
 from vae_mf.training.start import start_at_components
+from vae_mf.training.train import train
 from vae_mf.training.vae_module import VAEModule
-from vae_mf.training.weights import load_checkpoint, load_weights, save_weights
+from vae_mf.training.weights import WEIGHTS, load_weights
 
-WEIGHTS = "model.safetensors"
 WORK = "training"
 """Folder of checkpoints and logs, which goes when the weights are written."""
 PRIOR_WIDTH = 16
 """Of the network of temperature, of which words have one value only."""
-REFIT_BATCH = 4096
 TRAINER = {"accelerator": "auto", "devices": 1, "log_every_n_steps": 1}
 
 
@@ -74,18 +72,26 @@ def trained(
         keep_weights_only(folder)
         return vae.eval()
     epochs, decay = schedule(len(data.train), settings)
+    recipe = Recipe(
+        epochs,
+        settings.batch_size,
+        VAEModule,
+        encoder_refit_steps=settings.refit_steps,
+        encoder_refit_learning_rate=settings.refit_learning_rate,
+    )
     draws = settings.training_draws
     module = VAEModule(vae, settings.learning_rate, settings.weight_decay, decay, seed, draws=draws)
-    feed = SpinDataModule(data, settings.batch_size, seed)
+    checkpoints = folder / WORK / "checkpoints"
     with quiet_lightning():
-        best = fit(module, feed, folder / WORK / "checkpoints", epochs, TRAINER, callbacks)
-    load_checkpoint(module.cpu(), best.checkpoint)
-    if settings.refit_steps:
-        shuffled = EpochBatches(data.train, settings.batch_size, seed)
-        held_out = EpochBatches(data.validation, REFIT_BATCH)
-        steps, rate = settings.refit_steps, settings.refit_learning_rate
-        refit_encoder(vae, shuffled, held_out, steps=steps, learning_rate=rate, seed=seed)
-    save_weights(vae, folder / WEIGHTS)
+        train(
+            module,
+            data,
+            recipe,
+            checkpoints=checkpoints,
+            weights=folder / WEIGHTS,
+            trainer=TRAINER,
+            callbacks=callbacks,
+        )
     keep_weights_only(folder)
     return vae.eval()
 

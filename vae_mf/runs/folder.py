@@ -21,11 +21,11 @@ from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.names import present_names
 from vae_mf.runs.sweeps import sweep_job
 from vae_mf.tables import METRICS
+from vae_mf.training.weights import WEIGHTS
 
 CONFIG = "config.yaml"
 RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
-WEIGHTS = "model.safetensors"
 FIGURES = "figures"
 
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from rich.progress import Progress
 
 from vae_mf.analysis.log_likelihood import EQUILIBRIUM
-from vae_mf.datamodule import DataSplit, EpochBatches, split_blocks, split_recording, split_store, states
+from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
 from vae_mf.models.vae import VAE
 from vae_mf.runs.build import build_module, build_sampler
 from vae_mf.samplers.plan import plan
@@ -21,9 +21,7 @@ from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
 from vae_mf.systems.base import System
 from vae_mf.tables import Judgement
-from vae_mf.training.encoder_refit import refit_encoder
-from vae_mf.training.prior_refit import refit_prior
-from vae_mf.training.recipe import COMPONENTS, RANDOM
+from vae_mf.training.recipe import COMPONENTS, RANDOM, Recipe
 from vae_mf.training.start import start_at_components
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.verdict.equilibrium import EquilibriumData, judge_equilibrium
@@ -31,8 +29,6 @@ from vae_mf.verdict.recording import STRETCHES, judge_recording
 
 POLL_SECONDS = 1.0
 """Between two looks whether another process has finished a store."""
-REFIT_BATCH = 4096
-"""Configurations that are encoded at once for the last phases of training."""
 
 
 class Task(NamedTuple):
@@ -40,6 +36,7 @@ class Task(NamedTuple):
 
     module: VAEModule
     data: DataSplit
+    recipe: Recipe
     judge: Callable[[VAE], Judgement]
     system: System | None
     """None for a recording."""
@@ -70,7 +67,7 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
         ensembles={t: store.diagnostics["temperatures"][level]["ensemble"] for level, t in levels},
     )
     judge = partial(judge_equilibrium, system=system, data=evidence, settings=settings)
-    return Task(module, data, judge, system, evidence)
+    return Task(module, data, recipe, judge, system, evidence)
 
 
 def sample_or_wait(sample: Callable[[], SampleStore], tell: Callable[[str], None]) -> SampleStore:
@@ -95,6 +92,7 @@ def sample_or_wait(sample: Callable[[], SampleStore], tell: Callable[[str], None
 def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     """Read the recording and judge on held-out words."""
     settings = instantiate(cfg.evaluation)
+    recipe = instantiate(cfg.training)
     words = instantiate(cfg.dataset.read)
     split = instantiate(cfg.dataset.split)(words)
     data = split_recording(words, split)
@@ -104,22 +102,11 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     held_out = held_out[: len(held_out) // STRETCHES * STRETCHES]
     parts = {1.0: held_out}, STRETCHES, {1.0: train}, {1.0: held_out}, STRETCHES, {1.0: EQUILIBRIUM}
     module = build_module(cfg, data.train.sites)
-    if cfg.training.start == COMPONENTS:
+    if recipe.start == COMPONENTS:
         start_at_components(module.vae.decoder, train)
-    return Task(module, data, judge, None, EquilibriumData(*parts))
+    return Task(module, data, recipe, judge, None, EquilibriumData(*parts))
 
 
 def build_task(cfg: DictConfig, progress: Progress) -> Task:
     """Sample or read what the configuration asks for, and build its model."""
     return (equilibrium_task if "system" in cfg else recording_task)(cfg, progress)
-
-
-def refit(vae: VAE, data: DataSplit, training: DictConfig, seed: int) -> None:
-    """Fit the prior alone, the encoder alone, both or neither, as the recipe says, on the device of the data."""
-    held_out = EpochBatches(data.validation, REFIT_BATCH)
-    if training.refit_steps:
-        prior = {"steps": training.refit_steps, "learning_rate": training.refit_learning_rate}
-        refit_prior(vae, EpochBatches(data.train, REFIT_BATCH), held_out, **prior, seed=seed)
-    if training.encoder_refit_steps:
-        encoder = {"steps": training.encoder_refit_steps, "learning_rate": training.encoder_refit_learning_rate}
-        refit_encoder(vae, EpochBatches(data.train, training.batch_size, seed), held_out, **encoder, seed=seed)

@@ -9,6 +9,9 @@ from torch import nn
 
 from vae_mf.files import replacing
 
+WEIGHTS = "model.safetensors"
+"""Name of the file in the folder of a model."""
+
 
 def load_checkpoint(module: nn.Module, path: Path) -> None:
     """Load the weights of a Lightning checkpoint into the module it was made from.

@@ -1,0 +1,73 @@
+"""Training of a model from the first epoch to its weights on disk."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule
+from vae_mf.models.vae import VAE
+from vae_mf.training.encoder_refit import refit_encoder
+from vae_mf.training.fit import Fit, fit
+from vae_mf.training.prior_refit import refit_prior
+from vae_mf.training.recipe import Recipe
+from vae_mf.training.vae_module import VAEModule
+from vae_mf.training.weights import load_checkpoint, save_weights
+
+REFIT_BATCH = 4096
+"""Configurations that are encoded at once for the last phases of training."""
+
+
+def train(
+    module: VAEModule,
+    data: DataSplit,
+    recipe: Recipe,
+    *,
+    checkpoints: Path,
+    weights: Path,
+    trainer: Mapping[str, Any] | None = None,
+    callbacks: Sequence[pl.Callback] = (),
+    stage: Callable[[str], Any] = lambda _: None,
+) -> Fit:
+    """Fit a model, return to its best epoch, refit prior or encoder if the recipe says so, and save its weights.
+
+    An interrupted training goes on from its last epoch. Of a distributed run the first process alone does what comes
+    after the fit; its model is then on the processor.
+
+    Args:
+        module: model with its loss; its seed is that of order, noise and refits.
+        data: rows to fit to and rows to choose the epoch on.
+        recipe: epochs, batch size and refits.
+        checkpoints: folder of the checkpoints; logs lie beside it.
+        weights: file of the trained weights, written in one step at the end.
+        trainer: further arguments of `pytorch_lightning.Trainer`.
+        callbacks: callbacks of the trainer.
+        stage: called with a sentence when a refit begins.
+
+    Raises:
+        ValueError: see `fit`.
+        KeyboardInterrupt: if the user stopped the training.
+    """
+    feed = SpinDataModule(data, recipe.batch_size, module.seed)
+    result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks)
+    if result.rank == 0:
+        load_checkpoint(module.cpu(), result.checkpoint)
+        if recipe.refit_steps or recipe.encoder_refit_steps:
+            stage("refitting the prior or the encoder")
+        refit(module.vae, data, recipe, module.seed)
+        save_weights(module.vae, weights)
+    return result
+
+
+def refit(vae: VAE, data: DataSplit, recipe: Recipe, seed: int) -> None:
+    """Fit the prior alone, the encoder alone, both or neither, as the recipe says."""
+    validation = EpochBatches(data.validation, REFIT_BATCH)
+    if recipe.refit_steps:
+        in_order = EpochBatches(data.train, REFIT_BATCH)
+        rate = recipe.refit_learning_rate
+        refit_prior(vae, in_order, validation, steps=recipe.refit_steps, learning_rate=rate, seed=seed)
+    if recipe.encoder_refit_steps:
+        shuffled = EpochBatches(data.train, recipe.batch_size, seed)
+        rate = recipe.encoder_refit_learning_rate
+        refit_encoder(vae, shuffled, validation, steps=recipe.encoder_refit_steps, learning_rate=rate, seed=seed)
