@@ -6,7 +6,6 @@ python scripts/compare.py dataset.path=FILE dataset.cells=40
 python scripts/compare.py dataset.path=FILE dataset.cells=40 'runs=[outputs/retina-*]' split=time
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from rich.table import Column, Table
 from vae_mf.analysis.generation import score
 from vae_mf.checks import require_integer
 from vae_mf.datasets.recordings import Recording, Split
-from vae_mf.density_models.comparison import VAE, ModelScores, compare_models, kept_scores
+from vae_mf.density_models.comparison import VAE, ModelScores, compare_models, kept_scores, score_density_model
 from vae_mf.models.parameters import free_parameters
 from vae_mf.plotting.density_models import draw_rivals
 from vae_mf.plotting.style import save_figure
@@ -42,11 +41,7 @@ PRINTED |= {"gain_over_best_baseline": "over best rival", "gain_over_best_baseli
 
 def fit_rival(name: str, node: DictConfig, words: list[np.ndarray]) -> ModelScores:
     """Fit a rival to the training words and score the others."""
-    start, model = time.process_time(), instantiate(node).fit(words[0])
-    seconds, (chosen, held) = time.process_time() - start, (model.score_samples(part) for part in words[1:])
-    return ModelScores(
-        name, type(model).__name__, model.n_parameters_, chosen, held, model.log_partition_error_, seconds
-    )
+    return score_density_model(name, instantiate(node), *words)
 
 
 def describe_run(run: Run) -> str:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int8
 
-from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer
 from vae_mf.density_models.base import DensityModel
 from vae_mf.files import replacing
@@ -17,6 +16,9 @@ from vae_mf.statistics.averages import average
 
 INDEPENDENT, VAE = "Independent", "VAE"
 """Families of the model that all others are compared with, and of those that are no baselines."""
+
+Part = Int8[np.ndarray, "_ variables"]
+"""Some rows of the data."""
 
 
 class ModelScores(NamedTuple):
@@ -37,7 +39,7 @@ class ModelScores(NamedTuple):
     """Processor time of the fit; of a VAE, the time of its training."""
 
 
-def score_density_model(name: str, model: DensityModel, train: Spins, validation: Spins, test: Spins) -> ModelScores:
+def score_density_model(name: str, model: DensityModel, train: Part, validation: Part, test: Part) -> ModelScores:
     """Fit a density model to training rows (M, N) and score the held-out ones.
 
     >>> from vae_mf.density_models import Independent
@@ -65,9 +67,8 @@ def kept_scores(path: Path, compute: Callable[[], ModelScores]) -> ModelScores:
         with replacing(path) as place, open(place, "wb") as file:
             np.savez(file, **scores._asdict())
     with np.load(path) as stored:
-        return ModelScores(
-            *(stored[name] if stored[name].ndim else stored[name].item() for name in ModelScores._fields)
-        )
+        values = {name: stored[name] for name in ModelScores._fields}
+    return ModelScores(**{name: value if value.ndim else value.item() for name, value in values.items()})
 
 
 def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_rows"], blocks: int) -> pd.DataFrame:
