@@ -1,0 +1,145 @@
+"""House rules of code and prose that a syntax tree can tell.
+
+`python tests/helpers/house_rules.py` lists the lines that break one; `... vae_mf/samplers` those of a room.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from helpers.architecture import DEFINITIONS, Source, sources
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD = re.compile(r"(What|Whether|How|Where|Which|Everything that)\b")
+CLAUSE = re.compile(r"(What|Whether|How)\b")
+DOCTEST = re.compile(r"(?m)^ *>>>.*(\n(?! *\n).*)*")
+SENTENCES = re.compile(r"(?<=[.:])\s+|\n *\n")
+PREPOSITION = re.compile(
+    r"(of|per|by|for|from|in|to|with|without|among|at|on|into|between|behind|under|over|against)\b"
+)
+ENTRY = re.compile(r"( +)\*{0,2}(\w+(?:, \*{0,2}\w+)*)(?: \([^)]*\))?: *(.*)")
+SECTIONS = ("Args:", "Attributes:")
+PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+RETIRED = {
+    "block": "stretch stretches",
+    "density model, baseline": "rival rivals contestant contestants",
+    "opposite start": "witness witnesses",
+    "predictive check": "likeness",
+    "write": "tell tells told",
+    "decide": "conclude concludes",
+    "evaluate, evaluation": "judge judges judged judgement judgements",
+    "recovered": "returning",
+    "saturated": "levelled",
+    "min_count": "rarest",
+}
+"""Words that no identifier holds any more, by the word that took their place."""
+RETIRED_OF_DATA = {"variable": "cell cells", "row": "word words"}
+"""Words that are retired where anybody's rows are meant; bits have words, and an analysis of spikes has cells."""
+DATA_ROOMS = ("vae_mf/datasets", "vae_mf/density_models", "vae_mf/discovery")
+
+
+class Place(NamedTuple):
+    """Line of a module that breaks a rule, and its words."""
+
+    line: int
+    text: str
+
+
+def packed_calls(source: Source) -> Iterator[Place]:
+    """Assignments of a tuple that holds a call to a tuple of names: statements that only share a line."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
+            several = any(isinstance(target, ast.Tuple) and len(target.elts) > 1 for target in node.targets)
+            if several and any(isinstance(part, ast.Call) for part in ast.walk(node.value)):
+                yield Place(node.lineno, ast.unparse(node))
+
+
+def clause_heads(source: Source) -> Iterator[Place]:
+    """Heads of modules that are no noun phrase."""
+    head = ast.get_docstring(source.tree) or ""
+    if HEAD.match(head):
+        yield Place(1, head.splitlines()[0])
+
+
+def docstrings(source: Source) -> Iterator[tuple[int, str]]:
+    """Lines and docstrings of a module and of its definitions."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, (ast.Module, *DEFINITIONS)) and (text := ast.get_docstring(node)):
+            yield getattr(node, "lineno", 1), text
+
+
+def clause_sentences(source: Source) -> Iterator[Place]:
+    """Sentences of docstrings that begin with a What-, Whether- or How-clause; a question is none."""
+    for line, text in docstrings(source):
+        for sentence in SENTENCES.split(DOCTEST.sub("", text)):
+            if CLAUSE.match(sentence.strip()) and "?" not in sentence:
+                yield Place(line, " ".join(sentence.split()))
+
+
+def entries(text: str) -> Iterator[tuple[str, str]]:
+    """Names and first lines of the entries in the sections of arguments of a docstring."""
+    inside, indent = False, ""
+    for line in text.splitlines():
+        if line.strip() in SECTIONS:
+            inside, indent = True, ""
+        elif line.strip() and not line.startswith(" "):
+            inside = False
+        elif inside and (match := ENTRY.fullmatch(line)):
+            indent = indent or match[1]
+            if match[1] == indent:
+                yield match[2], match[3]
+
+
+def dangling_entries(source: Source) -> Iterator[Place]:
+    """Entries of arguments that begin with a bare preposition and so do not stand alone."""
+    for line, text in docstrings(source):
+        for name, words in entries(text):
+            if PREPOSITION.match(words):
+                yield Place(line, f"{name}: {words}")
+
+
+def identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Lines and names of whatever a module defines, reads, imports or passes by name."""
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "arg", "name", "asname"):
+            if isinstance(name := getattr(node, field, None), str):
+                yield getattr(node, "lineno", 1), name
+
+
+def retired_words(source: Source) -> Iterator[Place]:
+    """Identifiers with a word that the glossary has retired."""
+    retired = " ".join((RETIRED | (RETIRED_OF_DATA if source.room in DATA_ROOMS else {})).values()).split()
+    for line, name in identifiers(source.tree):
+        if any(part.lower() in retired for part in PARTS.findall(name)):
+            yield Place(line, name)
+
+
+RULES: tuple[Callable[[Source], Iterator[Place]], ...] = (
+    packed_calls,
+    clause_heads,
+    clause_sentences,
+    dangling_entries,
+    retired_words,
+)
+
+
+def broken(rule: Callable[[Source], Iterator[Place]], folder: Path) -> list[str]:
+    """Lines below a folder of the project that break a rule."""
+    return [f"{source.path}:{place.line}: {place.text}" for source in sources(folder) for place in rule(source)]
+
+
+def main(rooms: list[str]) -> None:
+    for rule in RULES:
+        for line in broken(rule, ROOT / "vae_mf") + broken(rule, ROOT / "scripts"):
+            if line.startswith(tuple(rooms) or ""):
+                print(f"{rule.__name__}: {line}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
