@@ -20,10 +20,13 @@ def compose_config():
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import open_dict
 
-    from vae_mf.runs.resolvers import PROJECT_ROOT
+    from vae_mf.paths import configurations
+    from vae_mf.runs.resolvers import register
+
+    register()
 
     def build(name, *overrides):
-        with initialize_config_dir(str(PROJECT_ROOT / "conf"), version_base="1.3"):
+        with initialize_config_dir(str(configurations()), version_base="1.3"):
             config = compose(name, list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         with open_dict(config):

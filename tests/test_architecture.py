@@ -10,9 +10,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from helpers import PROJECT_ROOT
 from helpers.architecture import body_lines, functions, imported, sources, unreachable
-
-from vae_mf.runs.resolvers import PROJECT_ROOT
 
 PACKAGE, SCRIPTS = PROJECT_ROOT / "vae_mf", PROJECT_ROOT / "scripts"
 SOURCES = sources(PACKAGE)

@@ -6,8 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-
-from vae_mf.runs.resolvers import PROJECT_ROOT
+from helpers import PROJECT_ROOT
 
 SCRIPTS = PROJECT_ROOT / "scripts" / "benchmarks"
 

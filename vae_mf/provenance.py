@@ -5,12 +5,15 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("vae_mf", "numpy", "scipy", "numba", "zarr", "torch", "pytorch-lightning", "nflows", "scikit-learn")
+from vae_mf import __version__
+
+PACKAGES = ("numpy", "scipy", "numba", "zarr", "torch", "pytorch-lightning", "nflows", "scikit-learn")
 
 
 def software_versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that matter for a result; "absent" for one not installed."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+    own = {"python": platform.python_version(), "vae_mf": __version__}
+    return own | {name: _version(name) for name in PACKAGES}
 
 
 def git_revision() -> str:

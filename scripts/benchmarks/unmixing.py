@@ -22,9 +22,9 @@ from vae_mf.files import write_whole
 from vae_mf.plotting.decoding import draw_unmixing
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
-from vae_mf.runs.build import load
 from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import FIGURES, Run, find_runs
+from vae_mf.runs.models import load
 from vae_mf.store.sample_store import open_store
 from vae_mf.studies.pattern_load import Unmixing, exact_space, load_curves, recovery_table, sample_spaces
 from vae_mf.tables import write_tables

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers.commands import HOPFIELD, MARKOV, SAMPLING, TRAINING, only, paths, run, run_all, write_recording
 
-from vae_mf.runs.build import load
+from vae_mf.runs.models import load
 from vae_mf.store.sample_store import is_sealed, open_store
 from vae_mf.tables import read_tables
 

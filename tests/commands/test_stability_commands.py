@@ -8,11 +8,11 @@ from itertools import product
 
 import numpy as np
 import pytest
+from helpers import PROJECT_ROOT
 from hydra.utils import get_method, instantiate
 from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
-from vae_mf.runs.resolvers import PROJECT_ROOT
 from vae_mf.tables import read_tables, write_tables
 
 NAME = "retina_stability"

@@ -17,11 +17,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from helpers import PROJECT_ROOT
 from helpers.commands import HOPFIELD, SCRIPTS, TRAINING, Result, paths, run
 
 from vae_mf.runs.errors import LAUNCHERS, one_line
 from vae_mf.runs.folder import Run, find_runs
-from vae_mf.runs.resolvers import PROJECT_ROOT
 from vae_mf.runs.tasks import sample_or_wait
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.plan import Sampling

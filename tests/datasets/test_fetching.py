@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from hydra.utils import instantiate
 
-from vae_mf.datasets import fetching
 from vae_mf.datasets.fetching import PUBLIC, PublicFile, fetch, fetch_file, read_mnist
 from vae_mf.datasets.files import DataError
+from vae_mf.paths import DOWNLOADS
 
 CONTENT = b"spikes" * 100
 CLOSED = "http://127.0.0.1:9/words.mat"
@@ -96,7 +96,7 @@ def test_names_are_known_and_the_folder_may_be_named_by_the_environment(tmp_path
         fetch("cortex")
     monkeypatch.setitem(PUBLIC, "retina", public())
     (tmp_path / "words.mat").write_bytes(CONTENT)
-    monkeypatch.setenv(fetching.FOLDER, str(tmp_path))
+    monkeypatch.setenv(DOWNLOADS, str(tmp_path))
     assert fetch("retina") == tmp_path / "words.mat"
 
 
@@ -133,7 +133,7 @@ def test_a_recording_can_be_asked_for_by_name_and_its_run_does_not_depend_on_the
     np.save(tmp_path / "words.npy", content)
     held = public(content=(tmp_path / "words.npy").read_bytes())._replace(name="words.npy")
     monkeypatch.setitem(PUBLIC, "retina", held)
-    monkeypatch.setenv(fetching.FOLDER, str(tmp_path))
+    monkeypatch.setenv(DOWNLOADS, str(tmp_path))
     recording = instantiate(config.dataset.read)
     assert recording.words.shape == (50, 2)
     assert len(instantiate(config.dataset.split)(recording).test) == 5

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import PROJECT_ROOT
 from hydra.utils import instantiate
 
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import VAE
 from vae_mf.plotting.density_models import FAMILIES
-from vae_mf.runs.resolvers import PROJECT_ROOT
 from vae_mf.tables import read_tables
 
 SMALL = [

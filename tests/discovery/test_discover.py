@@ -12,6 +12,7 @@ import nbclient
 import nbformat
 import numpy as np
 import pytest
+from helpers import PROJECT_ROOT
 from helpers.discovery import TINY, hopfield, independent
 from numpy.testing import assert_array_equal
 
@@ -22,7 +23,6 @@ from vae_mf.discovery.report import Report, discover, fingerprint, interruptible
 from vae_mf.discovery.sentences import plus_minus
 from vae_mf.discovery.settings import QUICK, discovery_settings
 from vae_mf.discovery.words import prepare
-from vae_mf.runs.resolvers import PROJECT_ROOT
 
 PARTS = {"report.html", "metrics.json", "discovery.json", "tables", "figures", "models", "scores"}
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import PROJECT_ROOT
 from helpers.discovery import TINY, hopfield
 
-from vae_mf.runs.resolvers import PROJECT_ROOT
 from vae_mf.tables import METRICS
 
 SCRIPT = str(PROJECT_ROOT / "scripts" / "discover.py")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_mf.runs.resolvers import PROJECT_ROOT
+from helpers import PROJECT_ROOT
 
 SCRIPTS = PROJECT_ROOT / "scripts"
 DRIVER = """

@@ -6,10 +6,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import PROJECT_ROOT
 from scipy.special import erf
 
 from vae_mf.plotting.figures import draw_retrieval
-from vae_mf.runs.resolvers import PROJECT_ROOT
 from vae_mf.samplers.retrieval import LoadCurve, load_curve
 from vae_mf.studies.retrieval import COLD, infinite_overlaps, simulated_overlaps
 from vae_mf.systems.mean_field import retrieval_overlap

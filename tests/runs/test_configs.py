@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import PROJECT_ROOT
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from scipy.linalg import hadamard
 
-from vae_mf.runs.build import build_module, build_sampler, build_vae
+from vae_mf.runs.build import build_module, build_sampler
 from vae_mf.runs.identity import IDENTITY
-from vae_mf.runs.resolvers import PROJECT_ROOT
+from vae_mf.runs.models import build_vae
 from vae_mf.samplers.auto import automatic_sampler
 from vae_mf.systems.base import System
 from vae_mf.systems.hopfield import hebbian_couplings

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from helpers import PROJECT_ROOT
 from helpers.files import tree
 
-from vae_mf.runs.resolvers import PROJECT_ROOT
 from vae_mf.store.sample_store import is_sealed
 from vae_mf.store.schema import COMMITTED, METADATA
 

@@ -8,10 +8,11 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from vae_mf.runs.build import build_module, build_vae, load
+from vae_mf.runs.build import build_module
 from vae_mf.runs.errors import one_line
 from vae_mf.runs.folder import open_run, record_run
 from vae_mf.runs.identity import digest
+from vae_mf.runs.models import build_vae, load
 from vae_mf.systems.maier_saupe import MaierSaupe
 from vae_mf.tables import write_metrics
 from vae_mf.training.weights import save_weights

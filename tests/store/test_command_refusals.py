@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from helpers import PROJECT_ROOT
 from helpers.commands import DRIVER, SCRIPTS, Result
 from helpers.files import tree
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from vae_mf.runs.build import build_sampler
-from vae_mf.runs.resolvers import PROJECT_ROOT
+from vae_mf.runs.resolvers import register
 from vae_mf.simulation import simulate
 
 REQUEST = [
@@ -82,6 +83,7 @@ def run_all(folder: Path, names: list[str], before: str = "") -> list[Result]:
 
 def finish(path: Path) -> None:
     """Make the store that the command makes."""
+    register()
     with initialize_config_dir(str(PROJECT_ROOT / "conf"), version_base="1.3"):
         config = compose("sample", REQUEST)
     system = instantiate(config.system)

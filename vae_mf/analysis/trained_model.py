@@ -1,10 +1,9 @@
 """A trained model to work with: NumPy arrays in and out, batched on the model's device."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float
 
@@ -15,6 +14,9 @@ from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import average
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @runtime_checkable
@@ -81,12 +83,14 @@ class TrainedModel:
         """Return the importance-weighted bound on ln p(x|T) of each configuration, in nats."""
         return score(self.vae, configurations, require_positive("temperature", temperature), draws, seed).importance
 
-    def score(self, store: StoredSamples, draws: int = 64, seed: int = 0) -> pd.DataFrame:
+    def score(self, store: StoredSamples, draws: int = 64, seed: int = 0) -> "pandas.DataFrame":
         """Return mean ELBO and log-likelihood of a store's samples per temperature, with errors over its chains."""
+        import pandas
+
         rows = []
         for t, temperature in enumerate(store.temperatures.tolist()):
             samples = store.spins(t) if store.configurations == "spins" else store.directors(t)
             elbo, importance = score(self.vae, samples, temperature, draws, integer(seed, "score", t))
             likelihood = average(importance, store.attrs["chains"])
             rows.append((temperature, float(elbo.mean()), likelihood.value, likelihood.error))
-        return pd.DataFrame(rows, columns=["temperature", "elbo", "log_likelihood", "log_likelihood_error"])
+        return pandas.DataFrame(rows, columns=["temperature", "elbo", "log_likelihood", "log_likelihood_error"])

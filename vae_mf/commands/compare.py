@@ -27,10 +27,10 @@ from vae_mf.models.parameters import free_parameters
 from vae_mf.plotting.density_models import draw_rivals
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
-from vae_mf.runs.build import load
 from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import FIGURES, Run, find_runs
 from vae_mf.runs.identity import digest
+from vae_mf.runs.models import load
 from vae_mf.tables import read_metrics, read_tables, write_tables
 
 NAME = "rivals"

@@ -20,9 +20,9 @@ from vae_mf.checks import require_integer
 from vae_mf.files import write_whole
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.build import load
 from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import CONFIG, FIGURES, Run, find_run, find_runs
+from vae_mf.runs.models import load
 from vae_mf.runs.tasks import build_task
 from vae_mf.tables import ANSWER, VERDICT, read_tables, write_tables
 from vae_mf.verdict.assessment import Assessment, assess

@@ -21,9 +21,9 @@ from vae_mf.checks import require_integer
 from vae_mf.files import only_one
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.build import load
 from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import Run, discarded_if_refused, open_run, record_run
+from vae_mf.runs.models import load
 from vae_mf.runs.sweeps import require_single_device_sweep, sweep_job
 from vae_mf.runs.tasks import build_task
 from vae_mf.tables import read_metrics, summary, write_metrics, write_tables
@@ -78,7 +78,7 @@ def main(cfg: DictConfig) -> None:
     say = partial(console.print, soft_wrap=True, markup=False)
     if job:
         say(job)
-    with discarded_if_refused(run), nullcontext() if further else only_one(run.folder, say):
+    with discarded_if_refused(run, keep=job is not None), nullcontext() if further else only_one(run.folder, say):
         torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
         check_trainer(cfg.trainer)
         if not run.finished:

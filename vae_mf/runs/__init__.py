@@ -1,11 +1,11 @@
-"""Run folders, commands and sweeps."""
+"""Run folders, and the machinery of commands and sweeps."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "build": ["load"],
+        "models": ["load"],
         "sweeps": ["FailedJobs"],
     },
 )

@@ -9,8 +9,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from vae_mf.paths import configurations
 from vae_mf.runs.errors import EXPECTED, one_line
-from vae_mf.runs.resolvers import PROJECT_ROOT
+from vae_mf.runs.resolvers import register
 from vae_mf.runs.sweeps import record_failure, sweep_job
 
 
@@ -32,7 +33,8 @@ def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], None]], Ca
                 else:
                     sys.exit(f"error: {one_line(error)}")
 
-        command = hydra.main(version_base="1.3", config_path=str(PROJECT_ROOT / "conf"), config_name=config_name)
+        register()
+        command = hydra.main(version_base="1.3", config_path=str(configurations()), config_name=config_name)
         show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
         def guarded_command() -> None:

@@ -10,17 +10,13 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.checks import require_integer
 from vae_mf.files import LOCK, only_one, write_whole
 from vae_mf.provenance import git_revision, software_versions
-from vae_mf.runs.errors import EXPECTED
 from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.names import present_names
-from vae_mf.runs.sweeps import sweep_job
-from vae_mf.tables import METRICS
 from vae_mf.training.weights import WEIGHTS
 
 CONFIG = "config.yaml"
@@ -38,7 +34,9 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether every stage is done; the metrics are written last."""
+        """True if every stage is done; the metrics are written last."""
+        from vae_mf.tables import METRICS  # loading a model does not wait for pandas
+
         return (self.folder / METRICS).exists()
 
     @property
@@ -81,12 +79,12 @@ def open_run(config: DictConfig) -> Run:
 
 
 @contextmanager
-def discarded_if_refused(run: Run) -> Iterator[None]:
-    """Remove the folder of a run that is refused before its training begins; in a sweep it stays, as unfinished."""
+def discarded_if_refused(run: Run, keep: bool) -> Iterator[None]:
+    """Remove the folder of a run that fails before its training begins, unless it is to be kept as unfinished."""
     try:
         yield
-    except EXPECTED:
-        if sweep_job() is None and not (run.folder / RECORD).exists():
+    except Exception:
+        if not keep and not (run.folder / RECORD).exists():
             for name in (CONFIG, LOCK):
                 (run.folder / name).unlink(missing_ok=True)
             with suppress(OSError):  # something else lies there
@@ -127,8 +125,15 @@ def read_config(folder: Path) -> DictConfig:
     return config
 
 
+def read_record(run: Run) -> dict[str, Any]:
+    """Return what `record_run` wrote."""
+    return json.loads((run.folder / RECORD).read_text())
+
+
 def record_run(run: Run, sites: int) -> None:
     """Write beside the configuration what it does not say: number of sites, software, revision and machine."""
+    import torch  # what only reads run folders does not wait for it
+
     record = {
         "sites": sites,
         "seed": run.config.seed,

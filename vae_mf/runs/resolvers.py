@@ -1,16 +1,14 @@
-"""Resolvers of OmegaConf that the configurations use; importing this module registers them."""
+"""Resolvers of OmegaConf that the configurations use."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from vae_mf.paths import workplace
 from vae_mf.runs.identity import IDENTITY, config_digest
 from vae_mf.runs.names import put
 from vae_mf.samplers.plan import temperature_grid
-
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 def node_digest(*paths: str, _root_: DictConfig) -> str:
@@ -18,12 +16,14 @@ def node_digest(*paths: str, _root_: DictConfig) -> str:
     config: dict[str, Any] = {}
     for path in paths or IDENTITY:
         value = OmegaConf.select(_root_, path, throw_on_missing=True)
-        plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        put(config, path, plain)
+        if value is not None:
+            put(config, path, OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
     return config_digest(config, paths or IDENTITY)
 
 
-OmegaConf.register_new_resolver("digest", node_digest, replace=True)
-OmegaConf.register_new_resolver("linear_grid", temperature_grid, replace=True)
-OmegaConf.register_new_resolver("log_grid", partial(temperature_grid, spacing="log"), replace=True)
-OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT_ROOT), replace=True)
+def register() -> None:
+    """Make the resolvers known to OmegaConf."""
+    OmegaConf.register_new_resolver("digest", node_digest, replace=True)
+    OmegaConf.register_new_resolver("linear_grid", temperature_grid, replace=True)
+    OmegaConf.register_new_resolver("log_grid", partial(temperature_grid, spacing="log"), replace=True)
+    OmegaConf.register_new_resolver("workplace", lambda: str(workplace()), replace=True)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from filelock import Timeout
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.progress import Progress
 
@@ -15,6 +14,7 @@ from vae_mf.analysis.log_likelihood import EQUILIBRIUM
 from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
 from vae_mf.models.vae import VAE
 from vae_mf.runs.build import build_module, build_sampler
+from vae_mf.runs.instantiate import instantiate
 from vae_mf.samplers.plan import plan
 from vae_mf.simulation import simulate
 from vae_mf.store.sample_store import SampleStore

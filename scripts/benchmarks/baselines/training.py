@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
 from vae_mf.models.tensors import Condition
 from vae_mf.packing import packed_bytes
+from vae_mf.paths import configurations
 from vae_mf.runs.build import build_module
-from vae_mf.runs.resolvers import PROJECT_ROOT
+from vae_mf.runs.resolvers import register
 from vae_mf.training.fit import fit
 
 from .timing import Row, rounds
@@ -47,7 +48,8 @@ Epoch = Callable[[], float]
 
 def configuration(overrides: list[str]) -> DictConfig:
     """Return the composed configuration of a case."""
-    with initialize_config_dir(str(PROJECT_ROOT / "conf"), version_base="1.3"):
+    register()
+    with initialize_config_dir(str(configurations()), version_base="1.3"):
         return compose("train", [*overrides, f"trainer={'gpu' if CUDA else 'auto'}"])
 
 

@@ -1,0 +1,90 @@
+"""Nodes of a configuration become objects, and what cannot become one is named."""
+
+import pytest
+from omegaconf import OmegaConf
+from omegaconf.errors import MissingMandatoryValue
+from torch import nn
+
+from vae_mf.models.priors.mixture import MixturePrior
+from vae_mf.runs.instantiate import instantiate
+from vae_mf.systems.hopfield import Hopfield
+
+HOPFIELD = "vae_mf.systems.Hopfield.random"
+
+
+def test_inner_nodes_are_built_first_and_references_are_resolved():
+    config = OmegaConf.create(
+        {
+            "n": 6,
+            "pair": {
+                "_target_": "builtins.dict",
+                "a": {"_target_": HOPFIELD, "sites": "${n}", "patterns": 2, "seed": 1},
+            },
+        }
+    )
+    built = instantiate(config.pair, b=[{"_target_": "builtins.int"}])
+    assert isinstance(built["a"], Hopfield)
+    assert built["a"].sites == 6
+    assert built["b"] == [0]
+
+
+def test_a_partial_node_waits_for_the_rest():
+    make = instantiate({"_target_": HOPFIELD, "_partial_": True, "sites": 8, "patterns": 2})
+    assert make(seed=3).patterns.shape == (2, 8)
+
+
+def test_what_is_no_node_stays_as_it_is():
+    assert instantiate(None) is None
+    assert instantiate({"a": [1, {"b": 2}]}) == {"a": [1, {"b": 2}]}
+
+
+def test_names_of_version_0_1_are_understood():
+    node = {"_target_": "vae_mf.models.mixture.MixturePrior", "latents": 2, "components": 3}
+    assert isinstance(instantiate(node, kind=nn.Module), MixturePrior)
+
+
+@pytest.mark.parametrize(
+    ("node", "message"),
+    [
+        ({"_target_": "vae_mf.systems.CurieWeis"}, r"got vae_mf.systems.CurieWeis; did you mean CurieWeiss\?"),
+        (
+            {"_target_": "no_such_package.Thing"},
+            r"expected a class or function that can be imported, got no_such_package",
+        ),
+        ({"_target_": "math.pi"}, r"expected a class or function, got math.pi, a float"),
+        (
+            {"_target_": HOPFIELD, "_partial_": True, "site": 1},
+            r"unexpected keyword argument 'site'; its options are s",
+        ),
+        ({"_target_": HOPFIELD, "sites": 3}, r"Hopfield.random: missing a required argument: 'patterns'"),
+        ({"_target_": "numpy.load", "file": "empty.npy"}, r"numpy.load: EOFError: No data left in file"),
+    ],
+)
+def test_what_cannot_be_built_is_named(node, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.npy").touch()
+    with pytest.raises(ValueError, match=message):
+        instantiate(node)
+
+
+def test_a_missing_value_is_named():
+    config = OmegaConf.create({"system": {"_target_": HOPFIELD, "sites": "???"}})
+    with pytest.raises(MissingMandatoryValue, match=r"system\.sites"):
+        instantiate(config.system)
+
+
+def test_a_part_of_a_model_runs_no_other_code(tmp_path):
+    victim = tmp_path / "file"
+    victim.touch()
+    node = {"_target_": "os.remove", "path": str(victim)}
+    for harmful in (node, {"_target_": "torch.nn.Sequential", "module": node}):
+        with pytest.raises(ValueError, match=r"expected a subclass of torch.nn.*Module, got os.remove"):
+            instantiate(harmful, kind=nn.Module)
+    assert victim.exists()
+
+
+def test_errors_of_a_broken_module_are_not_hidden(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_prior.py").write_text("import no_such_library\n")
+    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
+        instantiate({"_target_": "broken_prior.Prior"})

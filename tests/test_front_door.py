@@ -1,0 +1,81 @@
+"""The front door: light, lazy, typed, and complete; and what loading a trained model does not need."""
+
+import ast
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+from helpers import PROJECT_ROOT
+
+import vae_mf
+from vae_mf.runs.build import build_module
+from vae_mf.runs.folder import open_run, record_run
+from vae_mf.training.weights import save_weights
+
+PACKAGE = PROJECT_ROOT / "vae_mf"
+HEAVY = {"torch", "numpy", "scipy", "pandas", "numba", "matplotlib", "hydra", "omegaconf", "pytorch_lightning", "zarr"}
+NEEDLESS = {"pytorch_lightning", "lightning_fabric", "hydra", "matplotlib", "numba", "zarr", "pandas", "scipy"}
+"""What loading a trained model does not import."""
+NAMES = {"Report", "TrainedModel", "discover", "density_models", "inverse_ising", "load", "open_store", "simulate"}
+
+
+def imported_by(statement: str) -> set[str]:
+    """Return the top-level modules that a process has imported after a statement."""
+    code = f"import sys\n{statement}\nprint({{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return ast.literal_eval(done.stdout.splitlines()[-1])
+
+
+def rooms() -> list[str]:
+    return sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+
+
+def test_the_package_imports_nothing_heavy():
+    assert imported_by("import vae_mf; assert vae_mf.__version__ and 'discover' in dir(vae_mf)") & HEAVY == set()
+
+
+def test_the_door_leads_to_every_room_and_to_the_main_names():
+    assert set(vae_mf.__all__) == NAMES | set(rooms()) - {"commands"}
+    assert set(vae_mf.__all__) <= set(dir(vae_mf))
+
+
+def test_the_stub_lists_what_it_imports_and_nothing_else():
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    imported = [alias.name for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    (listed,) = (ast.literal_eval(node.value) for node in stub.body if isinstance(node, ast.Assign))
+    assert listed == sorted(imported, key=lambda name: (name[0].islower(), name))
+
+
+@pytest.mark.parametrize("room", [None, *rooms()])
+def test_every_public_name_resolves_and_is_documented(room):
+    door = vae_mf if room is None else importlib.import_module(f"vae_mf.{room}")
+    assert inspect.getdoc(door)
+    for name in getattr(door, "__all__", ()):
+        assert inspect.getdoc(getattr(door, name)), name
+
+
+def test_a_function_is_not_hidden_by_the_module_that_it_comes_from():
+    code = """
+import vae_mf.discovery.report, vae_mf.simulation, vae_mf.runs.models
+from vae_mf import discover, load, simulate
+assert callable(discover) and callable(load) and callable(simulate)
+assert vae_mf.discover is discover
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_loading_a_trained_model_imports_no_trainer(compose_config, tmp_path):
+    config = compose_config("train", "model.prior.hidden=4", f"paths.outputs={tmp_path}")
+    run = open_run(config)
+    record_run(run, 8)
+    module = build_module(config, 8)
+    save_weights(module.vae, run.weights)
+    statement = f"from vae_mf import load; model = load({str(run.folder)!r})"
+    assert imported_by(statement) & (NEEDLESS | {"torch"}) == {"torch"}
+    spins = "model.sample(temperature=0.8, count=2, seed=1).tolist()"
+    code = f"{statement}; import json; print(json.dumps({spins}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {spin for row in json.loads(done.stdout) for spin in row} <= {-1, 1}

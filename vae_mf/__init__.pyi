@@ -1,0 +1,50 @@
+"""The public names, read by `__init__.py` and by editors: a line here is all that a new one needs."""
+
+from . import (
+    analysis,
+    datasets,
+    density_models,
+    discovery,
+    inverse_ising,
+    models,
+    plotting,
+    runs,
+    samplers,
+    statistics,
+    store,
+    studies,
+    systems,
+    training,
+    verdict,
+)
+from .analysis.trained_model import TrainedModel
+from .discovery.report import Report, discover
+from .runs.models import load
+from .simulation import simulate
+from .store.sample_store import open_store
+
+__version__: str
+
+__all__ = [
+    "Report",
+    "TrainedModel",
+    "analysis",
+    "datasets",
+    "density_models",
+    "discover",
+    "discovery",
+    "inverse_ising",
+    "load",
+    "models",
+    "open_store",
+    "plotting",
+    "runs",
+    "samplers",
+    "simulate",
+    "statistics",
+    "store",
+    "studies",
+    "systems",
+    "training",
+    "verdict",
+]

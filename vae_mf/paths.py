@@ -1,0 +1,34 @@
+"""Places of files: configurations, results and downloads, in a checkout of the project and where it is installed."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+PACKAGE = Path(__file__).resolve().parent
+DOWNLOADS = "VAE_MF_DATA"
+"""Environment variable with the folder of downloads."""
+
+
+def checkout() -> Path | None:
+    """Return the folder of the project that this package is imported from, None if it is installed without."""
+    root = PACKAGE.parent
+    return root if (root / "pyproject.toml").is_file() and (root / "conf").is_dir() else None
+
+
+def configurations() -> Path:
+    """Return the folder of the YAML files: ``conf`` of the project, else the copy inside the package."""
+    root = checkout()
+    return (PACKAGE if root is None else root) / "conf"
+
+
+def workplace() -> Path:
+    """Return the folder that holds ``data`` and ``outputs``: the project, else the working folder."""
+    return checkout() or Path.cwd()
+
+
+def downloads() -> Path:
+    """Return the folder of downloads: that of VAE_MF_DATA, else ``data`` of the project, else the user's cache."""
+    root = checkout()
+    default = user_cache_path("vae_mf") if root is None else root / "data"
+    return Path(os.environ.get(DOWNLOADS, default))

@@ -1,0 +1,44 @@
+"""Models of configurations, and trained models of run folders."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vae_mf.analysis.trained_model import TrainedModel
+from vae_mf.checks import require_integer
+from vae_mf.models.vae import VAE
+from vae_mf.rng import integer
+from vae_mf.runs.folder import find_run, read_record
+from vae_mf.runs.instantiate import instantiate
+from vae_mf.training.weights import load_weights
+
+
+def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
+    """Build a model for ``sites`` spins with weights drawn from ``seed``; torch's global generator stays as it was.
+
+    Raises:
+        ValueError: if a part is no module of torch, or takes no such options.
+    """
+    latents = require_integer("model.latents", model["latents"])
+    with torch.random.fork_rng():
+        torch.manual_seed(integer(seed, "weights"))
+        return VAE(
+            instantiate(model["encoder"], kind=nn.Module, sites=sites, latents=latents),
+            instantiate(model["decoder"], kind=nn.Module, sites=sites, latents=latents),
+            instantiate(model["prior"], kind=nn.Module, latents=latents),
+        )
+
+
+def load(folder: str | Path) -> TrainedModel:
+    """Return the trained model of a run folder, ready for evaluation.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run or its training is not finished.
+    """
+    run = find_run(Path(folder))
+    vae = build_vae(run.config.model, read_record(run)["sites"], run.config.seed)
+    load_weights(vae, run.weights)
+    return TrainedModel(vae.eval())
