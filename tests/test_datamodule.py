@@ -20,7 +20,8 @@ from vae_mf.datamodule import (
     split_store,
     states,
 )
-from vae_mf.datasets.recordings import Split, make_recording
+from vae_mf.datasets.recording import make_recording
+from vae_mf.datasets.splits import Split
 from vae_mf.packing import pack_spins, unpack_spins
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect
 from vae_mf.samplers.plan import Sampling
@@ -161,7 +162,7 @@ def test_a_recording_is_split_into_its_rows():
     recording = make_recording(raster, cells=[0, 1, 2, 3, 4])
     rows = Split(np.arange(0, 20), np.arange(20, 26), np.arange(26, 30))
     for part, chosen in zip(split_recording(recording, rows), rows, strict=True):
-        np.testing.assert_array_equal(part.states(), recording.words[chosen])
+        np.testing.assert_array_equal(part.states(), recording.rows[chosen])
         assert part.levels.tolist() == [1.0]
         assert not part.index.any()
 

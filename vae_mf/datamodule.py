@@ -11,7 +11,8 @@ from jaxtyping import Float, Int64
 
 from vae_mf.arrays import PackedSpins, Spins, States
 from vae_mf.checks import require_fraction, require_integer
-from vae_mf.datasets.recordings import Recording, Split
+from vae_mf.datasets.recording import Recording
+from vae_mf.datasets.splits import Split
 from vae_mf.models.tensors import Batch, Condition, ConfigurationTensor, DirectorTensor, SpinTensor
 from vae_mf.packing import pack_spins, unpack_spins
 from vae_mf.rng import integer
@@ -157,7 +158,7 @@ def states(store: SampleStore, t: int) -> States:
 
 def split_recording(recording: Recording, split: Split) -> DataSplit:
     """Split a recording, which has no temperature (T = 1), into the given rows."""
-    packed, sites = pack_spins(recording.words), recording.words.shape[1]
+    packed, sites = pack_spins(recording.rows), recording.rows.shape[1]
     return DataSplit(*(spin_set(packed[rows], np.zeros(len(rows)), [1.0], sites) for rows in split))
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from vae_mf.commands.infer_couplings import read_data
-from vae_mf.datasets.recordings import read_recording
+from vae_mf.datasets.recording import read_recording
 
 WORDS = np.random.default_rng(1).integers(0, 2, (60, 5))
 
@@ -40,7 +40,7 @@ def test_the_options_of_a_data_set_count(compose_config, tmp_path, kind, options
     told = [f"dataset.{name}={str(value).replace(' ', '')}" for name, value in options.items()]
     config = compose_config("infer_couplings", f"dataset.path={path}", *told)
     data, recording = read_data(config), read_recording(path, **options)
-    assert_array_equal(data.spins, recording.words)
+    assert_array_equal(data.spins, recording.rows)
     assert data.names == recording.names
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_mf.datasets.alignments import binarise_alignment, parse_fasta
-from vae_mf.datasets.recordings import read_recording, split_words
+from vae_mf.datasets.recording import read_recording
+from vae_mf.datasets.splits import split_rows
 
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 
@@ -42,7 +43,7 @@ def test_an_alignment_is_read_whole(tmp_path, name):
     recording = read_recording(tmp_path / name)
     assert recording.names == ("A2", "C4", "D5")
     expected = [[s[1] == "A", s[3] == "C", s[4] == "D"] for s in sequences]
-    np.testing.assert_array_equal(recording.words > 0, expected)
+    np.testing.assert_array_equal(recording.rows > 0, expected)
     assert "7 sequences" in recording.source
     told = " | ".join(recording.remarks)
     assert "1 of 5 columns are gaps in most sequences and were left out" in told
@@ -65,9 +66,9 @@ def test_sequences_have_no_time(tmp_path):
     recording = read_recording(tmp_path / "a.fasta")
     np.testing.assert_array_equal(recording.repeat, np.arange(60))
     assert not recording.time.any()
-    assert len(split_words(recording, "random", seed=3).test) == 6
+    assert len(split_rows(recording, "random", seed=3).test) == 6
     with pytest.raises(ValueError, match="enough movie times for each part, got train 1, validation 0, test 0 of 1"):
-        split_words(recording, "time")
+        split_rows(recording, "time")
 
 
 def test_fasta_is_parsed_as_written():

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from vae_mf.datasets import user_arrays
+from vae_mf.datasets import file_formats
+from vae_mf.datasets.file_formats import SUFFIXES
 from vae_mf.datasets.files import DataError
-from vae_mf.datasets.recordings import Recording, read_recording
-from vae_mf.datasets.user_arrays import SUFFIXES
+from vae_mf.datasets.recording import Recording, read_recording
 
 DOCUMENTED = (DataError, FileNotFoundError, PermissionError)
 WORDS = np.random.default_rng(2).integers(0, 2, (30, 3)).astype(np.uint8)
@@ -71,7 +71,7 @@ def test_memory_that_runs_out_is_told(tmp_path, monkeypatch):
         raise MemoryError
 
     np.save(tmp_path / "words.npy", WORDS)
-    monkeypatch.setattr(user_arrays, "open_container", fail)
+    monkeypatch.setattr(file_formats, "open_container", fail)
     with pytest.raises(DataError, match="does not fit into memory: give a part of it"):
         read_recording(tmp_path / "words.npy")
 
@@ -83,7 +83,7 @@ def test_memory_that_runs_out_is_told(tmp_path, monkeypatch):
         ({"bin_width": "20 ms"}, "bin_width: expected a finite number > 0, got '20 ms'"),
         ({"threshold": "mean"}, "threshold: expected one of median, otsu, got 'mean'"),
         ({"threshold": True}, "threshold: expected a number, median or otsu, got True"),
-        ({"cells": 7}, "cells: expected at most the 3 cells"),
+        ({"cells": 7}, "cells: expected at most the 3 variables"),
     ],
 )
 def test_options_out_of_range_are_refused_by_name(tmp_path, options, expected):
@@ -118,7 +118,7 @@ def check(recording: Recording | None) -> None:
     """Assert that a recording is one: words of -1 and +1 that vary, enough of them, named."""
     if recording is None:
         return
-    words = recording.words
+    words = recording.rows
     assert words.dtype == np.int8
     assert set(np.unique(words)) == {-1, 1}
     assert (words.min(axis=0) < words.max(axis=0)).all()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_mf.datasets.recordings import read_recording
+from vae_mf.datasets.recording import read_recording
 from vae_mf.datasets.tables import column_names, find_delimiter, is_header
 
 WORDS = np.random.default_rng(3).integers(0, 2, (40, 4))
@@ -63,7 +63,7 @@ def test_every_style_gives_the_same_words(tmp_path, style):
     name, write, names = STYLES[style]
     write(tmp_path / name)
     recording = read_recording(tmp_path / name)
-    np.testing.assert_array_equal(recording.words > 0, WORDS > 0)
+    np.testing.assert_array_equal(recording.rows > 0, WORDS > 0)
     assert list(recording.names) == names
     np.testing.assert_array_equal(recording.time, np.arange(40))
     left_out = [remark for remark in recording.remarks if remark.startswith("column ")]
@@ -74,32 +74,32 @@ def test_the_header_of_r_lacks_the_name_of_the_first_column(tmp_path):
     rows = [f'"r{k}" ' + " ".join(map(str, row)) for k, row in enumerate(WORDS)]
     (tmp_path / "w.txt").write_text("\n".join(['"a" "b" "c" "d"', *rows]))
     recording = read_recording(tmp_path / "w.txt")
-    np.testing.assert_array_equal(recording.words > 0, WORDS > 0)
+    np.testing.assert_array_equal(recording.rows > 0, WORDS > 0)
     assert recording.names == ("a", "b", "c", "d")
 
 
 def test_columns_are_chosen_by_name(tmp_path):
     FRAME.to_csv(tmp_path / "w.csv")
     recording = read_recording(tmp_path / "w.csv", cells=["d", "anna"])
-    np.testing.assert_array_equal(recording.words > 0, WORDS[:, [3, 0]] > 0)
+    np.testing.assert_array_equal(recording.rows > 0, WORDS[:, [3, 0]] > 0)
 
 
 def test_a_transposed_table_is_read_when_said(tmp_path):
     FRAME.T.to_csv(tmp_path / "w.csv", header=False, index=False)
-    np.testing.assert_array_equal(read_recording(tmp_path / "w.csv", transpose=True).words > 0, WORDS > 0)
+    np.testing.assert_array_equal(read_recording(tmp_path / "w.csv", transpose=True).rows > 0, WORDS > 0)
 
 
 def test_names_of_rows_are_those_of_the_variables_of_a_transposed_table(tmp_path):
     FRAME.T.to_csv(tmp_path / "w.csv")
     recording = read_recording(tmp_path / "w.csv", transpose=True)
     assert list(recording.names) == NAMES
-    np.testing.assert_array_equal(recording.words > 0, WORDS > 0)
+    np.testing.assert_array_equal(recording.rows > 0, WORDS > 0)
 
 
 def test_a_first_column_of_zeros_and_ones_is_a_variable_even_if_it_rises(tmp_path):
     words = np.vstack([[0, 1], [1, 0]] * 2)[:2]
     np.savetxt(tmp_path / "w.csv", words, delimiter=",", fmt="%d")
-    assert read_recording(tmp_path / "w.csv", cells=[0]).words.tolist() == [[-1], [1]]
+    assert read_recording(tmp_path / "w.csv", cells=[0]).rows.tolist() == [[-1], [1]]
 
 
 @given(st.integers(0, 2**31), st.booleans(), st.booleans(), st.sampled_from([",", ";", "\t"]))
@@ -109,7 +109,7 @@ def test_any_table_that_pandas_writes_comes_back(tmp_path_factory, seed, header,
     path = tmp_path_factory.mktemp("tables") / "w.csv"
     pd.DataFrame(words).add_prefix("x").to_csv(path, sep=separator, header=header, index=index)
     recording = read_recording(path, drop_unusable=True)
-    np.testing.assert_array_equal(recording.words > 0, words[:, recording.cells] > 0)
+    np.testing.assert_array_equal(recording.rows > 0, words[:, recording.variables] > 0)
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_columns_without_a_name_are_called_by_their_number():
 def test_gzip_made_elsewhere_is_read(tmp_path):
     rows = "\n".join(",".join(map(str, row)) for row in WORDS)
     (tmp_path / "w.csv.gz").write_bytes(gzip.compress(rows.encode(), mtime=0))
-    np.testing.assert_array_equal(read_recording(tmp_path / "w.csv.gz").words > 0, WORDS > 0)
+    np.testing.assert_array_equal(read_recording(tmp_path / "w.csv.gz").rows > 0, WORDS > 0)

@@ -115,7 +115,7 @@ def test_the_images_of_a_digit_become_words(tmp_path, monkeypatch):
         (tmp_path / f"{found.name}.gz").write_bytes(gzip.compress(content, mtime=0))
     recording = read_mnist(8, folder=tmp_path)
     assert recording.names == ("0,0", "0,2", "1,0", "1,1", "1,2")
-    np.testing.assert_array_equal(recording.words > 0, images[8::10].reshape(20, 6)[:, [0, 2, 3, 4, 5]] > 0)
+    np.testing.assert_array_equal(recording.rows > 0, images[8::10].reshape(20, 6)[:, [0, 2, 3, 4, 5]] > 0)
     np.testing.assert_array_equal(recording.repeat, np.arange(20))
     assert not recording.time.any()
     assert any("1 variables never change and were left out: 0,1" in remark for remark in recording.remarks)
@@ -135,7 +135,7 @@ def test_a_recording_can_be_asked_for_by_name_and_its_run_does_not_depend_on_the
     monkeypatch.setitem(PUBLIC, "retina", held)
     monkeypatch.setenv(DOWNLOADS, str(tmp_path))
     recording = instantiate(config.dataset.read)
-    assert recording.words.shape == (50, 2)
+    assert recording.rows.shape == (50, 2)
     assert len(instantiate(config.dataset.split)(recording).test) == 5
     assert compose_config("train", "experiment=retina", "dataset=retina", "dataset.cells=2").run.digest == before
     assert compose_config("train", "experiment=retina", "dataset=mnist8").run.digest != before
@@ -150,5 +150,5 @@ def test_the_salamander_recording_has_the_pinned_checksum():
 @pytest.mark.skipif(MNIST is None, reason="VAE_MF_MNIST does not name the folder of MNIST")
 def test_the_eights_of_mnist():
     recording = read_mnist(8, folder=str(MNIST))
-    assert recording.words.shape[0] == 5851
-    assert recording.words.shape[1] + sum(int(r.split()[0]) for r in recording.remarks if "left out" in r) == 784
+    assert recording.rows.shape[0] == 5851
+    assert recording.rows.shape[1] + sum(int(r.split()[0]) for r in recording.remarks if "left out" in r) == 784

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vae_mf.datasets.images import binarise, centred_box, otsu_level, read_idx, read_image
-from vae_mf.datasets.recordings import read_recording
+from vae_mf.datasets.recording import read_recording
 
 MNIST = os.environ.get("VAE_MF_MNIST")
 
@@ -124,7 +124,7 @@ def test_images_are_words_of_their_pixels(tmp_path, form):
         save_folder(path, grey if form == "png" else np.repeat(grey[..., None], 3, axis=-1))
         (path / "readme.md").write_text("faces")
     recording = read_recording(path)
-    np.testing.assert_array_equal(recording.words > 0, grey.reshape(40, 6) > 100)
+    np.testing.assert_array_equal(recording.rows > 0, grey.reshape(40, 6) > 100)
     assert recording.names == ("0,0", "0,1", "0,2", "1,0", "1,1", "1,2")
     np.testing.assert_array_equal(recording.repeat, np.arange(40))
     assert not recording.time.any()
@@ -135,9 +135,9 @@ def test_images_are_words_of_their_pixels(tmp_path, form):
 def test_the_threshold_of_a_file_of_images_is_the_users(tmp_path):
     grey = np.random.default_rng(1).integers(0, 256, (60, 1, 3)).astype(np.uint8)
     (tmp_path / "a.idx").write_bytes(idx_bytes(8, grey.shape, grey.tobytes()))
-    np.testing.assert_array_equal(read_recording(tmp_path / "a.idx", threshold=40).words > 0, grey[:, 0] > 40)
+    np.testing.assert_array_equal(read_recording(tmp_path / "a.idx", threshold=40).rows > 0, grey[:, 0] > 40)
     median = read_recording(tmp_path / "a.idx", threshold="median")
-    np.testing.assert_array_equal(median.words > 0, grey[:, 0] > np.median(grey, axis=(1, 2))[:, None])
+    np.testing.assert_array_equal(median.rows > 0, grey[:, 0] > np.median(grey, axis=(1, 2))[:, None])
     assert any("brighter than 40" in remark for remark in read_recording(tmp_path / "a.idx", threshold=40).remarks)
 
 
@@ -145,5 +145,5 @@ def test_dark_borders_are_left_out_and_told(tmp_path):
     grey = np.random.default_rng(1).integers(0, 2, (60, 2, 2)).astype(np.uint8) * 255
     save_folder(tmp_path / "a", np.pad(grey, ((0, 0), (1, 0), (0, 0))))
     recording = read_recording(tmp_path / "a")
-    np.testing.assert_array_equal(recording.words > 0, grey.reshape(60, 4) > 0)
+    np.testing.assert_array_equal(recording.rows > 0, grey.reshape(60, 4) > 0)
     assert any("2 variables never change and were left out: 0,0, 0,1" in remark for remark in recording.remarks)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_mf.datasets.recordings import make_recording, split_words
-from vae_mf.datasets.repeats import rows_of_repeats
+from vae_mf.datasets.recording import make_recording
+from vae_mf.datasets.splits import rows_of_repeats, split_rows
 
 REPEAT = np.repeat([2, 3, 5, 7, 11], [3, 1, 2, 2, 1])
 CHOICES = st.sampled_from(["all", "first_half", "second_half"]) | st.integers(0, 2**40).map("bootstrap_{}".format)
@@ -55,8 +55,8 @@ def test_bootstraps_draw_each_repeat_as_often_as_chance_would():
 )
 def test_what_is_held_out_stays_the_same_and_apart(split, chosen, repeats, seed):
     words = recording(repeats)
-    whole = split_words(words, split, 0.2, 0.2, seed)
-    part = split_words(words, split, 0.2, 0.2, seed, repeats=chosen)
+    whole = split_rows(words, split, 0.2, 0.2, seed)
+    part = split_rows(words, split, 0.2, 0.2, seed, repeats=chosen)
     np.testing.assert_array_equal(part.test, whole.test)
     np.testing.assert_array_equal(part.validation, whole.validation)
     assert set(part.train) <= set(whole.train)
@@ -68,8 +68,8 @@ def test_what_is_held_out_stays_the_same_and_apart(split, chosen, repeats, seed)
 @pytest.mark.parametrize("split", ["random", "time", "repeat"])
 def test_halves_of_the_training_words_part_them(split):
     words = recording(9)
-    whole = split_words(words, split, 0.2, 0.2).train
-    halves = [split_words(words, split, 0.2, 0.2, repeats=half).train for half in ("first_half", "second_half")]
+    whole = split_rows(words, split, 0.2, 0.2).train
+    halves = [split_rows(words, split, 0.2, 0.2, repeats=half).train for half in ("first_half", "second_half")]
     np.testing.assert_array_equal(np.sort(np.concatenate(halves)), whole)
     first, second = (set(words.repeat[half]) for half in halves)
     assert max(first) < min(second)
@@ -91,14 +91,14 @@ def test_one_repeat_cannot_be_chosen_from(chosen):
     with pytest.raises(
         ValueError, match=f"repeats: expected at least 2 repeats to take {chosen} of, got 1; set .* all"
     ):
-        split_words(words, "time", 0.2, 0.2, repeats=chosen)
-    assert len(split_words(words, "time", 0.2, 0.2, repeats="all").train) == 36
+        split_rows(words, "time", 0.2, 0.2, repeats=chosen)
+    assert len(split_rows(words, "time", 0.2, 0.2, repeats="all").train) == 36
 
 
 def test_a_cell_that_no_chosen_repeat_has_active_is_named():
     raster = np.random.default_rng(1).integers(0, 2, (10, 3, 20)).astype(np.uint8)
     raster[:4, 1] = 0
     words = make_recording(raster)
-    assert len(split_words(words, "repeat", 0.1, 0.1).train) == 160
+    assert len(split_rows(words, "repeat", 0.1, 0.1).train) == 160
     with pytest.raises(ValueError, match=r"in the training part, got always silent: \[1\]"):
-        split_words(words, "repeat", 0.1, 0.1, repeats="first_half")
+        split_rows(words, "repeat", 0.1, 0.1, repeats="first_half")

@@ -8,7 +8,8 @@ import os
 import numpy as np
 import pytest
 
-from vae_mf.datasets.recordings import read_recording, split_words
+from vae_mf.datasets.recording import read_recording
+from vae_mf.datasets.splits import split_rows
 from vae_mf.packing import pack_spins
 
 PATH = os.environ.get("VAE_MF_RETINA")
@@ -26,7 +27,7 @@ def recording():
 
 @pytest.fixture(scope="module")
 def rates(recording):
-    return (recording.words > 0).mean(axis=0)
+    return (recording.rows > 0).mean(axis=0)
 
 
 def distinct(words):
@@ -34,10 +35,10 @@ def distinct(words):
 
 
 def test_size(recording):
-    assert recording.words.shape == (297 * 953, 160)
+    assert recording.rows.shape == (297 * 953, 160)
     assert recording.repeat[-1] == 296
     assert recording.time[-1] == 952
-    assert (recording.words > 0).sum() == 1_622_436
+    assert (recording.rows > 0).sum() == 1_622_436
 
 
 def test_rates(rates):
@@ -47,7 +48,7 @@ def test_rates(rates):
 
 
 def test_population_count(recording, rates):
-    active = (recording.words > 0).sum(axis=1)
+    active = (recording.rows > 0).sum(axis=1)
     assert (active == 0).mean() == pytest.approx(0.2101, abs=5e-5)
     assert np.prod(1 - rates) == pytest.approx(0.0027, abs=5e-5)
     assert active.mean() == pytest.approx(5.73, abs=5e-3)
@@ -56,12 +57,12 @@ def test_population_count(recording, rates):
 
 
 def test_distinct_words(recording):
-    assert distinct(recording.words) == 147_790
+    assert distinct(recording.rows) == 147_790
 
 
 def test_pair_correlations(recording, rates):
     # Counts below 2^24 are exact in single precision.
-    bits = (recording.words > 0).astype(np.float32)
+    bits = (recording.rows > 0).astype(np.float32)
     covariances = (bits.T @ bits) / len(bits) - np.outer(rates, rates)
     widths = np.sqrt(rates * (1 - rates))
     correlations = (covariances / np.outer(widths, widths))[np.triu_indices(160, 1)]
@@ -71,15 +72,15 @@ def test_pair_correlations(recording, rates):
 
 def test_forty_most_active_cells():
     recording = read_recording(PATH, cells=40)
-    np.testing.assert_array_equal(recording.cells, [int(cell) for cell in MOST_ACTIVE.split()])
-    assert (recording.words < 0).all(axis=1).mean() == pytest.approx(0.324, abs=5e-4)
-    assert distinct(recording.words) == 78_368
+    np.testing.assert_array_equal(recording.variables, [int(cell) for cell in MOST_ACTIVE.split()])
+    assert (recording.rows < 0).all(axis=1).mean() == pytest.approx(0.324, abs=5e-4)
+    assert distinct(recording.rows) == 78_368
 
 
 @pytest.mark.parametrize(
     ("split", "held_out"), [("random", 28_304), ("time", 297 * round(95.3)), ("repeat", 953 * round(29.7))]
 )
 def test_splits(recording, split, held_out):
-    rows = split_words(recording, split)
+    rows = split_rows(recording, split)
     assert len(rows.test) == len(rows.validation) == held_out
     assert len(rows.train) == 297 * 953 - 2 * held_out

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_mf.datasets.files import DataError
-from vae_mf.datasets.recordings import read_recording
+from vae_mf.datasets.recording import read_recording
 from vae_mf.datasets.spike_times import bin_spikes
 
 WIDTH = 0.02
@@ -56,12 +56,12 @@ def test_every_style_gives_the_same_words(tmp_path, style):
     write(tmp_path / name)
     recording = read_recording(tmp_path / name, bin_width=WIDTH)
     start = np.floor(min(times[0] for times in TIMES.values()) / WIDTH)
-    edges = (start + np.arange(len(recording.words) + 1)) * WIDTH
+    edges = (start + np.arange(len(recording.rows) + 1)) * WIDTH
     expected = np.stack([np.histogram(times, edges)[0] > 0 for times in TIMES.values()], axis=1)
-    np.testing.assert_array_equal(recording.words > 0, expected)
+    np.testing.assert_array_equal(recording.rows > 0, expected)
     assert edges[-2] <= max(times[-1] for times in TIMES.values()) < edges[-1]
     assert "".join(recording.names) == names
-    np.testing.assert_array_equal(recording.time, np.arange(len(recording.words)))
+    np.testing.assert_array_equal(recording.time, np.arange(len(recording.rows)))
     merged = 160 - expected.sum()
     assert merged > 0
     assert any(r.startswith(f"{merged} of 160 spikes share a bin") for r in recording.remarks)
@@ -96,7 +96,7 @@ def test_a_variable_names_the_cell_array(tmp_path):
     content = {"spikes": cell_array(), "shuffled": cell_array()[:, ::-1]}
     scipy.io.savemat(tmp_path / "s.mat", content)
     forward, back = (read_recording(tmp_path / "s.mat", variable=name, bin_width=WIDTH) for name in content)
-    np.testing.assert_array_equal(forward.words, back.words[:, ::-1])
+    np.testing.assert_array_equal(forward.rows, back.rows[:, ::-1])
 
 
 @pytest.mark.parametrize("kind", ["u1", "u8", "i2", "f4"])

@@ -16,7 +16,7 @@ from helpers import PROJECT_ROOT
 from helpers.discovery import TINY, hopfield, independent
 from numpy.testing import assert_array_equal
 
-from vae_mf.datasets.recordings import make_recording
+from vae_mf.datasets.recording import make_recording
 from vae_mf.discovery.document import html_table
 from vae_mf.discovery.folder import workplace
 from vae_mf.discovery.report import Report, discover, fingerprint, interruptible
@@ -150,7 +150,7 @@ def test_a_folder_is_worked_on_by_one_process(tmp_path):
 def test_data_are_known_by_the_split_of_their_rows_too():
     values = np.random.default_rng(3).integers(0, 2, (6, 4, 50))
     recordings = make_recording(values), make_recording(values.transpose(0, 2, 1).reshape(300, 4))
-    assert_array_equal(recordings[0].words, recordings[1].words)
+    assert_array_equal(recordings[0].rows, recordings[1].rows)
     assert fingerprint(recordings[0]) != fingerprint(recordings[1])
 
 

@@ -23,7 +23,7 @@ import zarr
 from PIL import Image
 
 from vae_mf.datasets import files
-from vae_mf.datasets.recordings import read_recording
+from vae_mf.datasets.recording import read_recording
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "bad_files.md"
 AVAILABLE = 16 * 10**9

@@ -21,7 +21,8 @@ from rich.table import Column, Table
 
 from vae_mf.analysis.generation import score
 from vae_mf.checks import require_integer
-from vae_mf.datasets.recordings import Recording, Split
+from vae_mf.datasets.recording import Recording
+from vae_mf.datasets.splits import Split
 from vae_mf.density_models.comparison import VAE, ModelScores, compare_models, kept_scores, score_density_model
 from vae_mf.models.parameters import free_parameters
 from vae_mf.plotting.density_models import draw_rivals
@@ -66,7 +67,7 @@ def split_of(run: Run, recording: Recording, splits: dict[str, Split], dataset: 
         words = recording if theirs.read == dataset.read else instantiate(theirs.read)
         rows = instantiate(theirs.split)(words)
         for name, own in splits.items():
-            if np.array_equal(words.words, recording.words) and all(map(np.array_equal, rows, own)):
+            if np.array_equal(words.rows, recording.rows) and all(map(np.array_equal, rows, own)):
                 return name
     expected = described(dataset) | {"split": list(splits)}
     raise ValueError(f"runs: expected {expected}, got {theirs and described(theirs)} in {run.folder}")
@@ -107,7 +108,7 @@ def main(cfg: DictConfig) -> None:
     splits = {name: instantiate(cfg.dataset.split)(recording, split=name) for name in names}
     found = [(split_of(run, recording, splits, cfg.dataset), run) for run in (find_runs(cfg.runs) if cfg.runs else [])]
     for split, rows in splits.items():
-        scores, words = [], [recording.words[part] for part in rows]
+        scores, words = [], [recording.rows[part] for part in rows]
         for name, compute in contestants(cfg, words, [run for where, run in found if where == split]).items():
             with console.status(f"{split}: {name}"):
                 scores.append(kept_scores(folder / split / f"{name}.npz", compute))

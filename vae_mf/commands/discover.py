@@ -21,7 +21,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from vae_mf.checks import require_integer
-from vae_mf.datasets.user_arrays import read_array
+from vae_mf.datasets.file_formats import read_array
 from vae_mf.discovery.report import DOCUMENT, discover
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.files import write_whole

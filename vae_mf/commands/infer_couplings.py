@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from sklearn.exceptions import ConvergenceWarning
 
-from vae_mf.datasets.user_arrays import read_array
+from vae_mf.datasets.file_formats import read_array
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
 from vae_mf.plotting.style import save_figure
@@ -54,7 +54,7 @@ def read_data(cfg: DictConfig) -> Data:
         cells = np.arange(len(data.names))
     else:
         recording = instantiate(cfg.dataset.read)
-        data, cells = Data(recording.words, recording.names), recording.cells
+        data, cells = Data(recording.rows, recording.names), recording.variables
     if cfg.truth is None:
         return data
     known = read_array(cfg.truth, "J" if cfg.truth.endswith(".npz") else None)

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "fetching": ["fetch", "read_mnist"],
-        "recordings": ["Recording", "make_recording", "read_recording", "split_words"],
+        "recording": ["Recording", "make_recording", "read_recording"],
+        "splits": ["Split", "split_rows"],
     },
 )

@@ -133,7 +133,7 @@ def given(found: Findings) -> str:
     active = float((words.train > 0).mean())
     learned, chosen, judged = (f"{len(part):,}" for part in (words.train, words.validation, words.test))
     source = words.recording.source.rpartition("; ")[0] or words.recording.source
-    rows, variables = words.recording.words.shape
+    rows, variables = words.recording.rows.shape
     said = [
         f"{source[:1].upper()}{source[1:]}: {rows:,} rows of {variables} variables.",
         f"{learned} rows to learn from, {chosen} to choose on and {judged} to judge on: held out were "

@@ -91,7 +91,7 @@ def likeness(vae: VAE, words: Words, settings: DiscoverySettings) -> dict[str, p
         word_groups=3,
         triplets=5000,
     )
-    given = words.train, words.test, np.arange(len(words.test)), words.recording.cells
+    given = words.train, words.test, np.arange(len(words.test)), words.recording.variables
     tables = judge_recording(vae, *given, thoroughness).tables
     return {name: tables[name] for name in ("spike_counts", "overlap_distribution", "moments", "words", "cells")}
 

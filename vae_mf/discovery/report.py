@@ -23,7 +23,7 @@ from jaxtyping import Shaped
 from rich.progress import Progress
 
 from vae_mf.checks import require_spins
-from vae_mf.datasets.recordings import Recording, make_recording
+from vae_mf.datasets.recording import Recording, make_recording
 from vae_mf.discovery.document import as_html
 from vae_mf.discovery.findings import Findings, find
 from vae_mf.discovery.folder import remove_others, workplace
@@ -93,7 +93,7 @@ def discover(
 
     Args:
         data: 0 and 1 or -1 and +1 of shape (rows, variables) or (repeats, variables, rows), or a recording, such as
-            `vae_mf.datasets.recordings.read_recording` reads from a file.
+            `vae_mf.datasets.recording.read_recording` reads from a file.
         names: of the variables of an array.
         order: "time" to hold out the last stretch of time, "repeat" the last repeats, "independent" rows at random;
             "auto" for the first of these if the data have an order, else the last.
@@ -137,7 +137,7 @@ def discover(
 
 def fingerprint(recording: Recording) -> str:
     """Return a hash of the words of a recording, and of the times and repeats by which they are split."""
-    parts = recording.words, recording.time, recording.repeat
+    parts = recording.rows, recording.time, recording.repeat
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
@@ -163,11 +163,11 @@ def known_patterns(
         ValueError: unless they are rows of -1 and +1, one entry per variable of the data.
     """
     values = np.asarray(truth)
-    sites = len(given.cells)
+    sites = len(given.variables)
     if values.ndim != 2 or not len(values) or values.shape[1] != sites:
         raise ValueError(f"truth: expected patterns of -1 and +1 with {sites} entries each, got shape {values.shape}")
     require_spins("truth", values)
-    return values[:, np.isin(given.cells, kept.cells)].astype(np.int8)
+    return values[:, np.isin(given.variables, kept.variables)].astype(np.int8)
 
 
 def tell(found: Findings, settings: DiscoverySettings, origin: dict[str, Any], folder: Path | None) -> Report:

@@ -8,7 +8,8 @@ from jaxtyping import Int
 
 from vae_mf.arrays import Rows, Spins
 from vae_mf.checks import require_choice
-from vae_mf.datasets.recordings import Recording, Split, split_words
+from vae_mf.datasets.recording import Recording
+from vae_mf.datasets.splits import Split, split_rows
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.statistics.averages import evenly_spaced
 
@@ -21,7 +22,7 @@ class Words(NamedTuple):
 
     recording: Recording
     split: str
-    """"time", "repeat" or "random", see `recordings.split_words`."""
+    """"time", "repeat" or "random", see `splits.split_rows`."""
     remarks: list[str]
     """What was left out, a sentence each."""
     train: Spins
@@ -49,11 +50,11 @@ def prepare(recording: Recording, order: str, settings: DiscoverySettings) -> Wo
     if order == "auto":
         order = "time" if kept.time.max() > 0 else "independent"
     split = "random" if order == "independent" else order
-    rows = split_words(kept, split, settings.test, settings.validation, settings.seed)
+    rows = split_rows(kept, split, settings.test, settings.validation, settings.seed)
     require_rows(rows, settings.stretches)
     held_out = [in_stretches(kept, part, settings) for part in (rows.validation, rows.test)]
     train = rows.train[evenly_spaced(len(rows.train), settings.training_rows)]
-    return Words(kept, split, remarks, *(kept.words[part] for part in (train, *held_out)))
+    return Words(kept, split, remarks, *(kept.rows[part] for part in (train, *held_out)))
 
 
 def without_rare(recording: Recording, rarest: int) -> Recording:
@@ -62,15 +63,15 @@ def without_rare(recording: Recording, rarest: int) -> Recording:
     Raises:
         ValueError: if fewer than three are left.
     """
-    active = (recording.words > 0).sum(axis=0)
-    kept = np.flatnonzero(np.minimum(active, len(recording.words) - active) >= rarest)
+    active = (recording.rows > 0).sum(axis=0)
+    kept = np.flatnonzero(np.minimum(active, len(recording.rows) - active) >= rarest)
     if len(kept) < 3:
         raise ValueError(
             f"data: expected at least 3 variables with {rarest} rows in either state, got {len(kept)} of "
             f"{len(active)}; give more rows or other variables"
         )
     names = tuple(recording.names[k] for k in kept)
-    return replace(recording, words=recording.words[:, kept], cells=recording.cells[kept], names=names)
+    return replace(recording, rows=recording.rows[:, kept], variables=recording.variables[kept], names=names)
 
 
 def dropped_remarks(given: Recording, kept: Recording, rarest: int) -> list[str]:

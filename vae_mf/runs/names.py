@@ -14,7 +14,7 @@ PACKAGE = "vae_mf"
 PUBLISHED = (
     ("vae_mf.evaluation.total_correlation", "vae_mf.analysis", "CriticSettings"),
     ("vae_mf.datasets.fetching", "vae_mf.datasets", "fetch read_mnist"),
-    ("vae_mf.datasets.recordings", "vae_mf.datasets", "read_recording split_words"),
+    ("vae_mf.datasets.recordings", "vae_mf.datasets", "read_recording"),
     ("vae_mf.rivals.independent", "vae_mf.density_models", "Independent"),
     ("vae_mf.rivals.k_pairwise", "vae_mf.density_models", "KPairwise"),
     ("vae_mf.rivals.mixture", "vae_mf.density_models", "BernoulliMixture"),
@@ -66,7 +66,10 @@ PUBLISHED = (
     ("vae_mf.evaluation.settings", "vae_mf.verdict", "EvaluationSettings"),
 )
 """Module in which version 0.1 published classes and functions, their room of today, and their names."""
+RENAMED = {"vae_mf.datasets.split_rows": "vae_mf.datasets.recordings.split_words"}
+"""First names of those that are called otherwise today."""
 FIRST_NAMES = {f"{room}.{name}": f"{module}.{name}" for module, room, names in PUBLISHED for name in names.split()}
+FIRST_NAMES |= RENAMED
 """Name under which each was first published, by its public name."""
 PRESENT_NAMES = {first: public for public, first in FIRST_NAMES.items()}
 MOVED: tuple[tuple[str, str], ...] = ()
@@ -84,8 +87,8 @@ With this value an option does not count in a digest, and with it old configurat
 def public_name(target: str) -> str:
     """Return a target by its room and its own name; targets outside this package, or of no room, as they are.
 
-    >>> public_name("vae_mf.systems.hopfield.Hopfield.random"), public_name("vae_mf.datasets.recordings.split_words")
-    ('vae_mf.systems.Hopfield.random', 'vae_mf.datasets.split_words')
+    >>> public_name("vae_mf.systems.hopfield.Hopfield.random"), public_name("vae_mf.datasets.recordings.read_recording")
+    ('vae_mf.systems.Hopfield.random', 'vae_mf.datasets.read_recording')
     >>> public_name("numpy.load")
     'numpy.load'
     """

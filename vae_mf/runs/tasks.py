@@ -96,8 +96,8 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     words = instantiate(cfg.dataset.read)
     split = instantiate(cfg.dataset.split)(words)
     data = split_recording(words, split)
-    train, test, time = words.words[split.train], words.words[split.test], words.time[split.test]
-    judge = partial(judge_recording, train=train, test=test, time=time, cells=words.cells, settings=settings)
+    train, test, time = words.rows[split.train], words.rows[split.test], words.time[split.test]
+    judge = partial(judge_recording, train=train, test=test, time=time, cells=words.variables, settings=settings)
     held_out = test[np.argsort(time, kind="stable")]
     held_out = held_out[: len(held_out) // STRETCHES * STRETCHES]
     parts = {1.0: held_out}, STRETCHES, {1.0: train}, {1.0: held_out}, STRETCHES, {1.0: EQUILIBRIUM}

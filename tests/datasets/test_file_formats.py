@@ -7,8 +7,8 @@ import scipy.io
 import zarr
 from scipy import sparse
 
+from vae_mf.datasets.file_formats import read_array
 from vae_mf.datasets.files import DataError
-from vae_mf.datasets.user_arrays import read_array
 
 TABLE = np.array([[0, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 0]])
 CUBE = np.random.default_rng(1).integers(0, 2, (2, 3, 4)).astype(np.uint8)

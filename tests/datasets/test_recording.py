@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_mf.datasets.files import DataError
-from vae_mf.datasets.recordings import Recording, check_varying, make_recording, read_recording, split_words
+from vae_mf.datasets.recording import Recording, make_recording, read_recording
+from vae_mf.datasets.splits import check_varying, split_rows
 
 REPEATS, CELLS, BINS = 4, 5, 30
 
@@ -23,51 +24,51 @@ def recording(raster):
 
 
 def test_rows_are_ordered_by_repeat_then_time(raster, recording):
-    assert recording.words.shape == (REPEATS * BINS, CELLS)
+    assert recording.rows.shape == (REPEATS * BINS, CELLS)
     for row in (0, 1, BINS, 2 * BINS + 7, REPEATS * BINS - 1):
         word = raster[recording.repeat[row], :, recording.time[row]]
-        np.testing.assert_array_equal(recording.words[row], 2 * word.astype(int) - 1)
+        np.testing.assert_array_equal(recording.rows[row], 2 * word.astype(int) - 1)
     np.testing.assert_array_equal(recording.repeat * BINS + recording.time, np.arange(REPEATS * BINS))
 
 
 def test_two_dimensions_are_bins_by_cells(raster):
     recording = make_recording(raster[0].T)
-    np.testing.assert_array_equal(recording.words > 0, raster[0].T)
+    np.testing.assert_array_equal(recording.rows > 0, raster[0].T)
     np.testing.assert_array_equal(recording.repeat, np.zeros(BINS))
     np.testing.assert_array_equal(recording.time, np.arange(BINS))
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.float32, np.float64])
 def test_dtype_and_sign_convention_do_not_matter(raster, recording, dtype):
-    np.testing.assert_array_equal(make_recording(raster.astype(dtype)).words, recording.words)
+    np.testing.assert_array_equal(make_recording(raster.astype(dtype)).rows, recording.rows)
     if dtype is not bool:
-        np.testing.assert_array_equal(make_recording(2 * raster.astype(dtype) - 1).words, recording.words)
-    assert recording.words.dtype == np.int8
+        np.testing.assert_array_equal(make_recording(2 * raster.astype(dtype) - 1).rows, recording.rows)
+    assert recording.rows.dtype == np.int8
 
 
 def test_reading_a_file_is_reading_its_array(tmp_path, raster, recording):
     np.savez(tmp_path / "a.npz", spikes=raster, other=raster)
     read = read_recording(tmp_path / "a.npz", cells=[4, 0], variable="spikes")
-    np.testing.assert_array_equal(read.words, recording.words[:, [4, 0]])
-    np.testing.assert_array_equal(read.cells, [4, 0])
+    np.testing.assert_array_equal(read.rows, recording.rows[:, [4, 0]])
+    np.testing.assert_array_equal(read.variables, [4, 0])
 
 
 def test_most_active_cells_come_by_rate_and_ties_by_index():
     raster = np.array([[1, 0, 1, 0, 1], [0, 1, 1, 0, 1], [0, 0, 0, 1, 1], [0, 0, 1, 0, 0]])
-    np.testing.assert_array_equal(make_recording(raster, cells=1).cells, [2])
-    np.testing.assert_array_equal(make_recording(raster, cells=4).cells, [2, 4, 0, 1])
-    np.testing.assert_array_equal(make_recording(raster, cells=4).words > 0, raster[:, [2, 4, 0, 1]])
+    np.testing.assert_array_equal(make_recording(raster, cells=1).variables, [2])
+    np.testing.assert_array_equal(make_recording(raster, cells=4).variables, [2, 4, 0, 1])
+    np.testing.assert_array_equal(make_recording(raster, cells=4).rows > 0, raster[:, [2, 4, 0, 1]])
 
 
 def test_many_tied_cells_come_by_index():
-    np.testing.assert_array_equal(make_recording(np.eye(100), cells=30).cells, np.arange(30))
+    np.testing.assert_array_equal(make_recording(np.eye(100), cells=30).variables, np.arange(30))
 
 
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
-        ("most", "expected \"all\", a number of cells or a list of indices or names, got 'most'"),
-        (6, "expected at most the 5 cells of the recording, got 6"),
+        ("most", "expected \"all\", a number or a list of indices or names, got 'most'"),
+        (6, "expected at most the 5 variables of the recording, got 6"),
         (0, "expected an integer >= 1, got 0"),
         (2.5, "expected an integer >= 1, got 2.5"),
         (None, "expected an integer >= 1, got None"),
@@ -110,14 +111,14 @@ def test_constant_and_repeated_cells_are_named_by_their_index_in_the_file():
         make_recording(raster, cells=[4, 2, 3, 0])
     with pytest.raises(DataError, match=r"got 1 that repeat another one or its opposite \(2\): "):
         make_recording(np.hstack([raster[:, 1:2], raster[:, 5:], 1 - raster[:, 1:2]]))
-    np.testing.assert_array_equal(make_recording(raster, cells=[2]).cells, [2])
+    np.testing.assert_array_equal(make_recording(raster, cells=[2]).variables, [2])
 
 
 def test_unusable_cells_are_left_out_when_asked_and_told():
     raster = np.array([[0, 1, 0, 1], [0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]])
     recording = make_recording(np.hstack([raster, 1 - raster]), names=list("abcdefgh"), drop_unusable=True)
     assert recording.names == ("b", "c", "d")
-    np.testing.assert_array_equal(recording.words > 0, raster[:, 1:])
+    np.testing.assert_array_equal(recording.rows > 0, raster[:, 1:])
     told = [remark.partition(" and were left out: ") for remark in recording.remarks]
     assert ("2 variables never change", "a, e") in [(what, which) for what, _, which in told]
     assert ("3 variables repeat another one or its opposite", "f, g, h") in [(what, which) for what, _, which in told]
@@ -125,16 +126,16 @@ def test_unusable_cells_are_left_out_when_asked_and_told():
 
 def test_cells_by_name_come_in_the_order_asked(raster):
     recording = make_recording(raster, ["on", "c"], names=["a", "on", "b", "c", "off"])
-    np.testing.assert_array_equal(recording.cells, [1, 3])
+    np.testing.assert_array_equal(recording.variables, [1, 3])
     assert recording.names == ("on", "c")
     with pytest.raises(ValueError, match="cells: expected names that the file has once, such as 'on', got 'onn'"):
         make_recording(raster, ["onn"], names=["a", "on", "b", "c", "off"])
 
 
 def test_transposed_rasters_are_the_same_recording(raster, recording):
-    np.testing.assert_array_equal(make_recording(raster.swapaxes(1, 2), transpose=True).words, recording.words)
+    np.testing.assert_array_equal(make_recording(raster.swapaxes(1, 2), transpose=True).rows, recording.rows)
     flat = raster[0].T
-    np.testing.assert_array_equal(make_recording(flat.T, transpose=True).words, make_recording(flat).words)
+    np.testing.assert_array_equal(make_recording(flat.T, transpose=True).rows, make_recording(flat).rows)
 
 
 def test_probable_transposition_is_told(raster):
@@ -156,7 +157,7 @@ def test_a_cell_constant_in_the_training_part_is_named(raster):
     quiet[:, 2, BINS - 3 :] = 1
     recording = make_recording(quiet, cells=[3, 2])
     with pytest.raises(ValueError, match=r"in the training part, got always silent: \[2\]"):
-        split_words(recording, "time", test=0.1, validation=0.1)
+        split_rows(recording, "time", test=0.1, validation=0.1)
 
 
 def test_check_varying_accepts_cells_that_vary():
@@ -164,12 +165,12 @@ def test_check_varying_accepts_cells_that_vary():
 
 
 def parted(recording: Recording, split) -> bool:
-    return np.array_equal(np.sort(np.concatenate(split)), np.arange(len(recording.words)))
+    return np.array_equal(np.sort(np.concatenate(split)), np.arange(len(recording.rows)))
 
 
 @pytest.mark.parametrize("split", ["random", "time", "repeat"])
 def test_parts_are_disjoint_complete_ascending_and_reproducible(recording, split):
-    first, second = (split_words(recording, split, test=0.25, validation=0.25, seed=5) for _ in range(2))
+    first, second = (split_rows(recording, split, test=0.25, validation=0.25, seed=5) for _ in range(2))
     assert parted(recording, first)
     for rows, again in zip(first, second, strict=True):
         np.testing.assert_array_equal(rows, again)
@@ -178,7 +179,7 @@ def test_parts_are_disjoint_complete_ascending_and_reproducible(recording, split
 
 def test_random_parts_depend_on_the_seed_and_only_they_do(recording):
     def test_rows(split, seed):
-        return split_words(recording, split, test=0.25, validation=0.25, seed=seed).test.tolist()
+        return split_rows(recording, split, test=0.25, validation=0.25, seed=seed).test.tolist()
 
     assert test_rows("random", 0) != test_rows("random", 1)
     assert test_rows("time", 0) == test_rows("time", 1)
@@ -187,13 +188,13 @@ def test_random_parts_depend_on_the_seed_and_only_they_do(recording):
 @given(bins=st.integers(100, 400), test=st.floats(0.05, 0.4), validation=st.floats(0.05, 0.4))
 def test_random_parts_have_the_asked_sizes(bins, test, validation):
     recording = make_recording(np.random.default_rng(bins).integers(0, 2, (bins, 2)))
-    split = split_words(recording, "random", test, validation)
+    split = split_rows(recording, "random", test, validation)
     assert parted(recording, split)
     assert (len(split.test), len(split.validation)) == (round(bins * test), round(bins * validation))
 
 
 def test_time_split_holds_out_the_same_end_of_the_movie_in_every_repeat(recording):
-    split = split_words(recording, "time", test=0.2, validation=0.1)
+    split = split_rows(recording, "time", test=0.2, validation=0.1)
     expected = {"train": range(21), "validation": range(21, 24), "test": range(24, 30)}
     for name, times in expected.items():
         rows = getattr(split, name)
@@ -202,12 +203,12 @@ def test_time_split_holds_out_the_same_end_of_the_movie_in_every_repeat(recordin
 
 
 def test_time_split_of_one_repeat_is_contiguous(raster):
-    split = split_words(make_recording(raster[0].T), "time", test=0.2, validation=0.1)
+    split = split_rows(make_recording(raster[0].T), "time", test=0.2, validation=0.1)
     np.testing.assert_array_equal(np.concatenate(split), np.arange(BINS))
 
 
 def test_repeat_split_holds_out_the_last_repeats(recording):
-    split = split_words(recording, "repeat", test=0.25, validation=0.25)
+    split = split_rows(recording, "repeat", test=0.25, validation=0.25)
     assert set(recording.repeat[split.test]) == {3}
     assert set(recording.repeat[split.validation]) == {2}
     assert set(recording.repeat[split.train]) == {0, 1}
@@ -220,12 +221,12 @@ def test_repeat_split_holds_out_the_last_repeats(recording):
         ({"test": 0}, "test: expected a number between 0 and 1, got 0"),
         ({"validation": 1.0}, "validation: expected a number between 0 and 1, got 1.0"),
         ({"seed": -1}, "seed: expected an integer >= 0, got -1"),
-        ({"test": 0.5, "validation": 0.5}, "enough bins for each part, got train 0, validation 60, test 60 of 120"),
-        ({"test": 0.9, "validation": 0.9}, "enough bins for each part, got train -96"),
+        ({"test": 0.5, "validation": 0.5}, "enough rows for each part, got train 0, validation 60, test 60 of 120"),
+        ({"test": 0.9, "validation": 0.9}, "enough rows for each part, got train -96"),
         ({"split": "time", "test": 0.01}, "enough movie times for each part, got train 27, validation 3, test 0 of 30"),
         ({"split": "repeat"}, "enough repeats for each part, got train 4, validation 0, test 0 of 4"),
     ],
 )
 def test_splits_that_cannot_be_made_are_refused(recording, arguments, expected):
     with pytest.raises(ValueError, match=expected):
-        split_words(recording, **arguments)
+        split_rows(recording, **arguments)

@@ -1,0 +1,178 @@
+"""Recordings: rows of binary variables from files and arrays, in the order of their repeats and times."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int, Int8, Shaped
+
+from vae_mf.checks import require_integer
+from vae_mf.datasets.file_formats import read_raster
+from vae_mf.datasets.files import Options, Raster, about
+from vae_mf.datasets.raster_checks import IF_TURNED, active_entries, advise, oriented, require_learnable, turned, usable
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Rows of the chosen variables, one per time bin of each repeat, ordered by repeat and then by time.
+
+    Rows without an order in time, such as images and sequences, are a repeat each, of one bin.
+
+    Attributes:
+        rows: Spins (rows, variables), +1 where a variable is on, as a cell that fired in a bin, and -1 where it is off.
+        variables: Indices (variables,) of the chosen variables in the file.
+        repeat: Repeat (rows,) that each row comes from.
+        time: Bin (rows,) within the repeat, counted from 0: with a repeated stimulus, the time in the movie.
+        names: One name per chosen variable, its index in the file if that names none.
+        source: Origin of the rows, one sentence.
+        remarks: Peculiarities of the data that a reader of the results should know, a sentence each.
+    """
+
+    rows: Int8[np.ndarray, "rows variables"]
+    variables: Int[np.ndarray, " variables"]
+    repeat: Int[np.ndarray, " rows"]
+    time: Int[np.ndarray, " rows"]
+    names: tuple[str, ...]
+    source: str
+    remarks: tuple[str, ...]
+
+
+def read_recording(
+    path: str | os.PathLike,
+    cells: Any = "all",
+    variable: str | None = None,
+    *,
+    transpose: bool = False,
+    bin_width: Any = None,
+    threshold: Any = None,
+    drop_unusable: bool = False,
+) -> Recording:
+    """Read a file of any format: an array or table of 0 and 1 or of -1 and +1, spike times, sequences or images.
+
+    Args:
+        path: An npy, npz, mat (v5, v7.3), csv, tsv, txt, parquet, FASTA or idx file, a zarr folder, or a folder of
+            pictures. Text, FASTA and idx may be compressed with gzip.
+        cells: Variables to keep, see `make_recording`.
+        variable: Name of the array in an npz, mat or zarr container, if it holds several.
+        transpose: True to swap the axes of variables and rows.
+        bin_width: Width of a time bin in the unit of the file, which then holds spike times: a table with a column for
+            the cell and one for the time, a vector of times per cell, or a cell array of vectors.
+        threshold: Grey level above which a pixel counts as 1, "median" of each image, or "otsu" (the default).
+        drop_unusable: True to leave out constant and repeated variables, and say so in the remarks, instead of refusing
+            them; of images and sequences they always are.
+
+    Raises:
+        FileNotFoundError: Nothing is at ``path``.
+        PermissionError: It may not be read.
+        DataError: The content cannot be used; one sentence says what to do.
+        ValueError: An argument is out of range.
+    """
+    raster = read_raster(path, Options(variable, bin_width, threshold))
+    with about(Path(path)):
+        return build_recording(raster, cells, transpose, drop_unusable)
+
+
+def make_recording(
+    raster: Shaped[np.ndarray, "..."],
+    cells: Any = "all",
+    *,
+    names: Sequence[str] | None = None,
+    transpose: bool = False,
+    drop_unusable: bool = False,
+) -> Recording:
+    """Return the chosen variables of a raster, an array of 0 and 1 or of -1 and +1, of any dtype.
+
+    Args:
+        raster: Array (repeats, variables, bins), or (rows, variables) for one repeat.
+        cells: ``"all"``, the number of most active variables to keep (by decreasing rate, ties by index), or a list of
+            indices or names (kept in its order).
+        names: Names of all variables, unless ``transpose`` is set.
+        transpose: See `read_recording`.
+        drop_unusable: See `read_recording`.
+
+    Raises:
+        DataError: The raster is empty, of another dimension or not binary, has fewer rows than chosen variables, or a
+            chosen variable never changes, or is the same as another one.
+        ValueError: ``cells`` does not fit the raster.
+
+    >>> make_recording(np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]]), cells=[2, 0]).rows
+    array([[ 1, -1],
+           [-1, -1],
+           [-1,  1]], dtype=int8)
+    """
+    with about("raster"):
+        return build_recording(Raster(raster, f"array of shape {raster.shape}", names), cells, transpose, drop_unusable)
+
+
+def build_recording(
+    raster: Raster, cells: Any = "all", transpose: bool = False, drop_unusable: bool = False
+) -> Recording:
+    """Return the chosen variables of the raster that a file held; see `make_recording`.
+
+    >>> build_recording(Raster(np.array([[0, 1], [1, 1], [1, 0]]), "array", ["on", "off"])).source
+    'array; 3 rows of 2 variables'
+    """
+    drop_unusable |= raster.prunable
+    values = oriented(raster.values, transpose)
+    held = raster.row_names if transpose else raster.names
+    names = [str(k) for k in range(values.shape[1])] if held is None else list(held)
+    if len(names) != values.shape[1]:
+        raise ValueError(f"names: expected one for each of {values.shape[1]} variables, got {len(names)}")
+    active = active_entries(values, names)
+    chosen = _choose(active, cells, names)
+    repeats, _, bins = active.shape
+    hint = f", or set `transpose` {IF_TURNED}" if turned(active.shape) else ""
+    rows = active[:, chosen].transpose(0, 2, 1).reshape(repeats * bins, chosen.size).astype(np.int8)
+    rows *= 2
+    rows -= 1
+    if not drop_unusable:
+        # First, as a few rows of many variables repeat each other, which would hide a probable transposition.
+        require_learnable(rows)
+    kept, dropped = usable(rows, [names[k] for k in chosen], drop_unusable, hint)
+    rows = rows[:, kept]
+    chosen = chosen[kept]
+    require_learnable(rows)
+    return Recording(
+        rows,
+        chosen,
+        np.repeat(np.arange(repeats), bins),
+        np.tile(np.arange(bins), repeats),
+        tuple(names[k] for k in chosen),
+        f"{raster.source}; {len(rows)} rows of {len(chosen)} variables",
+        (*raster.remarks, *dropped, *advise(active.shape, rows)),
+    )
+
+
+def _choose(active: Bool[np.ndarray, "repeats variables bins"], cells: Any, names: list[str]) -> np.ndarray:
+    """Return the indices of the chosen variables."""
+    total = active.shape[1]
+    if isinstance(cells, str):
+        if cells != "all":
+            raise ValueError(f'cells: expected "all", a number or a list of indices or names, got {cells!r}')
+        return np.arange(total)
+    if isinstance(cells, Iterable):
+        return _listed([_index(each, names) for each in cells], total)
+    if require_integer("cells", cells) > total:
+        raise ValueError(f"cells: expected at most the {total} variables of the recording, got {cells}")
+    return np.argsort(-active.sum(axis=(0, 2)), kind="stable")[:cells]
+
+
+def _index(variable: Any, names: list[str]) -> Any:
+    """Return the index of a variable that is given by its name; anything else as it is."""
+    if not isinstance(variable, str):
+        return variable
+    if names.count(variable) != 1:
+        near = get_close_matches(variable, names, n=1) or names
+        raise ValueError(f"cells: expected names that the file has once, such as {near[0]!r}, got {variable!r}")
+    return names.index(variable)
+
+
+def _listed(indices: Iterable, total: int) -> np.ndarray:
+    listed = np.array([require_integer("cells", index, minimum=0) for index in indices], dtype=np.intp)
+    if listed.size == 0 or listed.max() >= total or np.unique(listed).size != listed.size:
+        raise ValueError(f"cells: expected different indices from 0 to {total - 1}, got {listed.tolist()}")
+    return listed

@@ -1,0 +1,132 @@
+"""Splits of a recording into rows to train on, to choose on and to judge on, and choices of training repeats."""
+
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Int8
+
+from vae_mf.arrays import Rows
+from vae_mf.checks import require_choice, require_fraction, require_integer
+from vae_mf.datasets.recording import Recording
+from vae_mf.rng import generator
+
+ALL = "all"
+HALVES = ("first_half", "second_half")
+BOOTSTRAP = re.compile(r"bootstrap_(\d+)", re.ASCII)
+"""A bootstrap sample by its seed."""
+
+
+class Split(NamedTuple):
+    """Ascending indices of the rows of a recording: pairwise disjoint, together all unless repeats were chosen."""
+
+    train: Rows
+    """Rows of the chosen repeats, each as often as its repeat was drawn."""
+    validation: Rows
+    test: Rows
+
+
+def split_rows(
+    recording: Recording,
+    split: Any = "random",
+    test: Any = 0.1,
+    validation: Any = 0.1,
+    seed: Any = 0,
+    repeats: Any = ALL,
+) -> Split:
+    """Split a recording into training, validation and test rows.
+
+    ``"random"`` holds random rows out. Where a stimulus is repeated they leak: a held-out row shares its movie time
+    with training rows of other repeats, so that a model that only memorises the movie scores well, and the ranking of
+    models can turn around on movie time that none of them has seen. Draw conclusions from ``"time"``.
+
+    Args:
+        recording: The recording to split.
+        split: ``"random"`` rows; ``"time"``: the last part of the movie in all repeats is the test set, the part
+            before it validation; or ``"repeat"``: the last repeats are the test set, those before them validation.
+        test: Fraction of rows, movie time or repeats in the test set, rounded to a whole number of them.
+        validation: Fraction of rows, movie time or repeats in the validation set, rounded likewise.
+        seed: Seed of the random split; the other two draw nothing.
+        repeats: Choice among the training rows alone, see `rows_of_repeats`: models are always judged on the same
+            rows, and no row is in two parts; with the split ``"repeat"`` no repeat is either.
+
+    Raises:
+        ValueError: An argument is out of range, a part would be empty, or a variable is constant in the training part.
+
+    >>> from vae_mf.datasets import make_recording
+    >>> split_rows(make_recording(np.arange(40).reshape(20, 2) % 3 % 2), "time").test
+    array([18, 19])
+    """
+    require_choice("split", split, ["random", "time", "repeat"])
+    units = {"random": np.arange(len(recording.rows)), "time": recording.time, "repeat": recording.repeat}[split]
+    count = int(units.max()) + 1
+    sizes = _part_sizes(split, count, test, validation)
+    part = np.repeat(np.arange(3), sizes)
+    if split == "random":
+        part = generator(require_integer("seed", seed, minimum=0), "split").permutation(part)
+    rows = Split(*(np.flatnonzero(part[units] == index) for index in range(3)))
+    rows = rows._replace(train=rows.train[rows_of_repeats(recording.repeat[rows.train], repeats)])
+    check_varying(recording.rows[rows.train], recording.variables, where="training part")
+    return rows
+
+
+def _part_sizes(split: str, count: int, test: Any, validation: Any) -> tuple[int, int, int]:
+    """Return the numbers of training, validation and test units among ``count`` rows, movie times or repeats."""
+    validation_size = round(require_fraction("validation", validation) * count)
+    test_size = round(require_fraction("test", test) * count)
+    sizes = (count - validation_size - test_size, validation_size, test_size)
+    if min(sizes) < 1:
+        unit = {"random": "rows", "time": "movie times", "repeat": "repeats"}[split]
+        parts = ", ".join(f"{name} {size}" for name, size in zip(Split._fields, sizes, strict=True))
+        raise ValueError(f"split: expected enough {unit} for each part, got {parts} of {count}")
+    return sizes
+
+
+def rows_of_repeats(repeat: Int[np.ndarray, " total"], chosen: Any) -> Rows:
+    """Return the ascending rows of the chosen repeats; those of a repeat that was drawn n times come n times each.
+
+    Rows of one repeat follow each other in time, and rows of different repeats are drawn anew from the same stimulus:
+    whole repeats are what another recording of the same experiment would bring more of.
+
+    Args:
+        repeat: Repeat (total,) that each row comes from.
+        chosen: ``"all"``; ``"first_half"`` or ``"second_half"`` of the repeats in their order, the middle one of an odd
+            number in the second; or ``"bootstrap_SEED"``: as many as there are, drawn with replacement.
+
+    Raises:
+        ValueError: ``chosen`` is none of these, or there is one repeat only.
+
+    >>> rows_of_repeats(np.array([0, 0, 1, 1, 2]), "second_half")
+    array([2, 3, 4])
+    """
+    drawn = BOOTSTRAP.fullmatch(str(chosen))
+    if chosen == ALL:
+        return np.arange(len(repeat))
+    if chosen not in HALVES and not drawn:
+        expected = ", ".join((ALL, *HALVES))
+        raise ValueError(f"repeats: expected {expected} or bootstrap_SEED such as bootstrap_1, got {chosen!r}")
+    names, index = np.unique(repeat, return_inverse=True)
+    total = len(names)
+    if total < 2:
+        raise ValueError(f"repeats: expected at least 2 repeats to take {chosen} of, got {total}; set repeats to all")
+    if drawn:
+        picked = generator(int(drawn[1]), "repeats").integers(total, size=total)
+    else:
+        picked = np.array_split(np.arange(total), [total // 2])[HALVES.index(chosen)]
+    return np.repeat(np.arange(len(repeat)), np.bincount(picked, minlength=total)[index])
+
+
+def check_varying(
+    rows: Int8[np.ndarray, "rows variables"], variables: Int[np.ndarray, " variables"], where: str = "recording"
+) -> None:
+    """Raise ValueError if a variable is constant over all rows, naming it by its entry in ``variables``.
+
+    >>> check_varying(np.array([[1, -1], [1, 1]], np.int8), np.array([7, 9]))
+    Traceback (most recent call last):
+    ValueError: cells: expected each to be both silent and active in the recording, got always active: [7]
+    """
+    silent = variables[rows.max(axis=0) == -1].tolist()
+    active = variables[rows.min(axis=0) == 1].tolist()
+    found = [f"always {state}: {which}" for state, which in (("silent", silent), ("active", active)) if which]
+    if found:
+        raise ValueError(f"cells: expected each to be both silent and active in the {where}, got {', '.join(found)}")
