@@ -40,7 +40,8 @@ def simulate(cfg: DictConfig, console: Console) -> pd.DataFrame:
 @entry_point("figure_retrieval")
 def main(cfg: DictConfig) -> None:
     """Compute the table, unless it is there, and draw it."""
-    folder, console = Path(cfg.folder), Console()
+    folder = Path(cfg.folder)
+    console = Console()
     if not (folder / TABLES / f"{NAME}.csv").exists():
         write_tables(folder, {NAME: simulate(cfg, console)})
     figure = draw_retrieval(read_tables(folder)[NAME])

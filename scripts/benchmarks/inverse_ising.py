@@ -43,7 +43,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"save the table as docs/benchmarks/{MARKDOWN.name}")
     options = parser.parse_args()
     subjects = SUBJECTS | {"peers": partial(inverse_ising_peers.rows, options.peers)}
-    console, rows = Console(width=140), []
+    console = Console(width=140)
+    rows = []
     command = f"python scripts/benchmarks/inverse_ising.py --subjects {' '.join(options.subjects)}"
     made_on = conditions("numpy", "scipy", "numba", "scikit-learn")
     with threadpool_limits(1):

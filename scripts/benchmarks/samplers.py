@@ -36,7 +36,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7, help="rounds per line")
     parser.add_argument("--write", action="store_true", help=f"save the table as docs/benchmarks/{MARKDOWN.name}")
     options = parser.parse_args()
-    console, rows = Console(width=140), []
+    console = Console(width=140)
+    rows = []
     with threadpool_limits(1):
         for subject in options.subjects:
             with console.status(subject):

@@ -24,7 +24,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="rounds per line")
     parser.add_argument("--write", action="store_true", help="save the table under docs/benchmarks")
     options = parser.parse_args()
-    console, rows = Console(width=140), []
+    console = Console(width=140)
+    rows = []
     torch.set_num_threads(1)
     with threadpool_limits(1):
         for subject in options.subjects:

@@ -57,7 +57,8 @@ def exact_rows(sites: int, patterns: int, seed: int, settings: Unmixing) -> pd.D
 
 def trained_rows(run: Run, settings: Unmixing) -> pd.DataFrame:
     """Return what is recovered from the decoder of a run, and by the classical routes from the samples it saw."""
-    system, recipe = instantiate(run.config.system), run.config.training
+    system = instantiate(run.config.system)
+    recipe = run.config.training
     vae = load(run.folder).vae
     train = split_store(open_store(run.config.store.path), recipe.validation, recipe.test).train
     temperature = float(np.median(run.config.sampling.temperatures))
@@ -76,7 +77,9 @@ def computed(path: Path, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
 @entry_point("unmixing")
 def main(cfg: DictConfig) -> None:
     """Compute what is missing, write tables and figure, print the means."""
-    folder, console, settings = Path(cfg.folder), Console(), instantiate(cfg.unmixing)
+    folder = Path(cfg.folder)
+    console = Console()
+    settings = instantiate(cfg.unmixing)
     (folder / INSTANCES).mkdir(parents=True, exist_ok=True)
     todo = list(instances(cfg, settings))
     parts = [

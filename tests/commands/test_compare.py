@@ -37,7 +37,8 @@ TRAINING = [
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """A folder with a recording of 12 repeats of 40 bins, in which all cells share a rate that the movie sets."""
-    folder, random = tmp_path_factory.mktemp("rivals"), np.random.default_rng(1)
+    folder = tmp_path_factory.mktemp("rivals")
+    random = np.random.default_rng(1)
     rate = 0.1 + 0.5 * (np.sin(np.arange(40) / 2) > 0.5)
     np.save(folder / "recording.npy", (random.random((12, 5, 40)) < rate).astype(np.uint8))
     return folder

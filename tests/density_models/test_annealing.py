@@ -163,7 +163,8 @@ def test_log_partition_of_forty_cells_agrees_with_the_frequency_of_the_silent_wo
         chains.sweep(model, 5)
         counts.append((chains.spins < 0).all(axis=1))
     shares = np.mean(counts, axis=0)  # per chain, for sweeps of one chain are correlated
-    silent, error = shares.mean(), shares.std(ddof=1) / np.sqrt(len(shares))
+    silent = shares.mean()
+    error = shares.std(ddof=1) / np.sqrt(len(shares))
     expected = float(model.exponents(np.full((1, 40), -1, np.int8))[0] - np.log(silent))
     assert 0.02 < silent < 0.9
     assert abs(found.log_partition - expected) < SIGMAS * np.hypot(found.error, error / silent)

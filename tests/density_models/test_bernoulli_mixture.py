@@ -34,10 +34,12 @@ def test_the_density_is_the_sum_over_components():
 
 
 def test_an_iteration_is_that_of_the_formulas():
-    data, pseudocount = words(500, 2), 3.0
+    data = words(500, 2)
+    pseudocount = 3.0
     problem = MixtureProblem(distinct_spins(data, np.ones(500)), pseudocount)
     old = Components(np.array([0.7, 0.3]), np.random.default_rng(3).uniform(0.1, 0.9, (2, 8)))
-    active, rates = data > 0, ((data > 0).sum(axis=0) + 0.5) / 501
+    active = data > 0
+    rates = ((data > 0).sum(axis=0) + 0.5) / 501
     joint = old.weights * np.where(active[:, None], old.probabilities, 1 - old.probabilities).prod(axis=2)
     responsibility = joint / joint.sum(axis=1, keepdims=True)
     grown = responsibility.sum(axis=0) + pseudocount
@@ -72,7 +74,8 @@ def test_the_planted_components_are_found():
 
 def test_one_component_is_the_independent_model_but_for_the_prior():
     data = words(300, 6)
-    one, floor = BernoulliMixture(1, pseudocount=2.0).fit(data), Independent().fit(data)
+    one = BernoulliMixture(1, pseudocount=2.0).fit(data)
+    floor = Independent().fit(data)
     assert_allclose(one.probabilities_[0], ((data > 0).sum(axis=0) + 2 * floor.probabilities_) / 302, rtol=1e-6)
     assert one.n_parameters_ == floor.n_parameters_ == 8
 

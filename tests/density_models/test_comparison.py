@@ -34,7 +34,8 @@ def test_the_likeliest_comes_first():
 
 
 def test_gains_are_paired_and_their_errors_come_from_blocks():
-    table, order = by_model(), np.argsort(TIME, kind="stable")
+    table = by_model()
+    order = np.argsort(TIME, kind="stable")
     for score in ALL:
         row, gain = table.loc[score.model], score.test - ALL[0].test
         means = gain[order].reshape(20, 10).mean(axis=1)

@@ -109,7 +109,8 @@ class TestContract:
 
 
 def test_the_independent_model_is_that_of_the_verdicts():
-    found, probabilities = Independent().fit(WORDS), probabilities_up(WORDS)
+    found = Independent().fit(WORDS)
+    probabilities = probabilities_up(WORDS)
     assert_allclose(found.score_samples(TRUTH.words), independent_log_likelihood(TRUTH.words, probabilities))
 
 

@@ -53,7 +53,8 @@ def test_the_penalty_is_what_it_says():
 
 
 def test_counts_that_the_data_never_reach_share_a_potential_that_falls():
-    statistics, words = CountStatistics(SITES, 5), TRUTH.words
+    statistics = CountStatistics(SITES, 5)
+    words = TRUTH.words
     vector = np.random.default_rng(4).normal(size=statistics.size)
     model = statistics.model(vector)
     assert_allclose(model.potential[5:], model.potential[5] - np.arange(SITES - 4.0) ** 2 / 2)
@@ -63,7 +64,8 @@ def test_counts_that_the_data_never_reach_share_a_potential_that_falls():
 
 
 def test_a_newton_step_solves_the_dense_equations():
-    words, penalty = TRUTH.draw(5000, seed=2), Penalty(SITES, SITES, 0.01, 0.03, 0.02)
+    words = TRUTH.draw(5000, seed=2)
+    penalty = Penalty(SITES, SITES, 0.01, 0.03, 0.02)
     features = dense_statistics(words)
     information = np.cov(features.T, bias=True) + dense_penalty(penalty)
     # A small gradient in the range of the matrix, so that no step is shortened and the solution unique.

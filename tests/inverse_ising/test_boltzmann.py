@@ -38,7 +38,8 @@ def test_enumeration_maximises_the_likelihood(l2):
 def test_at_the_maximum_the_model_has_the_moments_of_the_data():
     found = BoltzmannLearning(l2=0.0).fit(SPINS)
     fitted = oracle(found.couplings_, found.fields_)
-    exact, data = moments(fitted.states, fitted.probabilities), moments(SPINS)
+    exact = moments(fitted.states, fitted.probabilities)
+    data = moments(SPINS)
     assert_allclose(exact.magnetisations, data.magnetisations, atol=1e-8)
     assert_allclose(exact.covariances, data.covariances, atol=1e-8)
 
@@ -116,7 +117,8 @@ def test_fifty_spins_are_no_worse_than_by_pseudo_likelihood():
     sites = 50
     random = np.random.default_rng(1)
     upper = np.triu(random.normal(0, 1 / np.sqrt(sites), (sites, sites)), 1)
-    couplings, fields = upper + upper.T, random.uniform(-0.3, 0.3, sites)
+    couplings = upper + upper.T
+    fields = random.uniform(-0.3, 0.3, sites)
     chains = GibbsChains(random.choice(np.array([-1, 1], np.int8), (20_000, sites)), random)
     for strength in np.linspace(0.1, 1, 20):
         chains.sweep(strength * couplings, fields, 50)

@@ -24,7 +24,9 @@ def rms(estimator, model) -> float:
 
 
 def test_small_sets_have_the_models_of_direct_minimisation():
-    raw, ridge, sets = moments(SPINS), 0.01, np.array([[0, 1, 2], [2, 5, 6]])
+    raw = moments(SPINS)
+    ridge = 0.01
+    sets = np.array([[0, 1, 2], [2, 5, 6]])
     found = maximum_entropy(raw.magnetisations[sets], raw.pair_moments[sets[:, :, None], sets[:, None, :]], ridge)
     upper = np.triu_indices(3, 1)
     for chosen, entropy, couplings, fields in zip(sets, *found[:3], strict=True):
@@ -87,7 +89,8 @@ def test_on_a_tree_only_its_bonds_and_paths_matter():
 def test_the_scan_stops_where_the_moments_are_those_of_the_data():
     model = dense(14, 0.8, seed=5)
     spins = model.draw(10_000, seed=6)
-    found, best = AdaptiveClusterExpansion().fit(spins), BoltzmannLearning().fit(spins)
+    found = AdaptiveClusterExpansion().fit(spins)
+    best = BoltzmannLearning().fit(spins)
     thresholds = [step.threshold for step in found.path_]
     errors = [max(step.magnetisation_error, step.pair_error) for step in found.path_]
     assert found.converged_

@@ -112,13 +112,15 @@ class TestContract:
 
     def test_relabelling_spins_relabels_the_couplings(self, estimator):
         order = np.random.default_rng(3).permutation(6)
-        plain, moved = fitted(estimator), fitted(estimator, SPINS[:, order])
+        plain = fitted(estimator)
+        moved = fitted(estimator, SPINS[:, order])
         assert_allclose(moved.couplings_, plain.couplings_[np.ix_(order, order)], atol=1e-5)
         assert_allclose(moved.fields_, plain.fields_[order], atol=1e-5)
 
     def test_reversing_spins_reverses_their_couplings(self, estimator):
         signs = np.array([1, -1, -1, 1, 1, -1])
-        plain, turned = fitted(estimator), fitted(estimator, SPINS * signs)
+        plain = fitted(estimator)
+        turned = fitted(estimator, SPINS * signs)
         assert_allclose(turned.couplings_, plain.couplings_ * np.outer(signs, signs), atol=1e-5)
         assert_allclose(turned.fields_, plain.fields_ * signs, atol=1e-5)
 

@@ -34,7 +34,8 @@ def noisy(sites: int, widths: np.ndarray, strength: float, seed: int) -> tuple[P
 
 def ring(sites: int, seed: int):
     random = np.random.default_rng(seed)
-    couplings, place = np.zeros((sites, sites)), np.arange(sites)
+    couplings = np.zeros((sites, sites))
+    place = np.arange(sites)
     couplings[place, (place + 1) % sites] = random.choice([-1, 1], sites) * random.uniform(0.5, 1, sites)
     return oracle(couplings + couplings.T, random.uniform(-0.3, 0.3, sites))
 
@@ -56,7 +57,8 @@ def test_strengths_shrink_to_the_posterior_means_of_quadrature():
     sites, strength = 12, 20.0
     widths = np.where(np.arange(66) % 6 == 0, 0.6, 0.01)
     posterior, seen, variances = noisy(sites, widths, strength, seed=3)
-    prior, grid = fit_widths(seen, variances, STARTS), np.linspace(-3, 3, 200_001)
+    prior = fit_widths(seen, variances, STARTS)
+    grid = np.linspace(-3, 3, 200_001)
     density = sum(
         share * np.exp(-(grid**2) / (2 * width)) / np.sqrt(width)
         for share, width in zip(prior.shares, np.maximum(prior.variances, 1e-8), strict=True)
@@ -75,8 +77,11 @@ def test_one_kind_stays_one():
 
 
 def test_the_evidence_is_the_variance_beyond_the_noise():
-    sites, noise, seen = 20, 1e-3, np.random.default_rng(4).normal(0, 0.2, 190)
-    best, strength = 1 / (np.mean(seen**2) - noise), 3.0
+    sites = 20
+    noise = 1e-3
+    seen = np.random.default_rng(4).normal(0, 0.2, 190)
+    best = 1 / (np.mean(seen**2) - noise)
+    strength = 3.0
     for _ in range(50):
         left = 1 / (1 / noise + strength)
         posterior = Posterior(symmetric(sites, seen * left / noise), symmetric(sites, np.full(190, left)))
@@ -88,7 +93,8 @@ def test_variances_are_those_of_the_inverse_without_the_spin_itself():
     data = distinct_spins(SAMPLES, np.ones(len(SAMPLES)))
     problem = LocalRegression(data, LOGISTIC, strength=12.0)
     points = minimise(problem, np.zeros((6, 5)), Stopping(1e-8, 100)).points
-    found, covariances = problem.posterior(points), np.cov(SAMPLES.T, bias=True)
+    found = problem.posterior(points)
+    covariances = np.cov(SAMPLES.T, bias=True)
     theta = SAMPLES @ points[:-1] + points[-1]
     for i in range(5):
         others = np.arange(5) != i
@@ -100,7 +106,8 @@ def test_variances_are_those_of_the_inverse_without_the_spin_itself():
 
 def test_every_coupling_can_have_a_strength_of_its_own():
     data = distinct_spins(SAMPLES, np.ones(len(SAMPLES)))
-    separate, joint = LocalRegression(data, LOGISTIC), SymmetricRegression(data, LOGISTIC)
+    separate = LocalRegression(data, LOGISTIC)
+    joint = SymmetricRegression(data, LOGISTIC)
     separate.penalise(MATRIX)
     joint.penalise(MATRIX)
     apart = minimise(separate, np.zeros((6, 5)), Stopping(1e-9, 200)).points
@@ -140,7 +147,8 @@ def test_every_coupling_can_have_a_strength_of_its_own():
 )
 def test_a_sparse_graph_is_learnt_from_the_data(estimator, gain):
     """The couplings that are none are known to be none, whichever single strength one compares with."""
-    model, upper = ring(12, seed=4), np.triu_indices(12, 1)
+    model = ring(12, seed=4)
+    upper = np.triu_indices(12, 1)
     spins = model.draw(3000, seed=1)
 
     def error(**options) -> float:

@@ -24,7 +24,8 @@ def model():
     """Couplings, fields and exact frequencies of all configurations."""
     random = np.random.default_rng(1)
     couplings = np.triu(random.normal(0, 0.15, (SITES, SITES)), 1)
-    couplings, fields = couplings + couplings.T, random.normal(0, 0.15, SITES)
+    couplings = couplings + couplings.T
+    fields = random.normal(0, 0.15, SITES)
     spins = all_configurations(SITES)
     weights = np.exp(0.5 * np.einsum("ri,ij,rj->r", spins, couplings, spins) + spins @ fields)
     return couplings, fields, spins, weights / weights.sum()
@@ -32,7 +33,8 @@ def model():
 
 def test_log_weights_are_minus_the_energies(model):
     couplings, fields, spins, _ = model
-    stack, shifts = np.stack([couplings, -2 * couplings]), np.stack([fields, 0 * fields])
+    stack = np.stack([couplings, -2 * couplings])
+    shifts = np.stack([fields, 0 * fields])
     pairs = 0.5 * np.einsum("ri,ij,rj->r", spins, couplings, spins)
     expected = np.stack([pairs + spins @ fields, -2 * pairs], axis=1)
     np.testing.assert_allclose(log_weights(spins, stack, shifts), expected, atol=1e-5)
@@ -84,7 +86,9 @@ def test_epsilon_one_is_hebbs_rule(model):
 
 def test_the_epsilon_of_largest_mean_energy_is_close_to_the_best():
     random = np.random.default_rng(3)
-    sites, samples, epsilons = 14, 500, np.arange(0.3, 1, 0.05)
+    sites = 14
+    samples = 500
+    epsilons = np.arange(0.3, 1, 0.05)
     couplings = np.triu(random.normal(0, 0.7 / np.sqrt(sites), (sites, sites)), 1)
     couplings += couplings.T
     every = all_configurations(sites)

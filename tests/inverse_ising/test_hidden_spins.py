@@ -60,7 +60,9 @@ def test_the_filtered_likelihood_is_the_sum_over_hidden_trajectories(small):
 
 
 def test_the_posterior_of_a_memoryless_hidden_spin_is_exact(small):
-    couplings, fields, path = small[0][:3, :3].copy(), small[1][:3], small[2]
+    couplings = small[0][:3, :3].copy()
+    fields = small[1][:3]
+    path = small[2]
     couplings[2, 2] = 0
     every = completions(path, 1)
     weights = np.exp(log_probability(every, couplings, fields))
@@ -137,7 +139,8 @@ def test_order_and_signs_of_hidden_spins_are_fixed(partly_seen):
 
 def test_no_hidden_spins_are_plain_maximum_likelihood(partly_seen):
     paths = partly_seen[1][:, :1000, :VISIBLE]
-    found, plain = HiddenKineticIsing(hidden=0).fit(paths), KineticMaximumLikelihood().fit(paths)
+    found = HiddenKineticIsing(hidden=0).fit(paths)
+    plain = KineticMaximumLikelihood().fit(paths)
     np.testing.assert_array_equal(found.couplings_, plain.couplings_)
     assert found.score(paths) == pytest.approx(plain.score(paths), abs=1e-6)
     assert found.hidden_means_.shape == (1, 1000, 0)

@@ -41,7 +41,8 @@ def driven():
 
 def design(paths, time_dependent):
     """Regressors (rows, N + G) and targets (rows, N): spins, then one indicator per step or one constant."""
-    before, after = paths[:, :-1].astype(float), paths[:, 1:]
+    before = paths[:, :-1].astype(float)
+    after = paths[:, 1:]
     repeats, steps, sites = before.shape
     indicators = np.tile(np.eye(steps), (repeats, 1)) if time_dependent else np.ones((repeats * steps, 1))
     return np.hstack([before.reshape(-1, sites), indicators]), after.reshape(-1, sites)
@@ -116,8 +117,10 @@ def test_moving_fields_are_recovered_and_bias_couplings_if_ignored():
 
 def test_naive_mean_field_is_the_formula():
     _, paths = simulated(8, 0.7, 3000, 1, 6)
-    before, after = paths[0, :-1].astype(float), paths[0, 1:].astype(float)
-    m, previous = after.mean(0), before.mean(0)
+    before = paths[0, :-1].astype(float)
+    after = paths[0, 1:].astype(float)
+    m = after.mean(0)
+    previous = before.mean(0)
     delayed = (after - m).T @ (before - previous) / len(before)
     expected = delayed @ np.linalg.inv(np.cov(before.T, bias=True)) / (1 - m**2)[:, None]
     found = KineticNaiveMeanField().fit(paths)
@@ -127,8 +130,10 @@ def test_naive_mean_field_is_the_formula():
 
 def test_tap_takes_the_smaller_root_of_the_cubic():
     _, paths = simulated(20, 0.3, 20_000, 1, 7, np.full((20_000, 20), 0.2))
-    naive, found = KineticNaiveMeanField().fit(paths).couplings_, KineticTAP().fit(paths).couplings_
-    variances, before = 1 - paths[0, 1:].mean(0) ** 2, 1 - paths[0, :-1].mean(0) ** 2
+    naive = KineticNaiveMeanField().fit(paths).couplings_
+    found = KineticTAP().fit(paths).couplings_
+    variances = 1 - paths[0, 1:].mean(0) ** 2
+    before = 1 - paths[0, :-1].mean(0) ** 2
     right = variances * (naive**2 @ before)
     roots = np.array([np.sort(np.roots([1, -2, 1, -x]).real)[0] for x in right])
     assert (roots < 1 / 3).all()
@@ -186,7 +191,8 @@ def test_score_is_the_mean_log_probability_and_largest_at_the_fit(driven):
     found = KineticMaximumLikelihood(l2=0.0).fit(paths)
     theta = paths[:, :-1] @ found.couplings_.T + found.fields_
     assert found.score(paths) == pytest.approx((paths[:, 1:] * theta - np.log(2 * np.cosh(theta))).mean(), abs=1e-6)
-    data, random = transitions(paths, False), np.random.default_rng(0)
+    data = transitions(paths, False)
+    random = np.random.default_rng(0)
     for _ in range(5):
         other = found.couplings_ + 0.1 * random.normal(size=found.couplings_.shape)
         assert log_likelihood(data, other, found.fields_[None]) < found.score(paths)
@@ -219,7 +225,8 @@ class TestContract:
         np.testing.assert_array_equal(drawn[0], 2 * drawn[1] - 1)
 
     def test_relabelling_spins_relabels_the_answer(self, estimator, time_dependent, driven):
-        order, flip = np.random.default_rng(1).permutation(SITES), np.array([1, -1, 1, 1, -1, 1], np.int8)
+        order = np.random.default_rng(1).permutation(SITES)
+        flip = np.array([1, -1, 1, 1, -1, 1], np.int8)
         plain = estimator(time_dependent=time_dependent).fit(driven[2])
         other = estimator(time_dependent=time_dependent).fit((driven[2] * flip)[:, :, order])
         expected = (flip[:, None] * plain.couplings_ * flip)[np.ix_(order, order)]
@@ -227,7 +234,8 @@ class TestContract:
         np.testing.assert_allclose(other.fields_, (plain.fields_ * flip)[..., order], atol=1e-4)
 
     def test_steps_drawn_from_the_fit_follow_it(self, estimator, time_dependent, driven):
-        found, repeats = estimator(time_dependent=time_dependent).fit(driven[2]), 20_000
+        found = estimator(time_dependent=time_dependent).fit(driven[2])
+        repeats = 20_000
         start = np.array([1, -1, -1, 1, 1, -1])
         paths = found.simulate(1, repeats, start, random_state=3)
         assert paths.shape == (repeats, 2, SITES)

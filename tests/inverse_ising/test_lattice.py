@@ -31,7 +31,8 @@ def ring():
     """Bonds, couplings, fields and exact frequencies of a ring of eight with a chord."""
     random = np.random.default_rng(1)
     bonds = np.array([(i, (i + 1) % 8) for i in range(8)] + [(1, 5)])
-    couplings, fields = symmetric(8, bonds, random.normal(0, 0.6, 9)), random.normal(0, 0.3, 8)
+    couplings = symmetric(8, bonds, random.normal(0, 0.6, 9))
+    fields = random.normal(0, 0.3, 8)
     return bonds, couplings, fields, *exact(couplings, fields)
 
 
@@ -44,8 +45,11 @@ def test_exact_frequencies_give_every_bond_and_field_back(ring):
 
 
 def test_groups_of_bonds_and_sites_share_parameters():
-    bonds, groups, sites = np.array([[0, 1], [1, 2], [2, 3], [3, 0]]), np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
-    couplings, fields = symmetric(4, bonds, np.array([0.4, -0.7])[groups]), np.array([0.2, -0.1])[sites]
+    bonds = np.array([[0, 1], [1, 2], [2, 3], [3, 0]])
+    groups = np.array([0, 1, 0, 1])
+    sites = np.array([0, 0, 1, 1])
+    couplings = symmetric(4, bonds, np.array([0.4, -0.7])[groups])
+    fields = np.array([0.2, -0.1])[sites]
     spins, weights = exact(couplings, fields)
     model = GraphPseudoLikelihood(bonds, groups, sites, l2=0.0, tolerance=1e-8)
     found = clone(model).fit(spins, sample_weight=weights)
@@ -101,7 +105,8 @@ def test_errors_per_bond_match_the_scatter_of_repeated_samples(ring):
 
 def test_one_image_is_enough_for_one_coupling():
     random = np.random.default_rng(5)
-    image, even = random.choice([-1, 1], (60, 60)), np.indices((60, 60)).sum(axis=0) % 2 == 0
+    image = random.choice([-1, 1], (60, 60))
+    even = np.indices((60, 60)).sum(axis=0) % 2 == 0
     for colour in [even, ~even] * 60:
         padded = np.pad(image, 1)
         around = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
@@ -133,7 +138,8 @@ def test_lattice_bonds_join_nearest_neighbours_once():
 
 def test_the_encoding_only_renames_values():
     images = np.random.default_rng(6).integers(0, 2, (20, 5, 5))
-    binary, spin = LatticeIsing(encoding="01").fit(images), LatticeIsing().fit(2 * images - 1)
+    binary = LatticeIsing(encoding="01").fit(images)
+    spin = LatticeIsing().fit(2 * images - 1)
     np.testing.assert_array_equal(binary.couplings_, spin.couplings_)
     assert binary.score(images.reshape(20, -1)) == spin.score((2 * images - 1).reshape(20, -1))
 

@@ -35,8 +35,10 @@ def error(estimator, beta: float, samples: int) -> float:
 
 def test_two_states_mend_the_ferromagnet_below_its_transition():
     """Figure 1: one state fails at beta = 1.4 however many samples there are, two states do not."""
-    one, two = NaiveMeanField(), LowTemperature(clusters="magnetisation")
-    one_error, two_error = error(one, 1.4, 40_000), error(two, 1.4, 40_000)
+    one = NaiveMeanField()
+    two = LowTemperature(clusters="magnetisation")
+    one_error = error(one, 1.4, 40_000)
+    two_error = error(two, 1.4, 40_000)
     assert two_error < 0.6 * error(two, 1.4, 8000)
     assert one_error > max(1.5 * two_error, 0.6 * error(one, 1.4, 8000))
     assert two.n_clusters_ == 2
@@ -89,7 +91,8 @@ def states() -> States:
 def test_naive_couplings_solve_the_weighted_least_squares(states):
     """Equations whitened by the Cholesky factor of C^a and scaled by the root of their weight, one row at a time."""
     m, c = states
-    found, fields = np.zeros((6, 6)), np.arctanh(m)
+    found = np.zeros((6, 6))
+    fields = np.arctanh(m)
     for i in range(6):
         weights = (1 - m[:, i] ** 2) ** 2
         left, right = [], []
@@ -151,8 +154,10 @@ def test_tap_beats_naive_at_moderate_coupling():
 def test_standard_errors_are_the_scatter_of_repeated_fits(method):
     """The two states of a ferromagnet with a random part, told apart by the sign of the magnetisation."""
     base = dense(6, 0.5, seed=5)
-    model, repeats = oracle(base.couplings + 0.25 * (1 - np.eye(6)), 0.1 * base.fields), 300
-    estimator, upper = LowTemperature(clusters="magnetisation", method=method), np.triu_indices(6, 1)
+    model = oracle(base.couplings + 0.25 * (1 - np.eye(6)), 0.1 * base.fields)
+    repeats = 300
+    estimator = LowTemperature(clusters="magnetisation", method=method)
+    upper = np.triu_indices(6, 1)
 
     def values(seed: int, *names: str) -> np.ndarray:
         fit = estimator.fit(model.draw(2000, seed))

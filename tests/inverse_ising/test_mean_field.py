@@ -71,7 +71,9 @@ def test_two_spins_are_exact_for_pairs_and_bethe():
 def test_standard_errors_are_the_scatter_of_repeated_fits(estimator):
     # The Gaussian formula of naive mean field wants weak coupling.
     strength = 0.3 if isinstance(estimator, NaiveMeanField) else 1.0
-    model, repeats, samples = dense(6, strength, seed=5), 400, 2000
+    model = dense(6, strength, seed=5)
+    repeats = 400
+    samples = 2000
     fits = [estimator.fit(model.draw(samples, seed)).couplings_ for seed in range(repeats)]
     upper = np.triu_indices(6, 1)
     scatter = np.std(fits, axis=0)[upper]

@@ -92,7 +92,8 @@ def test_refusals():
 def test_pixels_of_an_eight_are_filled_better_than_by_their_usual_values():
     from vae_mf.datasets.images import binarise, read_idx
 
-    folder, random = Path(str(MNIST)), np.random.default_rng(5)
+    folder = Path(str(MNIST))
+    random = np.random.default_rng(5)
     images = {}
     for part in ("train", "t10k"):
         pictures, labels = (read_idx(folder / f"{part}-{name}-ubyte.gz") for name in ("images-idx3", "labels-idx1"))

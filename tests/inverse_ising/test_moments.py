@@ -27,7 +27,8 @@ def test_equal_weights_give_the_plain_moments(weights):
 
 def test_integer_weights_are_repetitions():
     weights = np.random.default_rng(2).integers(0, 4, 1000)
-    found, repeated = moments(SPINS, weights.astype(float)), moments(np.repeat(SPINS, weights, axis=0))
+    found = moments(SPINS, weights.astype(float))
+    repeated = moments(np.repeat(SPINS, weights, axis=0))
     for one, other in zip(found, repeated, strict=True):
         assert_allclose(one, other, atol=1e-14)
 
@@ -48,7 +49,8 @@ def test_a_pseudocount_adds_unbiased_independent_samples():
 
 
 def test_shrinkage_reduces_correlations_only():
-    raw, shrunk = moments(SPINS), regularised(moments(SPINS), shrinkage=0.25)
+    raw = moments(SPINS)
+    shrunk = regularised(moments(SPINS), shrinkage=0.25)
     off = ~np.eye(13, dtype=bool)
     assert_allclose(shrunk.covariances[off], 0.75 * raw.covariances[off])
     assert_allclose(np.diag(shrunk.covariances), np.diag(raw.covariances))

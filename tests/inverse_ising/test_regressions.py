@@ -27,7 +27,8 @@ SAMPLES = dense(7, 1.0, seed=1).draw(3000, seed=2)
 def by_scikit_learn(spins: np.ndarray, **options) -> tuple[np.ndarray, np.ndarray]:
     """Couplings and fields by one logistic regression per spin; theta is half of the log-odds."""
     sites = spins.shape[1]
-    couplings, fields = np.zeros((sites, sites)), np.zeros(sites)
+    couplings = np.zeros((sites, sites))
+    fields = np.zeros(sites)
     for i in range(sites):
         others = np.arange(sites) != i
         fit = LogisticRegression(tol=1e-10, max_iter=100_000, **options).fit(spins[:, others], spins[:, i])
@@ -99,7 +100,8 @@ def test_symmetric_objectives_are_minimised(estimator, loss):
 
 @pytest.mark.parametrize("objective", ["rise", "logrise"])
 def test_interaction_screening_minimises_its_objective(objective):
-    l1, spins = 20.0, SAMPLES[:500, :4].astype(float)
+    l1 = 20.0
+    spins = SAMPLES[:500, :4].astype(float)
     estimator = InteractionScreening(objective=objective, l2=0.0, l1=l1, tolerance=1e-9).fit(spins)
 
     def penalised(parameters: np.ndarray, i: int) -> float:
@@ -128,7 +130,9 @@ def test_interaction_screening_minimises_its_objective(objective):
     ids=["pseudo-likelihood", "symmetric", "rise", "flow", "firth"],
 )
 def test_standard_errors_are_the_scatter_of_repeated_fits(estimator):
-    model, repeats, samples = dense(5, 1.0, seed=5), 300, 2000
+    model = dense(5, 1.0, seed=5)
+    repeats = 300
+    samples = 2000
     fits = [clone(estimator).fit(model.draw(samples, seed)) for seed in range(repeats)]
     couplings, fields = [fit.couplings_ for fit in fits], [fit.fields_ for fit in fits]
     estimator.set_params(standard_errors=True)

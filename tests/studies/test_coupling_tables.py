@@ -51,7 +51,8 @@ def test_resampled_configurations_are_few_at_strong_coupling():
 
 
 def test_mean_squared_errors_count_couplings_once():
-    couplings, fields = np.zeros((3, 3)), np.zeros(3)
+    couplings = np.zeros((3, 3))
+    fields = np.zeros(3)
     assert mean_squared_error(couplings, fields, couplings + 2, fields + 1) == pytest.approx((3 * 4 + 3 * 1) / 6)
 
 
@@ -117,7 +118,8 @@ def test_accuracy_of_a_multiple():
 
 def test_tables_of_inferred_couplings_have_errors_and_truth_where_known():
     spins = np.random.default_rng(2).choice(np.array([-1, 1], np.int8), (200, 4))
-    plain, careful = ProbabilityFlow().fit(spins), PseudoLikelihood(standard_errors=True).fit(spins)
+    plain = ProbabilityFlow().fit(spins)
+    careful = PseudoLikelihood(standard_errors=True).fit(spins)
     pairs = pair_table(careful, np.arange(16.0).reshape(4, 4))
     assert pairs[["i", "j"]].to_numpy().tolist() == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
     assert pairs.truth.tolist() == [1, 2, 3, 6, 7, 11]

@@ -66,7 +66,9 @@ def annealed_importance(chains: AnnealedChains, resolution: float) -> Annealed:
         chains: on draws from f_0.
         resolution: length of a step.
     """
-    beta, steps, log_weights = 0.0, 0, np.zeros(len(chains.spins))
+    beta = 0.0
+    steps = 0
+    log_weights = np.zeros(len(chains.spins))
     while beta < 1:
         ahead = min(1.0, beta + resolution / max(float(chains.slopes(beta).std()), TINY))
         log_weights += chains.log_ratios(beta, ahead)

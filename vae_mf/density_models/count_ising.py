@@ -99,7 +99,8 @@ class AnnealedCountIsing:
     def __init__(
         self, model: CountIsing, probabilities: Float[np.ndarray, " sites"], count: int, random: np.random.Generator
     ):
-        self._start, self._random = independent_model(probabilities), random
+        self._start = independent_model(probabilities)
+        self._random = random
         first = np.where(random.random((count, len(probabilities))) < probabilities, np.int8(1), np.int8(-1))
         self._chains = CountIsingChains(first, random)
         self._change = CountIsing(*(new - old for new, old in zip(model, self._start, strict=True)))

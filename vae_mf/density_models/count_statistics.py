@@ -77,7 +77,8 @@ class CountStatistics:
     """
 
     def __init__(self, sites: int, most: int):
-        self._sites, self._upper = sites, np.triu_indices(sites, 1)
+        self._sites = sites
+        self._upper = np.triu_indices(sites, 1)
         self._cuts = len(self._upper[0]), len(self._upper[0]) + sites
         self._shared = np.minimum(np.arange(sites + 1), most)
         self._wall = (np.arange(sites + 1) - self._shared) ** 2 / 2
@@ -157,7 +158,8 @@ class CountStatistics:
 
     def _shortened(self, words: Words, move: Vector) -> Vector:
         """Return a move, halved until the words, reweighted to the model after it, keep their effective share."""
-        change, length = self._values(words, move), 1.0
+        change = self._values(words, move)
+        length = 1.0
         while True:
             weights = np.exp(length * (change - change.max()))
             if weights.sum() ** 2 >= OVERLAP * len(words) * np.square(weights).sum():

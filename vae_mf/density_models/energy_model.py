@@ -47,7 +47,8 @@ class EnergyModel(DensityModel):
         raise NotImplementedError
 
     def _fit(self, data: DistinctSpins) -> None:
-        count, random = require_integer("chains", self.chains), new_generator(self.random_state)
+        count = require_integer("chains", self.chains)
+        random = new_generator(self.random_state)
         resolution = require_positive("resolution", self.resolution)
         self.probabilities_ = probabilities_up(data.spins, data.weights)
         self._learn(data, random)

@@ -70,7 +70,8 @@ class KPairwise(EnergyModel):
         self.random_state = random_state
 
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
-        averaged, limit = require_integer("averaged", self.averaged, 0), require_integer("max_iter", self.max_iter)
+        averaged = require_integer("averaged", self.averaged, 0)
+        limit = require_integer("max_iter", self.max_iter)
         gains, self.converged_ = [], False
         most = int((data.spins > 0).sum(axis=1).max())
         statistics = CountStatistics(data.spins.shape[1], most)
@@ -83,7 +84,8 @@ class KPairwise(EnergyModel):
         for k in range(averaged):
             parameters = parameters + learning.step(parameters).move / (k + 2)
         self.model_ = statistics.model(parameters).canonical(count_law(data))
-        self.gains_, self.n_iter_ = np.array(gains), len(gains)
+        self.gains_ = np.array(gains)
+        self.n_iter_ = len(gains)
         # A potential that is constant, linear or quadratic in K is nothing new beside ln Z, h and J.
         self.n_parameters_ = statistics.size - 3
         if not self.converged_:

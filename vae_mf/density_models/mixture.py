@@ -66,8 +66,10 @@ class BernoulliMixture(DensityModel):
         self.random_state = random_state
 
     def _fit(self, data: DistinctSpins) -> None:
-        count, starts = require_integer("n_components", self.n_components), require_integer("n_init", self.n_init)
-        tolerance, limit = require_positive("tolerance", self.tolerance), require_integer("max_iter", self.max_iter)
+        count = require_integer("n_components", self.n_components)
+        starts = require_integer("n_init", self.n_init)
+        tolerance = require_positive("tolerance", self.tolerance)
+        limit = require_integer("max_iter", self.max_iter)
         problem = MixtureProblem(data, require_positive("pseudocount", self.pseudocount))
         random = new_generator(self.random_state)
         trials = [problem.run(problem.start(count, random), TRIAL) for _ in range(starts if count > 1 else 1)]
@@ -80,7 +82,8 @@ class BernoulliMixture(DensityModel):
         order = np.argsort(-last.components.weights, kind="stable")
         self.weights_, self.probabilities_ = (values[order] for values in last.components)
         self.objective_ = np.array(objectives)
-        self.n_iter_, self.n_parameters_ = len(objectives), count * (data.spins.shape[1] + 1) - 1
+        self.n_iter_ = len(objectives)
+        self.n_parameters_ = count * (data.spins.shape[1] + 1) - 1
         if not self.converged_:
             warn_convergence(f"BernoulliMixture has not converged after {self.n_iter_} iterations.")
 
@@ -123,7 +126,9 @@ class MixtureProblem:
 
     def step(self, old: Components) -> Step:
         """Return the objective of the old components, and new ones of a higher objective."""
-        totals, sums, likelihood = np.zeros(len(old.weights)), np.zeros(old.probabilities.shape), 0.0
+        totals = np.zeros(len(old.weights))
+        sums = np.zeros(old.probabilities.shape)
+        likelihood = 0.0
         for first in range(0, len(self._active), ROWS):
             active, shares = self._active[first : first + ROWS], self._shares[first : first + ROWS]
             logs = joint_logs(active, old)

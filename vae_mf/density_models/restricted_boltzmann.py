@@ -86,15 +86,19 @@ class RestrictedBoltzmann(EnergyModel):
         self.random_state = random_state
 
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
-        hidden, steps = require_integer("n_hidden", self.n_hidden), require_integer("steps", self.steps)
-        batch, sweeps = require_integer("batch_size", self.batch_size), require_integer("sweeps", self.sweeps)
+        hidden = require_integer("n_hidden", self.n_hidden)
+        steps = require_integer("steps", self.steps)
+        batch = require_integer("batch_size", self.batch_size)
+        sweeps = require_integer("sweeps", self.sweeps)
         rate = require_positive("learning_rate", self.learning_rate)
-        words, sites = (data.spins > 0).astype(np.float32), data.spins.shape[1]
+        words = (data.spins > 0).astype(np.float32)
+        sites = data.spins.shape[1]
         upto = np.cumsum(data.shares)
         machine = first_machine(self.probabilities_, hidden, random)
         ascent = Adam(machine)
         chains = (random.random((batch, sites)) < self.probabilities_).astype(np.float32)
-        averaged, kept = Machine(*(np.zeros_like(part) for part in machine)), max(1, round(AVERAGED * steps))
+        averaged = Machine(*(np.zeros_like(part) for part in machine))
+        kept = max(1, round(AVERAGED * steps))
         for step in range(steps):
             chosen = np.minimum(np.searchsorted(upto, random.random(batch)), len(words) - 1)
             for _ in range(sweeps):

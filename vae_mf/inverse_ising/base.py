@@ -125,7 +125,8 @@ class InverseIsing(DensityMixin, BaseEstimator):
         count = min(require_integer("n_samples", n_samples), 512)
         random = new_generator(random_state)
         start = random.choice(np.array([-1, 1], np.int8), (count, len(self.fields_)))
-        chains, draws = GibbsChains(start, random), []
+        chains = GibbsChains(start, random)
+        draws = []
         for draw in range(-(-n_samples // count)):
             sweeps = require_integer("thinning", thinning) if draw else require_integer("burn_in", burn_in, minimum=0)
             chains.sweep(self.couplings_, self.fields_, sweeps)

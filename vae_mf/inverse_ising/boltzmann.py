@@ -62,13 +62,16 @@ class BoltzmannLearning(InverseIsing):
         self.encoding = encoding
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        precision, limit = require_positive("precision", self.precision), require_integer("max_iter", self.max_iter)
+        precision = require_positive("precision", self.precision)
+        limit = require_integer("max_iter", self.max_iter)
         regression = PseudoLikelihood(l2=self.l2)
         start = regression._estimate(spins, weights)
         data = moments(spins, weights)
         source = model_source(self.method, spins, weights, self.chains, self.sweeps, self.random_state)
         ridge = regression.l2_ / data.samples
-        model, converged, steps = Parameters(start.couplings, start.fields), False, 0
+        model = Parameters(start.couplings, start.fields)
+        converged = False
+        steps = 0
         while not converged and steps < limit:
             steps += 1
             sample = source.sample(model)
@@ -93,7 +96,8 @@ class BoltzmannLearning(InverseIsing):
 
 def step_length(sample: ModelSample, move: Parameters) -> float:
     """Return 1, halved until the sample, reweighted to the model after the step, keeps its share of effective size."""
-    change, length = exponents(sample.spins, *move), 1.0
+    change = exponents(sample.spins, *move)
+    length = 1.0
     while True:
         weights = sample.weights * np.exp(length * (change - change.max()))
         # Shares, not counts: for equal weights this is the effective sample size over n.

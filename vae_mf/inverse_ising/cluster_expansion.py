@@ -88,7 +88,8 @@ class AdaptiveClusterExpansion(InverseIsing):
         self.encoding = encoding
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        precision, largest = require_positive("precision", self.precision), require_integer("largest", self.largest, 2)
+        precision = require_positive("precision", self.precision)
+        largest = require_integer("largest", self.largest, 2)
         most = require_integer("max_clusters", self.max_clusters)
         gaussian = require_choice("reference", self.reference, ("mean field", "independent")) == "mean field"
         source = model_source(self.method, spins, weights, self.chains, self.sweeps, self.random_state)
@@ -178,7 +179,8 @@ class Expansion:
         self._damped = regularised(data, shrinkage=1 / (1 + data.samples))
         self._models: dict[Cluster, ClusterModel] = {}
         self._contributions: dict[Cluster, float] = {}
-        self.sites, self.converged = len(data.magnetisations), True
+        self.sites = len(data.magnetisations)
+        self.converged = True
 
     def solve(self, clusters: Collection[Cluster]) -> Collection[Cluster]:
         """Compute the models of clusters and all their subsets, and return the clusters."""
@@ -194,7 +196,8 @@ class Expansion:
         found = maximum_entropy(m, pairs, self._ridge)
         self.converged &= bool(found.converged.all())
         for cluster, entropy, couplings, fields in zip(clusters, *found[:3], strict=True):
-            whole, known = ClusterModel(float(entropy), couplings, fields), self._reference(np.array(cluster))
+            whole = ClusterModel(float(entropy), couplings, fields)
+            known = self._reference(np.array(cluster))
             self._models[cluster] = whole.beyond(known)
 
     def _reference(self, spins: np.ndarray) -> ClusterModel:
@@ -202,7 +205,8 @@ class Expansion:
         size = len(spins)
         if not self._gaussian:
             return ClusterModel(0.0, np.zeros((size, size)), np.zeros(size))
-        m, covariances = self._damped.magnetisations[spins], self._damped.covariances[np.ix_(spins, spins)]
+        m = self._damped.magnetisations[spins]
+        covariances = self._damped.covariances[np.ix_(spins, spins)]
         inverse = np.linalg.inv(covariances)
         couplings = zero_diagonal(-inverse)
         fields = np.arctanh(m) - couplings @ m + m * (np.diag(inverse) - 1 / (1 - m**2))
@@ -219,7 +223,8 @@ class Expansion:
 
     def selected(self, threshold: float, largest: int, most: int) -> list[Cluster] | None:
         """Return the clusters of two spins or more above a threshold, or None if there are too many."""
-        kept, candidates = [], list(combinations(range(self.sites), 2))
+        kept = []
+        candidates = list(combinations(range(self.sites), 2))
         while candidates:
             above = [c for c in self.solve(candidates) if abs(self.contribution(c)) > threshold]
             kept += above
@@ -236,7 +241,8 @@ class Expansion:
                 counts[part] += parity(cluster, part)
         self.solve([(spin,) for spin in range(self.sites)])
         total = self._reference(np.arange(self.sites))
-        couplings, fields = total.couplings.copy(), total.fields.copy()
+        couplings = total.couplings.copy()
+        fields = total.fields.copy()
         for part, count in counts.items():
             couplings[np.ix_(part, part)] += count * self._models[part].couplings
             fields[list(part)] += count * self._models[part].fields
@@ -297,7 +303,8 @@ class MomentErrors(NamedTuple):
 
 def moment_errors(data: Moments, sample: ModelSample) -> MomentErrors:
     """Return how far a model is from the data, beyond the Monte Carlo error of its own moments."""
-    missing, upper = difference(data, sample.moments), np.triu_indices(len(data.magnetisations), 1)
+    missing = difference(data, sample.moments)
+    upper = np.triu_indices(len(data.magnetisations), 1)
     noise = sample.errors or Parameters(np.zeros_like(missing.couplings), np.zeros_like(missing.fields))
 
     def error(values: np.ndarray, errors: np.ndarray, means: np.ndarray) -> float:

@@ -72,13 +72,15 @@ class ErasureMachine(InverseIsing):
         self.encoding = encoding
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        epsilons, steps = checked_epsilons(self.epsilons), require_integer("n_steps", self.n_steps)
+        epsilons = checked_epsilons(self.epsilons)
+        steps = require_integer("n_steps", self.n_steps)
         tolerance = require_positive("tolerance", self.tolerance)
         rows, shares, _ = distinct_spins(spins, weights)
         states = erasure_steps(rows, shares, epsilons, require_positive("rate", self.rate))
         final = next(islice(states, steps, None))
         best = int(final.energies.argmax())
-        self.epsilon_, self.mean_energies_ = float(epsilons[best]), final.energies
+        self.epsilon_ = float(epsilons[best])
+        self.mean_energies_ = final.energies
         self.effective_samples_ = float(final.effective_samples[best])
         converged = bool(final.residuals[best] <= tolerance)
         return Estimate(final.couplings[best], final.fields[best], steps, converged)
@@ -101,8 +103,10 @@ def erasure_steps(spins: Spins, shares: Weights, epsilons: Epsilons, rate: float
         epsilons: all values of epsilon, which share the work.
         rate: learning rate.
     """
-    sites, count = spins.shape[1], len(epsilons)
-    couplings, fields = np.zeros((count, sites, sites)), np.zeros((count, sites))
+    sites = spins.shape[1]
+    count = len(epsilons)
+    couplings = np.zeros((count, sites, sites))
+    fields = np.zeros((count, sites))
     while True:
         scores = log_weights(spins, couplings, fields)
         pairs, singles, effective = reweighted_moments(spins, shares, (epsilons - 1) * scores)
@@ -144,7 +148,8 @@ def reweighted_moments(spins: Spins, shares: Weights, tilts: Float[np.ndarray, "
     frequencies = np.exp(logs - logs.max(axis=0))
     frequencies /= frequencies.sum(axis=0)
     sites, count = spins.shape[1], tilts.shape[1]
-    pairs, singles = np.zeros((count, sites, sites)), np.zeros((count, sites))
+    pairs = np.zeros((count, sites, sites))
+    singles = np.zeros((count, sites))
     for first in range(0, len(spins), ROWS):
         rows = spins[first : first + ROWS].astype(np.float32)
         part = frequencies[first : first + ROWS].astype(np.float32)

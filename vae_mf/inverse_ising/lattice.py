@@ -80,7 +80,8 @@ class GraphPseudoLikelihood(InverseIsing):
 
     def _fit_graph(self, spins: Spins, weights: Weights, graph: Graph) -> Estimate:
         """Return the estimate on a graph and set the attributes of its groups."""
-        l2, tolerance = require_non_negative("l2", self.l2), require_positive("tolerance", self.tolerance)
+        l2 = require_non_negative("l2", self.l2)
+        tolerance = require_positive("tolerance", self.tolerance)
         task = TiedPseudoLikelihood(spins, weights, graph, l2)
         found = minimize(
             task.evaluate, np.zeros(graph.parameters), jac=True, method="L-BFGS-B",
@@ -211,7 +212,8 @@ class TiedPseudoLikelihood:
 
     def add_curvature(self, curvature: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> None:
         """Add sum w_i f_i f_i' over sites i and rows, with f_i what the local field of i multiplies parameters by."""
-        ends, others = self.graph.bonds.T.ravel(), self.graph.bonds[:, ::-1].T.ravel()
+        ends = self.graph.bonds.T.ravel()
+        others = self.graph.bonds[:, ::-1].T.ravel()
         groups = np.tile(self.graph.bond_groups, 2)
         order = np.argsort(ends, kind="stable")
         starts = np.searchsorted(ends[order], np.arange(self.graph.sites + 1))

@@ -101,7 +101,8 @@ class LowTemperature(InverseIsing):
         most = max(1, weights.sum() / (SAMPLES_PER_SPIN * spins.shape[1]))
         powers = [2**power for power in range(MOST_CLUSTERS.bit_length()) if 2**power <= most]
         counts = powers if self.clusters == "auto" else [require_integer("clusters", self.clusters)]
-        restarts, limit = require_integer("restarts", self.restarts), require_integer("max_iter", self.max_iter)
+        restarts = require_integer("restarts", self.restarts)
+        limit = require_integer("max_iter", self.max_iter)
         return [
             spherical_clusters(spins, weights, count, new_generator(self.random_state), restarts, limit)
             for count in counts
@@ -123,10 +124,12 @@ class LowTemperature(InverseIsing):
         clusters = [regularised(c, self.pseudocount) for c in cluster_moments(spins, weights, labels, smallest)]
         # Without pseudocount, the fields of a cluster in which a spin is frozen are infinite.
         states = stack([cluster for cluster in clusters if np.abs(cluster.magnetisations).max() < 1])
-        best, fields = Estimate(naive_couplings(states), np.zeros(spins.shape[1])), state_fields
+        best = Estimate(naive_couplings(states), np.zeros(spins.shape[1]))
+        fields = state_fields
         if self.method == "tap":
             stopping = Stopping.checked(self.tolerance, self.max_iter)
-            best, fields = tap_couplings(states, best.couplings, stopping), tap_fields
+            best = tap_couplings(states, best.couplings, stopping)
+            fields = tap_fields
         couplings = zero_diagonal(best.couplings)
         mean = weighted_mean(fields(states, couplings), equation_weights(states))
         return Solution(labels, len(states.magnetisations), best._replace(couplings=couplings, fields=mean))
@@ -181,8 +184,11 @@ def naive_couplings(states: States) -> Couplings:
     d^a from the means over states, weighted by w_i,
     sum_j J_ij sum_a w^a_i (C^a_jk + d m^a_j d m^a_k) = sum_a w^a_i (b^a_ik + d artanh m^a_i d m^a_k).
     """
-    (m, covariances), targets, weights = states, responses(states), equation_weights(states)
-    fields, sites = np.arctanh(m), m.shape[1]
+    (m, covariances) = states
+    targets = responses(states)
+    weights = equation_weights(states)
+    fields = np.arctanh(m)
+    sites = m.shape[1]
     couplings = np.zeros((sites, sites))
     for i, weight in enumerate(weights.T):
         deviations = m - weighted_mean(m, weight)
@@ -238,8 +244,10 @@ def tap_violation(states: States, couplings: Couplings) -> tuple[float, Coupling
     By eq. 8, R^a_ik = sum_j J_ij C^a_jk - b^a_ik - C^a_ik sum_j J_ij^2 (1 - (m^a_j)^2)
     + 2 m^a_i sum_j J_ij^2 m^a_j C^a_jk.
     """
-    (m, c), weights = states, equation_weights(states)
-    squares, rest = zero_diagonal(couplings) ** 2, 1 - m**2
+    (m, c) = states
+    weights = equation_weights(states)
+    squares = zero_diagonal(couplings) ** 2
+    rest = 1 - m**2
     reaction = rest @ squares
     violations = couplings @ c - responses(states) - c * reaction[:, :, None]
     violations += 2 * m[:, :, None] * (squares @ (m[:, :, None] * c))

@@ -102,7 +102,8 @@ class TAP(PairFormula):
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
-        m, pairs = data.magnetisations, pair_values(data)
+        m = data.magnetisations
+        pairs = pair_values(data)
         imaginary = np.count_nonzero(np.triu(self._discriminant(pairs) < 0, 1))
         if imaginary:
             warn_convergence(f"TAP: {imaginary} pairs of spins have no real coupling; took the real part.")

@@ -71,7 +71,8 @@ class MissingSpins(TransformerMixin, BaseEstimator):
         values = check_array(validate_data(self, spins, dtype="numeric", reset=False), dtype="numeric")
         if not np.isin(values, (-1, 0, 1)).all():
             raise ValueError(f"spins: expected entries -1, +1 and 0 (missing), got {np.unique(values)[:5].tolist()}")
-        rows, random = values.astype(np.int8), new_generator(self.random_state)
+        rows = values.astype(np.int8)
+        random = new_generator(self.random_state)
         restarts = require_integer("restarts", self.restarts)
         known = rows[:, self.modelled_]
         filled = np.where(rows == 0, self.usual_, rows)

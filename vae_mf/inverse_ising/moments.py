@@ -108,7 +108,8 @@ def _weighted_sums(spins: Spins, weights: Weights) -> tuple[np.ndarray, np.ndarr
 
 def _normalised(sums, count: float, weight: float) -> Moments:
     """Return moments from the sums over blocks of rows, ``count`` rows in all, each of the given weight."""
-    first, second = np.zeros(1), np.zeros((1, 1))
+    first = np.zeros(1)
+    second = np.zeros((1, 1))
     for single, pair in sums:
         first, second = first + single, second + pair
     magnetisations = first / count

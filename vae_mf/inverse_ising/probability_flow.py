@@ -37,7 +37,8 @@ class ProbabilityFlow(InverseIsing):
         self.encoding = encoding
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        data, stopping = distinct_spins(spins, weights), Stopping.checked(self.tolerance, self.max_iter)
+        data = distinct_spins(spins, weights)
+        stopping = Stopping.checked(self.tolerance, self.max_iter)
         problem = SymmetricRegression(data, EXPONENTIAL)
         best = minimise_ridge(problem, self.l2, data.samples, problem.start(), stopping)
         self.l2_ = problem.ridge * data.samples

@@ -61,7 +61,8 @@ class PseudoLikelihood(PenalisedRegression):
         return self._joint(distinct_spins(spins, weights)) if self.symmetric else super()._estimate(spins, weights)
 
     def _joint(self, data: DistinctSpins) -> Estimate:
-        problem, stopping = SymmetricRegression(data, LOGISTIC), Stopping.checked(self.tolerance, self.max_iter)
+        problem = SymmetricRegression(data, LOGISTIC)
+        stopping = Stopping.checked(self.tolerance, self.max_iter)
         best = minimise_ridge(problem, self.l2, data.samples, problem.start(), stopping)
         self.l2_ = problem.ridge * data.samples
         couplings, fields = problem.model(best.points)
@@ -75,7 +76,8 @@ class PseudoLikelihood(PenalisedRegression):
     def _minimum(self, problem: LocalRegression, l1: float) -> Minimum:
         if not self.firth:
             return super()._minimum(problem, l1)
-        points, fits = np.zeros((problem.sites + 1, problem.sites)), []
+        points = np.zeros((problem.sites + 1, problem.sites))
+        fits = []
         features = np.hstack([problem.data.spins, np.ones((len(problem.data.spins), 1))])
         weights = problem.data.shares * problem.data.samples
         stopping = Stopping.checked(self.tolerance, self.max_iter)
@@ -123,7 +125,8 @@ class DecimatedPseudoLikelihood(InverseIsing):
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_fraction("step", self.step)
-        data, sites = distinct_spins(spins, weights), spins.shape[1]
+        data = distinct_spins(spins, weights)
+        sites = spins.shape[1]
         upper = np.triu_indices(sites, 1)
         bonds = ~np.eye(sites, dtype=bool)
         passed = [self._fit_graph(data, bonds, None)]
@@ -140,7 +143,8 @@ class DecimatedPseudoLikelihood(InverseIsing):
         likelihoods = np.array([self._log_likelihood(data, estimate) for estimate in passed])
         tilted = likelihoods - shares * likelihoods[0] - (1 - shares) * likelihoods[-1]
         best = int(np.argmax(tilted))
-        self.bonds_, self.path_ = graphs[best], np.column_stack([shares, tilted])
+        self.bonds_ = graphs[best]
+        self.path_ = np.column_stack([shares, tilted])
         return passed[best]._replace(n_iter=sum(e.n_iter for e in passed), converged=all(e.converged for e in passed))
 
     def _fit_graph(self, data: DistinctSpins, bonds: np.ndarray, start: Estimate | None) -> Estimate:

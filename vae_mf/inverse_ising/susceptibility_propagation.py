@@ -53,9 +53,12 @@ class SusceptibilityPropagation(MeanFieldEstimator):
     def _from_moments(self, data: Moments) -> Estimate:
         if not 0 <= self.damping < 1:
             raise ValueError(f"damping: expected a number from 0 up to but not including 1, got {self.damping!r}")
-        tolerance, limit = require_positive("tolerance", self.tolerance), require_integer("max_iter", self.max_iter)
-        m, sites = data.magnetisations, len(data.magnetisations)
-        tangents, responses = np.zeros((sites, sites)), np.zeros((sites, sites, sites))
+        tolerance = require_positive("tolerance", self.tolerance)
+        limit = require_integer("max_iter", self.max_iter)
+        m = data.magnetisations
+        sites = len(data.magnetisations)
+        tangents = np.zeros((sites, sites))
+        responses = np.zeros((sites, sites, sites))
         change, steps = np.inf, 0
         while steps < limit and change > tolerance:
             new = self.damping * tangents + (1 - self.damping) * explained(data, responses)
@@ -79,8 +82,10 @@ def explained(data: Moments, responses: Responses) -> Couplings:
     Correlations split into C_ij = L_i eta_{i->j,j} + (p_ij - m_i m_j) eta_{j->i,j}, which gives the moment p_ij of the
     pair's own model, whose coupling is that of an independent pair.
     """
-    m, eta = data.magnetisations, cavity_responses(responses)
-    to_neighbour, to_itself = np.einsum("ijj->ij", eta), np.einsum("jij->ij", eta)
+    m = data.magnetisations
+    eta = cavity_responses(responses)
+    to_neighbour = np.einsum("ijj->ij", eta)
+    to_itself = np.einsum("jij->ij", eta)
     own = (data.covariances - (1 - m**2)[:, None] * to_neighbour) / to_itself + np.outer(m, m)
     tangents = np.tanh(pair_couplings(m, (own + own.T) / 2))
     return zero_diagonal(np.clip(tangents, -LARGEST_TANGENT, LARGEST_TANGENT))

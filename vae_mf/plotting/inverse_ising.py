@@ -57,7 +57,8 @@ def draw_errors(ax: Axes, table: pd.DataFrame, column: str, value: str) -> None:
     """Draw the mean over disorders of a value per method, with its standard error where there are several."""
     for method, rows in table.groupby("method", sort=False):
         groups = rows.groupby(column)[value]
-        mean, error = groups.mean(), groups.sem().fillna(0)
+        mean = groups.mean()
+        error = groups.sem().fillna(0)
         ax.errorbar(
             mean.index, mean, error, color=COLOURS[str(method)], marker=MARKERS[str(method)], label=method, capsize=2,
             linewidth=0.8,
@@ -157,7 +158,8 @@ def draw_times(tables: dict[str, pd.DataFrame]) -> Figure:
 def draw_digits(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw figure 4 of the erasure machine: images whole, torn (missing pixels green) and filled (errors red)."""
     pixels, completion = tables["pixels"], tables["completion"]
-    stages, missing = list(dict.fromkeys(pixels.stage)), completion.missing.iloc[0]
+    stages = list(dict.fromkeys(pixels.stage))
+    missing = completion.missing.iloc[0]
     with house_style():
         figure, axes = new_figure(pixels.image.nunique(), len(stages))
         for row, (_, image) in enumerate(pixels.groupby("image")):
@@ -175,7 +177,8 @@ def draw_digits(tables: dict[str, pd.DataFrame]) -> Figure:
 
 def draw_image(ax: Axes, values: pd.DataFrame, stage: str) -> None:
     """Draw one stage of an image; green where pixels are missing, red where they were filled wrongly."""
-    side, value = round(len(values) ** 0.5), values[stage].to_numpy()
+    side = round(len(values) ** 0.5)
+    value = values[stage].to_numpy()
     colours = np.repeat((value[:, None] + 1) / 2, 3, axis=1)
     colours[value != values.original.to_numpy()] = (0.8, 0.2, 0.07)
     colours[value == 0] = (0.13, 0.53, 0.2)

@@ -14,7 +14,8 @@ def couplings_of(couplings: np.ndarray, cells: Int[np.ndarray, " cells"]) -> Cou
     Raises:
         ValueError: unless they are a square matrix that holds every cell.
     """
-    size, shape = len(cells), couplings.shape
+    size = len(cells)
+    shape = couplings.shape
     if len(shape) != 2 or shape[0] != shape[1] or not (shape[0] == size or shape[0] > cells.max()):
         raise ValueError(f"truth: expected couplings of shape {(size, size)}, got {shape}")
     return couplings if shape[0] == size else couplings[np.ix_(cells, cells)]

@@ -54,7 +54,8 @@ def equilibrium_samples(couplings: Couplings, fields: Fields, samples: int, seed
 
 def resampled(couplings: Couplings, fields: Fields, samples: int, seed: int, excess: int = 30) -> Spins:
     """Return configurations drawn with weights exp(-E) from ``excess`` times as many uniform ones."""
-    random, scores = generator(seed, "resampled"), []
+    random = generator(seed, "resampled")
+    scores = []
     spins = random.choice(np.array([-1, 1], np.int8), (excess * samples, len(fields)))
     for part in np.array_split(spins, excess):
         scores.append(np.einsum("ri,ri->r", part, part @ (couplings / 2) + fields))
@@ -147,7 +148,8 @@ def digit_tables(folder: str, digit: int, missing: int, images: int, seed: int) 
         seed: of removal and search.
     """
     train, test = (digit_images(Path(folder), part, digit) for part in ("train", "t10k"))
-    whole, random = test[:images], generator(seed, "missing")
+    whole = test[:images]
+    random = generator(seed, "missing")
     torn = whole.copy()
     for row in torn:
         row[random.choice(row.size, missing, replace=False)] = 0

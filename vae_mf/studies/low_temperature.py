@@ -65,7 +65,8 @@ def glass_tables(
     rows = []
     for disorder in range(disorders):
         system = SherringtonKirkpatrick.random(sites, integer(seed, "disorder", disorder))
-        true, draw = off_diagonal(np.asarray(system.couplings)), integer(seed, "draws", disorder)
+        true = off_diagonal(np.asarray(system.couplings))
+        draw = integer(seed, "draws", disorder)
         every = glass_samples(system, betas, max(clusters) * samples_per_cluster, draw)
         for beta, spins in zip(betas, every, strict=True):
             cases: list[tuple[str, int, InverseIsing]] = [
@@ -91,7 +92,8 @@ def glass_samples(system: SherringtonKirkpatrick, betas: Sequence[float], sample
     ladder = np.geomspace(1 / max(betas), max(2.0, 2 / min(betas)), LADDER)
     temperatures = np.unique(np.r_[1 / np.asarray(betas), ladder])
     schedule = Schedule(draws=-(-samples // CHAINS), burn_in=2000, thinning=5)
-    sampler, chains = ParallelTempering(IsingMetropolis(system)), range(CHAINS)
+    sampler = ParallelTempering(IsingMetropolis(system))
+    chains = range(CHAINS)
     draws = np.asarray(sample_block(sampler, temperatures, chains, schedule, integer(seed, "glass")).configurations)
     random = generator(seed, "order")
     places = np.searchsorted(temperatures, 1 / np.asarray(betas) * (1 - 1e-12))

@@ -98,11 +98,9 @@ def verdict_table(runs: Mapping[str, Path]) -> pd.DataFrame:
 
 def verdict_row(run: Path) -> dict[str, str | float]:
     """Return what the verdict on one run says."""
-    told, tables, metrics = (
-        json.loads((run / VERDICT / ANSWER).read_text()),
-        read_tables(run / VERDICT),
-        read_metrics(run),
-    )
+    told = json.loads((run / VERDICT / ANSWER).read_text())
+    tables = read_tables(run / VERDICT)
+    metrics = read_metrics(run)
     left, carried = tables["conditional_correlation"].iloc[0], tables["capacity"].iloc[0]
     return {
         "answer": told["mean_field_description"],

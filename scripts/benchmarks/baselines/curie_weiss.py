@@ -14,7 +14,8 @@ CHAINS = 256
 
 def numpy_draws(system: CurieWeiss) -> tuple[Run, Run]:
     """Return two ways to draw all chains: one permutation per row, and one choice of the up spins per chain."""
-    rng, sites = np.random.default_rng(SEED), np.arange(system.sites)
+    rng = np.random.default_rng(SEED)
+    sites = np.arange(system.sites)
     law = system.order_parameter_law(1.0).probabilities
 
     def permuted() -> int:

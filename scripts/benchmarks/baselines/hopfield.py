@@ -17,8 +17,10 @@ SIZES = {(256, 3): (None, None, None), (1024, 143): (3.5, 12, 0.7), (1024, 307):
 def numpy_gibbs(system: Hopfield, chains: int, dtype: type) -> Run:
     """Return one block Gibbs sweep of all chains together, every line a plain NumPy expression in ``dtype``."""
     rng = np.random.default_rng(SEED)
-    xi, sites = system.patterns.astype(dtype), dtype(system.sites)
-    width, slope = dtype(np.sqrt(TEMPERATURE / system.sites)), dtype(2 / TEMPERATURE)
+    xi = system.patterns.astype(dtype)
+    sites = dtype(system.sites)
+    width = dtype(np.sqrt(TEMPERATURE / system.sites))
+    slope = dtype(2 / TEMPERATURE)
     spins = rng.choice([-1, 1], (chains, system.sites)).astype(dtype)
 
     def run() -> int:

@@ -94,7 +94,8 @@ def compared(
     """
     (mine, errors), (base, wrong) = (np.array(measured).T for measured in (ours, theirs))
     yield Row(f"{subject}, time", size, mine.mean(), rival, base.mean(), base.mean() / mine.mean(), targets[0], "s")
-    ratio, name = rms(wrong) / rms(errors), rival
+    ratio = rms(wrong) / rms(errors)
+    name = rival
     if len(ours) > 1:
         spread = np.std(wrong**2 - ratio**2 * errors**2, ddof=1) / np.sqrt(len(ours)) / np.mean(errors**2)
         name = f"{rival}, ratio ± {spread / (2 * ratio):.1g}"
@@ -138,7 +139,8 @@ def equilibrium() -> Iterator[Row]:
 
 def case(disorders: list[Truth], samples: int) -> Iterator[Row]:
     """Compare estimators on realisations of one model."""
-    first, measured = disorders[0], defaultdict(list)
+    first = disorders[0]
+    measured = defaultdict(list)
     for truth in disorders:
         ways = {REGRESSIONS: by_regressions} | methods(truth, samples)
         for method, infer in ways.items():
@@ -163,11 +165,14 @@ def boltzmann() -> Iterator[Row]:
 
 def large() -> Iterator[Row]:
     """Time pseudo-likelihood of many spins on the threads there are, by the clock and in CPU time per core."""
-    truth, cores = warm_glass(1000, 0.5, 20_000, SEED), available_threads()
+    truth = warm_glass(1000, 0.5, 20_000, SEED)
+    cores = available_threads()
     with threadpool_limits(cores):
-        start, spent = time.perf_counter(), time.process_time()
+        start = time.perf_counter()
+        spent = time.process_time()
         found = PseudoLikelihood().fit(truth.spins).couplings_
-    wall, busy = time.perf_counter() - start, (time.process_time() - spent) / cores
+    wall = time.perf_counter() - start
+    busy = (time.process_time() - spent) / cores
     size = "sk1000 β=0.5 M=20000"
     yield Row("pseudo-likelihood, wall time", size, wall, target=180, unit="s", at_most=True)
     yield Row("pseudo-likelihood, CPU time per core", size, busy, unit="s")
@@ -187,7 +192,8 @@ def kinetic() -> Iterator[Row]:
     for strength in (0.5, 1.0, 2.0):
         couplings = np.random.default_rng(SEED).normal(0, strength / np.sqrt(50), (50, 50))
         path = kinetic_trajectories(couplings, None, 20_000, 1, SEED, threads=1)[0]
-        base, size = timed(kinetic_regressions, path, couplings), f"N=50 T=20000 g={strength:g}"
+        base = timed(kinetic_regressions, path, couplings)
+        size = f"N=50 T=20000 g={strength:g}"
         model = KineticMaximumLikelihood(standard_errors=False)
         found = timed(fitted(model), path, couplings)
         yield from both("kinetic likelihood", size, found, REGRESSIONS, base, (3.33, 0.98))

@@ -30,8 +30,10 @@ def usual_wolff(lattice, bond, clusters):
     flipped = 0
     for _ in range(clusters):
         visited = np.zeros((side, side), np.bool_)
-        rows, columns = np.empty(side * side, np.int64), np.empty(side * side, np.int64)
-        rows[0], columns[0] = np.random.randint(0, side), np.random.randint(0, side)
+        rows = np.empty(side * side, np.int64)
+        columns = np.empty(side * side, np.int64)
+        rows[0] = np.random.randint(0, side)
+        columns[0] = np.random.randint(0, side)
         visited[rows[0], columns[0]] = True
         spin = lattice[rows[0], columns[0]]
         head, tail = 0, 1
@@ -94,7 +96,8 @@ def multispin(side: int) -> Run:
 def numba_wolff(side: int) -> Run:
     """Return the usual clusters at T_c."""
     lattice = np.ones((side, side), np.int64)
-    bond, clusters = 1 - np.exp(-2 / critical_temperature()), int(SPINS / side**1.75)
+    bond = 1 - np.exp(-2 / critical_temperature())
+    clusters = int(SPINS / side**1.75)
     return lambda: usual_wolff(lattice, bond, clusters)
 
 

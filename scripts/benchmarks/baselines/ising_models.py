@@ -40,7 +40,8 @@ def make_system(kind: str, sites: int, random: np.random.Generator) -> Ising:
     elif kind == "er":
         upper = np.triu((random.random(shape) < 3 / (sites - 1)) * signed(random, shape), 1)
     else:
-        side, place = round(sites**0.5), np.arange(sites)
+        side = round(sites**0.5)
+        place = np.arange(sites)
         neighbours = np.zeros(shape, dtype=bool)
         neighbours[place, place // side * side + (place + 1) % side] = True
         neighbours[place, (place + side) % sites] = True
@@ -53,7 +54,8 @@ def truths(name: str, betas: Sequence[float], samples: int, seed: int) -> Iterat
     kind = name.rstrip("0123456789")
     system = make_system(kind, int(name.removeprefix(kind)), np.random.default_rng(seed))
     grid = np.unique(np.r_[np.linspace(0.1, max(betas), LADDER), betas])
-    tempering, schedule = ParallelTempering(IsingMetropolis(system)), Schedule(-(-samples // CHAINS), 2000, 10)
+    tempering = ParallelTempering(IsingMetropolis(system))
+    schedule = Schedule(-(-samples // CHAINS), 2000, 10)
     packed = sample_block(tempering, 1 / grid, range(CHAINS), schedule, seed).configurations
     for beta in betas:
         draws = packed[np.flatnonzero(grid == beta)[0]]
@@ -64,7 +66,8 @@ def truths(name: str, betas: Sequence[float], samples: int, seed: int) -> Iterat
 
 def warm_glass(sites: int, beta: float, samples: int, seed: int) -> Truth:
     """Return a large spin glass far above its transition, where chains forget their start in a few sweeps."""
-    system, chains = make_system("sk", sites, np.random.default_rng(seed)), samples // 20
+    system = make_system("sk", sites, np.random.default_rng(seed))
+    chains = samples // 20
     draws = sample_block(IsingMetropolis(system), np.array([1 / beta]), range(chains), Schedule(20, 50, 5), seed)
     spins = unpack_spins(draws.configurations.reshape(samples, -1), sites)
     return Truth(f"sk{sites}", beta, beta * np.asarray(system.couplings), spins)

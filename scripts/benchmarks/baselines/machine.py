@@ -64,7 +64,8 @@ def first_calls() -> float:
 
 def in_a_new_process() -> float:
     """Return `first_calls` of a new process, which finds the compiled kernels on disk."""
-    command, folder = [sys.executable, "-m", "baselines.machine"], Path(__file__).parents[1]
+    command = [sys.executable, "-m", "baselines.machine"]
+    folder = Path(__file__).parents[1]
     return float(subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout)
 
 

@@ -21,7 +21,9 @@ from vae_mf.systems.maier_saupe import MaierSaupe, mean_field_transition
 from .timing import SEED, Rival, Row, Run, race, sweeps
 
 SITES, DRAWS, CHAINS = 1024, 2000, 16
-NEMATIC, TRANSITION, ISOTROPIC = 0.15, mean_field_transition().temperature, 0.3
+NEMATIC = 0.15
+TRANSITION = mean_field_transition().temperature
+ISOTROPIC = 0.3
 
 
 @njit
@@ -55,11 +57,15 @@ def unrolled_kent(matrix, out):
     log_bound = 1.5 * np.log(3 / b) - (3 - b) / 2
     for i in range(out.shape[0]):
         while True:
-            x, y, z = p * np.random.normal(), q * np.random.normal(), r * np.random.normal()
+            x = p * np.random.normal()
+            y = q * np.random.normal()
+            z = r * np.random.normal()
             length = x * x + y * y + z * z
             t = ((x / p) ** 2 + (y / q) ** 2 + (z / r) ** 2) / length
             if np.log(np.random.random()) < 0.5 * b * (1 - t) + 1.5 * np.log(t) - log_bound:
-                x, y, z = x / np.sqrt(length), y / np.sqrt(length), z / np.sqrt(length)
+                x = x / np.sqrt(length)
+                y = y / np.sqrt(length)
+                z = z / np.sqrt(length)
                 out[i, 0] = axes[0, 0] * x + axes[0, 1] * y + axes[0, 2] * z
                 out[i, 1] = axes[1, 0] * x + axes[1, 1] * y + axes[1, 2] * z
                 out[i, 2] = axes[2, 0] * x + axes[2, 1] * y + axes[2, 2] * z
@@ -76,8 +82,11 @@ def typical_exponents(system: MaierSaupe, temperature: float) -> np.ndarray:
 
 def bingham(exponents: np.ndarray, calls: int = 20) -> Run:
     """Return Bingham draws of this package."""
-    directors, work = np.empty((3, SITES), np.float32), np.empty((3, SITES + BLOCK), np.float32)
-    counters, key, axes = np.zeros(1, np.uint64), np.uint64(SEED), np.eye(3)
+    directors = np.empty((3, SITES), np.float32)
+    work = np.empty((3, SITES + BLOCK), np.float32)
+    counters = np.zeros(1, np.uint64)
+    key = np.uint64(SEED)
+    axes = np.eye(3)
 
     def run() -> int:
         for _ in range(calls):
@@ -99,7 +108,8 @@ def order_time(sampler: MaierSaupeDirect | MaierSaupeGibbs, temperature: float) 
 
 def rows(repeats: int) -> Iterator[Row]:
     """Time draws and whole sweeps in each phase, and find tau_int around the transition."""
-    system, out = MaierSaupe(SITES), np.empty((SITES, 3))
+    system = MaierSaupe(SITES)
+    out = np.empty((SITES, 3))
     for temperature in (NEMATIC, TRANSITION, ISOTROPIC):
         exponents = typical_exponents(system, temperature)
         matrix = np.diag(exponents)

@@ -40,7 +40,8 @@ def dwave(couplings: np.ndarray, spins: np.ndarray, beta: float, target: float |
 
     bonds = zip(*np.triu_indices(len(spins), 1), strict=True)
     model = BinaryQuadraticModel.from_ising({}, {bond: -couplings[bond] for bond in bonds})
-    start, sampler = dict(enumerate(spins.astype(int))), SimulatedAnnealingSampler()
+    start = dict(enumerate(spins.astype(int)))
+    sampler = SimulatedAnnealingSampler()
     schedule = {"beta_schedule_type": "custom", "beta_schedule": [beta], "initial_states": start, "seed": SEED}
 
     def run(count: int) -> int:
@@ -53,7 +54,8 @@ def dwave(couplings: np.ndarray, spins: np.ndarray, beta: float, target: float |
 def rows(repeats: int) -> Iterator[Row]:
     """Time a cold and a critical temperature; everybody starts cooled to it."""
     system = SherringtonKirkpatrick.random(SITES, SEED)
-    couplings, sampler = np.asarray(system.couplings), IsingMetropolis(system)
+    couplings = np.asarray(system.couplings)
+    sampler = IsingMetropolis(system)
     for temperature, target in ((0.3, 5), (1.0, None)):
         state = sampler.initial(np.full(CHAINS, 2.0), keys(SEED, "chains", count=CHAINS), np.arange(CHAINS), "random")
         spins = np.random.default_rng(SEED).choice([-1.0, 1.0], SITES)

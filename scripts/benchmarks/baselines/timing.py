@@ -76,7 +76,8 @@ def race(subject: str, size: str, ours: Run, rivals: list[Rival], repeats: int) 
     present = [rival for rival in rivals if rival.run is not None]
     measures = [nanoseconds(ours), *(nanoseconds(rival.run, rival.overhead) for rival in present if rival.run)]
     times = rounds(measures, repeats)
-    middle, ratios = np.median(times, axis=0), np.median(times / times[:, :1], axis=0)
+    middle = np.median(times, axis=0)
+    ratios = np.median(times / times[:, :1], axis=0)
     for rival in rivals:
         if rival in present:
             at = 1 + present.index(rival)

@@ -92,7 +92,8 @@ def house(cfg: DictConfig, split: DataSplit) -> Epoch:
     """Return epochs as the house trains; the first of three warms up."""
 
     def epoch() -> float:
-        watch, feed = Stopwatch(), SpinDataModule(split, cfg.training.batch_size, 0)
+        watch = Stopwatch()
+        feed = SpinDataModule(split, cfg.training.batch_size, 0)
         with tempfile.TemporaryDirectory() as folder:
             fit(build_module(cfg, SITES), feed, Path(folder) / "run", 3, cfg.trainer, [watch])
         return 1e3 * min(watch.seconds[1:]) / STEPS
@@ -151,7 +152,8 @@ def usual(cfg: DictConfig, split: DataSplit) -> Epoch:
     loader = DataLoader(data, cfg.training.batch_size, True, num_workers=WORKERS, persistent_workers=WORKERS > 0)
 
     def epoch() -> float:
-        watch, quiet = Stopwatch(), {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        watch = Stopwatch()
+        quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
         engine = pl.Trainer(max_epochs=3, callbacks=[watch], enable_model_summary=False, **quiet, **cfg.trainer)
         engine.fit(UsualModule(build_module(cfg, SITES).vae), loader)
         return 1e3 * min(watch.seconds[1:]) / STEPS
@@ -203,6 +205,7 @@ def rows(repeats: int) -> Iterator[Row]:
         if CUDA:
             ways["captured CUDA graph"] = captured(cfg, split), 1 / 1.3
         times = rounds([house(cfg, split), *(epoch for epoch, _ in ways.values())], repeats)
-        middle, ratios = np.median(times, axis=0), np.median(times / times[:, :1], axis=0)
+        middle = np.median(times, axis=0)
+        ratios = np.median(times / times[:, :1], axis=0)
         for at, (rival, (_, bound)) in enumerate(ways.items(), start=1):
             yield Row("training step", size, middle[0], rival, middle[at], ratios[at], bound, unit="ms")

@@ -73,7 +73,8 @@ class HiddenKineticIsing(KineticIsing):
         hidden = require_integer("hidden", self.hidden, minimum=0)
         if hidden > paths.shape[2]:
             raise ValueError(f"hidden: expected at most the number of visible spins {paths.shape[2]}, got {hidden}")
-        l2, tolerance = require_non_negative("l2", self.l2), require_positive("tolerance", self.tolerance)
+        l2 = require_non_negative("l2", self.l2)
+        tolerance = require_positive("tolerance", self.tolerance)
         self.n_features_in_ = paths.shape[2]
         found = expectation_maximisation(paths, hidden, l2, tolerance, require_integer("max_iter", self.max_iter))
         self.hidden_means_ = found.means
@@ -99,7 +100,8 @@ class HiddenKineticIsing(KineticIsing):
         """
         if start is not None:
             raise ValueError("start: expected None with hidden spins, got a configuration")
-        visible, self.n_features_in_ = self.n_features_in_, len(self.fields_)
+        visible = self.n_features_in_
+        self.n_features_in_ = len(self.fields_)
         try:
             return super().simulate(steps, repeats, None, random_state)[:, :, :visible]
         finally:
@@ -161,7 +163,9 @@ def expectation_maximisation(paths: Trajectories, hidden: int, l2: float, tolera
         for _ in range(SWEEPS_PER_ROUND):
             update_posterior(x, couplings, fields, visible)
         new, fields = maximised(x, couplings, fields, visible, l2)
-        change, couplings, rounds = np.abs(new - couplings).max(), new, rounds + 1
+        change = np.abs(new - couplings).max()
+        couplings = new
+        rounds = rounds + 1
     order, signs = canonical_gauge(couplings, visible)
     couplings = (signs[:, None] * couplings * signs)[np.ix_(order, order)]
     estimate = Estimate(couplings, (signs * fields)[order], max(rounds, 1), bool(change <= tolerance))
@@ -199,7 +203,8 @@ def update_posterior(x: Paths, couplings: AllCouplings, fields: AllFields, visib
     times = x.shape[1]
     for parity in (0, 1):
         here = np.arange(parity, times, 2)
-        past, future = here - 1, np.minimum(here + 1, times - 1)
+        past = here - 1
+        future = np.minimum(here + 1, times - 1)
         for a in range(visible, x.shape[2]):
             column, own = couplings[:, a], x[:, here, a]
             theta = x[:, here] @ couplings.T + fields
@@ -236,7 +241,8 @@ class ExpectedRegression:
 
     def __init__(self, x: Paths, visible: int, l2: float):
         spins = x.shape[2]
-        before, self._after = x[:, :-1].reshape(-1, spins), x[:, 1:].reshape(-1, spins)
+        before = x[:, :-1].reshape(-1, spins)
+        self._after = x[:, 1:].reshape(-1, spins)
         self._rows = np.hstack([before, np.ones((len(before), 1))])
         self._decay = l2 * np.r_[np.ones(spins), 0.0]
         self._uncertain = slice(visible, spins)
@@ -251,7 +257,8 @@ class ExpectedRegression:
         spread = np.sqrt(np.maximum(self._doubt @ uncertain**2, 1e-12))
         up, down = theta + spread, theta - spread
         values = (np.logaddexp(up, -up) + np.logaddexp(down, -down)).sum(axis=0) / 2 - (after * theta).sum(axis=0)
-        up, down = np.tanh(up), np.tanh(down)
+        up = np.tanh(up)
+        down = np.tanh(down)
         gradients = self._rows.T @ ((up + down) / 2 - after) + self._decay[:, None] * points
         gradients[self._uncertain] += uncertain * (self._doubt.T @ ((up - down) / (2 * spread)))
         values += self._decay @ points**2 / 2

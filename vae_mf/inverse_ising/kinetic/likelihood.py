@@ -49,12 +49,15 @@ class KineticMaximumLikelihood(KineticIsing):
         self.max_iter = max_iter
 
     def _estimate(self, data: Transitions) -> Estimate:
-        l2, fields_l2 = require_non_negative("l2", self.l2), require_non_negative("fields_l2", self.fields_l2)
+        l2 = require_non_negative("l2", self.l2)
+        fields_l2 = require_non_negative("fields_l2", self.fields_l2)
         groups, _, sites = data.before.shape
         decay = np.repeat([l2, fields_l2 * self.time_dependent], [sites, groups])
-        start, stopping = np.zeros((sites + groups, sites)), Stopping.checked(self.tolerance, self.max_iter)
+        start = np.zeros((sites + groups, sites))
+        stopping = Stopping.checked(self.tolerance, self.max_iter)
         best = minimise(KineticRegression(data, decay), start, stopping)
-        couplings, fields = best.points[:sites].T.copy(), best.points[sites:]
+        couplings = best.points[:sites].T.copy()
+        fields = best.points[sites:]
         separated = count_separated(data, couplings, fields) if l2 == 0 else 0
         if separated:
             warn_convergence(
@@ -82,11 +85,13 @@ class KineticRegression:
         """Return objectives and gradients of the spins ``columns``."""
         sites = self._data.before.shape[2]
         chosen = slice(None) if len(columns) == sites else columns
-        bonds, biases = points[:sites].astype(dtype), points[sites:].astype(dtype)
+        bonds = points[:sites].astype(dtype)
+        biases = points[sites:].astype(dtype)
         values = self._decay @ points**2 / 2
         gradients = self._decay[:, None] * points
         for part, before, after in self._data.blocks(dtype):
-            rows, targets = before.reshape(-1, sites), after[:, :, chosen]
+            rows = before.reshape(-1, sites)
+            targets = after[:, :, chosen]
             losses, slopes = logistic(((rows @ bonds).reshape(targets.shape) + biases[part, None]) * targets)
             values += losses.sum(axis=(0, 1))
             slopes *= targets
@@ -136,7 +141,9 @@ class SharedCurvature(NamedTuple):
 def shared_curvature(data: Transitions, decay: Float[np.ndarray, " parameters"]) -> SharedCurvature:
     """Return the approximate curvature at zero couplings, of likelihood and penalty ``decay`` (N + G,)."""
     groups, rows, sites = data.before.shape
-    means, targets, second = np.zeros((groups, sites)), np.zeros((groups, sites)), np.zeros((sites, sites))
+    means = np.zeros((groups, sites))
+    targets = np.zeros((groups, sites))
+    second = np.zeros((sites, sites))
     for part, before, after in data.blocks():
         means[part] += before.sum(axis=1) / rows
         targets[part] += after.sum(axis=1) / rows
@@ -160,7 +167,8 @@ def standard_errors(
     Fields are eliminated first: their block is diagonal, D_g = sum_rows w, with w = 1 - tanh^2 theta.
     """
     sites = data.before.shape[2]
-    bonds_error, fields_error = np.empty_like(couplings), np.empty_like(fields)
+    bonds_error = np.empty_like(couplings)
+    fields_error = np.empty_like(fields)
     wide = max(1, LARGEST_INFORMATION // sites**2)
     for first in range(0, sites, wide):
         chosen = slice(first, first + wide)
@@ -197,8 +205,10 @@ def fisher_information(
     """Return the Fisher information of the spins whose couplings (rows of J) and fields are given."""
     groups, _, sites = data.before.shape
     bonds = np.zeros((sites, sites, len(couplings)))
-    mixed, diagonal = np.zeros((groups, len(couplings), sites)), np.zeros((groups, len(couplings)))
-    matrix, biases = couplings.T.astype(np.float32), fields.astype(np.float32)
+    mixed = np.zeros((groups, len(couplings), sites))
+    diagonal = np.zeros((groups, len(couplings)))
+    matrix = couplings.T.astype(np.float32)
+    biases = fields.astype(np.float32)
     for part, before, _ in data.blocks():
         weights = 1 - np.tanh(before @ matrix + biases[part, None]) ** 2
         mixed[part] += weights.swapaxes(1, 2) @ before

@@ -64,14 +64,17 @@ class KineticMeanField(KineticIsing):
         self.max_iter = max_iter
 
     def _estimate(self, data: Transitions) -> Estimate:
-        tolerance, limit = require_positive("tolerance", self.tolerance), require_integer("max_iter", self.max_iter)
+        tolerance = require_positive("tolerance", self.tolerance)
+        limit = require_integer("max_iter", self.max_iter)
         found = delayed_moments(data, require_non_negative("pseudocount", self.pseudocount))
         gains, change, steps = 1 - found.after**2, np.inf, 0
         while steps < limit and change > tolerance:
             couplings = solve_couplings(found, gains)
             variances = self._variances(found, couplings)
             new = self._gains(found.after, variances)
-            change, gains, steps = np.abs(new / gains - 1).max(), new, steps + 1
+            change = np.abs(new / gains - 1).max()
+            gains = new
+            steps = steps + 1
         unsolved = int(self._beyond(found.after, variances).any(axis=0).sum())
         if unsolved:
             warn_convergence(
@@ -155,8 +158,10 @@ def delayed_moments(data: Transitions, pseudocount: float) -> DelayedMoments:
         ValueError: if a spin is the same in all transitions of a group and there is no pseudocount.
     """
     groups, rows, sites = data.before.shape
-    before, after = np.zeros((groups, sites)), np.zeros((groups, sites))
-    equal, delayed = np.zeros((groups, sites, sites)), np.zeros((sites, sites))
+    before = np.zeros((groups, sites))
+    after = np.zeros((groups, sites))
+    equal = np.zeros((groups, sites, sites))
+    delayed = np.zeros((sites, sites))
     for part, first, second in data.blocks():
         before[part] += first.sum(axis=1)
         after[part] += second.sum(axis=1)

@@ -54,11 +54,13 @@ def _lloyd(
     spins: Spins, weights: Weights, count: int, random: np.random.Generator, max_iter: int
 ) -> tuple[float, Centres]:
     """Return total overlap and centres after Lloyd's iteration from one start."""
-    centres, total = _plus_plus(spins, count, random), -np.inf
+    centres = _plus_plus(spins, count, random)
+    total = -np.inf
     for _ in range(max_iter):
         labels, overlaps = _nearest(spins, centres)
         centres = _centres(spins, weights, labels, centres)
-        old, total = total, float(weights @ overlaps)
+        old = total
+        total = float(weights @ overlaps)
         if total - old <= SETTLED * abs(total):
             break
     return total, centres
@@ -77,11 +79,13 @@ def _plus_plus(spins: Spins, count: int, random: np.random.Generator) -> Centres
 
 def _nearest(spins: Spins, centres: Centres) -> tuple[Labels, Float[np.ndarray, " samples"]]:
     """Return the centre nearest to every configuration, and the overlap with it."""
-    labels, overlaps = np.empty(len(spins), np.int64), np.empty(len(spins))
+    labels = np.empty(len(spins), np.int64)
+    overlaps = np.empty(len(spins))
     for first in range(0, len(spins), BLOCK):
         scores = spins[first : first + BLOCK].astype(np.float32) @ centres.T
         part = slice(first, first + len(scores))
-        labels[part], overlaps[part] = scores.argmax(axis=1), scores.max(axis=1)
+        labels[part] = scores.argmax(axis=1)
+        overlaps[part] = scores.max(axis=1)
     return labels, overlaps
 
 

@@ -56,7 +56,8 @@ def delta_errors(spins: Spins, weights: Weights, data: Moments, formula: Formula
         data: moments that the formula is given, maybe with a pseudocount; then each configuration has the less weight.
         formula: g.
     """
-    values, inverse = pair_values(data), inverse_covariances(data)
+    values = pair_values(data)
+    inverse = inverse_covariances(data)
     of_mean, of_covariance, of_inverse = (
         derivative(formula, values, name) for name in ("first", "covariances", "inverse")
     )

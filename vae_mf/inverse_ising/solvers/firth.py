@@ -42,7 +42,8 @@ def firth_regression(
         stopping: tolerance of the modified score per unit weight, and largest number of iterations.
     """
     tolerance, limit = stopping
-    parameters, successes = np.zeros(features.shape[1]), (targets + 1) / 2
+    parameters = np.zeros(features.shape[1])
+    successes = (targets + 1) / 2
     for iteration in range(1, limit + 1):
         chances = expit(2 * (features @ parameters))
         variances = weights * chances * (1 - chances)

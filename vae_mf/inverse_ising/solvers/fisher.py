@@ -50,7 +50,9 @@ class FisherInformation:
     def times(self, v: Parameters) -> Parameters:
         """Return F v."""
         mean = (v.couplings * self._pairs).sum() / 2 + v.fields @ self._means
-        couplings, fields, first = np.zeros(self._pairs.shape), np.zeros(len(self._means)), 0
+        couplings = np.zeros(self._pairs.shape)
+        fields = np.zeros(len(self._means))
+        first = 0
         for rows in float_blocks(self._spins, np.float32):
             values = np.einsum("ri,ri->r", rows, rows @ (v.couplings / 2).astype(np.float32))
             values += rows @ v.fields.astype(np.float32)
@@ -77,7 +79,8 @@ class FisherInformation:
     def solve(self, gradient: Parameters) -> Parameters:
         """Return F^-1 times a gradient by preconditioned conjugate gradients."""
         solution = Parameters(np.zeros_like(gradient.couplings), np.zeros_like(gradient.fields))
-        residual, move = gradient, self.gaussian_solution(gradient)
+        residual = gradient
+        move = self.gaussian_solution(gradient)
         length = first = residual.dot(move)
         for _ in range(CONJUGATE_STEPS):
             image = self.times(move)
@@ -99,7 +102,8 @@ def information_matrix(spins: Spins, weights: Weights) -> Float[np.ndarray, "par
     sites = spins.shape[1]
     upper = np.triu_indices(sites, 1)
     size = len(upper[0]) + sites
-    second, first = np.zeros((size, size)), np.zeros(size)
+    second = np.zeros((size, size))
+    first = np.zeros(size)
     for start in range(0, len(spins), ROWS):
         rows = spins[start : start + ROWS].astype(np.float32)
         share = weights[start : start + ROWS].astype(np.float32)

@@ -38,7 +38,8 @@ class Graph(NamedTuple):
 
     def design(self) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Return the indicators of groups, parameters by bonds and parameters by sites."""
-        bonds, sites = np.arange(len(self.bonds)), np.flatnonzero(self.site_groups >= 0)
+        bonds = np.arange(len(self.bonds))
+        sites = np.flatnonzero(self.site_groups >= 0)
         shape = (self.parameters, len(self.bonds)), (self.parameters, self.sites)
         fields = self.couplings + self.site_groups[sites]
         return (

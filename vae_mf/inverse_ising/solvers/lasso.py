@@ -31,10 +31,15 @@ def minimise_lasso(problem: LocalRegression, l1: float, start: Points, stopping:
         stopping: tolerance and largest number of steps.
     """
     tolerance, max_iter = stopping
-    gram, everything = problem.metric, np.arange(problem.sites)
-    points, lookahead = start.copy(), start.copy()
-    momentum, scales = np.ones(problem.sites), np.ones(problem.sites)
-    violation, values, iteration = np.inf, np.zeros(problem.sites), 0
+    gram = problem.metric
+    everything = np.arange(problem.sites)
+    points = start.copy()
+    lookahead = start.copy()
+    momentum = np.ones(problem.sites)
+    scales = np.ones(problem.sites)
+    violation = np.inf
+    values = np.zeros(problem.sites)
+    iteration = 0
     while iteration < max_iter and violation > tolerance:
         iteration += 1
         scales *= SHRINK
@@ -70,7 +75,8 @@ def descend(gram, slopes, scales, l1, points, tolerance):
     size, columns = points.shape
     for i in range(columns):
         scale = scales[i]
-        weights, slope = points[:, i].copy(), slopes[:, i].copy()
+        weights = points[:, i].copy()
+        slope = slopes[:, i].copy()
         for _ in range(PASSES):
             largest = 0.0
             for j in range(size):

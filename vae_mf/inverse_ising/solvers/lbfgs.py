@@ -74,7 +74,8 @@ def minimise(objective: Objective, start: Points, stopping: Stopping) -> Minimum
         stopping: tolerance and largest number of iterations.
     """
     tolerance, max_iter = stopping
-    points, iteration = start.copy(), 0
+    points = start.copy()
+    iteration = 0
     dtype: type = np.float32
     everything = np.arange(start.shape[1])
     values, gradients = objective.evaluate(points, everything, dtype)
@@ -94,7 +95,8 @@ def minimise(objective: Objective, start: Points, stopping: Stopping) -> Minimum
         moves = -direction(objective, history, here.gradients, active)
         steps, there = line_search(objective, points[:, active], here, moves, active, dtype)
         stuck[active] = steps == 0
-        change, bend = np.zeros(points.shape), np.zeros(points.shape)
+        change = np.zeros(points.shape)
+        bend = np.zeros(points.shape)
         change[:, active], bend[:, active] = moves * steps, there.gradients - here.gradients
         history.append((change, bend))
         points[:, active] += change[:, active]
@@ -108,7 +110,8 @@ def direction(objective: Objective, history: deque, gradients: Points, active: C
     curvatures = [(change * bend).sum(axis=0) for change, bend in pairs]
     # A column without positive curvature in this pair leaves the pair out.
     weights = [np.where(c > 1e-300, 1 / np.maximum(c, 1e-300), 0.0) for c in curvatures]
-    q, projections = gradients.copy(), []
+    q = gradients.copy()
+    projections = []
     for (change, bend), weight in zip(reversed(pairs), reversed(weights), strict=True):
         projections.append(weight * (change * q).sum(axis=0))
         q -= projections[-1] * bend
@@ -128,7 +131,9 @@ def line_search(
 ) -> tuple[Float[np.ndarray, " active"], Evaluation]:
     """Return the step of every column that lowers its objective enough (0 if none does), and the evaluation there."""
     slopes = (here.gradients * moves).sum(axis=0)
-    steps, values, gradients = np.ones(len(active)), here.values.copy(), here.gradients.copy()
+    steps = np.ones(len(active))
+    values = here.values.copy()
+    gradients = here.gradients.copy()
     open_ = np.arange(len(active))
     for _ in range(HALVINGS):
         there = objective.evaluate(points[:, open_] + steps[open_] * moves[:, open_], active[open_], dtype)

@@ -100,8 +100,10 @@ class LocalRegression:
 
     def loss_and_slope(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
         """Return mean loss and gradient without penalty; the entries of J_ii are meaningless."""
-        weights, chosen = points.astype(dtype), slice(None) if len(columns) == self.sites else columns
-        values, gradients = np.zeros(len(columns)), np.zeros(points.shape)
+        weights = points.astype(dtype)
+        chosen = slice(None) if len(columns) == self.sites else columns
+        values = np.zeros(len(columns))
+        gradients = np.zeros(points.shape)
         for first in range(0, len(self.data.spins), ROWS):
             rows = self.data.spins[first : first + ROWS].astype(dtype)
             shares = self.data.shares[first : first + ROWS].astype(dtype)
@@ -136,7 +138,8 @@ class LocalRegression:
 
     def mean_curvatures(self, points: Points) -> Float[np.ndarray, " sites"]:
         """Return the mean second derivative of the loss of every spin with respect to theta."""
-        weights, result = points.astype(np.float32), np.zeros(self.sites)
+        weights = points.astype(np.float32)
+        result = np.zeros(self.sites)
         for first in range(0, len(self.data.spins), ROWS):
             rows = self.data.spins[first : first + ROWS].astype(np.float32)
             _, slopes = self._loss.evaluate((rows @ weights[:-1] + weights[-1]) * rows)

@@ -70,7 +70,8 @@ class SmallModels:
         """Return the models by Newton's method, whose steps are halved where they do not lower the cross-entropy."""
         parameters = np.zeros(self._targets.shape)
         parameters[:, : self._sites] = np.arctanh(self._targets[:, : self._sites])
-        open_, steps = np.arange(len(parameters)), 0
+        open_ = np.arange(len(parameters))
+        steps = 0
         while True:
             slopes, curvatures = self._derivatives(parameters[open_], open_)
             unmet = np.abs(slopes).max(axis=1) > TOLERANCE
@@ -98,7 +99,8 @@ class SmallModels:
         self, parameters: Parameters, moves: Parameters, slopes: Parameters, chosen: Chosen
     ) -> Float[np.ndarray, " _"]:
         """Return the length of every step by Armijo's rule."""
-        values, promised = self._entropy(parameters, chosen), (moves * slopes).sum(axis=1)
+        values = self._entropy(parameters, chosen)
+        promised = (moves * slopes).sum(axis=1)
         lengths = np.ones(len(chosen))
         for _ in range(HALVINGS):
             new = self._entropy(parameters + lengths[:, None] * moves, chosen)
@@ -110,7 +112,8 @@ class SmallModels:
 
     def _models(self, parameters: Parameters, unmet: Chosen) -> MaximumEntropy:
         """Return the models of parameters, those of the sets ``unmet`` not having converged."""
-        everything, sites = np.arange(len(parameters)), self._sites
+        everything = np.arange(len(parameters))
+        sites = self._sites
         couplings = np.zeros((len(parameters), sites, sites))
         first, second = self._upper
         couplings[:, first, second] = couplings[:, second, first] = parameters[:, sites:]

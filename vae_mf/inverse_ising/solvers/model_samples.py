@@ -89,8 +89,10 @@ class Chains:
             parts.append(moments(np.concatenate(part)))
             kept += part[:: -(-PARTS * each * len(part[0]) // KEPT)]
         spins = np.concatenate(kept)
-        first, pairs = np.array([p.magnetisations for p in parts]), np.array([p.pair_moments for p in parts])
-        m, second = first.mean(axis=0), pairs.mean(axis=0)
+        first = np.array([p.magnetisations for p in parts])
+        pairs = np.array([p.pair_moments for p in parts])
+        m = first.mean(axis=0)
+        second = pairs.mean(axis=0)
         errors = Parameters(*(values.std(axis=0, ddof=1) / np.sqrt(PARTS) for values in (pairs, first)))
         total = float(PARTS * each * len(part[0]))
         whole = Moments(m, second - np.outer(m, m), total)
@@ -124,7 +126,8 @@ def model_source(
         method = "enumeration" if spins.shape[1] <= MAXIMUM_SITES else "chains"
     if method == "enumeration":
         return Enumerated(spins.shape[1])
-    count, random = require_integer("chains", chains), new_generator(random_state)
+    count = require_integer("chains", chains)
+    random = new_generator(random_state)
     start = spins[random.choice(len(spins), count, p=weights / weights.sum())]
     return Chains(GibbsChains(start, random), require_integer("sweeps", sweeps), float(weights.sum()))
 

@@ -103,7 +103,8 @@ class PenalisedRegression(InverseIsing):
 
     def _minimum(self, problem: LocalRegression, l1: float) -> Minimum:
         """Return the minimum of a problem whose penalty is set as the options say; l1 weighs against the mean loss."""
-        start, stopping = np.zeros((problem.sites + 1, problem.sites)), Stopping.checked(self.tolerance, self.max_iter)
+        start = np.zeros((problem.sites + 1, problem.sites))
+        stopping = Stopping.checked(self.tolerance, self.max_iter)
         if l1:
             problem.penalise(0.0 if self.l2 == "auto" else require_non_negative("l2", self.l2))
             return minimise_lasso(problem, l1, start, stopping)
@@ -130,7 +131,8 @@ def minimise_ridge(problem: RidgeProblem, l2: Any, samples: float, start: Points
         problem.penalise(strength)
         rough = minimise(problem, start, stopping._replace(tolerance=max(stopping.tolerance, ROUGH)))
         start, iterations = rough.points, iterations + rough.n_iter
-        old, posterior = strength, problem.posterior(rough.points)
+        old = strength
+        posterior = problem.posterior(rough.points)
         strength = evidence_strength(posterior, old, samples)
         if abs(np.log(strength / old)) < SETTLED:
             break

@@ -40,7 +40,8 @@ def sandwich_errors(data: DistinctSpins, loss: Loss, ridge: Couplings, points: P
     inverses = np.linalg.inv(_hessians(data, loss, ridge, points))
     # Parameter k of spin i as one long axis: one product gives all influences of a block of rows.
     table = inverses.transpose(1, 0, 2).reshape(sites + 1, -1)
-    couplings, fields = np.zeros((sites, sites)), np.zeros(sites)
+    couplings = np.zeros((sites, sites))
+    fields = np.zeros(sites)
     block = max(1, ELEMENTS // (sites * (sites + 1)))
     for first in range(0, len(data.spins), block):
         part = slice(first, first + block)

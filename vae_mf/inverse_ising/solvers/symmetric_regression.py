@@ -41,7 +41,8 @@ class SymmetricRegression:
     def penalise(self, strength: float | Couplings) -> None:
         """Set the strength lambda of the penalty, one for all couplings or one for each."""
         self.local.penalise(strength)
-        self.ridge, self._shared = self.local.ridge, np.ndim(strength) == 0
+        self.ridge = self.local.ridge
+        self._shared = np.ndim(strength) == 0
         spectrum = np.maximum(self._spectrum, 1e-8) + self.ridge[0, -1]
         self._curvatures = (spectrum[:, None] + spectrum) / 2
 
