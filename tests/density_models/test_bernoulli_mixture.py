@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.density_models.independent import Independent
-from vae_mf.density_models.mixture import BernoulliMixture, Components, MixtureProblem
+from vae_mf.density_models.mixture import BernoulliComponents, BernoulliMixture, MixtureProblem
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.distinct import distinct_spins
 
@@ -37,7 +37,7 @@ def test_an_iteration_is_that_of_the_formulas():
     data = words(500, 2)
     pseudocount = 3.0
     problem = MixtureProblem(distinct_spins(data, np.ones(500)), pseudocount)
-    old = Components(np.array([0.7, 0.3]), np.random.default_rng(3).uniform(0.1, 0.9, (2, 8)))
+    old = BernoulliComponents(np.array([0.7, 0.3]), np.random.default_rng(3).uniform(0.1, 0.9, (2, 8)))
     active = data > 0
     rates = ((data > 0).sum(axis=0) + 0.5) / 501
     joint = old.weights * np.where(active[:, None], old.probabilities, 1 - old.probabilities).prod(axis=2)

@@ -1,4 +1,4 @@
-"""Normalised laws of binary rows, exact where they can be, to hold a latent model against."""
+"""Normalised laws of binary rows, exact where they can be, to compare a latent model with."""
 
 import lazy_loader
 

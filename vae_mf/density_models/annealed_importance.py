@@ -16,8 +16,8 @@ TINY = 1e-12
 class AnnealedChains(Protocol):
     """Markov chains on their way from a model that is known, f_0(s) / Z_0, to one that is not, f_1(s) / Z_1.
 
-    They start on independent draws of the first. For the sparse words of a recording this is the independent model:
-    from uniform words, half of all cells active, the way would be many times longer.
+    They start on independent draws of the first, for sparse rows the model of independent variables: from uniform
+    rows, half of all variables +1, the way would be many times longer.
     """
 
     spins: Spins
@@ -43,17 +43,17 @@ class AnnealedChains(Protocol):
 
 
 class Annealed(NamedTuple):
-    """What annealing found."""
+    """Estimate of ln Z, and weights of the chains."""
 
     log_partition: float
     """ln Z_1."""
     error: float
     """Standard error of ln Z_1, from the scatter of the chains' weights (jackknife)."""
     effective_size: float
-    """Independent draws that are worth as much as the weighted chains."""
+    """Number of independent draws that are worth as much as the weighted chains."""
     steps: int
     log_weights: PerChain
-    """The chains with these weights are draws from the last model."""
+    """Weights with which the chains are draws from the last model."""
 
 
 def annealed_importance(chains: AnnealedChains, resolution: float) -> Annealed:
@@ -63,8 +63,8 @@ def annealed_importance(chains: AnnealedChains, resolution: float) -> Annealed:
     ``resolution`` (standard deviation over the chains, in nats), so that they are small where the model changes fast.
 
     Args:
-        chains: on draws from f_0.
-        resolution: length of a step.
+        chains: chains on draws from f_0.
+        resolution: length of a step, in nats.
     """
     beta = 0.0
     steps = 0
@@ -81,7 +81,11 @@ def annealed_importance(chains: AnnealedChains, resolution: float) -> Annealed:
 
 
 def log_mean(logs: PerChain) -> float:
-    """Return ln <exp(w)>."""
+    """Return ln <exp(w)>.
+
+    >>> round(log_mean(np.log([1.0, 3.0])), 3)
+    0.693
+    """
     return float(logsumexp(logs) - np.log(len(logs)))
 
 

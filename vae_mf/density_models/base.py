@@ -1,7 +1,21 @@
-"""The contract of every density model of binary words, in scikit-learn's manner.
+"""Contract of a density model: a normalised law p(s) of rows s in {-1, +1}^N, in scikit-learn's manner.
 
-A concrete model stores its options in ``__init__``, sets attributes that end in ``_`` in ``_fit(data)``, and answers
-``_log_density(words) -> ln p(s) per row`` and ``_draw(count, random) -> words``; validation and scores are here.
+A model of one's own stores its options in ``__init__``, sets ``n_parameters_`` and its other fitted attributes in
+``_fit(data)``, and answers ``_log_density(rows)``, ln p(s) of every row, and ``_draw(count, random)``, rows of it;
+validation and scores are here. A model known up to ln Z is an `EnergyModel` (`vae_mf.density_models.energy_model`).
+
+>>> class Coins(DensityModel):
+...     def _fit(self, data):
+...         self.n_parameters_ = 0
+...     def _log_density(self, rows):
+...         return np.full(len(rows), -rows.shape[1] * np.log(2))
+...     def _draw(self, count, random):
+...         return random.choice(np.array([-1, 1], np.int8), (count, self.n_features_in_))
+>>> round(Coins().fit([[1, -1, 1], [1, 1, -1]]).score([[1, 1, 1]]), 3)
+-2.079
+
+The command ``compare`` finds it by its import path, as ``+density_models.coins._target_=my_module.Coins`` or in a file
+of conf/density_models.
 """
 
 from typing import Any
@@ -20,59 +34,63 @@ LogLikelihoods = Float[np.ndarray, " samples"]
 
 
 class DensityModel(DensityMixin, BaseEstimator):
-    """Base of all models with a normalised probability p(s) of words s in {-1, +1}^N.
+    """Base of all models with a normalised probability p(s) of rows s in {-1, +1}^N.
 
     Attributes:
         n_features_in_: N.
-        n_parameters_: free parameters of p(s).
+        n_parameters_: number of free parameters of p(s).
         log_partition_error_: standard error of the ln Z that normalises p(s), in nats; 0 where no sum is estimated.
     """
 
     n_parameters_: int
     log_partition_error_: float = 0.0
 
-    def fit(self, words: Any, y: Any = None, sample_weight: Any = None) -> "DensityModel":
-        """Fit the model to words.
+    def fit(self, rows: Any, y: Any = None, sample_weight: Any = None) -> "DensityModel":
+        """Fit the model to rows.
 
         Args:
-            words: shape (M, N), entries -1 and +1.
+            rows: shape (M, N), entries -1 and +1.
             y: ignored, for scikit-learn.
-            sample_weight: shape (M,), how often each word counts.
+            sample_weight: shape (M,), how often each row counts.
 
         Raises:
             ValueError: if values, shapes or options are wrong.
         """
-        rows = checked_spins(validate_data(self, words, dtype="numeric", ensure_min_samples=2), "spin")
-        self._fit(distinct_spins(*weighted_rows(rows, sample_weight)))
+        checked = checked_spins(validate_data(self, rows, dtype="numeric", ensure_min_samples=2), "spin")
+        self._fit(distinct_spins(*weighted_rows(checked, sample_weight)))
         return self
 
     def _fit(self, data: DistinctSpins) -> None:
-        """Set the fitted attributes from the distinct words and their shares."""
+        """Set the fitted attributes from the distinct rows and their shares."""
         raise NotImplementedError
 
-    def _log_density(self, words: Spins) -> LogLikelihoods:
-        """Return ln p(s) of validated words."""
+    def _log_density(self, rows: Spins) -> LogLikelihoods:
+        """Return ln p(s) of validated rows (M, N)."""
         raise NotImplementedError
 
     def _draw(self, count: int, random: np.random.Generator) -> Spins:
-        """Return ``count`` words from the model."""
+        """Return ``count`` rows of the model."""
         raise NotImplementedError
 
-    def score_samples(self, words: Any) -> LogLikelihoods:
-        """Return ln p(s) of each word (M, N), in nats."""
+    def score_samples(self, rows: Any) -> LogLikelihoods:
+        """Return ln p(s) of each row (M, N), in nats."""
         check_is_fitted(self)
-        return self._log_density(checked_spins(validate_data(self, words, dtype="numeric", reset=False), "spin"))
+        return self._log_density(checked_spins(validate_data(self, rows, dtype="numeric", reset=False), "spin"))
 
-    def score(self, words: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the mean of ln p(s) over words (M, N), in nats per word."""
-        return float(np.average(self.score_samples(words), weights=sample_weight))
+    def score(self, rows: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean of ln p(s) over rows (M, N), in nats per row."""
+        return float(np.average(self.score_samples(rows), weights=sample_weight))
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Spins:
-        """Return words (n_samples, N) drawn from the model, entries -1 and +1."""
+        """Return rows (n_samples, N) drawn from the model, entries -1 and +1."""
         check_is_fitted(self)
         return self._draw(require_integer("n_samples", n_samples), new_generator(random_state))
 
 
-def bernoulli(probabilities: Float[np.ndarray, "rows sites"], random: np.random.Generator) -> Spins:
-    """Return independent spins (rows, sites) that are +1 with the given probabilities."""
+def bernoulli(probabilities: Float[np.ndarray, "rows variables"], random: np.random.Generator) -> Spins:
+    """Return independent spins (rows, variables) that are +1 with the given probabilities.
+
+    >>> bernoulli(np.array([[0.0, 1.0]]), np.random.default_rng(0))
+    array([[-1,  1]], dtype=int8)
+    """
     return np.where(random.random(probabilities.shape) < probabilities, np.int8(1), np.int8(-1))

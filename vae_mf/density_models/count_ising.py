@@ -1,8 +1,6 @@
-"""Ising models with a potential of the number of active cells: energy, heat-bath chains, annealing.
+"""Ising models with a potential of the number K of spins +1: energy, heat-bath chains, annealing.
 
-p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i + V(K)), K the number of spins +1; V = 0 is the pairwise
-model. Spin i becomes +1 where L / 2 < sum_j J_ij s_j + h_i + (V(K' + 1) - V(K')) / 2, with K' the count without spin i
-and L a standard logistic number.
+p(s) is proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i + V(K)); V = 0 is the pairwise model.
 """
 
 from typing import NamedTuple
@@ -19,7 +17,7 @@ Potential = Float[np.ndarray, " counts"]
 
 
 class CountIsing(NamedTuple):
-    """Parameters of the model."""
+    """Parameters J, h and V of a model."""
 
     couplings: Couplings
     """J, symmetric with zero diagonal."""
@@ -32,29 +30,33 @@ class CountIsing(NamedTuple):
         return exponents(spins, self.couplings, self.fields) + self.potential[(spins > 0).sum(axis=1)]
 
     def canonical(self, law: Float[np.ndarray, " counts"]) -> "CountIsing":
-        """Return the same model with a potential that is as small as possible where words are frequent.
+        """Return the same model with a potential that is as small as possible where rows are frequent.
 
         K = (N + sum_i s_i) / 2, so that b K + c K^2 in the potential is the same as b / 2 + c N / 2 in every field and
         c / 2 in every coupling, but for a constant.
 
         Args:
-            law: P(K), the weight of V(K)^2.
+            law: P(K), weight of V(K)^2.
         """
-        sites = len(self.fields)
-        counts = np.arange(sites + 1)
+        variables = len(self.fields)
+        counts = np.arange(variables + 1)
         # NumPy's weights multiply the values, not their squares.
         c, b, a = np.polyfit(counts, self.potential, 2, w=np.sqrt(law))
-        couplings = self.couplings + c / 2 * (1 - np.eye(sites))
+        couplings = self.couplings + c / 2 * (1 - np.eye(variables))
         return CountIsing(
-            couplings, self.fields + (b + c * sites) / 2, self.potential - (a + b * counts + c * counts**2)
+            couplings, self.fields + (b + c * variables) / 2, self.potential - (a + b * counts + c * counts**2)
         )
 
 
-def independent_model(probabilities: Float[np.ndarray, " sites"]) -> CountIsing:
-    """Return the model of independent cells that fire with given probabilities."""
-    sites = len(probabilities)
+def independent_model(probabilities: Float[np.ndarray, " variables"]) -> CountIsing:
+    """Return the model of independent variables that are +1 with given probabilities.
+
+    >>> independent_model(np.array([0.5, 0.5])).fields
+    array([0., 0.])
+    """
+    variables = len(probabilities)
     fields = (np.log(probabilities) - np.log1p(-probabilities)) / 2
-    return CountIsing(np.zeros((sites, sites)), fields, np.zeros(sites + 1))
+    return CountIsing(np.zeros((variables, variables)), fields, np.zeros(variables + 1))
 
 
 class CountIsingChains:
@@ -87,17 +89,17 @@ class CountIsingChains:
 
 
 class AnnealedCountIsing:
-    """Chains of f_beta(s) = exp of the interpolation between independent cells (beta = 0) and a model (beta = 1).
+    """Chains of f_beta(s) = exp of the interpolation between independent variables (beta = 0) and a model (beta = 1).
 
     Args:
-        model: at the end of the way.
-        probabilities: of the independent cells, shape (N,).
-        count: chains.
+        model: model at beta = 1.
+        probabilities: P(s_i = +1) of the independent variables, shape (N,).
+        count: number of chains.
         random: source of all randomness.
     """
 
     def __init__(
-        self, model: CountIsing, probabilities: Float[np.ndarray, " sites"], count: int, random: np.random.Generator
+        self, model: CountIsing, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator
     ):
         self._start = independent_model(probabilities)
         self._random = random

@@ -1,4 +1,4 @@
-"""Density models that are known up to ln Z, which annealed importance sampling estimates after the fit."""
+"""Density models known up to ln Z, which annealed importance sampling estimates after the fit."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import probabilities_up
 
 MOST_CHAINS = 4096
-"""Chains that draw samples side by side."""
+"""Largest number of chains that draw samples side by side."""
 SETTLING, THINNING = 20, 10
 """Sweeps after annealing, and between successive draws of a chain."""
 
@@ -22,15 +22,14 @@ SETTLING, THINNING = 20, 10
 class EnergyModel(DensityModel):
     """Base of models p(s) = f(s) / Z with an f(s) that is easy to evaluate.
 
-    A concrete model answers ``_learn(data, random)``, which sets its parameters, ``_exponents(words) -> ln f(s)`` and
-    ``_annealed(count, random)``, chains that start on independent cells; ``chains``, ``resolution`` and
-    ``random_state`` are among its options.
+    A concrete model sets its parameters in ``_learn`` and answers ``_exponents`` and ``_annealed``; ``chains``,
+    ``resolution`` and ``random_state`` are among its options.
 
     Attributes:
         log_partition_, log_partition_error_: ln Z and its standard error, in nats.
-        effective_size_: independent draws that are worth as much as the weighted chains behind ln Z. Where it is small,
-            ln Z and its error are not to be trusted.
-        probabilities_: of the independent cells that the chains start from.
+        effective_size_: number of independent draws that are worth as much as the weighted chains behind ln Z. Where it
+            is small, ln Z and its error are not to be trusted.
+        probabilities_: P(s_i = +1) of the independent variables that the chains start from, shape (N,).
     """
 
     chains: Any
@@ -38,12 +37,15 @@ class EnergyModel(DensityModel):
     random_state: Any
 
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
+        """Set the parameters of f and ``n_parameters_``."""
         raise NotImplementedError
 
-    def _exponents(self, words: Spins) -> Float[np.ndarray, " rows"]:
+    def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
+        """Return ln f(s) of each row."""
         raise NotImplementedError
 
     def _annealed(self, count: int, random: np.random.Generator) -> AnnealedChains:
+        """Return ``count`` chains that lead from independent variables to f."""
         raise NotImplementedError
 
     def _fit(self, data: DistinctSpins) -> None:
@@ -56,8 +58,8 @@ class EnergyModel(DensityModel):
         self.log_partition_, self.log_partition_error_ = annealed.log_partition, annealed.error
         self.effective_size_ = annealed.effective_size
 
-    def _log_density(self, words: Spins) -> LogLikelihoods:
-        return self._exponents(words) - self.log_partition_
+    def _log_density(self, rows: Spins) -> LogLikelihoods:
+        return self._exponents(rows) - self.log_partition_
 
     def _draw(self, count: int, random: np.random.Generator) -> Spins:
         chains = self._annealed(min(max(count, 64), MOST_CHAINS), random)

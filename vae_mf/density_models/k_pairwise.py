@@ -1,4 +1,4 @@
-"""The K-pairwise model: couplings, fields and a free potential of the number of active cells (Tkacik et al. 2014)."""
+"""K-pairwise model: couplings, fields and a free potential of the number of spins +1 (Tkacik et al. 2014)."""
 
 from typing import NamedTuple
 
@@ -8,20 +8,20 @@ from jaxtyping import Float
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_non_negative
 from vae_mf.density_models.count_ising import AnnealedCountIsing, CountIsing, CountIsingChains, independent_model
-from vae_mf.density_models.count_statistics import CountStatistics, NewtonStep, Penalty, Vector, Words
+from vae_mf.density_models.count_statistics import CountStatistics, FloatRows, NewtonStep, Penalty, Vector
 from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.base import warn_convergence
 from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import independent_count_law
 
 DISCARDED = 10
-"""Sweeps after a step before the configurations count again."""
+"""Sweeps after a step before rows count again."""
 RARE = 1e-6
 """Added to the probabilities of a count in the potential that learning starts from."""
 
 
 class KPairwise(EnergyModel):
-    """p(s) = exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i + V(K)) / Z, K the number of active cells.
+    """p(s) = exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i + V(K)) / Z, K the number of spins +1.
 
     Boltzmann learning maximises <ln p(s)> less a `Penalty` / M by Newton's method: persistent chains give the moments
     and their covariance, which conjugate gradients invert. Once the expected gain of a step is no more than that of the
@@ -32,16 +32,16 @@ class KPairwise(EnergyModel):
         l2: weight of the squared couplings.
         l2_potential: weight of the squared potential.
         smoothness: weight of the squared third differences of the potential, see `Penalty`.
-        samples: configurations of the model per step.
-        sweeps: of the chains between configurations.
-        averaged: shortened steps.
-        max_iter: at most this many steps before those.
-        chains: parallel Markov chains, in learning and for ln Z.
+        samples: number of rows of the model in a step.
+        sweeps: sweeps of the chains between rows.
+        averaged: number of shortened steps.
+        max_iter: largest number of steps before those.
+        chains: number of parallel Markov chains, in learning and for ln Z.
         resolution, random_state: as for `PairwiseIsing`.
 
     Attributes:
         model_: J, h and V; of all that give the same p(s), those with the smallest <V(K)^2> over the data.
-        gains_: expected gain of each step, in nats per word.
+        gains_: expected gain of each step, in nats per row.
         n_iter_, converged_: steps before those that average, and whether they reached the noise.
     """
 
@@ -79,7 +79,8 @@ class KPairwise(EnergyModel):
         parameters = statistics.vector(*learning.start(self.probabilities_))
         while not self.converged_ and len(gains) < limit:
             step = learning.step(parameters)
-            parameters, self.converged_ = parameters + step.move, step.gain <= learning.noise
+            parameters = parameters + step.move
+            self.converged_ = step.gain <= learning.noise
             gains.append(step.gain)
         for k in range(averaged):
             parameters = parameters + learning.step(parameters).move / (k + 2)
@@ -92,53 +93,53 @@ class KPairwise(EnergyModel):
             warn_convergence(f"KPairwise has not converged after {self.n_iter_} iterations.")
 
     def _penalty(self, data: DistinctSpins, most: int) -> Penalty:
-        """Return the penalty per word."""
+        """Return the penalty per row."""
         options = {
             name: require_non_negative(name, getattr(self, name)) for name in ("l2", "l2_potential", "smoothness")
         }
         return Penalty(data.spins.shape[1], most, **{name: value / data.samples for name, value in options.items()})
 
     def _sampling(self, data: DistinctSpins, random: np.random.Generator) -> "Record":
-        """Return what draws the model's words: chains that start on words of the data."""
+        """Return the record of chains that start on rows of the data."""
         count = require_integer("chains", self.chains)
         first = data.spins[random.choice(len(data.spins), count, p=data.shares)]
         length = -(-require_integer("samples", self.samples) // count)
         return Record(CountIsingChains(first, random), length, require_integer("sweeps", self.sweeps))
 
-    def _exponents(self, words: Spins) -> Float[np.ndarray, " rows"]:
-        return self.model_.exponents(words)
+    def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
+        return self.model_.exponents(rows)
 
     def _annealed(self, count: int, random: np.random.Generator) -> AnnealedCountIsing:
         return AnnealedCountIsing(self.model_, self.probabilities_, count, random)
 
 
 class Record(NamedTuple):
-    """Persistent chains and how many words they contribute."""
+    """Persistent chains, and the number of rows that they contribute."""
 
     chains: CountIsingChains
     length: int
-    """Words of each chain."""
+    """Number of rows of each chain."""
     sweeps: int
-    """Between words."""
+    """Sweeps between rows."""
 
-    def draw(self, model: CountIsing) -> Words:
-        """Return words of a model."""
+    def draw(self, model: CountIsing) -> FloatRows:
+        """Return rows of a model."""
         self.chains.sweep(model, DISCARDED)
-        words = []
+        rows = []
         for _ in range(self.length):
             self.chains.sweep(model, self.sweeps)
-            words.append(self.chains.spins)
-        return np.concatenate(words).astype(np.float32)
+            rows.append(self.chains.spins)
+        return np.concatenate(rows).astype(np.float32)
 
 
 class BoltzmannSteps:
     """Newton steps of the likelihood, the model's moments coming from chains.
 
     Args:
-        statistics: whose moments are fitted.
-        data: words.
-        penalty: per word.
-        record: of the chains.
+        statistics: statistics whose moments are fitted.
+        data: rows to learn from.
+        penalty: penalty in nats per row.
+        record: record of the model's chains.
     """
 
     def __init__(self, statistics: CountStatistics, data: DistinctSpins, penalty: Penalty, record: Record):
@@ -146,24 +147,24 @@ class BoltzmannSteps:
         self._target = statistics.moments(data.spins.astype(np.float32), data.shares)
         self._counts = slice(-len(penalty.potential), None)
         self.noise = 2 * statistics.size / (record.length * len(record.chains.spins))
-        """Gain below which a step follows the noise of the moments: four times that of as many independent words."""
+        """Gain below which a step follows the noise of the moments: four times that of as many independent rows."""
 
-    def start(self, probabilities: Float[np.ndarray, " sites"]) -> CountIsing:
-        """Return independent cells with a potential that gives them the counts of the data."""
+    def start(self, probabilities: Float[np.ndarray, " variables"]) -> CountIsing:
+        """Return independent variables with a potential that gives them the counts of the data."""
         observed = self._target[self._counts]
         law = independent_count_law(probabilities)[: len(observed)]
         return independent_model(probabilities)._replace(potential=np.log((observed + RARE) / (law + RARE)))
 
     def step(self, parameters: Vector) -> NewtonStep:
         """Return the next step."""
-        words = self._record.draw(self._statistics.model(parameters))
-        sampled = self._statistics.moments(words, np.full(len(words), 1 / len(words)))
+        rows = self._record.draw(self._statistics.model(parameters))
+        sampled = self._statistics.moments(rows, np.full(len(rows), 1 / len(rows)))
         gradient = self._target - sampled - self._penalty.times(parameters)
-        # Where the data have more words of one count than the model, its words say too little about the curvature.
+        # Where the data have more rows of one count than the model, its rows say too little about the curvature.
         missing = np.maximum(self._target - sampled, 0)[self._counts]
-        return self._statistics.newton_step(words, gradient, self._penalty.damped(missing))
+        return self._statistics.newton_step(rows, gradient, self._penalty.damped(missing))
 
 
 def count_law(data: DistinctSpins) -> Float[np.ndarray, " counts"]:
-    """Return P(K), K = 0 ... N, of the words."""
+    """Return P(K), K = 0 ... N, of the rows."""
     return np.bincount((data.spins > 0).sum(axis=1), weights=data.shares, minlength=data.spins.shape[1] + 1)

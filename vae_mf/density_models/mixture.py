@@ -1,4 +1,4 @@
-"""Mixtures of independent cells: a latent variable model whose latent is discrete."""
+"""Mixtures of independent variables, a latent variable model whose latent is discrete."""
 
 from typing import NamedTuple
 
@@ -14,46 +14,46 @@ from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import probabilities_up
 
 ROWS = 2**13
-"""Words whose responsibilities are held at once: they stay in the cache."""
+"""Number of rows whose responsibilities are held at once and stay in the cache."""
 TRIAL = 10
 """Iterations after which the best of several starts is chosen."""
 TILT = 0.3
-"""How far a component starts from the mean word towards a word of the data."""
+"""Share of the way from the mean row to a row of the data at which a component starts."""
 
 
-class Components(NamedTuple):
+class BernoulliComponents(NamedTuple):
     """Parameters of a mixture of M components."""
 
     weights: Float[np.ndarray, " components"]
-    probabilities: Float[np.ndarray, "components sites"]
+    probabilities: Float[np.ndarray, "components variables"]
 
 
 class Step(NamedTuple):
-    """What one iteration of expectation-maximisation found."""
+    """Outcome of an iteration of expectation-maximisation."""
 
     objective: float
-    """Mean log-likelihood and log-prior before the iteration, in nats per word."""
-    components: Components
+    """Mean log-likelihood and log-prior before the iteration, in nats per row."""
+    components: BernoulliComponents
 
 
 class BernoulliMixture(DensityModel):
     """p(s) = sum_k w_k prod_i p_ki^[s_i = 1] (1 - p_ki)^[s_i = -1], by expectation-maximisation.
 
-    Every component gets, beside its share of the data, ``pseudocount`` words that fire at the mean rates: a Beta prior
+    Every component gets, beside its share of the data, ``pseudocount`` rows at the mean rates: a Beta prior
     of p_ki and a Dirichlet prior of w. The objective, log-likelihood and log-prior, never falls.
 
     Args:
-        n_components: M.
-        pseudocount: words added to each component.
-        n_init: starts, of which the best after a few iterations is continued.
-        tolerance: gain per iteration, in nats per word, below which the fit has converged.
-        max_iter: at most this many iterations.
-        random_state: of the starts.
+        n_components: number M of components.
+        pseudocount: number of rows added to each component.
+        n_init: number of starts, of which the best after a few iterations is continued.
+        tolerance: gain per iteration, in nats per row, below which the fit has converged.
+        max_iter: largest number of iterations.
+        random_state: seed or generator of the starts.
 
     Attributes:
         weights_: w_k, shape (M,), falling.
         probabilities_: p_ki, shape (M, N).
-        objective_: of every iteration.
+        objective_: log-likelihood and log-prior before every iteration, in nats per row.
         n_iter_, converged_: iterations used, and whether they were enough.
     """
 
@@ -87,9 +87,9 @@ class BernoulliMixture(DensityModel):
         if not self.converged_:
             warn_convergence(f"BernoulliMixture has not converged after {self.n_iter_} iterations.")
 
-    def _log_density(self, words: Spins) -> LogLikelihoods:
-        components = Components(self.weights_, self.probabilities_)
-        blocks = ((words[first : first + ROWS] > 0).astype(np.float64) for first in range(0, len(words), ROWS))
+    def _log_density(self, rows: Spins) -> LogLikelihoods:
+        components = BernoulliComponents(self.weights_, self.probabilities_)
+        blocks = ((rows[first : first + ROWS] > 0).astype(np.float64) for first in range(0, len(rows), ROWS))
         return np.concatenate([logsumexp(joint_logs(block, components), axis=0) for block in blocks])
 
     def _draw(self, count: int, random: np.random.Generator) -> Spins:
@@ -98,11 +98,11 @@ class BernoulliMixture(DensityModel):
 
 
 class MixtureProblem:
-    """Expectation-maximisation on distinct words.
+    """Expectation-maximisation on distinct rows.
 
     Args:
-        data: the words and their shares.
-        pseudocount: words that fire at the mean rates, added to each component.
+        data: distinct rows and their shares.
+        pseudocount: number of rows at the mean rates that are added to each component.
     """
 
     def __init__(self, data: DistinctSpins, pseudocount: float):
@@ -110,21 +110,21 @@ class MixtureProblem:
         self._shares, self._prior = data.shares, pseudocount / data.samples
         self._rates = probabilities_up(data.spins, data.weights)
 
-    def start(self, count: int, random: np.random.Generator) -> Components:
-        """Return ``count`` components between the mean word and words of the data."""
+    def start(self, count: int, random: np.random.Generator) -> BernoulliComponents:
+        """Return ``count`` components between the mean row and rows of the data."""
         if count == 1:
-            return Components(np.ones(1), self._rates[None])
-        words = self._active[random.choice(len(self._active), count, p=self._shares)]
-        return Components(np.full(count, 1 / count), self._rates + TILT * (words - self._rates))
+            return BernoulliComponents(np.ones(1), self._rates[None])
+        rows = self._active[random.choice(len(self._active), count, p=self._shares)]
+        return BernoulliComponents(np.full(count, 1 / count), self._rates + TILT * (rows - self._rates))
 
-    def run(self, components: Components, count: int) -> list[Step]:
+    def run(self, components: BernoulliComponents, count: int) -> list[Step]:
         """Return ``count`` iterations."""
         steps = [self.step(components)]
         while len(steps) < count:
             steps.append(self.step(steps[-1].components))
         return steps
 
-    def step(self, old: Components) -> Step:
+    def step(self, old: BernoulliComponents) -> Step:
         """Return the objective of the old components, and new ones of a higher objective."""
         totals = np.zeros(len(old.weights))
         sums = np.zeros(old.probabilities.shape)
@@ -140,18 +140,20 @@ class MixtureProblem:
             totals += shared.sum(axis=1, dtype=np.float64)
             sums += shared @ active
         grown = totals + self._prior
-        new = Components(grown / grown.sum(), (sums + self._prior * self._rates) / grown[:, None])
+        new = BernoulliComponents(grown / grown.sum(), (sums + self._prior * self._rates) / grown[:, None])
         return Step(likelihood + self._log_prior(old), new)
 
-    def _log_prior(self, components: Components) -> float:
-        """Return the log-prior per word, without the constant of its normalisation."""
+    def _log_prior(self, components: BernoulliComponents) -> float:
+        """Return the log-prior per row, without the constant of its normalisation."""
         weights, p = components
         fields = self._rates @ np.log(p).T + (1 - self._rates) @ np.log1p(-p).T
         return self._prior * float((np.log(weights) + fields).sum())
 
 
-def joint_logs(active: Float[np.ndarray, "rows sites"], components: Components) -> Float[np.ndarray, "components rows"]:
-    """Return ln w_k p_k(s) of every word, given as 0 and 1, in the precision of the words."""
+def joint_logs(
+    active: Float[np.ndarray, "rows variables"], components: BernoulliComponents
+) -> Float[np.ndarray, "components rows"]:
+    """Return ln w_k p_k(s) of every row, given as 0 and 1, in the precision of the rows."""
     weights, p = components
     silent = np.log1p(-p)
     offsets = np.log(weights) + silent.sum(axis=1)

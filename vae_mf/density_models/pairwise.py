@@ -1,4 +1,4 @@
-"""The pairwise maximum-entropy model, inferred by any estimator of Ising couplings."""
+"""Pairwise maximum-entropy model, inferred by any estimator of Ising couplings."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ class PairwiseIsing(EnergyModel):
     """p(s) = exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i) / Z (Schneidman et al. 2006).
 
     Args:
-        estimator: of J and h; None for `BoltzmannLearning`, which is maximum likelihood.
-        chains: that estimate ln Z.
-        resolution: length of their steps in nats, see `vae_mf.density_models.annealed_importance`.
-        random_state: of the chains.
+        estimator: estimator of J and h; None for `BoltzmannLearning`, which is maximum likelihood.
+        chains: number of chains that estimate ln Z.
+        resolution: length of the steps of these chains in nats, see `vae_mf.density_models.annealed_importance`.
+        random_state: seed or generator of the chains.
 
     Attributes:
         estimator_: the fitted estimator.
@@ -40,16 +40,16 @@ class PairwiseIsing(EnergyModel):
         if estimator.encoding != "spin":
             raise ValueError(f'estimator: expected encoding="spin", got {estimator.encoding!r}')
         self.estimator_ = clone(estimator).fit(data.spins, sample_weight=data.weights)
-        sites = data.spins.shape[1]
-        self.n_parameters_ = sites * (sites + 1) // 2
+        variables = data.spins.shape[1]
+        self.n_parameters_ = variables * (variables + 1) // 2
 
     @property
     def _model(self) -> CountIsing:
         fields = self.estimator_.fields_
         return CountIsing(self.estimator_.couplings_, fields, np.zeros(len(fields) + 1))
 
-    def _exponents(self, words: Spins) -> Float[np.ndarray, " rows"]:
-        return self._model.exponents(words)
+    def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
+        return self._model.exponents(rows)
 
     def _annealed(self, count: int, random: np.random.Generator) -> AnnealedCountIsing:
         return AnnealedCountIsing(self._model, self.probabilities_, count, random)

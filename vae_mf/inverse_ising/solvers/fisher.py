@@ -90,7 +90,8 @@ class FisherInformation:
             solution = solution.plus(move, length / curvature)
             residual = residual.plus(image, -length / curvature)
             ahead = self.gaussian_solution(residual)
-            length, old = residual.dot(ahead), length
+            old = length
+            length = residual.dot(ahead)
             if length <= CONJUGATE_TOLERANCE**2 * first:
                 break
             move = ahead.plus(move, length / old)
