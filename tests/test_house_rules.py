@@ -1,10 +1,8 @@
 """House rules of code and prose, each shown able to fail by a planted line."""
 
 import pytest
-from helpers import house_rules
+from helpers import PROJECT_ROOT, house_rules
 from helpers.architecture import Source, examples, sources
-
-from vae_mf.runs.resolvers import PROJECT_ROOT
 
 CEILINGS = {
     "packed_calls": 309,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from vae_mf.runs.identity import config_digest
+from vae_mf.runs.identity import config_digest, own_source
 from vae_mf.runs.names import ADDED, FIRST_NAMES, MOVED, first_paths, moved, present_name, present_names, renamed
 
 FOLDER = Path(__file__).parent / "version_0_1"
@@ -80,3 +80,32 @@ def test_a_new_option_counts_where_it_is_set_and_only_there(monkeypatch):
     assert config_digest({"training": {"epochs": 3, "fancy": 1}, "extra": {}}, paths) != before
     assert config_digest({"training": {"epochs": 3, "fancy": None}, "extra": {"a": 1}}, paths) != before
     assert present_names({"training": {"epochs": 3}})["training"] == {"epochs": 3, "fancy": None}
+
+
+@pytest.mark.parametrize(("module", "file"), [("own_prior", "own_prior.py"), ("own.priors", "own/priors.py")])
+def test_the_file_of_a_users_class_counts(module, file, compose_config, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "__init__.py").touch()
+
+    def name() -> str:
+        return compose_config("train", "model/prior=gaussian", f"model.prior._target_={module}.Prior").run.digest
+
+    absent = name()
+    (tmp_path / file).write_text("class Prior: scale = 1")
+    before = name()
+    (tmp_path / file).write_text("class Prior: scale = 2")
+    after = name()
+    assert len({absent, before, after}) == 3
+    (tmp_path / file).write_text("class Prior: scale = 1")
+    assert name() == before
+
+
+def test_installed_packages_and_python_itself_count_by_name(tmp_path, monkeypatch):
+    for name in ("numpy.load", "torch.nn.Linear", "math.pi", "vae_mf.load", "absent.f"):
+        assert own_source(name) is None, name
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "placed.py").touch()
+    assert own_source("placed.Prior") == tmp_path / "placed.py"
+    (tmp_path / "placed-1.0.dist-info").mkdir()
+    assert own_source("placed.Prior") is None

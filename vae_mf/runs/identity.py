@@ -6,11 +6,13 @@ folder, to resume it or to skip it when it is finished, and a changed option nev
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from vae_mf.runs.names import ADDED, MOVED, first_names, first_paths, found
+from vae_mf.runs.names import ADDED, MOVED, PACKAGE, first_name, first_paths, found, renamed
 
 IDENTITY = (
     "seed",
@@ -39,14 +41,47 @@ def config_digest(config: dict[str, Any], paths: Iterable[str] = IDENTITY) -> st
 
 
 def digest(*parts: Any) -> str:
-    """Return a short hash of plain containers; an input file counts by its content, a target by its first name.
+    """Return a short hash of plain containers.
+
+    An input file counts by its content, a target by its first name and, if it is the user's own, the file it stands in.
 
     >>> names = ("vae_mf.models.GaussianPrior", "vae_mf.models.priors.GaussianPrior")
     >>> len({digest({"_target_": name}) for name in names})
     1
     """
-    text = json.dumps([contents(first_names(part)) for part in parts], sort_keys=True)
+    text = json.dumps([contents(renamed(part, counted_name)) for part in parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def counted_name(target: str) -> str:
+    """Return the first name of a target, followed by a hash of the user's own file that it stands in."""
+    source = own_source(target)
+    first = first_name(target)
+    return first if source is None else f"{first} {hashlib.sha256(source.read_bytes()).hexdigest()}"
+
+
+def own_source(target: str) -> Path | None:
+    """Return the file of a class or function that is neither of this package, nor of Python, nor of an installed one.
+
+    An installed package has its record, a folder NAME.dist-info, beside it; a module of the user has none.
+    """
+    parts = target.split(".")
+    if parts[0] == PACKAGE or parts[0] in sys.stdlib_module_names:
+        return None
+    files = [file for place in range(1, len(parts)) if (file := module_file(".".join(parts[:place])))]
+    if not files:
+        return None
+    top = files[0].parent.parent if files[0].name == "__init__.py" else files[0].parent
+    return None if any(top.glob("*.dist-info")) else files[-1]
+
+
+def module_file(name: str) -> Path | None:
+    """Return the Python file of a module, None if there is none; packages that it lies in are imported."""
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
 def contents(node: Any, key: str = "") -> Any:

@@ -118,11 +118,6 @@ def present_name(target: str) -> str:
     return PRESENT_NAMES.get(target, target)
 
 
-def first_names(node: Any) -> Any:
-    """Return plain containers with every target by its first name."""
-    return renamed(node, first_name)
-
-
 def first_paths(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration in plain containers with every option where version 0.1 had it."""
     first = moved(config, MOVED)
