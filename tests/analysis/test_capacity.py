@@ -11,7 +11,7 @@ from vae_mf.analysis.capacity import capacity_table, cut_columns, plausible, sph
 from vae_mf.analysis.elbo_surgery import surgery_table
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import Average
 from vae_mf.systems.curie_weiss import CurieWeiss

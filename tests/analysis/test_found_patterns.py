@@ -22,7 +22,7 @@ from vae_mf.analysis.found_patterns import (
 )
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 
 SITES = 40

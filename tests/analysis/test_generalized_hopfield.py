@@ -15,8 +15,8 @@ from vae_mf.analysis.generalized_hopfield import (
 from vae_mf.analysis.latent_potential import LinearMeanField
 from vae_mf.models.decoders import CNNDecoder, LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.priors.mixture import MixturePrior
-from vae_mf.models.priors.spline import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield

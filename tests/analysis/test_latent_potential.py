@@ -14,7 +14,7 @@ from vae_mf.analysis.latent_potential import (
 )
 from vae_mf.models.decoders import LinearDecoder, SharedDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.hopfield import Hopfield
@@ -24,6 +24,8 @@ SITES = 40
 
 class ExactPrior(torch.nn.Module):
     """p(z|T) ~ exp(-N T |z|^2 / 2) prod_i 2cosh(xi_i.z), not normalised, with draws of any law that covers it."""
+
+    factorised = False
 
     def __init__(self, patterns: np.ndarray, linear: float = 0.0):
         super().__init__()

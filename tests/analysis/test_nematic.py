@@ -12,8 +12,10 @@ from vae_mf.analysis.nematic import (
     sampled_tensors,
 )
 from vae_mf.analysis.trained_model import TrainedModel
+from vae_mf.models.directors.decoders import SharedBinghamDecoder
 from vae_mf.models.directors.symmetric_tensors import director_components
-from vae_mf.models.gaussian import DiagonalGaussian
+from vae_mf.models.posterior import DiagonalGaussian
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.samplers.base import Schedule, sample_block
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect
@@ -25,6 +27,8 @@ TEMPERATURES = (0.15, 0.220194)
 
 class TensorEncoder(torch.nn.Module):
     """z = tanh(gain * mean of q / T) in a rotated basis, or noise that knows nothing."""
+
+    kind, sites, latents = "directors", SITES, 5
 
     def __init__(self, gain: float, blind: bool = False):
         super().__init__()
@@ -41,7 +45,8 @@ class TensorEncoder(torch.nn.Module):
 
 
 def linear_model(gain: float, blind: bool = False) -> TrainedModel:
-    return TrainedModel(VAE(TensorEncoder(gain, blind), torch.nn.Identity(), None).requires_grad_(False))
+    vae = VAE(TensorEncoder(gain, blind), SharedBinghamDecoder(SITES, 5), GaussianPrior(5))
+    return TrainedModel(vae.requires_grad_(False))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from vae_mf.analysis.stored_patterns import (
 )
 from vae_mf.models.decoders import CNNDecoder, LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.sign_vectors import unmix

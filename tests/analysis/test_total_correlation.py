@@ -22,7 +22,7 @@ from vae_mf.analysis.total_correlation import (
 from vae_mf.models.critic import DenseCritic, LatticeCritic
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.site_families import FAMILIES
 from vae_mf.models.vae import VAE
 from vae_mf.packing import unpack_spins

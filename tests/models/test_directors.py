@@ -8,19 +8,11 @@ import torch
 from helpers.modules import perturbed
 from scipy.stats import special_ortho_group
 
-from vae_mf.models.directors import networks as module
+from vae_mf.models.directors import likelihoods as module
 from vae_mf.models.directors.bingham import Bingham
-from vae_mf.models.directors.networks import (
-    BinghamCNNDecoder,
-    DirectorCNNEncoder,
-    DirectorLinearEncoder,
-    DirectorMLPEncoder,
-    ExchangeableDirectors,
-    IndependentDirectors,
-    SharedBinghamDecoder,
-    ordered_eigenvalues,
-    rotation,
-)
+from vae_mf.models.directors.decoders import BinghamCNNDecoder, SharedBinghamDecoder, ordered_eigenvalues, rotation
+from vae_mf.models.directors.encoders import DirectorCNNEncoder, DirectorLinearEncoder, DirectorMLPEncoder
+from vae_mf.models.directors.likelihoods import ExchangeableDirectors, IndependentDirectors
 from vae_mf.models.directors.symmetric_tensors import director_components, traceless_matrix
 from vae_mf.models.tensors import Condition, constant_condition
 from vae_mf.systems.maier_saupe import MaierSaupe, log_bingham_normaliser, mean_field_transition, tensor_eigenvalues
@@ -219,7 +211,7 @@ def test_sites_and_latents_are_checked(kind, value):
             model(value, LATENTS)
         with pytest.raises(ValueError, match=rf"latents: .* got {value}"):
             model(SITES, value)
-        assert model(SITES, LATENTS).configurations == "directors"
+        assert model(SITES, LATENTS).kind == "directors"
 
 
 @pytest.mark.parametrize("model", [BinghamCNNDecoder, DirectorCNNEncoder])

@@ -6,7 +6,9 @@ import torch
 from helpers.exact_models import exact_vae
 from helpers.modules import perturbed
 
-from vae_mf.models.encoders import LOG_VARIANCE_RANGE, CNNEncoder, LinearEncoder, MLPEncoder, square_side
+from vae_mf.models.convolutions import square_side
+from vae_mf.models.encoders import CNNEncoder, LinearEncoder, MLPEncoder
+from vae_mf.models.posterior import LOG_VARIANCE_RANGE
 from vae_mf.models.tensors import Condition, constant_condition
 
 ENCODERS = {

@@ -11,8 +11,9 @@ from helpers.modules import perturbed
 from torch.nn import functional
 
 from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.priors.mixture import MixturePrior
-from vae_mf.models.priors.spline import GaussianPrior, SplinePrior
+from vae_mf.models.priors.spline import SplinePrior
 from vae_mf.models.tensors import Condition, constant_condition
 
 PRIORS = {

@@ -7,8 +7,9 @@ from nflows.transforms.autoregressive import MaskedPiecewiseRationalQuadraticAut
 from torch.nn import functional
 
 from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
-from vae_mf.models.priors.spline import SplineLayer, temperature_features
+from vae_mf.models.priors.spline import SplineLayer
 from vae_mf.models.priors.splines import UNIT_DERIVATIVE
+from vae_mf.models.temperature import temperature_features
 from vae_mf.models.tensors import Condition
 
 LATENTS, BINS, BOUND, BATCH = 3, 6, 4.0, 50

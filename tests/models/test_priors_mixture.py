@@ -7,8 +7,8 @@ import torch
 from helpers.modules import perturbed
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.priors.mixture import GaussianMixture, MixturePrior
-from vae_mf.models.priors.spline import GaussianPrior
 from vae_mf.models.tensors import Condition, constant_condition
 
 LEVELS, COMPONENTS, LATENTS = (0.5, 1.0, 2.0), 5, 3

@@ -5,9 +5,9 @@ import torch
 
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.directors.bingham import Bingham
-from vae_mf.models.directors.networks import ExchangeableDirectors, IndependentDirectors
-from vae_mf.models.directors.symmetric_tensors import traceless_matrix
-from vae_mf.models.site_families import FAMILIES, site_family, tensor_components
+from vae_mf.models.directors.likelihoods import ExchangeableDirectors, IndependentDirectors
+from vae_mf.models.directors.symmetric_tensors import tensor_components, traceless_matrix
+from vae_mf.models.site_families import FAMILIES, site_family
 
 KINDS = list(FAMILIES)
 
@@ -54,7 +54,7 @@ def test_decoders_give_the_parameters_of_their_densities():
     decoded = LinearDecoder(4, 2).double()(torch.randn(7, 2, dtype=torch.float64))
     spins = torch.ones(7, 4, dtype=torch.float64)
     family = FAMILIES["spins"]
-    eta = family.parameters(decoded)
+    eta = decoded.natural_parameters
     density = ((eta * family.statistics(spins)).sum(-1) - family.log_normaliser(eta)).sum(1)
     torch.testing.assert_close(density, decoded.log_prob(spins))
 
@@ -68,7 +68,7 @@ def test_director_decoders_give_the_parameters_of_their_densities(exchangeable):
         else IndependentDirectors(Bingham(matrix=traceless_matrix(eta)))
     )
     directors = decoded.sample(torch.Generator().manual_seed(3))
-    found = family.parameters(decoded)
+    found = decoded.natural_parameters
     density = ((found * family.statistics(directors)).sum(-1) - family.log_normaliser(found)).sum(1)
     # n nᵀ - I/3 has lost a third of the trace, which is that of a traceless matrix: nothing.
     torch.testing.assert_close(density, decoded.log_prob(directors))

@@ -9,7 +9,7 @@ from helpers.exact_models import all_states, exact_vae
 
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import MLPEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.tensors import Condition, constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.systems.enumeration import enumerate_system

@@ -143,5 +143,5 @@ def test_errors_are_told_on_one_line():
     assert one_line(ValueError("a\n  b")) == "a b"
     assert one_line(ValueError()) == "ValueError"
     with pytest.raises(InstantiationException) as caught:
-        instantiate({"_target_": "vae_mf.models.priors.spline.GaussianPrior", "latents": 0})
+        instantiate({"_target_": "vae_mf.models.GaussianPrior", "latents": 0})
     assert one_line(caught.value) == "latents: expected an integer >= 1, got 0"

@@ -7,7 +7,7 @@ import torch
 
 from vae_mf.models.decoders import CNNDecoder, LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.packing import unpack_spins
 from vae_mf.samplers.base import Schedule, sample_block

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from vae_mf.analysis.found_patterns import read_patterns, scaled_directions
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.studies.stability import study_tables
 from vae_mf.tables import ANSWER, VERDICT, write_metrics, write_tables

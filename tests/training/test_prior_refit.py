@@ -8,8 +8,8 @@ import torch
 
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder, MLPEncoder
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.priors.mixture import MixturePrior
-from vae_mf.models.priors.spline import GaussianPrior
 from vae_mf.models.tensors import Batch, Condition
 from vae_mf.models.vae import VAE
 from vae_mf.training.prior_refit import encode, mean_rate, refit_prior

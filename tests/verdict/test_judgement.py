@@ -8,7 +8,7 @@ from helpers.exact_models import exact_vae
 from vae_mf.analysis.log_likelihood import log_truth
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
-from vae_mf.models.priors.spline import GaussianPrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.independent import independent_log_likelihood, probabilities_up
 from vae_mf.systems.curie_weiss import CurieWeiss

@@ -68,8 +68,7 @@ def draw_latents(vae: VAE, configurations: States, temperature: float, seed: int
         condition = constant_condition(temperature, len(x), like)
         posterior = vae.encode(x, condition)
         z = posterior.sample(generator)
-        densities = vae.decoder(z).log_prob(x), posterior.log_prob(z), vae.prior(condition).log_prob(z)
-        parts.append((posterior.mean, torch.exp(0.5 * posterior.log_variance), z, *densities))
+        parts.append((posterior.mean, posterior.deviation, z, *vae.terms(x, z, posterior, vae.prior(condition))))
     return LatentDraws(*(torch.cat(part).double().cpu().numpy() for part in zip(*parts, strict=True)))
 
 

@@ -56,7 +56,7 @@ def decoded_samples(vae: VAE, configurations: Configurations, seed: int) -> Join
     parts = []
     for rows in torch.arange(len(x), device=x.device).split(BATCH):
         z = vae.encode(x[rows], condition.select(rows)).sample(generator)
-        parameters = family.parameters(vae.decoder(z))
+        parameters = vae.decoder(z).natural_parameters
         statistics = family.statistics(x[rows])
         parts.append((statistics, parameters, statistics - expected(family, parameters), z))
     return JointSamples._make([*(torch.cat(part) for part in zip(*parts, strict=True)), condition])

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from vae_mf.analysis.joint_samples import Configurations
 from vae_mf.analysis.latent_potential import linear_mean_field
 from vae_mf.analysis.trained_model import TrainedModel
-from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import thin
@@ -70,7 +70,7 @@ def field_density(vae: VAE, system: System | None, z: Grid, temperature: float) 
 
     h = w z + b has p(h) ~ exp(-N T h^2 / 2J) (2 cosh h)^N, w and b the weight and field of the decoder's mean site.
     """
-    if not (isinstance(system, CurieWeiss) and isinstance(vae.decoder, LinearDecoder)):
+    if not (isinstance(system, CurieWeiss) and isinstance(vae.decoder, LinearLogOdds)):
         return np.full(len(z), np.nan)
     model = linear_mean_field(vae, temperature)
     scale, shift = float(model.weights.mean()), float(model.field.mean())

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from vae_mf.analysis.generation import model_generator
 from vae_mf.arrays import Couplings, Fields
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
@@ -78,15 +78,15 @@ def linear_mean_field(vae: VAE, temperature: float) -> LinearMeanField:
     """Return W, b and ln p(z|T) of a VAE.
 
     Raises:
-        ValueError: if its decoder is not a `LinearDecoder` or the temperature not positive.
+        ValueError: if its decoder is not linear in the log-odds or the temperature not positive.
     """
     require_positive("temperature", temperature)
-    if not isinstance(vae.decoder, LinearDecoder):
-        raise ValueError(f"vae: expected one with a LinearDecoder, got {type(vae.decoder).__name__}")
-    layer = vae.decoder.log_odds
-    weights = layer.weight.detach().double().cpu().numpy() / 2
-    field = np.zeros(len(weights)) if layer.bias is None else layer.bias.detach().double().cpu().numpy() / 2
-    like = layer.weight
+    decoder = vae.decoder
+    if not isinstance(decoder, LinearLogOdds):
+        raise ValueError(
+            f"vae: expected a decoder with log-odds linear in z, such as LinearDecoder, got {type(decoder).__name__}"
+        )
+    like = decoder.weights
 
     @torch.no_grad()
     def log_prior(z: LatentRows) -> Float[np.ndarray, " rows"]:
@@ -94,7 +94,7 @@ def linear_mean_field(vae: VAE, temperature: float) -> LinearMeanField:
         densities = [vae.prior(constant_condition(temperature, len(part), like)).log_prob(part) for part in parts]
         return torch.cat(densities).double().cpu().numpy()
 
-    return LinearMeanField(weights, field, log_prior)
+    return LinearMeanField(like.double().cpu().numpy(), decoder.fields.double().cpu().numpy(), log_prior)
 
 
 @torch.no_grad()

@@ -40,7 +40,7 @@ def logit_jacobian(vae: VAE, temperature: float, draws: int, seed: int) -> Float
         z = vae.sample_latents(constant_condition(temperature, draws, like), model_generator(vae, seed))
 
     def log_odds(point: torch.Tensor) -> torch.Tensor:
-        return vae.decoder(point[None]).log_odds[0]
+        return 2 * vae.decoder(point[None]).natural_parameters[0, :, 0]
 
     parts = [vmap(jacfwd(log_odds))(part).mean(0) * len(part) for part in z.split(JACOBIAN_BATCH)]
     return (torch.stack(parts).sum(0) / draws).detach().double().cpu().numpy()

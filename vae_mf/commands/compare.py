@@ -24,7 +24,6 @@ from vae_mf.checks import require_integer
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import Split
 from vae_mf.density_models.comparison import VAE, ModelScores, compare_models, kept_scores, score_density_model
-from vae_mf.models.parameters import free_parameters
 from vae_mf.plotting.density_models import draw_rivals
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
@@ -57,7 +56,7 @@ def score_run(run: Run, cfg: DictConfig, words: list[np.ndarray]) -> ModelScores
     vae = load(run.folder).vae
     seed, seconds = integer(cfg.seed, "score"), read_metrics(run.folder)["train_seconds"]
     likelihoods = [score(vae, part, 1.0, cfg.draws, seed).importance for part in words[1:]]
-    return ModelScores(describe_run(run), VAE, free_parameters(vae), likelihoods[0], likelihoods[1], 0.0, seconds)
+    return ModelScores(describe_run(run), VAE, vae.free_parameters(), likelihoods[0], likelihoods[1], 0.0, seconds)
 
 
 def split_of(run: Run, recording: Recording, splits: dict[str, Split], dataset: DictConfig) -> str:

@@ -29,7 +29,6 @@ from vae_mf.discovery.training import trained
 from vae_mf.discovery.words import Words
 from vae_mf.files import write_whole
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
-from vae_mf.models.parameters import free_parameters
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
 from vae_mf.rng import generator, integer
@@ -101,7 +100,7 @@ class Study:
         validation, test = (
             score(vae, part, 1.0, draws, seed).importance for part in (self.words.validation, self.words.test)
         )
-        return ModelScores(f"VAE, d = {latents}", VAE_FAMILY, free_parameters(vae), validation, test, 0.0, seconds)
+        return ModelScores(f"VAE, d = {latents}", VAE_FAMILY, vae.free_parameters(), validation, test, 0.0, seconds)
 
     def rivals(self) -> list[ModelScores]:
         """Return the scores of models without collective variables, independent ones first."""

@@ -26,8 +26,8 @@ from jaxtyping import Float, Int64
 from torch import nn
 
 from vae_mf.checks import require_integer
-from vae_mf.models.priors.spline import temperature_features
 from vae_mf.models.site_families import SiteVectors, site_family
+from vae_mf.models.temperature import temperature_features
 from vae_mf.models.tensors import Condition, Latents, PerSample
 
 Sites = Int64[torch.Tensor, " chosen"]
@@ -78,7 +78,7 @@ class SiteCritic(nn.Module, ABC):
 
     Args:
         sites: number of sites N.
-        configurations: "spins" or "directors".
+        kind: kind of the configurations, "spins" or "directors".
         latents: dimension of z; 0 for a reference without.
         levels: number of temperatures.
         hidden: width of the two hidden layers.
@@ -95,7 +95,7 @@ class SiteCritic(nn.Module, ABC):
     def __init__(
         self,
         sites: int,
-        configurations: str,
+        kind: str,
         latents: int,
         levels: int,
         hidden: int,
@@ -103,7 +103,7 @@ class SiteCritic(nn.Module, ABC):
     ):
         super().__init__()
         self.sites = require_integer("sites", sites)
-        self.family = site_family(configurations)
+        self.family = site_family(kind)
         components, width = self.family.components, require_integer("hidden", hidden)
         self.latents = require_integer("latents", latents, minimum=0)
         known = torch.arange(sites) if part is None else torch.tensor(sorted(set(part)))
@@ -179,8 +179,8 @@ class DenseCritic(SiteCritic):
 
     pairs: torch.Tensor
 
-    def __init__(self, sites: int, configurations: str, latents: int, levels: int, hidden: int = 32, part=None):
-        super().__init__(sites, configurations, latents, levels, hidden, part)
+    def __init__(self, sites: int, kind: str, latents: int, levels: int, hidden: int = 32, part=None):
+        super().__init__(sites, kind, latents, levels, hidden, part)
         self.embedding = nn.Embedding(sites, hidden)
         self.read_out = nn.Embedding(sites, self.family.components * (hidden + self.features + 1))
         self.coupling = nn.Parameter(torch.zeros(sites, sites))
@@ -233,8 +233,8 @@ class LatticeCritic(SiteCritic):
 
     window: torch.Tensor
 
-    def __init__(self, sites: int, configurations: str, latents: int, levels: int, hidden: int = 64, part=None):
-        super().__init__(sites, configurations, latents, levels, hidden, part)
+    def __init__(self, sites: int, kind: str, latents: int, levels: int, hidden: int = 64, part=None):
+        super().__init__(sites, kind, latents, levels, hidden, part)
         self.side = math.isqrt(sites)
         if self.side**2 != sites:
             raise ValueError(f"sites: expected a square L x L for a lattice, got {sites}")

@@ -1,17 +1,20 @@
-"""Conditional distributions of a configuration given the latent vector: every site independent."""
+"""The law p(s|z) of independent spins."""
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 
-from vae_mf.models.tensors import PerSample, SpinTensor
+from vae_mf.models.tensors import PerSample, SiteParameters, SpinTensor
 
 
 class IndependentSpins:
-    """Independent +-1 spins, P(s_i) = sigmoid(s_i l_i), with log-odds l_i = ln P(s_i=+1) / P(s_i=-1).
+    """Independent ±1 spins, P(s_i) = sigmoid(s_i l_i), with log-odds l_i = ln P(s_i=+1) / P(s_i=-1).
 
     Args:
         log_odds: l, shape (batch, sites); reductions are done in float32 at least.
+
+    >>> IndependentSpins(torch.zeros(1, 4)).log_prob(torch.ones(1, 4))
+    tensor([-2.7726])
     """
 
     def __init__(self, log_odds: Float[torch.Tensor, "batch sites"]):
@@ -21,6 +24,11 @@ class IndependentSpins:
     def mean(self) -> SpinTensor:
         """Expected spins tanh(l / 2)."""
         return torch.tanh(self.log_odds / 2)
+
+    @property
+    def natural_parameters(self) -> SiteParameters:
+        """η = l / 2 of every site, so that P(s_i) = exp(η s_i) / 2cosh η."""
+        return self.log_odds[..., None] / 2
 
     def log_prob(self, spins: SpinTensor) -> PerSample:
         """Return sum_i ln P(s_i) of each configuration, in nats."""

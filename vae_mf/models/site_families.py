@@ -5,16 +5,13 @@ matrix.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from jaxtyping import Float
 
 from vae_mf.checks import require_choice
 from vae_mf.models.directors.bingham import Bingham, matrix_log_normaliser
-from vae_mf.models.directors.networks import ExchangeableDirectors, IndependentDirectors
 from vae_mf.models.directors.symmetric_tensors import director_components, traceless_matrix
-from vae_mf.models.likelihoods import IndependentSpins
 from vae_mf.models.tensors import ConfigurationTensor
 
 SiteVectors = Float[torch.Tensor, "*rows components"]
@@ -34,10 +31,6 @@ class SiteFamily(ABC):
     @abstractmethod
     def log_normaliser(self, parameters: SiteVectors) -> Float[torch.Tensor, "*rows"]:
         """Return ln Z(η), up to a constant."""
-
-    @abstractmethod
-    def parameters(self, decoded: Any) -> SiteVectors:
-        """Return η of every site of a decoder's distribution, shape (rows, sites, components)."""
 
     @abstractmethod
     def sample(self, parameters: SiteVectors, generator: torch.Generator | None = None) -> SiteVectors:
@@ -78,10 +71,6 @@ class SpinSites(SiteFamily):
         """Return ln 2cosh η."""
         return torch.logaddexp(parameters, -parameters)[..., 0]
 
-    def parameters(self, decoded: IndependentSpins) -> SiteVectors:
-        """Return half the log-odds."""
-        return decoded.log_odds[..., None] / 2
-
     def sample(self, parameters: SiteVectors, generator: torch.Generator | None = None) -> SiteVectors:
         """Return spins."""
         uniform = torch.empty_like(parameters).uniform_(generator=generator)
@@ -109,34 +98,20 @@ class DirectorSites(SiteFamily):
         """Return ln c(B)."""
         return matrix_log_normaliser(traceless_matrix(parameters))
 
-    def parameters(self, decoded: IndependentDirectors | ExchangeableDirectors) -> SiteVectors:
-        """Return the components of the Bingham matrices."""
-        if isinstance(decoded, ExchangeableDirectors):
-            return decoded.components[:, None].expand(-1, decoded.sites, -1)
-        return tensor_components(decoded.bingham.matrix)
-
     def sample(self, parameters: SiteVectors, generator: torch.Generator | None = None) -> SiteVectors:
         """Return the components of n nᵀ - I/3 of drawn directors."""
         bingham = Bingham(matrix=traceless_matrix(parameters), validate_args=False)
         return director_components(bingham.sample(generator=generator))
 
 
-def tensor_components(matrix: Float[torch.Tensor, "*rows 3 3"]) -> SiteVectors:
-    """Return the five components of the traceless part of symmetric matrices, as `traceless_matrix` takes them."""
-    xx, yy, zz = matrix.diagonal(dim1=-2, dim2=-1).unbind(-1)
-    root = 2**0.5
-    entries = [root * matrix[..., 0, 1], root * matrix[..., 0, 2], root * matrix[..., 1, 2]]
-    return torch.stack([*entries, (xx - yy) / root, (2 * zz - xx - yy) / 6**0.5], dim=-1)
-
-
 FAMILIES: dict[str, SiteFamily] = {"spins": SpinSites(), "directors": DirectorSites()}
-"""The family of each kind of configurations."""
+"""The family of each kind."""
 
 
-def site_family(configurations: str) -> SiteFamily:
+def site_family(kind: str) -> SiteFamily:
     """Return the family of "spins" or "directors".
 
     Raises:
         ValueError: if there is no such kind.
     """
-    return FAMILIES[require_choice("configurations", configurations, FAMILIES)]
+    return FAMILIES[require_choice("kind", kind, FAMILIES)]

@@ -20,8 +20,11 @@ Latents = Float[torch.Tensor, "batch latents"]
 ImportanceNoise = Float[torch.Tensor, "draws batch latents"]
 """Standard normal noise for several draws of every latent vector."""
 
+SiteParameters = Float[torch.Tensor, "batch sites components"]
+"""Natural parameters of every site of every configuration."""
+
 PerSample = Float[torch.Tensor, " batch"]
-"""One number per configuration."""
+"""One number for every configuration."""
 
 
 class Condition(NamedTuple):
@@ -45,6 +48,10 @@ class Condition(NamedTuple):
         """Return the condition of some of the configurations."""
         return Condition(self.levels, self.index[rows])
 
+    def repeat(self, copies: int) -> "Condition":
+        """Return all rows ``copies`` times, one copy after the other."""
+        return Condition(self.levels, self.index.repeat(copies))
+
 
 class Batch(NamedTuple):
     """Configurations with their temperatures."""
@@ -54,6 +61,10 @@ class Batch(NamedTuple):
 
 
 def constant_condition(temperature: float, count: int, like: torch.Tensor) -> Condition:
-    """Return the condition of ``count`` configurations at one temperature, on the device and dtype of ``like``."""
+    """Return the condition of ``count`` configurations at one temperature, on the device and dtype of ``like``.
+
+    >>> constant_condition(0.5, 3, like=torch.zeros(1)).temperature
+    tensor([0.5000, 0.5000, 0.5000])
+    """
     levels = torch.full((1,), temperature, dtype=like.dtype, device=like.device)
     return Condition(levels, torch.zeros(count, dtype=torch.int64, device=like.device))

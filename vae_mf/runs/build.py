@@ -34,16 +34,14 @@ def build_module(config: DictConfig, sites: int, system: System | None = None) -
     vae = build_vae(config.model, sites, config.seed)
     recipe = instantiate(config.training)
     if system is not None:
-        require_fit(config.model, vae, system)
+        require_fit(vae, system)
     augment = augmentation(recipe.symmetries, getattr(system, "symmetries", ()))
     return recipe.module(vae=vae, seed=config.seed, augment=augment)
 
 
-def require_fit(model: DictConfig, vae: VAE, system: System) -> None:
-    """Raise ValueError unless encoder and decoder are for the configurations (spins or directors) of the system."""
+def require_fit(vae: VAE, system: System) -> None:
+    """Raise ValueError unless the model is for configurations of the system's kind, spins or directors."""
     kind = configuration_kind(system)
-    for part in ("encoder", "decoder"):
-        found = configuration_kind(getattr(vae, part))
-        if found != kind:
-            name = model[part]._target_.rpartition(".")[2]
-            raise ValueError(f"model/{part}: expected one for the {kind} of {system.name}, got {name} for {found}")
+    if vae.kind != kind:
+        found = f"{type(vae.encoder).__name__} for {vae.kind}, and a decoder for these"
+        raise ValueError(f"model/encoder: expected one for the {kind} of {system.name}, got {found}")

@@ -13,7 +13,7 @@ from vae_mf.arrays import Patterns, Spins
 from vae_mf.checks import require_choice, require_fraction, require_integer
 from vae_mf.inverse_ising import NaiveMeanField, PseudoLikelihood
 from vae_mf.inverse_ising.base import InverseIsing
-from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.vae import VAE
 from vae_mf.rng import generator, integer
 from vae_mf.statistics.sign_vectors import Directions, Search, SignVectors, search_sign_vectors, sign_procrustes, unmix
@@ -141,7 +141,7 @@ def coupling_table(
         seed = integer(settings.seed, "couplings", t)
         found = settings.searched(logit_jacobian(vae, temperature, draws, seed))
         routes = {"patterns": hebbian_couplings(found.vectors[: found.verified], system.coupling) / temperature}
-        if isinstance(vae.decoder, LinearDecoder):
+        if isinstance(vae.decoder, LinearLogOdds):
             count = max(draws, POTENTIAL_DRAWS * vae.prior.latents**2)
             routes["latent_potential"] = potential_couplings(vae, temperature, count, seed).couplings
         routes |= {name: estimator().fit(spins).couplings_ for name, estimator in ESTIMATORS.items()}

@@ -10,7 +10,7 @@ from jaxtyping import Int64
 from torch import nn
 
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.models.gaussian import DiagonalGaussian
+from vae_mf.models.posterior import DiagonalGaussian
 from vae_mf.models.tensors import Batch, Condition, Latents
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer

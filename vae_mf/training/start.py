@@ -3,38 +3,29 @@
 import numpy as np
 import torch
 from scipy.linalg import eigh
-from torch import nn
 
 from vae_mf.arrays import Spins
-from vae_mf.models.decoders import LinearDecoder, MLPDecoder
+from vae_mf.models.base import Decoder, LinearStart
 
 LARGEST_MEAN = 0.99
 """Of a site, in size: beyond, first order in the weights says nothing."""
 
 
-@torch.no_grad()
-def start_at_components(decoder: nn.Module, words: Spins) -> None:
-    """Start a linear decoder, or the linear part of an MLP decoder, at the principal components of words.
+def start_at_components(decoder: Decoder, spins: Spins) -> None:
+    """Start a decoder with a linear part at the principal components of the data; others stay as they are.
 
     Log-odds 2 (h_i + w_i.z) with z of variance 1 give, to first order in w, means m_i = tanh h_i and covariances
     (1 - m_i^2) (1 - m_j^2) w_i.w_j beyond the diagonal, so that w = sqrt(lambda) v / (1 - m^2) of the leading pairs
     (lambda, v) of the covariance. Random weights leave latents unused, and silent sites take epochs to become so.
-    Other decoders, and weights of latents beyond the number of sites, stay as they are.
+    Weights of latents beyond the number of sites stay as they are.
 
     Args:
-        decoder: that gives the log-odds.
-        words: spins (rows, sites).
+        decoder: changed in place if it offers `vae_mf.models.base.LinearStart`.
+        spins: training rows, shape (rows, sites).
     """
-    if isinstance(decoder, LinearDecoder):
-        weight, bias = decoder.log_odds.weight, decoder.log_odds.bias
-    elif isinstance(decoder, MLPDecoder):
-        weight, bias = decoder.slope.weight, decoder.get_parameter("network.2.bias")
-    else:
-        return
-    means, weights = first_order(words, min(weight.shape))
-    weight[:, : weights.shape[1]] = torch.from_numpy(2 * np.clip(weights, -1, 1)).to(weight)
-    if bias is not None:
-        bias.copy_(torch.from_numpy(2 * np.arctanh(means)))
+    if isinstance(decoder, LinearStart):
+        means, weights = first_order(spins, min(decoder.sites, decoder.latents))
+        decoder.start_at(torch.from_numpy(np.clip(weights, -1, 1)), torch.from_numpy(np.arctanh(means)))
 
 
 def first_order(words: Spins, count: int) -> tuple[np.ndarray, np.ndarray]:

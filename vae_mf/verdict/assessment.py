@@ -23,7 +23,7 @@ from vae_mf.analysis.total_correlation import (
 )
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import thin
@@ -142,7 +142,7 @@ def decoded(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of what can be read off the model, as far as its system and decoder have it."""
     seed, tables = integer(settings.seed, "decoded"), {}
-    if isinstance(vae.decoder, LinearDecoder):
+    if isinstance(vae.decoder, LinearLogOdds):
         if isinstance(system, CurieWeiss | Hopfield):
             tables["latent_potential"] = coupling_table(vae, system, data.held_out, settings.potential_draws, seed)
         tables["cumulants"] = middle_cumulants(vae, data, settings.potential_draws, seed)

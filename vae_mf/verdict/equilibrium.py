@@ -163,9 +163,8 @@ def judge_likelihood(vae: VAE, system: System, data: EquilibriumData, settings: 
     table = likelihood_table(
         vae, system, scored, data.held_out_chains, data.ensembles, settings.likelihood_draws, settings.seed
     )
-    prior: Any = vae.prior
     # One latent is a product of one factor, which restricts nothing.
-    table["factorised_prior"] = prior.factorised and prior.latents > 1
+    table["factorised_prior"] = vae.prior.factorised and vae.latents > 1
     table["tolerable_kl"] = settings.tolerable_kl
     return table
 

@@ -137,9 +137,9 @@ def cell_table(vae: VAE, cells: np.ndarray, probabilities: np.ndarray, settings:
     weight = logit_jacobian(vae, 1.0, settings.pattern_draws, integer(settings.seed, "cells")) / 2
     like = next(vae.parameters())
     with torch.no_grad():
-        log_odds = vae.decoder(torch.zeros(1, weight.shape[1], dtype=like.dtype, device=like.device)).log_odds[0]
+        origin = torch.zeros(1, weight.shape[1], dtype=like.dtype, device=like.device)
+        field = vae.decoder(origin).natural_parameters[0, :, 0].double().cpu().numpy()
     directions = weight @ prior_scale(vae, settings.seed)
     parts = {"pattern": weight, DIRECTION: directions}
     columns = {f"{name}_{k + 1}": values for name, part in parts.items() for k, values in enumerate(part.T)}
-    field = log_odds.double().cpu().numpy() / 2
     return pd.DataFrame({"cell": cells, "firing_probability": probabilities, "field": field, **columns})

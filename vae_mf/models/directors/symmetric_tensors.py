@@ -34,6 +34,14 @@ def traceless_matrix(components: Components) -> Matrices:
     return torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
 
 
+def tensor_components(matrix: Matrices) -> Components:
+    """Return the five components of the traceless part of symmetric matrices, as `traceless_matrix` takes them."""
+    xx, yy, zz = matrix.diagonal(dim1=-2, dim2=-1).unbind(-1)
+    root = 2**0.5
+    entries = [root * matrix[..., 0, 1], root * matrix[..., 0, 2], root * matrix[..., 1, 2]]
+    return torch.stack([*entries, (xx - yy) / root, (2 * zz - xx - yy) / 6**0.5], dim=-1)
+
+
 def conjugate(rotation: Matrices, diagonal: Eigenvalues) -> Matrices:
     """Return R diag(d) Rᵀ."""
     return (rotation[..., :, None, :] * rotation[..., None, :, :] * diagonal[..., None, None, :]).sum(-1)

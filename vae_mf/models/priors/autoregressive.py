@@ -2,20 +2,20 @@
 
 import torch
 from jaxtyping import Float
-from nflows.transforms.made import MADE
+from nflows.transforms.made import MADE, MaskedLinear
 from torch import nn
 from torch.nn import functional
 
 from vae_mf.checks import require_integer, require_positive
+from vae_mf.models.priors.gaussian import StandardNormal
 from vae_mf.models.priors.spline import (
     SplineDistribution,
     SplineLayer,
-    StandardNormal,
     require_bins,
     split_parameters,
-    temperature_features,
 )
 from vae_mf.models.priors.splines import KnotTable, SplineOutput, inverse_spline, knot_table, spline
+from vae_mf.models.temperature import temperature_features
 from vae_mf.models.tensors import Condition, Latents
 
 
@@ -42,7 +42,6 @@ class AutoregressiveSplinePrior(nn.Module):
     """
 
     factorised = False
-    """p(z|T) is no product over the latents."""
 
     def __init__(
         self, latents: int, layers: int = 3, bins: int = 8, bound: float = 8.0, hidden: int = 64, blocks: int = 1
@@ -64,6 +63,11 @@ class AutoregressiveSplinePrior(nn.Module):
         context = temperature_features(condition.levels, like)[condition.index]
         layers = [autoregressive_layer(network, context, self.bins, self.bound) for network in self.networks]
         return SplineDistribution(layers, StandardNormal(len(context), self.latents, like))
+
+    def free_parameters(self) -> int:
+        """Return the weights that the masks leave; at one temperature its layers add a constant, as the biases do."""
+        masked = [layer for layer in self.networks.modules() if isinstance(layer, MaskedLinear)]
+        return sum(int(layer.get_buffer("mask").sum()) + len(layer.get_parameter("bias")) for layer in masked)
 
 
 def autoregressive_layer(

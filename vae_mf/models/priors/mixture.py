@@ -8,14 +8,9 @@ from jaxtyping import Float
 from torch import nn
 
 from vae_mf.checks import require_integer
-from vae_mf.models.priors.spline import (
-    SplineDistribution,
-    SplinePrior,
-    full_precision,
-    temperature_features,
-    thermal_network,
-)
+from vae_mf.models.priors.spline import SplineDistribution, SplinePrior
 from vae_mf.models.priors.splines import Levels
+from vae_mf.models.temperature import full_precision, temperature_features, thermal_network
 from vae_mf.models.tensors import Condition, Latents, PerSample
 
 INITIAL_SPREAD = 0.5
@@ -116,7 +111,6 @@ class MixturePrior(nn.Module):
     """
 
     factorised = False
-    """p(z|T) is no product over the latents."""
 
     def __init__(
         self,
@@ -140,6 +134,11 @@ class MixturePrior(nn.Module):
         with full_precision(condition.levels):
             mixture = GaussianMixture(self._components(condition), condition.index)
         return mixture if self.warp is None else SplineDistribution(self.warp.splines(condition), mixture)
+
+    def free_parameters(self) -> int:
+        """Return logits (one less, as weights add up to 1), means and triangles of the components, and the splines."""
+        own = self.components * (1 + self.latents + self.latents * (self.latents + 1) // 2) - 1
+        return own if self.warp is None else own + self.warp.free_parameters()
 
     def _components(self, condition: Condition) -> Components:
         raw = self.network(temperature_features(condition.levels, like=next(self.parameters())))

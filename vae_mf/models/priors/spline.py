@@ -1,15 +1,16 @@
-"""Priors p(z|T): a condition yields a distribution over latent vectors with `log_prob` and `sample`."""
+"""A prior of independent latents: monotone splines whose parameters are functions of the temperature."""
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float
 from torch import nn
 
 from vae_mf.checks import require_choice, require_integer, require_positive
+from vae_mf.models.base import LatentDistribution
+from vae_mf.models.priors.gaussian import StandardNormal
 from vae_mf.models.priors.splines import (
     MINIMUM_BIN,
     UNIT_DERIVATIVE,
@@ -22,41 +23,8 @@ from vae_mf.models.priors.splines import (
     reference_spline,
     spline,
 )
+from vae_mf.models.temperature import full_precision, temperature_features, thermal_network
 from vae_mf.models.tensors import Condition, Latents, PerSample
-
-
-@runtime_checkable
-class LatentDistribution(Protocol):
-    """Distribution of one latent vector per configuration."""
-
-    dtype: torch.dtype
-    """Precision of the densities and of the draws."""
-
-    def log_prob(self, z: Latents) -> PerSample:
-        """Return log p(z|T) of every row, shape (batch,)."""
-        ...
-
-    def sample(self, generator: torch.Generator | None = None) -> Latents:
-        """Return one draw per configuration, shape (batch, latents), without gradient."""
-        ...
-
-
-class StandardNormal:
-    """Normal(0, I) over ``batch`` latent vectors, in the precision and on the device of ``like``."""
-
-    def __init__(self, batch: int, latents: int, like: torch.Tensor) -> None:
-        self.shape = (batch, latents)
-        self.dtype = like.dtype
-        self.device = like.device
-
-    def log_prob(self, z: Latents) -> PerSample:
-        """Return -(|z|² + d log 2π) / 2 of every row, shape (batch,)."""
-        squares = z.to(self.dtype).square().sum(-1)
-        return -0.5 * (squares + z.shape[-1] * math.log(2 * math.pi))
-
-    def sample(self, generator: torch.Generator | None = None) -> Latents:
-        """Return one draw per configuration, shape (batch, latents)."""
-        return torch.randn(self.shape, generator=generator, dtype=self.dtype, device=self.device)
 
 
 class SplineLayer(NamedTuple):
@@ -69,13 +37,20 @@ class SplineLayer(NamedTuple):
     """Maps back."""
 
 
+class BaseDistribution(LatentDistribution, Protocol):
+    """A distribution to push through splines."""
+
+    dtype: torch.dtype
+    """Precision of densities and draws."""
+
+
 class SplineDistribution:
     """The distribution of z whose image u under the layers follows ``base``.
 
     log p(z) = log p_base(u) + Σ_layers Σ_j log |∂u_j / ∂z_j|: densities need only the forward direction.
     """
 
-    def __init__(self, layers: Sequence[SplineLayer], base: LatentDistribution) -> None:
+    def __init__(self, layers: Sequence[SplineLayer], base: BaseDistribution) -> None:
         self.layers = layers
         self.base = base
         self.dtype = base.dtype
@@ -100,28 +75,6 @@ class SplineDistribution:
         return z
 
 
-class GaussianPrior(nn.Module):
-    """The prior Normal(0, I) at every temperature.
-
-    Args:
-        latents: dimension of z.
-
-    Raises:
-        ValueError: if ``latents`` is not an integer of at least 1.
-    """
-
-    factorised = True
-    """p(z|T) is a product over the latents."""
-
-    def __init__(self, latents: int) -> None:
-        super().__init__()
-        self.latents = require_integer("latents", latents)
-
-    def forward(self, condition: Condition) -> StandardNormal:
-        """Return the distribution of z, one row per entry of ``condition.index``."""
-        return StandardNormal(len(condition.index), self.latents, like=condition.levels)
-
-
 class SplinePrior(nn.Module):
     """Normal(0, I) pushed through stacked rational-quadratic splines that act on each latent dimension by itself.
 
@@ -144,7 +97,6 @@ class SplinePrior(nn.Module):
     """
 
     factorised = True
-    """p(z|T) is a product over the latents."""
 
     def __init__(
         self,
@@ -168,6 +120,10 @@ class SplinePrior(nn.Module):
         noise = StandardNormal(len(condition.index), self.latents, like=next(self.parameters()))
         return SplineDistribution(self.splines(condition), noise)
 
+    def free_parameters(self) -> int:
+        """Return the parameters of the splines: at one temperature a network of T does no more than hold them."""
+        return self.layers * self.latents * (3 * self.bins - 1)
+
     def splines(self, condition: Condition) -> list[SplineLayer]:
         """Return the bijections of z, with the parameters of each row's level."""
         with full_precision(condition.levels):
@@ -181,30 +137,6 @@ def require_bins(bins: int) -> int:
     if require_integer("bins", bins, minimum=2) * MINIMUM_BIN >= 1:
         raise ValueError(f"bins: expected fewer than {1 / MINIMUM_BIN:.0f}, got {bins}")
     return int(bins)
-
-
-def full_precision(like: torch.Tensor) -> torch.autocast:
-    """Return a context in which autocast lowers nothing on the device of ``like``.
-
-    Half precision costs up to 2.2 nats per log-derivative.
-    """
-    return torch.autocast(device_type=like.device.type, enabled=False)
-
-
-def temperature_features(levels: Float[torch.Tensor, " levels"], like: torch.Tensor) -> Float[torch.Tensor, "levels 2"]:
-    """Return log T and 1 / T of every level, shape (levels, 2), in the precision of ``like``."""
-    levels = levels.to(like.dtype)
-    return torch.stack((levels.log(), levels.reciprocal()), dim=-1)
-
-
-def thermal_network(hidden: int, start: Float[torch.Tensor, " outputs"]) -> nn.Sequential:
-    """Return a network of `temperature_features` with two hidden layers whose output starts at ``start``."""
-    width = require_integer("hidden", hidden)
-    output = nn.Linear(width, len(start))
-    nn.init.zeros_(output.weight)
-    with torch.no_grad():
-        output.bias.copy_(start)
-    return nn.Sequential(nn.Linear(2, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), output)
 
 
 def split_parameters(raw: Float[torch.Tensor, "*splines parameters"], bins: int) -> tuple[Bins, Bins, InnerKnots]:

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from vae_mf.models.gaussian import DiagonalGaussian
+from vae_mf.models.posterior import DiagonalGaussian
 
 
 def parameters(batch: int = 50, latents: int = 3):

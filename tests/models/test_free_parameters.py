@@ -4,10 +4,10 @@ import pytest
 
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import MLPEncoder
-from vae_mf.models.parameters import free_parameters
 from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
+from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.priors.mixture import MixturePrior
-from vae_mf.models.priors.spline import GaussianPrior, SplinePrior
+from vae_mf.models.priors.spline import SplinePrior
 from vae_mf.models.vae import VAE
 
 SITES, LATENTS = 6, 2
@@ -15,7 +15,7 @@ DECODER = SITES * (LATENTS + 1)
 
 
 def count(prior, width=8):
-    return free_parameters(VAE(MLPEncoder(SITES, LATENTS, width), LinearDecoder(SITES, LATENTS), prior))
+    return VAE(MLPEncoder(SITES, LATENTS, width), LinearDecoder(SITES, LATENTS), prior).free_parameters()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""The posterior q(z|x,T): a Gaussian with diagonal covariance."""
+
+import math
+
+import torch
+
+from vae_mf.models.tensors import Latents, PerSample
+
+LOG_VARIANCE_RANGE = (-12.0, 8.0)
+"""Limits of the log-variance that a network may ask for."""
+
+
+class DiagonalGaussian:
+    """Normal(mean, diag exp(log_variance)) for each row.
+
+    Args:
+        mean: shape (batch, latents).
+        log_variance: shape (batch, latents).
+
+    >>> DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2)).log_prob(torch.zeros(1, 2))
+    tensor([-1.8379])
+    """
+
+    def __init__(self, mean: Latents, log_variance: Latents):
+        self.mean = mean
+        self.log_variance = log_variance
+
+    @property
+    def deviation(self) -> Latents:
+        """Standard deviation of every latent."""
+        return torch.exp(0.5 * self.log_variance)
+
+    def repeat(self, draws: int) -> "DiagonalGaussian":
+        """Return all rows ``draws`` times, one copy after the other."""
+        return DiagonalGaussian(self.mean.repeat(draws, 1), self.log_variance.repeat(draws, 1))
+
+    def sample(self, generator: torch.Generator | None = None) -> Latents:
+        """Draw one z per row by reparameterisation, differentiable in both parameters."""
+        return self.at(torch.empty_like(self.mean).normal_(generator=generator))
+
+    def at(self, noise: Latents) -> Latents:
+        """Return z = mean + standard deviation * noise of each row."""
+        return self.mean + self.deviation * noise
+
+    def log_prob(self, z: Latents) -> PerSample:
+        """Return ln q(z) of each row."""
+        squares = (z - self.mean) ** 2 * torch.exp(-self.log_variance)
+        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
+
+
+def diagonal_gaussian(mean: torch.Tensor, log_variance: torch.Tensor) -> DiagonalGaussian:
+    """Return the Gaussian of a network's output in float32 at least, with a clamped log-variance.
+
+    >>> diagonal_gaussian(torch.zeros(1, 1), torch.full((1, 1), -100.0)).log_variance
+    tensor([[-12.]])
+    """
+    dtype = mean.dtype if mean.dtype == torch.float64 else torch.float32
+    return DiagonalGaussian(mean.to(dtype), log_variance.to(dtype).clamp(*LOG_VARIANCE_RANGE))
