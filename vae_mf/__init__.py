@@ -1,7 +1,7 @@
 """Latent mean-field structure of binary data: samples, models, verdicts, and anybody's own recordings.
 
 >>> import vae_mf
->>> spins = vae_mf.sample(vae_mf.systems.CurieWeiss(64), temperatures=[0.8, 1.2], count=100, seed=1)  # doctest: +SKIP
+>>> spins = vae_mf.sample(vae_mf.systems.CurieWeiss(64), temperatures=[0.8, 1.2], count=100, seed=1)
 >>> report = vae_mf.discover(rows, quick=True)                                                        # doctest: +SKIP
 >>> model = vae_mf.load("outputs/hopfield_quick-0123456789")                                          # doctest: +SKIP
 

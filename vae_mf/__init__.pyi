@@ -20,6 +20,7 @@ from . import (
 from .analysis.trained_model import TrainedModel
 from .discovery.report import Report, discover
 from .runs.models import load
+from .samplers.draw import sample
 from .simulation import simulate
 from .store.sample_store import open_store
 
@@ -39,6 +40,7 @@ __all__ = [
     "open_store",
     "plotting",
     "runs",
+    "sample",
     "samplers",
     "simulate",
     "statistics",

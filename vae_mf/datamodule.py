@@ -138,7 +138,7 @@ def split_blocks(blocks: int, validation: float, test: float) -> tuple[range, ra
 
 def split_store(store: SampleStore, validation: float, test: float) -> DataSplit:
     """Load a sealed store and split it by blocks of whole Markov chains."""
-    read = store.packed if store.configurations == "spins" else store.directors
+    read = store.packed if store.kind == "spins" else store.directors
     columns = [read(t) for t in range(len(store.temperatures))]
     return DataSplit(*(load_blocks(store, columns, blocks) for blocks in split_blocks(store.blocks, validation, test)))
 
@@ -153,7 +153,7 @@ def load_blocks(store: SampleStore, columns: list[np.ndarray], blocks: range) ->
 
 def states(store: SampleStore, t: int) -> States:
     """Return all configurations of a store at temperature index ``t``, spins or directors."""
-    return store.spins(t) if store.configurations == "spins" else store.directors(t)
+    return store.spins(t) if store.kind == "spins" else store.directors(t)
 
 
 def split_recording(recording: Recording, split: Split) -> DataSplit:

@@ -13,7 +13,7 @@ from vae_mf.checks import require_integer
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.samplers.base import Sampler, record_names, sample_block
 from vae_mf.samplers.diagnostics import diagnose, start_ensemble
-from vae_mf.samplers.plan import Sampling, chain_observables, configuration_kind, plan, scalars
+from vae_mf.samplers.plan import Sampling, chain_observables, plan, scalars
 from vae_mf.store.sample_store import SampleStore, StoreLayout, open_store, open_writer
 from vae_mf.systems.base import System
 
@@ -52,9 +52,7 @@ def simulate(
     rows_per_block = chains * sampling.schedule.draws
     temperatures = tuple(sampling.levels.tolist())
     columns = SCALARS | dict.fromkeys(record_names(sampler), "f8")
-    layout = StoreLayout(
-        system.sites, temperatures, sampling.block_count, rows_per_block, columns, configuration_kind(system)
-    )
+    layout = StoreLayout(system.sites, temperatures, sampling.block_count, rows_per_block, columns, system.kind)
     attrs, arrays = describe(system, sampler, sampling, seed)
     with open_writer(path, layout, attrs, arrays) as writer:
         if not writer.sealed:
@@ -78,9 +76,9 @@ def describe(
     settings: dict[str, Any] = {
         name: value for name, value in vars(sampler).items() if isinstance(value, int | float | str)
     }
-    algorithm = getattr(sampler, "algorithm", None)
-    if algorithm is not None:
-        settings["algorithms"] = [algorithm(t) for t in sampling.levels.tolist()]
+    algorithms = [sampler.algorithm(t) for t in sampling.levels.tolist()]
+    if set(algorithms) != {sampler.name}:
+        settings["algorithms"] = algorithms
     attrs = {
         "system": system.name,
         **numbers,

@@ -49,7 +49,7 @@ def test_the_likelihood_rises_with_the_draws_and_the_score_averages_it(model):
     few, many = (model.log_likelihood(SPINS, 0.7, draws).mean() for draws in (1, 200))
     assert many > few
     store = SimpleNamespace(
-        temperatures=np.array([0.7, 1.3]), configurations="spins", attrs={"chains": 10}, spins=lambda t: SPINS,
+        temperatures=np.array([0.7, 1.3]), kind="spins", attrs={"chains": 10}, spins=lambda t: SPINS,
         directors=lambda t: SPINS,
     )  # fmt: skip
     table = model.score(store, draws=200)

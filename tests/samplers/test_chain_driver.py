@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vae_mf.samplers.base import GROUP, Sampler, Schedule, anneal, make_groups, sample_block
+from vae_mf.samplers.base import GROUP, Sampler, Schedule, SystemSampler, anneal, make_groups, sample_block
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.systems.curie_weiss import CurieWeiss
@@ -105,10 +105,11 @@ def test_draws_are_the_thinned_sweeps_after_burn_in():
 
 
 def test_annealing_cools_from_the_start_to_each_chain_s_own_temperature():
-    class Recorder:
-        name, sites, exact = "recorder", 1, False
+    class Recorder(SystemSampler):
+        name, serves = "recorder", CurieWeiss
 
         def __init__(self):
+            super().__init__(CurieWeiss(1))
             self.seen = []
 
         def initial(self, temperatures, keys, chains, start):

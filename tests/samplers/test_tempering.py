@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 
 from vae_mf.packing import all_configurations, pack_spins, unpack_spins
 from vae_mf.rng import keys
-from vae_mf.samplers.base import Group, RecordingSampler, Sampler, Schedule, run_chains
+from vae_mf.samplers.base import Group, RecordingSampler, Sampler, Schedule, SystemSampler, run_chains
 from vae_mf.samplers.diagnostics import doubling_windows
 from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.samplers.spin_glass import IsingMetropolis
@@ -19,6 +19,7 @@ from vae_mf.samplers.tempering import (
     choose_ladder,
     ladder_rungs,
 )
+from vae_mf.systems.base import System
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
@@ -37,13 +38,13 @@ class HeatedState:
     random: np.random.Generator
 
 
-class PerfectSampler:
+class PerfectSampler(SystemSampler):
     """Draws every chain afresh from the exact law at its temperature, for tests of the swaps alone."""
 
-    name, exact = "perfect", True
+    name, serves, exact = "perfect", System, True
 
     def __init__(self, system):
-        self.system, self.sites = system, system.sites
+        super().__init__(system)
         self.spins = all_configurations(system.sites)
         self.levels = system.energy(self.spins)
 
@@ -337,17 +338,17 @@ def test_glass_is_found_settled_late_and_not_early():
     assert doubling_windows(energies).settled
 
 
-class Mute:
+class Mute(SystemSampler):
     """A sampler that does not know its energies."""
 
-    name, sites, exact = "mute", 3, False
+    name, serves = "mute", System
     initial = sweep = configurations = staticmethod(lambda *arguments: None)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda s: ParallelTempering(Mute()), "sampler: expected one with a method energies"),
+        (lambda s: ParallelTempering(Mute(s.system)), "sampler: expected one with a method energies"),
         (lambda s: ParallelTempering(s, 0), "swap_every: expected an integer >= 1, got 0"),
         (lambda s: started(ParallelTempering(s), [1.0], 4), "expected whole ladders, .* got 4 of which 1 distinct"),
         (lambda s: choose_ladder(s, 1.0, 1.0), "hottest: expected a temperature above coldest = 1, got 1"),

@@ -9,7 +9,7 @@ from helpers.writer_process import ATTRS, LAYOUT, fill, writer
 
 from vae_mf.store.sample_store import StoreError, StoreLayout, open_store, open_writer
 
-DIRECTORS = StoreLayout(5, (0.2, 0.3), blocks=3, rows_per_block=4, scalars={"energy": "f8"}, configurations="directors")
+DIRECTORS = StoreLayout(5, (0.2, 0.3), blocks=3, rows_per_block=4, scalars={"energy": "f8"}, kind="directors")
 
 
 def block(index):
@@ -34,7 +34,7 @@ def test_directors_come_back_bit_for_bit_after_a_resume(tmp_path):
     fill_directors(tmp_path / "whole")
     assert tree(tmp_path / "store") == tree(tmp_path / "whole")
     store = open_store(tmp_path / "store")
-    assert (store.configurations, store.sites, store.rows) == ("directors", 5, 12)
+    assert (store.kind, store.sites, store.rows) == ("directors", 5, 12)
     for t in range(2):
         directors = store.directors(t)
         assert directors.dtype == np.float32
@@ -64,7 +64,7 @@ def test_spins_and_directors_are_not_taken_for_each_other(tmp_path):
     fill_directors(tmp_path / "directors")
     fill(tmp_path / "spins")
     nematic, magnet = open_store(tmp_path / "directors"), open_store(tmp_path / "spins")
-    assert magnet.configurations == "spins"
+    assert magnet.kind == "spins"
     for ask in (nematic.spins, nematic.packed):
         with pytest.raises(ValueError, match="expected a store of spins, got one of directors"):
             ask(0)
@@ -91,7 +91,7 @@ def test_directors_of_the_wrong_shape_or_dtype_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"configurations": "tensors"}, "configurations: expected one of spins, directors, got 'tensors'"),
+        ({"kind": "tensors"}, "kind: expected one of spins, directors, got 'tensors'"),
         ({"scalars": {"directors": "f8"}}, "identifiers other than 'directors', got 'directors'"),
     ],
 )
@@ -105,5 +105,5 @@ def test_a_store_of_one_kind_is_not_resumed_as_the_other(tmp_path):
     writer(path).close()
     before = tree(path)
     with pytest.raises(StoreError, match="holds other samples: configurations: expected 'spins', got 'directors'"):
-        open_writer(path, replace(LAYOUT, configurations="directors"), ATTRS)
+        open_writer(path, replace(LAYOUT, kind="directors"), ATTRS)
     assert tree(path) == before

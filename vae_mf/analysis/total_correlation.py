@@ -32,6 +32,8 @@ from vae_mf.statistics.averages import average, thin
 from vae_mf.statistics.observables import feasible_thermodynamics
 from vae_mf.systems.base import System
 
+UNIFORM_MARGINALS = {"spin_flip", "rotation"}
+"""Symmetries that make all states of a site equally likely."""
 LOG_STATES = {"spins": np.log(2), "directors": np.log(4 * np.pi)}
 """Logarithm of the number of states, or of the area, of a site."""
 
@@ -216,8 +218,8 @@ def split_parts(train: Configurations, held_out: Configurations, settings: Criti
 
 
 def has_lattice(system: System | None) -> bool:
-    """Return whether the sites form a lattice on which all places are alike."""
-    return "translation" in getattr(system, "symmetries", ())
+    """Return True if the sites form a lattice on which all places are alike."""
+    return system is not None and "translation" in system.symmetries
 
 
 def judge_critic(evidence: Evidence, settings: CriticSettings, part: list[int] | None = None) -> CriticResult:
@@ -295,8 +297,9 @@ def sensitivity_floor(evidence: Evidence, settings: CriticSettings) -> Float[np.
 
 def exact_total_correlation(system: System | None, temperature: float) -> float:
     """Return N ln(states) - S where a symmetry makes every marginal uniform and S is known, else NaN."""
-    symmetric = {"spin_flip", "rotation"} & set(getattr(system, "symmetries", ()))
-    exact = feasible_thermodynamics(system, temperature) if system is not None and symmetric else None
-    if system is None or exact is None:
+    if system is None or not UNIFORM_MARGINALS & set(system.symmetries):
         return float("nan")
-    return float(system.sites * LOG_STATES[getattr(system, "configurations", "spins")] - exact.entropy)
+    exact = feasible_thermodynamics(system, temperature)
+    if exact is None:
+        return float("nan")
+    return float(system.sites * LOG_STATES[system.kind] - exact.entropy)

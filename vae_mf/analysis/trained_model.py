@@ -24,7 +24,7 @@ class StoredSamples(Protocol):
     """What `TrainedModel.score` reads of a `vae_mf.store.sample_store.SampleStore`."""
 
     temperatures: np.ndarray
-    configurations: str
+    kind: str
     attrs: dict
 
     def spins(self, t: int) -> Spins:
@@ -89,7 +89,7 @@ class TrainedModel:
 
         rows = []
         for t, temperature in enumerate(store.temperatures.tolist()):
-            samples = store.spins(t) if store.configurations == "spins" else store.directors(t)
+            samples = store.spins(t) if store.kind == "spins" else store.directors(t)
             elbo, importance = score(self.vae, samples, temperature, draws, integer(seed, "score", t))
             likelihood = average(importance, store.attrs["chains"])
             rows.append((temperature, float(elbo.mean()), likelihood.value, likelihood.error))

@@ -6,7 +6,6 @@ from vae_mf.models.vae import VAE
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import build_vae
 from vae_mf.samplers.base import Sampler
-from vae_mf.samplers.plan import configuration_kind
 from vae_mf.systems.base import System
 from vae_mf.training.augmentation import augmentation
 from vae_mf.training.vae_module import VAEModule
@@ -35,13 +34,12 @@ def build_module(config: DictConfig, sites: int, system: System | None = None) -
     recipe = instantiate(config.training)
     if system is not None:
         require_fit(vae, system)
-    augment = augmentation(recipe.symmetries, getattr(system, "symmetries", ()))
+    augment = augmentation(recipe.symmetries, () if system is None else system.symmetries)
     return recipe.module(vae=vae, seed=config.seed, augment=augment)
 
 
 def require_fit(vae: VAE, system: System) -> None:
     """Raise ValueError unless the model is for configurations of the system's kind, spins or directors."""
-    kind = configuration_kind(system)
-    if vae.kind != kind:
+    if vae.kind != system.kind:
         found = f"{type(vae.encoder).__name__} for {vae.kind}, and a decoder for these"
-        raise ValueError(f"model/encoder: expected one for the {kind} of {system.name}, got {found}")
+        raise ValueError(f"model/encoder: expected one for the {system.kind} of {system.name}, got {found}")

@@ -1,6 +1,7 @@
-"""The generic chain driver: burn in (annealing if asked), thin, record. It knows no system and no storage."""
+"""Contract of a sampler, and the driver of its chains: burn in (annealing if asked), thin, record."""
 
 import os
+from abc import ABC
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt64
 from threadpoolctl import threadpool_limits
 
-from vae_mf.arrays import Configurations
+from vae_mf.arrays import Configurations, States
 from vae_mf.checks import require_integer, require_positive
+from vae_mf.packing import unpack_spins
 from vae_mf.rng import keys as stream_keys
+from vae_mf.systems.base import System
 
 GROUP = 64
-"""Chains advanced together by one thread, unless a sampler has its own ``group``; never a matter of threads."""
+"""Chains advanced together by one thread, where a sampler has no reason for another number."""
 
 
 @runtime_checkable
@@ -33,7 +36,26 @@ class Sampler(Protocol):
     name: str
     sites: int
     exact: bool
-    """Whether successive draws are independent."""
+    """True if successive draws are independent."""
+
+    @property
+    def kind(self) -> str:
+        """Sort of the elements of a configuration, "spins" or "directors"."""
+        ...
+
+    @property
+    def tempered(self) -> bool:
+        """True if the chains of one ladder of temperatures exchange them and must be advanced together."""
+        ...
+
+    @property
+    def group(self) -> int:
+        """Number of chains that one thread advances together; the numbers drawn may depend on it."""
+        ...
+
+    def algorithm(self, temperature: float) -> str:
+        """Return the name of the algorithm that advances chains at ``temperature``."""
+        ...
 
     def initial(
         self,
@@ -54,9 +76,43 @@ class Sampler(Protocol):
         ...
 
 
+class SystemSampler(ABC):
+    """Base of the samplers of one sort of system: declares what it serves, and refuses every other system.
+
+    Args:
+        system: the system to sample.
+
+    Raises:
+        ValueError: if the sampler does not serve such a system.
+    """
+
+    name: str
+    serves: type
+    """Class, or capability, of the systems that the algorithm is right for."""
+    exact = False
+    tempered = False
+    group = GROUP
+
+    def __init__(self, system: System):
+        if not isinstance(system, self.serves):
+            expected, got = self.serves.__name__, type(system).__name__
+            raise ValueError(f"system: expected {expected} for the sampler {self.name}, got {got}")
+        self.system: Any = system
+        self.sites = system.sites
+
+    @property
+    def kind(self) -> str:
+        """Sort of the elements of the system."""
+        return self.system.kind
+
+    def algorithm(self, temperature: float) -> str:
+        """Return the name of the sampler, which is the same at every temperature."""
+        return self.name
+
+
 @runtime_checkable
 class RecordingSampler(Sampler, Protocol):
-    """A sampler that tells with every draw how its moves fared: acceptance, round trips."""
+    """A sampler that records with every draw how its moves fared: acceptance, round trips."""
 
     record_names: tuple[str, ...]
 
@@ -81,7 +137,7 @@ def record_names(sampler: Sampler) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a chain is run, in sweeps: ``anneal`` from a hot start, ``burn_in`` at its temperature, ``draws`` records.
+    """Course of a chain, in sweeps: ``anneal`` from a hot start, ``burn_in`` at its temperature, ``draws`` records.
 
     Raises:
         ValueError: if a count is negative, ``anneal_from`` not positive, or there is no draw or no sweep between draws.
@@ -111,12 +167,12 @@ class Group(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """What chains leave behind: (chains, draws) of `run_chains`, (temperatures, chains, draws) of `sample_block`."""
+    """Record of chains: (chains, draws) of `run_chains`, (temperatures, chains, draws) of `sample_block`."""
 
     configurations: Configurations
     """Packed spins (..., bytes) or directors (..., sites, 3)."""
     records: dict[str, Float[np.ndarray, "*chains draws"]]
-    """What the sampler records with each draw, see `RecordingSampler`."""
+    """Numbers of the sampler's moves with each draw, see `RecordingSampler`."""
 
 
 def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -> Draws:
@@ -126,7 +182,7 @@ def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -
         return Draws(sampler.draw(state, schedule.draws), {})
     if not sampler.exact:
         # Tempered chains exchange temperatures instead of being cooled.
-        if not is_tempered(sampler):
+        if not sampler.tempered:
             anneal(sampler, state, schedule)
         sampler.sweep(state, schedule.burn_in)
     if isinstance(sampler, RecordingSampler):
@@ -140,11 +196,6 @@ def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -
         np.stack(configurations, axis=1),
         {name: np.stack([record[name] for record in records], axis=1) for name in record_names(sampler)},
     )
-
-
-def is_tempered(sampler: Sampler) -> bool:
-    """Return whether the chains of one ladder of temperatures exchange them and must be advanced together."""
-    return getattr(sampler, "tempered", False)
 
 
 def anneal(sampler: Sampler, state: ChainState, schedule: Schedule) -> None:
@@ -171,8 +222,8 @@ def sample_block(
     Chain c at temperature number t draws from its own stream (seed, start, t, c), and chains are grouped in a fixed
     way, so the number of threads changes nothing.
     """
-    levels, size = np.asarray(temperatures, dtype=np.float64), getattr(sampler, "group", GROUP)
-    groups = make_groups(levels, chains, seed, start, is_tempered(sampler), size)
+    temperatures = np.asarray(temperatures, dtype=np.float64)
+    groups = make_groups(temperatures, chains, seed, start, sampler.tempered, sampler.group)
     work: Callable[[Group], Draws] = partial(run_chains, sampler, schedule=schedule, start=start)
     # One BLAS thread per group: the pool already uses every core, and a product must not depend on how many there are.
     with threadpool_limits(1), ThreadPoolExecutor(threads or available_threads()) as pool:
@@ -180,14 +231,31 @@ def sample_block(
 
     def gather(arrays: list[np.ndarray]) -> np.ndarray:
         whole = np.concatenate(arrays)
-        if is_tempered(sampler):
-            return whole.reshape(len(chains), len(levels), *whole.shape[1:]).swapaxes(0, 1)
-        return whole.reshape(len(levels), len(chains), *whole.shape[1:])
+        if sampler.tempered:
+            return whole.reshape(len(chains), len(temperatures), *whole.shape[1:]).swapaxes(0, 1)
+        return whole.reshape(len(temperatures), len(chains), *whole.shape[1:])
 
     return Draws(
         gather([part.configurations for part in parts]),
         {name: gather([part.records[name] for part in parts]) for name in record_names(sampler)},
     )
+
+
+def sample_chains(
+    sampler: Sampler,
+    temperatures: Float[np.ndarray, " temperatures"],
+    chains: int,
+    schedule: Schedule,
+    seed: int,
+    threads: int | None = None,
+) -> States:
+    """Return the configurations of `sample_block`, of chains 0 ... ``chains`` - 1, as arrays to compute with.
+
+    Returns:
+        int8 spins (temperatures, chains, draws, N) or directors (temperatures, chains, draws, N, 3).
+    """
+    drawn = sample_block(sampler, temperatures, range(chains), schedule, seed, threads=threads).configurations
+    return unpack_spins(drawn, sampler.sites) if sampler.kind == "spins" else drawn
 
 
 def make_groups(

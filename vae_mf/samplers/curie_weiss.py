@@ -13,6 +13,7 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
 from vae_mf.packing import packed_bytes
+from vae_mf.samplers.base import SystemSampler
 from vae_mf.samplers.kernels.random_bits import (
     U64,
     count_bits,
@@ -42,15 +43,12 @@ class DirectState:
     """Row of ``cumulative`` of each chain."""
 
 
-class CurieWeissDirect:
+class CurieWeissDirect(SystemSampler):
     """Exact sampler of a `CurieWeiss` system: every draw is independent, so burn-in and thinning have no effect."""
 
     name = "curie_weiss_direct"
+    serves = CurieWeiss
     exact = True
-
-    def __init__(self, system: CurieWeiss):
-        self.system = system
-        self.sites = system.sites
 
     def initial(
         self,

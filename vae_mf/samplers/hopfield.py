@@ -15,6 +15,7 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.kernels import FAST, LANES, kernel
 from vae_mf.packing import pack_spins, packed_bytes
+from vae_mf.samplers.base import SystemSampler
 from vae_mf.samplers.kernels.elementary import F32, exp32, log32
 from vae_mf.samplers.kernels.random_bits import (
     U64,
@@ -31,6 +32,7 @@ from vae_mf.samplers.kernels.random_bits import (
     word_count,
 )
 from vae_mf.samplers.kernels.sign_products import WORD, add_sign_products, aligned_rows, pack_signs, sign_words
+from vae_mf.systems.base import System
 from vae_mf.systems.hopfield import Hopfield
 
 JUMP_PATTERNS = 16
@@ -51,7 +53,7 @@ class HopfieldState:
     sweeps: int = 0
 
 
-class HopfieldGibbs:
+class HopfieldGibbs(SystemSampler):
     """Block Gibbs sampler of a `Hopfield` system.
 
     Args:
@@ -60,23 +62,23 @@ class HopfieldGibbs:
             Metropolis move on p(phi) that hops between patterns; 0 never, None every second sweep for 2 to 16 patterns.
 
     Raises:
-        ValueError: if ``jump_every`` is neither None nor a non-negative integer.
+        ValueError: if the system is no `Hopfield` one, or ``jump_every`` neither None nor a non-negative integer.
     """
 
     name = "hopfield_gibbs"
-    exact = False
+    serves = Hopfield
 
-    def __init__(self, system: Hopfield, jump_every: int | None = None):
-        self.system = system
-        self.sites = system.sites
-        count = len(system.patterns)
+    def __init__(self, system: System, jump_every: int | None = None):
+        super().__init__(system)
+        patterns = self.system.patterns
+        count = len(patterns)
         if jump_every is None:
             jump_every = 2 if 2 <= count <= JUMP_PATTERNS else 0
         self.jump_every = require_integer("jump_every", jump_every, minimum=0) if count > 1 else 0
-        self._words = as_words(system.patterns)
+        self._words = as_words(patterns)
         self._pattern_words = np.ascontiguousarray(self._words.T)
         spins = np.ones((self.sites, WORD * sign_words(count)), np.int8)
-        spins[:, :count] = system.patterns.T
+        spins[:, :count] = patterns.T
         self._signs = np.empty((self.sites, sign_words(count)), np.uint32)
         pack_signs(self._signs, spins)
 

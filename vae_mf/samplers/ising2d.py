@@ -1,4 +1,4 @@
-"""The 2D Ising sampler with the cheaper algorithm at every temperature: clusters near T_c, else single flips."""
+"""Sampler of the 2D Ising model by the cheaper algorithm at each temperature: clusters near T_c, else single flips."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,8 +9,10 @@ from jaxtyping import Float, Int64, UInt64
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_positive
 from vae_mf.packing import packed_bytes
+from vae_mf.samplers.base import SystemSampler
 from vae_mf.samplers.multispin import MultispinMetropolis
 from vae_mf.samplers.wolff import Wolff
+from vae_mf.systems.base import System
 from vae_mf.systems.ising2d import Ising2D
 
 
@@ -30,7 +32,7 @@ class MixedState:
     parts: list[Part]
 
 
-class Ising2DAuto:
+class Ising2DAuto(SystemSampler):
     """Wolff around T_c and multispin Metropolis elsewhere (Wolff everywhere if the side is odd).
 
     The choice is made once, from the temperature a chain is set up with, and holds while it is annealed or tempered.
@@ -41,22 +43,21 @@ class Ising2DAuto:
         wolff_to: highest T / J at which clusters are used.
 
     Raises:
-        ValueError: unless 0 < ``wolff_from`` < ``wolff_to``.
+        ValueError: unless the system is an `Ising2D` one and 0 < ``wolff_from`` < ``wolff_to``.
     """
 
     name = "ising2d_auto"
-    exact = False
+    serves = Ising2D
 
-    def __init__(self, system: Ising2D, wolff_from: float = 2.1, wolff_to: float = 2.5):
-        self.system = system
-        self.sites = system.sites
+    def __init__(self, system: System, wolff_from: float = 2.1, wolff_to: float = 2.5):
+        super().__init__(system)
         self.wolff_from = require_positive("wolff_from", wolff_from)
         self.wolff_to = require_positive("wolff_to", wolff_to)
         if wolff_from >= wolff_to:
             raise ValueError(f"wolff_to: expected more than wolff_from = {wolff_from}, got {wolff_to}")
-        self._samplers: dict[str, Wolff | MultispinMetropolis] = {Wolff.name: Wolff(system)}
-        if system.side % 2 == 0:
-            self._samplers[MultispinMetropolis.name] = MultispinMetropolis(system)
+        self._samplers: dict[str, Wolff | MultispinMetropolis] = {Wolff.name: Wolff(self.system)}
+        if self.system.side % 2 == 0:
+            self._samplers[MultispinMetropolis.name] = MultispinMetropolis(self.system)
 
     def algorithm(self, temperature: float) -> str:
         """Return the name of the sampler used at ``temperature``."""

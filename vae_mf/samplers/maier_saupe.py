@@ -7,6 +7,7 @@ rotation. Block Gibbs draws it from A | n ~ Normal(Q / N, 2 / (3 beta J N) per c
 takes hundreds of sweeps to cross between the nematic and the isotropic phase.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from jaxtyping import Float, Float32, Int64, UInt64
 from vae_mf.arrays import Directors
 from vae_mf.checks import require_choice
 from vae_mf.kernels import FAST, kernel
+from vae_mf.samplers.base import SystemSampler
 from vae_mf.samplers.kernels.bingham import BLOCK, diagonalise, fill_bingham, random_rotation
 from vae_mf.samplers.kernels.random_bits import F32, fill_normals
 from vae_mf.samplers.kernels.tensor_table import draw_eigenvalues, tensor_table
@@ -32,12 +34,11 @@ class NematicState:
     """All x, then all y, then all z, which is what fills SIMD registers."""
 
 
-class _Nematic:
-    """What the two samplers share: reading directors and energies from a state."""
+class _Nematic(SystemSampler):
+    """Base of the two samplers: starts chains, and reads directors and energies from their state."""
 
-    def __init__(self, system: MaierSaupe):
-        self.system = system
-        self.sites = system.sites
+    serves = MaierSaupe
+    starts: tuple[str, ...]
 
     def configurations(self, state: NematicState) -> Directors:
         """Return the current directors, float32 (chains, N, 3)."""
@@ -51,17 +52,6 @@ class _Nematic:
         tensor_energies(energies, state.components)
         return self.system.coupling * energies
 
-    def _empty_state(self, temperatures: np.ndarray, keys: np.ndarray) -> NematicState:
-        components = np.empty((len(keys), 3, self.sites), np.float32)
-        return NematicState(np.array(temperatures, np.float64), keys.copy(), np.zeros(len(keys), np.uint64), components)
-
-
-class MaierSaupeDirect(_Nematic):
-    """Exact sampler of a `MaierSaupe` system: every draw is independent, so burn-in and thinning have no effect."""
-
-    name = "maier_saupe_direct"
-    exact = True
-
     def initial(
         self,
         temperatures: Float[np.ndarray, " chains"],
@@ -69,11 +59,37 @@ class MaierSaupeDirect(_Nematic):
         chains: Int64[np.ndarray, " chains"],
         start: str,
     ) -> NematicState:
-        """Return chains at their first draw; ``start`` must be "random"."""
-        require_choice("start", start, ("random",))
-        state = self._empty_state(temperatures, keys)
-        self.sweep(state, 1)
+        """Return chains at their first configuration.
+
+        Raises:
+            ValueError: if ``start`` is none of the sampler's ``starts``.
+        """
+        require_choice("start", start, self.starts)
+        components = np.empty((len(keys), 3, self.sites), np.float32)
+        counters = np.zeros(len(keys), np.uint64)
+        state = NematicState(np.array(temperatures, np.float64), keys.copy(), counters, components)
+        self.begin(state, start)
         return state
+
+    @abstractmethod
+    def begin(self, state: NematicState, start: str) -> None:
+        """Fill in the first configuration of every chain."""
+
+    @abstractmethod
+    def sweep(self, state: NematicState, count: int) -> None:
+        """Advance every chain by ``count`` sweeps."""
+
+
+class MaierSaupeDirect(_Nematic):
+    """Exact sampler of a `MaierSaupe` system: every draw is independent, so burn-in and thinning have no effect."""
+
+    name = "maier_saupe_direct"
+    exact = True
+    starts = ("random",)
+
+    def begin(self, state: NematicState, start: str) -> None:
+        """Make the first draw."""
+        self.sweep(state, 1)
 
     def sweep(self, state: NematicState, count: int) -> None:
         """Replace every configuration by an independent one (once, whatever ``count`` is, unless it is zero)."""
@@ -90,27 +106,14 @@ class MaierSaupeGibbs(_Nematic):
     """Block Gibbs sampler of a `MaierSaupe` system, alternating between A and the directors."""
 
     name = "maier_saupe_gibbs"
-    exact = False
+    starts = ("random", "pattern")
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> NematicState:
-        """Start every chain isotropic, or (``start="pattern"``) with all directors along one random axis.
-
-        Raises:
-            ValueError: if ``start`` is neither "random" nor "pattern".
-        """
-        require_choice("start", start, ("random", "pattern"))
-        state = self._empty_state(temperatures, keys)
+    def begin(self, state: NematicState, start: str) -> None:
+        """Start every chain isotropic, or (``start="pattern"``) with all directors along one random axis."""
         if start == "pattern":
             align(state.components, state.keys, state.counters)
         else:
             draw_isotropic(state.components, state.keys, state.counters)
-        return state
 
     def sweep(self, state: NematicState, count: int) -> None:
         """Advance every chain by ``count`` block updates of A and all directors."""

@@ -23,7 +23,9 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
 from vae_mf.packing import packed_bytes
+from vae_mf.samplers.base import SystemSampler
 from vae_mf.samplers.kernels.random_bits import ALL, U64, fill_random_words, random_index, random_word, transpose_bits
+from vae_mf.systems.base import System
 from vae_mf.systems.ising2d import Ising2D
 
 REPLICAS = 64
@@ -43,7 +45,7 @@ class MultispinState:
     words: UInt64[np.ndarray, "2 side half"]
 
 
-class MultispinMetropolis:
+class MultispinMetropolis(SystemSampler):
     """Chessboard Metropolis sampler of an `Ising2D` system of even side, up to 64 chains to a word.
 
     A sweep visits every spin once and then flips all of them with probability 1/2, an exact move that single spins
@@ -53,18 +55,17 @@ class MultispinMetropolis:
     all chains of the group, in their order. A chain is therefore reproduced by the same group, not by itself.
 
     Raises:
-        ValueError: if the side is odd, for a chessboard does not close on an odd torus.
+        ValueError: if the system is no `Ising2D` one, or its side odd, for a chessboard does not close on an odd torus.
     """
 
     name = "multispin_metropolis"
-    exact = False
+    serves = Ising2D
 
-    def __init__(self, system: Ising2D):
-        if system.side % 2:
-            raise ValueError(f"side: expected an even number for the multispin sampler, got {system.side}")
-        self.system = system
-        self.sites = system.sites
-        self._antiferro = np.zeros((2, 4, system.sites // 2), np.uint64)
+    def __init__(self, system: System):
+        super().__init__(system)
+        if self.system.side % 2:
+            raise ValueError(f"side: expected an even number for the multispin sampler, got {self.system.side}")
+        self._antiferro = np.zeros((2, 4, self.sites // 2), np.uint64)
 
     def initial(
         self,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -180,14 +179,9 @@ def nearest_divisor(number: int, target: int) -> int:
     return min((n for n in range(1, number + 1) if number % n == 0), key=lambda n: abs(n - target))
 
 
-def configuration_kind(subject: Any) -> str:
-    """Return what a configuration of a system (or a model of one) is, as the store calls it: "spins" or "directors"."""
-    return getattr(subject, "configurations", "spins")
-
-
 def scalars(system: System, configurations: Configurations) -> dict[str, np.ndarray]:
     """Return energy, order parameter and basin of packed spins (..., bytes) or directors (..., sites, 3)."""
-    if configuration_kind(system) == "spins":
+    if system.kind == "spins":
         configurations = unpack_spins(configurations, system.sites)
     return {
         "energy": system.energy(configurations),

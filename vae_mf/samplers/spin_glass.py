@@ -15,7 +15,9 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.kernels import FAST, kernel, padded
 from vae_mf.packing import pack_spins
+from vae_mf.samplers.base import SystemSampler
 from vae_mf.samplers.kernels.random_bits import F32, U64, fill_exponentials, fill_random_spins, random_word
+from vae_mf.systems.base import System
 from vae_mf.systems.spin_glass import Ising
 
 REBUILD = 200
@@ -36,23 +38,22 @@ class IsingState:
     sweeps: int = 0
 
 
-class IsingMetropolis:
+class IsingMetropolis(SystemSampler):
     """Single-spin Metropolis sampler of an `Ising` system; sparse couplings are walked along their bonds only.
 
     Without fields, every sweep ends with a fair coin for s -> -s, an exact symmetry.
     """
 
     name = "ising_metropolis"
-    exact = False
+    serves = Ising
 
-    def __init__(self, system: Ising):
-        self.system = system
-        self.sites = system.sites
+    def __init__(self, system: System):
+        super().__init__(system)
         width = padded(self.sites)
         self._fields = np.zeros(width, np.float32)
-        self._fields[: self.sites] = system.fields
+        self._fields[: self.sites] = self.system.fields
         self._symmetric = not self._fields.any()
-        couplings = system.couplings
+        couplings = self.system.couplings
         if isinstance(couplings, np.ndarray):
             dense = np.zeros((self.sites, width), np.float32)
             dense[:, : self.sites] = couplings

@@ -30,7 +30,7 @@ ATTEMPTS = 30
 
 @runtime_checkable
 class EnergySampler(Sampler, Protocol):
-    """A sampler that can tell the energies of its chains."""
+    """A sampler that knows the energies of its chains."""
 
     def energies(self, state: Any) -> Float[np.ndarray, " chains"]:
         """Return the energy of the current configuration of every chain."""
@@ -78,7 +78,6 @@ class ParallelTempering:
     exact = False
     record_names = ("swap_acceptance", "round_trip_rate")
     tempered = True
-    """Tells the driver that groups must be made of whole ladders."""
 
     def __init__(self, sampler: Sampler, swap_every: int = 1):
         if not isinstance(sampler, EnergySampler):
@@ -87,6 +86,20 @@ class ParallelTempering:
         self.sites = sampler.sites
         self.swap_every = require_integer("swap_every", swap_every)
         self.name = f"tempered_{sampler.name}"
+
+    @property
+    def kind(self) -> str:
+        """Sort of the elements of the wrapped sampler's configurations."""
+        return self.sampler.kind
+
+    @property
+    def group(self) -> int:
+        """Chains that one thread advances together, cut to whole ladders by the driver."""
+        return self.sampler.group
+
+    def algorithm(self, temperature: float) -> str:
+        """Return the name of this sampler, for a chain visits all temperatures."""
+        return self.name
 
     def initial(
         self,

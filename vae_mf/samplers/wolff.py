@@ -12,7 +12,9 @@ from jaxtyping import Float, Int64, UInt8, UInt64
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
+from vae_mf.samplers.base import SystemSampler
 from vae_mf.samplers.kernels.random_bits import U64, fill_random_spins, four_bonds, random_index, random_word
+from vae_mf.systems.base import System
 from vae_mf.systems.ising2d import Ising2D, critical_temperature, spontaneous_magnetisation
 
 SHORT_SITES = 2**16
@@ -35,7 +37,7 @@ class WolffState:
     """Spins flipped so far, by clusters."""
 
 
-class Wolff:
+class Wolff(SystemSampler):
     """Single-cluster sampler of an `Ising2D` system of any side.
 
     A sweep is the number of clusters that flips about N spins, N / <cluster size> = 1 / <m^2>, and then a global flip
@@ -44,12 +46,11 @@ class Wolff:
     """
 
     name = "wolff"
-    exact = False
+    serves = Ising2D
 
-    def __init__(self, system: Ising2D):
-        self.system = system
-        self.sites = system.sites
-        self._neighbours = neighbour_table(system.side)
+    def __init__(self, system: System):
+        super().__init__(system)
+        self._neighbours = neighbour_table(self.system.side)
 
     def initial(
         self,

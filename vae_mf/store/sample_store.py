@@ -67,7 +67,7 @@ class SampleStore:
         self.path = str(folder)
         self.temperatures = np.array(self._layout.temperatures)
         self.sites = self._layout.sites
-        self.configurations = self._layout.configurations
+        self.kind = self._layout.kind
         self.blocks = blocks
         self.rows_per_block = self._layout.rows_per_block
         self.rows = blocks * self.rows_per_block
@@ -110,8 +110,8 @@ class SampleStore:
         return read_array(self._folder, path, self._system[path])
 
     def _configurations(self, t: int, kind: str) -> np.ndarray:
-        if kind != self.configurations:
-            raise ValueError(f"{self.path}: expected a store of {kind}, got one of {self.configurations}")
+        if kind != self.kind:
+            raise ValueError(f"{self.path}: expected a store of {kind}, got one of {self.kind}")
         return self._column(t, kind)
 
     def _column(self, t: int, name: str) -> np.ndarray:
@@ -173,7 +173,7 @@ class StoreWriter:
         """
         if index != self._committed or index >= self._layout.blocks:
             raise ValueError(f"index: expected {self._committed} of {self._layout.blocks} blocks, got {index}")
-        block = {**scalars, self._layout.configurations: configurations}
+        block = {**scalars, self._layout.kind: configurations}
         self._check_block(block)
         self._require_lock()
         rows = slice(index * self._layout.rows_per_block, (index + 1) * self._layout.rows_per_block)
@@ -222,7 +222,7 @@ class StoreWriter:
     def _check_block(self, block: dict[str, np.ndarray]) -> None:
         columns = self._layout.columns()
         if block.keys() != columns.keys():
-            got = [name for name in block if name != self._layout.configurations]
+            got = [name for name in block if name != self._layout.kind]
             raise ValueError(f"scalars: expected {list(columns)[1:]}, got {got}")
         for name, spec in columns.items():
             shape = (len(self._layout.temperatures), *spec.chunks)

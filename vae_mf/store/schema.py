@@ -71,11 +71,11 @@ class StoreLayout:
         blocks: Number of blocks, each written and committed as a whole.
         rows_per_block: Rows of one block at one temperature, whole Markov chains of them.
         scalars: NumPy dtype (boolean, integer or float) of each named observable.
-        configurations: What a row holds, and the name of its array: "spins" (packed bits) or "directors" (float32).
+        kind: What a row holds, and the name of its array: "spins" (packed bits) or "directors" (float32).
 
     Raises:
         ValueError: If a size is below one, a temperature is not positive, a scalar has no usable name or dtype, or
-            ``configurations`` is neither.
+            ``kind`` is neither.
     """
 
     sites: int
@@ -83,15 +83,15 @@ class StoreLayout:
     blocks: int
     rows_per_block: int
     scalars: Mapping[str, str]
-    configurations: str = SPINS
+    kind: str = SPINS
 
     def __post_init__(self) -> None:
-        require_choice("configurations", self.configurations, (SPINS, DIRECTORS))
+        require_choice("kind", self.kind, (SPINS, DIRECTORS))
         for name in ("sites", "blocks", "rows_per_block"):
             require_integer(name, getattr(self, name))
         require_temperatures(self.temperatures)
         for name, dtype in self.scalars.items():
-            _require_name("scalars", name, self.configurations)
+            _require_name("scalars", name, self.kind)
             _plain_dtype(f"scalars.{name}", dtype)
 
     @property
@@ -101,15 +101,13 @@ class StoreLayout:
 
     def columns(self) -> dict[str, ArraySpec]:
         """Return the arrays kept at every temperature, the configurations first."""
-        row, dtype = (
-            ((packed_bytes(self.sites),), "uint8") if self.configurations == SPINS else ((self.sites, 3), "float32")
-        )
+        row, dtype = ((packed_bytes(self.sites),), "uint8") if self.kind == SPINS else ((self.sites, 3), "float32")
         configurations = ArraySpec((self.rows, *row), (self.rows_per_block, *row), dtype)
         scalars = {
             name: ArraySpec((self.rows,), (self.rows_per_block,), _plain_dtype(name, dtype))
             for name, dtype in self.scalars.items()
         }
-        return {self.configurations: configurations} | scalars
+        return {self.kind: configurations} | scalars
 
 
 MARKER = ArraySpec((), (), "int64")
@@ -141,7 +139,7 @@ def make_header(
         "temperatures": [float(value) for value in layout.temperatures],
         "blocks": int(layout.blocks),
         "rows_per_block": int(layout.rows_per_block),
-        "configurations": layout.configurations,
+        "configurations": layout.kind,
         "scalars": {name: _plain_dtype(name, dtype) for name, dtype in layout.scalars.items()},
         "arrays": {name: _describe(name, values) for name, values in arrays.items()},
         "attrs": plain_json("attrs", attrs),
@@ -150,8 +148,9 @@ def make_header(
 
 def header_layout(header: Mapping[str, Any]) -> StoreLayout:
     """Return the layout written in a header."""
-    names = ("sites", "blocks", "rows_per_block", "scalars", "configurations")
-    return StoreLayout(temperatures=tuple(header["temperatures"]), **{name: header[name] for name in names})
+    names = ("sites", "blocks", "rows_per_block", "scalars")
+    sizes = {name: header[name] for name in names}
+    return StoreLayout(temperatures=tuple(header["temperatures"]), **sizes, kind=header["configurations"])
 
 
 def system_specs(header: Mapping[str, Any]) -> dict[str, ArraySpec]:

@@ -19,9 +19,8 @@ from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.erasure import ErasureMachine, erasure_steps
 from vae_mf.inverse_ising.missing import MissingSpins
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
-from vae_mf.packing import unpack_spins
 from vae_mf.rng import generator, integer
-from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.samplers.base import Schedule, sample_chains
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import ParallelTempering
 from vae_mf.statistics.distinct import distinct_spins
@@ -47,9 +46,8 @@ def equilibrium_samples(couplings: Couplings, fields: Fields, samples: int, seed
     """Return configurations of the model by parallel tempering, in random order."""
     sampler = ParallelTempering(IsingMetropolis(Ising(couplings, fields)))
     schedule = Schedule(draws=-(-samples // CHAINS), burn_in=500, thinning=10)
-    draws = sample_block(sampler, LADDER, range(CHAINS), schedule, integer(seed, "samples"))
-    spins = unpack_spins(np.asarray(draws.configurations)[0].reshape(-1, draws.configurations.shape[-1]), len(fields))
-    return generator(seed, "order").permutation(spins)[:samples]
+    coldest = sample_chains(sampler, LADDER, CHAINS, schedule, integer(seed, "samples"))[0]
+    return generator(seed, "order").permutation(coldest.reshape(-1, len(fields)))[:samples]
 
 
 def resampled(couplings: Couplings, fields: Fields, samples: int, seed: int, excess: int = 30) -> Spins:

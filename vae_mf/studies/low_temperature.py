@@ -16,9 +16,8 @@ from vae_mf.arrays import Couplings, Spins
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.low_temperature import LowTemperature
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
-from vae_mf.packing import unpack_spins
 from vae_mf.rng import generator, integer
-from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.samplers.base import Schedule, sample_chains
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import ParallelTempering
@@ -40,13 +39,11 @@ def ferromagnet_tables(
         "two states": LowTemperature(clusters="magnetisation"),
         "pseudo-likelihood": PseudoLikelihood(),
     }
+    sampler = CurieWeissDirect(CurieWeiss(sites))
+    schedule = Schedule(draws=max(samples), burn_in=0, thinning=1)
     rows = []
     for beta, run in product(betas, range(runs)):
-        schedule = Schedule(draws=max(samples), burn_in=0, thinning=1)
-        draws = sample_block(
-            CurieWeissDirect(CurieWeiss(sites)), np.array([1 / beta]), range(1), schedule, integer(seed, "run", run)
-        )
-        spins = unpack_spins(np.asarray(draws.configurations).reshape(max(samples), -1), sites)
+        spins = sample_chains(sampler, np.array([1 / beta]), 1, schedule, integer(seed, "run", run))[0, 0]
         for count, (name, estimator) in product(samples, estimators.items()):
             found = off_diagonal(estimator.fit(spins[:count]).couplings_) / beta
             deviation = float(np.sqrt(np.mean((found - 1 / sites) ** 2)))
@@ -93,14 +90,10 @@ def glass_samples(system: SherringtonKirkpatrick, betas: Sequence[float], sample
     temperatures = np.unique(np.r_[1 / np.asarray(betas), ladder])
     schedule = Schedule(draws=-(-samples // CHAINS), burn_in=2000, thinning=5)
     sampler = ParallelTempering(IsingMetropolis(system))
-    chains = range(CHAINS)
-    draws = np.asarray(sample_block(sampler, temperatures, chains, schedule, integer(seed, "glass")).configurations)
+    spins = sample_chains(sampler, temperatures, CHAINS, schedule, integer(seed, "glass"))
     random = generator(seed, "order")
     places = np.searchsorted(temperatures, 1 / np.asarray(betas) * (1 - 1e-12))
-    return [
-        unpack_spins(random.permutation(draws[place].reshape(-1, draws.shape[-1]))[:samples], system.sites)
-        for place in places
-    ]
+    return [random.permutation(spins[place].reshape(-1, system.sites))[:samples] for place in places]
 
 
 def off_diagonal(matrix: Couplings) -> np.ndarray:

@@ -1,11 +1,9 @@
-"""What every equilibrium system offers: an energy, an order parameter, and exact answers at finite size."""
+"""Contract of a physical system: an energy, an order parameter, and exact answers at finite size."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
-
-from vae_mf.arrays import Spins
 
 
 class Thermodynamics(NamedTuple):
@@ -43,22 +41,29 @@ class System(Protocol):
 
     name: str
     order_name: str
-    """What the order parameter is called, its symbol last: "magnetisation m"."""
+    """Name of the order parameter, its symbol last: "magnetisation m"."""
+    kind: str
+    """Sort of the N elements: "spins", -1 and +1, or "directors", unit vectors without a sign."""
+
+    @property
+    def symmetries(self) -> tuple[str, ...]:
+        """Names of the moves of all sites at once that change no energy: "spin_flip", "translation", "rotation"."""
+        ...
 
     @property
     def sites(self) -> int:
         """Number of sites N."""
         ...
 
-    def energy(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
+    def energy(self, configurations: Any, /) -> Float[np.ndarray, "*batch"]:
         """Return the energy of each configuration."""
         ...
 
-    def order_parameter(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
+    def order_parameter(self, configurations: Any, /) -> Float[np.ndarray, "*batch"]:
         """Return the signed order parameter of each configuration, in [-1, 1]."""
         ...
 
-    def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
+    def basin(self, configurations: Any, /) -> Int[np.ndarray, "*batch"]:
         """Return the signed label of the free-energy valley nearest to each configuration: +-1, +-2, ..."""
         ...
 
@@ -69,6 +74,14 @@ class System(Protocol):
     def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
         """Return the exact law of the order parameter; raises ValueError where no exact sum is feasible."""
         ...
+
+
+@runtime_checkable
+class HasSampler(Protocol):
+    """A system that names a sampler of its own."""
+
+    default_sampler: str
+    """Import path of the class that samples it fastest, such as "vae_mf.samplers.Wolff"."""
 
 
 def order_statistics(law: OrderParameterLaw, sites: int, temperature: float) -> OrderStatistics:

@@ -27,6 +27,8 @@ class CurieWeiss:
     coupling: float = 1.0
     name = "curie_weiss"
     order_name = "magnetisation m"
+    kind = "spins"
+    default_sampler = "vae_mf.samplers.CurieWeissDirect"
     symmetries = ("spin_flip",)
 
     def __post_init__(self) -> None:

@@ -30,7 +30,7 @@ def half_information(system: System, temperature: float) -> float:
         return torus_information(system.side, system.coupling / require_positive("temperature", temperature))
     if isinstance(system, CurieWeiss):
         return system.half_system_information(temperature)
-    if getattr(system, "configurations", "spins") != "spins" or system.sites > MAXIMUM_SITES:
+    if system.kind != "spins" or system.sites > MAXIMUM_SITES:
         raise ValueError(
             f"half_information: expected ising2d of side <= {LARGEST_SIDE}, curie_weiss or at most {MAXIMUM_SITES} "
             f"spins, got {system.name} with {system.sites} sites"

@@ -39,6 +39,8 @@ class Hopfield:
     coupling: float = 1.0
     name = "hopfield"
     order_name = "leading overlap m"
+    kind = "spins"
+    default_sampler = "vae_mf.samplers.HopfieldGibbs"
     symmetries = ("spin_flip",)
 
     def __post_init__(self) -> None:

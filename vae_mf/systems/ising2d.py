@@ -35,6 +35,8 @@ class Ising2D:
     coupling: float = 1.0
     name = "ising2d"
     order_name = "magnetisation m"
+    kind = "spins"
+    default_sampler = "vae_mf.samplers.Ising2DAuto"
     symmetries = ("spin_flip", "translation")
 
     def __post_init__(self) -> None:

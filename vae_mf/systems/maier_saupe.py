@@ -78,7 +78,8 @@ class MaierSaupe:
     coupling: float = 1.0
     name = "maier_saupe"
     order_name = "nematic order S"
-    configurations = "directors"
+    kind = "directors"
+    default_sampler = "vae_mf.samplers.MaierSaupeDirect"
     symmetries = ("rotation",)
 
     def __post_init__(self) -> None:

@@ -36,6 +36,8 @@ class Ising:
     fields: Fields | None = None
     name = "ising"
     order_name = "magnetisation m"
+    kind = "spins"
+    default_sampler = "vae_mf.samplers.IsingMetropolis"
 
     def __post_init__(self) -> None:
         couplings = checked_couplings(self.couplings)

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_mf.packing import unpack_spins
-from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.samplers.base import Schedule, sample_chains
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import ParallelTempering
 from vae_mf.systems.spin_glass import Ising
@@ -55,11 +54,9 @@ def truths(name: str, betas: Sequence[float], samples: int, seed: int) -> Iterat
     system = make_system(kind, int(name.removeprefix(kind)), np.random.default_rng(seed))
     grid = np.unique(np.r_[np.linspace(0.1, max(betas), LADDER), betas])
     tempering = ParallelTempering(IsingMetropolis(system))
-    schedule = Schedule(-(-samples // CHAINS), 2000, 10)
-    packed = sample_block(tempering, 1 / grid, range(CHAINS), schedule, seed).configurations
+    drawn = sample_chains(tempering, 1 / grid, CHAINS, Schedule(-(-samples // CHAINS), 2000, 10), seed)
     for beta in betas:
-        draws = packed[np.flatnonzero(grid == beta)[0]]
-        spins = unpack_spins(draws.reshape(-1, draws.shape[-1]), system.sites)
+        spins = drawn[np.flatnonzero(grid == beta)[0]].reshape(-1, system.sites)
         rows = np.random.default_rng(seed).permutation(spins)[:samples]
         yield Truth(name, beta, beta * np.asarray(system.couplings), rows)
 
@@ -67,7 +64,6 @@ def truths(name: str, betas: Sequence[float], samples: int, seed: int) -> Iterat
 def warm_glass(sites: int, beta: float, samples: int, seed: int) -> Truth:
     """Return a large spin glass far above its transition, where chains forget their start in a few sweeps."""
     system = make_system("sk", sites, np.random.default_rng(seed))
-    chains = samples // 20
-    draws = sample_block(IsingMetropolis(system), np.array([1 / beta]), range(chains), Schedule(20, 50, 5), seed)
-    spins = unpack_spins(draws.configurations.reshape(samples, -1), sites)
+    drawn = sample_chains(IsingMetropolis(system), np.array([1 / beta]), samples // 20, Schedule(20, 50, 5), seed)
+    spins = drawn.reshape(samples, sites)
     return Truth(f"sk{sites}", beta, beta * np.asarray(system.couplings), spins)

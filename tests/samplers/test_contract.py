@@ -1,0 +1,97 @@
+"""Contract of every sampler with every system: it serves it, and then draws from its law, or refuses it in one line."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from vae_mf import samplers, systems
+from vae_mf.samplers.base import Sampler, Schedule, SystemSampler, sample_chains
+from vae_mf.systems.base import System
+from vae_mf.systems.enumeration import enumerate_system
+from vae_mf.systems.spin_glass import Ising
+
+FERROMAGNET = np.ones((4, 4)) - np.eye(4)
+SYSTEMS = {
+    "curie_weiss": systems.CurieWeiss(4),
+    "hopfield": systems.Hopfield(np.array([[1, 1, -1, 1], [1, -1, 1, 1]], np.int8)),
+    "ising2d": systems.Ising2D(2),
+    "maier_saupe": systems.MaierSaupe(4),
+    "ising": Ising(FERROMAGNET, np.linspace(-0.3, 0.4, 4)),
+    "sherrington_kirkpatrick": systems.SherringtonKirkpatrick.random(4, seed=3),
+    "edwards_anderson": systems.EdwardsAnderson.random(2, 2, "gaussian", seed=3),
+}
+SAMPLERS = {
+    name: getattr(samplers, name)
+    for name in samplers.__all__
+    if isinstance(getattr(samplers, name), type)
+    and issubclass(getattr(samplers, name), SystemSampler)
+    and getattr(samplers, name) is not SystemSampler
+}
+PAIRS = [pytest.param(s, c, id=f"{c}-{s}") for c, s in product(SAMPLERS, SYSTEMS)]
+TEMPERATURES = np.array([1.3, 2.4])
+
+
+@pytest.mark.parametrize(("system", "sampler"), PAIRS)
+def test_a_sampler_serves_a_system_or_refuses_it_in_one_line(system, sampler):
+    subject = SYSTEMS[system]
+    if isinstance(subject, SAMPLERS[sampler].serves):
+        served = SAMPLERS[sampler](subject)
+        assert isinstance(served, Sampler)
+        assert served.kind == subject.kind
+        assert served.sites == subject.sites
+        return
+    with pytest.raises(ValueError, match=r"^system: expected \w+ for the sampler \w+, got") as caught:
+        SAMPLERS[sampler](subject)
+    message = str(caught.value)
+    assert SAMPLERS[sampler].serves.__name__ in message
+    assert message.endswith(type(subject).__name__)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("system", "sampler"), PAIRS)
+def test_a_sampler_draws_from_the_law_of_every_system_of_spins_that_it_serves(system, sampler):
+    subject = SYSTEMS[system]
+    if subject.kind != "spins" or not isinstance(subject, SAMPLERS[sampler].serves):
+        pytest.skip("refused, or no sum over all configurations")
+    spins = sample_chains(SAMPLERS[sampler](subject), TEMPERATURES, 400, Schedule(10, 100, 20), 5)
+    for temperature, drawn in zip(TEMPERATURES, spins, strict=True):
+        states = (drawn.reshape(-1, 4) > 0) @ 2 ** np.arange(4)
+        expected = enumerate_system(subject, temperature).probabilities * len(states)
+        assert chisquare(np.bincount(states, minlength=16), expected).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
+def test_every_system_is_sampled_in_one_call(system):
+    assert isinstance(system, System)
+    drawn = samplers.sample(system, TEMPERATURES, 130, seed=1)
+    assert drawn.shape == (2, 130, 4, *([] if system.kind == "spins" else [3]))
+    assert drawn.dtype == (np.int8 if system.kind == "spins" else np.float32)
+    np.testing.assert_array_equal(drawn, samplers.sample(system, TEMPERATURES, 130, seed=1, threads=1))
+    assert (drawn != samplers.sample(system, TEMPERATURES, 130, seed=2)).any()
+
+
+def test_rows_of_one_call_are_worth_as_many_independent_ones():
+    system = systems.Hopfield.random(100, 1, seed=1)
+    orders = np.abs(system.order_parameter(samplers.sample(system, 1.0, 4000, seed=1)[0]))
+    errors = [
+        part.mean(1).std(ddof=1) / np.sqrt(len(part)) for part in (orders.reshape(-1, 40), orders.reshape(40, -1))
+    ]
+    exact = system.order_parameter_law(1.0)
+    assert abs(orders.mean() - np.abs(exact.values) @ exact.probabilities) < 4 * orders.std() / np.sqrt(2000)
+    assert max(errors) < 2 * orders.std() / np.sqrt(4000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([1.0, 1.0], 10, 1), "temperatures: expected at least one and no duplicates"),
+        (([0.0], 10, 1), "temperatures: expected a finite number > 0"),
+        (([1.0], 0, 1), "count: expected an integer >= 1, got 0"),
+        (([1.0], 10, -1), "seed: expected an integer >= 0, got -1"),
+    ],
+)
+def test_bad_requests_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        samplers.sample(SYSTEMS["curie_weiss"], *arguments)
