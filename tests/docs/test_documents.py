@@ -1,0 +1,43 @@
+"""Documents keep their word: every path and link exists, every command composes."""
+
+import re
+import shlex
+
+import pytest
+from helpers.documents import DOCUMENTS, commands, links, overrides, paths
+
+from vae_mf.paths import configurations
+from helpers import PROJECT_ROOT
+
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+@every_document
+def test_links_and_paths_exist(document):
+    text = document.read_text()
+    lost = [target for target in links(text) if not (document.parent / target).exists()]
+    lost += [path for path in paths(text) if not (PROJECT_ROOT / path).exists()]
+    assert not lost
+
+
+def test_a_lost_path_is_seen():
+    text = "Read [the plan](docs/plan.md) and `vae_mf/nothing.py`, or run `python scripts/nothing.py a=1`."
+    assert links(text) == ["docs/plan.md"]
+    assert paths(text) == ["docs/plan.md", "vae_mf/nothing.py", "scripts/nothing.py"]
+    assert commands(text) == [("scripts/nothing.py", "a=1")]
+
+
+@every_document
+def test_commands_exist_and_their_options_compose(document, compose_config):
+    for name, rest in commands(document.read_text()):
+        command = re.sub(r".*/|\.py$", "", name).replace("-", "_")
+        if name.endswith(".py"):
+            assert (PROJECT_ROOT / name).exists(), name
+        else:
+            assert (PROJECT_ROOT / f"vae_mf/commands/{command}.py").exists(), name
+        if (configurations() / f"{command}.yaml").exists() and "--help" not in rest:
+            compose_config(command, *overrides(shlex.split(rest)))
+        elif name.startswith("scripts/benchmarks/"):
+            flags = re.findall(r"--[\w-]+", rest)
+            sources = "".join(path.read_text() for path in (PROJECT_ROOT / "scripts/benchmarks").rglob("*.py"))
+            assert not [flag for flag in flags if f'"{flag}"' not in sources], rest

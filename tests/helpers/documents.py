@@ -1,0 +1,57 @@
+"""Paths, links, commands and code blocks that the documents promise."""
+
+import re
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+
+from helpers import PROJECT_ROOT
+
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/*.md", "docs/benchmarks/*.md")
+    for path in PROJECT_ROOT.glob(pattern)
+    if path.name != "CHANGELOG.md"
+)
+"""Everything in Markdown; the history names files that are gone."""
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+PATH = re.compile(r"(?<![\w/.-])(?:vae_mf|scripts|tests|conf|docs)/[\w/.{},-]*\w")
+COMMAND = re.compile(r"^(?:nice )?(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[\w-]+))\b(?P<rest>.*)$")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+CODE = re.compile(r"`([^`\n]+)`")
+
+
+def links(text: str) -> list[str]:
+    """Targets of the links of a document that are files."""
+    return [target for target in LINK.findall(text) if "://" not in target]
+
+
+def paths(text: str) -> list[str]:
+    """Files and folders of the project that a document names; generated ones and patterns are none."""
+    return [path for path in PATH.findall(text) if not re.search(r"NAME|[{}]", path)]
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """Names and arguments of the commands of the project that a document shows, inline or in a block."""
+    blocks = [line for _, block in FENCE.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    shown = [COMMAND.match(line.strip()) for line in blocks + CODE.findall(FENCE.sub("", text))]
+    return [(match["script"] or match["command"], match["rest"].strip()) for match in shown if match]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Code blocks of a language."""
+    return [block for name, block in FENCE.findall(text) if name == language]
+
+
+def single(override: Override) -> str:
+    """One override of a command, the first of those of a sweep."""
+    if not override.is_sweep_override():
+        return override.input_line
+    return f"{override.input_line.split('=', 1)[0]}={next(override.sweep_string_iterator())}"
+
+
+def overrides(arguments: list[str]) -> list[str]:
+    """Options of a command as one job has them."""
+    given = [argument for argument in arguments if argument != "-m"]
+    return [single(override) for override in OverridesParser.create().parse_overrides(given)]
