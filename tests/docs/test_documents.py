@@ -4,10 +4,10 @@ import re
 import shlex
 
 import pytest
+from helpers import PROJECT_ROOT
 from helpers.documents import DOCUMENTS, commands, links, overrides, paths
 
 from vae_mf.paths import configurations
-from helpers import PROJECT_ROOT
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 

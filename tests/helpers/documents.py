@@ -1,7 +1,6 @@
 """Paths, links, commands and code blocks that the documents promise."""
 
 import re
-from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -17,7 +16,9 @@ DOCUMENTS = sorted(
 """Everything in Markdown; the history names files that are gone."""
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 PATH = re.compile(r"(?<![\w/.-])(?:vae_mf|scripts|tests|conf|docs)/[\w/.{},-]*\w")
-COMMAND = re.compile(r"^(?:nice )?(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[\w-]+))\b(?P<rest>.*)$")
+COMMAND = re.compile(
+    r"^(?:nice )?(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[\w-]+))\b(?P<rest>.*)$"
+)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 CODE = re.compile(r"`([^`\n]+)`")
 
