@@ -159,7 +159,7 @@ def test_a_store_is_split_by_whole_blocks_with_the_right_temperatures(store):
 
 def test_a_recording_is_split_into_its_rows():
     raster = (numbered_spins(np.arange(1, 31)) > 0).astype(np.uint8)
-    recording = make_recording(raster, cells=[0, 1, 2, 3, 4])
+    recording = make_recording(raster, variables=[0, 1, 2, 3, 4])
     rows = Split(np.arange(0, 20), np.arange(20, 26), np.arange(26, 30))
     for part, chosen in zip(split_recording(recording, rows), rows, strict=True):
         np.testing.assert_array_equal(part.states(), recording.rows[chosen])

@@ -15,7 +15,7 @@ from vae_mf.plotting.density_models import FAMILIES
 from vae_mf.tables import read_tables
 
 SMALL = [
-    "dataset.cells=5",
+    "dataset.variables=5",
     "density_models=[independent,mixtures]",
     *(f"~density_models.mixture_{count}" for count in (8, 16, 32, 64)),
     "draws=4",
@@ -24,7 +24,7 @@ SMALL = [
 TRAINING = [
     "experiment=retina",
     "split=time",
-    "dataset.cells=5",
+    "dataset.variables=5",
     "model.latents=1",
     "model.prior.hidden=8",
     "training.epochs=1",

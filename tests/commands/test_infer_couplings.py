@@ -28,9 +28,9 @@ def write(folder: Path, kind: str, options: dict) -> Path:
     ("kind", "options"),
     [
         ("npy", {}),
-        ("npy", {"cells": [3, 1]}),
-        ("npy", {"transpose": True, "cells": [4, 0, 2]}),
-        ("npz", {"variable": "words"}),
+        ("npy", {"variables": [3, 1]}),
+        ("npy", {"transpose": True, "variables": [4, 0, 2]}),
+        ("npz", {"array": "words"}),
         ("csv", {"bin_width": 0.1}),
     ],
     ids=str,
@@ -46,7 +46,7 @@ def test_the_options_of_a_data_set_count(compose_config, tmp_path, kind, options
 
 def test_every_option_has_a_folder_of_its_own(compose_config, tmp_path):
     path = write(tmp_path, "npy", {})
-    changes = ["dataset.cells=2", "dataset.transpose=true", "dataset.drop_unusable=true", "seed=1"]
+    changes = ["dataset.variables=2", "dataset.transpose=true", "dataset.drop_unusable=true", "seed=1"]
     configs = [compose_config("infer_couplings", f"dataset.path={path}", *change) for change in ([], *zip(changes))]
     assert len({config.folder for config in configs}) == len(configs)
 

@@ -19,7 +19,7 @@ NAME = "retina_stability"
 CELLS = 6
 SMALL = {
     "train": [
-        f"dataset.cells={CELLS}", "model.latents=1", "training.epochs=1", "training.batch_size=64",
+        f"dataset.variables={CELLS}", "model.latents=1", "training.epochs=1", "training.batch_size=64",
         "training.encoder_refit_steps=2", "training.module.draws=2", "evaluation.likelihood_draws=2",
         "evaluation.pattern_draws=4", "evaluation.word_cells=4",
     ],

@@ -83,7 +83,7 @@ def test_memory_that_runs_out_is_told(tmp_path, monkeypatch):
         ({"bin_width": "20 ms"}, "bin_width: expected a finite number > 0, got '20 ms'"),
         ({"threshold": "mean"}, "threshold: expected one of median, otsu, got 'mean'"),
         ({"threshold": True}, "threshold: expected a number, median or otsu, got True"),
-        ({"cells": 7}, "cells: expected at most the 3 variables"),
+        ({"variables": 7}, "variables: expected at most the 3 variables"),
     ],
 )
 def test_options_out_of_range_are_refused_by_name(tmp_path, options, expected):

@@ -80,7 +80,7 @@ def test_the_header_of_r_lacks_the_name_of_the_first_column(tmp_path):
 
 def test_columns_are_chosen_by_name(tmp_path):
     FRAME.to_csv(tmp_path / "w.csv")
-    recording = read_recording(tmp_path / "w.csv", cells=["d", "anna"])
+    recording = read_recording(tmp_path / "w.csv", variables=["d", "anna"])
     np.testing.assert_array_equal(recording.rows > 0, WORDS[:, [3, 0]] > 0)
 
 
@@ -99,7 +99,7 @@ def test_names_of_rows_are_those_of_the_variables_of_a_transposed_table(tmp_path
 def test_a_first_column_of_zeros_and_ones_is_a_variable_even_if_it_rises(tmp_path):
     words = np.vstack([[0, 1], [1, 0]] * 2)[:2]
     np.savetxt(tmp_path / "w.csv", words, delimiter=",", fmt="%d")
-    assert read_recording(tmp_path / "w.csv", cells=[0]).rows.tolist() == [[-1], [1]]
+    assert read_recording(tmp_path / "w.csv", variables=[0]).rows.tolist() == [[-1], [1]]
 
 
 @given(st.integers(0, 2**31), st.booleans(), st.booleans(), st.sampled_from([",", ";", "\t"]))

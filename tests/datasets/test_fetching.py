@@ -127,7 +127,7 @@ def test_the_images_of_a_digit_become_words(tmp_path, monkeypatch):
 def test_a_recording_can_be_asked_for_by_name_and_its_run_does_not_depend_on_the_folder(
     compose_config, tmp_path, monkeypatch
 ):
-    config = compose_config("train", "experiment=retina", "dataset=retina", "dataset.cells=2")
+    config = compose_config("train", "experiment=retina", "dataset=retina", "dataset.variables=2")
     before = config.run.digest
     content = np.random.default_rng(5).integers(0, 2, (50, 3)).astype(np.uint8)
     np.save(tmp_path / "words.npy", content)
@@ -137,7 +137,7 @@ def test_a_recording_can_be_asked_for_by_name_and_its_run_does_not_depend_on_the
     recording = instantiate(config.dataset.read)
     assert recording.rows.shape == (50, 2)
     assert len(instantiate(config.dataset.split)(recording).test) == 5
-    assert compose_config("train", "experiment=retina", "dataset=retina", "dataset.cells=2").run.digest == before
+    assert compose_config("train", "experiment=retina", "dataset=retina", "dataset.variables=2").run.digest == before
     assert compose_config("train", "experiment=retina", "dataset=mnist8").run.digest != before
 
 

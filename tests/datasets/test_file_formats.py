@@ -66,7 +66,7 @@ def test_container_returns_its_only_table(container, array):
 def test_container_returns_the_named_array(container):
     path = container(spikes=CUBE, other=TABLE)
     np.testing.assert_array_equal(read_array(path, "spikes"), CUBE)
-    np.testing.assert_array_equal(read_array(path, variable="other"), TABLE)
+    np.testing.assert_array_equal(read_array(path, array="other"), TABLE)
 
 
 def test_scalars_and_vectors_are_no_candidates(container):
@@ -136,7 +136,7 @@ UNNAMED = {"a.npy": write_npy, "A.NPY": write_npy, "a.zarr": write_zarr_array, "
 def test_single_array_files(tmp_path, name):
     UNNAMED[name](tmp_path / name)
     np.testing.assert_array_equal(read_array(str(tmp_path / name)), TABLE)
-    with pytest.raises(ValueError, match=r"expected no `variable`.*got 'spikes'"):
+    with pytest.raises(ValueError, match=r"expected no `array`.*got 'spikes'"):
         read_array(tmp_path / name, "spikes")
 
 

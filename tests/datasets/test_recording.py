@@ -48,20 +48,20 @@ def test_dtype_and_sign_convention_do_not_matter(raster, recording, dtype):
 
 def test_reading_a_file_is_reading_its_array(tmp_path, raster, recording):
     np.savez(tmp_path / "a.npz", spikes=raster, other=raster)
-    read = read_recording(tmp_path / "a.npz", cells=[4, 0], variable="spikes")
+    read = read_recording(tmp_path / "a.npz", variables=[4, 0], array="spikes")
     np.testing.assert_array_equal(read.rows, recording.rows[:, [4, 0]])
     np.testing.assert_array_equal(read.variables, [4, 0])
 
 
 def test_most_active_cells_come_by_rate_and_ties_by_index():
     raster = np.array([[1, 0, 1, 0, 1], [0, 1, 1, 0, 1], [0, 0, 0, 1, 1], [0, 0, 1, 0, 0]])
-    np.testing.assert_array_equal(make_recording(raster, cells=1).variables, [2])
-    np.testing.assert_array_equal(make_recording(raster, cells=4).variables, [2, 4, 0, 1])
-    np.testing.assert_array_equal(make_recording(raster, cells=4).rows > 0, raster[:, [2, 4, 0, 1]])
+    np.testing.assert_array_equal(make_recording(raster, variables=1).variables, [2])
+    np.testing.assert_array_equal(make_recording(raster, variables=4).variables, [2, 4, 0, 1])
+    np.testing.assert_array_equal(make_recording(raster, variables=4).rows > 0, raster[:, [2, 4, 0, 1]])
 
 
 def test_many_tied_cells_come_by_index():
-    np.testing.assert_array_equal(make_recording(np.eye(100), cells=30).variables, np.arange(30))
+    np.testing.assert_array_equal(make_recording(np.eye(100), variables=30).variables, np.arange(30))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_many_tied_cells_come_by_index():
     ],
 )
 def test_cells_that_do_not_fit_are_refused(raster, cells, expected):
-    with pytest.raises(ValueError, match=f"cells: {expected}"):
+    with pytest.raises(ValueError, match=f"variables: {expected}"):
         make_recording(raster, cells)
 
 
@@ -94,10 +94,13 @@ def test_cells_that_do_not_fit_are_refused(raster, cells, expected):
         (np.array([[0, 255], [1, 1]], dtype=np.uint8), r"got values such as \[0, 1, 255\]"),
         (np.array([[0.0, 1.0], [np.nan, 1.0]]), "got values that are not finite"),
         (np.array([[0.0, 1.0], [np.inf, 1.0]]), "got values that are not finite"),
-        (np.zeros((0, 3)), r"expected at least one cell and one bin, got shape \(0, 3\)"),
-        (np.zeros((2, 3, 0)), r"expected at least one cell and one bin, got shape \(2, 3, 0\)"),
-        (np.zeros(4), r"expected \(repeats, cells, bins\) or \(bins, cells\), got shape \(4,\)"),
-        (np.zeros((1, 2, 3, 4)), r"expected \(repeats, cells, bins\) or \(bins, cells\), got shape \(1, 2, 3, 4\)"),
+        (np.zeros((0, 3)), r"expected at least one variable and one row, got shape \(0, 3\)"),
+        (np.zeros((2, 3, 0)), r"expected at least one variable and one row, got shape \(2, 3, 0\)"),
+        (np.zeros(4), r"expected \(repeats, variables, bins\) or \(rows, variables\), got shape \(4,\)"),
+        (
+            np.zeros((1, 2, 3, 4)),
+            r"expected \(repeats, variables, bins\) or \(rows, variables\), got shape \(1, 2, 3, 4\)",
+        ),
     ],
 )
 def test_rasters_that_are_no_words_are_refused(raster, expected):
@@ -108,10 +111,10 @@ def test_rasters_that_are_no_words_are_refused(raster, expected):
 def test_constant_and_repeated_cells_are_named_by_their_index_in_the_file():
     raster = np.array([[0, 1, 0, 1, 0, 1], [0, 1, 1, 1, 0, 0], [0, 0, 1, 1, 0, 1], [0, 0, 1, 1, 0, 1]])
     with pytest.raises(DataError, match=r"got 3 that never change \(4, 3, 0\): set `drop_unusable`"):
-        make_recording(raster, cells=[4, 2, 3, 0])
+        make_recording(raster, variables=[4, 2, 3, 0])
     with pytest.raises(DataError, match=r"got 1 that repeat another one or its opposite \(2\): "):
         make_recording(np.hstack([raster[:, 1:2], raster[:, 5:], 1 - raster[:, 1:2]]))
-    np.testing.assert_array_equal(make_recording(raster, cells=[2]).variables, [2])
+    np.testing.assert_array_equal(make_recording(raster, variables=[2]).variables, [2])
 
 
 def test_unusable_cells_are_left_out_when_asked_and_told():
@@ -128,7 +131,7 @@ def test_cells_by_name_come_in_the_order_asked(raster):
     recording = make_recording(raster, ["on", "c"], names=["a", "on", "b", "c", "off"])
     np.testing.assert_array_equal(recording.variables, [1, 3])
     assert recording.names == ("on", "c")
-    with pytest.raises(ValueError, match="cells: expected names that the file has once, such as 'on', got 'onn'"):
+    with pytest.raises(ValueError, match="variables: expected names that the file has once, such as 'on', got 'onn'"):
         make_recording(raster, ["onn"], names=["a", "on", "b", "c", "off"])
 
 
@@ -155,7 +158,7 @@ def test_a_cell_constant_in_the_training_part_is_named(raster):
     quiet = raster.copy()
     quiet[:, 2, : BINS - 3] = 0
     quiet[:, 2, BINS - 3 :] = 1
-    recording = make_recording(quiet, cells=[3, 2])
+    recording = make_recording(quiet, variables=[3, 2])
     with pytest.raises(ValueError, match=r"in the training part, got always silent: \[2\]"):
         split_rows(recording, "time", test=0.1, validation=0.1)
 

@@ -71,7 +71,7 @@ def test_pair_correlations(recording, rates):
 
 
 def test_forty_most_active_cells():
-    recording = read_recording(PATH, cells=40)
+    recording = read_recording(PATH, variables=40)
     np.testing.assert_array_equal(recording.variables, [int(cell) for cell in MOST_ACTIVE.split()])
     assert (recording.rows < 0).all(axis=1).mean() == pytest.approx(0.324, abs=5e-4)
     assert distinct(recording.rows) == 78_368

@@ -95,7 +95,7 @@ def test_bins_that_are_too_wide_are_told(tmp_path):
 def test_a_variable_names_the_cell_array(tmp_path):
     content = {"spikes": cell_array(), "shuffled": cell_array()[:, ::-1]}
     scipy.io.savemat(tmp_path / "s.mat", content)
-    forward, back = (read_recording(tmp_path / "s.mat", variable=name, bin_width=WIDTH) for name in content)
+    forward, back = (read_recording(tmp_path / "s.mat", array=name, bin_width=WIDTH) for name in content)
     np.testing.assert_array_equal(forward.rows, back.rows[:, ::-1])
 
 

@@ -2,8 +2,8 @@
 
 Every model is fitted and scored once; started again, with more rivals or runs, the command adds what is missing.
 
-python scripts/compare.py dataset.path=FILE dataset.cells=40
-python scripts/compare.py dataset.path=FILE dataset.cells=40 'runs=[outputs/retina-*]' split=time
+python scripts/compare.py dataset.path=FILE dataset.variables=40
+python scripts/compare.py dataset.path=FILE dataset.variables=40 'runs=[outputs/retina-*]' split=time
 """
 
 from collections.abc import Callable

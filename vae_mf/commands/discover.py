@@ -4,7 +4,7 @@ A killed run, started again, goes on where it was.
 
 python scripts/discover.py dataset.path=FILE
 python scripts/discover.py dataset.path=FILE quick=true order=independent
-python scripts/discover.py dataset.path=FILE dataset.cells=40 truth=PATTERNS.npy +settings.largest_latents=4
+python scripts/discover.py dataset.path=FILE dataset.variables=40 truth=PATTERNS.npy +settings.largest_latents=4
 """
 
 import sys

@@ -41,13 +41,13 @@ def is_number(dtype: np.dtype) -> bool:
     return dtype.kind in "biuf"
 
 
-def load(container: Container, variable: str | None) -> tuple[str, np.ndarray]:
+def load(container: Container, array: str | None) -> tuple[str, np.ndarray]:
     """Return name and values of the array to read, chosen as `choose` says.
 
     Raises:
         DataError: There is no such array of numbers, or it does not fit into memory.
     """
-    name = choose(container, variable)
+    name = choose(container, array)
     entry = container[name]
     if not is_number(entry.dtype):
         raise DataError(f"expected numbers, got {describe(entry.dtype)}: save the data as an array of 0 and 1")
@@ -71,26 +71,26 @@ def describe(dtype: np.dtype) -> str:
     return kinds.get(dtype.kind, "text" if dtype.kind in "SU" else f"an array of {dtype}")
 
 
-def choose(container: Container, variable: str | None) -> str:
-    """Return ``variable``, or the name of the only array of numbers with two or more axes longer than one.
+def choose(container: Container, array: str | None) -> str:
+    """Return ``array``, or the name of the only array of numbers with two or more axes longer than one.
 
     MATLAB's scalars and vectors have two axes and do not count.
     """
     if list(container) == [UNNAMED]:
-        if variable is not None:
-            raise DataError(f"expected no `variable`, as the file holds one array without a name, got {variable!r}")
+        if array is not None:
+            raise DataError(f"expected no `array`, as the file holds one array without a name, got {array!r}")
         return UNNAMED
     numeric = {name: entry.shape for name, entry in container.items() if is_number(entry.dtype)}
     held = ", ".join(f"{name} {shape}" for name, shape in numeric.items()) or "no array of numbers"
-    if variable is not None:
-        if variable not in container:
+    if array is not None:
+        if array not in container:
             raise DataError(
-                f"expected `variable` among those that the file holds ({held}), got {variable!r}: give one of these"
+                f"expected `array` among those that the file holds ({held}), got {array!r}: give one of these"
             )
-        return variable
+        return array
     tables = [name for name, shape in numeric.items() if sum(length > 1 for length in shape) >= 2]
     if len(tables) != 1:
-        advice = "name the right one by `variable`" if tables else "save an array (rows, variables)"
+        advice = "name the right one by `array`" if tables else "save an array (rows, variables)"
         raise DataError(
             f"expected exactly one array of two or more dimensions, got {held}: {advice}, or give "
             "`bin_width` if these are spike times"

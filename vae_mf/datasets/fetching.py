@@ -116,13 +116,13 @@ def download(address: str, path: str, pooch_object: Any) -> None:
 
 
 def read_mnist(
-    digit: Any, cells: Any = "all", threshold: Any = "otsu", folder: str | os.PathLike | None = None
+    digit: Any, variables: Any = "all", threshold: Any = "otsu", folder: str | os.PathLike | None = None
 ) -> Recording:
     """Return the training images of one digit as words, a variable for each pixel that changes.
 
     Args:
         digit: From 0 to 9.
-        cells: See `make_recording`; "row,column" names a pixel.
+        variables: See `make_recording`; "row,column" names a pixel.
         threshold: See `binarise`.
         folder: See `fetch`.
 
@@ -134,4 +134,6 @@ def read_mnist(
         raise ValueError(f"digit: expected a digit from 0 to 9, got {digit}")
     images, labels = (read_idx(fetch(f"mnist_{part}", folder)) for part in ("images", "labels"))
     chosen = np.ascontiguousarray(images[labels == digit])
-    return build_recording(image_raster(chosen, threshold, f"MNIST, {len(chosen)} images of the digit {digit}"), cells)
+    return build_recording(
+        image_raster(chosen, threshold, f"MNIST, {len(chosen)} images of the digit {digit}"), variables
+    )

@@ -22,20 +22,20 @@ ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 SUFFIXES = (".npy", ".npz", ".mat", *TEXT, PARQUET, *FASTA, IDX)
 """Formats of single files."""
 USES = {
-    "variable": "arrays in npz, mat and zarr",
+    "array": "arrays in npz, mat and zarr",
     "bin_width": "spike times in tables and arrays",
     "threshold": "images",
 }
 """What each option is for."""
 
 
-def read_array(path: str | os.PathLike, variable: str | None = None) -> Shaped[np.ndarray, "..."]:
+def read_array(path: str | os.PathLike, array: str | None = None) -> Shaped[np.ndarray, "..."]:
     """Return one array of real numbers or booleans, of any shape, from a container or a table.
 
     Args:
         path: An npy, npz, mat, csv, tsv, txt or parquet file, or a zarr folder. Axes come in the order in which MATLAB
             shows them for every mat file: v7.3 stores them reversed, which is undone here.
-        variable: Name of the array in an npz, mat or zarr container; a path such as ``"group/array"`` in zarr. It may
+        array: Name of the array in an npz, mat or zarr container; a path such as ``"group/array"`` in zarr. It may
             be omitted if exactly one array has two or more axes longer than one (MATLAB's scalars and vectors do not
             count).
 
@@ -46,7 +46,7 @@ def read_array(path: str | os.PathLike, variable: str | None = None) -> Shaped[n
     """
     path = Path(path)
     with reading(path):
-        return _array(path, format_of(path), Options(variable))
+        return _array(path, format_of(path), Options(array))
 
 
 def read_raster(path: str | os.PathLike, options: Options) -> Raster:
@@ -95,8 +95,8 @@ def format_of(path: Path) -> str:
 
 def _array(path: Path, suffix: str, options: Options) -> np.ndarray:
     if suffix in CONTAINERS:
-        return load(open_container(path, suffix), options.variable)[1]
-    _require_unused(options, "variable")
+        return load(open_container(path, suffix), options.array)[1]
+    _require_unused(options, "array")
     if suffix in TEXT:
         return numbers(read_text(path).frame)
     if suffix == PARQUET:
@@ -108,7 +108,7 @@ def _raster(path: Path, suffix: str, options: Options) -> Raster:
     if suffix in CONTAINERS:
         _require_unused(options, "threshold")
         return _container_raster(path, suffix, options)
-    _require_unused(options, "variable")
+    _require_unused(options, "array")
     if suffix in (*TEXT, PARQUET):
         _require_unused(options, "threshold")
         table = read_parquet(path) if suffix == PARQUET else read_text(path)
@@ -123,9 +123,9 @@ def _raster(path: Path, suffix: str, options: Options) -> Raster:
 def _container_raster(path: Path, suffix: str, options: Options) -> Raster:
     container, source = open_container(path, suffix), f"{suffix.removeprefix('.')} file"
     if options.bin_width is not None:
-        return container_spikes(container, options.variable, options.bin_width, source)
-    name, values = load(container, options.variable)
-    named = f", variable {name}" if name else ""
+        return container_spikes(container, options.array, options.bin_width, source)
+    name, values = load(container, options.array)
+    named = f", array {name}" if name else ""
     return Raster(values, f"{source}{named} of shape {values.shape}")
 
 

@@ -41,7 +41,7 @@ class Raster(NamedTuple):
 class Options(NamedTuple):
     """What a reader may be told: name of an array, width of time bins, grey level that parts dark from bright."""
 
-    variable: str | None = None
+    array: str | None = None
     bin_width: Any = None
     threshold: Any = None
 

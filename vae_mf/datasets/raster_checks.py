@@ -1,4 +1,4 @@
-"""Whether an array can be learned from: binary, oriented, with variables that vary and differ, and enough rows."""
+"""Checks that an array can be learned from: binary, oriented, with variables that vary and differ, and enough rows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,9 +8,9 @@ from jaxtyping import Bool, Int, Int8, Shaped
 
 from vae_mf.datasets.files import DataError, listed
 
-IF_TURNED = "if the axes are (repeats, bins, cells)"
+IF_TURNED = "if the axes are (repeats, bins, variables)"
 FEW_ROWS = 10
-"""Fewer words than this for each variable leave wide error bars."""
+"""Fewer rows than this for each variable leave wide error bars."""
 
 
 class Usable(NamedTuple):
@@ -20,8 +20,10 @@ class Usable(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def oriented(values: Shaped[np.ndarray, "..."], transpose: bool) -> Shaped[np.ndarray, "repeats cells bins"]:
-    """Return an array (bins, cells) or (repeats, cells, bins) in the latter order, its last two axes swapped if asked.
+def oriented(values: Shaped[np.ndarray, "..."], transpose: bool) -> Shaped[np.ndarray, "repeats variables bins"]:
+    """Return an array with axes (repeats, variables, bins), the last two swapped first if that is asked.
+
+    An array (rows, variables) is one repeat.
 
     Raises:
         DataError: The array has another number of axes, no entry, or no numbers.
@@ -30,17 +32,18 @@ def oriented(values: Shaped[np.ndarray, "..."], transpose: bool) -> Shaped[np.nd
         raise DataError(f"expected numbers, got an array of {values.dtype}: turn the entries into 0 and 1")
     if values.ndim not in (2, 3):
         raise DataError(
-            f"expected (repeats, cells, bins) or (bins, cells), got shape {values.shape}: reshape it to one of these"
+            f"expected (repeats, variables, bins) or (rows, variables), got shape {values.shape}: "
+            "reshape it to one of these"
         )
     if values.size == 0:
-        raise DataError(f"expected at least one cell and one bin, got shape {values.shape}: save the data again")
+        raise DataError(f"expected at least one variable and one row, got shape {values.shape}: save the data again")
     swapped = values.swapaxes(-1, -2) if transpose else values
     return swapped if values.ndim == 3 else swapped.T[np.newaxis]
 
 
 def active_entries(
-    raster: Shaped[np.ndarray, "repeats cells bins"], names: Sequence[str]
-) -> Bool[np.ndarray, "repeats cells bins"]:
+    raster: Shaped[np.ndarray, "repeats variables bins"], names: Sequence[str]
+) -> Bool[np.ndarray, "repeats variables bins"]:
     """Return where a raster is 1, after checking that all else is 0 or all else is -1.
 
     Raises:
@@ -64,72 +67,87 @@ def active_entries(
     )
 
 
-def _position(fine: Bool[np.ndarray, "repeats cells bins"], names: Sequence[str]) -> str:
-    """Return in words where a raster is first not fine."""
-    repeat, cell, time = (int(index) for index in np.unravel_index(fine.argmin(), fine.shape))
-    return f"row {time + 1}{f' of repeat {repeat + 1}' if len(fine) > 1 else ''}, column {names[cell]}"
+def _position(fine: Bool[np.ndarray, "repeats variables bins"], names: Sequence[str]) -> str:
+    """Return a description of the first place where a raster is not fine."""
+    repeat, variable, time = (int(index) for index in np.unravel_index(fine.argmin(), fine.shape))
+    return f"row {time + 1}{f' of repeat {repeat + 1}' if len(fine) > 1 else ''}, column {names[variable]}"
 
 
-def usable(words: Int8[np.ndarray, "bins cells"], names: Sequence[str], drop: bool, hint: str = "") -> Usable:
-    """Return which variables vary and are neither the same as an earlier one nor its opposite.
+def usable(rows: Int8[np.ndarray, "rows variables"], names: Sequence[str], drop: bool, hint: str = "") -> Usable:
+    """Return the variables that vary and are neither the same as an earlier one nor its opposite.
 
     Args:
-        words: Spins of the variables.
-        names: One for each variable.
-        drop: Whether to leave the others out.
+        rows: Spins (rows, variables).
+        names: One name for each variable.
+        drop: True to leave the others out.
         hint: More advice for the sentence that refuses them.
 
     Raises:
         DataError: Some are not, and ``drop`` is false; or none is left.
     """
-    constant = words.min(axis=0) == words.max(axis=0)
-    repeated = _repeated(words) & ~constant
-    what = {"never change": constant, "repeat another one or its opposite": repeated}
+    constant = rows.min(axis=0) == rows.max(axis=0)
+    repeated = _repeated(rows) & ~constant
+    reasons = {"never change": constant, "repeat another one or its opposite": repeated}
     found = {
-        reason: [names[k] for k in np.flatnonzero(which).tolist()] for reason, which in what.items() if which.any()
+        reason: [names[k] for k in np.flatnonzero(which).tolist()] for reason, which in reasons.items() if which.any()
     }
     if found and not drop:
-        reasons = " and ".join(f"{len(which)} that {reason} ({listed(which)})" for reason, which in found.items())
-        advice = f"set `drop_unusable` to leave them out, or choose others by `cells`{hint}"
-        raise DataError(f"expected variables that all vary and differ, got {reasons}: {advice}")
+        told = " and ".join(f"{len(which)} that {reason} ({listed(which)})" for reason, which in found.items())
+        advice = f"set `drop_unusable` to leave them out, or choose others by `variables`{hint}"
+        raise DataError(f"expected variables that all vary and differ, got {told}: {advice}")
     kept = np.flatnonzero(~constant & ~repeated)
     if not kept.size:
         raise DataError("no variable changes from row to row: check that the right data were saved")
     return Usable(kept, tuple(f"{len(w)} variables {why} and were left out: {listed(w)}" for why, w in found.items()))
 
 
-def _repeated(words: Int8[np.ndarray, "bins cells"]) -> Bool[np.ndarray, " cells"]:
-    """Return which columns are, up to sign, the same as an earlier one."""
-    packed = np.packbits((words * words[0]).T > 0, axis=1)
+def _repeated(rows: Int8[np.ndarray, "rows variables"]) -> Bool[np.ndarray, " variables"]:
+    """Return True for every column that is, up to sign, the same as an earlier one."""
+    packed = np.packbits((rows * rows[0]).T > 0, axis=1)
     first = np.unique(packed, axis=0, return_index=True)[1]
-    return ~np.isin(np.arange(words.shape[1]), first)
+    return ~np.isin(np.arange(rows.shape[1]), first)
 
 
-def require_learnable(words: Int8[np.ndarray, "bins cells"]) -> None:
-    """Raise DataError if there are fewer rows than variables, or only one row."""
-    rows, variables = words.shape
-    if rows < 2:
+def require_learnable(rows: Int8[np.ndarray, "rows variables"]) -> None:
+    """Raise DataError if there are fewer rows than variables, or only one row.
+
+    >>> require_learnable(np.array([[1, -1, 1]], np.int8))
+    Traceback (most recent call last):
+    vae_mf.datasets.files.DataError: expected many rows, got one row of 3 variables: set `transpose` or give more rows
+    """
+    count, variables = rows.shape
+    if count < 2:
         raise DataError(f"expected many rows, got one row of {variables} variables: set `transpose` or give more rows")
-    if rows < variables:
+    if count < variables:
+        fewer = f"fewer `variables`, such as {max(1, count // 10)}"
         raise DataError(
-            f"expected at least as many rows as variables, got {rows} rows of {variables} variables: set `transpose` "
-            f"if the variables are the rows, otherwise give more rows or fewer `cells`, such as {max(1, rows // 10)}"
+            f"expected at least as many rows as variables, got {count} rows of {variables} variables: set `transpose` "
+            f"if the variables are the rows, otherwise give more rows or {fewer}"
         )
 
 
 def turned(shape: tuple[int, ...]) -> bool:
-    """Return whether an array (repeats, cells, bins) has more cells than bins, so that these axes may be swapped."""
-    repeats, cells, bins = shape
-    return repeats > 1 and 1 < bins < cells
+    """Return True if there are more variables than bins in each repeat, so that the two axes may be swapped.
+
+    >>> turned((10, 60, 9)), turned((10, 9, 60))
+    (True, False)
+    """
+    repeats, variables, bins = shape
+    return repeats > 1 and 1 < bins < variables
 
 
-def advise(shape: tuple[int, ...], words: Int8[np.ndarray, "bins cells"]) -> tuple[str, ...]:
-    """Return remarks about data that can be used but look unusual; ``shape`` is (repeats, cells, bins) of the file."""
-    _, cells, bins = shape
-    rows, variables = words.shape
+def advise(shape: tuple[int, ...], rows: Int8[np.ndarray, "rows variables"]) -> tuple[str, ...]:
+    """Return remarks about data that can be used but look unusual.
+
+    Args:
+        shape: Lengths (repeats, variables, bins) of the axes in the file.
+        rows: Spins (rows, variables) of the chosen variables.
+    """
+    _, held, bins = shape
+    count, variables = rows.shape
     remarks = []
     if turned(shape):
-        remarks.append(f"each repeat has more variables ({cells}) than bins ({bins}): set `transpose` {IF_TURNED}")
-    if rows < FEW_ROWS * variables:
-        remarks.append(f"{rows} rows are few for {variables} variables: error bars will be wide")
+        remarks.append(f"each repeat has more variables ({held}) than bins ({bins}): set `transpose` {IF_TURNED}")
+    if count < FEW_ROWS * variables:
+        remarks.append(f"{count} rows are few for {variables} variables: error bars will be wide")
     return tuple(remarks)

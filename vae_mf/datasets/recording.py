@@ -43,8 +43,8 @@ class Recording:
 
 def read_recording(
     path: str | os.PathLike,
-    cells: Any = "all",
-    variable: str | None = None,
+    variables: Any = "all",
+    array: str | None = None,
     *,
     transpose: bool = False,
     bin_width: Any = None,
@@ -56,8 +56,8 @@ def read_recording(
     Args:
         path: An npy, npz, mat (v5, v7.3), csv, tsv, txt, parquet, FASTA or idx file, a zarr folder, or a folder of
             pictures. Text, FASTA and idx may be compressed with gzip.
-        cells: Variables to keep, see `make_recording`.
-        variable: Name of the array in an npz, mat or zarr container, if it holds several.
+        variables: Variables to keep, see `make_recording`.
+        array: Name of the array in an npz, mat or zarr container, if it holds several.
         transpose: True to swap the axes of variables and rows.
         bin_width: Width of a time bin in the unit of the file, which then holds spike times: a table with a column for
             the cell and one for the time, a vector of times per cell, or a cell array of vectors.
@@ -71,14 +71,14 @@ def read_recording(
         DataError: The content cannot be used; one sentence says what to do.
         ValueError: An argument is out of range.
     """
-    raster = read_raster(path, Options(variable, bin_width, threshold))
+    raster = read_raster(path, Options(array, bin_width, threshold))
     with about(Path(path)):
-        return build_recording(raster, cells, transpose, drop_unusable)
+        return build_recording(raster, variables, transpose, drop_unusable)
 
 
 def make_recording(
     raster: Shaped[np.ndarray, "..."],
-    cells: Any = "all",
+    variables: Any = "all",
     *,
     names: Sequence[str] | None = None,
     transpose: bool = False,
@@ -88,7 +88,7 @@ def make_recording(
 
     Args:
         raster: Array (repeats, variables, bins), or (rows, variables) for one repeat.
-        cells: ``"all"``, the number of most active variables to keep (by decreasing rate, ties by index), or a list of
+        variables: ``"all"``, the number of most active ones to keep (by decreasing rate, ties by index), or a list of
             indices or names (kept in its order).
         names: Names of all variables, unless ``transpose`` is set.
         transpose: See `read_recording`.
@@ -97,19 +97,21 @@ def make_recording(
     Raises:
         DataError: The raster is empty, of another dimension or not binary, has fewer rows than chosen variables, or a
             chosen variable never changes, or is the same as another one.
-        ValueError: ``cells`` does not fit the raster.
+        ValueError: ``variables`` does not fit the raster.
 
-    >>> make_recording(np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]]), cells=[2, 0]).rows
+    >>> make_recording(np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]]), variables=[2, 0]).rows
     array([[ 1, -1],
            [-1, -1],
            [-1,  1]], dtype=int8)
     """
     with about("raster"):
-        return build_recording(Raster(raster, f"array of shape {raster.shape}", names), cells, transpose, drop_unusable)
+        return build_recording(
+            Raster(raster, f"array of shape {raster.shape}", names), variables, transpose, drop_unusable
+        )
 
 
 def build_recording(
-    raster: Raster, cells: Any = "all", transpose: bool = False, drop_unusable: bool = False
+    raster: Raster, variables: Any = "all", transpose: bool = False, drop_unusable: bool = False
 ) -> Recording:
     """Return the chosen variables of the raster that a file held; see `make_recording`.
 
@@ -123,7 +125,7 @@ def build_recording(
     if len(names) != values.shape[1]:
         raise ValueError(f"names: expected one for each of {values.shape[1]} variables, got {len(names)}")
     active = active_entries(values, names)
-    chosen = _choose(active, cells, names)
+    chosen = _choose(active, variables, names)
     repeats, _, bins = active.shape
     hint = f", or set `transpose` {IF_TURNED}" if turned(active.shape) else ""
     rows = active[:, chosen].transpose(0, 2, 1).reshape(repeats * bins, chosen.size).astype(np.int8)
@@ -147,18 +149,18 @@ def build_recording(
     )
 
 
-def _choose(active: Bool[np.ndarray, "repeats variables bins"], cells: Any, names: list[str]) -> np.ndarray:
+def _choose(active: Bool[np.ndarray, "repeats variables bins"], variables: Any, names: list[str]) -> np.ndarray:
     """Return the indices of the chosen variables."""
     total = active.shape[1]
-    if isinstance(cells, str):
-        if cells != "all":
-            raise ValueError(f'cells: expected "all", a number or a list of indices or names, got {cells!r}')
+    if isinstance(variables, str):
+        if variables != "all":
+            raise ValueError(f'variables: expected "all", a number or a list of indices or names, got {variables!r}')
         return np.arange(total)
-    if isinstance(cells, Iterable):
-        return _listed([_index(each, names) for each in cells], total)
-    if require_integer("cells", cells) > total:
-        raise ValueError(f"cells: expected at most the {total} variables of the recording, got {cells}")
-    return np.argsort(-active.sum(axis=(0, 2)), kind="stable")[:cells]
+    if isinstance(variables, Iterable):
+        return _listed([_index(each, names) for each in variables], total)
+    if require_integer("variables", variables) > total:
+        raise ValueError(f"variables: expected at most the {total} variables of the recording, got {variables}")
+    return np.argsort(-active.sum(axis=(0, 2)), kind="stable")[:variables]
 
 
 def _index(variable: Any, names: list[str]) -> Any:
@@ -167,12 +169,12 @@ def _index(variable: Any, names: list[str]) -> Any:
         return variable
     if names.count(variable) != 1:
         near = get_close_matches(variable, names, n=1) or names
-        raise ValueError(f"cells: expected names that the file has once, such as {near[0]!r}, got {variable!r}")
+        raise ValueError(f"variables: expected names that the file has once, such as {near[0]!r}, got {variable!r}")
     return names.index(variable)
 
 
 def _listed(indices: Iterable, total: int) -> np.ndarray:
-    listed = np.array([require_integer("cells", index, minimum=0) for index in indices], dtype=np.intp)
+    listed = np.array([require_integer("variables", index, minimum=0) for index in indices], dtype=np.intp)
     if listed.size == 0 or listed.max() >= total or np.unique(listed).size != listed.size:
-        raise ValueError(f"cells: expected different indices from 0 to {total - 1}, got {listed.tolist()}")
+        raise ValueError(f"variables: expected different indices from 0 to {total - 1}, got {listed.tolist()}")
     return listed

@@ -140,7 +140,7 @@ def group_by_cell(cells: pd.Series, times: np.ndarray) -> SpikeTimes:
     return {str(name): spikes.to_numpy() for name, spikes in groups}
 
 
-def container_spikes(container: Container, variable: str | None, bin_width: float, source: str) -> Raster:
+def container_spikes(container: Container, array: str | None, bin_width: float, source: str) -> Raster:
     """Return the words of one vector of times per cell, of a cell array of vectors, or of an array (spikes, 2).
 
     Raises:
@@ -148,7 +148,7 @@ def container_spikes(container: Container, variable: str | None, bin_width: floa
     """
     cell_arrays = [name for name, entry in container.items() if entry.dtype == CELLS]
     vectors = {name: entry for name, entry in container.items() if is_number(entry.dtype) and _long_axes(entry) <= 1}
-    chosen = variable if variable is not None else UNNAMED if UNNAMED in container else None
+    chosen = array if array is not None else UNNAMED if UNNAMED in container else None
     if chosen is None and len(cell_arrays) == 1:
         chosen = cell_arrays[0]
     if chosen is None and len(vectors) < 2:
@@ -156,8 +156,8 @@ def container_spikes(container: Container, variable: str | None, bin_width: floa
     if chosen is None:
         return _vector_spikes(vectors, bin_width, source)
     if chosen not in container:
-        raise DataError(f"expected `variable` among {listed(list(container))}, got {variable!r}: give one of these")
-    return _array_spikes(container[chosen], bin_width, f"{source}, variable {chosen}" if chosen else source)
+        raise DataError(f"expected `array` among {listed(list(container))}, got {array!r}: give one of these")
+    return _array_spikes(container[chosen], bin_width, f"{source}, array {chosen}" if chosen else source)
 
 
 def _long_axes(entry: Entry) -> int:

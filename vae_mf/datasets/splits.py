@@ -123,10 +123,12 @@ def check_varying(
 
     >>> check_varying(np.array([[1, -1], [1, 1]], np.int8), np.array([7, 9]))
     Traceback (most recent call last):
-    ValueError: cells: expected each to be both silent and active in the recording, got always active: [7]
+    ValueError: variables: expected each to be both silent and active in the recording, got always active: [7]
     """
     silent = variables[rows.max(axis=0) == -1].tolist()
     active = variables[rows.min(axis=0) == 1].tolist()
     found = [f"always {state}: {which}" for state, which in (("silent", silent), ("active", active)) if which]
     if found:
-        raise ValueError(f"cells: expected each to be both silent and active in the {where}, got {', '.join(found)}")
+        raise ValueError(
+            f"variables: expected each to be both silent and active in the {where}, got {', '.join(found)}"
+        )

@@ -72,7 +72,12 @@ FIRST_NAMES = {f"{room}.{name}": f"{module}.{name}" for module, room, names in P
 FIRST_NAMES |= RENAMED
 """Name under which each was first published, by its public name."""
 PRESENT_NAMES = {first: public for public, first in FIRST_NAMES.items()}
-MOVED: tuple[tuple[str, str], ...] = ()
+MOVED: tuple[tuple[str, str], ...] = (
+    ("dataset.variables", "dataset.cells"),
+    ("dataset.read.variables", "dataset.read.cells"),
+    ("dataset.array", "dataset.variable"),
+    ("dataset.read.array", "dataset.read.variable"),
+)
 """Dotted path of an option today and its path in version 0.1, one line for each of them; groups may move as a whole.
 
 An option that version 0.1 had twice has two lines; of these the last is read.
