@@ -9,8 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.inverse_ising import BoltzmannLearning, PseudoLikelihood
 from vae_mf.inverse_ising.base import exponents, new_generator
-from vae_mf.inverse_ising.moments import moments
-from vae_mf.inverse_ising.solvers.fisher import FisherInformation, Parameters, information_matrix
+from vae_mf.inverse_ising.moments import spin_moments
+from vae_mf.inverse_ising.solvers.fisher import FisherInformation, IsingParameters, information_matrix
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains, half_logistic
 
 MODEL = dense(6, 1.0, seed=1)
@@ -21,7 +21,7 @@ def log_likelihood(parameters: np.ndarray, l2: float) -> float:
     """Mean minus log likelihood of SPINS with its penalty, from fields and couplings i < j."""
     couplings = np.zeros((6, 6))
     couplings[np.triu_indices(6, 1)] = parameters[6:]
-    model = Parameters(couplings + couplings.T, parameters[:6])
+    model = IsingParameters(couplings + couplings.T, parameters[:6])
     log_partition = np.logaddexp.reduce(exponents(MODEL.states, *model))
     return log_partition - exponents(SPINS, *model).mean() + l2 / (2 * len(SPINS)) * np.square(parameters[6:]).sum()
 
@@ -38,8 +38,8 @@ def test_enumeration_maximises_the_likelihood(l2):
 def test_at_the_maximum_the_model_has_the_moments_of_the_data():
     found = BoltzmannLearning(l2=0.0).fit(SPINS)
     fitted = oracle(found.couplings_, found.fields_)
-    exact = moments(fitted.states, fitted.probabilities)
-    data = moments(SPINS)
+    exact = spin_moments(fitted.states, fitted.probabilities)
+    data = spin_moments(SPINS)
     assert_allclose(exact.magnetisations, data.magnetisations, atol=1e-8)
     assert_allclose(exact.covariances, data.covariances, atol=1e-8)
 
@@ -76,16 +76,16 @@ def test_a_short_record_is_not_called_converged():
 
 def test_products_and_solutions_are_those_of_the_matrix():
     spins, shares = MODEL.states, MODEL.probabilities
-    information = FisherInformation(spins, shares, moments(spins, shares), ridge=0.1)
+    information = FisherInformation(spins, shares, spin_moments(spins, shares), ridge=0.1)
     matrix = information_matrix(spins, shares)
     upper = np.triu_indices(6, 1)
     matrix[np.arange(15), np.arange(15)] += 0.1
     random = np.random.default_rng(1)
     couplings = random.normal(size=(6, 6)) * (1 - np.eye(6))
-    vector = Parameters(couplings + couplings.T, random.normal(size=6))
+    vector = IsingParameters(couplings + couplings.T, random.normal(size=6))
     flat = np.r_[vector.couplings[upper], vector.fields]
 
-    def flattened(parameters: Parameters) -> np.ndarray:
+    def flattened(parameters: IsingParameters) -> np.ndarray:
         return np.r_[parameters.couplings[upper], parameters.fields]
 
     assert_allclose(flattened(information.times(vector)), matrix @ flat, atol=1e-5)

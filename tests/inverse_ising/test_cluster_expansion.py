@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from vae_mf.inverse_ising import AdaptiveClusterExpansion, BoltzmannLearning
 from vae_mf.inverse_ising.base import exponents
 from vae_mf.inverse_ising.cluster_expansion import Expansion, unions
-from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.moments import spin_moments
 from vae_mf.inverse_ising.solvers.maximum_entropy import maximum_entropy
 
 MODEL = dense(7, 1.0, seed=1)
@@ -24,7 +24,7 @@ def rms(estimator, model) -> float:
 
 
 def test_small_sets_have_the_models_of_direct_minimisation():
-    raw = moments(SPINS)
+    raw = spin_moments(SPINS)
     ridge = 0.01
     sets = np.array([[0, 1, 2], [2, 5, 6]])
     found = maximum_entropy(raw.magnetisations[sets], raw.pair_moments[sets[:, :, None], sets[:, None, :]], ridge)
@@ -65,7 +65,7 @@ def test_all_clusters_together_are_the_maximum_of_the_likelihood(reference):
 
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_contributions_add_up_to_the_entropy_of_the_whole(reference):
-    data = moments(SPINS[:, :5])
+    data = spin_moments(SPINS[:, :5])
     expansion = Expansion(data, 0.001, reference == "mean field")
     whole = tuple(range(5))
     expansion.solve([whole])

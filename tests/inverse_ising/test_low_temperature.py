@@ -8,8 +8,8 @@ from scipy.stats import binom
 
 from vae_mf.inverse_ising import LowTemperature, NaiveMeanField
 from vae_mf.inverse_ising.base import new_generator
-from vae_mf.inverse_ising.low_temperature import States, naive_couplings, tap_couplings, tap_violation
-from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.low_temperature import PureStates, naive_couplings, tap_couplings, tap_violation
+from vae_mf.inverse_ising.moments import spin_moments
 from vae_mf.inverse_ising.solvers.clustering import cluster_moments, spherical_clusters
 from vae_mf.inverse_ising.solvers.lbfgs import Stopping
 
@@ -81,11 +81,11 @@ def test_the_automatic_choice_takes_one_cluster_where_there_is_one_state():
 
 
 @pytest.fixture
-def states() -> States:
+def states() -> PureStates:
     random = np.random.default_rng(5)
     halves = [random.choice(np.array([-1, 1], np.int8), (400, 6), p=[1 - p, p]) for p in (0.35, 0.7)]
-    found = [moments(half) for half in halves]
-    return States(np.array([f.magnetisations for f in found]), np.array([f.covariances for f in found]))
+    found = [spin_moments(half) for half in halves]
+    return PureStates(np.array([f.magnetisations for f in found]), np.array([f.covariances for f in found]))
 
 
 def test_naive_couplings_solve_the_weighted_least_squares(states):

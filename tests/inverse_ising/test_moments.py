@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from vae_mf.inverse_ising import base
 from vae_mf.inverse_ising import moments as module
-from vae_mf.inverse_ising.moments import Moments, moments, packed_moments, refuse_copies, regularised
+from vae_mf.inverse_ising.moments import Moments, packed_moments, refuse_copies, regularised, spin_moments
 from vae_mf.packing import pack_spins
 
 SPINS = np.random.default_rng(1).choice(np.array([-1, 1], np.int8), (1000, 13), p=[0.3, 0.7])
@@ -19,7 +19,7 @@ def block(request, monkeypatch):
 
 @pytest.mark.parametrize("weights", [None, np.full(1000, 2.5)])
 def test_equal_weights_give_the_plain_moments(weights):
-    found = moments(SPINS, weights)
+    found = spin_moments(SPINS, weights)
     assert_allclose(found.magnetisations, SPINS.mean(0), atol=1e-15)
     assert_allclose(found.covariances, np.cov(SPINS.T, bias=True), atol=1e-14)
     assert found.samples == (1000 if weights is None else 2500)
@@ -27,30 +27,30 @@ def test_equal_weights_give_the_plain_moments(weights):
 
 def test_integer_weights_are_repetitions():
     weights = np.random.default_rng(2).integers(0, 4, 1000)
-    found = moments(SPINS, weights.astype(float))
-    repeated = moments(np.repeat(SPINS, weights, axis=0))
+    found = spin_moments(SPINS, weights.astype(float))
+    repeated = spin_moments(np.repeat(SPINS, weights, axis=0))
     for one, other in zip(found, repeated, strict=True):
         assert_allclose(one, other, atol=1e-14)
 
 
 def test_packed_spins_have_the_same_moments():
-    for one, other in zip(packed_moments(pack_spins(SPINS), 13), moments(SPINS), strict=True):
+    for one, other in zip(packed_moments(pack_spins(SPINS), 13), spin_moments(SPINS), strict=True):
         assert_array_equal(one, other)
 
 
 def test_a_pseudocount_adds_unbiased_independent_samples():
-    raw = moments(SPINS)
+    raw = spin_moments(SPINS)
     cube = base.checked_spins(np.array(np.meshgrid(*[[-1, 1]] * 4)).reshape(4, -1).T, "spin")
-    first_four = moments(SPINS[:, :4])
-    joined = moments(np.vstack([SPINS[:, :4], cube]), np.r_[np.ones(1000), np.full(16, 50 / 16)])
+    first_four = spin_moments(SPINS[:, :4])
+    joined = spin_moments(np.vstack([SPINS[:, :4], cube]), np.r_[np.ones(1000), np.full(16, 50 / 16)])
     for one, other in zip(regularised(first_four, pseudocount=50), joined, strict=True):
         assert_allclose(one, other, atol=1e-14)
     assert regularised(raw).covariances.tolist() == raw.covariances.tolist()
 
 
 def test_shrinkage_reduces_correlations_only():
-    raw = moments(SPINS)
-    shrunk = regularised(moments(SPINS), shrinkage=0.25)
+    raw = spin_moments(SPINS)
+    shrunk = regularised(spin_moments(SPINS), shrinkage=0.25)
     off = ~np.eye(13, dtype=bool)
     assert_allclose(shrunk.covariances[off], 0.75 * raw.covariances[off])
     assert_allclose(np.diag(shrunk.covariances), np.diag(raw.covariances))
@@ -60,12 +60,12 @@ def test_shrinkage_reduces_correlations_only():
 @pytest.mark.parametrize("options", [{"pseudocount": -1}, {"shrinkage": 1.5}, {"shrinkage": float("nan")}])
 def test_regularisation_refuses_what_is_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):
-        regularised(moments(SPINS), **options)
+        regularised(spin_moments(SPINS), **options)
 
 
 def test_copies_are_named():
     copied = np.column_stack([SPINS, -SPINS[:, 3]])
     with pytest.raises(ValueError, match=r"copies .*\[\[3, 13\]\]"):
-        refuse_copies(moments(copied))
-    refuse_copies(moments(SPINS))
+        refuse_copies(spin_moments(copied))
+    refuse_copies(spin_moments(SPINS))
     refuse_copies(Moments(np.zeros(2), np.array([[1, 0.99], [0.99, 1]]), 10))

@@ -11,7 +11,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from vae_mf.arrays import Couplings, Fields
 from vae_mf.density_models.count_ising import CountIsing
 from vae_mf.inverse_ising.moments import Moments
-from vae_mf.inverse_ising.solvers.fisher import FisherInformation, Parameters
+from vae_mf.inverse_ising.solvers.fisher import FisherInformation, IsingParameters
 
 CONJUGATE_STEPS, CONJUGATE_TOLERANCE = 100, 1e-2
 OVERLAP = 0.3
@@ -152,7 +152,9 @@ class CountStatistics:
 
         def inverse(gradient: np.ndarray) -> np.ndarray:
             couplings, fields, potential = self.parts(gradient)
-            return self.vector(*information.gaussian_solution(Parameters(couplings, fields)), stiffness @ potential)
+            return self.vector(
+                *information.gaussian_solution(IsingParameters(couplings, fields)), stiffness @ potential
+            )
 
         return inverse
 

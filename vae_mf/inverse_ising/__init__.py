@@ -1,42 +1,24 @@
 """Estimators of Ising couplings and fields from configurations of spins."""
 
-from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
-from vae_mf.inverse_ising.cluster_expansion import AdaptiveClusterExpansion
-from vae_mf.inverse_ising.erasure import ErasureMachine
-from vae_mf.inverse_ising.interaction_screening import InteractionScreening
-from vae_mf.inverse_ising.kinetic.hidden_spins import HiddenKineticIsing, HiddenKineticIsingCV
-from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
-from vae_mf.inverse_ising.kinetic.mean_field import KineticExactMeanField, KineticNaiveMeanField, KineticTAP
-from vae_mf.inverse_ising.lattice import GraphPseudoLikelihood, LatticeIsing
-from vae_mf.inverse_ising.low_temperature import LowTemperature
-from vae_mf.inverse_ising.mean_field import TAP, Bethe, IndependentPair, NaiveMeanField, SessakMonasson
-from vae_mf.inverse_ising.missing import MissingSpins
-from vae_mf.inverse_ising.probability_flow import ProbabilityFlow
-from vae_mf.inverse_ising.pseudolikelihood import DecimatedPseudoLikelihood, PseudoLikelihood
-from vae_mf.inverse_ising.susceptibility_propagation import SusceptibilityPropagation
+import lazy_loader
 
-__all__ = [
-    "TAP",
-    "AdaptiveClusterExpansion",
-    "Bethe",
-    "BoltzmannLearning",
-    "DecimatedPseudoLikelihood",
-    "ErasureMachine",
-    "GraphPseudoLikelihood",
-    "HiddenKineticIsing",
-    "HiddenKineticIsingCV",
-    "IndependentPair",
-    "InteractionScreening",
-    "KineticExactMeanField",
-    "KineticMaximumLikelihood",
-    "KineticNaiveMeanField",
-    "KineticTAP",
-    "LatticeIsing",
-    "LowTemperature",
-    "MissingSpins",
-    "NaiveMeanField",
-    "ProbabilityFlow",
-    "PseudoLikelihood",
-    "SessakMonasson",
-    "SusceptibilityPropagation",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["Estimator", "InverseIsing"],
+        "boltzmann": ["BoltzmannLearning"],
+        "cluster_expansion": ["AdaptiveClusterExpansion"],
+        "erasure": ["ErasureMachine"],
+        "interaction_screening": ["InteractionScreening"],
+        "kinetic.hidden_spins": ["HiddenKineticIsing", "HiddenKineticIsingCV"],
+        "kinetic.likelihood": ["KineticMaximumLikelihood"],
+        "kinetic.mean_field": ["KineticExactMeanField", "KineticNaiveMeanField", "KineticTAP"],
+        "lattice": ["GraphPseudoLikelihood", "LatticeIsing"],
+        "low_temperature": ["LowTemperature"],
+        "mean_field": ["TAP", "Bethe", "IndependentPair", "NaiveMeanField", "SessakMonasson"],
+        "missing": ["MissingSpins"],
+        "probability_flow": ["ProbabilityFlow"],
+        "pseudolikelihood": ["DecimatedPseudoLikelihood", "PseudoLikelihood"],
+        "susceptibility_propagation": ["SusceptibilityPropagation"],
+    },
+)

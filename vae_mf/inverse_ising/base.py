@@ -1,24 +1,29 @@
-"""The contract of every inverse-Ising estimator, in scikit-learn's manner.
+"""Contract of an estimator of Ising couplings and fields, in scikit-learn's manner.
 
-A concrete estimator stores its options in ``__init__`` (``encoding`` among them) and answers one question,
-``_estimate(spins, weights) -> Estimate``; validation, attributes, warnings, score, energy and sampling are here:
+An estimator of one's own stores its options in ``__init__`` (``encoding`` among them) and answers one question,
+``_estimate(spins, weights) -> Estimate``; validation, attributes, warnings, score, energy and sampling are here.
 
-    class NaiveMeanField(InverseIsing):
-        def __init__(self, pseudocount=0.0, encoding="spin"):
-            self.pseudocount = pseudocount
-            self.encoding = encoding
-
-        def _estimate(self, spins, weights):
-            require_non_negative("pseudocount", self.pseudocount)
-            return Estimate(couplings, fields)
+>>> class Hebb(InverseIsing):
+...     def __init__(self, strength=0.1, encoding="spin"):
+...         self.strength = strength
+...         self.encoding = encoding
+...     def _estimate(self, spins, weights):
+...         couplings = self.strength * np.cov(spins.T, aweights=weights, bias=True)
+...         np.fill_diagonal(couplings, 0)
+...         return Estimate(couplings, np.zeros(len(couplings)))
+>>> Hebb().fit([[1, 1], [-1, -1], [1, 1], [-1, -1]]).couplings_
+array([[0. , 0.1],
+       [0.1, 0. ]])
 
 ``spins`` is (M, N) int8 in {-1, +1} without rows of zero weight, ``weights`` (M,) float64; their sum counts as the
-number of samples, so that a weight of 2 is the same as a row given twice. Data of another shape (time series, images)
-go through the pieces: `checked_spins` turns users' values into int8 spins, `store_estimate` sets the attributes.
+number of samples, so that a weight of 2 is the same as a row given twice. The command ``infer-couplings`` finds the
+estimator by its import path, as ``+inverse_ising.hebb._target_=my_module.Hebb`` or in a file of conf/inverse_ising.
+Data of another shape (time series, images) go through the pieces: `checked_spins` turns users' values into int8 spins,
+`store_estimate` sets the attributes.
 """
 
 import warnings
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int8
@@ -35,11 +40,34 @@ Weights = Float[np.ndarray, " samples"]
 Fitted = TypeVar("Fitted", bound=BaseEstimator)
 ENCODINGS = {"spin": (-1, 1), "01": (0, 1)}
 BLOCK = 2**16
-"""Rows that are converted to floating point at once, which bounds the memory beyond the spins themselves."""
+"""Number of rows that are converted to floating point at once, which bounds the memory beyond the spins themselves."""
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Estimator of couplings and fields, from configurations (`InverseIsing`), images or time series (`KineticIsing`).
+
+    ``couplings_error_`` and ``fields_error_`` are set only where theory gives standard errors.
+    """
+
+    couplings_: Couplings
+    """J, with beta absorbed."""
+    fields_: Float[np.ndarray, "*times sites"]
+    """h."""
+    n_iter_: int
+    converged_: bool
+
+    def fit(self, data: Any) -> Any:
+        """Infer couplings and fields, and return the estimator."""
+        ...
+
+    def score(self, data: Any) -> float:
+        """Return a mean log-likelihood of data, in nats."""
+        ...
 
 
 class Estimate(NamedTuple):
-    """What an estimator finds: the model p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i)."""
+    """Parameters of the model p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i), and their quality."""
 
     couplings: Couplings
     """J, shape (N, N), symmetric with zero diagonal unless the estimator says otherwise; beta is absorbed."""
@@ -59,7 +87,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         couplings_: J, shape (N, N), of p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i).
         fields_: h, shape (N,).
         n_iter_: iterations used; 1 for closed formulas.
-        converged_: whether the estimator reached its tolerance; a `ConvergenceWarning` says so otherwise.
+        converged_: True if the estimator reached its tolerance; a `ConvergenceWarning` is issued otherwise.
         couplings_error_, fields_error_: standard errors, only where theory gives them.
         n_features_in_: N.
     """
@@ -88,7 +116,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         raise NotImplementedError
 
     def _accepts_constant_spins(self) -> bool:
-        """Whether the estimate exists even if some spin never changes, as with a pseudocount."""
+        """Return True if the estimate exists even if some spin never changes, as with a pseudocount."""
         return False
 
     def _rows(self, spins: Any) -> Spins:
@@ -113,10 +141,10 @@ class InverseIsing(DensityMixin, BaseEstimator):
         At low temperature, where chains do not leave the valley of their start, these are not equilibrium samples.
 
         Args:
-            n_samples: how many.
+            n_samples: number of configurations.
             random_state: seed or generator, as everywhere in scikit-learn.
-            burn_in: sweeps before the first draw.
-            thinning: sweeps between successive draws of a chain.
+            burn_in: number of sweeps before the first draw.
+            thinning: number of sweeps between successive draws of a chain.
 
         Returns:
             Array (n_samples, N), int8, in the estimator's encoding; consecutive rows come from different chains.
@@ -149,6 +177,9 @@ def store_estimate(estimator: Fitted, estimate: Estimate) -> Fitted:
 def checked_spins(values: np.ndarray, encoding: str) -> Spins:
     """Return values of any shape in the given encoding as int8 spins in {-1, +1}.
 
+    >>> checked_spins(np.array([0, 1, 1]), "01")
+    array([-1,  1,  1], dtype=int8)
+
     Raises:
         ValueError: if the encoding is unknown or an entry is not one of its two values.
     """
@@ -162,7 +193,11 @@ def checked_spins(values: np.ndarray, encoding: str) -> Spins:
 
 
 def encoded(spins: np.ndarray, encoding: str) -> np.ndarray:
-    """Return int8 spins of any shape in the given encoding."""
+    """Return int8 spins of any shape in the given encoding.
+
+    >>> encoded(np.array([-1, 1], np.int8), "01")
+    array([0, 1], dtype=int8)
+    """
     return spins if encoding == "spin" else ((spins + 1) // 2).astype(np.int8)
 
 
@@ -170,6 +205,9 @@ def weighted_rows(
     spins: Spins, sample_weight: Any
 ) -> tuple[Int8[np.ndarray, "kept sites"], Float[np.ndarray, " kept"]]:
     """Return the configurations of positive weight and their weights, all 1 for None.
+
+    >>> weighted_rows(np.array([[1, -1], [1, 1]], np.int8), [0.0, 2.0])
+    (array([[1, 1]], dtype=int8), array([2.]))
 
     Raises:
         ValueError: if a weight is negative or not finite, their number is wrong, or all are zero.
@@ -214,7 +252,11 @@ def float_blocks(spins: Spins, dtype: type = np.float64):
 
 
 def exponents(spins: Spins, couplings: Couplings, fields: Fields) -> Float[np.ndarray, " samples"]:
-    """Return ln p(s) + ln Z = sum_{i<j} J_ij s_i s_j + sum_i h_i s_i of each row."""
+    """Return ln p(s) + ln Z = sum_{i<j} J_ij s_i s_j + sum_i h_i s_i of each row.
+
+    >>> exponents(np.array([[1, 1], [1, -1]], np.int8), np.array([[0.0, 0.5], [0.5, 0.0]]), np.array([0.1, 0.0]))
+    array([ 0.6, -0.4])
+    """
     return np.concatenate([np.einsum("ri,ri->r", x, x @ (couplings / 2) + fields) for x in float_blocks(spins)])
 
 

@@ -1,4 +1,4 @@
-"""Boltzmann learning: maximum likelihood, with the model's moments by enumeration or from persistent Markov chains."""
+"""Boltzmann learning, maximum likelihood with moments by enumeration or from persistent Markov chains."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ import numpy as np
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, exponents
-from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.moments import spin_moments
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
-from vae_mf.inverse_ising.solvers.fisher import FisherInformation, Parameters, information_matrix
+from vae_mf.inverse_ising.solvers.fisher import FisherInformation, IsingParameters, information_matrix
 from vae_mf.inverse_ising.solvers.model_samples import ModelSample, difference, model_source, noise_share
 
 OVERLAP = 0.3
@@ -27,15 +27,21 @@ class BoltzmannLearning(InverseIsing):
     couplings and the last step are both below ``precision`` in units of their statistical error, and no moment differs
     from the data's by more than that beyond its own Monte Carlo error (root mean squares).
 
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(2)
+    >>> BoltzmannLearning(l2=0.0).fit(spins, sample_weight=np.exp(0.5 * spins.prod(axis=1))).couplings_.round(6)
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+
     Args:
         method: "enumeration" (N <= 20), "chains", or "auto" for enumeration where it is possible.
         l2: weight of the squared couplings, or "auto" for those of the pseudo-likelihood estimate.
-        chains: parallel Markov chains.
-        sweeps: sweeps between the configurations that a chain contributes.
+        chains: number of parallel Markov chains.
+        sweeps: number of sweeps between the configurations that a chain contributes.
         precision: largest error of the optimisation in units of the statistical error.
-        max_iter: at most this many Newton steps.
-        standard_errors: whether to compute them, from the inverse Fisher information (memory O(N^4)).
-        random_state: of the chains.
+        max_iter: largest number of Newton steps.
+        standard_errors: True to compute them, from the inverse Fisher information (memory O(N^4)).
+        random_state: seed or generator of the chains.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
     """
 
@@ -66,10 +72,10 @@ class BoltzmannLearning(InverseIsing):
         limit = require_integer("max_iter", self.max_iter)
         regression = PseudoLikelihood(l2=self.l2)
         start = regression._estimate(spins, weights)
-        data = moments(spins, weights)
+        data = spin_moments(spins, weights)
         source = model_source(self.method, spins, weights, self.chains, self.sweeps, self.random_state)
         ridge = regression.l2_ / data.samples
-        model = Parameters(start.couplings, start.fields)
+        model = IsingParameters(start.couplings, start.fields)
         converged = False
         steps = 0
         while not converged and steps < limit:
@@ -77,7 +83,7 @@ class BoltzmannLearning(InverseIsing):
             sample = source.sample(model)
             information = FisherInformation(sample.spins, sample.weights, sample.moments, ridge)
             missing = difference(data, sample.moments)
-            gradient = missing.plus(Parameters(ridge * model.couplings, np.zeros(len(model.fields))), -1.0)
+            gradient = missing.plus(IsingParameters(ridge * model.couplings, np.zeros(len(model.fields))), -1.0)
             move = information.solve(gradient)
             if sample.errors is None:
                 converged = bool(max(np.abs(gradient.couplings).max(), np.abs(gradient.fields).max()) <= EXACT)
@@ -94,7 +100,7 @@ class BoltzmannLearning(InverseIsing):
         return Estimate(*model, steps, converged, errors.couplings, errors.fields)
 
 
-def step_length(sample: ModelSample, move: Parameters) -> float:
+def step_length(sample: ModelSample, move: IsingParameters) -> float:
     """Return 1, halved until the sample, reweighted to the model after the step, keeps its share of effective size."""
     change = exponents(sample.spins, *move)
     length = 1.0
@@ -107,13 +113,13 @@ def step_length(sample: ModelSample, move: Parameters) -> float:
         length /= 2
 
 
-def parameter_count(model: Parameters) -> int:
+def parameter_count(model: IsingParameters) -> int:
     """Return N (N + 1) / 2."""
     sites = len(model.fields)
     return sites * (sites + 1) // 2
 
 
-def fisher_errors(sample: ModelSample, samples: float, ridge: Couplings) -> Parameters:
+def fisher_errors(sample: ModelSample, samples: float, ridge: Couplings) -> IsingParameters:
     """Return the standard errors of couplings and fields, sqrt of the diagonal of (F + ridge)^-1 / M."""
     sites = sample.spins.shape[1]
     upper = np.triu_indices(sites, 1)
@@ -123,4 +129,4 @@ def fisher_errors(sample: ModelSample, samples: float, ridge: Couplings) -> Para
     errors = np.sqrt(np.diag(np.linalg.inv(information)) / samples)
     couplings = np.zeros((sites, sites))
     couplings[upper] = errors[: len(pairs)]
-    return Parameters(couplings + couplings.T, errors[len(pairs) :])
+    return IsingParameters(couplings + couplings.T, errors[len(pairs) :])

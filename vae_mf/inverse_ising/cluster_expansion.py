@@ -1,4 +1,4 @@
-"""Adaptive cluster expansion: couplings as a sum over small sets of spins, of those that matter (Cocco and Monasson).
+"""Adaptive cluster expansion, couplings as a sum over those small sets of spins that matter (Cocco and Monasson).
 
 The cross-entropy S of the data relative to their maximum-entropy model is a sum over all sets of spins ("clusters"),
 S - S0 = sum_G dS_G, with dS_G what cluster G adds to the sum over its own subsets; J and h are its derivatives with
@@ -17,8 +17,8 @@ from vae_mf.arrays import Spins
 from vae_mf.checks import require_choice, require_fraction, require_integer, require_non_negative, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
 from vae_mf.inverse_ising.mean_field import pair_probabilities, zero_diagonal
-from vae_mf.inverse_ising.moments import Moments, moments, regularised
-from vae_mf.inverse_ising.solvers.fisher import Parameters
+from vae_mf.inverse_ising.moments import Moments, regularised, spin_moments
+from vae_mf.inverse_ising.solvers.fisher import IsingParameters
 from vae_mf.inverse_ising.solvers.maximum_entropy import maximum_entropy
 from vae_mf.inverse_ising.solvers.model_samples import ModelSample, ModelSource, difference, model_source, noise_share
 
@@ -47,10 +47,10 @@ class AdaptiveClusterExpansion(InverseIsing):
             weak couplings, or "independent" for none, better for sparse strong ones.
         l2: weight of the squared couplings; with 0, pairs that miss one of their four states have no finite estimate.
         precision: largest error of the moments, in units of their statistical errors.
-        ratio: of a threshold to the one before.
-        largest: most spins in a cluster.
-        max_clusters: most clusters of two spins or more that are kept; a threshold that wants more ends the scan.
-        method, chains, sweeps, random_state: of the model's moments, as for `BoltzmannLearning`.
+        ratio: ratio of a threshold to the one before.
+        largest: largest number of spins in a cluster.
+        max_clusters: largest number of clusters of two spins or more; a threshold that keeps more ends the scan.
+        method, chains, sweeps, random_state: options of the model's moments, as for `BoltzmannLearning`.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
@@ -93,7 +93,7 @@ class AdaptiveClusterExpansion(InverseIsing):
         most = require_integer("max_clusters", self.max_clusters)
         gaussian = require_choice("reference", self.reference, ("mean field", "independent")) == "mean field"
         source = model_source(self.method, spins, weights, self.chains, self.sweeps, self.random_state)
-        data = moments(spins, weights)
+        data = spin_moments(spins, weights)
         expansion = Expansion(data, require_non_negative("l2", self.l2) / data.samples, gaussian)
         if self.l2 == 0:
             warn_missing_states(data)
@@ -136,17 +136,17 @@ class AdaptiveClusterExpansion(InverseIsing):
 
 
 class Reconstruction(NamedTuple):
-    """How well the clusters above a threshold reproduce the moments of the data."""
+    """Distance of the clusters above a threshold from the moments of the data."""
 
     threshold: float
     clusters: int
-    """Clusters of two spins or more."""
+    """Number of clusters of two spins or more."""
     largest: int
-    """Spins in the largest cluster."""
+    """Number of spins in the largest cluster."""
     magnetisation_error: float
     """Root mean square difference of <s_i> beyond the Monte Carlo error, in units of the statistical error."""
     pair_error: float
-    """The same of <s_i s_j>."""
+    """Root mean square difference of <s_i s_j>, likewise."""
 
 
 class ClusterModel(NamedTuple):
@@ -169,7 +169,7 @@ class Expansion:
     Args:
         data: moments of all spins.
         ridge: weight of the squared couplings beside the cross-entropy.
-        gaussian: whether the mean-field entropy is the reference.
+        gaussian: True for the mean-field entropy as the reference.
     """
 
     def __init__(self, data: Moments, ridge: float, gaussian: bool):
@@ -233,7 +233,7 @@ class Expansion:
                 return None
         return kept
 
-    def model(self, clusters: list[Cluster]) -> Parameters:
+    def model(self, clusters: list[Cluster]) -> IsingParameters:
         """Return couplings and fields of the reference plus the sum over clusters and single spins."""
         counts: Counter[Cluster] = Counter((spin,) for spin in range(self.sites))
         for cluster in clusters:
@@ -246,17 +246,25 @@ class Expansion:
         for part, count in counts.items():
             couplings[np.ix_(part, part)] += count * self._models[part].couplings
             fields[list(part)] += count * self._models[part].fields
-        return Parameters((couplings + couplings.T) / 2, fields)
+        return IsingParameters((couplings + couplings.T) / 2, fields)
 
 
 def subsets(cluster: Cluster) -> Iterator[Cluster]:
-    """Yield all non-empty subsets of a cluster, itself among them."""
+    """Yield all non-empty subsets of a cluster, itself among them.
+
+    >>> list(subsets((0, 2)))
+    [(0,), (2,), (0, 2)]
+    """
     for size in range(1, len(cluster) + 1):
         yield from combinations(cluster, size)
 
 
 def parity(cluster: Cluster, part: Cluster) -> int:
-    """Return the sign (-1)^(|G| - |G'|) of a subset in the sum that leaves what only the whole cluster adds."""
+    """Return (-1)^(|G| - |G'|), the sign of a subset in the sum that leaves the part of the whole cluster alone.
+
+    >>> parity((0, 1, 2), (0, 1))
+    -1
+    """
     return -1 if (len(cluster) - len(part)) % 2 else 1
 
 
@@ -285,7 +293,7 @@ def warn_missing_states(data: Moments) -> None:
         )
 
 
-def precise_sample(source: ModelSource, model: Parameters, samples: float) -> ModelSample:
+def precise_sample(source: ModelSource, model: IsingParameters, samples: float) -> ModelSample:
     """Return a sample of a model whose Monte Carlo variance is a share `NOISE` of the statistical one, if possible."""
     while True:
         sample = source.sample(model)
@@ -305,7 +313,7 @@ def moment_errors(data: Moments, sample: ModelSample) -> MomentErrors:
     """Return how far a model is from the data, beyond the Monte Carlo error of its own moments."""
     missing = difference(data, sample.moments)
     upper = np.triu_indices(len(data.magnetisations), 1)
-    noise = sample.errors or Parameters(np.zeros_like(missing.couplings), np.zeros_like(missing.fields))
+    noise = sample.errors or IsingParameters(np.zeros_like(missing.couplings), np.zeros_like(missing.fields))
 
     def error(values: np.ndarray, errors: np.ndarray, means: np.ndarray) -> float:
         excess = (values**2 - errors**2) * data.samples / np.maximum(1 - means**2, 1 / data.samples)

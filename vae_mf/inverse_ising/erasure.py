@@ -1,4 +1,4 @@
-"""The erasure machine: couplings that make the observed configurations, re-weighted, look like weak coupling.
+"""Erasure machine: couplings that make the observed configurations, re-weighted, look like weak coupling.
 
 Reweighted frequencies f'(s) proportional to f(s) p(s)^(epsilon - 1) belong to the model with epsilon times the
 parameters w = (J, h), whose moments are about epsilon w if that is small (Jo, Hoang and Periwal 2019):

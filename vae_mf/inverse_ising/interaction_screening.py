@@ -1,4 +1,4 @@
-"""Interaction screening: local objectives whose gradient vanishes at the true couplings in any ensemble."""
+"""Interaction screening, local objectives whose gradient vanishes at the true couplings in any ensemble."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Ising models whose interaction graph is known, with one coupling and one field, or some, or one per bond and site.
+"""Ising models on a known graph, with one coupling and one field, or some, or one per bond and site.
 
 The pseudo-likelihood sum_i ln p(s_i | all other spins) is maximised over couplings J_g of groups of bonds and fields
 h_g of groups of sites. Standard errors are those of an M-estimator, (H^-1 V H^-1)_gg with H the curvature and V the
@@ -42,7 +42,7 @@ class GraphPseudoLikelihood(InverseIsing):
         fields: "sites", "shared", "none", or a number per site likewise.
         l2: penalty l2 / 2 sum_g J_g^2, which keeps couplings finite where neighbours never differ.
         tolerance: largest gradient per configuration at which the fit has converged.
-        max_iter: at most this many iterations of L-BFGS.
+        max_iter: largest number of iterations of L-BFGS.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
@@ -106,7 +106,7 @@ class LatticeIsing(GraphPseudoLikelihood):
     Args:
         couplings: "shared" for one J, "axes" for one along columns and one along rows, "bonds" for one per bond.
         fields: "shared" for one h, "none", or "sites" for one per pixel.
-        periodic: whether the last row and column touch the first.
+        periodic: True if the last row and column touch the first.
         l2, tolerance, max_iter, encoding: as for `GraphPseudoLikelihood`.
     """
 
@@ -148,10 +148,10 @@ class TiedPseudoLikelihood:
 
     Args:
         spins: configurations, shape (M, N).
-        weights: of the configurations.
-        graph: bonds, and which parameters are the same.
+        weights: weight of each configuration.
+        graph: bonds, and the groups of equal parameters.
         l2: penalty l2 / 2 sum_g J_g^2, one weight or one per coupling.
-        loss: of the margin s_i theta_i; the logistic one makes the sum minus the log pseudo-likelihood.
+        loss: loss of the margin s_i theta_i; the logistic one makes the sum minus the log pseudo-likelihood.
     """
 
     def __init__(
@@ -211,7 +211,7 @@ class TiedPseudoLikelihood:
         return np.sqrt(np.einsum("ij,jk,ik->i", inverse, spread, inverse, optimize=True))
 
     def add_curvature(self, curvature: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> None:
-        """Add sum w_i f_i f_i' over sites i and rows, with f_i what the local field of i multiplies parameters by."""
+        """Add sum w_i f_i f_i' over sites i and rows, f_i being the factors of the parameters in its field."""
         ends = self.graph.bonds.T.ravel()
         others = self.graph.bonds[:, ::-1].T.ravel()
         groups = np.tile(self.graph.bond_groups, 2)

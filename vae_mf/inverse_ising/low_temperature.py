@@ -26,10 +26,10 @@ SAMPLES_PER_SPIN = 50
 JUDGED = 50_000
 """Configurations on which the automatic choice is judged."""
 GROUPS = 32
-"""Parts of the jackknife; the errors have relative errors of 1 / sqrt(2 (GROUPS - 1)), 13 %."""
+"""Number of parts of the jackknife; the errors have relative errors of 1 / sqrt(2 (GROUPS - 1)), 13 %."""
 
 
-class States(NamedTuple):
+class PureStates(NamedTuple):
     """Thermodynamic states, all of the same weight."""
 
     magnetisations: Float[np.ndarray, "states sites"]
@@ -50,13 +50,13 @@ class LowTemperature(InverseIsing):
             for the two states of a ferromagnet, told apart by the sign of sum_i s_i.
         method: "naive" or "tap".
         smallest: total weight below which a cluster is left out.
-        pseudocount: samples of independent unbiased spins added to every cluster, for spins that are frozen in it.
-        restarts: starts of the clustering.
+        pseudocount: number of independent unbiased samples added to every cluster, for spins that are frozen in it.
+        restarts: number of starts of the clustering.
         tolerance: relative decrease of the violations at which L-BFGS has converged.
-        max_iter: iterations of the clustering and of L-BFGS, at most.
-        standard_errors: whether to compute them, by a jackknife over `GROUPS` parts of the data, the clusters held
+        max_iter: largest number of iterations of the clustering, and of L-BFGS.
+        standard_errors: True to compute them, by a jackknife over `GROUPS` parts of the data, the clusters held
             fixed (takes as many times as long). They tell the noise of the equations, not their bias.
-        random_state: of the clustering and of the parts.
+        random_state: seed or generator of the clustering and of the parts.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
@@ -157,18 +157,20 @@ class Solution(NamedTuple):
     estimate: Estimate
 
 
-def stack(clusters: list[Moments]) -> States:
+def stack(clusters: list[Moments]) -> PureStates:
     """Return the moments of clusters as arrays."""
     covariances = np.array([c.covariances for c in clusters])
-    return States(np.array([c.magnetisations for c in clusters]), covariances + CUTOFF * np.eye(covariances.shape[1]))
+    return PureStates(
+        np.array([c.magnetisations for c in clusters]), covariances + CUTOFF * np.eye(covariances.shape[1])
+    )
 
 
-def responses(states: States) -> Float[np.ndarray, "states sites sites"]:
+def responses(states: PureStates) -> Float[np.ndarray, "states sites sites"]:
     """Return b^a_ik = -delta_ik + C^a_ik / (1 - (m^a_i)^2)."""
     return states.covariances / (1 - states.magnetisations**2)[:, :, None] - np.eye(states.magnetisations.shape[1])
 
 
-def equation_weights(states: States) -> Float[np.ndarray, "states sites"]:
+def equation_weights(states: PureStates) -> Float[np.ndarray, "states sites"]:
     """Return the weights w^a_i = (1 - (m^a_i)^2)^2 of the equations of spin i in state a.
 
     They undo the division of the equations by 1 - (m^a_i)^2, with which the noise of nearly frozen spins would rule.
@@ -176,7 +178,7 @@ def equation_weights(states: States) -> Float[np.ndarray, "states sites"]:
     return (1 - states.magnetisations**2) ** 2
 
 
-def naive_couplings(states: States) -> Couplings:
+def naive_couplings(states: PureStates) -> Couplings:
     """Return the least-squares solution of eqs. 4 and 6, weighted, made symmetric, its diagonal free.
 
     J minimises sum_ai w^a_i [R^a_i (C^a)^-1 R^a_i + (h^a_i - <h_i>)^2], with R^a_ik = sum_j J_ij C^a_jk - b^a_ik: the
@@ -184,7 +186,7 @@ def naive_couplings(states: States) -> Couplings:
     d^a from the means over states, weighted by w_i,
     sum_j J_ij sum_a w^a_i (C^a_jk + d m^a_j d m^a_k) = sum_a w^a_i (b^a_ik + d artanh m^a_i d m^a_k).
     """
-    (m, covariances) = states
+    m, covariances = states
     targets = responses(states)
     weights = equation_weights(states)
     fields = np.arctanh(m)
@@ -201,23 +203,27 @@ def naive_couplings(states: States) -> Couplings:
 def weighted_mean(
     values: Float[np.ndarray, "states sites"], weights: Float[np.ndarray, "states *sites"]
 ) -> Float[np.ndarray, " sites"]:
-    """Return the mean over states; one weight per state, or one for each of its spins."""
+    """Return the mean over states; one weight per state, or one for each of its spins.
+
+    >>> weighted_mean(np.array([[0.0], [1.0]]), np.array([1.0, 3.0]))
+    array([0.75])
+    """
     columns = weights.reshape(len(weights), -1)
     return (columns * values).sum(axis=0) / columns.sum(axis=0)
 
 
-def state_fields(states: States, couplings: Couplings) -> Float[np.ndarray, "states sites"]:
+def state_fields(states: PureStates, couplings: Couplings) -> Float[np.ndarray, "states sites"]:
     """Return h^a_i = artanh m^a_i - sum_j J_ij m^a_j of every state."""
     return np.arctanh(states.magnetisations) - states.magnetisations @ couplings
 
 
-def tap_fields(states: States, couplings: Couplings) -> Float[np.ndarray, "states sites"]:
+def tap_fields(states: PureStates, couplings: Couplings) -> Float[np.ndarray, "states sites"]:
     """Return h^a_i = artanh m^a_i - sum_j J_ij m^a_j + m^a_i sum_j J_ij^2 (1 - (m^a_j)^2) of every state."""
     m = states.magnetisations
     return state_fields(states, couplings) + m * ((1 - m**2) @ zero_diagonal(couplings) ** 2)
 
 
-def tap_couplings(states: States, start: Couplings, stopping: Stopping) -> Estimate:
+def tap_couplings(states: PureStates, start: Couplings, stopping: Stopping) -> Estimate:
     """Return the minimum over symmetric J of the violations of eq. 8 and of the spread of the fields."""
     sites = len(start)
     upper = np.triu_indices(sites)
@@ -238,13 +244,13 @@ def tap_couplings(states: States, start: Couplings, stopping: Stopping) -> Estim
     return Estimate(couplings, np.zeros(sites), int(best.nit), bool(best.success))
 
 
-def tap_violation(states: States, couplings: Couplings) -> tuple[float, Couplings]:
+def tap_violation(states: PureStates, couplings: Couplings) -> tuple[float, Couplings]:
     """Return S = sum_ai w^a_i [R^a_i (C^a)^-1 R^a_i + (h^a_i - <h_i>)^2] and its gradient with respect to all J_ij.
 
     By eq. 8, R^a_ik = sum_j J_ij C^a_jk - b^a_ik - C^a_ik sum_j J_ij^2 (1 - (m^a_j)^2)
     + 2 m^a_i sum_j J_ij^2 m^a_j C^a_jk.
     """
-    (m, c) = states
+    m, c = states
     weights = equation_weights(states)
     squares = zero_diagonal(couplings) ** 2
     rest = 1 - m**2

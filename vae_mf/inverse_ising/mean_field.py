@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
-from vae_mf.inverse_ising.moments import Moments, inverse_covariances, moments, refuse_copies, regularised
+from vae_mf.inverse_ising.moments import Moments, inverse_covariances, refuse_copies, regularised, spin_moments
 from vae_mf.inverse_ising.solvers.delta_method import PairValues, delta_errors, pair_values
 
 
@@ -17,8 +17,8 @@ class MeanFieldEstimator(InverseIsing):
     """Base of the estimators that see moments only.
 
     Args:
-        pseudocount: samples of independent unbiased spins that are added to the data; then constant spins are allowed.
-        shrinkage: from 0 to 1, the share by which correlations between different spins are reduced.
+        pseudocount: number of independent unbiased samples added to the data; above 0, constant spins are allowed.
+        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
     """
 
@@ -31,7 +31,7 @@ class MeanFieldEstimator(InverseIsing):
         return self.pseudocount > 0
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        data = regularised(moments(spins, weights), self.pseudocount, self.shrinkage)
+        data = regularised(spin_moments(spins, weights), self.pseudocount, self.shrinkage)
         refuse_copies(data)
         return self._from_moments(data)
 
@@ -45,6 +45,12 @@ class IndependentPair(MeanFieldEstimator):
 
     Fields: h_i = sum_j h_i^(ij) - (N - 2) artanh m_i, with h_i^(ij) the field of spin i in the pair's own model. The
     standard errors of J are those of the log odds ratio, sqrt(sum 1/p) / (4 sqrt(M)).
+
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(2)
+    >>> IndependentPair().fit(spins, sample_weight=np.exp(0.5 * spins.prod(axis=1))).couplings_.round(6)
+    array([[0. , 0.5],
+           [0.5, 0. ]])
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
@@ -63,6 +69,11 @@ class NaiveMeanField(MeanFieldEstimator):
 
     The standard errors of J are those of a Gaussian's inverse covariance, sqrt((B_ii B_jj + B_ij^2) / M): they tell the
     noise of the formula, not its bias, which rules at strong coupling.
+
+    >>> spins = [[1, 1], [1, 1], [1, -1], [-1, 1], [-1, -1], [-1, -1]]
+    >>> NaiveMeanField().fit(spins).couplings_
+    array([[0.   , 0.375],
+           [0.375, 0.   ]])
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
@@ -85,7 +96,7 @@ class PairFormula(MeanFieldEstimator):
         estimate = super()._estimate(spins, weights)
         if self.shrinkage:
             return estimate
-        data = regularised(moments(spins, weights), self.pseudocount)
+        data = regularised(spin_moments(spins, weights), self.pseudocount)
         return estimate._replace(couplings_error=delta_errors(spins, weights, data, self._coupling))
 
     @staticmethod
@@ -151,10 +162,16 @@ class SessakMonasson(PairFormula):
 
 
 class Bethe(PairFormula):
-    """The Bethe approximation inverted in closed form, exact on trees (Ricci-Tersenghi 2012, eqs. 26 and 27).
+    """Bethe approximation inverted in closed form, exact on trees (Ricci-Tersenghi 2012, eqs. 26 and 27).
 
     tanh J_ij = -2 B_ij / (q + sqrt(q^2 - 4 B_ij^2)), q = sqrt(1 + 4 L_i L_j B_ij^2) - 2 m_i m_j B_ij.
     Pairs whose root is not real get its real part, and a `ConvergenceWarning` counts them.
+
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(3)
+    >>> chain = np.exp(0.5 * spins[:, 0] * spins[:, 1] - 0.3 * spins[:, 1] * spins[:, 2])
+    >>> Bethe().fit(spins, sample_weight=chain).couplings_[1].round(6)
+    array([ 0.5,  0. , -0.3])
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
@@ -232,13 +249,23 @@ def log_odds(p: dict[str, Couplings]) -> Couplings:
 
 
 def pair_couplings(m: Fields, pair_moments: Float[np.ndarray, "sites sites"]) -> Couplings:
-    """Return the coupling of every pair as if it were alone."""
+    """Return the coupling of every pair as if it were alone.
+
+    >>> pair_couplings(np.zeros(2), np.array([[1, np.tanh(0.5)], [np.tanh(0.5), 1]])).round(6)
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+    """
     couplings = zero_diagonal(log_odds(pair_probabilities(m, pair_moments)))
     return (couplings + couplings.T) / 2
 
 
 def zero_diagonal(matrix: Float[np.ndarray, "sites sites"]) -> Float[np.ndarray, "sites sites"]:
-    """Return a copy with zeros on the diagonal."""
+    """Return a copy with zeros on the diagonal.
+
+    >>> zero_diagonal(np.ones((2, 2)))
+    array([[0., 1.],
+           [1., 0.]])
+    """
     return np.where(np.eye(len(matrix), dtype=bool), 0.0, matrix)
 
 

@@ -28,11 +28,11 @@ class MissingSpins(TransformerMixin, BaseEstimator):
     Args:
         estimator: any estimator of couplings and fields; None for pseudo-likelihood.
         common: fraction from 1/2 to 1 above which a spin is not modelled.
-        restarts: annealed searches per configuration, of which the most probable result is kept.
+        restarts: number of annealed searches for a configuration, of which the most probable result is kept.
         random_state: seed or generator of the searches.
 
     Attributes:
-        estimator_: fitted to the modelled spins.
+        estimator_: estimator fitted to the modelled spins.
         modelled_: indices of the modelled spins.
         usual_: the more frequent value of every spin.
     """

@@ -27,10 +27,13 @@ class Moments(NamedTuple):
         return self.covariances + np.outer(self.magnetisations, self.magnetisations)
 
 
-def moments(spins: Spins, weights: Weights | None = None) -> Moments:
+def spin_moments(spins: Spins, weights: Weights | None = None) -> Moments:
     """Return the moments of spins (M, N), each row counting ``weights`` times (once for None).
 
     Integer sums of at most 2^16 spins are exact in float32, which makes the equal-weight case twice as fast.
+
+    >>> spin_moments(np.array([[1, 1], [1, -1], [-1, -1], [-1, -1]], np.int8)).magnetisations
+    array([ 0. , -0.5])
     """
     blocks = (spins[first : first + BLOCK] for first in range(0, len(spins), BLOCK))
     if weights is None or (weights == weights[0]).all():
@@ -50,8 +53,8 @@ def regularised(raw: Moments, pseudocount: Any = 0.0, shrinkage: Any = 0.0) -> M
 
     Args:
         raw: moments of the data.
-        pseudocount: how many samples of independent unbiased spins are added to the M of the data.
-        shrinkage: from 0 to 1, the share by which correlations between different spins are reduced.
+        pseudocount: number of samples of independent unbiased spins that are added to the M of the data.
+        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
 
     Raises:
         ValueError: if an argument is out of range.
@@ -80,6 +83,10 @@ def refuse_copies(data: Moments) -> None:
 
 def inverse_covariances(data: Moments) -> Float[np.ndarray, "sites sites"]:
     """Return C^-1.
+
+    >>> inverse_covariances(Moments(np.zeros(2), np.array([[1.0, 0.5], [0.5, 1.0]]), 100.0)).round(3)
+    array([[ 1.333, -0.667],
+           [-0.667,  1.333]])
 
     Raises:
         ValueError: if C is singular, as with fewer samples than spins.

@@ -1,4 +1,4 @@
-"""Minimum probability flow: couplings from whose model the data flow away most slowly."""
+"""Minimum probability flow, couplings from whose model the data flow away most slowly."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ class ProbabilityFlow(InverseIsing):
 
     Args:
         l2: weight of l2 / (2 M) sum_ij J_ij^2, or "auto" as for `PenalisedRegression`.
-        standard_errors: whether to compute them, by the sandwich formula (memory O(N^4)).
+        standard_errors: True to compute them, by the sandwich formula (memory O(N^4)).
         tolerance: largest entry of the gradient at which the fit has converged.
-        max_iter: at most this many iterations.
+        max_iter: largest number of iterations.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
-        l2_: the weights of the squares that were used, shape (N, N).
+        l2_: weights of the squares that were used, shape (N, N).
     """
 
     def __init__(self, l2: Any = "auto", standard_errors=False, tolerance=1e-6, max_iter=500, encoding="spin"):

@@ -1,4 +1,4 @@
-"""Maximum pseudo-likelihood: every spin's conditional distribution is a logistic regression on the others."""
+"""Maximum pseudo-likelihood, a logistic regression of every spin on the others."""
 
 from functools import partial
 from typing import Any
@@ -22,12 +22,18 @@ class PseudoLikelihood(PenalisedRegression):
 
     By default every spin has a regression of its own and J_ij is averaged with J_ji (Aurell and Ekeberg 2012).
 
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(2)
+    >>> PseudoLikelihood(l2=0.0).fit(spins, sample_weight=np.exp(0.5 * spins.prod(axis=1))).couplings_.round(3)
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+
     Args:
         l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PenalisedRegression`. l2 = 4 / C and l1 = 2 / C
             give scikit-learn's `LogisticRegression` with that C.
-        symmetric: whether to impose J_ij = J_ji from the start, as one joint maximisation, without l1. Its standard
+        symmetric: True to impose J_ij = J_ji from the start, as one joint maximisation, without l1. Its standard
             errors take memory O(N^4).
-        firth: whether to use Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
+        firth: True for Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
 
     Raises:
         ValueError: on fit, if options contradict each other.
@@ -101,11 +107,11 @@ class DecimatedPseudoLikelihood(InverseIsing):
         step: share of the remaining couplings removed at a time.
         l2: weight of the squared couplings, as for `PseudoLikelihood`.
         tolerance: largest entry of the gradient at which a fit has converged.
-        max_iter: at most this many iterations per fit.
+        max_iter: largest number of iterations of a fit.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
-        bonds_: which couplings were kept, shape (N, N).
+        bonds_: True where a coupling was kept, shape (N, N).
         path_: shares x (first column) and tilted log pseudo-likelihoods per sample (second) of all graphs passed.
     """
 

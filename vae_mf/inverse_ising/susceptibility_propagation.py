@@ -1,4 +1,4 @@
-"""Susceptibility propagation: belief propagation and its linear response, run backwards from moments to couplings."""
+"""Susceptibility propagation, belief propagation and its linear response run backwards from moments to couplings."""
 
 import numpy as np
 from jaxtyping import Float
@@ -17,10 +17,10 @@ from vae_mf.inverse_ising.mean_field import (
 from vae_mf.inverse_ising.moments import Moments
 
 Responses = Float[np.ndarray, "sites sites sites"]
-"""g_{i->j,k}: how the message u_{i->j} = artanh(t_ij tanh h_{i->j}) from spin i to j changes with the field of k."""
+"""g_{i->j,k}, the derivative of the message u_{i->j} = artanh(t_ij tanh h_{i->j}) with respect to the field of k."""
 
 DIVERGED = 1e6
-"""Responses beyond this mean that the iteration runs away."""
+"""Response beyond which the iteration counts as diverged."""
 
 
 class SusceptibilityPropagation(MeanFieldEstimator):
@@ -32,7 +32,7 @@ class SusceptibilityPropagation(MeanFieldEstimator):
     Args:
         damping: share of the old messages kept in each step, from 0 up to but not including 1.
         tolerance: largest change of a tanh J or a response at which the iteration has converged.
-        max_iter: at most this many iterations.
+        max_iter: largest number of iterations.
         pseudocount, shrinkage, encoding: as for `MeanFieldEstimator`.
     """
 

@@ -1,1 +1,1 @@
-"""Estimators of couplings from time series."""
+"""Estimators of couplings from time series of the kinetic Ising model."""

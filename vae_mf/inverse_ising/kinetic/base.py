@@ -1,4 +1,4 @@
-"""The contract of every estimator of the kinetic Ising model, whose spins are all updated at once.
+"""Contract of an estimator of the kinetic Ising model, whose spins are all updated at once.
 
 P(s_i(t+1) | s(t)) = exp(s_i(t+1) theta_i(t)) / 2cosh theta_i(t),    theta_i(t) = h_i(t) + sum_j J_ij s_j(t).
 
@@ -30,7 +30,7 @@ Trajectories = Int8[np.ndarray, "repeats times sites"]
 GroupFields = Float[np.ndarray, "groups sites"]
 """One field per spin and group of transitions that share it."""
 ROWS = 2**12
-"""Transitions that are converted to floating point at once, so that they stay in the cache."""
+"""Number of transitions that are converted to floating point at once and stay in the cache."""
 
 
 class Block(NamedTuple):
@@ -61,13 +61,14 @@ class KineticIsing(BaseEstimator):
     """Base of all estimators of the kinetic Ising model.
 
     Args:
-        time_dependent: whether every step has fields of its own, which several repeats must share.
+        time_dependent: True if every step has fields of its own, which several repeats must share.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         couplings_: J, shape (N, N), J_ij from j to i.
         fields_: h, shape (N,), or (steps, N) if time dependent, h(t) acting between s(t) and s(t+1).
-        n_iter_, converged_: iterations, and whether they reached the tolerance (else a `ConvergenceWarning` says so).
+        n_iter_: number of iterations.
+        converged_: True if they reached the tolerance; a `ConvergenceWarning` is issued otherwise.
         couplings_error_, fields_error_: standard errors, only where theory gives them.
         n_features_in_: N.
     """
@@ -114,8 +115,8 @@ class KineticIsing(BaseEstimator):
         """Return trajectories of the fitted model.
 
         Args:
-            steps: transitions of each; with time-dependent fields at most as many as were fitted.
-            repeats: how many trajectories.
+            steps: number of transitions; with time-dependent fields at most as many as were fitted.
+            repeats: number of trajectories.
             start: s(0), shape (N,) or (repeats, N), in the estimator's encoding; random if None.
             random_state: seed or generator, as everywhere in scikit-learn.
 
@@ -139,6 +140,9 @@ class KineticIsing(BaseEstimator):
 def checked_trajectories(values: Any, encoding: str) -> Trajectories:
     """Return trajectories given by a user as int8 spins (repeats, times, N).
 
+    >>> checked_trajectories([[0, 1], [1, 1]], "01").shape
+    (1, 2, 2)
+
     Raises:
         ValueError: if they have another number of axes, fewer than two times, or values of another encoding.
     """
@@ -152,6 +156,9 @@ def checked_trajectories(values: Any, encoding: str) -> Trajectories:
 
 def transitions(paths: Trajectories, time_dependent: bool) -> Transitions:
     """Return the transitions of trajectories, in one group or in one per step.
+
+    >>> transitions(np.ones((5, 4, 2), np.int8), time_dependent=True).before.shape
+    (3, 5, 2)
 
     Raises:
         ValueError: if fields depend on time and there is one repeat only.
@@ -171,7 +178,12 @@ def without_time(estimate: Estimate) -> Estimate:
 
 
 def log_likelihood(data: Transitions, couplings: Couplings, fields: GroupFields) -> float:
-    """Return the mean of ln P(s_i(t+1) | s(t)) = -ln(1 + exp(-2 s_i(t+1) theta_i(t))) over spins and transitions."""
+    """Return the mean of ln P(s_i(t+1) | s(t)) = -ln(1 + exp(-2 s_i(t+1) theta_i(t))) over spins and transitions.
+
+    >>> paths = np.array([[[1, -1], [1, 1]]], np.int8)
+    >>> round(log_likelihood(transitions(paths, False), np.zeros((2, 2)), np.zeros((1, 2))), 6)
+    -0.693147
+    """
     total = 0.0
     for groups, before, after in data.blocks():
         theta = before @ couplings.T + fields[groups, None]

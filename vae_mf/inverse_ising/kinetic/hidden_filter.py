@@ -45,7 +45,12 @@ def filtered_log_likelihood(paths: Trajectories, couplings: AllCouplings, fields
 
 
 def hidden_states(hidden: int) -> Float[np.ndarray, "states hidden"]:
-    """Return the 2^H states of the hidden spins."""
+    """Return the 2^H states of the hidden spins.
+
+    >>> hidden_states(1)
+    array([[-1.],
+           [ 1.]])
+    """
     return 2.0 * ((np.arange(2**hidden)[:, None] >> np.arange(hidden)) & 1) - 1
 
 

@@ -44,13 +44,14 @@ class HiddenKineticIsing(KineticIsing):
         hidden: number of hidden spins.
         l2: penalty of couplings, as for `KineticMaximumLikelihood`.
         tolerance: largest change of a coupling in one round at which the iteration has converged.
-        max_iter: at most this many rounds of expectation and maximisation.
+        max_iter: largest number of rounds of expectation and maximisation.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
-        couplings_, fields_: of all spins, the hidden ones last, shapes (N + hidden, N + hidden) and (N + hidden,).
+        couplings_, fields_: J and h of all spins, the hidden ones last, shapes (N + hidden, N + hidden) and
+            (N + hidden,).
         hidden_means_: posterior means mu, shape (repeats, times, hidden).
-        n_features_in_: N, the visible spins.
+        n_features_in_: number N of visible spins.
     """
 
     def __init__(
@@ -114,12 +115,12 @@ class HiddenKineticIsingCV(BaseEstimator):
     Args:
         estimator: a `HiddenKineticIsing` whose ``hidden`` is to be chosen, or None for one with default options.
         candidates: numbers of hidden spins to try.
-        held_out: last fraction of every trajectory that scores the candidates.
+        held_out: fraction of every trajectory, its end, that scores the candidates.
 
     Attributes:
         scores_: held-out log likelihood per visible spin and step of every candidate, in nats.
         hidden_: the chosen number.
-        best_estimator_: fitted to all data with it.
+        best_estimator_: estimator with this number, fitted to all data.
     """
 
     def __init__(self, estimator: Any = None, candidates: Any = (0, 1, 2, 3), held_out: float = 0.25):
@@ -165,7 +166,7 @@ def expectation_maximisation(paths: Trajectories, hidden: int, l2: float, tolera
         new, fields = maximised(x, couplings, fields, visible, l2)
         change = np.abs(new - couplings).max()
         couplings = new
-        rounds = rounds + 1
+        rounds += 1
     order, signs = canonical_gauge(couplings, visible)
     couplings = (signs[:, None] * couplings * signs)[np.ix_(order, order)]
     estimate = Estimate(couplings, (signs * fields)[order], max(rounds, 1), bool(change <= tolerance))
@@ -173,7 +174,7 @@ def expectation_maximisation(paths: Trajectories, hidden: int, l2: float, tolera
 
 
 class Guess(NamedTuple):
-    """Where expectation maximisation starts."""
+    """Start of expectation maximisation."""
 
     couplings: AllCouplings
     fields: AllFields
@@ -181,7 +182,7 @@ class Guess(NamedTuple):
 
 
 def first_guess(paths: Trajectories, hidden: int, l2: float) -> Guess:
-    """Return the fit without hidden spins, and hidden means from the principal components of what it fails to predict.
+    """Return the fit without hidden spins, and hidden means from the principal components of its residuals.
 
     A hidden spin moves all the residuals s(t+1) - tanh theta(t) that it acts on together.
     """
@@ -235,7 +236,7 @@ class ExpectedRegression:
 
     Args:
         x: means of all spins.
-        visible: how many of them are certain.
+        visible: number of visible spins, whose means are certain.
         l2: penalty of couplings.
     """
 

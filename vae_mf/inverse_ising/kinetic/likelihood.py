@@ -1,4 +1,4 @@
-"""Maximum likelihood of the kinetic Ising model: N logistic regressions on the same data, solved side by side."""
+"""Maximum likelihood of the kinetic Ising model, N logistic regressions on the same data solved side by side."""
 
 from typing import NamedTuple
 
@@ -25,9 +25,9 @@ class KineticMaximumLikelihood(KineticIsing):
     Args:
         l2: penalty of the couplings; 0 for plain maximum likelihood, which diverges if the data can be separated.
         fields_l2: penalty of time-dependent fields; 1 is close to Firth's at small fields.
-        standard_errors: whether to compute them, at a cost proportional to N^3 times the number of transitions.
+        standard_errors: True to compute them, at a cost proportional to N^3 times the number of transitions.
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
-        max_iter: at most this many iterations.
+        max_iter: largest number of iterations.
         time_dependent, encoding: as for `KineticIsing`.
     """
 
@@ -105,7 +105,7 @@ class KineticRegression:
 
 
 def count_separated(data: Transitions, couplings: Couplings, fields: GroupFields) -> int:
-    """Return for how many spins the sign of theta_i is that of s_i(t+1) in all transitions."""
+    """Return the number of spins whose theta_i has the sign of s_i(t+1) in all transitions."""
     margins = [
         (after * (before @ couplings.T + fields[part, None])).min(axis=(0, 1)) for part, before, after in data.blocks()
     ]

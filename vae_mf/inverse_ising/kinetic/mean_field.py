@@ -43,10 +43,10 @@ class KineticMeanField(KineticIsing):
     """Base of the mean-field estimators.
 
     Args:
-        pseudocount: transitions with unbiased spins that are added to the means of every group; needed with
+        pseudocount: number of transitions with unbiased spins that are added to the means of every group; needed with
             time-dependent fields if a spin is the same in all repeats of a step.
         tolerance: largest change of a gain, relative to it, at which the iteration has converged.
-        max_iter: at most this many iterations.
+        max_iter: largest number of iterations.
         time_dependent, encoding: as for `KineticIsing`.
     """
 
@@ -74,7 +74,7 @@ class KineticMeanField(KineticIsing):
             new = self._gains(found.after, variances)
             change = np.abs(new / gains - 1).max()
             gains = new
-            steps = steps + 1
+            steps += 1
         unsolved = int(self._beyond(found.after, variances).any(axis=0).sum())
         if unsolved:
             warn_convergence(
@@ -85,7 +85,7 @@ class KineticMeanField(KineticIsing):
         return Estimate(couplings, fields, steps, bool(change <= tolerance))
 
     def _beyond(self, m: GroupFields, variances: GroupFields) -> Bool[np.ndarray, "groups sites"]:
-        """Return where the equations have no solution."""
+        """Return True where the equations have no solution."""
         return np.zeros(m.shape, bool)
 
     def _gains(self, m: GroupFields, variances: GroupFields) -> GroupFields:

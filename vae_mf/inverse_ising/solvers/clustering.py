@@ -1,11 +1,11 @@
-"""Spherical k-means of spin configurations: the thermodynamic states of a sample."""
+"""Spherical k-means of spin configurations, which tells the thermodynamic states of a sample apart."""
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from vae_mf.arrays import Spins
 from vae_mf.inverse_ising.base import BLOCK, Weights
-from vae_mf.inverse_ising.moments import Moments, moments
+from vae_mf.inverse_ising.moments import Moments, spin_moments
 
 SUBSET = 20_000
 """Configurations from which the centres start."""
@@ -27,11 +27,11 @@ def spherical_clusters(
 
     Args:
         spins: configurations, shape (M, N).
-        weights: of the configurations.
+        weights: weight of each configuration.
         count: number of clusters.
         random: source of the starts.
-        restarts: how many starts.
-        max_iter: iterations per start, at most.
+        restarts: number of starts.
+        max_iter: largest number of iterations from a start.
     """
     if count == 1:
         return np.zeros(len(spins), dtype=np.int64)
@@ -47,7 +47,7 @@ def spherical_clusters(
 def cluster_moments(spins: Spins, weights: Weights, labels: Labels, smallest: float) -> list[Moments]:
     """Return the moments of every cluster of at least ``smallest`` total weight."""
     members = [labels == label for label in range(labels.max() + 1)]
-    return [moments(spins[rows], weights[rows]) for rows in members if weights[rows].sum() >= smallest]
+    return [spin_moments(spins[rows], weights[rows]) for rows in members if weights[rows].sum() >= smallest]
 
 
 def _lloyd(

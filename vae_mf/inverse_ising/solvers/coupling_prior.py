@@ -1,4 +1,4 @@
-"""The prior of couplings, learnt from their estimates: one width for all, or two where the graph is sparse.
+"""Prior of couplings, learnt from their estimates, with one width for all or two where the graph is sparse.
 
 Estimates x_ij with variances s_ij^2 of couplings from a Gaussian mixture of widths sigma_k are themselves distributed
 as sum_k pi_k Normal(0, sigma_k^2 + s_ij^2), whose likelihood the shares pi_k and widths maximise: empirical Bayes for
@@ -15,7 +15,7 @@ from vae_mf.arrays import Couplings
 STARTS = np.array([1 / 30, 2.0])
 """Squared widths from which the two kinds set out, in units of the mean one."""
 MOST_PAIRS = 20_000
-"""Couplings, evenly spread, from which widths and shares are learnt."""
+"""Largest number of couplings, evenly spread, from which widths and shares are learnt."""
 MOST_STEPS = 2000
 SETTLED = 1e-4
 """Gain in log-likelihood at which the widths have settled."""
@@ -61,9 +61,9 @@ def kind_strengths(posterior: Posterior, strength: float) -> Couplings | None:
     1 / (1 + lambda_ij s_ij^2) = sum_k r_ijk sigma_k^2 / (sigma_k^2 + s_ij^2), with r_ijk the probability of kind k.
 
     Args:
-        posterior: under a Gaussian prior of one strength. J_ij and J_ji, which separate regressions find from nearly
-            the same information, are averaged, and their precisions too.
-        strength: that strength.
+        posterior: posterior under a Gaussian prior of one strength. J_ij and J_ji, which separate regressions find
+            from nearly the same information, are averaged, and their precisions too.
+        strength: strength of that prior.
     """
     upper = np.triu_indices(len(posterior.means), 1)
     precisions = 1 / np.where(np.eye(len(posterior.means), dtype=bool), np.inf, posterior.variances)
@@ -86,7 +86,7 @@ def fit_widths(estimates: Estimates, variances: Estimates, starts: Kinds) -> Wid
 
     Args:
         estimates: x, without the influence of a prior.
-        variances: s^2.
+        variances: squared errors s^2 of the estimates.
         starts: first sigma_k^2 in units of <x^2>, one per kind.
     """
     shares = np.full(len(starts), 1 / len(starts))

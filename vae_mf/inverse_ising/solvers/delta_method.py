@@ -15,11 +15,11 @@ from vae_mf.inverse_ising.base import BLOCK, Weights
 from vae_mf.inverse_ising.moments import Moments, inverse_covariances
 
 STEP = 1e-5
-"""Of central differences, whose relative error is its square."""
+"""Step of central differences, whose relative error is its square."""
 
 
 class PairValues(NamedTuple):
-    """What closed formulas see of a pair of spins, each an array (N, N); zeros on the diagonals of the last two."""
+    """Arguments of closed formulas for a pair of spins, arrays (N, N); the last two have zero diagonals."""
 
     first: Couplings
     """m_i."""
@@ -35,7 +35,7 @@ Formula = Callable[[PairValues], Couplings]
 
 
 def pair_values(data: Moments) -> PairValues:
-    """Return what the moments say of every pair.
+    """Return the arguments of closed formulas from moments.
 
     Raises:
         ValueError: if the covariance matrix is singular.
@@ -52,9 +52,9 @@ def delta_errors(spins: Spins, weights: Weights, data: Moments, formula: Formula
 
     Args:
         spins: configurations, shape (M, N).
-        weights: how often each counts.
-        data: moments that the formula is given, maybe with a pseudocount; then each configuration has the less weight.
-        formula: g.
+        weights: weight of each configuration.
+        data: moments that the formula is given; with a pseudocount each configuration has the less weight.
+        formula: formula g of J_ij.
     """
     values = pair_values(data)
     inverse = inverse_covariances(data)

@@ -1,4 +1,4 @@
-"""Logistic regression with Firth's penalty (Jeffreys' prior), which has finite estimates for separable data too."""
+"""Logistic regression with Firth's penalty (Jeffreys' prior), whose estimates are finite for separable data too."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from vae_mf.inverse_ising.solvers.lbfgs import Stopping
 
-Parameters = Float[np.ndarray, " parameters"]
+Coefficients = Float[np.ndarray, " parameters"]
 LARGEST_STEP = 2.0
 RIDGE = 1e-12
 """Relative addition to the information, for spins that are copies of each other."""
@@ -18,7 +18,7 @@ RIDGE = 1e-12
 class FirthFit(NamedTuple):
     """Estimate of one regression."""
 
-    parameters: Parameters
+    parameters: Coefficients
     covariance: Float[np.ndarray, "parameters parameters"]
     """Inverse Fisher information."""
     n_iter: int
@@ -38,7 +38,7 @@ def firth_regression(
     Args:
         features: x, shape (M, K).
         targets: t, in {-1, +1}.
-        weights: how often each row counts.
+        weights: weight of each row.
         stopping: tolerance of the modified score per unit weight, and largest number of iterations.
     """
     tolerance, limit = stopping

@@ -1,4 +1,4 @@
-"""Newton steps of the Ising likelihood: the Fisher information, applied and inverted without being formed."""
+"""Fisher information of the Ising likelihood, applied and inverted without being formed."""
 
 from typing import NamedTuple
 
@@ -12,32 +12,32 @@ from vae_mf.inverse_ising.moments import Moments
 CONJUGATE_STEPS = 100
 CONJUGATE_TOLERANCE = 1e-3
 ROWS = 4096
-"""Configurations whose pair products are held at once."""
+"""Number of configurations whose pair products are held at once."""
 
 
-class Parameters(NamedTuple):
+class IsingParameters(NamedTuple):
     """A model p(s) proportional to exp(s.J.s / 2 + h.s), a direction of models, or a gradient with respect to them."""
 
     couplings: Couplings
     """Symmetric, zero diagonal."""
     fields: Fields
 
-    def plus(self, other: "Parameters", factor: float = 1.0) -> "Parameters":
+    def plus(self, other: "IsingParameters", factor: float = 1.0) -> "IsingParameters":
         """Return self + factor * other."""
-        return Parameters(self.couplings + factor * other.couplings, self.fields + factor * other.fields)
+        return IsingParameters(self.couplings + factor * other.couplings, self.fields + factor * other.fields)
 
-    def dot(self, other: "Parameters") -> float:
+    def dot(self, other: "IsingParameters") -> float:
         """Return the scalar product, every pair counted once."""
         return float((self.couplings * other.couplings).sum() / 2 + self.fields @ other.fields)
 
 
 class FisherInformation:
-    """The covariance F of s_i s_j and s_i in a sample, plus ``ridge`` on the couplings.
+    """Covariance F of s_i s_j and s_i in a sample, plus ``ridge`` on the couplings.
 
     Args:
         spins: configurations of the model, shape (n, N).
-        weights: their shares, summing to 1.
-        model: their moments.
+        weights: shares of the configurations, summing to 1.
+        model: moments of the configurations.
         ridge: second derivative of the penalty, one for all couplings or one for each, shape (N, N).
     """
 
@@ -47,7 +47,7 @@ class FisherInformation:
         spectrum, modes = np.linalg.eigh(model.covariances)
         self._inverse = modes / np.maximum(spectrum, 1e-6) @ modes.T
 
-    def times(self, v: Parameters) -> Parameters:
+    def times(self, v: IsingParameters) -> IsingParameters:
         """Return F v."""
         mean = (v.couplings * self._pairs).sum() / 2 + v.fields @ self._means
         couplings = np.zeros(self._pairs.shape)
@@ -62,10 +62,10 @@ class FisherInformation:
             first += len(rows)
         couplings = (couplings + couplings.T) / 2
         np.fill_diagonal(couplings, 0)
-        return Parameters(couplings + self._ridge * v.couplings, fields)
+        return IsingParameters(couplings + self._ridge * v.couplings, fields)
 
-    def gaussian_solution(self, gradient: Parameters) -> Parameters:
-        """Return what F^-1 times a gradient would be for Gaussian variables of the same covariance C.
+    def gaussian_solution(self, gradient: IsingParameters) -> IsingParameters:
+        """Return F^-1 times a gradient as it is for Gaussian variables of the same covariance C.
 
         dJ = C^-1 dC C^-1 and dh = C^-1 dm - dJ m, with dC the change of the connected correlations.
         """
@@ -74,11 +74,11 @@ class FisherInformation:
         fields = self._inverse @ gradient.fields - couplings @ self._means
         couplings = (couplings + couplings.T) / 2
         np.fill_diagonal(couplings, 0)
-        return Parameters(couplings, fields)
+        return IsingParameters(couplings, fields)
 
-    def solve(self, gradient: Parameters) -> Parameters:
+    def solve(self, gradient: IsingParameters) -> IsingParameters:
         """Return F^-1 times a gradient by preconditioned conjugate gradients."""
-        solution = Parameters(np.zeros_like(gradient.couplings), np.zeros_like(gradient.fields))
+        solution = IsingParameters(np.zeros_like(gradient.couplings), np.zeros_like(gradient.fields))
         residual = gradient
         move = self.gaussian_solution(gradient)
         length = first = residual.dot(move)

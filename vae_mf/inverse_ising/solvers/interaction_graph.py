@@ -1,4 +1,4 @@
-"""Which couplings of an Ising model exist, and which of its parameters are the same."""
+"""Interaction graph of an Ising model, and groups of its parameters that are the same."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ Groups = Int[np.ndarray, " members"]
 
 
 class Graph(NamedTuple):
-    """Bonds of an Ising model and which of its parameters are the same."""
+    """Bonds of an Ising model and groups of its parameters that are the same."""
 
     bonds: Int[np.ndarray, "bonds 2"]
     """Pairs of sites, each once."""
@@ -56,7 +56,11 @@ class Graph(NamedTuple):
 
 
 def complete_graph(sites: int) -> Graph:
-    """Return the graph of all pairs, i < j row by row, with couplings and fields of their own."""
+    """Return the graph of all pairs, i < j row by row, with couplings and fields of their own.
+
+    >>> complete_graph(3).bonds.tolist()
+    [[0, 1], [0, 2], [1, 2]]
+    """
     bonds = np.column_stack(np.triu_indices(sites, 1))
     return Graph(bonds, np.arange(len(bonds)), np.arange(sites))
 
@@ -70,7 +74,11 @@ class LatticeBonds(NamedTuple):
 
 
 def lattice_bonds(rows: int, columns: int, periodic: bool = False) -> LatticeBonds:
-    """Return the bonds between nearest neighbours; with ``periodic`` across the border too, if a side exceeds 2."""
+    """Return the bonds between nearest neighbours; with ``periodic`` across the border too, if a side exceeds 2.
+
+    >>> lattice_bonds(2, 2).bonds.tolist()
+    [[0, 2], [1, 3], [0, 1], [2, 3]]
+    """
     sites = np.arange(rows * columns).reshape(rows, columns)
     pairs = [(sites[:-1], sites[1:]), (sites[:, :-1], sites[:, 1:])]
     across = [(sites[-1:], sites[:1], rows), (sites[:, -1:], sites[:, :1], columns)]

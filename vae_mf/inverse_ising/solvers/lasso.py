@@ -1,4 +1,4 @@
-"""l1-penalised local regressions: accelerated proximal steps in the metric of the data's second moments.
+"""l1-penalised local regressions by accelerated proximal steps in the metric of the data's second moments.
 
 The Hessian of the logistic objective never exceeds the second-moment matrix A of (s, 1), so that every step
 min_w g.(w - y) + L/2 (w - y)^T A (w - y) + l1 sum_j |w_j| is safe with L = 1; it is solved by coordinate descent. L
@@ -13,9 +13,9 @@ from vae_mf.inverse_ising.solvers.local_regression import LocalRegression
 from vae_mf.kernels import kernel
 
 PASSES = 200
-"""Sweeps of coordinate descent per step, at most."""
+"""Largest number of sweeps of coordinate descent in a step."""
 SHRINK = 0.95
-"""Factor on L per step."""
+"""Factor on L in every step."""
 
 
 def minimise_lasso(problem: LocalRegression, l1: float, start: Points, stopping: Stopping) -> Minimum:
@@ -25,7 +25,7 @@ def minimise_lasso(problem: LocalRegression, l1: float, start: Points, stopping:
     the violation of the optimality conditions, is within tolerance.
 
     Args:
-        problem: the smooth part.
+        problem: smooth part of the objective.
         l1: weight of the absolute couplings beside the mean loss.
         start: first points, shape (N + 1, N).
         stopping: tolerance and largest number of steps.

@@ -1,4 +1,4 @@
-"""L-BFGS for many independent minimisations side by side, one per column, sharing every matrix product.
+"""L-BFGS for many independent minimisations side by side, one per column, which share every matrix product.
 
 The first iterations run in float32, the last in float64; columns that have converged are left out.
 """
@@ -22,7 +22,7 @@ HALVINGS = 25
 
 
 class Stopping(NamedTuple):
-    """When a minimisation ends."""
+    """Rule by which a minimisation ends."""
 
     tolerance: float
     """Largest entry of the gradient at the minimum."""
@@ -43,7 +43,7 @@ class Evaluation(NamedTuple):
 
 @runtime_checkable
 class Objective(Protocol):
-    """What is minimised: independent smooth problems with as many parameters each."""
+    """Independent smooth problems, with as many parameters each, to be minimised."""
 
     def evaluate(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
         """Return objectives and gradients of the problems ``columns`` at their ``points``, computed in ``dtype``."""
@@ -55,7 +55,7 @@ class Objective(Protocol):
 
 
 class Minimum(NamedTuple):
-    """Where the minimisation ended."""
+    """End of a minimisation."""
 
     points: Points
     values: Float[np.ndarray, " problems"]
@@ -69,7 +69,7 @@ def minimise(objective: Objective, start: Points, stopping: Stopping) -> Minimum
     Limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.4) with backtracking by Armijo's rule.
 
     Args:
-        objective: the problems.
+        objective: problems to minimise.
         start: first points, shape (parameters, problems).
         stopping: tolerance and largest number of iterations.
     """
@@ -85,7 +85,8 @@ def minimise(objective: Objective, start: Points, stopping: Stopping) -> Minimum
         norms = np.abs(gradients).max(axis=0)
         active = np.flatnonzero((norms > tolerance) & ~stuck)
         if dtype is np.float32 and (active.size == 0 or norms[active].max() < SINGLE_FLOOR):
-            dtype, stuck[:] = np.float64, False
+            dtype = np.float64
+            stuck[:] = False
             values, gradients = objective.evaluate(points, everything, dtype)
             continue
         if active.size == 0 or iteration == max_iter:
@@ -97,7 +98,8 @@ def minimise(objective: Objective, start: Points, stopping: Stopping) -> Minimum
         stuck[active] = steps == 0
         change = np.zeros(points.shape)
         bend = np.zeros(points.shape)
-        change[:, active], bend[:, active] = moves * steps, there.gradients - here.gradients
+        change[:, active] = moves * steps
+        bend[:, active] = there.gradients - here.gradients
         history.append((change, bend))
         points[:, active] += change[:, active]
         values[active], gradients[:, active] = there
@@ -140,7 +142,8 @@ def line_search(
         bound = here.values[open_] + 1e-4 * steps[open_] * slopes[open_] + SLACK[dtype] * np.abs(here.values[open_])
         fine = there.values <= bound
         accepted = open_[fine]
-        values[accepted], gradients[:, accepted] = there.values[fine], there.gradients[:, fine]
+        values[accepted] = there.values[fine]
+        gradients[:, accepted] = there.gradients[:, fine]
         open_ = open_[~fine]
         if open_.size == 0:
             break

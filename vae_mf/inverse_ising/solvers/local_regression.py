@@ -1,4 +1,4 @@
-"""One regression of every spin on all others: the objectives behind pseudo-likelihood and interaction screening.
+"""Regressions of every spin on all others, the objectives behind pseudo-likelihood and interaction screening.
 
 For spin i with theta_i = h_i + sum_j J_ij s_j the objective is <loss(s_i theta_i)> + lambda / (2 M) sum_j J_ij^2, over
 the M samples. All spins share their matrix products; memory is O(M N) bytes.
@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields
-from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.moments import spin_moments
 from vae_mf.inverse_ising.solvers.coupling_prior import Posterior
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
 from vae_mf.statistics.distinct import DistinctSpins
 
 ROWS = 1024
-"""Rows per block, so that its arrays stay in the cache."""
+"""Number of rows in a block, whose arrays stay in the cache."""
 RIDGE = 1e-8
 """Added to second moments before their inversion, for spins that are copies of each other."""
 
@@ -30,7 +30,7 @@ class Loss(NamedTuple):
     curvature: Callable[[np.ndarray], np.ndarray]
     """Return the second derivative from the first."""
     logarithm: bool = False
-    """Whether the objective is the logarithm of the mean loss."""
+    """True if the objective is the logarithm of the mean loss."""
 
 
 def logistic(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,15 +62,15 @@ class LocalRegression:
     """Independent objectives, one per spin, of parameters (N + 1, N): column i holds J_i1 ... J_iN, h_i, with J_ii = 0.
 
     Args:
-        data: configurations.
-        loss: of the margin.
+        data: distinct configurations.
+        loss: loss of the margin.
         strength: lambda of the l2 penalty on couplings, as for a Gaussian prior of variance 1 / lambda.
     """
 
     def __init__(self, data: DistinctSpins, loss: Loss, strength: float = 0.0):
         self.data, self._loss = data, loss
         self.second_moments = second_moments(data)
-        """Of (s_1, ..., s_N, 1), which is the Hessian at J = h = 0 without penalty."""
+        """Second moments of (s_1, ..., s_N, 1), the Hessian at J = h = 0 without penalty."""
         self.penalise(strength)
 
     def penalise(self, strength: float | Couplings) -> None:
@@ -164,7 +164,7 @@ class LocalRegression:
 
 def second_moments(data: DistinctSpins) -> Float[np.ndarray, "features features"]:
     """Return the second moments of (s_1, ..., s_N, 1), shape (N + 1, N + 1)."""
-    m = moments(data.spins, data.shares)
+    m = spin_moments(data.spins, data.shares)
     sites = data.spins.shape[1]
     second = np.ones((sites + 1, sites + 1))
     second[:sites, :sites] = m.pair_moments

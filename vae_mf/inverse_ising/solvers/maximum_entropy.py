@@ -1,4 +1,4 @@
-"""Maximum-entropy models of many small sets of spins at once, their moments being sums over all configurations."""
+"""Maximum-entropy models of many small sets of spins at once, with moments by summing over all configurations."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ from vae_mf.packing import all_configurations
 
 Magnetisations = Float[np.ndarray, "sets sites"]
 PairMoments = Float[np.ndarray, "sets sites sites"]
-Parameters = Float[np.ndarray, "_ parameters"]
+ParameterRows = Float[np.ndarray, "_ parameters"]
 Chosen = Int[np.ndarray, " _"]
 ELEMENTS = 2**23
-"""Numbers held at once, at most (unless one set has more)."""
+"""Largest number of elements held at once (unless one set has more)."""
 TOLERANCE = 1e-10
 """Largest difference of a moment from its target."""
 MOST_STEPS = 60
@@ -53,7 +53,7 @@ def maximum_entropy(magnetisations: Magnetisations, pair_moments: PairMoments, r
 class SmallModels:
     """Sets of spins that are few enough to hold the probabilities of all their configurations.
 
-    Parameters are h_1 ... h_K and J_ij row by row, i < j; arguments as for `maximum_entropy`.
+    ParameterRows are h_1 ... h_K and J_ij row by row, i < j; arguments as for `maximum_entropy`.
     """
 
     def __init__(self, magnetisations: Magnetisations, pair_moments: PairMoments, ridge: float):
@@ -82,12 +82,12 @@ class SmallModels:
             parameters[open_] += self._lengths(parameters[open_], moves, slopes, open_)[:, None] * moves
             steps += 1
 
-    def _entropy(self, parameters: Parameters, chosen: Chosen) -> Float[np.ndarray, " _"]:
+    def _entropy(self, parameters: ParameterRows, chosen: Chosen) -> Float[np.ndarray, " _"]:
         """Return cross-entropy and penalty of the sets ``chosen``."""
         log_partition = logsumexp(parameters @ self._features.T, axis=1)
         return log_partition - (parameters * self._targets[chosen]).sum(axis=1) + parameters**2 @ self._penalty / 2
 
-    def _derivatives(self, parameters: Parameters, chosen: Chosen) -> tuple[Parameters, np.ndarray]:
+    def _derivatives(self, parameters: ParameterRows, chosen: Chosen) -> tuple[ParameterRows, np.ndarray]:
         """Return gradient and Hessian of the cross-entropy of the sets ``chosen``."""
         probabilities = softmax(parameters @ self._features.T, axis=1)
         means = probabilities @ self._features
@@ -96,7 +96,7 @@ class SmallModels:
         return means - self._targets[chosen] + self._penalty * parameters, curvatures
 
     def _lengths(
-        self, parameters: Parameters, moves: Parameters, slopes: Parameters, chosen: Chosen
+        self, parameters: ParameterRows, moves: ParameterRows, slopes: ParameterRows, chosen: Chosen
     ) -> Float[np.ndarray, " _"]:
         """Return the length of every step by Armijo's rule."""
         values = self._entropy(parameters, chosen)
@@ -110,7 +110,7 @@ class SmallModels:
             lengths[failed] /= 2
         return lengths
 
-    def _models(self, parameters: Parameters, unmet: Chosen) -> MaximumEntropy:
+    def _models(self, parameters: ParameterRows, unmet: Chosen) -> MaximumEntropy:
         """Return the models of parameters, those of the sets ``unmet`` not having converged."""
         everything = np.arange(len(parameters))
         sites = self._sites

@@ -8,17 +8,17 @@ from scipy.special import softmax
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.inverse_ising.base import Weights, exponents, new_generator
-from vae_mf.inverse_ising.moments import Moments, moments
-from vae_mf.inverse_ising.solvers.fisher import Parameters
+from vae_mf.inverse_ising.moments import Moments, spin_moments
+from vae_mf.inverse_ising.solvers.fisher import IsingParameters
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 from vae_mf.packing import MAXIMUM_SITES, all_configurations
 
 PARTS = 8
-"""Stretches of the chains' record whose scatter gives the Monte Carlo error."""
+"""Number of blocks of the chains' record whose scatter gives the Monte Carlo error."""
 KEPT = 2**16
-"""Configurations of the record that are kept for the Fisher information."""
+"""Largest number of configurations of the record that are kept for the Fisher information."""
 LONGEST = 2**21, 25
-"""Configurations in a record, at most: this number or this many times those of the data, whichever is more."""
+"""Largest number of configurations in a record: the first, or the second times those of the data, if that is more."""
 
 
 class ModelSample(NamedTuple):
@@ -28,15 +28,15 @@ class ModelSample(NamedTuple):
     weights: Weights
     """Summing to 1."""
     moments: Moments
-    errors: Parameters | None
+    errors: IsingParameters | None
     """Monte Carlo errors of <s_i s_j> and <s_i>; None if there are none."""
 
 
 @runtime_checkable
 class ModelSource(Protocol):
-    """Where the samples of a model come from."""
+    """Source of samples of a model."""
 
-    def sample(self, model: Parameters) -> ModelSample:
+    def sample(self, model: IsingParameters) -> ModelSample:
         """Return a sample of a model."""
         ...
 
@@ -51,10 +51,10 @@ class Enumerated:
     def __init__(self, sites: int):
         self._states = all_configurations(sites)
 
-    def sample(self, model: Parameters) -> ModelSample:
+    def sample(self, model: IsingParameters) -> ModelSample:
         """Return the whole distribution."""
         weights = softmax(exponents(self._states, *model))
-        return ModelSample(self._states, weights, moments(self._states, weights), None)
+        return ModelSample(self._states, weights, spin_moments(self._states, weights), None)
 
     def lengthen(self, factor: float) -> bool:
         """Return False: nothing is missing."""
@@ -76,7 +76,7 @@ class Chains:
         self._longest = max(LONGEST[0], LONGEST[1] * samples) / count
         self._records = float(np.clip(samples / count, PARTS, self._longest))
 
-    def sample(self, model: Parameters) -> ModelSample:
+    def sample(self, model: IsingParameters) -> ModelSample:
         """Return a new record after a tenth of its length has been discarded."""
         each = int(np.ceil(self._records / PARTS))
         self._chains.sweep(*model, self._sweeps * max(PARTS, each))
@@ -86,14 +86,14 @@ class Chains:
             for _ in range(each):
                 self._chains.sweep(*model, self._sweeps)
                 part.append(self._chains.spins)
-            parts.append(moments(np.concatenate(part)))
+            parts.append(spin_moments(np.concatenate(part)))
             kept += part[:: -(-PARTS * each * len(part[0]) // KEPT)]
         spins = np.concatenate(kept)
         first = np.array([p.magnetisations for p in parts])
         pairs = np.array([p.pair_moments for p in parts])
         m = first.mean(axis=0)
         second = pairs.mean(axis=0)
-        errors = Parameters(*(values.std(axis=0, ddof=1) / np.sqrt(PARTS) for values in (pairs, first)))
+        errors = IsingParameters(*(values.std(axis=0, ddof=1) / np.sqrt(PARTS) for values in (pairs, first)))
         total = float(PARTS * each * len(part[0]))
         whole = Moments(m, second - np.outer(m, m), total)
         return ModelSample(spins, np.full(len(spins), 1 / len(spins)), whole, errors)
@@ -109,15 +109,15 @@ class Chains:
 def model_source(
     method: str, spins: Spins, weights: Weights, chains: Any, sweeps: Any, random_state: Any
 ) -> ModelSource:
-    """Return where the samples of models of some data come from.
+    """Return the source of samples of models of some data.
 
     Args:
         method: "enumeration" (N <= 20), "chains", or "auto" for enumeration where it is possible.
         spins: configurations of the data, on which chains start.
-        weights: of the configurations; their sum M is the first length of the chains' record.
-        chains: parallel Markov chains.
-        sweeps: sweeps between the configurations that a chain contributes.
-        random_state: of the chains.
+        weights: weight of each configuration; their sum M is the first length of the chains' record.
+        chains: number of parallel Markov chains.
+        sweeps: number of sweeps between the configurations that a chain contributes.
+        random_state: seed or generator of the chains.
 
     Raises:
         ValueError: if the method is unknown, or a number is not a positive integer.
@@ -132,11 +132,11 @@ def model_source(
     return Chains(GibbsChains(start, random), require_integer("sweeps", sweeps), float(weights.sum()))
 
 
-def difference(data: Moments, model: Moments) -> Parameters:
+def difference(data: Moments, model: Moments) -> IsingParameters:
     """Return <s_i s_j> and <s_i> of the data less those of a model."""
     pairs = data.pair_moments - model.pair_moments
     np.fill_diagonal(pairs, 0)
-    return Parameters(pairs, data.magnetisations - model.magnetisations)
+    return IsingParameters(pairs, data.magnetisations - model.magnetisations)
 
 
 def noise_share(sample: ModelSample, samples: float) -> float:

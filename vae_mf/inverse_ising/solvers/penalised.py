@@ -1,4 +1,4 @@
-"""What pseudo-likelihood and interaction screening share: penalties, solvers and their diagnostics."""
+"""Penalties, solvers and diagnostics of pseudo-likelihood and interaction screening."""
 
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -50,14 +50,14 @@ class PenalisedRegression(InverseIsing):
             Without any penalty strongly coupled data are often separable: no finite estimate exists.
         l1: weight of the absolute values, or "auto" for the rate c sqrt(M ln(N^2 / 0.05)) that recovers sparse graphs
             (Lokhov et al. 2018), with the c of the estimator.
-        standard_errors: whether to compute them, the weights l2 taken as given (in time O(M N^3), often more than the
+        standard_errors: True to compute them, the weights l2 taken as given (in time O(M N^3), often more than the
             fit itself; not with l1).
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
-        max_iter: at most this many iterations.
+        max_iter: largest number of iterations.
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
-        l2_: the weights of the squares that were used, shape (N, N).
+        l2_: weights of the squares that were used, shape (N, N).
     """
 
     _automatic_l1: ClassVar[float]

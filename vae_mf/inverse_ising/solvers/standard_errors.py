@@ -31,8 +31,8 @@ def sandwich_errors(data: DistinctSpins, loss: Loss, ridge: Couplings, points: P
     assumption that the model is true (White 1982). Time O(M N^3), memory O(N^3).
 
     Args:
-        data: configurations.
-        loss: whose minimum it is.
+        data: distinct configurations.
+        loss: loss of the margin.
         ridge: l2 weights of the couplings over M, shape (N, N).
         points: parameters (N + 1, N).
     """
@@ -61,17 +61,17 @@ def joint_errors(
     """Return the standard errors of J and h at the minimum of the regressions under J = J^T; memory O(N^4).
 
     Args:
-        data: configurations.
-        loss: of the margin.
+        data: distinct configurations.
+        loss: loss of the margin.
         ridge: l2 weights of the couplings over M, shape (N, N).
         couplings: J at the minimum.
-        fields: h there.
+        fields: h at the minimum.
     """
     graph = complete_graph(len(fields))
     pairs = tuple(graph.bonds.T)
     # The joint penalty counts every pair twice.
     l2 = 2 * ridge[pairs] * data.samples
-    task = TiedPseudoLikelihood(data.spins, data.shares * data.samples, graph, l2, loss)
+    task = TiedPseudoLikelihood(data.spins, data.weights, graph, l2, loss)
     bonds, sites = task.expand(task.standard_errors(np.r_[couplings[pairs], fields]))
     return StandardErrors(graph.matrix(bonds), sites)
 

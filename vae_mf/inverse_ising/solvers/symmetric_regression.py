@@ -1,10 +1,10 @@
-"""All local regressions at once under J = J^T: the objective of symmetric pseudo-likelihood and probability flow."""
+"""Joint objective of all local regressions under J = J^T, for symmetric pseudo-likelihood and probability flow."""
 
 import numpy as np
 from jaxtyping import Bool
 
 from vae_mf.arrays import Couplings, Fields
-from vae_mf.inverse_ising.moments import moments
+from vae_mf.inverse_ising.moments import spin_moments
 from vae_mf.inverse_ising.solvers.coupling_prior import Posterior
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
 from vae_mf.inverse_ising.solvers.local_regression import LocalRegression, Loss
@@ -17,10 +17,10 @@ class SymmetricRegression:
     The parameters are J, row by row, and h' = h + J m, which decouples fields from couplings near J = 0.
 
     Args:
-        data: configurations.
-        loss: of the margin; without logarithm.
+        data: distinct configurations.
+        loss: loss of the margin, without logarithm.
         strength: lambda of the l2 penalty on couplings.
-        bonds: which couplings may differ from zero, symmetric (N, N); all for None.
+        bonds: True where a coupling may differ from zero, symmetric (N, N); all for None.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class SymmetricRegression:
         self.local = LocalRegression(data, loss)
         sites = data.spins.shape[1]
         self._bonds = ~np.eye(sites, dtype=bool) if bonds is None else bonds & ~np.eye(sites, dtype=bool)
-        first = moments(data.spins, data.shares)
+        first = spin_moments(data.spins, data.shares)
         self._means = first.magnetisations
         self._spectrum, self._modes = np.linalg.eigh(first.covariances)
         self.penalise(strength)
