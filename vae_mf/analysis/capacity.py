@@ -16,7 +16,7 @@ from vae_mf.analysis.elbo_surgery import draw_latents
 from vae_mf.analysis.joint_samples import Configurations
 from vae_mf.analysis.latent_potential import prior_draws
 from vae_mf.analysis.log_likelihood import EQUILIBRIUM, UNKNOWN
-from vae_mf.analysis.total_correlation import CriticResult, CriticSettings, judge_critic
+from vae_mf.analysis.total_correlation import CriticResult, CriticSettings, evaluate_critic
 from vae_mf.arrays import States
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
@@ -155,15 +155,16 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
     Returns:
         columns temperature, sampled_half and sampled_half_error.
     """
-    evidence = whole.evidence
-    sites = evidence.test.statistics.shape[1]
+    samples = whole.samples
+    sites = samples.test.statistics.shape[1]
     half = list(range(sites // 2, sites))
-    alone = judge_critic(evidence, settings, part=half).log_ratios
-    together = whole.critic.log_ratio(evidence.test, torch.tensor(half, device=whole.critic.part.device))
-    gain, index = together.double().numpy(force=True) - alone, evidence.test.condition.index.numpy(force=True)
+    alone = evaluate_critic(samples, settings, part=half).log_ratios
+    together = whole.critic.log_ratio(samples.test, torch.tensor(half, device=whole.critic.part.device))
+    gain = together.double().numpy(force=True) - alone
+    index = samples.test.condition.index.numpy(force=True)
     rows = [
-        (temperature, *plausible(average(gain[index == level], evidence.chains)))
-        for level, temperature in enumerate(evidence.temperatures)
+        (temperature, *plausible(average(gain[index == level], samples.chains)))
+        for level, temperature in enumerate(samples.temperatures)
     ]
     return pd.DataFrame(rows, columns=["temperature", "sampled_half", "sampled_half_error"])
 

@@ -16,11 +16,10 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Shaped
 
-from vae_mf.analysis.generation import BATCH, model_generator
+from vae_mf.analysis.generation import batches, joined, model_generator
 from vae_mf.analysis.log_likelihood import EQUILIBRIUM, log_truth
 from vae_mf.arrays import States
 from vae_mf.checks import require_integer
-from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import average, thin
@@ -62,14 +61,13 @@ class AggregatedDensity(NamedTuple):
 @torch.no_grad()
 def draw_latents(vae: VAE, configurations: States, temperature: float, seed: int) -> LatentDraws:
     """Return one draw of z per configuration with its densities."""
-    generator, like, parts = model_generator(vae, seed), next(vae.parameters()), []
-    for start in range(0, len(configurations), BATCH):
-        x = torch.as_tensor(configurations[start : start + BATCH], device=like.device).to(like.dtype)
-        condition = constant_condition(temperature, len(x), like)
+    generator = model_generator(vae, seed)
+    parts = []
+    for x, condition in batches(vae, configurations, temperature):
         posterior = vae.encode(x, condition)
         z = posterior.sample(generator)
         parts.append((posterior.mean, posterior.deviation, z, *vae.terms(x, z, posterior, vae.prior(condition))))
-    return LatentDraws(*(torch.cat(part).double().cpu().numpy() for part in zip(*parts, strict=True)))
+    return LatentDraws(*(part.double().cpu().numpy() for part in joined(parts)))
 
 
 def aggregated_log_density(z: LatentRows, mean: LatentComponents, deviation: LatentComponents) -> AggregatedDensity:

@@ -1,4 +1,4 @@
-"""Joint samples for a critic: configurations beside what the decoder, or the product of the marginals, says of them."""
+"""Joint samples for a critic: configurations beside an independent reference, a decoder or the marginals."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 
-from vae_mf.analysis.generation import BATCH, model_generator
+from vae_mf.analysis.generation import BATCH, joined, model_generator
 from vae_mf.models.critic import JointSamples
 from vae_mf.models.site_families import SiteFamily, SiteVectors, site_family
 from vae_mf.models.tensors import Condition
@@ -32,11 +32,6 @@ def configuration_kind(configurations: Configurations) -> str:
     return "spins" if next(iter(configurations.values())).ndim == 2 else "directors"
 
 
-def kind_of(samples: JointSamples) -> str:
-    """Return "spins" or "directors"."""
-    return "spins" if samples.statistics.shape[2] == 1 else "directors"
-
-
 def stacked(
     configurations: Configurations, like: torch.Tensor
 ) -> tuple[Float[torch.Tensor, "rows sites *axes"], Condition]:
@@ -51,7 +46,8 @@ def stacked(
 @torch.no_grad()
 def decoded_samples(vae: VAE, configurations: Configurations, seed: int) -> JointSamples:
     """Return the pairs (x, z ~ q(z|x,T)) with the natural parameters of p(x|z)."""
-    family, generator = site_family(configuration_kind(configurations)), model_generator(vae, seed)
+    family = site_family(vae.kind)
+    generator = model_generator(vae, seed)
     x, condition = stacked(configurations, next(vae.parameters()))
     parts = []
     for rows in torch.arange(len(x), device=x.device).split(BATCH):
@@ -59,7 +55,7 @@ def decoded_samples(vae: VAE, configurations: Configurations, seed: int) -> Join
         parameters = vae.decoder(z).natural_parameters
         statistics = family.statistics(x[rows])
         parts.append((statistics, parameters, statistics - expected(family, parameters), z))
-    return JointSamples._make([*(torch.cat(part) for part in zip(*parts, strict=True)), condition])
+    return JointSamples(*joined(parts), condition)
 
 
 def expected(family: SiteFamily, parameters: SiteVectors) -> SiteVectors:
@@ -89,7 +85,8 @@ def marginal_parameters(
     One more observation at η = 0 keeps those of sites that never changed finite. The estimate adds its own
     misfit, about (components / 2) N / rows nats, to a total correlation relative to it.
     """
-    family, means = site_family(configuration_kind(configurations)), []
+    family = site_family(configuration_kind(configurations))
+    means = []
     for part in configurations.values():
         statistics = family.statistics(torch.as_tensor(part, device=like.device).to(like.dtype))
         means.append(statistics.sum(0) / (len(part) + 1))

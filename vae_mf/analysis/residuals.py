@@ -16,7 +16,6 @@ import torch
 from jaxtyping import Float, Int
 from scipy.linalg import solve
 
-from vae_mf.analysis.joint_samples import kind_of
 from vae_mf.analysis.total_correlation import CriticResult
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer
@@ -170,17 +169,19 @@ def residual_tables(result: CriticResult, temperature: float, groups: int) -> di
     Raises:
         ValueError: for directors, or a temperature that is not there.
     """
-    evidence = result.evidence
-    if kind_of(evidence.test) != "spins":
+    parts = result.samples
+    if parts.kind != "spins":
         raise ValueError("residual_tables: expected a critic of spins, got one of directors")
-    if temperature not in evidence.temperatures:
-        raise ValueError(f"temperature: expected one of {evidence.temperatures}, got {temperature}")
-    level, spins, log_ratio = evidence.temperatures.index(temperature), [], []
-    for samples in (evidence.validation, evidence.test):
+    if temperature not in parts.temperatures:
+        raise ValueError(f"temperature: expected one of {parts.temperatures}, got {temperature}")
+    level = parts.temperatures.index(temperature)
+    spins = []
+    log_ratio = []
+    for samples in (parts.validation, parts.test):
         chosen = samples.select((samples.condition.index == level).nonzero()[:, 0])
         spins.append(chosen.statistics[..., 0].to(torch.int8).numpy(force=True))
         log_ratio.append(result.critic.log_ratio(chosen).double().numpy(force=True))
-    return regressions(np.concatenate(spins), np.concatenate(log_ratio), evidence.lattice, groups)
+    return regressions(np.concatenate(spins), np.concatenate(log_ratio), parts.lattice, groups)
 
 
 def regressions(

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from vae_mf.analysis.generation import generate
 from vae_mf.analysis.joint_samples import (
     Configurations,
+    configuration_kind,
     decoded_samples,
-    kind_of,
     marginal_parameters,
     marginal_samples,
     plant,
@@ -85,29 +85,32 @@ class CriticSettings:
         return (self.relative_tolerance * values.abs()).clip(lower=self.absolute_tolerance)
 
 
-class Evidence(NamedTuple):
+class CriticSamples(NamedTuple):
     """Joint samples in three parts, and what is known about them."""
 
     train: JointSamples
-    """Learned from."""
+    """Samples that the weights of a critic are fitted to."""
     validation: JointSamples
-    """The gain is set on these."""
+    """Samples that its gain is set on."""
     test: JointSamples
-    """Judged on."""
+    """Samples that estimates are averages over."""
     temperatures: list[float]
+    """Distinct temperatures, in the order of their levels."""
     chains: int
-    """Markov chains among the test samples, per temperature."""
+    """Number of Markov chains among the test samples of a temperature."""
+    kind: str
+    """Kind of the configurations: "spins" or "directors"."""
     lattice: bool
-    """Whether the sites form a lattice on which all places are alike."""
+    """True if the sites form a lattice on which all places are alike."""
 
 
 class CriticResult(NamedTuple):
-    """A fitted critic and what it reads."""
+    """A fitted critic and its estimates."""
 
     table: pd.DataFrame
     """Per temperature: train and test estimates of the divergence in nats, with errors, and the critic's gain."""
     critic: SiteCritic
-    evidence: Evidence
+    samples: CriticSamples
     log_ratios: Float[np.ndarray, " test_rows"]
     """ln r of every test sample, temperature by temperature."""
 
@@ -123,7 +126,7 @@ def conditional_total_correlation(
 ) -> CriticResult:
     """Return C(x|z) per temperature by the critic, its sensitivity floor, and by the identity where ln Z is known.
 
-    Columns beside those of `judge_critic`: ``floor``, nats that may go unseen (`sensitivity_floor`); ``identity`` with
+    Columns beside those of `evaluate_critic`: ``floor``, nats that may go unseen (`sensitivity_floor`); ``identity`` with
     error and bracket from ``surgery``; ``agrees``, whether the critic is within the tolerance of the identity, empty
     where that is not known; ``correlation`` with error, per site and ``source``: the "identity" where it is known, else
     the "critic".
@@ -139,10 +142,10 @@ def conditional_total_correlation(
     """
     parts = split_parts(train, held_out, settings)
     seeds = [integer(settings.seed, "joint", k) for k in range(len(parts))]
-    samples = [decoded_samples(vae, part, seed) for part, seed in zip(parts, seeds, strict=True)]
-    evidence = Evidence._make([*samples, list(held_out), chains, has_lattice(system)])
-    result = judge_critic(evidence, settings)
-    table = beside_identity(result.table.assign(floor=sensitivity_floor(evidence, settings)), surgery)
+    joint = [decoded_samples(vae, part, seed) for part, seed in zip(parts, seeds, strict=True)]
+    samples = CriticSamples(*joint, list(held_out), chains, vae.kind, has_lattice(system))
+    result = evaluate_critic(samples, settings)
+    table = beside_identity(result.table.assign(floor=sensitivity_floor(samples, settings)), surgery)
     difference = (table.test - table.identity).abs()
     agrees = difference <= settings.tolerance(table.identity) + table.bracket
     return result._replace(table=table.assign(agrees=agrees.where(table.identity.notna())))
@@ -186,9 +189,9 @@ def total_correlation(
     """
     parts = split_parts(train, held_out, settings)
     parameters = marginal_parameters(parts[0], torch.zeros(()))
-    samples = [marginal_samples(each, parameters) for each in parts]
-    evidence = Evidence._make([*samples, list(held_out), chains, has_lattice(system)])
-    result = judge_critic(evidence, settings, part)
+    joint = [marginal_samples(each, parameters) for each in parts]
+    samples = CriticSamples(*joint, list(held_out), chains, configuration_kind(held_out), has_lattice(system))
+    result = evaluate_critic(samples, settings, part)
     exact = [exact_total_correlation(system, temperature) if part is None else np.nan for temperature in held_out]
     return result._replace(table=result.table.assign(source="samples", exact=exact))
 
@@ -222,34 +225,37 @@ def has_lattice(system: System | None) -> bool:
     return system is not None and "translation" in system.symmetries
 
 
-def judge_critic(evidence: Evidence, settings: CriticSettings, part: list[int] | None = None) -> CriticResult:
-    """Fit a critic and return what it reads on the samples it learned from and on those it did not.
+def evaluate_critic(samples: CriticSamples, settings: CriticSettings, part: list[int] | None = None) -> CriticResult:
+    """Fit a critic and return its estimates on the samples that it was fitted to and on test samples.
 
     On new samples the mean of ln r is a lower bound on the divergence, on its own samples it is too large. Where both
     differ by more than the tolerance, beyond their errors, the estimate is not ``decided``, and ``samples_needed`` is
     the number per temperature at which the difference, which falls as 1 / samples, would be within it.
     """
-    learned, test = evidence.train, evidence.test
-    sites, latents, levels = learned.statistics.shape[1], learned.latents.shape[1], len(evidence.temperatures)
-    build = settings.lattice if evidence.lattice else settings.dense
+    learned = samples.train
+    sites = learned.statistics.shape[1]
+    latents = learned.latents.shape[1]
+    levels = len(samples.temperatures)
+    build = settings.lattice if samples.lattice else settings.dense
     with torch.random.fork_rng():
         torch.manual_seed(integer(settings.seed, "critic weights"))
-        critic = build(sites, kind_of(learned), latents, levels, part=part).to(learned.latents)
-    critic = settings.fit(critic, learned, evidence.validation, seed=integer(settings.seed, "critic"))
-    seen, log_ratio = as_many(learned, test), critic.log_ratio(test)
+        critic = build(sites, samples.kind, latents, levels, part=part).to(learned.latents)
+    critic = settings.fit(critic, learned, samples.validation, seed=integer(settings.seed, "critic"))
+    seen = as_many(learned, samples.test)
+    log_ratio = critic.log_ratio(samples.test)
     own_log_ratio = critic.log_ratio(seen)
     rows = [
         {
             "temperature": temperature,
             **estimate("train", own_log_ratio, seen, level, len(own_log_ratio)),
-            **estimate("test", log_ratio, test, level, evidence.chains),
+            **estimate("test", log_ratio, samples.test, level, samples.chains),
             "gain": float(critic.gain[level]),
         }
-        for level, temperature in enumerate(evidence.temperatures)
+        for level, temperature in enumerate(samples.temperatures)
     ]
     counts = torch.bincount(learned.condition.index, minlength=levels).numpy(force=True)
     table = decide(pd.DataFrame(rows), counts, settings)
-    return CriticResult(table, critic, evidence, log_ratio.double().numpy(force=True))
+    return CriticResult(table, critic, samples, log_ratio.double().numpy(force=True))
 
 
 def estimate(name: str, log_ratio: torch.Tensor, samples: JointSamples, level: int, chains: int) -> dict[str, float]:
@@ -278,18 +284,21 @@ def decide(table: pd.DataFrame, learned: np.ndarray, settings: CriticSettings) -
     return table
 
 
-def sensitivity_floor(evidence: Evidence, settings: CriticSettings) -> Float[np.ndarray, " levels"]:
+def sensitivity_floor(samples: CriticSamples, settings: CriticSettings) -> Float[np.ndarray, " levels"]:
     """Return the nats that may go unseen: the part of a known correlation that the critic misses, plus twice its error.
 
     Another critic is fitted to as many reference samples in which neighbouring pairs of sites are correlated by about
     ``settings.planted`` nats in all, spread thinly over the sites (`joint_samples.plant`).
     """
-    family = site_family(kind_of(evidence.test))
-    generator = torch.Generator(evidence.test.latents.device).manual_seed(integer(settings.seed, "planted"))
-    planted = [plant(samples, family, settings.planted, generator) for samples in evidence[:3]]
-    samples = [part.samples for part in planted]
-    table = judge_critic(Evidence._make([*samples, *evidence[3:]]), settings).table
-    truth, index = planted[-1].log_ratio, evidence.test.condition.index
+    family = site_family(samples.kind)
+    generator = torch.Generator(samples.test.latents.device).manual_seed(integer(settings.seed, "planted"))
+    train, validation, test = (
+        plant(part, family, settings.planted, generator) for part in (samples.train, samples.validation, samples.test)
+    )
+    planted = samples._replace(train=train.samples, validation=validation.samples, test=test.samples)
+    table = evaluate_critic(planted, settings).table
+    truth = test.log_ratio
+    index = samples.test.condition.index
     exact = np.array([float(truth[index == level].mean()) for level in range(len(table))])
     missed = (1 - table.test / exact).clip(lower=0)
     return (missed * settings.planted + 2 * table.test_error.fillna(0)).to_numpy()

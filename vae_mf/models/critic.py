@@ -56,21 +56,27 @@ ROWS, CHOSEN = 64, 64
 
 
 class JointSamples(NamedTuple):
-    """Configurations with all that the independent reference knows of them."""
+    """Configurations beside their independent reference."""
 
     statistics: Float[torch.Tensor, "batch sites components"]
     """t(x_i) of every site, see `site_families`."""
     parameters: Float[torch.Tensor, "batch sites components"]
     """η_i, natural parameters of the reference."""
     residuals: Float[torch.Tensor, "batch sites components"]
-    """t(x_i) - <t(x_i)>, what the reference leaves unexplained."""
+    """t(x_i) - <t(x_i)>, left unexplained by the reference."""
     latents: Latents
     """z, with no columns if the reference has none."""
     condition: Condition
 
     def select(self, rows: Int64[torch.Tensor, " rows"]) -> "JointSamples":
         """Return some of the configurations."""
-        return JointSamples._make([*(part[rows] for part in self[:4]), self.condition.select(rows)])
+        return JointSamples(
+            self.statistics[rows],
+            self.parameters[rows],
+            self.residuals[rows],
+            self.latents[rows],
+            self.condition.select(rows),
+        )
 
 
 class SiteCritic(nn.Module, ABC):
