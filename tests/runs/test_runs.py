@@ -82,7 +82,7 @@ def test_an_input_file_counts_by_what_it_holds(compose_config, tmp_path):
 
 def test_the_record_says_what_the_configuration_does_not(config):
     run = open_run(config)
-    record_run(run, 64)
+    record_run(run, 64, [1.0])
     record = json.loads((run.folder / "run.json").read_text())
     assert (record["sites"], record["seed"]) == (64, config.seed)
     assert {"torch", "numpy", "zarr", "vae_mf"} <= record["software"].keys()
@@ -113,7 +113,7 @@ def test_the_module_takes_its_recipe_from_the_configuration(config):
 
 def test_a_run_gives_its_best_model_back(config):
     run = open_run(config)
-    record_run(run, 8)
+    record_run(run, 8, [1.0])
     trained = build_module(config, 8)
     with torch.no_grad():
         trained.vae.decoder.log_odds.weight.fill_(0.25)
@@ -134,7 +134,7 @@ def test_what_is_no_run_is_named(config, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"run: expected a run folder with config.yaml and run.json"):
         load(tmp_path)
     run = open_run(config)
-    record_run(run, 8)
+    record_run(run, 8, [1.0])
     with pytest.raises(FileNotFoundError, match=r"weights: expected a file at .*model.safetensors"):
         load(run.folder)
 

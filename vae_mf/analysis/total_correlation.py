@@ -126,10 +126,10 @@ def conditional_total_correlation(
 ) -> CriticResult:
     """Return C(x|z) per temperature by the critic, its sensitivity floor, and by the identity where ln Z is known.
 
-    Columns beside those of `evaluate_critic`: ``floor``, nats that may go unseen (`sensitivity_floor`); ``identity`` with
-    error and bracket from ``surgery``; ``agrees``, whether the critic is within the tolerance of the identity, empty
-    where that is not known; ``correlation`` with error, per site and ``source``: the "identity" where it is known, else
-    the "critic".
+    Columns beside those of `evaluate_critic`: ``floor``, nats that may go unseen (`sensitivity_floor`); ``identity``
+    with error and bracket from ``surgery``; ``agrees``, true if the critic is within the tolerance of the identity,
+    empty where that is not known; ``correlation`` with error, per site and ``source``: the "identity" where it is
+    known, else the "critic".
 
     Args:
         vae: in evaluation mode.

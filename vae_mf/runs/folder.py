@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import glob
@@ -130,12 +130,13 @@ def read_record(run: Run) -> dict[str, Any]:
     return json.loads((run.folder / RECORD).read_text())
 
 
-def record_run(run: Run, sites: int) -> None:
-    """Write beside the configuration what it does not say: number of sites, software, revision and machine."""
+def record_run(run: Run, sites: int, temperatures: Sequence[float]) -> None:
+    """Write beside the configuration what it does not say: sites, temperatures, software, revision and machine."""
     import torch  # what only reads run folders does not wait for it
 
     record = {
         "sites": sites,
+        "temperatures": list(temperatures),
         "seed": run.config.seed,
         "revision": git_revision(),
         "software": software_versions(),

@@ -39,6 +39,7 @@ def load(folder: str | Path) -> TrainedModel:
         FileNotFoundError: if the folder holds no run or its training is not finished.
     """
     run = find_run(Path(folder))
-    vae = build_vae(run.config.model, read_record(run)["sites"], run.config.seed)
+    record = read_record(run)
+    vae = build_vae(run.config.model, record["sites"], run.config.seed)
     load_weights(vae, run.weights)
-    return TrainedModel(vae.eval())
+    return TrainedModel(vae.eval(), tuple(record.get("temperatures", () if "system" in run.config else (1.0,))))
