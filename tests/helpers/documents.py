@@ -16,10 +16,10 @@ DOCUMENTS = sorted(
 """Everything in Markdown; the history names files that are gone."""
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 PATH = re.compile(r"(?<![\w/.-])(?:vae_mf|scripts|tests|conf|docs)/[\w/.{},-]*\w")
-COMMAND = re.compile(
-    r"^(?:nice )?(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[\w-]+))\b(?P<rest>.*)$"
-)
+COMMAND = re.compile(r"^(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[\w-]+))\b(?P<rest>.*)$")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+FILE = re.compile(r"# ([\w/]+\.(?:py|yaml))\n")
+"""First line of a block that is a file of its own."""
 CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -29,8 +29,9 @@ def links(text: str) -> list[str]:
 
 
 def paths(text: str) -> list[str]:
-    """Files and folders of the project that a document names; generated ones and patterns are none."""
-    return [path for path in PATH.findall(text) if not re.search(r"NAME|[{}]", path)]
+    """Files and folders of the project that a document names; patterns and files of its own are none."""
+    own = FILE.findall(text)
+    return [path for path in PATH.findall(text) if not re.search(r"NAME|[{}]", path) and path not in own]
 
 
 def commands(text: str) -> list[tuple[str, str]]:
