@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_mf.datasets.alignments import binarise_alignment, parse_fasta
+from vae_mf.datasets.readers.alignments import binarise_alignment, parse_fasta
 from vae_mf.datasets.recording import read_recording
 from vae_mf.datasets.splits import split_rows
 

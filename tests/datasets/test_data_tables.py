@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vae_mf.datasets.readers.tables import column_names, find_delimiter, is_header
 from vae_mf.datasets.recording import read_recording
-from vae_mf.datasets.tables import column_names, find_delimiter, is_header
 
 WORDS = np.random.default_rng(3).integers(0, 2, (40, 4))
 NAMES = ["anna", "bob", "c 3", "d"]

@@ -207,5 +207,5 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize("name", ["a.xlsx", "a"])
 def test_unknown_suffix(tmp_path, name):
     (tmp_path / name).write_text("1,0")
-    with pytest.raises(DataError, match=r"ending in \.npy, \.npz, \.mat, .*, got '(\.xlsx)?'"):
+    with pytest.raises(DataError, match=r"ending in \.afa, \.csv, .*, got '(\.xlsx)?'"):
         read_array(tmp_path / name)

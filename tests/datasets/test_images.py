@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from vae_mf.datasets.images import binarise, centred_box, otsu_level, read_idx, read_image
+from vae_mf.datasets.readers.images import binarise, centred_box, otsu_level, read_idx, read_image
 from vae_mf.datasets.recording import read_recording
 
 MNIST = os.environ.get("VAE_MF_MNIST")

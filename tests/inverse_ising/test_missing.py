@@ -90,7 +90,7 @@ def test_refusals():
 @pytest.mark.slow
 @pytest.mark.skipif(MNIST is None, reason="VAE_MF_MNIST does not name the folder of MNIST")
 def test_pixels_of_an_eight_are_filled_better_than_by_their_usual_values():
-    from vae_mf.datasets.images import binarise, read_idx
+    from vae_mf.datasets.readers.images import binarise, read_idx
 
     folder = Path(str(MNIST))
     random = np.random.default_rng(5)

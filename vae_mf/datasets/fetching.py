@@ -10,7 +10,7 @@ import pooch
 
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.datasets.files import DataError, about, read_bytes
-from vae_mf.datasets.images import image_raster, read_idx
+from vae_mf.datasets.readers.images import image_raster, read_idx
 from vae_mf.datasets.recording import Recording, build_recording
 
 FOLDER = "VAE_MF_DATA"

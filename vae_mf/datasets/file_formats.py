@@ -1,32 +1,150 @@
-"""One entry to every format of file: npy, npz, mat (v5, v7.3), csv, tsv, txt, parquet, zarr, FASTA, idx, pictures."""
+"""File formats: the registry of their readers, and the reading of a file by the one that it needs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
 
-from vae_mf.checks import require_positive
-from vae_mf.datasets.alignments import read_alignment
-from vae_mf.datasets.containers import CONTAINERS, load, open_container
-from vae_mf.datasets.files import FASTA, IDX, TEXT, DataError, Options, Raster, about, check_file, suffix_of
-from vae_mf.datasets.images import folder_raster, idx_raster, require_threshold
-from vae_mf.datasets.spike_times import container_spikes, table_spikes
-from vae_mf.datasets.tables import numbers, read_parquet, read_text, table_raster
+from vae_mf.checks import require_choice, require_positive
+from vae_mf.datasets import readers
+from vae_mf.datasets.files import DataError, Options, Raster, about, check_head, open_head, require_threshold, suffix_of
 
-PARQUET = ".parquet"
-ZARR = ".zarr"
-ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
-SUFFIXES = (".npy", ".npz", ".mat", *TEXT, PARQUET, *FASTA, IDX)
-"""Formats of single files."""
 USES = {
     "array": "arrays in npz, mat and zarr",
     "bin_width": "spike times in tables and arrays",
     "threshold": "images",
 }
-"""What each option is for."""
+"""Purpose of each option."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Contract of a reader of one file format: a function, registered where it stands.
+
+    A module below ``vae_mf/datasets/readers`` is found by itself; anywhere else a reader counts from its registration:
+
+        @register_reader(".bits")
+        def read_bits(path: Path, options: Options) -> Raster:
+            lines = path.read_text().split()
+            return Raster(np.array([[int(bit) for bit in line] for line in lines]), "text of bits")
+
+    With ``dataset.read._target_=my_readers.read_recording`` a command imports my_readers.py, which imports
+    `read_recording` from ``vae_mf.datasets`` and registers its readers.
+    """
+
+    def __call__(self, path: Path, options: Options, /) -> Raster:
+        """Return what the file holds, not yet checked to be binary.
+
+        Raises:
+            DataError: The content cannot be used; one sentence, without the path, says why and what to do.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A reader and the files that it is for; see `register_reader`."""
+
+    read: Reader
+    suffixes: tuple[str, ...]
+    markers: tuple[str, ...]
+    starts: tuple[bytes, ...]
+    options: tuple[str, ...]
+    read_array: Callable[[Path, Options], np.ndarray] | None
+
+
+FORMATS: list[FileFormat] = []
+"""All that are registered; of several for one file the last counts."""
+
+
+def register_reader(
+    *suffixes: str,
+    markers: tuple[str, ...] = (),
+    starts: tuple[bytes, ...] = (),
+    options: tuple[str, ...] = (),
+    read_array: Callable[[Path, Options], np.ndarray] | None = None,
+) -> Callable[[Reader], Reader]:
+    """Register the decorated function as the reader of a format, before those registered earlier.
+
+    Args:
+        suffixes: Endings of the names of its files, in lower case, such as ".npy".
+        markers: Patterns of names in lower case, such as "*.png"; a folder with such a file is of this format.
+        starts: First bytes that its files may have although they are known as those of other content (see
+            `files.SIGNATURES`), such as those of a zip archive.
+        options: Names of the fields of `Options` that it uses; any other that is given is refused.
+        read_array: Function that returns one array of numbers of any shape, if the format has such.
+
+    Raises:
+        ValueError: There is neither suffix nor marker, a suffix has no dot or capitals, or an option is not known.
+    """
+    wrong = [suffix for suffix in suffixes if suffix[:1] != "." or suffix != suffix.lower()]
+    if wrong or not (suffixes or markers):
+        raise ValueError(f"suffixes: expected endings in lower case such as '.npy', or markers, got {wrong}")
+    for name in options:
+        require_choice("options", name, Options._fields)
+
+    def register(read: Reader) -> Reader:
+        if not read.__module__.startswith(f"{readers.__name__}."):
+            load_readers()  # first, so that the reader of a user counts
+        FORMATS.append(FileFormat(read, suffixes, markers, starts, options, read_array))
+        return read
+
+    return register
+
+
+@cache
+def load_readers() -> None:
+    """Import the modules of this package that register readers."""
+    for module in iter_modules(readers.__path__, f"{readers.__name__}."):
+        import_module(module.name)
+
+
+def known_suffixes() -> list[str]:
+    """Return the endings of all files that can be read, by alphabet.
+
+    >>> known_suffixes()[:3]
+    ['.afa', '.csv', '.fa']
+    """
+    load_readers()
+    return sorted({suffix for known in FORMATS for suffix in known.suffixes})
+
+
+def format_of(path: Path) -> FileFormat:
+    """Return the format of a file or folder, after looking at its first bytes.
+
+    Raises:
+        FileNotFoundError: Nothing is at ``path``.
+        DataError: It is empty, of none of the formats, or of another one than its name says.
+    """
+    load_readers()
+    if path.is_dir():
+        return _format_of_folder(path)
+    head = open_head(path)
+    suffix = suffix_of(path)
+    found = next((known for known in reversed(FORMATS) if suffix in known.suffixes), None)
+    check_head(head, found.starts if found else ())
+    if found is None:
+        advice = "save the data in one of these formats"
+        raise DataError(f"expected a name ending in {', '.join(known_suffixes())}, got {path.suffix!r}: {advice}")
+    return found
+
+
+def _format_of_folder(path: Path) -> FileFormat:
+    names = [file.name.lower() for file in path.iterdir()]
+    for known in reversed(FORMATS):
+        if any(fnmatch(name, marker) for name in names for marker in known.markers):
+            return known
+    markers = ", ".join(marker for known in FORMATS for marker in known.markers)
+    raise DataError(f"expected a folder with one of {markers} in it, found none: give the path of a file")
 
 
 def read_array(path: str | os.PathLike, array: str | None = None) -> Shaped[np.ndarray, "..."]:
@@ -42,11 +160,16 @@ def read_array(path: str | os.PathLike, array: str | None = None) -> Shaped[np.n
     Raises:
         FileNotFoundError: Nothing is at ``path``.
         PermissionError: It may not be read.
-        DataError: The suffix, the variable or the content is not as described.
+        DataError: The suffix, the array or the content is not as described.
     """
     path = Path(path)
+    options = Options(array)
     with reading(path):
-        return _array(path, format_of(path), Options(array))
+        known = format_of(path)
+        if known.read_array is None:
+            raise DataError("expected an array or a table of numbers, got another format: save it as npy or csv")
+        require_used(options, known)
+        return known.read_array(path, options)
 
 
 def read_raster(path: str | os.PathLike, options: Options) -> Raster:
@@ -64,7 +187,9 @@ def read_raster(path: str | os.PathLike, options: Options) -> Raster:
     if options.threshold is not None:
         require_threshold(options.threshold)
     with reading(path):
-        return _raster(path, format_of(path), options)
+        known = format_of(path)
+        require_used(options, known)
+        return known.read(path, options)
 
 
 @contextmanager
@@ -85,52 +210,8 @@ def reading(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: expected a readable file, got {error.strerror}: copy it to another place") from error
 
 
-def format_of(path: Path) -> str:
-    """Return the suffix of a file after looking at its first bytes, .zarr for a zarr folder, "" for another folder."""
-    if path.is_dir():
-        return ZARR if any((path / name).exists() for name in ZARR_FILES) else ""
-    check_file(path, SUFFIXES)
-    return suffix_of(path)
-
-
-def _array(path: Path, suffix: str, options: Options) -> np.ndarray:
-    if suffix in CONTAINERS:
-        return load(open_container(path, suffix), options.array)[1]
-    _require_unused(options, "array")
-    if suffix in TEXT:
-        return numbers(read_text(path).frame)
-    if suffix == PARQUET:
-        return numbers(read_parquet(path).frame)
-    raise DataError("expected an array or a table of numbers, got another format: save it as npy or csv")
-
-
-def _raster(path: Path, suffix: str, options: Options) -> Raster:
-    if suffix in CONTAINERS:
-        _require_unused(options, "threshold")
-        return _container_raster(path, suffix, options)
-    _require_unused(options, "array")
-    if suffix in (*TEXT, PARQUET):
-        _require_unused(options, "threshold")
-        table = read_parquet(path) if suffix == PARQUET else read_text(path)
-        return table_raster(table) if options.bin_width is None else table_spikes(table, options.bin_width)
-    _require_unused(options, "bin_width")
-    if suffix in FASTA:
-        _require_unused(options, "threshold")
-        return read_alignment(path)
-    return (idx_raster if suffix == IDX else folder_raster)(path, options.threshold)
-
-
-def _container_raster(path: Path, suffix: str, options: Options) -> Raster:
-    container, source = open_container(path, suffix), f"{suffix.removeprefix('.')} file"
-    if options.bin_width is not None:
-        return container_spikes(container, options.array, options.bin_width, source)
-    name, values = load(container, options.array)
-    named = f", array {name}" if name else ""
-    return Raster(values, f"{source}{named} of shape {values.shape}")
-
-
-def _require_unused(options: Options, name: str) -> None:
+def require_used(options: Options, known: FileFormat) -> None:
     """Raise DataError if an option is given that is for other formats."""
-    if getattr(options, name) is not None:
-        value = getattr(options, name)
-        raise DataError(f"expected no `{name}`, which is for {USES[name]}, got {value!r}: leave it out")
+    for name, value in options._asdict().items():
+        if value is not None and name not in known.options:
+            raise DataError(f"expected no `{name}`, which is for {USES[name]}, got {value!r}: leave it out")

@@ -1,4 +1,4 @@
-"""Files from outside: what is wrong with one before it is read, and the error that says so in one sentence."""
+"""Files from outside: the checks before one is read, and the error that says in one sentence what is wrong with it."""
 
 import gzip
 import os
@@ -13,21 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
+from vae_mf.checks import require_choice
+
 
 class DataError(ValueError):
     """Data that cannot be used; the message is one sentence that says what to do."""
 
 
 class Raster(NamedTuple):
-    """What a file holds, not yet checked.
+    """Content of a file, not yet checked.
 
     Attributes:
         values: Array (rows, variables), or (repeats, variables, bins).
-        source: How the file was read, a clause.
+        source: Description of the file and of the way it was read, a clause.
         names: Names of the variables, None if the file has none.
-        remarks: What the reader of the file should know, a sentence each.
+        remarks: Peculiarities that a reader of the results should know, a sentence each.
         row_names: Names of the rows, which are the variables of a transposed table.
-        prunable: Whether constant variables are in the nature of the data, as the corners of pictures are.
+        prunable: True if constant variables are in the nature of the data, as the corners of pictures are.
     """
 
     values: np.ndarray
@@ -39,7 +41,7 @@ class Raster(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What a reader may be told: name of an array, width of time bins, grey level that parts dark from bright."""
+    """Options of readers: name of an array, width of time bins, grey level that parts dark from bright."""
 
     array: str | None = None
     bin_width: Any = None
@@ -47,41 +49,45 @@ class Options(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """First bytes of a kind of content, the suffixes that it may have, and what to do if it has another."""
+    """First bytes of a kind of content, and what to do with a file that begins so under a name of another format."""
 
     start: bytes
     kind: str
-    suffixes: tuple[str, ...]
     advice: str
 
 
-TEXT = (".csv", ".tsv", ".txt")
-FASTA = (".fasta", ".fa", ".faa", ".fna", ".afa")
-PICTURES = (".png", ".jpg", ".jpeg")
+GZIP = b"\x1f\x8b"
 IDX = ".idx"
+NUMPY = b"\x93NUMPY"
+PARQUET = b"PAR1"
+ZIP = b"PK\x03\x04"
+HDF5 = b"\x89HDF"
+MATLAB = b"MATLAB 5.0"
+ONE_PICTURE = "give the path of a folder that holds all pictures"
 UNPACK = "unpack it first"
 SIGNATURES = (
-    Signature(b"version https://git-lfs", "a Git LFS pointer", (), "run git lfs pull to get the data"),
-    Signature(b"\x93NUMPY", "an npy array", (".npy",), "rename it to end in .npy"),
-    Signature(b"PAR1", "a parquet table", (".parquet",), "rename it to end in .parquet"),
-    Signature(b"PK\x03\x04", "a zip archive", (".npz",), UNPACK),
-    Signature(b"\xd0\xcf\x11\xe0", "an Excel workbook", (), 'save the sheet as "CSV UTF-8"'),
-    Signature(b"\x89HDF", "HDF5 data", (".mat",), "save the array as npy, or rename a MATLAB v7.3 file to end in .mat"),
-    Signature(b"MATLAB 5.0", "a MATLAB file", (".mat",), "rename it to end in .mat"),
-    Signature(b"\x89PNG", "one picture", (), "give the path of a folder that holds all pictures"),
-    Signature(b"\xff\xd8\xff", "one picture", (), "give the path of a folder that holds all pictures"),
-    Signature(b"\x1f\x8b", "compressed with gzip", (*TEXT, *FASTA, IDX), UNPACK),
-    Signature(b"BZh", "compressed with bzip2", (), UNPACK),
-    Signature(b"\xfd7zXZ", "compressed with xz", (), UNPACK),
-    Signature(b"\x28\xb5\x2f\xfd", "compressed with zstd", (), UNPACK),
-    Signature(b"7z\xbc\xaf", "a 7z archive", (), UNPACK),
-    Signature(b"Rar!", "a rar archive", (), UNPACK),
-    Signature(b"%PDF", "a PDF document", (), "export the table behind it as CSV"),
+    Signature(b"version https://git-lfs", "a Git LFS pointer", "run git lfs pull to get the data"),
+    Signature(NUMPY, "an npy array", "rename it to end in .npy"),
+    Signature(PARQUET, "a parquet table", "rename it to end in .parquet"),
+    Signature(ZIP, "a zip archive", UNPACK),
+    Signature(b"\xd0\xcf\x11\xe0", "an Excel workbook", 'save the sheet as "CSV UTF-8"'),
+    Signature(HDF5, "HDF5 data", "save the array as npy, or rename a MATLAB v7.3 file to end in .mat"),
+    Signature(MATLAB, "a MATLAB file", "rename it to end in .mat"),
+    Signature(b"\x89PNG", "one picture", ONE_PICTURE),
+    Signature(b"\xff\xd8\xff", "one picture", ONE_PICTURE),
+    Signature(GZIP, "compressed with gzip", UNPACK),
+    Signature(b"BZh", "compressed with bzip2", UNPACK),
+    Signature(b"\xfd7zXZ", "compressed with xz", UNPACK),
+    Signature(b"\x28\xb5\x2f\xfd", "compressed with zstd", UNPACK),
+    Signature(b"7z\xbc\xaf", "a 7z archive", UNPACK),
+    Signature(b"Rar!", "a rar archive", UNPACK),
+    Signature(b"%PDF", "a PDF document", "export the table behind it as CSV"),
     *(
-        Signature(bytes([0x80, version]), "a Python pickle", (), "save the array with numpy.save")
+        Signature(bytes([0x80, version]), "a Python pickle", "save the array with numpy.save")
         for version in range(2, 6)
     ),
 )
+"""Content that is known by its first bytes; a reader says which of them its files may have."""
 MARKUP = (b"<!doctype", b"<html", b"<head", b"<?xml")
 HEAD_BYTES = 4096
 
@@ -112,18 +118,22 @@ def parsing(kind: str) -> Iterator[None]:
 
 
 def suffix_of(path: Path) -> str:
-    """Return the suffix that names the format in lower case, seen through .gz; .idx for the names of MNIST."""
+    """Return the suffix that names the format in lower case, seen through .gz; .idx for the names of MNIST.
+
+    >>> suffix_of(Path("Words.CSV.gz")), suffix_of(Path("train-images-idx3-ubyte"))
+    ('.csv', '.idx')
+    """
     name = path.name.lower().removesuffix(".gz")
     return IDX if re.search(r"idx\d(-ubyte)?$", name) else Path(name).suffix
 
 
-def check_file(path: Path, suffixes: Sequence[str]) -> None:
-    """Refuse a path at which there is no readable file of one of the formats, as far as its first bytes tell.
+def open_head(path: Path) -> bytes:
+    """Return the first bytes of a file.
 
     Raises:
         FileNotFoundError: Nothing is at ``path``.
         PermissionError: The file may not be read.
-        DataError: It is empty, no file at all, of another format than its name says, or of none of the formats.
+        DataError: It is no file at all.
     """
     if not path.exists():
         near = get_close_matches(path.name, [file.name for file in path.parent.glob("*")], n=1)
@@ -132,30 +142,46 @@ def check_file(path: Path, suffixes: Sequence[str]) -> None:
     if not path.is_file():
         raise DataError("expected a file, got neither file nor folder: copy the data into a file")
     with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    check_head(head, suffix_of(path))
-    if suffix_of(path) not in suffixes:
-        known = ", ".join(suffixes)
-        raise DataError(
-            f"expected a name ending in {known}, got {path.suffix!r}: save the data in one of these formats"
-        )
+        return file.read(HEAD_BYTES)
 
 
-def check_head(head: bytes, suffix: str) -> None:
-    """Raise DataError if the first bytes of a file are those of another format than its suffix names."""
+def check_head(head: bytes, starts: Sequence[bytes]) -> None:
+    """Raise DataError if the first bytes of a file are known, but not among those that its format may have.
+
+    >>> check_head(b"%PDF-1.7", ())
+    Traceback (most recent call last):
+    vae_mf.datasets.files.DataError: the content is a PDF document: export the table behind it as CSV
+    """
     if not head:
         raise DataError("the file is empty (0 bytes): export or download it again")
     if head.lstrip().lower().startswith(MARKUP):
         raise DataError("the content is a web page or an XML message in place of the data: download the file itself")
-    if head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"xl/" in head):
+    if head.startswith(ZIP) and (b"[Content_Types].xml" in head or b"xl/" in head):
         raise DataError('the content is an Excel workbook: save the sheet as "CSV UTF-8"')
     for signature in SIGNATURES:
-        if head.startswith(signature.start) and suffix not in signature.suffixes:
+        if head.startswith(signature.start) and signature.start not in starts:
             raise DataError(f"the content is {signature.kind}: {signature.advice}")
 
 
+def require_threshold(threshold: Any) -> None:
+    """Raise ValueError unless a threshold is a number, "median" or "otsu"."""
+    if isinstance(threshold, str):
+        require_choice("threshold", threshold, ("median", "otsu"))
+    elif not isinstance(threshold, int | float | np.number) or isinstance(threshold, bool):
+        raise ValueError(f"threshold: expected a number, median or otsu, got {threshold!r}")
+
+
+def is_number(dtype: np.dtype) -> bool:
+    """Return True if an array of this type holds real numbers or booleans.
+
+    >>> is_number(np.dtype("u1")), is_number(np.dtype("c8"))
+    (True, False)
+    """
+    return dtype.kind in "biuf"
+
+
 def available_memory() -> int:
-    """Return how many bytes can be allocated without swapping."""
+    """Return the number of bytes that can be allocated without swapping."""
     return psutil.virtual_memory().available
 
 
@@ -168,9 +194,9 @@ def require_memory(needed: int, advice: str) -> None:
 
 
 def require_array_memory(shape: Sequence[int], dtype: np.dtype) -> None:
-    """Raise DataError if an array of this shape, and its words beside it, do not fit into memory."""
+    """Raise DataError if an array of this shape, and its rows of spins beside it, do not fit into memory."""
     entries = int(np.prod([int(length) for length in shape], dtype=object))
-    # The check for two values needs three arrays of one byte per entry, the words are the fourth.
+    # The check for two values needs three arrays of one byte per entry, the spins are the fourth.
     require_memory(entries * (dtype.itemsize + 4), "save fewer rows or variables, or a smaller type such as uint8")
 
 
@@ -181,7 +207,7 @@ def read_bytes(path: Path) -> bytes:
         DataError: It does not fit into memory, or the compressed data are damaged.
     """
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+        packed = file.read(2) == GZIP
     require_memory(os.path.getsize(path), "give a part of the file")
     if not packed:
         return path.read_bytes()

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.datasets.images import binarise, read_idx
+from vae_mf.datasets.readers.images import binarise, read_idx
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.erasure import ErasureMachine, erasure_steps
 from vae_mf.inverse_ising.missing import MissingSpins

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +13,25 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pandas.errors import EmptyDataError, ParserError
 
-from vae_mf.datasets.files import DataError, Raster, parsing, read_bytes, require_memory, suffix_of
+from vae_mf.datasets.file_formats import register_reader
+from vae_mf.datasets.files import (
+    GZIP,
+    PARQUET,
+    DataError,
+    Options,
+    Raster,
+    listed,
+    parsing,
+    read_bytes,
+    require_memory,
+    suffix_of,
+)
+from vae_mf.datasets.spike_times import group_by_cell, spike_raster
 
 MEMORY_PER_BYTE = 8
 """Bytes taken while a text is read: itself, decoded, and 8 bytes for every entry of two characters."""
+CELL_WORDS = ("neuron", "cell", "unit", "cluster", "id")
+TIME_WORDS = ("time", "spike", "t")
 NO_ROWS = "expected rows of numbers, found none: export the table again"
 
 
@@ -24,9 +40,9 @@ class Table(NamedTuple):
 
     Attributes:
         frame: Its columns, of any type.
-        named: Whether the file names the columns; otherwise they are numbered from 0.
-        source: How the file was read, a clause.
-        remarks: What the reader of the file should know.
+        named: True if the file names the columns; otherwise they are numbered from 0.
+        source: Description of the file and of the way it was read, a clause.
+        remarks: Peculiarities that a reader of the results should know.
     """
 
     frame: pd.DataFrame
@@ -35,6 +51,29 @@ class Table(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
+def register_tables(*suffixes: str, start: bytes) -> Callable[[Callable[[Path], Table]], Callable[[Path], Table]]:
+    """Register the decorated function as the reader of tables, of rows of variables or of spike times.
+
+    Args:
+        suffixes: Endings of the names of its files.
+        start: First bytes that its files may have.
+    """
+
+    def register(read_table: Callable[[Path], Table]) -> Callable[[Path], Table]:
+        def read(path: Path, options: Options) -> Raster:
+            table = read_table(path)
+            return table_raster(table) if options.bin_width is None else table_spikes(table, options.bin_width)
+
+        def read_numbers(path: Path, options: Options) -> np.ndarray:
+            return numbers(read_table(path).frame)
+
+        register_reader(*suffixes, starts=(start,), options=("bin_width",), read_array=read_numbers)(read)
+        return read_table
+
+    return register
+
+
+@register_tables(".csv", ".tsv", ".txt", start=GZIP)
 def read_text(path: Path) -> Table:
     """Return the table of a text file with commas, semicolons, tabs or (txt) blanks between the entries.
 
@@ -68,7 +107,11 @@ def decode(content: bytes) -> str:
 
 
 def find_delimiter(line: str, suffix: str) -> str:
-    """Return what parts the entries of a line, a regular expression if it is blanks."""
+    """Return the mark between the entries of a line, a regular expression if it is blanks.
+
+    >>> find_delimiter("1;0;1", ".csv"), find_delimiter("1", ".csv")
+    (';', ',')
+    """
     if suffix == ".tsv":
         return "\t"
     found = [mark for mark in ",;\t" if mark in line]
@@ -76,9 +119,12 @@ def find_delimiter(line: str, suffix: str) -> str:
 
 
 def is_header(fields: list[str]) -> bool:
-    """Return whether fields name columns: none is a number, or they count 0, 1, 2 ... or 1, 2, 3 ... as pandas does.
+    """Return True if fields name columns: none is a number, or they count 0, 1, 2 ... or 1, 2, 3 ... as pandas does.
 
     One word among numbers is an error and no header, and 0,1 is a row of data.
+
+    >>> is_header(["anna", "bob"]), is_header(["0", "1"]), is_header(["0", "1", "2"])
+    (True, False, True)
     """
     words = [field.strip().strip('"').lower() for field in fields]
     counted = words[1:] if words and not words[0] else words
@@ -88,7 +134,7 @@ def is_header(fields: list[str]) -> bool:
 
 
 def is_entry(word: str) -> bool:
-    """Return whether a word can be an entry of a table of numbers."""
+    """Return True if a word can be an entry of a table of numbers."""
     try:
         float(word)
     except ValueError:
@@ -97,7 +143,11 @@ def is_entry(word: str) -> bool:
 
 
 def column_names(names: list[str] | None, columns: int) -> list[str]:
-    """Return the names of the columns: what the header says, or their numbers from 0 where it says nothing."""
+    """Return the names of the columns: those of the header, or their numbers from 0 where it has none.
+
+    >>> column_names(["anna", ""], 2)
+    ['anna', '1']
+    """
     if names is None:
         names = [""] * columns
     if len(names) == columns - 1:
@@ -110,7 +160,7 @@ def column_names(names: list[str] | None, columns: int) -> list[str]:
 
 
 def parse(text: str, delimiter: str, skip: bool) -> pd.DataFrame:
-    """Return the rows of a text, the first line skipped or not."""
+    """Return the rows of a text, without the first line if that is to be skipped."""
     options = {"header": None, "skiprows": int(skip), "skipinitialspace": True, "low_memory": False}
     with parsing("text"):
         try:
@@ -127,6 +177,7 @@ def parse(text: str, delimiter: str, skip: bool) -> pd.DataFrame:
     return frame
 
 
+@register_tables(".parquet", start=PARQUET)
 def read_parquet(path: Path) -> Table:
     """Return the table of a parquet file; an index that pandas has saved beside the columns is left out."""
     with parsing("parquet"):
@@ -161,7 +212,7 @@ def table_raster(table: Table) -> Raster:
 
 
 def index_remark(frame: pd.DataFrame) -> str | None:
-    """Return what to say if the first column is no variable but labels the rows, else None."""
+    """Return a remark if the first column is no variable but labels the rows, else None."""
     first, name, others = frame.iloc[:, 0], frame.columns[0], [column for _, column in frame.iloc[:, 1:].items()]
     if first.isna().any() or not all(map(is_numeric, others)):
         return None
@@ -176,12 +227,12 @@ def index_remark(frame: pd.DataFrame) -> str | None:
 
 
 def is_numeric(column: pd.Series) -> bool:
-    """Return whether a column holds real numbers or booleans."""
+    """Return True if a column holds real numbers or booleans."""
     return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype)
 
 
 def are_binary(values: np.ndarray | pd.Series) -> bool:
-    """Return whether all entries are -1, 0 or 1."""
+    """Return True if all entries are -1, 0 or 1."""
     return bool(np.isin(np.asarray(values), (-1, 0, 1)).all())
 
 
@@ -206,7 +257,7 @@ def numbers(frame: pd.DataFrame) -> np.ndarray:
 
 
 def word_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
-    """Return what to say about a column that holds other things than numbers."""
+    """Return the error of a column that holds other things than numbers."""
     bad = pd.to_numeric(column.astype(str), errors="coerce").isna() & column.notna()
     if not bad.any():
         return DataError(
@@ -217,3 +268,28 @@ def word_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
         return DataError(f"expected words in the first line only, got a row of words in row {row + 1}: delete that row")
     found = f"{str(column.iloc[row])[:30]!r} in row {row + 1}, column {name}"
     return DataError(f"expected rows of numbers, got {found}: write 0 and 1 instead of words, or delete that column")
+
+
+def table_spikes(table: Table, bin_width: float) -> Raster:
+    """Return the raster of a table with one row per spike, cell and time; without names in this order.
+
+    Raises:
+        DataError: There are no two such columns.
+    """
+    frame = table.frame
+    cell, time = (_named_column(frame, words) for words in (CELL_WORDS, TIME_WORDS)) if table.named else (None, None)
+    if cell is None or time is None or cell == time:
+        if frame.shape[1] != 2:
+            raise DataError(
+                "expected spike times in two columns, named neuron and time, got columns "
+                f"{listed(list(frame.columns))}: name them so, or leave out `bin_width`"
+            )
+        cell, time = 0, 1
+    times = group_by_cell(frame.iloc[:, cell], numbers(frame.iloc[:, [time]])[:, 0])
+    return spike_raster(times, bin_width, table.source, table.remarks)
+
+
+def _named_column(frame: pd.DataFrame, words: tuple[str, ...]) -> int | None:
+    """Return the position of the first column with one of some words in its name."""
+    parts = [set(str(name).lower().replace("_", " ").split()) for name in frame.columns]
+    return next((k for word in words for k, part in enumerate(parts) if part & {word, f"{word}s"}), None)

@@ -12,11 +12,23 @@ from jaxtyping import Int8, Shaped, UInt8
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import DecompressionBombError
 
-from vae_mf.checks import require_choice, require_integer
-from vae_mf.datasets.files import PICTURES, DataError, Raster, about, read_bytes, require_memory
+from vae_mf.checks import require_integer
+from vae_mf.datasets.file_formats import register_reader
+from vae_mf.datasets.files import (
+    GZIP,
+    IDX,
+    DataError,
+    Options,
+    Raster,
+    about,
+    read_bytes,
+    require_memory,
+    require_threshold,
+)
 
 IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 """NumPy types by their code in idx files."""
+PICTURES = (".png", ".jpg", ".jpeg")
 
 AGAIN = "download or copy the file again"
 BROKEN_PICTURE = (OSError, SyntaxError, EOFError, TypeError, KeyError, IndexError, DecompressionBombError, struct.error)
@@ -56,8 +68,9 @@ def parse_idx(data: bytes) -> Shaped[np.ndarray, "..."]:
     return np.frombuffer(body, kind).reshape(shape).astype(kind.newbyteorder("="))
 
 
-def idx_raster(path: Path, threshold: Any) -> Raster:
-    """Return the images of an idx file as words, a variable for each pixel.
+@register_reader(IDX, options=("threshold",), starts=(GZIP,))
+def read_idx_images(path: Path, options: Options) -> Raster:
+    """Return the images of an idx file, a row for each of them and a variable for each pixel.
 
     Raises:
         DataError: The file is no idx file, or holds no images of one byte per pixel.
@@ -66,25 +79,23 @@ def idx_raster(path: Path, threshold: Any) -> Raster:
     if array.ndim != 3 or array.dtype != np.uint8 or not array.size:
         advice = "give the file of the images, not of their labels"
         raise DataError(f"expected images (number, rows, columns) of uint8, got {array.dtype} {array.shape}: {advice}")
-    return image_raster(array, threshold, f"idx file of {len(array)} images")
+    return image_raster(array, options.threshold, f"idx file of {len(array)} images")
 
 
-def folder_raster(folder: Path, threshold: Any) -> Raster:
-    """Return the pictures of a folder, by name, as words, a variable for each pixel.
+@register_reader(markers=tuple(f"*{suffix}" for suffix in PICTURES), options=("threshold",))
+def read_folder(folder: Path, options: Options) -> Raster:
+    """Return the pictures of a folder by name, a row for each of them and a variable for each pixel.
 
     Raises:
         DataError: It holds no pictures, or they differ in size, are damaged, or have more than 8 bits per pixel.
     """
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES and path.name[0] != ".")
     if not paths:
-        kinds = ", ".join(PICTURES)
-        raise DataError(
-            f"expected a zarr folder or a folder of pictures ({kinds}), got neither: give the path of a file"
-        )
+        raise DataError("expected pictures, got none but hidden ones: rename them without a dot in front")
     others = sum(path.name[0] != "." for path in folder.iterdir()) - len(paths)
     images = read_pictures(paths)
     remarks = (f"{others} other files in the folder were left alone",) if others else ()
-    return image_raster(images, threshold, f"folder of {len(images)} pictures", remarks)
+    return image_raster(images, options.threshold, f"folder of {len(images)} pictures", remarks)
 
 
 def read_pictures(paths: Sequence[Path]) -> UInt8[np.ndarray, "images rows columns"]:
@@ -114,7 +125,7 @@ def read_pictures(paths: Sequence[Path]) -> UInt8[np.ndarray, "images rows colum
 def image_raster(
     images: UInt8[np.ndarray, "images rows columns"], threshold: Any, source: str, remarks: tuple[str, ...] = ()
 ) -> Raster:
-    """Return images as words: each image a repeat of its own, as there is no time among them."""
+    """Return images as a raster: each image a repeat of its own, as there is no time among them."""
     number, rows, columns = images.shape
     level = "otsu" if threshold is None else threshold
     level = otsu_level(images) if level == "otsu" else level
@@ -170,14 +181,6 @@ def binarise(images: Grey, threshold: Any = "otsu") -> Int8[np.ndarray, "*images
     if isinstance(threshold, str):
         level = np.median(images, axis=(-2, -1), keepdims=True) if threshold == "median" else otsu_level(images)
     return np.where(images > level, np.int8(1), np.int8(-1))
-
-
-def require_threshold(threshold: Any) -> None:
-    """Raise ValueError unless a threshold is a number, "median" or "otsu"."""
-    if isinstance(threshold, str):
-        require_choice("threshold", threshold, ("median", "otsu"))
-    elif not isinstance(threshold, int | float | np.number) or isinstance(threshold, bool):
-        raise ValueError(f"threshold: expected a number, median or otsu, got {threshold!r}")
 
 
 def otsu_level(images: Grey) -> int:

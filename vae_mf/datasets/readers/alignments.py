@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from vae_mf.datasets.files import DataError, Raster, listed, read_bytes
-from vae_mf.datasets.tables import decode
+from vae_mf.datasets.file_formats import register_reader
+from vae_mf.datasets.files import GZIP, DataError, Options, Raster, listed, read_bytes
+from vae_mf.datasets.readers.tables import decode
 
 GAPS = (ord("-"), ord("."))
 LARGEST_GAP_FRACTION = 0.5
@@ -24,7 +25,7 @@ class Alignment(NamedTuple):
 
 
 class Consensus(NamedTuple):
-    """Columns kept, the most frequent residue of each, and where a sequence has it.
+    """Columns with few gaps, the most frequent residue of each, and the places where a sequence has it.
 
     Attributes:
         columns: Indices (kept,) of the columns with few gaps.
@@ -37,8 +38,9 @@ class Consensus(NamedTuple):
     matches: Bool[np.ndarray, "sequences kept"]
 
 
-def read_alignment(path: Path) -> Raster:
-    """Return where each sequence of an aligned FASTA file has the consensus residue: 1 there, 0 elsewhere and at gaps.
+@register_reader(".fasta", ".fa", ".faa", ".fna", ".afa", starts=(GZIP,))
+def read_alignment(path: Path, options: Options) -> Raster:
+    """Return an aligned FASTA file in binary form: 1 where a sequence has the consensus residue, 0 elsewhere.
 
     Raises:
         DataError: The file is no FASTA, not aligned, repeats a name, or holds letters that are no residues.
@@ -113,7 +115,7 @@ def require_residues(names: list[str], codes: UInt8[np.ndarray, "sequences colum
 
 
 def binarise_alignment(letters: UInt8[np.ndarray, "sequences columns"]) -> Consensus:
-    """Return the consensus of an alignment and where the sequences agree with it.
+    """Return the consensus of an alignment and the places where the sequences agree with it.
 
     >>> binarise_alignment(np.array([list(b"AC-"), list(b"AD-"), list(b"GC-")], np.uint8)).residues
     'AC'

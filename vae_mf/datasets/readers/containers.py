@@ -1,4 +1,4 @@
-"""Arrays in npy, npz, mat (v5 and v7.3) and zarr: what a file holds, known before anything is loaded."""
+"""Arrays in npy, npz, mat (v5 and v7.3) and zarr, described before anything is loaded."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -8,11 +8,26 @@ from zipfile import ZipFile
 
 import h5py
 import numpy as np
+import pandas as pd
 import scipy.io
 import zarr
 from scipy import sparse
 
-from vae_mf.datasets.files import DataError, parsing, require_array_memory
+from vae_mf.datasets.file_formats import register_reader
+from vae_mf.datasets.files import (
+    HDF5,
+    MATLAB,
+    NUMPY,
+    ZIP,
+    DataError,
+    Options,
+    Raster,
+    is_number,
+    listed,
+    parsing,
+    require_array_memory,
+)
+from vae_mf.datasets.spike_times import group_by_cell, spike_raster
 
 UNNAMED = ""
 CELLS = np.dtype(object)
@@ -36,13 +51,8 @@ class Entry(NamedTuple):
 Container = Mapping[str, Entry]
 
 
-def is_number(dtype: np.dtype) -> bool:
-    """Return whether an array of this type holds real numbers or booleans."""
-    return dtype.kind in "biuf"
-
-
 def load(container: Container, array: str | None) -> tuple[str, np.ndarray]:
-    """Return name and values of the array to read, chosen as `choose` says.
+    """Return name and values of the array to read, see `choose`.
 
     Raises:
         DataError: There is no such array of numbers, or it does not fit into memory.
@@ -66,7 +76,7 @@ def read_entry(entry: Entry) -> Any:
 
 
 def describe(dtype: np.dtype) -> str:
-    """Return in words what an array that holds no numbers holds."""
+    """Return a description of the entries of an array that are no numbers."""
     kinds = {"c": "complex numbers", "O": "Python objects or a MATLAB cell array", "M": "dates", "m": "durations"}
     return kinds.get(dtype.kind, "text" if dtype.kind in "SU" else f"an array of {dtype}")
 
@@ -98,10 +108,43 @@ def choose(container: Container, array: str | None) -> str:
     return tables[0]
 
 
-def open_container(path: Path, suffix: str) -> Container:
-    """Return the arrays of a file or zarr folder by name, a single array without a name under ""."""
-    with parsing(suffix.removeprefix(".")):
-        return CONTAINERS[suffix](path)
+def register_container(
+    kind: str, *suffixes: str, starts: tuple[bytes, ...] = (), markers: tuple[str, ...] = ()
+) -> Callable[[Callable[[Path], Container]], Callable[[Path], Container]]:
+    """Register the decorated function, which returns the arrays of a file, as a reader of arrays and spike times.
+
+    Args:
+        kind: Name of the format.
+        suffixes: Endings of the names of its files.
+        starts: First bytes that its files may have.
+        markers: Names of the files that tell a folder of this format.
+    """
+
+    def register(open_file: Callable[[Path], Container]) -> Callable[[Path], Container]:
+        def opened(path: Path) -> Container:
+            with parsing(kind):
+                return open_file(path)
+
+        def read(path: Path, options: Options) -> Raster:
+            return container_raster(opened(path), options, f"{kind} file")
+
+        def read_array(path: Path, options: Options) -> np.ndarray:
+            return load(opened(path), options.array)[1]
+
+        used = ("array", "bin_width")
+        register_reader(*suffixes, markers=markers, starts=starts, options=used, read_array=read_array)(read)
+        return open_file
+
+    return register
+
+
+def container_raster(container: Container, options: Options, source: str) -> Raster:
+    """Return an array of a container as it is, or its spike times in bins if their width is given."""
+    if options.bin_width is not None:
+        return container_spikes(container, options.array, options.bin_width, source)
+    name, values = load(container, options.array)
+    named = f", array {name}" if name else ""
+    return Raster(values, f"{source}{named} of shape {values.shape}")
 
 
 def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
@@ -111,6 +154,7 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
+@register_container("npy", ".npy", starts=(NUMPY,))
 def _open_npy(path: Path) -> Container:
     with path.open("rb") as file:
         shape, dtype = _npy_header(file)
@@ -121,6 +165,7 @@ def _refuse_pickle() -> np.ndarray:
     raise DataError("the array holds Python objects, which could run any code: save an array of numbers per cell")
 
 
+@register_container("npz", ".npz", starts=(ZIP,))
 def _open_npz(path: Path) -> Container:
     def read(name: str) -> np.ndarray:
         with np.load(path) as archive:
@@ -143,6 +188,7 @@ def _is_hdf5(file: BinaryIO) -> bool:
     return _HDF5_SIGNATURE in (head[:8], head[512:])
 
 
+@register_container("mat", ".mat", starts=(HDF5, MATLAB))
 def _open_mat(path: Path) -> Container:
     with path.open("rb") as file:
         if _is_hdf5(file):
@@ -177,6 +223,7 @@ def _open_mat73(path: Path) -> Container:
         }
 
 
+@register_container("zarr", markers=("zarr.json", ".zarray", ".zgroup"))
 def _open_zarr(path: Path) -> Container:
     node = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
@@ -189,9 +236,49 @@ def _zarr_entry(array: zarr.Array) -> Entry:
     return Entry("zarr", array.shape, np.dtype(array.dtype), lambda: np.asarray(array[...]))
 
 
-CONTAINERS: dict[str, Callable[[Path], Container]] = {
-    ".npy": _open_npy,
-    ".npz": _open_npz,
-    ".mat": _open_mat,
-    ".zarr": _open_zarr,
-}
+def container_spikes(container: Container, array: str | None, bin_width: float, source: str) -> Raster:
+    """Return the raster of one vector of times per cell, of a cell array of vectors, or of an array (spikes, 2).
+
+    Raises:
+        DataError: The container holds none of these.
+    """
+    cell_arrays = [name for name, entry in container.items() if entry.dtype == CELLS]
+    vectors = {name: entry for name, entry in container.items() if is_number(entry.dtype) and _long_axes(entry) <= 1}
+    chosen = array if array is not None else UNNAMED if UNNAMED in container else None
+    if chosen is None and len(cell_arrays) == 1:
+        chosen = cell_arrays[0]
+    if chosen is None and len(vectors) < 2:
+        raise DataError(
+            "expected a vector of spike times for each cell, found none: leave out `bin_width` if the rows are binned"
+        )
+    if chosen is None:
+        return _vector_spikes(vectors, bin_width, source)
+    if chosen not in container:
+        raise DataError(f"expected `array` among {listed(list(container))}, got {array!r}: give one of these")
+    return _array_spikes(container[chosen], bin_width, f"{source}, array {chosen}" if chosen else source)
+
+
+def _long_axes(entry: Entry) -> int:
+    return sum(length != 1 for length in entry.shape)
+
+
+def _vector_spikes(vectors: Mapping[str, Entry], bin_width: float, source: str) -> Raster:
+    """Return the raster of one array of a container per cell; single numbers, such as a sampling rate, are no cells."""
+    numbers_alone = [name for name, entry in vectors.items() if np.prod(entry.shape) == 1]
+    remarks = (f"arrays of one number were not taken for cells: {listed(numbers_alone)}",) if numbers_alone else ()
+    times = {name: read_entry(entry).ravel() for name, entry in vectors.items() if name not in numbers_alone}
+    return spike_raster(times, bin_width, f"{source}, one vector for each cell", remarks)
+
+
+def _array_spikes(entry: Entry, bin_width: float, source: str) -> Raster:
+    """Return the raster of a cell array of vectors, or of an array (spikes, 2) of cell and time."""
+    if entry.dtype == CELLS:
+        cells = [np.asarray(part).ravel() for part in read_entry(entry).ravel()]
+        return spike_raster({str(k): times for k, times in enumerate(cells, start=1)}, bin_width, source)
+    if not is_number(entry.dtype) or len(entry.shape) != 2 or entry.shape[1] != 2:
+        raise DataError(
+            f"expected spike times as (spikes, 2), cell and time, got an array of shape {entry.shape}: "
+            "leave out `bin_width` if the rows are binned"
+        )
+    values = np.asarray(read_entry(entry))
+    return spike_raster(group_by_cell(pd.Series(values[:, 0]), values[:, 1]), bin_width, source)

@@ -1,0 +1,1 @@
+"""Readers of file formats: every module here is found and registers its own."""
