@@ -1,4 +1,4 @@
-"""What a judgement leaves on disk: named tables as CSV and a flat set of numbers as JSON."""
+"""Named tables as CSV and a flat set of numbers as JSON, on disk."""
 
 import json
 import math
@@ -18,8 +18,8 @@ VERDICT, ANSWER = "verdict", "verdict.json"
 
 
 @dataclass
-class Judgement:
-    """Numbers that summarise a judged model and the tables behind them."""
+class Evaluation:
+    """Numbers that summarise an evaluated model and the tables behind them."""
 
     metrics: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)

@@ -19,7 +19,7 @@ SMALL = [
     "density_models=[independent,mixtures]",
     *(f"~density_models.mixture_{count}" for count in (8, 16, 32, 64)),
     "draws=4",
-    "stretches=5",
+    "blocks=5",
 ]
 TRAINING = [
     "experiment=retina",
@@ -72,7 +72,7 @@ def test_rivals_are_compared_once_and_added_to(place):
     assert (folder / "figures" / "rivals.png").exists()
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.npz")}
     assert len(before) == 6
-    again = run(place, "compare", *SMALL[:-3], "stretches=5", "split=time", "density_models.mixture_4.n_components=3")
+    again = run(place, "compare", *SMALL[:-3], "blocks=5", "split=time", "density_models.mixture_4.n_components=3")
     assert again.returncode == 0, again.stderr
     after = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.npz")}
     assert before.items() <= after.items()

@@ -21,7 +21,7 @@ SMALL = {
     "train": [
         f"dataset.variables={CELLS}", "model.latents=1", "training.epochs=1", "training.batch_size=64",
         "training.encoder_refit_steps=2", "training.module.draws=2", "evaluation.likelihood_draws=2",
-        "evaluation.pattern_draws=4", "evaluation.word_cells=4",
+        "evaluation.pattern_draws=4", "evaluation.word_variables=4",
     ],
     "evaluate": [
         "evaluation.components=50", "evaluation.residual_groups=4", "evaluation.critic.training_samples=200",

@@ -22,7 +22,7 @@ from vae_mf.discovery.folder import workplace
 from vae_mf.discovery.report import Report, discover, fingerprint, interruptible
 from vae_mf.discovery.sentences import plus_minus
 from vae_mf.discovery.settings import QUICK, discovery_settings
-from vae_mf.discovery.words import prepare
+from vae_mf.discovery.split import prepare
 
 PARTS = {"report.html", "metrics.json", "discovery.json", "tables", "figures", "models", "scores"}
 
@@ -212,7 +212,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(data, options, match, tm
 )
 def test_rows_are_held_out_by_what_is_known_of_their_order(shape, order, split):
     values = np.random.default_rng(3).integers(0, 2, shape)
-    settings = discovery_settings(stretches=10)
+    settings = discovery_settings(blocks=10)
     words = prepare(make_recording(values), order, settings)
     assert words.split == split
     assert len(words.validation) == len(words.test) == 90
@@ -223,12 +223,12 @@ def test_held_out_rows_are_in_the_order_of_their_time():
     # The first variable says the half of the movie, the others are noise; three repeats of 200 bins.
     values = np.random.default_rng(4).integers(0, 2, (3, 5, 200))
     values[:, 0] = np.arange(200) % 20 < 10
-    words = prepare(make_recording(values), "auto", discovery_settings(stretches=6))
+    words = prepare(make_recording(values), "auto", discovery_settings(blocks=6))
     assert_array_equal(words.test[:, 0], np.repeat([1] * 10 + [-1] * 10, 3))
 
 
 def test_rows_are_thinned_evenly_into_whole_stretches():
-    settings = discovery_settings(training_rows=100, held_out_rows=45, stretches=10)
+    settings = discovery_settings(training_rows=100, held_out_rows=45, blocks=10)
     words = prepare(make_recording(independent(1000)), "auto", settings)
     assert (len(words.train), len(words.validation), len(words.test)) == (100, 40, 40)
 

@@ -109,3 +109,10 @@ def test_installed_packages_and_python_itself_count_by_name(tmp_path, monkeypatc
     assert own_source("placed.Prior") == tmp_path / "placed.py"
     (tmp_path / "placed-1.0.dist-info").mkdir()
     assert own_source("placed.Prior") is None
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_configuration_of_today_is_read_as_it_is(compose_config, name):
+    required = ["dataset.path=FILE"] if name == "retina" else []
+    plain = OmegaConf.to_container(compose_config("train", f"experiment={name}", *required), resolve=True)
+    assert present_names(plain) == plain

@@ -15,8 +15,7 @@ from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.studies.stability import study_tables
 from vae_mf.tables import ANSWER, VERDICT, write_metrics, write_tables
-from vae_mf.verdict.recording import cell_table
-from vae_mf.verdict.settings import EvaluationSettings
+from vae_mf.verdict.recording import variable_table
 
 SITES = 30
 AXES = np.linalg.qr(np.random.default_rng(1).normal(size=(SITES, 4)))[0]
@@ -109,10 +108,7 @@ def test_the_table_of_cells_holds_the_directions_of_the_model(tmp_path):
     vae = VAE(LinearEncoder(SITES, 2), LinearDecoder(SITES, 2), GaussianPrior(2)).eval()
     with torch.no_grad():
         vae.decoder.log_odds.weight.copy_(torch.from_numpy(generator.normal(size=(SITES, 2))))
-    numbers = dict.fromkeys(("generated", "likelihood_draws", "likelihood_samples", "restarts"), 1)
-    numbers |= dict.fromkeys(("pattern_draws", "word_cells", "word_groups", "triplets"), 1)
-    settings = EvaluationSettings(**numbers, seed=3, tolerable_kl=1.0)
-    table = cell_table(vae, np.arange(SITES), np.full(SITES, 0.5), settings)
+    table = variable_table(vae, np.arange(SITES), np.full(SITES, 0.5), draws=1, seed=3)
     found = table[["direction_1", "direction_2"]].to_numpy()
     assert_allclose(found, scaled_directions(vae, seed=3), rtol=1e-5)
     # What a run saves suffices: the study finds the patterns that the model has.

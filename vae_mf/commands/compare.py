@@ -111,7 +111,7 @@ def main(cfg: DictConfig) -> None:
         for name, compute in contestants(cfg, words, [run for where, run in found if where == split]).items():
             with console.status(f"{split}: {name}"):
                 scores.append(kept_scores(folder / split / f"{name}.npz", compute))
-            tables[split] = compare_models(scores, recording.time[rows.test], cfg.stretches)
+            tables[split] = compare_models(scores, recording.time[rows.test], cfg.blocks)
             write_tables(folder, {NAME: pd.concat(tables, names=["split"]).reset_index("split")})
         show(split, tables[split], console)
     figure = draw_rivals(read_tables(folder)[NAME])

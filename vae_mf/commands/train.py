@@ -49,13 +49,13 @@ def complete(run: Run, progress: Progress) -> None:
         stage=partial(progress.add_task, total=None),
     )
     if result.rank:
-        return  # another process of the same run judges
-    judgement = task.judge(load(run.folder).vae)
+        return  # another process of the same run evaluates
+    evaluation = task.evaluate(load(run.folder).vae)
     times = {"val_bound": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
-    write_tables(run.folder, judgement.tables)
-    for name, figure in draw_run(judgement.tables).items():
+    write_tables(run.folder, evaluation.tables)
+    for name, figure in draw_run(evaluation.tables).items():
         save_figure(figure, run.figures, name)
-    write_metrics(run.folder, judgement.metrics | times)
+    write_metrics(run.folder, evaluation.metrics | times)
 
 
 def report(run: Run, console: Console) -> None:

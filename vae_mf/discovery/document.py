@@ -151,7 +151,7 @@ def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
     )
     caption = (
         "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "
-        "Right: the chosen one among its rivals. Errors are those of means over stretches of neighbouring rows."
+        "Right: the chosen one among its rivals. Errors are those of means over blocks of neighbouring rows."
     )
     sweep = found.tables["sweep"]
     rivals = found.tables["rivals"]

@@ -14,13 +14,14 @@ from vae_mf.arrays import Patterns
 from vae_mf.density_models.comparison import compare_models
 from vae_mf.discovery.model_selection import Answer, Choice, conclude
 from vae_mf.discovery.settings import DiscoverySettings
+from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.stages import Study
-from vae_mf.discovery.words import Words
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
+from vae_mf.statistics.independent import probabilities_up
 from vae_mf.verdict.assessment import Assessment
-from vae_mf.verdict.recording import judge_recording
-from vae_mf.verdict.settings import EvaluationSettings
+from vae_mf.verdict.recording import predictive_check, variable_table
+from vae_mf.verdict.settings import PredictiveCheckSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Findings:
         metrics: the few numbers that matter.
     """
 
-    words: Words
+    words: SplitRows
     settings: DiscoverySettings
     answer: Answer
     choice: Choice
@@ -63,37 +64,29 @@ def find(study: Study, truth: Patterns | None, step: Callable[[str], None]) -> F
     choice = study.choose()
     step("other models")
     contestants = study.rivals() + ([scores[choice.latents]] if choice.latents else [])
-    rivals = compare_models(contestants, np.arange(len(words.test)), settings.stretches)
+    rivals = compare_models(contestants, np.arange(len(words.test)), settings.blocks)
     tables, assessment = {"sweep": choice.table, "rivals": rivals}, None
     if choice.latents:
         step("what is left unexplained")
         assessment = study.assessment(choice.latents)
         step("patterns")
         vae = study.best(choice.latents)
-        tables |= assessment.tables | likeness(vae, words, settings)
+        tables |= assessment.tables | predictive_tables(vae, study)
         tables |= patterns_found(study, read_patterns(vae, settings.seed), truth)
     answer = conclude(choice, rivals, assessment and assessment.verdict)
     metrics = key_numbers(answer, choice, assessment, tables)
     return Findings(words, settings, answer, choice, assessment, tables, metrics)
 
 
-def likeness(vae: VAE, words: Words, settings: DiscoverySettings) -> dict[str, pd.DataFrame]:
+def predictive_tables(vae: VAE, study: Study) -> dict[str, pd.DataFrame]:
     """Return how rows drawn from the model compare with those held out: counts, overlaps, words and moments."""
-    thoroughness = EvaluationSettings(
-        generated=settings.generated,
-        likelihood_draws=settings.draws,
-        likelihood_samples=1000,
-        restarts=1,
-        pattern_draws=1,
-        seed=integer(settings.seed, "likeness"),
-        tolerable_kl=1.0,
-        word_cells=10,
-        word_groups=3,
-        triplets=5000,
-    )
-    given = words.train, words.test, np.arange(len(words.test)), words.recording.variables
-    tables = judge_recording(vae, *given, thoroughness).tables
-    return {name: tables[name] for name in ("spike_counts", "overlap_distribution", "moments", "words", "cells")}
+    settings = study.settings
+    (group,) = study.evidence.groups
+    seed = integer(settings.seed, "likeness")
+    check = PredictiveCheckSettings(settings.generated, word_variables=10, word_groups=3, triplets=5000, seed=seed)
+    tables = predictive_check(vae, group, check).tables
+    variables = study.words.recording.variables
+    return tables | {"cells": variable_table(vae, variables, probabilities_up(group.train), draws=1, seed=seed)}
 
 
 def patterns_found(study: Study, found: FoundPatterns, truth: Patterns | None) -> dict[str, pd.DataFrame]:

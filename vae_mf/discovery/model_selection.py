@@ -37,18 +37,18 @@ class Answer(NamedTuple):
     """What limits it, a sentence each."""
 
 
-def choose_latents(scores: Mapping[int, ModelScores], stretches: int, negligible: float = 0.0) -> Choice:
+def choose_latents(scores: Mapping[int, ModelScores], blocks: int, negligible: float = 0.0) -> Choice:
     """Choose the smallest number of latent variables within one paired standard error of the best.
 
     The choice is made on validation rows, so that the gains of test rows are those of a model that they did not choose.
     Number 0 stands for independent variables; another one is chosen only if it gains more than `SIGNIFICANT` errors
-    over them on the test rows too. Errors are those of means over stretches of neighbouring rows (`chains.average`).
+    over them on the test rows too. Errors are those of means over blocks of neighbouring rows (`chains.average`).
 
     Source: the one-standard-error rule of Breiman et al., Classification and Regression Trees, 1984, section 3.4.3.
 
     Args:
         scores: of every number, 0 among them; rows in their order.
-        stretches: of rows.
+        blocks: of rows.
         negligible: nats per row that count for nothing even where they exceed the error.
 
     Raises:
@@ -56,20 +56,20 @@ def choose_latents(scores: Mapping[int, ModelScores], stretches: int, negligible
     """
     if 0 not in scores:
         raise ValueError(f"scores: expected 0 latents among them, got {sorted(scores)}")
-    rows = [{"latents": latents} | sweep_row(scores, latents, stretches) for latents in sorted(scores)]
+    rows = [{"latents": latents} | sweep_row(scores, latents, blocks) for latents in sorted(scores)]
     table = pd.DataFrame(rows)
     best = table.latents[table.validation_log_likelihood.idxmax()]
-    behind = [gain(scores[best].validation, scores[k].validation, stretches) for k in table.latents]
+    behind = [gain(scores[best].validation, scores[k].validation, blocks) for k in table.latents]
     table["behind"], table["behind_error"] = zip(*behind, strict=True)
     chosen = int(table.latents[table.behind <= table.behind_error.clip(lower=negligible)].min())
-    if not significant(gain(scores[chosen].test, scores[0].test, stretches)):
+    if not significant(gain(scores[chosen].test, scores[0].test, blocks)):
         chosen = 0
     return Choice(chosen, table.assign(chosen=table.latents == chosen))
 
 
-def sweep_row(scores: Mapping[int, ModelScores], latents: int, stretches: int) -> dict[str, float]:
+def sweep_row(scores: Mapping[int, ModelScores], latents: int, blocks: int) -> dict[str, float]:
     """Return likelihoods of validation and test rows, and the gain over independent variables on the latter."""
-    own, gained = scores[latents], gain(scores[latents].test, scores[0].test, stretches)
+    own, gained = scores[latents], gain(scores[latents].test, scores[0].test, blocks)
     return {
         "validation_log_likelihood": float(own.validation.mean()),
         "test_log_likelihood": float(own.test.mean()),
@@ -80,9 +80,9 @@ def sweep_row(scores: Mapping[int, ModelScores], latents: int, stretches: int) -
     }
 
 
-def gain(own: Float[np.ndarray, " rows"], other: Float[np.ndarray, " rows"], stretches: int) -> Average:
+def gain(own: Float[np.ndarray, " rows"], other: Float[np.ndarray, " rows"], blocks: int) -> Average:
     """Return the mean difference of log-likelihoods, row by row, and its error."""
-    return average(own - other, stretches)
+    return average(own - other, blocks)
 
 
 def significant(difference: Average) -> bool:
@@ -90,7 +90,7 @@ def significant(difference: Average) -> bool:
     return bool(difference.value > SIGNIFICANT * difference.error)
 
 
-def has_levelled(scores: Mapping[int, ModelScores], patience: int, stretches: int, negligible: float = 0.0) -> bool:
+def has_levelled(scores: Mapping[int, ModelScores], patience: int, blocks: int, negligible: float = 0.0) -> bool:
     """Return whether the last ``patience`` numbers of latents gained nothing over the best of those before them.
 
     That is never said before `FEWEST_TRIED` are known.
@@ -100,7 +100,7 @@ def has_levelled(scores: Mapping[int, ModelScores], patience: int, stretches: in
     if not before or not last or last[-1] < FEWEST_TRIED:
         return False
     best = max(before, key=lambda number: scores[number].validation.mean())
-    gains = [gain(scores[number].validation, scores[best].validation, stretches) for number in last]
+    gains = [gain(scores[number].validation, scores[best].validation, blocks) for number in last]
     return not any(each.value > max(each.error, negligible) for each in gains)
 
 

@@ -28,8 +28,8 @@ from vae_mf.discovery.document import as_html
 from vae_mf.discovery.findings import Findings, find
 from vae_mf.discovery.folder import remove_others, workplace
 from vae_mf.discovery.settings import DiscoverySettings, discovery_settings
+from vae_mf.discovery.split import prepare
 from vae_mf.discovery.stages import Study
-from vae_mf.discovery.words import prepare
 from vae_mf.files import write_whole
 from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure

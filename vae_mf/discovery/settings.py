@@ -28,7 +28,7 @@ class DiscoverySettings:
         training_rows: at most, evenly spaced, that models are fitted to.
         held_out_rows: at most, evenly spaced, in validation and in test.
         rarest: rows in which a variable must be in its rarer state to be kept.
-        stretches: of held-out rows, whose means give the errors.
+        blocks: of held-out rows, whose means give the errors.
         draws: importance draws of z per likelihood.
         epochs: passes over the training rows, at least.
         steps: of training, at least; few rows are passed over more often.
@@ -69,7 +69,7 @@ class DiscoverySettings:
     training_rows: int = 200_000
     held_out_rows: int = 20_000
     rarest: int = 10
-    stretches: int = 20
+    blocks: int = 20
     draws: int = 100
     epochs: int = 8
     steps: int = 3000
@@ -106,7 +106,7 @@ class DiscoverySettings:
             require_integer(name, getattr(self, name))
         for name in ("critic_rows", "critic_epochs", "critic_hidden", "generated"):
             require_integer(name, getattr(self, name))
-        for name in ("stretches", "residual_groups"):
+        for name in ("blocks", "residual_groups"):
             require_integer(name, getattr(self, name), minimum=2)
         for name in ("validation", "test", "returning"):
             require_fraction(name, getattr(self, name))

@@ -14,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.analysis.found_patterns import FoundPatterns, read_patterns
 from vae_mf.analysis.generation import score
-from vae_mf.analysis.log_likelihood import EQUILIBRIUM
 from vae_mf.arrays import Spins
 from vae_mf.datamodule import DataSplit, SpinSet, spin_set
 from vae_mf.density_models.base import DensityModel
@@ -25,8 +24,8 @@ from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
 from vae_mf.discovery.model_selection import Choice, choose_latents, has_levelled, numbers_to_try
 from vae_mf.discovery.settings import DiscoverySettings, assessment_settings
+from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.training import trained
-from vae_mf.discovery.words import Words
 from vae_mf.files import write_whole
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.models.vae import VAE
@@ -36,7 +35,7 @@ from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
 from vae_mf.verdict.assessment import Assessment, assess
 from vae_mf.verdict.decision import Verdict
-from vae_mf.verdict.equilibrium import EquilibriumData
+from vae_mf.verdict.evidence import Evidence, recorded
 from vae_mf.verdict.report import as_json
 
 PAIRWISE_STEP = 0.03
@@ -54,7 +53,7 @@ class Study:
         progress: bar that shows the epochs.
     """
 
-    words: Words
+    words: SplitRows
     settings: DiscoverySettings
     folder: Path
     progress: Progress
@@ -77,19 +76,25 @@ class Study:
         """Nats per row that another latent variable must gain at least."""
         return self.settings.negligible * self.words.train.shape[1]
 
+    @property
+    def evidence(self) -> Evidence:
+        """Rows that the models are evaluated on."""
+        recording, rows = self.words.recording, self.words.rows
+        return recorded(recording.rows, recording.time, rows.train, rows.test, self.settings.blocks)
+
     def sweep(self) -> dict[int, ModelScores]:
         """Return the scores of independent variables, 0, and of every number of latents until no more is gained."""
         found = {0: self.rival("independent variables", Independent())}
         for latents in numbers_to_try(self.settings.largest_latents, self.words.train.shape[1]):
             path = self.folder / "scores" / f"latents-{latents}.npz"
             found[latents] = kept_scores(path, partial(self.score_model, latents))
-            if has_levelled(found, self.settings.patience, self.settings.stretches, self.negligible):
+            if has_levelled(found, self.settings.patience, self.settings.blocks, self.negligible):
                 break
         return found
 
     def choose(self) -> Choice:
         """Return the number of latents that held-out words ask for."""
-        return choose_latents(self.sweep(), self.settings.stretches, self.negligible)
+        return choose_latents(self.sweep(), self.settings.blocks, self.negligible)
 
     def score_model(self, latents: int) -> ModelScores:
         """Return what the model with this number of latents makes of the held-out words."""
@@ -130,11 +135,7 @@ class Study:
         """Return the verdict on the model with this number of latents."""
         folder = self.folder / "assessment"
         if not (folder / ANSWER).exists():
-            held_out, stretches = {1.0: self.words.test}, self.settings.stretches
-            data = EquilibriumData(
-                held_out, stretches, {1.0: self.words.train}, held_out, stretches, {1.0: EQUILIBRIUM}
-            )
-            found = assess(self.best(latents), None, data, assessment_settings(self.settings))
+            found = assess(self.best(latents), None, self.evidence, assessment_settings(self.settings))
             write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
             write_whole(folder / ANSWER, as_json(found))
         return read_assessment(folder)
@@ -148,7 +149,7 @@ class Study:
             cases |= {"first half": (first, seed), "second half": (second, seed)}
         for k in range(self.settings.bootstraps):
             random = generator(seed, "bootstrap", k)
-            blocks = np.array_split(words, self.settings.stretches)
+            blocks = np.array_split(words, self.settings.blocks)
             drawn = [blocks[block] for block in random.integers(len(blocks), size=len(blocks))]
             cases[f"resampling {k + 1}"] = (np.concatenate(drawn), seed)
         return {

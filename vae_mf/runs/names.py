@@ -77,16 +77,26 @@ MOVED: tuple[tuple[str, str], ...] = (
     ("dataset.read.variables", "dataset.read.cells"),
     ("dataset.array", "dataset.variable"),
     ("dataset.read.array", "dataset.read.variable"),
+    ("evaluation.word_variables", "evaluation.word_cells"),
 )
 """Dotted path of an option today and its path in version 0.1, one line for each of them; groups may move as a whole.
 
 An option that version 0.1 had twice has two lines; of these the last is read.
 """
-ADDED: tuple[tuple[str, Any], ...] = ()
+ADDED: tuple[tuple[str, Any], ...] = (("evaluation.blocks", 20),)
 """Options that version 0.1 did not have, and the value with which results are as they were.
 
 With this value an option does not count in a digest, and with it old configurations are read.
 """
+
+EVALUATION = "vae_mf.verdict.EvaluationSettings"
+"""Settings of every evaluation in version 0.1, which had those of equilibrium and of recordings in one."""
+EQUILIBRIUM, RECORDING = "vae_mf.verdict.EquilibriumSettings", "vae_mf.verdict.RecordingSettings"
+UNUSED: dict[str, dict[str, Any]] = {
+    EQUILIBRIUM: {"word_variables": 10, "word_groups": 3, "triplets": 5000, "blocks": 20},
+    RECORDING: {"restarts": 5, "pattern_temperature": None, "tolerable_kl": 0.4},
+}
+"""Options of the settings of version 0.1 that each kind of evaluation did not use, and their values, which count."""
 
 
 def public_name(target: str) -> str:
@@ -125,7 +135,7 @@ def present_name(target: str) -> str:
 
 def first_paths(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration in plain containers with every option where version 0.1 had it."""
-    first = moved(config, MOVED)
+    first = moved(with_one_evaluation(config), MOVED)
     for path, neutral in ADDED:
         if found(first, path) == [neutral]:
             pop(first, path)
@@ -139,7 +149,29 @@ def present_names(config: dict[str, Any]) -> dict[str, Any]:
         group, _, key = path.rpartition(".")
         for parent in found(present, group):
             parent.setdefault(key, deepcopy(neutral))
-    return renamed(present, present_name)
+    return with_own_evaluation(renamed(present, present_name))
+
+
+def with_one_evaluation(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration with the settings of its evaluation as version 0.1 had them."""
+    node = config.get("evaluation")
+    target = node.get(TARGET) if isinstance(node, dict) else None
+    return config if target not in UNUSED else config | {"evaluation": UNUSED[target] | node | {TARGET: EVALUATION}}
+
+
+def with_own_evaluation(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration with no settings but those of the evaluation of its kind of data.
+
+    >>> node = {"_target_": "vae_mf.verdict.EvaluationSettings", "restarts": 5, "triplets": 5000}
+    >>> with_own_evaluation({"system": {}, "evaluation": node})["evaluation"]
+    {'_target_': 'vae_mf.verdict.EquilibriumSettings', 'restarts': 5}
+    """
+    node = config.get("evaluation")
+    if not isinstance(node, dict) or node.get(TARGET) not in (EVALUATION, *UNUSED):
+        return config
+    target = EQUILIBRIUM if config.get("system") is not None else RECORDING
+    kept = {name: value for name, value in node.items() if name not in UNUSED[target]}
+    return config | {"evaluation": kept | {TARGET: target}}
 
 
 def renamed(node: Any, rename: Callable[[str], str]) -> Any:

@@ -1,16 +1,14 @@
-"""From a configuration to data, a model to train on it, and a judge of what comes out."""
+"""Tasks: data, a model to train on them, and its evaluation, from a configuration."""
 
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-import numpy as np
 from filelock import Timeout
 from omegaconf import DictConfig
 from rich.progress import Progress
 
-from vae_mf.analysis.log_likelihood import EQUILIBRIUM
 from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
 from vae_mf.models.vae import VAE
 from vae_mf.runs.build import build_module, build_sampler
@@ -20,33 +18,37 @@ from vae_mf.simulation import simulate
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
 from vae_mf.systems.base import System
-from vae_mf.tables import Judgement
+from vae_mf.tables import Evaluation
 from vae_mf.training.recipe import COMPONENTS, RANDOM, Recipe
 from vae_mf.training.start import start_at_components
 from vae_mf.training.vae_module import VAEModule
-from vae_mf.verdict.equilibrium import EquilibriumData, judge_equilibrium
-from vae_mf.verdict.recording import STRETCHES, judge_recording
+from vae_mf.verdict.equilibrium import evaluate_equilibrium
+from vae_mf.verdict.evidence import Evidence, EvidenceGroup, recorded
+from vae_mf.verdict.recording import evaluate_recording
+from vae_mf.verdict.settings import EquilibriumSettings, RecordingSettings
 
+Settings = TypeVar("Settings", EquilibriumSettings, RecordingSettings)
 POLL_SECONDS = 1.0
-"""Between two looks whether another process has finished a store."""
+"""Time between two looks at a store that another process writes."""
 
 
 class Task(NamedTuple):
-    """A model to train, the data to train it on, and what the trained model is judged by."""
+    """A model to train, its data, and the evaluation of the trained one."""
 
     module: VAEModule
     data: DataSplit
     recipe: Recipe
-    judge: Callable[[VAE], Judgement]
+    evaluate: Callable[[VAE], Evaluation]
     system: System | None
     """None for a recording."""
-    evidence: EquilibriumData
-    """Configurations to judge on; a recording has the one temperature 1, and stretches of movie time for chains."""
+    evidence: Evidence
 
 
 def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
-    """Sample the system and judge against its exact theory; every setting is checked before the first sample."""
-    system, recipe, settings = instantiate(cfg.system), instantiate(cfg.training), instantiate(cfg.evaluation)
+    """Sample the system, to evaluate against its exact theory; every setting is checked before the first sample."""
+    system = instantiate(cfg.system)
+    recipe = instantiate(cfg.training)
+    settings = evaluation_settings(cfg, EquilibriumSettings)
     if recipe.start != RANDOM:
         raise ValueError(f"training.start: expected {RANDOM} for samples of a system, got {recipe.start}")
     sampler = build_sampler(cfg, system)
@@ -57,20 +59,36 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     sample = partial(simulate, system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
     store = sample_or_wait(sample, partial(progress.console.print, soft_wrap=True, markup=False))
     data = split_store(store, recipe.validation, recipe.test)
-    levels = list(enumerate(store.temperatures.tolist()))
-    evidence = EquilibriumData(
-        samples={t: states(store, level) for level, t in levels},
-        chains=sampling.chain_count,
-        train={t: data.train.at_level(level).states() for level, t in levels},
-        held_out={t: data.test.at_level(level).states() for level, t in levels},
-        held_out_chains=sampling.chain_count * len(data.test) // (len(levels) * store.rows),
-        ensembles={t: store.diagnostics["temperatures"][level]["ensemble"] for level, t in levels},
+    evidence = simulated(store, recipe, sampling.chain_count)
+    evaluate = partial(evaluate_equilibrium, system=system, data=evidence, settings=settings)
+    return Task(module, data, recipe, evaluate, system, evidence)
+
+
+def simulated(store: SampleStore, recipe: Recipe, chains: int) -> Evidence:
+    """Return the configurations of a store as a group per temperature, its blocks Markov chains.
+
+    Args:
+        store: sealed store.
+        recipe: fractions of the store that are held out.
+        chains: number of Markov chains at each temperature.
+    """
+    train, _, test = split_blocks(store.blocks, recipe.validation, recipe.test)
+    train_rows, test_rows = (
+        slice(part.start * store.rows_per_block, part.stop * store.rows_per_block) for part in (train, test)
     )
-    judge = partial(judge_equilibrium, system=system, data=evidence, settings=settings)
-    return Task(module, data, recipe, judge, system, evidence)
+    blocks = chains * len(test) // store.blocks
+    tags = [found["ensemble"] for found in store.diagnostics["temperatures"]]
+    return Evidence(
+        [
+            EvidenceGroup(
+                states(store, level), train_rows, test_rows, blocks, condition=temperature, ensemble=tags[level]
+            )
+            for level, temperature in enumerate(store.temperatures.tolist())
+        ]
+    )
 
 
-def sample_or_wait(sample: Callable[[], SampleStore], tell: Callable[[str], None]) -> SampleStore:
+def sample_or_wait(sample: Callable[[], SampleStore], waiting: Callable[[str], None]) -> SampleStore:
     """Return the store of ``sample``; while another process of this machine writes it, say so once and wait.
 
     A job of a sweep that shares its store with a running one then finds it sealed, or resumes it if that one died.
@@ -84,27 +102,35 @@ def sample_or_wait(sample: Callable[[], SampleStore], tell: Callable[[str], None
             if not isinstance(error.__cause__, Timeout):
                 raise
             if not told:
-                tell(f"waiting for the samples of another process: {error}")
+                waiting(f"waiting for the samples of another process: {error}")
             told = True
             time.sleep(POLL_SECONDS)
 
 
 def recording_task(cfg: DictConfig, progress: Progress) -> Task:
-    """Read the recording and judge on held-out words."""
-    settings = instantiate(cfg.evaluation)
+    """Read the recording, to evaluate on held-out rows."""
+    settings = evaluation_settings(cfg, RecordingSettings)
     recipe = instantiate(cfg.training)
-    words = instantiate(cfg.dataset.read)
-    split = instantiate(cfg.dataset.split)(words)
-    data = split_recording(words, split)
-    train, test, time = words.rows[split.train], words.rows[split.test], words.time[split.test]
-    judge = partial(judge_recording, train=train, test=test, time=time, cells=words.variables, settings=settings)
-    held_out = test[np.argsort(time, kind="stable")]
-    held_out = held_out[: len(held_out) // STRETCHES * STRETCHES]
-    parts = {1.0: held_out}, STRETCHES, {1.0: train}, {1.0: held_out}, STRETCHES, {1.0: EQUILIBRIUM}
+    recording = instantiate(cfg.dataset.read)
+    split = instantiate(cfg.dataset.split)(recording)
+    data = split_recording(recording, split)
+    evidence = recorded(recording.rows, recording.time, split.train, split.test, settings.blocks)
+    (group,) = evidence.groups
+    evaluate = partial(evaluate_recording, group=group, variables=recording.variables, settings=settings)
     module = build_module(cfg, data.train.sites)
     if recipe.start == COMPONENTS:
-        start_at_components(module.vae.decoder, train)
-    return Task(module, data, recipe, judge, None, EquilibriumData(*parts))
+        start_at_components(module.vae.decoder, group.train)
+    return Task(module, data, recipe, evaluate, None, evidence)
+
+
+def evaluation_settings(cfg: DictConfig, kind: type[Settings]) -> Settings:
+    """Return the settings of the evaluation; ValueError unless they are those for this kind of data."""
+    settings = instantiate(cfg.evaluation)
+    if not isinstance(settings, kind):
+        wanted = kind.__name__.removesuffix("Settings").lower()
+        given = type(settings).__name__.removesuffix("Settings").lower()
+        raise ValueError(f"evaluation: expected {wanted} for these data, got {given}")
+    return settings
 
 
 def build_task(cfg: DictConfig, progress: Progress) -> Task:

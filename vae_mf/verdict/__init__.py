@@ -6,6 +6,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "assessment": ["AssessmentSettings"],
-        "settings": ["EvaluationSettings"],
+        "settings": ["EquilibriumSettings", "PredictiveCheckSettings", "RecordingSettings"],
     },
 )

@@ -1,4 +1,4 @@
-"""Everything that a trained model is asked for a verdict: what it leaves unexplained, what it carries, what it says."""
+"""Assessment of a trained model: unexplained correlations, information capacity, decoded parameters."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,7 +32,7 @@ from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.maier_saupe import MaierSaupe
 from vae_mf.verdict.decision import Verdict, decide_mean_field
-from vae_mf.verdict.equilibrium import EquilibriumData
+from vae_mf.verdict.evidence import Evidence
 
 CUMULANT_ROWS = 2000
 """Configurations whose tilts say how far K(u) matters."""
@@ -40,15 +40,15 @@ CUMULANT_ROWS = 2000
 
 @dataclass(frozen=True)
 class AssessmentSettings:
-    """How thoroughly a verdict is prepared.
+    """Settings of the assessment of a trained model.
 
     Args:
-        critic: of total correlations; None to rely on ln Z alone, which is cheap.
-        components: encodings that make up the aggregated posterior, at most.
-        residual_groups: groups of rows for the cross-validation of the residual structure.
-        potential_draws: draws of z at which the latent potential is fitted.
+        critic: settings of the critic of total correlations; None to rely on ln Z alone, which is cheap.
+        components: number of encodings that make up the aggregated posterior, at most.
+        residual_groups: number of groups of rows for the cross-validation of the residual structure.
+        potential_draws: number of draws of z at which the latent potential is fitted.
         tolerance: nats per site that latent variables may leave unexplained.
-        seed: of all randomness.
+        seed: seed of all randomness.
 
     Raises:
         ValueError: if a number is out of range.
@@ -76,7 +76,7 @@ class Assessment:
     tables: dict[str, pd.DataFrame]
 
 
-def assess(vae: VAE, system: System | None, data: EquilibriumData, settings: AssessmentSettings) -> Assessment:
+def assess(vae: VAE, system: System | None, data: Evidence, settings: AssessmentSettings) -> Assessment:
     """Return the verdict on a trained model.
 
     Tables: "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and identity) and "capacity"
@@ -88,24 +88,24 @@ def assess(vae: VAE, system: System | None, data: EquilibriumData, settings: Ass
     Args:
         vae: in evaluation mode.
         system: None for a recording.
-        data: configurations that the model was fitted to, and others to judge it on.
-        settings: how thoroughly.
+        data: rows that the model was fitted to, and others to evaluate it on.
+        settings: sizes of all estimates.
     """
     seed = integer(settings.seed, "assessment")
-    parts = data.train, data.held_out, data.held_out_chains
+    parts = data.train, data.held_out, data.blocks
     surgery = surgery_table(vae, system, *parts, data.ensembles, settings.components, seed)
     if settings.critic is None:
         tables, halves = {"conditional_correlation": identity_alone(surgery)}, None
     else:
         tables, halves = read_by_critic(vae, system, data, surgery, settings.critic, settings.residual_groups)
-    held_out = data.held_out, data.held_out_chains, data.ensembles
+    held_out = data.held_out, data.blocks, data.ensembles
     capacity = capacity_table(vae, system, *held_out, surgery, seed, sampled=halves)
     tables |= {"surgery": surgery, "capacity": capacity} | decoded(vae, system, data, settings)
     return Assessment(decide_mean_field(tables["conditional_correlation"], capacity, settings.tolerance), tables)
 
 
 class Readings(NamedTuple):
-    """What critics say of a model and of its data."""
+    """Readings of the critics of a model and of its data."""
 
     tables: dict[str, pd.DataFrame]
     """"conditional_correlation", "total_correlation" and, for spins, "residual_..."."""
@@ -116,13 +116,13 @@ class Readings(NamedTuple):
 def read_by_critic(
     vae: VAE,
     system: System | None,
-    data: EquilibriumData,
+    data: Evidence,
     surgery: pd.DataFrame,
     critic: CriticSettings,
     residual_groups: int,
 ) -> Readings:
     """Fit critics to what the model leaves, to the data and to draws from the model."""
-    parts = data.train, data.held_out, data.held_out_chains
+    parts = data.train, data.held_out, data.blocks
     left = conditional_total_correlation(vae, system, *parts, surgery, critic)
     whole = total_correlation(system, *parts, critic)
     own = model_total_correlation(vae, system, data.held_out, critic)
@@ -137,10 +137,8 @@ def read_by_critic(
     return Readings(tables, sampled_half_information(whole, critic))
 
 
-def decoded(
-    vae: VAE, system: System | None, data: EquilibriumData, settings: AssessmentSettings
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of what can be read off the model, as far as its system and decoder have it."""
+def decoded(vae: VAE, system: System | None, data: Evidence, settings: AssessmentSettings) -> dict[str, pd.DataFrame]:
+    """Return the tables of all that its system and decoder allow to be read off the model."""
     seed, tables = integer(settings.seed, "decoded"), {}
     if isinstance(vae.decoder, LinearLogOdds):
         if isinstance(system, CurieWeiss | Hopfield):
@@ -155,10 +153,9 @@ def decoded(
     return tables
 
 
-def middle_cumulants(vae: VAE, data: EquilibriumData, draws: int, seed: int) -> pd.DataFrame:
+def middle_cumulants(vae: VAE, data: Evidence, draws: int, seed: int) -> pd.DataFrame:
     """Return K(u) of a linear decoder along the tilts of the held-out configurations of the middle temperature."""
-    temperatures = list(data.held_out)
-    temperature = temperatures[len(temperatures) // 2]
-    rows = thin(data.held_out[temperature], CUMULANT_ROWS, 1)
-    table = cumulant_table(generalized_hopfield(vae, temperature, draws, seed), rows)
-    return table.assign(temperature=temperature)
+    group = data.groups[len(data.groups) // 2]
+    rows = thin(group.in_blocks, CUMULANT_ROWS, 1)
+    table = cumulant_table(generalized_hopfield(vae, group.temperature, draws, seed), rows)
+    return table.assign(temperature=group.temperature)

@@ -1,11 +1,9 @@
-"""Judge a model of an equilibrium system: every number and table that its run reports."""
+"""Evaluation of a model of an equilibrium system: every number and table that its run reports."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Shaped
 
 from vae_mf.analysis.generation import generate
 from vae_mf.analysis.log_likelihood import likelihood_table
@@ -18,7 +16,7 @@ from vae_mf.analysis.stored_patterns import (
 )
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
-from vae_mf.statistics.averages import draws_per_chain, thin
+from vae_mf.statistics.averages import thin
 from vae_mf.statistics.correlations import compare_correlations
 from vae_mf.statistics.observables import (
     BySource,
@@ -34,53 +32,16 @@ from vae_mf.systems.base import System
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
 from vae_mf.systems.ising2d import Ising2D
-from vae_mf.tables import Judgement
-from vae_mf.verdict.settings import EvaluationSettings
+from vae_mf.tables import Evaluation
+from vae_mf.verdict.evidence import Evidence, GroupRows, TrainRows
+from vae_mf.verdict.settings import EquilibriumSettings
 
 PAIR_ROWS = 4000
 """Draws from the model at each temperature for correlations between sites and between configurations."""
 
-Sampled = Shaped[np.ndarray, "rows *site"]
-Training = Shaped[np.ndarray, "training_rows *site"]
-HeldOut = Shaped[np.ndarray, "held_out_rows *site"]
-"""Spins (rows, sites) or directors (rows, sites, 3)."""
 
-
-@dataclass(frozen=True, eq=False)
-class EquilibriumData:
-    """Configurations (spins or directors) at each temperature, rows of one Markov chain next to each other.
-
-    Args:
-        samples: all sampled configurations.
-        chains: Markov chains among them, per temperature.
-        train: those that the model was fitted to.
-        held_out: those that it is judged on.
-        held_out_chains: Markov chains among the held-out configurations, per temperature.
-        ensembles: what the samples may be taken for: "equilibrium" or other, see `samplers.diagnostics.start_ensemble`.
-
-    Raises:
-        ValueError: unless all have the same temperatures and the chains of one temperature are equally long.
-    """
-
-    samples: dict[float, Sampled]
-    chains: int
-    train: dict[float, Training]
-    held_out: dict[float, HeldOut]
-    held_out_chains: int
-    ensembles: dict[float, str]
-
-    def __post_init__(self) -> None:
-        for name in ("train", "held_out", "ensembles"):
-            found = getattr(self, name)
-            if found.keys() != self.samples.keys():
-                raise ValueError(f"{name}: expected the temperatures {list(self.samples)}, got {list(found)}")
-        for parts, chains in ((self.samples, self.chains), (self.held_out, self.held_out_chains)):
-            for configurations in parts.values():
-                draws_per_chain(len(configurations), chains)
-
-
-def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> Judgement:
-    """Judge a model of an equilibrium system against its samples and exact theory.
+def evaluate_equilibrium(vae: VAE, system: System, data: Evidence, settings: EquilibriumSettings) -> Evaluation:
+    """Evaluate a model of an equilibrium system against its samples and exact theory.
 
     Returns:
         metrics and the tables "observables", "order_parameter", "likelihood", "overlap_distribution", for lattices
@@ -93,8 +54,8 @@ def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings:
     observables = [compare_observables(system, laws, orders, chains), compare_energies(system, energies, chains)]
     pairs = compare_pairs(system, laws, configurations, data.chains)
     observables = pd.concat([*observables, *pairs.pop("observables")], ignore_index=True)
-    likelihood = judge_likelihood(vae, system, data, settings)
-    judgement = Judgement(
+    likelihood = evaluate_likelihood(vae, system, data, settings)
+    evaluation = Evaluation(
         {
             **{
                 f"{column}_per_temperature": dict(
@@ -115,35 +76,36 @@ def judge_equilibrium(vae: VAE, system: System, data: EquilibriumData, settings:
         },
     )
     if isinstance(system, Hopfield):
-        add_patterns(judgement, vae, system, data.train, settings)
-    return judgement
+        add_patterns(evaluation, vae, system, data.train, settings)
+    return evaluation
 
 
 class Observations(NamedTuple):
-    """What is observed of every configuration, sampled and generated."""
+    """Observables of every configuration, sampled and generated."""
 
     order_parameters: BySource
     """Signed order parameters."""
     energies: BySource
-    configurations: dict[str, dict[float, Sampled]]
+    configurations: dict[str, dict[float, GroupRows]]
     """All samples and `PAIR_ROWS` draws from the model."""
 
 
-def observe(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> Observations:
+def observe(vae: VAE, system: System, data: Evidence, settings: EquilibriumSettings) -> Observations:
     """Return order parameter and energy of all samples and of draws from the model."""
     found = Observations(*({"samples": {}, "model": {}} for _ in Observations._fields))
-    for t, (temperature, sampled) in enumerate(data.samples.items()):
+    for t, group in enumerate(data.groups):
+        temperature = group.temperature
         drawn = generate(vae, temperature, settings.generated, integer(settings.seed, "generate", t))
-        for source, configurations in (("samples", sampled), ("model", drawn)):
+        for source, configurations in (("samples", group.rows), ("model", drawn)):
             found.order_parameters[source][temperature] = system.order_parameter(configurations)
             found.energies[source][temperature] = system.energy(configurations)
-        found.configurations["samples"][temperature] = sampled
+        found.configurations["samples"][temperature] = group.rows
         found.configurations["model"][temperature] = drawn[:PAIR_ROWS].copy()
     return found
 
 
 def compare_pairs(
-    system: System, laws: Laws, configurations: dict[str, dict[float, Sampled]], sampled_chains: int
+    system: System, laws: Laws, configurations: dict[str, dict[float, GroupRows]], sampled_chains: int
 ) -> dict[str, Any]:
     """Return the tables "overlap_distribution" and, on a lattice, "correlation_function", and more "observables"."""
     drawn = len(next(iter(configurations["model"].values())))
@@ -157,12 +119,10 @@ def compare_pairs(
     return tables | {"correlation_function": functions, "observables": [lengths]}
 
 
-def judge_likelihood(vae: VAE, system: System, data: EquilibriumData, settings: EvaluationSettings) -> pd.DataFrame:
+def evaluate_likelihood(vae: VAE, system: System, data: Evidence, settings: EquilibriumSettings) -> pd.DataFrame:
     """Return the likelihood table of the held-out configurations, with what is needed to read the KL."""
-    scored = {t: thin(data.held_out[t], settings.likelihood_samples, data.held_out_chains) for t in data.samples}
-    table = likelihood_table(
-        vae, system, scored, data.held_out_chains, data.ensembles, settings.likelihood_draws, settings.seed
-    )
+    scored = {t: thin(rows, settings.likelihood_samples, data.blocks) for t, rows in data.held_out.items()}
+    table = likelihood_table(vae, system, scored, data.blocks, data.ensembles, settings.likelihood_draws, settings.seed)
     # One latent is a product of one factor, which restricts nothing.
     table["factorised_prior"] = vae.prior.factorised and vae.latents > 1
     table["tolerable_kl"] = settings.tolerable_kl
@@ -170,7 +130,7 @@ def judge_likelihood(vae: VAE, system: System, data: EquilibriumData, settings: 
 
 
 def add_patterns(
-    judgement: Judgement, vae: VAE, system: Hopfield, train: dict[float, Training], settings: EvaluationSettings
+    evaluation: Evaluation, vae: VAE, system: Hopfield, train: dict[float, TrainRows], settings: EquilibriumSettings
 ) -> None:
     """Add the recovery of the stored patterns, by the decoder and by the classical route on the same samples.
 
@@ -188,8 +148,8 @@ def add_patterns(
     }
     matches = {route: match_patterns(found, system.patterns) for route, found in routes.items()}
     couplings = hebbian_couplings(routes["vae"], system.coupling)
-    judgement.tables["overlaps"] = overlap_table(matches)
-    judgement.metrics |= {
+    evaluation.tables["overlaps"] = overlap_table(matches)
+    evaluation.metrics |= {
         "pattern_temperature": float(temperature),
         "pattern_overlap_min": float(matches["vae"].matched.min()),
         "pattern_overlap_mean": float(matches["vae"].matched.mean()),

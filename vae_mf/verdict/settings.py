@@ -1,45 +1,92 @@
-"""How thoroughly a trained model is judged."""
+"""Settings of the evaluation of a trained model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from vae_mf.checks import require_integer, require_positive
 
 
 @dataclass(frozen=True)
-class EvaluationSettings:
-    """How thoroughly a model is judged.
+class EquilibriumSettings:
+    """Settings of the evaluation of a model of an equilibrium system.
 
     Args:
-        generated: configurations drawn from the model (per temperature, if there are several).
-        likelihood_draws: importance draws of z per configuration.
-        likelihood_samples: held-out configurations scored (per temperature); more are thinned out, chain by chain.
-        pattern_temperature: where the decoder's Jacobian is averaged; None for the middle of the list.
-        pattern_draws: draws of z in that average.
-        restarts: restarts of FastICA.
-        seed: of all randomness of the evaluation.
-        word_cells: cells in a group whose 2^n words are counted, of a recording,
-        word_groups: groups of them drawn at random,
-        triplets: of cells drawn at random for third moments.
+        generated: number of configurations drawn from the model at each temperature.
+        likelihood_draws: number of importance draws of z per configuration.
+        likelihood_samples: number of held-out configurations scored at each temperature; more are thinned out, chain by
+            chain.
+        pattern_draws: number of draws of z over which the decoder's Jacobian is averaged.
+        restarts: number of restarts of FastICA.
         tolerable_kl: KL (nats per configuration) above which a temperature is marked as not captured.
+        seed: seed of all randomness of the evaluation.
+        pattern_temperature: temperature at which the Jacobian is averaged; None for the middle of the list.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     generated: int
     likelihood_draws: int
     likelihood_samples: int
-    restarts: int
     pattern_draws: int
-    seed: int
+    restarts: int
     tolerable_kl: float
-    word_cells: int
-    word_groups: int
-    triplets: int
+    seed: int
     pattern_temperature: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("generated", "likelihood_draws", "likelihood_samples", "restarts", "pattern_draws"):
-            require_integer(name, getattr(self, name))
-        for name in ("word_cells", "word_groups", "triplets"):
+        for name in ("generated", "likelihood_draws", "likelihood_samples", "pattern_draws", "restarts"):
             require_integer(name, getattr(self, name))
         require_positive("tolerable_kl", self.tolerable_kl)
         if self.pattern_temperature is not None:
             require_positive("pattern_temperature", self.pattern_temperature)
+
+
+@dataclass(frozen=True)
+class PredictiveCheckSettings:
+    """Settings of a posterior predictive check of binary rows.
+
+    Args:
+        generated: number of rows drawn from the model.
+        word_variables: number of variables in a group whose 2^n words are counted.
+        word_groups: number of such groups, drawn at random.
+        triplets: number of triplets of variables drawn at random for third moments.
+        seed: seed of all randomness of the evaluation.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    generated: int
+    word_variables: int
+    word_groups: int
+    triplets: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name != "seed":
+                require_integer(field.name, getattr(self, field.name))
+
+
+@dataclass(frozen=True)
+class RecordingSettings(PredictiveCheckSettings):
+    """Settings of the evaluation of a model of a recording: a predictive check, likelihoods and what variables say.
+
+    Args:
+        likelihood_draws: number of importance draws of z per row.
+        likelihood_samples: number of held-out rows scored, at most; which ones is drawn at random.
+        pattern_draws: number of draws of z over which the decoder's Jacobian is averaged.
+        blocks: number of blocks of neighbouring times, whose means give the errors.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    likelihood_draws: int
+    likelihood_samples: int
+    pattern_draws: int
+    blocks: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer("blocks", self.blocks, minimum=2)

@@ -1,7 +1,7 @@
-"""The rows that are learned from, chosen on and judged on."""
+"""Training, validation and test rows of a discovery."""
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int
@@ -17,21 +17,40 @@ ORDERS = ("auto", "time", "repeat", "independent")
 """What is known of the rows' order: the same stimulus time in all repeats, or only repeats, or nothing at all."""
 
 
-class Words(NamedTuple):
-    """Words in three parts; those held out are in the order of their time, in stretches of equal length."""
+@dataclass(frozen=True, eq=False)
+class SplitRows:
+    """Rows of a recording in three parts; those held out are in the order of their time, in blocks of equal length.
+
+    Args:
+        recording: recording of the variables that were kept.
+        split: "time", "repeat" or "random", see `splits.split_rows`.
+        remarks: sentences about what was left out.
+        rows: numbers of the rows of each part.
+    """
 
     recording: Recording
     split: str
-    """"time", "repeat" or "random", see `splits.split_rows`."""
     remarks: list[str]
-    """What was left out, a sentence each."""
-    train: Spins
-    validation: Spins
-    test: Spins
+    rows: Split
+
+    @cached_property
+    def train(self) -> Spins:
+        """Rows that models are fitted to."""
+        return self.recording.rows[self.rows.train]
+
+    @cached_property
+    def validation(self) -> Spins:
+        """Rows that number of latents, epoch and best baseline are chosen on."""
+        return self.recording.rows[self.rows.validation]
+
+    @cached_property
+    def test(self) -> Spins:
+        """Rows that everything is evaluated on."""
+        return self.recording.rows[self.rows.test]
 
 
-def prepare(recording: Recording, order: str, settings: DiscoverySettings) -> Words:
-    """Return the words in three parts.
+def prepare(recording: Recording, order: str, settings: DiscoverySettings) -> SplitRows:
+    """Return the rows of a recording in three parts.
 
     Rows with an order in time are held out as one stretch of it, in all repeats, for neighbours in time resemble each
     other; rows without are held out at random.
@@ -51,10 +70,11 @@ def prepare(recording: Recording, order: str, settings: DiscoverySettings) -> Wo
         order = "time" if kept.time.max() > 0 else "independent"
     split = "random" if order == "independent" else order
     rows = split_rows(kept, split, settings.test, settings.validation, settings.seed)
-    require_rows(rows, settings.stretches)
-    held_out = [in_stretches(kept, part, settings) for part in (rows.validation, rows.test)]
+    require_rows(rows, settings.blocks)
     train = rows.train[evenly_spaced(len(rows.train), settings.training_rows)]
-    return Words(kept, split, remarks, *(kept.rows[part] for part in (train, *held_out)))
+    validation = in_blocks(kept, rows.validation, settings)
+    test = in_blocks(kept, rows.test, settings)
+    return SplitRows(kept, split, remarks, Split(train, validation, test))
 
 
 def without_rare(recording: Recording, rarest: int) -> Recording:
@@ -83,18 +103,18 @@ def dropped_remarks(given: Recording, kept: Recording, rarest: int) -> list[str]
     return [f"{count} {what} rarer state in fewer than {rarest} rows {left} left out."]
 
 
-def require_rows(rows: Split, stretches: int) -> None:
-    """Raise ValueError unless every held-out part has two rows in each stretch."""
+def require_rows(rows: Split, blocks: int) -> None:
+    """Raise ValueError unless every held-out part has two rows in each block."""
     fewest = min(len(rows.validation), len(rows.test))
-    if fewest < 2 * stretches:
+    if fewest < 2 * blocks:
         raise ValueError(
-            f"data: expected at least {2 * stretches} rows in validation and test, got {fewest}; give more rows or "
+            f"data: expected at least {2 * blocks} rows in validation and test, got {fewest}; give more rows or "
             "hold out larger fractions"
         )
 
 
-def in_stretches(recording: Recording, rows: Rows, settings: DiscoverySettings) -> Int[np.ndarray, " kept"]:
-    """Return evenly spaced held-out rows in the order of their time, the same number for every stretch."""
+def in_blocks(recording: Recording, rows: Rows, settings: DiscoverySettings) -> Int[np.ndarray, " kept"]:
+    """Return evenly spaced held-out rows in the order of their time, the same number for every block."""
     ordered = rows[np.argsort(recording.time[rows], kind="stable")]
     chosen = ordered[evenly_spaced(len(ordered), settings.held_out_rows)]
-    return chosen[: len(chosen) // settings.stretches * settings.stretches]
+    return chosen[: len(chosen) // settings.blocks * settings.blocks]

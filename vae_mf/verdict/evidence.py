@@ -1,0 +1,173 @@
+"""Data to evaluate a model on: groups of rows, each of one condition."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from vae_mf.analysis.log_likelihood import EQUILIBRIUM
+from vae_mf.checks import require_integer
+from vae_mf.statistics.averages import draws_per_chain
+
+RECORDED = "recorded"
+"""Ensemble of rows that are draws of an unknown law."""
+UNCONDITIONED = 1.0
+"""Condition that a model of data without one was trained at; its tables have it in their column "temperature"."""
+
+GroupRows = Shaped[np.ndarray, "rows *site"]
+TrainRows = Shaped[np.ndarray, "train_rows *site"]
+HeldOutRows = Shaped[np.ndarray, "held_out_rows *site"]
+"""Binary variables (rows, variables), spins (rows, sites) or directors (rows, sites, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceGroup:
+    """Rows of one condition, and which of them a model was fitted to and is evaluated on.
+
+    Args:
+        rows: all rows; of a simulation those of one Markov chain next to each other.
+        train_rows: rows that the model was fitted to.
+        held_out_rows: rows that it is evaluated on.
+        blocks: number of blocks among these that are equally long, Markov chains or pieces of time; the spread of
+            their means gives the errors.
+        condition: temperature; None for data that have none.
+        ensemble: law that the rows are draws of, "equilibrium" or another tag of `samplers.diagnostics`, or `RECORDED`.
+        time: time of every held-out row, by which these are cut into blocks; None if they are in the order of chains.
+
+    Raises:
+        ValueError: unless the held-out rows can be cut into so many blocks, and each has a time or none has.
+    """
+
+    rows: GroupRows
+    train_rows: slice | Int[np.ndarray, " train_rows"]
+    held_out_rows: slice | Int[np.ndarray, " held_out_rows"]
+    blocks: int
+    condition: float | None = None
+    ensemble: str = RECORDED
+    time: Int[np.ndarray, " held_out_rows"] | None = None
+
+    def __post_init__(self) -> None:
+        require_integer("blocks", self.blocks)
+        count = len(self.held_out)
+        if self.time is None:
+            draws_per_chain(count, self.blocks)
+        elif len(self.time) != count:
+            raise ValueError(f"time: expected one for each of the {count} held-out rows, got {len(self.time)}")
+        elif count < self.blocks:
+            raise ValueError(f"blocks: expected at most the {count} held-out rows, got {self.blocks}")
+
+    @property
+    def is_equilibrium(self) -> bool:
+        """True if the rows are draws of the Boltzmann distribution at this temperature."""
+        return self.ensemble == EQUILIBRIUM
+
+    @property
+    def temperature(self) -> float:
+        """Condition that the model takes."""
+        return UNCONDITIONED if self.condition is None else self.condition
+
+    @property
+    def chains(self) -> int:
+        """Number of Markov chains among all rows, which are as long as those among the held-out ones."""
+        return self.blocks * len(self.rows) // len(self.held_out)
+
+    @cached_property
+    def train(self) -> TrainRows:
+        """Rows that the model was fitted to."""
+        return self.rows[self.train_rows]
+
+    @cached_property
+    def held_out(self) -> HeldOutRows:
+        """Rows that the model is evaluated on, in the order of the data."""
+        return self.rows[self.held_out_rows]
+
+    @cached_property
+    def in_blocks(self) -> Shaped[np.ndarray, "block_rows *site"]:
+        """Held-out rows with those of one block next to each other, equally many of each; the last few may be missing.
+
+        >>> rows = np.arange(7)[:, None]
+        >>> group = EvidenceGroup(rows, slice(0, 2), slice(2, 7), blocks=2, time=np.array([3, 0, 2, 0, 1]))
+        >>> group.in_blocks[:, 0]
+        array([3, 5, 6, 4])
+        """
+        if self.time is None:
+            return self.held_out
+        length = len(self.held_out) // self.blocks
+        return self.held_out[np.argsort(self.time, kind="stable")[: length * self.blocks]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Groups of rows that a model is evaluated on.
+
+    Args:
+        groups: groups of different conditions, all with as many blocks.
+
+    Raises:
+        ValueError: if there is no group, a condition occurs twice, or the numbers of blocks differ.
+    """
+
+    groups: list[EvidenceGroup]
+
+    def __post_init__(self) -> None:
+        temperatures = [group.temperature for group in self.groups]
+        if not temperatures or len(set(temperatures)) < len(temperatures):
+            raise ValueError(f"groups: expected different conditions, at least one, got {temperatures}")
+        blocks = sorted({group.blocks for group in self.groups})
+        if len(blocks) > 1:
+            raise ValueError(f"groups: expected as many blocks in all of them, got {blocks}")
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks among the held-out rows of every group."""
+        return self.groups[0].blocks
+
+    @property
+    def chains(self) -> int:
+        """Number of Markov chains among all rows of every group."""
+        return self.groups[0].chains
+
+    @property
+    def temperatures(self) -> list[float]:
+        """Condition of every group."""
+        return [group.temperature for group in self.groups]
+
+    @property
+    def samples(self) -> dict[float, GroupRows]:
+        """All rows of every group by its condition."""
+        return {group.temperature: group.rows for group in self.groups}
+
+    @property
+    def train(self) -> dict[float, TrainRows]:
+        """Rows that the model was fitted to, by condition."""
+        return {group.temperature: group.train for group in self.groups}
+
+    @property
+    def held_out(self) -> dict[float, Shaped[np.ndarray, "..."]]:
+        """Rows in blocks that the model is evaluated on, by condition."""
+        return {group.temperature: group.in_blocks for group in self.groups}
+
+    @property
+    def ensembles(self) -> dict[float, str]:
+        """Law that the rows are draws of, by condition."""
+        return {group.temperature: group.ensemble for group in self.groups}
+
+
+def recorded(
+    rows: Shaped[np.ndarray, "rows variables"],
+    time: Int[np.ndarray, " rows"],
+    train_rows: Int[np.ndarray, " train_rows"],
+    held_out_rows: Int[np.ndarray, " held_out_rows"],
+    blocks: int,
+) -> Evidence:
+    """Return the rows of a recording as one group without a condition, its blocks pieces of time.
+
+    Args:
+        rows: all rows.
+        time: time of each, in bins.
+        train_rows: rows that a model was fitted to.
+        held_out_rows: rows that it is evaluated on.
+        blocks: number of blocks of the latter.
+    """
+    return Evidence([EvidenceGroup(rows, train_rows, held_out_rows, blocks, time=time[held_out_rows])])
