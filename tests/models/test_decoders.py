@@ -1,92 +1,150 @@
-"""One battery over all decoders, then what is particular to each."""
+"""One battery over all decoders, then what is particular to each of spins."""
 
 import pytest
 import torch
+from helpers.model_parts import BATCH, DECODERS, LATENTS, SITES, configurations, kind_of, latents
+from helpers.modules import perturbed
 
-from vae_mf.models.decoders import CNNDecoder, LinearDecoder, MLPDecoder, SharedDecoder
+from vae_mf.models.base import Decoder, LinearLogOdds, LinearStart, SiteDistribution, free_parameters
+from vae_mf.models.decoders import CNNDecoder
 from vae_mf.models.encoders import CNNEncoder
+from vae_mf.models.site_families import site_family
 from vae_mf.models.tensors import constant_condition
 
-DECODERS = {
-    "linear": LinearDecoder,
-    "linear_without_bias": lambda sites, latents: LinearDecoder(sites, latents, bias=False),
-    "cnn": lambda sites, latents: CNNDecoder(sites, latents, channels=4),
-    "cnn_periodic": lambda sites, latents: CNNDecoder(sites, latents, channels=4, periodic=True),
-    "mlp": MLPDecoder,
-    "shared": SharedDecoder,
-}
-SITES, LATENTS, BATCH = 64, 3, 10
+DRAWS = 2000
 every_decoder = pytest.mark.parametrize("name", DECODERS)
+every_own_decoder = pytest.mark.parametrize("name", [name for name in DECODERS if name != "toy"])
 
 
 def new_decoder(name: str) -> torch.nn.Module:
+    """A decoder away from its starting point, in evaluation mode."""
     torch.manual_seed(0)
-    return DECODERS[name](SITES, LATENTS).eval()
+    return perturbed(DECODERS[name](SITES, LATENTS))
 
 
-def latents(dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    return torch.randn(BATCH, LATENTS, generator=torch.Generator().manual_seed(1), dtype=dtype)
+@every_decoder
+def test_the_contract_is_kept(name):
+    decoder = new_decoder(name)
+    assert isinstance(decoder, Decoder)
+    assert isinstance(decoder(latents()), SiteDistribution)
+    assert (decoder.kind, decoder.sites, decoder.latents) == (kind_of(name), SITES, LATENTS)
 
 
 @every_decoder
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_one_log_odds_per_row_and_site(name, dtype):
-    log_odds = new_decoder(name).to(dtype)(latents(dtype)).log_odds
-    assert log_odds.shape == (BATCH, SITES)
-    assert log_odds.dtype == dtype
+def test_one_law_per_row_and_site(name, dtype):
+    likelihood = new_decoder(name).to(dtype)(latents(dtype))
+    family = site_family(kind_of(name))
+    log_prob = likelihood.log_prob(configurations(kind_of(name), dtype))
+    assert likelihood.natural_parameters.shape == (BATCH, SITES, family.components)
+    assert likelihood.mean.shape[:2] == (BATCH, SITES)
+    assert log_prob.shape == (BATCH,)
+    assert likelihood.natural_parameters.dtype == likelihood.mean.dtype == log_prob.dtype == dtype
 
 
 @every_decoder
-def test_gradients_reach_all_parameters(name):
-    decoder = new_decoder(name)
-    decoder(latents()).log_odds.square().sum().backward()
+def test_densities_are_those_of_normalised_exponential_families(name):
+    """Ln p(x|z) = sum_i η_i·t(x_i) - ln Z(η_i)."""
+    likelihood = new_decoder(name).double()(latents(torch.float64))
+    family, eta = site_family(kind_of(name)), likelihood.natural_parameters
+    x = configurations(kind_of(name), torch.float64)
+    expected = ((eta * family.statistics(x)).sum(-1) - family.log_normaliser(eta)).sum(1)
+    torch.testing.assert_close(likelihood.log_prob(x), expected)
+
+
+@every_decoder
+def test_draws_have_the_means_and_follow_the_generator(name):
+    likelihood = new_decoder(name)(latents()[:1].expand(DRAWS, -1))
+    first, again, other = (likelihood.sample(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not first.requires_grad
+    family = site_family(kind_of(name))
+    statistics = family.statistics(first).double()
+    deviation = statistics.mean(0) - family.mean(likelihood.natural_parameters[0].double())
+    assert (deviation.abs() <= 5.5 * statistics.std(0) / DRAWS**0.5 + 5.5 / DRAWS).all()
+
+
+@every_decoder
+def test_gradients_reach_all_parameters_and_latents(name):
+    decoder, z = new_decoder(name), latents().requires_grad_()
+    decoder(z).log_prob(configurations(kind_of(name))).sum().backward()
     without = [key for key, parameter in decoder.named_parameters() if not parameter.grad.abs().max() > 1e-6]
     assert without == []
+    assert (z.grad.abs() > 1e-6).all()
 
 
 @every_decoder
-def test_gradients_reach_every_latent_from_every_site(name):
-    z = latents().requires_grad_()
-    (gradient,) = torch.autograd.grad(new_decoder(name)(z).log_odds.square().sum(), z)
-    assert (gradient.abs() > 1e-6).all()
+def test_every_site_depends_on_the_latents(name):
     jacobian = torch.autograd.functional.jacobian(
-        lambda point: new_decoder(name)(point[None]).log_odds[0], latents()[0]
+        lambda point: new_decoder(name)(point[None]).natural_parameters[0], latents()[0]
     )
-    assert (jacobian.abs().amax(1) > 0).all()
+    assert (jacobian.abs().amax((1, 2)) > 0).all()
 
 
 @every_decoder
 def test_rows_are_independent(name):
-    z = latents()
-    decoder = new_decoder(name)
-    together = decoder(z).log_odds
+    decoder, z, x = new_decoder(name), latents(), configurations(kind_of(name))
+    together = decoder(z).log_prob(x)
     for row in range(BATCH):
-        torch.testing.assert_close(decoder(z[row : row + 1]).log_odds[0], together[row])
+        alone = decoder(z[row : row + 1]).log_prob(x[row : row + 1])
+        torch.testing.assert_close(alone[0], together[row], rtol=1e-5, atol=1e-4)
 
 
 @every_decoder
-def test_half_precision_leaves_single_precision_log_odds(name):
-    decoder = new_decoder(name)
+def test_half_precision_leaves_single_precision_densities(name):
+    decoder, x = new_decoder(name), configurations(kind_of(name))
+    expected = decoder(latents()).natural_parameters
     with torch.autocast("cpu", dtype=torch.bfloat16):
         likelihood = decoder(latents())
-    assert likelihood.log_odds.dtype == torch.float32
-    torch.testing.assert_close(likelihood.log_odds, decoder(latents()).log_odds, rtol=0.1, atol=0.1)
+        assert likelihood.log_prob(x).dtype == likelihood.sample().dtype == torch.float32
+    assert likelihood.natural_parameters.dtype == torch.float32
+    torch.testing.assert_close(likelihood.natural_parameters, expected, rtol=0.1, atol=0.2)
 
 
 @every_decoder
+def test_all_weights_are_free(name):
+    decoder = new_decoder(name)
+    assert free_parameters(decoder) == sum(parameter.numel() for parameter in decoder.parameters())
+
+
+@every_own_decoder
 @pytest.mark.parametrize("value", [0, -1, -16, True])
 def test_sites_and_latents_are_checked(name, value):
-    with pytest.raises(ValueError, match="sites"):
+    with pytest.raises(ValueError, match=rf"sites: .* got {value}"):
         DECODERS[name](value, LATENTS)
-    with pytest.raises(ValueError, match="latents"):
+    with pytest.raises(ValueError, match=rf"latents: .* got {value}"):
         DECODERS[name](SITES, value)
 
 
-def test_the_linear_decoder_is_linear():
-    decoder, z = new_decoder("linear"), latents()
-    expected = z @ decoder.log_odds.weight.T + decoder.log_odds.bias
-    torch.testing.assert_close(decoder(z).log_odds, expected)
-    assert (new_decoder("linear_without_bias")(torch.zeros(1, LATENTS)).log_odds == 0).all()
+def test_capabilities_are_offered_by_those_that_have_them():
+    decoders = {name: new_decoder(name) for name in DECODERS}
+    linear = {name for name, decoder in decoders.items() if isinstance(decoder, LinearLogOdds)}
+    starting = {name for name, decoder in decoders.items() if isinstance(decoder, LinearStart)}
+    assert linear == {"linear", "linear_without_bias"}
+    assert starting == {"linear", "linear_without_bias", "mlp"}
+
+
+@pytest.mark.parametrize("name", ["linear", "linear_without_bias"])
+def test_weights_and_fields_are_those_of_the_log_odds(name):
+    decoder, z = new_decoder(name), latents()
+    expected = z @ decoder.weights.T + decoder.fields
+    torch.testing.assert_close(decoder(z).natural_parameters[..., 0], expected)
+
+
+@pytest.mark.parametrize("name", ["linear", "mlp"])
+def test_a_start_sets_the_linear_part_and_the_fields(name):
+    decoder = new_decoder(name)
+    weights, fields = torch.randn(SITES, 2), torch.randn(SITES)
+    before = decoder(latents()).natural_parameters[..., 0].detach()
+    last = (decoder.log_odds if name == "linear" else decoder.slope).weight[:, 2].clone()
+    decoder.start_at(weights, fields)
+    layer = decoder.log_odds if name == "linear" else decoder.slope
+    torch.testing.assert_close(layer.weight[:, :2] / 2, weights)
+    assert torch.equal(layer.weight[:, 2], last)
+    bias = decoder.log_odds.bias if name == "linear" else decoder.network[-1].bias
+    torch.testing.assert_close(bias / 2, fields)
+    assert not torch.allclose(decoder(latents()).natural_parameters[..., 0], before)
 
 
 @pytest.mark.parametrize("sites", [36, 60, 128])

@@ -1,4 +1,4 @@
-"""Encoders and decoders for directors: one battery over each, then exactness for Maier-Saupe and symmetries."""
+"""Encoders and decoders of directors: densities and symmetries, then exactness for Maier-Saupe."""
 
 import math
 
@@ -14,7 +14,7 @@ from vae_mf.models.directors.decoders import BinghamCNNDecoder, SharedBinghamDec
 from vae_mf.models.directors.encoders import DirectorCNNEncoder, DirectorLinearEncoder, DirectorMLPEncoder
 from vae_mf.models.directors.likelihoods import ExchangeableDirectors, IndependentDirectors
 from vae_mf.models.directors.symmetric_tensors import director_components, traceless_matrix
-from vae_mf.models.tensors import Condition, constant_condition
+from vae_mf.models.tensors import Condition
 from vae_mf.systems.maier_saupe import MaierSaupe, log_bingham_normaliser, mean_field_transition, tensor_eigenvalues
 
 DECODERS = {
@@ -141,28 +141,10 @@ def test_densities_differ_between_latents_and_see_no_heads(name):
 
 
 @every_decoder
-def test_gradients_reach_all_parameters_and_latents(name):
-    decoder, z = perturbed_network(DECODERS, name), latents().requires_grad_()
-    decoder(z).log_prob(random_directors(BATCH, SITES)).sum().backward()
-    without = [key for key, parameter in decoder.named_parameters() if not parameter.grad.abs().max() > 1e-6]
-    assert without == []
-    assert (z.grad.abs() > 1e-6).all()
-
-
-@every_decoder
 def test_gradients_are_those_of_finite_differences(name):
     decoder, directors = perturbed_network(DECODERS, name).double(), random_directors(2, SITES, dtype=torch.float64)
     z = latents(torch.float64)[:2].requires_grad_()
     assert torch.autograd.gradcheck(lambda point: decoder(point).log_prob(directors), z)
-
-
-@every_decoder
-def test_rows_are_decoded_by_themselves(name):
-    decoder, z, directors = perturbed_network(DECODERS, name), latents(), random_directors(BATCH, SITES)
-    together = decoder(z).log_prob(directors)
-    for row in range(BATCH):
-        alone = decoder(z[row : row + 1]).log_prob(directors[row : row + 1])
-        torch.testing.assert_close(alone[0], together[row], rtol=1e-5, atol=1e-4)
 
 
 @every_decoder
@@ -181,37 +163,6 @@ def test_draws_have_the_expected_second_moments(name):
     every_site = directors.double().square().mean(0) - likelihood.mean[0].double().diagonal(dim1=-2, dim2=-1)
     scale = directors.double().square().std(0) / draws**0.5
     assert (every_site / scale).abs().max() < SIGMAS
-
-
-@every_decoder
-def test_draws_follow_the_generator_and_carry_no_gradient(name):
-    likelihood = perturbed_network(DECODERS, name)(latents())
-    first, again, other = (likelihood.sample(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    assert not first.requires_grad
-
-
-@every_decoder
-def test_half_precision_leaves_single_precision_densities(name):
-    decoder, directors = perturbed_network(DECODERS, name), random_directors(BATCH, SITES)
-    expected = decoder(latents()).log_prob(directors)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        likelihood = decoder(latents())
-        log_prob, draws = likelihood.log_prob(directors), likelihood.sample()
-    assert log_prob.dtype == draws.dtype == torch.float32
-    torch.testing.assert_close(log_prob, expected, rtol=0.05, atol=1.0)
-
-
-@pytest.mark.parametrize("kind", [DECODERS, ENCODERS], ids=["decoders", "encoders"])
-@pytest.mark.parametrize("value", [0, -1, -16, True])
-def test_sites_and_latents_are_checked(kind, value):
-    for model in kind.values():
-        with pytest.raises(ValueError, match=rf"sites: .* got {value}"):
-            model(value, LATENTS)
-        with pytest.raises(ValueError, match=rf"latents: .* got {value}"):
-            model(SITES, value)
-        assert model(SITES, LATENTS).kind == "directors"
 
 
 @pytest.mark.parametrize("model", [BinghamCNNDecoder, DirectorCNNEncoder])
@@ -322,43 +273,6 @@ def test_posterior_has_one_gaussian_per_row_and_sees_no_heads(name, dtype):
     assert posterior.mean.shape == posterior.log_variance.shape == (BATCH, LATENTS)
     assert posterior.mean.dtype == posterior.log_variance.dtype == dtype
     assert torch.equal(parameters(encoder(heads(directors), condition(dtype))), parameters(posterior))
-
-
-@every_encoder
-def test_gradients_reach_all_parameters_of_encoders(name):
-    encoder = perturbed_network(ENCODERS, name)
-    posterior = encoder(random_directors(BATCH, SITES), condition())
-    (posterior.mean.square().sum() + posterior.log_variance.square().sum()).backward()
-    without = [key for key, parameter in encoder.named_parameters() if not parameter.grad.abs().max() > 1e-6]
-    assert without == []
-
-
-@every_encoder
-def test_rows_are_encoded_by_themselves_with_their_temperature(name):
-    encoder, directors, levels = perturbed_network(ENCODERS, name), random_directors(BATCH, SITES), condition()
-    together = parameters(encoder(directors, levels))
-    for row in range(BATCH):
-        alone = constant_condition(float(levels.temperature[row]), 1, like=directors)
-        torch.testing.assert_close(parameters(encoder(directors[row : row + 1], alone))[:, 0], together[:, row])
-    hotter = Condition(levels.levels, (levels.index + 1) % 3)
-    assert ((parameters(encoder(directors, hotter)) - together).abs() > 1e-5).all()
-
-
-@every_encoder
-def test_the_mean_depends_on_every_component_of_every_site(name):
-    directors = random_directors(BATCH, SITES).requires_grad_()
-    perturbed_network(ENCODERS, name)(directors, condition()).mean.square().sum().backward()
-    assert (directors.grad.abs().amax(0) > 0).all()
-
-
-@every_encoder
-def test_half_precision_leaves_a_single_precision_posterior(name):
-    encoder, directors = perturbed_network(ENCODERS, name), random_directors(BATCH, SITES)
-    expected = parameters(encoder(directors, condition()))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        posterior = encoder(directors, condition())
-    assert posterior.mean.dtype == posterior.log_variance.dtype == torch.float32
-    torch.testing.assert_close(parameters(posterior), expected, rtol=0.1, atol=0.1)
 
 
 def test_the_linear_encoder_sees_no_order_of_the_sites():

@@ -1,6 +1,7 @@
 """The free numbers of a model at one temperature, counted by hand."""
 
 import pytest
+from helpers.model_parts import ToyPrior
 
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import MLPEncoder
@@ -27,6 +28,8 @@ def count(prior, width=8):
         (MixturePrior(LATENTS, 3, layers=1, bins=4), 3 * 6 - 1 + 2 * 11),
         # Widths, heights and inner derivatives of four bins, per latent and layer.
         (SplinePrior(LATENTS, layers=2, bins=4), 2 * 2 * 11),
+        # A part that counts nothing itself counts all of its weights.
+        (ToyPrior(LATENTS), LATENTS),
         # Of five hidden units all see the first latent alone: 5 weights and biases into each of three layers, where
         # those between hidden units are all there, and into the outputs of the second latent; 22 biases of outputs.
         (AutoregressiveSplinePrior(LATENTS, layers=1, bins=4, hidden=5), 5 + 5 + 2 * (25 + 5) + 5 * 11 + 22),

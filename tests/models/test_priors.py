@@ -7,23 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.model_parts import PRIORS
 from helpers.modules import perturbed
 from torch.nn import functional
 
+from vae_mf.models.base import LatentDistribution, Prior
 from vae_mf.models.priors.autoregressive import AutoregressiveSplinePrior
 from vae_mf.models.priors.gaussian import GaussianPrior
-from vae_mf.models.priors.mixture import MixturePrior
 from vae_mf.models.priors.spline import SplinePrior
 from vae_mf.models.tensors import Condition, constant_condition
 
-PRIORS = {
-    "gaussian": GaussianPrior,
-    "spline": lambda latents: SplinePrior(latents, layers=2, bins=8, hidden=16),
-    "spline_nflows": lambda latents: SplinePrior(latents, layers=2, bins=8, hidden=16, backend="nflows"),
-    "autoregressive": lambda latents: AutoregressiveSplinePrior(latents, layers=2, bins=8, hidden=16),
-    "mixture": lambda latents: MixturePrior(latents, components=12, hidden=16),
-    "mixture_warped": lambda latents: MixturePrior(latents, components=12, hidden=16, layers=1, bins=8),
-}
 TEMPERATURES = (0.4, 2.3, 5.0)
 STARTS_NORMAL = {
     "spline": lambda latents, bins: SplinePrior(latents, bins=bins),
@@ -31,6 +24,7 @@ STARTS_NORMAL = {
     "autoregressive": lambda latents, bins: AutoregressiveSplinePrior(latents, bins=bins),
 }
 every_prior = pytest.mark.parametrize("name", PRIORS)
+every_own_prior = pytest.mark.parametrize("name", [name for name in PRIORS if name != "toy"])
 every_learned_prior = pytest.mark.parametrize("name", [name for name in PRIORS if name != "gaussian"])
 
 
@@ -54,6 +48,30 @@ def grid(temperature: float, latents: int) -> tuple[Condition, torch.Tensor, flo
     line = torch.linspace(-9, 9, 18_001 if latents == 1 else 401, dtype=torch.float64)
     z = torch.cartesian_prod(*[line] * latents).reshape(-1, latents)
     return constant_condition(temperature, len(z), like=z), z, float(line[1] - line[0]) ** latents
+
+
+@every_prior
+def test_the_contract_is_kept(name):
+    prior = perturbed_prior(name, 2)
+    condition, _ = condition_and_latents()
+    assert isinstance(prior, Prior)
+    assert isinstance(prior(condition), LatentDistribution)
+    assert prior.latents == 2
+
+
+@every_prior
+def test_a_factorised_prior_is_a_product_over_the_latents(name):
+    condition, z = condition_and_latents(2)
+    condition = condition.select(torch.tensor([0, 0, 0, 0]))
+    corners = torch.stack([z[0], z[1], torch.stack([z[0, 0], z[1, 1]]), torch.stack([z[1, 0], z[0, 1]])])
+    first, second, third, fourth = perturbed_prior(name, 2)(condition).log_prob(corners).double()
+    assert (abs(first + second - third - fourth) < 1e-5) == perturbed_prior(name, 2).factorised
+
+
+@every_own_prior
+def test_draws_carry_no_gradient(name):
+    condition, _ = condition_and_latents()
+    assert not perturbed_prior(name, 2)(condition).sample().requires_grad
 
 
 @every_prior
@@ -92,7 +110,6 @@ def test_samples_have_one_draw_per_row_and_follow_the_generator(name):
     distribution = perturbed_prior(name, 2)(condition)
     first, again, other = (distribution.sample(torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
     assert first.shape == z.shape
-    assert not first.requires_grad
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert distribution.sample().shape == z.shape
@@ -124,7 +141,7 @@ def test_autocast_leaves_float32(name):
     assert torch.equal(log_prob, expected)
 
 
-@every_prior
+@every_own_prior
 @pytest.mark.parametrize("latents", [0, -1, True])
 def test_latents_are_checked(name, latents):
     with pytest.raises(ValueError, match="latents"):

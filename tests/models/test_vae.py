@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from helpers.exact_models import all_states, exact_vae
+from helpers.model_parts import ToyDecoder, ToyEncoder, ToyPrior
 
 from vae_mf.models.decoders import LinearDecoder
+from vae_mf.models.directors.decoders import SharedBinghamDecoder
 from vae_mf.models.encoders import MLPEncoder
 from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.tensors import Condition, constant_condition
@@ -161,3 +163,55 @@ def test_an_exact_network_generates_the_boltzmann_distribution():
     exact = (enumeration.spins.T * enumeration.probabilities) @ enumeration.spins
     spins = spins.numpy()
     assert np.abs(spins.T @ spins / draws - exact).max() < 5 / math.sqrt(draws)
+
+
+def test_parts_of_a_third_party_make_a_model_that_learns():
+    torch.manual_seed(0)
+    vae = VAE(ToyEncoder(8, 2), ToyDecoder(8, 2), ToyPrior(2))
+    assert (vae.kind, vae.sites, vae.latents, vae.free_parameters()) == ("spins", 8, 2, 2 * 8 + 2)
+    spins, condition = all_states(8, torch.float32)[:1].expand(40, -1), constant_condition(1.3, 40, torch.zeros(1))
+    optimiser = torch.optim.Adam(vae.parameters(), lr=0.05)
+    bounds = []
+    for step in range(60):
+        bound = vae.elbo(spins, condition, seeded(step)).bound.mean()
+        optimiser.zero_grad()
+        (-bound).backward()
+        optimiser.step()
+        bounds.append(bound.item())
+    assert bounds[0] < bounds[-1] - 2
+    assert bounds[-1] < vae.log_likelihood(spins, condition, 50, seeded(0)).mean() + 0.5
+
+
+class Bare(torch.nn.Module):
+    """A part of which nothing is known."""
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (
+            (Bare(), ToyDecoder(8, 2), ToyPrior(2)),
+            "encoder: expected a module with kind, sites, latents .*got Bare without",
+        ),
+        (
+            (ToyEncoder(8, 2), Bare(), ToyPrior(2)),
+            r"decoder: .* \(see vae_mf.models.Decoder\), got Bare without kind, si",
+        ),
+        (
+            (ToyEncoder(8, 2), ToyDecoder(8, 2), Bare()),
+            "prior: .* with latents, factorised .* without latents, factorised",
+        ),
+        ((ToyEncoder(8, 2), ToyDecoder(9, 2), ToyPrior(2)), "sites: .* got 8 in the encoder, 9 in the decoder"),
+        (
+            (ToyEncoder(8, 2), ToyDecoder(8, 3), ToyPrior(2)),
+            "latents: .* 2 in the encoder, 3 in the decoder, 2 in the prior",
+        ),
+        (
+            (ToyEncoder(8, 2), SharedBinghamDecoder(8, 2), ToyPrior(2)),
+            "kind: .* got spins in the encoder, directors in",
+        ),
+    ],
+)
+def test_parts_that_are_incomplete_or_do_not_fit_are_refused(parts, message):
+    with pytest.raises(ValueError, match=message):
+        VAE(*parts)
