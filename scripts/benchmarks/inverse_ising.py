@@ -1,4 +1,4 @@
-"""Time and judge estimators of couplings against scikit-learn and other packages: every number promised, in one table.
+"""Times and errors of estimators of couplings against scikit-learn and other packages, every promised number.
 
 Process CPU time on one thread, except where wall time is said, and root mean square error of J; ratios are theirs to
 ours in the same run. Other packages are installed by pip into environments of their own. adabmDCA is left out: it wants

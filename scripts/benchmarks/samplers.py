@@ -1,8 +1,8 @@
-"""Time the samplers against their rivals: every ratio that is promised, in one table.
+"""Times of the samplers against their baselines, every ratio that is promised in one table.
 
 Process CPU time on one thread in ns per spin (or director), wall time where threads or the first call are concerned.
-Blocks of all contestants of a line alternate and ratios are medians over rounds, so they survive a busy machine; the
-nanoseconds do not. Rivals that are not installed are left out (pip install mcising dwave-samplers).
+Blocks of all ways of a line alternate and ratios are medians over rounds, so they survive a busy machine; the
+nanoseconds do not. Baselines that are not installed are left out (pip install mcising dwave-samplers).
 
     python scripts/benchmarks/samplers.py
     python scripts/benchmarks/samplers.py --subjects hopfield kinetic --repeats 15

@@ -1,4 +1,4 @@
-"""Time the spline prior against nflows: forward and backward of log p(z|T) at ten temperatures, on one thread.
+"""Times of the spline prior against nflows, forward and backward of log p(z|T) at ten temperatures on one thread.
 
 Three ways to the same numbers from the same weights: network and nflows on every row, network per level and nflows on
 every row, network and knots per level (``backend="fast"``). Process CPU time, median over blocks of steps that
@@ -24,7 +24,7 @@ TEMPERATURES = torch.linspace(1.0, 4.0, 10)
 BLOCK = 5
 
 
-def contestants(batch: int, latents: int, bins: int, layers: int) -> list[Callable[[], None]]:
+def training_steps(batch: int, latents: int, bins: int, layers: int) -> list[Callable[[], None]]:
     """Return one training step per way: nflows per row, nflows with the network per level, fast."""
     torch.manual_seed(42)
     z = torch.randn(batch, latents, requires_grad=True)
@@ -61,7 +61,7 @@ def main() -> None:
     torch.set_num_threads(1)
     table = Table("batch", "latents", "bins", "layers", "per row", "per level", "fast, ms", "ratio to row", "to level")
     for size, layers in [(size, layers) for size in SIZES for layers in (1, 3)]:
-        row, level, fast = milliseconds(contestants(*size, layers), 1 + repeats * 1024 // size[0])
+        row, level, fast = milliseconds(training_steps(*size, layers), 1 + repeats * 1024 // size[0])
         cells = [f"{row:.2f}", f"{level:.2f}", f"{fast:.2f}", f"{row / fast:.1f}", f"{level / fast:.1f}"]
         table.add_row(*map(str, (*size, layers)), *cells)
     Console().print(table)

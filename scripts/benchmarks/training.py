@@ -1,4 +1,4 @@
-"""Time training steps against a bare loop and the usual set-up, and compare precisions; on a GPU if there is one.
+"""Times of training steps against a bare loop and the usual set-up, and precisions; on a GPU if there is one.
 
 python scripts/benchmarks/training.py
 python scripts/benchmarks/training.py --subjects training --repeats 9 --write

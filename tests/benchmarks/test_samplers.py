@@ -1,4 +1,4 @@
-"""The benchmark of the samplers: how ratios are taken, what is said of absent rivals, and the command."""
+"""The benchmark of the samplers: how ratios are taken, what is said of absent baselines, and the command."""
 
 import importlib
 import subprocess
@@ -44,10 +44,10 @@ def clock(monkeypatch, timing):
     return work
 
 
-def test_ratios_are_medians_over_rounds_of_alternating_contestants(timing, monkeypatch):
+def test_ratios_are_medians_over_rounds_of_alternating_ways(timing, monkeypatch):
     work, slowness = clock(monkeypatch, timing), iter(np.repeat([9.0, 1.0, 7.0, 1.5], 2))
     ours, theirs = (work(lambda c=c: c * next(slowness), 10) for c in (1e-6, 5e-6))
-    (row,) = timing.race("spins", "N=1", ours, [timing.Rival("slow", theirs, 4.0)], 3)
+    (row,) = timing.race("spins", "N=1", ours, [timing.Baseline("slow", theirs, 4.0)], 3)
     assert row.ratio == pytest.approx(5)
     assert row.ours == pytest.approx(150)
     assert row.theirs == pytest.approx(750)
@@ -56,19 +56,23 @@ def test_ratios_are_medians_over_rounds_of_alternating_contestants(timing, monke
 
 def test_what_is_no_sampling_is_taken_off(timing, monkeypatch):
     work = clock(monkeypatch, timing)
-    rival = timing.Rival("slow", work(7e-6, 12), overhead=work(5e-6, 2))
-    (row,) = timing.race("spins", "N=1", work(1e-6, 10), [rival], 3)
+    baseline = timing.Baseline("slow", work(7e-6, 12), overhead=work(5e-6, 2))
+    (row,) = timing.race("spins", "N=1", work(1e-6, 10), [baseline], 3)
     assert row.theirs == pytest.approx(200)
     assert row.met is None
 
 
-def test_absent_rivals_are_named_and_meet_nothing(timing, monkeypatch):
+def test_absent_baselines_are_named_and_meet_nothing(timing, monkeypatch):
     work = clock(monkeypatch, timing)
     first, second = timing.race(
-        "spins", "N=1", work(1e-6, 10), [timing.Rival("absent", None, 3), timing.Rival("slow", work(2e-6, 10), 3)], 2
+        "spins",
+        "N=1",
+        work(1e-6, 10),
+        [timing.Baseline("absent", None, 3), timing.Baseline("slow", work(2e-6, 10), 3)],
+        2,
     )
-    assert (first.rival, first.theirs, first.ratio, first.met) == ("absent, not installed", None, None, None)
-    assert (second.rival, second.met) == ("slow", False)
+    assert (first.baseline, first.theirs, first.ratio, first.met) == ("absent, not installed", None, None, None)
+    assert (second.baseline, second.met) == ("slow", False)
     assert timing.installed("no-such-distribution") is None
     assert timing.installed("numpy") == f"numpy {np.__version__}"
 

@@ -1,1 +1,1 @@
-"""The samplers of this package and their rivals, one file per subject; `benchmarks/samplers.py` runs them."""
+"""Baselines of the benchmarks, one file per subject."""

@@ -7,7 +7,7 @@ import numpy as np
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.systems.curie_weiss import CurieWeiss
 
-from .timing import SEED, Rival, Row, Run, race, sweeps
+from .timing import SEED, Baseline, Row, Run, race, sweeps
 
 CHAINS = 256
 
@@ -36,6 +36,6 @@ def rows(repeats: int) -> Iterator[Row]:
     for sites, target in ((256, None), (1024, 40)):
         system = CurieWeiss(sites)
         permuted, choice = numpy_draws(system)
-        rivals = [Rival("NumPy permuted, 256 draws", permuted, target), Rival("NumPy choice", choice, target)]
+        baselines = [Baseline("NumPy permuted, 256 draws", permuted, target), Baseline("NumPy choice", choice, target)]
         ours = sweeps(CurieWeissDirect(system), 1.0, CHAINS, 20)
-        yield from race("Curie-Weiss, T=1", f"N={sites}", ours, rivals, repeats)
+        yield from race("Curie-Weiss, T=1", f"N={sites}", ours, baselines, repeats)

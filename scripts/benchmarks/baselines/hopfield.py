@@ -7,7 +7,7 @@ import numpy as np
 from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.systems.hopfield import Hopfield
 
-from .timing import SEED, Rival, Row, Run, race, sweeps
+from .timing import SEED, Baseline, Row, Run, race, sweeps
 
 CHAINS, TEMPERATURE = 256, 0.6
 SIZES = {(256, 3): (None, None, None), (1024, 143): (3.5, 12, 0.7), (1024, 307): (None, None, 0.7)}
@@ -51,9 +51,9 @@ def rows(repeats: int) -> Iterator[Row]:
     for (sites, patterns), (batch, single, share) in SIZES.items():
         system = Hopfield.random(sites, patterns, SEED)
         ours = sweeps(HopfieldGibbs(system, jump_every=0), TEMPERATURE, CHAINS)
-        rivals = [
-            Rival("NumPy float32, 256 chains", numpy_gibbs(system, CHAINS, np.float32), batch),
-            Rival("NumPy float64, one chain", numpy_gibbs(system, 1, np.float64), single),
-            Rival("sgemm phi @ xi alone", product(system), share),
+        baselines = [
+            Baseline("NumPy float32, 256 chains", numpy_gibbs(system, CHAINS, np.float32), batch),
+            Baseline("NumPy float64, one chain", numpy_gibbs(system, 1, np.float64), single),
+            Baseline("sgemm phi @ xi alone", product(system), share),
         ]
-        yield from race("Hopfield, T=0.6", f"N={sites} P={patterns}", ours, rivals, 4 * repeats)
+        yield from race("Hopfield, T=0.6", f"N={sites} P={patterns}", ours, baselines, 4 * repeats)

@@ -41,12 +41,12 @@ DISORDERS = {"sk20": 6, "sk50": 3, "er50": 2}
 """Realisations of the cheap models, for differences below the noise of one; the others have one."""
 REGRESSIONS = "logistic regressions"
 EQUAL = 0.995
-"""What a ratio of 1.00 to two digits is at least."""
+"""Least ratio that is 1.00 to two digits."""
 Infer = Callable[[np.ndarray], np.ndarray]
 Measured = tuple[float, float]
 """CPU seconds and root mean square error."""
 Goals = tuple[float | None, float | None]
-"""How many times faster and more accurate than the rival an inference is to be."""
+"""Least ratios of time and error of the baseline to those of an inference."""
 
 
 def by_regressions(spins: np.ndarray) -> np.ndarray:
@@ -80,25 +80,25 @@ def fitted(estimator) -> Infer:
     return lambda data: estimator.fit(data).couplings_
 
 
-def both(subject: str, size: str, ours: Measured, rival: str, theirs: Measured, targets: Goals) -> Iterator[Row]:
+def both(subject: str, size: str, ours: Measured, baseline: str, theirs: Measured, targets: Goals) -> Iterator[Row]:
     """Give the lines of time and error of an inference."""
-    yield from compared(subject, size, [ours], rival, [theirs], targets)
+    yield from compared(subject, size, [ours], baseline, [theirs], targets)
 
 
 def compared(
-    subject: str, size: str, ours: list[Measured], rival: str, theirs: list[Measured], targets: Goals
+    subject: str, size: str, ours: list[Measured], baseline: str, theirs: list[Measured], targets: Goals
 ) -> Iterator[Row]:
     """Give the lines of time and error over realisations: mean seconds, and root mean square errors over all.
 
     The ratio of errors over several realisations has a standard error, that of the paired differences of the squares.
     """
     (mine, errors), (base, wrong) = (np.array(measured).T for measured in (ours, theirs))
-    yield Row(f"{subject}, time", size, mine.mean(), rival, base.mean(), base.mean() / mine.mean(), targets[0], "s")
+    yield Row(f"{subject}, time", size, mine.mean(), baseline, base.mean(), base.mean() / mine.mean(), targets[0], "s")
     ratio = rms(wrong) / rms(errors)
-    name = rival
+    name = baseline
     if len(ours) > 1:
         spread = np.std(wrong**2 - ratio**2 * errors**2, ddof=1) / np.sqrt(len(ours)) / np.mean(errors**2)
-        name = f"{rival}, ratio ± {spread / (2 * ratio):.1g}"
+        name = f"{baseline}, ratio ± {spread / (2 * ratio):.1g}"
     yield Row(f"{subject}, RMSE", size, rms(errors), name, rms(wrong), ratio, targets[1], "")
 
 

@@ -13,7 +13,7 @@ from vae_mf.samplers.multispin import MultispinMetropolis
 from vae_mf.samplers.wolff import Wolff
 from vae_mf.systems.ising2d import Ising2D, critical_temperature
 
-from .timing import SEED, Rival, Row, Run, installed, race
+from .timing import SEED, Baseline, Row, Run, installed, race
 
 SIDES = (32, 64, 128)
 COLD = 1.8
@@ -123,10 +123,10 @@ def rows(repeats: int) -> Iterator[Row]:
     """Time both algorithms at every size."""
     name = installed("mcising") or "mcising"
     for side in SIDES:
-        peer = Rival(name, mcising(side, "wolff", critical_temperature()), 3)
-        rivals = [Rival("usual Numba", numba_wolff(side), 8), peer]
-        yield from race("Wolff, T_c", f"L={side}", wolff(side), rivals, repeats)
+        peer = Baseline(name, mcising(side, "wolff", critical_temperature()), 3)
+        baselines = [Baseline("usual Numba", numba_wolff(side), 8), peer]
+        yield from race("Wolff, T_c", f"L={side}", wolff(side), baselines, repeats)
     for side in SIDES:
-        peer = Rival(name, mcising(side, "metropolis", COLD), 25)
-        rivals = [Rival("sequential Numba", numba_metropolis(side), 80), peer]
-        yield from race("multispin Metropolis, T=1.8", f"L={side}", multispin(side), rivals, repeats)
+        peer = Baseline(name, mcising(side, "metropolis", COLD), 25)
+        baselines = [Baseline("sequential Numba", numba_metropolis(side), 80), peer]
+        yield from race("multispin Metropolis, T=1.8", f"L={side}", multispin(side), baselines, repeats)

@@ -6,7 +6,7 @@ import numpy as np
 
 from vae_mf.samplers.kinetic import kinetic_trajectories
 
-from .timing import SEED, Rival, Row, Run, race
+from .timing import SEED, Baseline, Row, Run, race
 
 REPEATS, STEPS = 256, 100
 
@@ -34,5 +34,5 @@ def rows(repeats: int) -> Iterator[Row]:
         def ours(couplings: np.ndarray = couplings) -> int:
             return kinetic_trajectories(couplings, None, STEPS, REPEATS, SEED, threads=1)[:, 1:].size
 
-        rivals = [Rival("NumPy float64, 256 repeats", numpy_trajectories(couplings), target)]
-        yield from race("kinetic Ising", f"N={sites}", ours, rivals, repeats)
+        baselines = [Baseline("NumPy float64, 256 repeats", numpy_trajectories(couplings), target)]
+        yield from race("kinetic Ising", f"N={sites}", ours, baselines, repeats)

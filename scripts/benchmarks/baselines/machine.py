@@ -1,4 +1,4 @@
-"""What concerns all samplers: the first call in a new process, and two threads against one."""
+"""First call of all samplers in a new process, and two threads against one."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ from .timing import SEED, Row, rounds
 
 CHAINS = 256
 STEPS = 200_000_000
-"""Of the arithmetic that shows what two threads are worth on this machine at this moment."""
+"""Number of steps of the arithmetic that shows what two threads are worth on this machine at this moment."""
 
 
 @njit(nogil=True)

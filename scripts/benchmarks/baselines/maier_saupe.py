@@ -18,7 +18,7 @@ from vae_mf.samplers.kernels.bingham import BLOCK, envelope_parameter, fill_bing
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
 from vae_mf.systems.maier_saupe import MaierSaupe, mean_field_transition
 
-from .timing import SEED, Rival, Row, Run, race, sweeps
+from .timing import SEED, Baseline, Row, Run, race, sweeps
 
 SITES, DRAWS, CHAINS = 1024, 2000, 16
 NEMATIC = 0.15
@@ -113,11 +113,11 @@ def rows(repeats: int) -> Iterator[Row]:
     for temperature in (NEMATIC, TRANSITION, ISOTROPIC):
         exponents = typical_exponents(system, temperature)
         matrix = np.diag(exponents)
-        usual = Rival("scalar Kent, usual Numba", lambda matrix=matrix: usual_kent(matrix, out), 30)
-        unrolled = Rival("scalar Kent, unrolled", lambda matrix=matrix: unrolled_kent(matrix, out))
+        usual = Baseline("scalar Kent, usual Numba", lambda matrix=matrix: usual_kent(matrix, out), 30)
+        unrolled = Baseline("scalar Kent, unrolled", lambda matrix=matrix: unrolled_kent(matrix, out))
         yield from race(f"Bingham, T={temperature:.4g}", f"N={SITES}", bingham(exponents), [usual, unrolled], repeats)
     for sampler in (MaierSaupeDirect(system), MaierSaupeGibbs(system)):
-        whole = Rival("its Bingham draws alone", bingham(typical_exponents(system, TRANSITION)))
+        whole = Baseline("its Bingham draws alone", bingham(typical_exponents(system, TRANSITION)))
         yield from race(f"{sampler.name}, T_NI", f"N={SITES}", sweeps(sampler, TRANSITION, GROUP), [whole], repeats)
     for temperature in (NEMATIC, 0.21, TRANSITION, 0.222, 0.2255, ISOTROPIC):
         tau = order_time(MaierSaupeDirect(system), temperature)

@@ -12,7 +12,7 @@ from vae_mf.rng import keys
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.systems.spin_glass import SherringtonKirkpatrick
 
-from .timing import SEED, Rival, Row, installed, race
+from .timing import SEED, Baseline, Row, installed, race
 
 SITES, CHAINS, SWEEPS, LONG, COOLING = 512, 64, 20, 500, 300
 
@@ -30,11 +30,11 @@ def plain_sweeps(couplings, spins, fields, beta, count):
     return count * spins.size
 
 
-def dwave(couplings: np.ndarray, spins: np.ndarray, beta: float, target: float | None) -> Rival:
+def dwave(couplings: np.ndarray, spins: np.ndarray, beta: float, target: float | None) -> Baseline:
     """Return sweeps of dwave-samplers from a cooled configuration, less a call of one sweep."""
     name = installed("dwave-samplers")
     if name is None:
-        return Rival("dwave-samplers", None, target)
+        return Baseline("dwave-samplers", None, target)
     from dimod import BinaryQuadraticModel  # pyright: ignore[reportMissingImports]
     from dwave.samplers import SimulatedAnnealingSampler  # pyright: ignore[reportMissingImports]
 
@@ -48,7 +48,7 @@ def dwave(couplings: np.ndarray, spins: np.ndarray, beta: float, target: float |
         sampler.sample(model, num_sweeps_per_beta=count, **schedule)
         return count * len(spins)
 
-    return Rival(name, partial(run, LONG + 1), target, overhead=partial(run, 1))
+    return Baseline(name, partial(run, LONG + 1), target, overhead=partial(run, 1))
 
 
 def rows(repeats: int) -> Iterator[Row]:
@@ -70,5 +70,5 @@ def rows(repeats: int) -> Iterator[Row]:
             return CHAINS * SWEEPS * SITES
 
         plain = partial(plain_sweeps, couplings, spins, fields, 1 / temperature, LONG)
-        rivals = [Rival("Numba float64 fields", plain, target), dwave(couplings, spins, 1 / temperature, target)]
-        yield from race(f"SK, T={temperature:g}", f"N={SITES}", ours, rivals, repeats)
+        baselines = [Baseline("Numba float64 fields", plain, target), dwave(couplings, spins, 1 / temperature, target)]
+        yield from race(f"SK, T={temperature:g}", f"N={SITES}", ours, baselines, repeats)

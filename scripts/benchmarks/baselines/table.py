@@ -9,7 +9,7 @@ from rich.table import Table
 
 from .timing import Row
 
-COLUMNS = ("subject", "size", "ours", "rival", "theirs", "ratio", "target", "met")
+COLUMNS = ("subject", "size", "ours", "baseline", "theirs", "ratio", "target", "met")
 PAGES = Path(__file__).parents[3] / "docs" / "benchmarks"
 
 
@@ -22,7 +22,7 @@ def cells(row: Row) -> list[str]:
     bound = "-" if row.target is None else f"{'≤' if row.at_most else '≥'} {row.target:g}"
     met = {True: "yes", False: "no", None: "-"}[row.met]
     times = number(row.ours, row.unit), number(row.theirs, row.unit)
-    return [row.subject, row.size, times[0], row.rival, times[1], number(row.ratio, ""), bound, met]
+    return [row.subject, row.size, times[0], row.baseline, times[1], number(row.ratio, ""), bound, met]
 
 
 def printed(rows: list[Row]) -> Table:

@@ -1,4 +1,4 @@
-"""How contestants are timed: blocks of all of them alternate, so that their ratios survive a busy machine."""
+"""Timing of several ways to one end, whose blocks alternate so that their ratios survive a busy machine."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,10 +12,10 @@ from vae_mf.samplers.base import GROUP, Sampler
 
 SEED = 42
 Run = Callable[[], int]
-"""Works for a few milliseconds and returns the number of spins that it updated."""
+"""Work of a few milliseconds that returns the number of spins that it updated."""
 
 
-class Rival(NamedTuple):
+class Baseline(NamedTuple):
     """Another way to the same end, and how many times slower it should be at least."""
 
     name: str
@@ -32,18 +32,18 @@ class Row(NamedTuple):
     subject: str
     size: str
     ours: float
-    rival: str = "-"
+    baseline: str = "-"
     theirs: float | None = None
     ratio: float | None = None
     """Theirs to ours, the median over rounds."""
     target: float | None = None
     unit: str = "ns"
     at_most: bool = False
-    """Whether the target is an upper bound on ours, not a lower one on the ratio."""
+    """True if the target is an upper bound on ours, not a lower one on the ratio."""
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None without a target or a measurement."""
+        """True if the target is met; None without a target or a measurement."""
         value = self.ours if self.at_most else self.ratio
         if self.target is None or value is None:
             return None
@@ -71,19 +71,22 @@ def nanoseconds(run: Run, overhead: Run | None = None) -> Callable[[], float]:
     return measure
 
 
-def race(subject: str, size: str, ours: Run, rivals: list[Rival], repeats: int) -> Iterator[Row]:
-    """Time one way of ours against its rivals, and give a row for each of them."""
-    present = [rival for rival in rivals if rival.run is not None]
-    measures = [nanoseconds(ours), *(nanoseconds(rival.run, rival.overhead) for rival in present if rival.run)]
+def race(subject: str, size: str, ours: Run, baselines: list[Baseline], repeats: int) -> Iterator[Row]:
+    """Time one way of ours against its baselines, and give a row for each of them."""
+    present = [baseline for baseline in baselines if baseline.run is not None]
+    measures = [
+        nanoseconds(ours),
+        *(nanoseconds(baseline.run, baseline.overhead) for baseline in present if baseline.run),
+    ]
     times = rounds(measures, repeats)
     middle = np.median(times, axis=0)
     ratios = np.median(times / times[:, :1], axis=0)
-    for rival in rivals:
-        if rival in present:
-            at = 1 + present.index(rival)
-            yield Row(subject, size, middle[0], rival.name, middle[at], ratios[at], rival.target)
+    for baseline in baselines:
+        if baseline in present:
+            at = 1 + present.index(baseline)
+            yield Row(subject, size, middle[0], baseline.name, middle[at], ratios[at], baseline.target)
         else:
-            yield Row(subject, size, middle[0], f"{rival.name}, not installed", target=rival.target)
+            yield Row(subject, size, middle[0], f"{baseline.name}, not installed", target=baseline.target)
 
 
 def sweeps(sampler: Sampler, temperature: float, chains: int, count: int = 1) -> Run:

@@ -12,18 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, TensorDataset
 
 from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
 from vae_mf.models.tensors import Condition
 from vae_mf.packing import packed_bytes
-from vae_mf.paths import configurations
 from vae_mf.runs.build import build_module
-from vae_mf.runs.resolvers import register
 from vae_mf.training.fit import fit
 
+from .configuration import composed
 from .timing import Row, rounds
 
 CASES = {
@@ -36,7 +34,7 @@ CASES = {
         0.9,
     ),
 }  # fmt: skip
-"""Options of each case, and how fast a step must be at least, a bare loop being 1."""
+"""Options of each case, and the least speed of a step, a bare loop having 1."""
 SITES, STEPS = 256, 40
 LEVELS = np.linspace(0.2, 1.4, 10)
 CUDA = torch.cuda.is_available()
@@ -48,9 +46,7 @@ Epoch = Callable[[], float]
 
 def configuration(overrides: list[str]) -> DictConfig:
     """Return the composed configuration of a case."""
-    register()
-    with initialize_config_dir(str(configurations()), version_base="1.3"):
-        return compose("train", [*overrides, f"trainer={'gpu' if CUDA else 'auto'}"])
+    return composed("train", [*overrides, f"trainer={'gpu' if CUDA else 'auto'}"])
 
 
 def clock() -> float:
@@ -193,7 +189,7 @@ def captured(cfg: DictConfig, split: DataSplit) -> Epoch:
 
 
 def rows(repeats: int) -> Iterator[Row]:
-    """Time every case: ratios are the rival's time to ours."""
+    """Time every case: ratios are the baseline's time to ours."""
     for size, (overrides, target) in CASES.items():
         cfg = configuration(overrides)
         nflows = configuration([*overrides, "model/prior=spline", "model.prior.backend=nflows"])
@@ -207,5 +203,5 @@ def rows(repeats: int) -> Iterator[Row]:
         times = rounds([house(cfg, split), *(epoch for epoch, _ in ways.values())], repeats)
         middle = np.median(times, axis=0)
         ratios = np.median(times / times[:, :1], axis=0)
-        for at, (rival, (_, bound)) in enumerate(ways.items(), start=1):
-            yield Row("training step", size, middle[0], rival, middle[at], ratios[at], bound, unit="ms")
+        for at, (baseline, (_, bound)) in enumerate(ways.items(), start=1):
+            yield Row("training step", size, middle[0], baseline, middle[at], ratios[at], bound, unit="ms")
