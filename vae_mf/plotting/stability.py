@@ -40,7 +40,7 @@ def draw_stability_study(tables: dict[str, pd.DataFrame]) -> Figure:
         for ax, number in zip(axes, summary.pattern, strict=True):
             draw_spread(ax, patterns[f"pattern_{number}"], patterns[f"spread_{number}"])
         label_variables(axes[-1], patterns.cell, "cell")
-        draw_shares(first, tables["stability"], summary.returning.iloc[0])
+        draw_shares(first, tables["stability"], summary.threshold.iloc[0])
         draw_unexplained(second, verdicts)
         draw_repeated(third, verdicts, "gain")
         third.set(ylabel="gain over independent cells\n[nats per word]")

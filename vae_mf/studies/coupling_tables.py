@@ -1,4 +1,4 @@
-"""Tables of inferred couplings: pair by pair, against the truth, and of several estimators against each other."""
+"""Tables of inferred couplings, pair by pair, against the truth, and of several estimators against each other."""
 
 import numpy as np
 import pandas as pd
@@ -8,21 +8,30 @@ from vae_mf.arrays import Couplings, Spins
 from vae_mf.inverse_ising.base import InverseIsing
 
 
-def couplings_of(couplings: np.ndarray, cells: Int[np.ndarray, " cells"]) -> Couplings:
-    """Return known couplings of the chosen cells: as they are if there are as many, else those among the cells.
+def couplings_of(couplings: np.ndarray, chosen: Int[np.ndarray, " variables"]) -> Couplings:
+    """Return known couplings of the chosen variables: as they are if there are as many, else those among them.
+
+    >>> couplings_of(np.arange(9.0).reshape(3, 3), np.array([0, 2]))
+    array([[0., 2.],
+           [6., 8.]])
 
     Raises:
-        ValueError: unless they are a square matrix that holds every cell.
+        ValueError: unless they are a square matrix that holds every chosen variable.
     """
-    size = len(cells)
+    size = len(chosen)
     shape = couplings.shape
-    if len(shape) != 2 or shape[0] != shape[1] or not (shape[0] == size or shape[0] > cells.max()):
+    if len(shape) != 2 or shape[0] != shape[1] or not (shape[0] == size or shape[0] > chosen.max()):
         raise ValueError(f"truth: expected couplings of shape {(size, size)}, got {shape}")
-    return couplings if shape[0] == size else couplings[np.ix_(cells, cells)]
+    return couplings if shape[0] == size else couplings[np.ix_(chosen, chosen)]
 
 
 def pair_table(estimator: InverseIsing, truth: Couplings | None = None) -> pd.DataFrame:
-    """Return the couplings i < j of a fitted estimator, with standard errors and truth where known."""
+    """Return the couplings i < j of a fitted estimator, with standard errors and truth where known.
+
+    Columns i, j and ``coupling``, J_ij in units of k_B T; ``error`` and ``truth`` where known. The file NAME.npz that
+    the command ``infer-couplings`` writes beside it holds the same couplings as the matrix ``J`` (N, N), and the fields
+    as ``h`` (N,).
+    """
     upper = np.triu_indices(len(estimator.couplings_), 1)
     columns = {"i": upper[0], "j": upper[1], "coupling": estimator.couplings_[upper]}
     if hasattr(estimator, "couplings_error_"):
@@ -44,10 +53,10 @@ def estimator_row(
     """Return a row about a fitted estimator: its effort, its log-pseudo-likelihood, and its accuracy if that is known.
 
     Args:
-        name: of the estimator.
-        estimator: fitted to the spins.
+        name: name of the estimator.
+        estimator: estimator that was fitted to the spins.
         pairs: table of `pair_table`.
-        seconds: that the fit took.
+        seconds: time that the fit took.
         spins: configurations (samples, N).
     """
     row = {"estimator": name, "seconds": seconds, "iterations": estimator.n_iter_, "converged": estimator.converged_}
@@ -56,7 +65,11 @@ def estimator_row(
 
 
 def accuracy(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
-    """Return how well found couplings match true ones: RMSE, Pearson's r as 1 - r, and slope of found on true."""
+    """Return RMSE, 1 - r with Pearson's r, and slope of found on true couplings.
+
+    >>> accuracy(np.array([1.0, 2.0]), np.array([2.0, 4.0]))["slope"]
+    2.0
+    """
     error = found - truth
     return {
         "rmse": float(np.sqrt(np.mean(error**2))),

@@ -1,4 +1,4 @@
-"""Tables behind the figures of the erasure machine's source (Jo, Hoang and Periwal 2019), from two kinds of data.
+"""Accuracy and speed of the erasure machine on two kinds of data, for the figures of Jo, Hoang and Periwal (2019).
 
 "equilibrium" samples come from parallel tempering. "resampled" ones imitate the authors' published generator: uniform
 configurations, drawn again with probability proportional to exp(-E); at strong coupling a handful of them are all of
@@ -65,7 +65,11 @@ GENERATORS = {"equilibrium": equilibrium_samples, "resampled": resampled}
 
 
 def mean_squared_error(couplings: Couplings, fields: Fields, found: Couplings, found_fields: Fields) -> float:
-    """Return the mean over all couplings and fields of the squared error."""
+    """Return the mean over all couplings and fields of the squared error.
+
+    >>> mean_squared_error(np.zeros((2, 2)), np.zeros(2), np.ones((2, 2)), np.ones(2))
+    1.0
+    """
     pairs = np.triu_indices(len(fields), 1)
     return float(np.mean(np.r_[(found - couplings)[pairs], found_fields - fields] ** 2))
 
@@ -78,15 +82,12 @@ def learning_tables(
     learning, final = [], []
     for kind, count in product(GENERATORS, samples):
         rows, shares, _ = distinct_spins(GENERATORS[kind](couplings, fields, count, seed), np.ones(count))
-        states = islice(erasure_steps(rows, shares, np.array(epsilons), 0.1), steps + 1)
-        for step, state in enumerate(states):
-            errors = [
-                mean_squared_error(couplings, fields, *w) for w in zip(state.couplings, state.fields, strict=True)
-            ]
+        for step, state in enumerate(islice(erasure_steps(rows, shares, np.array(epsilons), 0.1), steps + 1)):
+            found = zip(state.couplings, state.fields, strict=True)
+            errors = [mean_squared_error(couplings, fields, *each) for each in found]
             columns = {"epsilon": epsilons, "error": errors, "energy": state.energies}
             learning.append(pd.DataFrame({"generator": kind, "samples": count, "iteration": step} | columns))
-        best = int(state.energies.argmax())
-        final.append(learning[-1].assign(chosen=np.arange(len(epsilons)) == best))
+        final.append(learning[-1].assign(chosen=np.arange(len(epsilons)) == int(state.energies.argmax())))
     return {"learning": pd.concat(learning, ignore_index=True), "epsilons": pd.concat(final, ignore_index=True)}
 
 
@@ -103,17 +104,18 @@ def accuracy_tables(
         spins = GENERATORS[kind](couplings, fields, max(samples), integer(seed, "data", disorder))
         for count, name in product(samples, METHODS):
             row = {"generator": kind, "strength": strength, "disorder": disorder, "samples": count, "method": name}
-            varying = np.ptp(spins[:count], axis=0) > 0
-            if not varying.all():
-                accuracy.append(row | {"error": np.nan})
-                continue
-            fit = METHODS[name]().fit(spins[:count])
-            error = mean_squared_error(couplings, fields, fit.couplings_, fit.fields_)
+            fit = fitted(METHODS[name](), spins[:count])
+            error = np.nan if fit is None else mean_squared_error(couplings, fields, fit.couplings_, fit.fields_)
             accuracy.append(row | {"error": error})
-            if disorder == 0 and count in (min(samples), max(samples)):
+            if fit is not None and disorder == 0 and count in (min(samples), max(samples)):
                 pairs = np.triu_indices(sites, 1)
                 found.append(pd.DataFrame(row | {"true": couplings[pairs], "inferred": fit.couplings_[pairs]}))
     return {"accuracy": pd.DataFrame(accuracy), "couplings": pd.concat(found, ignore_index=True)}
+
+
+def fitted(estimator: InverseIsing, spins: Spins) -> InverseIsing | None:
+    """Return an estimator fitted to spins (M, N), None if a spin never changes."""
+    return estimator.fit(spins) if (np.ptp(spins, axis=0) > 0).all() else None
 
 
 def time_tables(sizes: Sequence[int], samples: int, repeats: int, seed: int) -> dict[str, pd.DataFrame]:
@@ -139,39 +141,49 @@ def digit_tables(folder: str, digit: int, missing: int, images: int, seed: int) 
     """Return errors of completed test images of one digit ("completion"), and the first four of them ("pixels").
 
     Args:
-        folder: where the four files of MNIST are.
-        digit: which digit.
-        missing: pixels removed at random from every image.
+        folder: folder of the four files of MNIST.
+        digit: digit of the images.
+        missing: number of pixels removed at random from every image.
         images: number of test images.
-        seed: of removal and search.
+        seed: seed of removal and search.
     """
     train, test = (digit_images(Path(folder), part, digit) for part in ("train", "t10k"))
     whole = test[:images]
-    random = generator(seed, "missing")
+    torn = torn_images(whole, missing, generator(seed, "missing"))
+    search = integer(seed, "search") % 2**32
+    filled = {method: filler(search).fit(train).transform(torn) for method, filler in FILLERS.items()}
+    usual = np.where(train.mean(axis=0) >= 0, 1, -1)
+    guesses = filled | {"usual values": np.where(torn == 0, usual, torn)}
+    completion = pd.DataFrame({"method": list(guesses), "wrong": [int((x != whole).sum()) for x in guesses.values()]})
+    stages = {"original": whole, "torn": torn} | filled
+    return {
+        "completion": completion.assign(images=images, missing=missing),
+        "pixels": pd.concat([pixel_table(stages, k) for k in range(min(4, images))], ignore_index=True),
+    }
+
+
+def torn_images(whole: Spins, missing: int, random: np.random.Generator) -> Spins:
+    """Return images (images, pixels) with so many pixels of each set to 0."""
     torn = whole.copy()
     for row in torn:
         row[random.choice(row.size, missing, replace=False)] = 0
-    pixels = {"original": whole, "torn": torn}
-    completion = []
-    for method, filler in FILLERS.items():
-        filled = filler(integer(seed, "search") % 2**32).fit(train).transform(torn)
-        pixels |= {method: filled}
-        completion.append({"method": method, "wrong": int((filled != whole).sum())})
-    usual = np.where(train.mean(axis=0) >= 0, 1, -1)
-    completion.append({"method": "usual values", "wrong": int((np.where(torn == 0, usual, torn) != whole).sum())})
-    shown = [
-        pd.DataFrame({"image": k, "stage": stage, "pixel": np.arange(whole.shape[1]), "value": rows[k]})
-        for k, (stage, rows) in product(range(min(4, images)), pixels.items())
+    return torn
+
+
+def pixel_table(stages: dict[str, Spins], image: int) -> pd.DataFrame:
+    """Return the pixels of one image at every stage."""
+    frames = [
+        pd.DataFrame({"image": image, "stage": stage, "pixel": np.arange(rows.shape[1]), "value": rows[image]})
+        for stage, rows in stages.items()
     ]
-    table = pd.DataFrame(completion).assign(images=images, missing=missing)
-    return {"completion": table, "pixels": pd.concat(shown, ignore_index=True)}
+    return pd.concat(frames, ignore_index=True)
 
 
 FILLERS: dict[str, Callable[[int], MissingSpins]] = {
     "erasure machine": lambda seed: MissingSpins(ErasureMachine(), common=0.8, random_state=seed),
     "pseudo-likelihood": lambda seed: MissingSpins(random_state=seed),
 }
-"""The way of the source, and the defaults."""
+"""Filler of the source, and filler with the defaults."""
 
 
 def digit_images(folder: Path, part: str, digit: int) -> Spins:

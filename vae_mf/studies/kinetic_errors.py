@@ -1,4 +1,4 @@
-"""Tables of how accurately the estimators of the kinetic Ising model find couplings, against the length of the data."""
+"""Errors of couplings by the estimators of the kinetic Ising model against the length of the data."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
+from vae_mf.arrays import Couplings, Spins
+from vae_mf.inverse_ising.kinetic.base import KineticIsing
 from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
 from vae_mf.inverse_ising.kinetic.mean_field import KineticExactMeanField, KineticNaiveMeanField, KineticTAP
 from vae_mf.rng import generator, integer
@@ -34,16 +36,24 @@ def error_tables(
         scale = strength / np.sqrt(sites)
         couplings = generator(seed, "couplings", disorder).normal(0, scale, (sites, sites))
         paths = kinetic_trajectories(couplings, None, max(lengths), 1, integer(seed, "paths", disorder))[0]
-        for length, (name, method) in product(lengths, METHODS.items()):
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", ConvergenceWarning)
-                try:
-                    fit = method().fit(paths[: length + 1])
-                except ConvergenceWarning:
-                    continue
-            error = fit.couplings_ - couplings
-            errors = getattr(fit, "couplings_error_", np.full_like(error, np.nan))
-            row = {"strength": strength, "disorder": disorder, "length": length, "method": name}
-            row |= {"error": np.sqrt((error**2).mean()), "predicted": np.sqrt((errors**2).mean())}
-            rows.append(row | {"slope": (fit.couplings_ * couplings).sum() / (couplings**2).sum()})
+        for length, name in product(lengths, METHODS):
+            errors = coupling_errors(METHODS[name](), paths[: length + 1], couplings)
+            if errors is not None:
+                rows.append({"strength": strength, "disorder": disorder, "length": length, "method": name} | errors)
     return {"kinetic_errors": pd.DataFrame(rows)}
+
+
+def coupling_errors(estimator: KineticIsing, path: Spins, couplings: Couplings) -> dict[str, float] | None:
+    """Return error, predicted error and slope of the couplings from a path (times, N), None without a solution."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            found = estimator.fit(path).couplings_
+        except ConvergenceWarning:
+            return None
+    errors = getattr(estimator, "couplings_error_", np.full_like(found, np.nan))
+    return {
+        "error": np.sqrt(((found - couplings) ** 2).mean()),
+        "predicted": np.sqrt((errors**2).mean()),
+        "slope": (found * couplings).sum() / (couplings**2).sum(),
+    }

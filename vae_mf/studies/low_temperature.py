@@ -1,11 +1,11 @@
-"""Tables behind the figures of Nguyen and Berg (2012): couplings found below a transition, state by state.
+"""Couplings found below a transition, state by state, for the figures of Nguyen and Berg (2012).
 
-Only equilibrium samples are used: exact draws of the Curie-Weiss model, parallel tempering of the SK model. What the
-figures of the source do not show is added: the slope of the couplings, and pseudo-likelihood on the same samples.
+Only equilibrium samples are used: exact draws of the Curie-Weiss model, parallel tempering of the SK model. The slope
+of the couplings, and pseudo-likelihood on the same samples, go beyond the source.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -54,7 +54,7 @@ def ferromagnet_tables(
 def glass_tables(
     sites: int, betas: Sequence[float], clusters: Sequence[int], samples_per_cluster: int, disorders: int, seed: int
 ) -> dict[str, pd.DataFrame]:
-    """Return how well SK couplings are found with k clusters on k times so many samples ("glass").
+    """Return the errors of SK couplings found with k clusters on k times so many samples ("glass").
 
     Columns rmse, one_minus_r and slope compare found with true couplings beta J, for every realisation of the disorder
     ("disorder"). Pseudo-likelihood, which needs no clusters, sees the samples of `PLAIN` clusters at most.
@@ -66,12 +66,7 @@ def glass_tables(
         draw = integer(seed, "draws", disorder)
         every = glass_samples(system, betas, max(clusters) * samples_per_cluster, draw)
         for beta, spins in zip(betas, every, strict=True):
-            cases: list[tuple[str, int, InverseIsing]] = [
-                (method, k, LowTemperature(method=option).set_params(clusters=k))
-                for (method, option), k in product((("naive", "naive"), ("TAP", "tap")), clusters)
-            ]
-            cases.append(("pseudo-likelihood", min(PLAIN, max(clusters)), PseudoLikelihood()))
-            for method, k, estimator in cases:
+            for method, k, estimator in glass_cases(clusters):
                 samples = k * samples_per_cluster
                 with warnings.catch_warnings():
                     # The table says so.
@@ -81,6 +76,13 @@ def glass_tables(
                 row["converged"] = estimator.converged_
                 rows.append(row | accuracy(beta * true, off_diagonal(estimator.couplings_)))
     return {"glass": pd.DataFrame(rows)}
+
+
+def glass_cases(clusters: Sequence[int]) -> Iterator[tuple[str, int, InverseIsing]]:
+    """Yield name, number of clusters and estimator of every method."""
+    for (name, method), k in product((("naive", "naive"), ("TAP", "tap")), clusters):
+        yield name, k, LowTemperature(method=method).set_params(clusters=k)
+    yield "pseudo-likelihood", min(PLAIN, max(clusters)), PseudoLikelihood()
 
 
 def glass_samples(system: SherringtonKirkpatrick, betas: Sequence[float], samples: int, seed: int) -> list[Spins]:
@@ -97,5 +99,9 @@ def glass_samples(system: SherringtonKirkpatrick, betas: Sequence[float], sample
 
 
 def off_diagonal(matrix: Couplings) -> np.ndarray:
-    """Return the entries above the diagonal."""
+    """Return the entries above the diagonal.
+
+    >>> off_diagonal(np.arange(9.0).reshape(3, 3))
+    array([1., 2., 5.])
+    """
     return matrix[np.triu_indices(len(matrix), 1)]

@@ -1,4 +1,4 @@
-"""How many stored patterns each route gives back at each load: a space that should hold them, and a way to unmix it."""
+"""Share of stored patterns recovered at each load by each route, a space that should hold them and its unmixing."""
 
 import time
 from collections.abc import Mapping
@@ -26,19 +26,19 @@ ESTIMATORS: dict[str, type[InverseIsing]] = {
 """Estimators of couplings, whose leading eigenvectors should span the patterns."""
 
 POTENTIAL_DRAWS = 20
-"""Draws of z per coefficient of the latent potential, at least."""
+"""Least number of draws of z per coefficient of the latent potential."""
 METHODS = ("fastica", "procrustes", "search")
 
 
 @dataclass(frozen=True)
 class Unmixing:
-    """How spaces are unmixed, and what counts as recovered.
+    """Settings of the unmixing of spaces.
 
     Args:
-        restarts: of FastICA, and of the alternating projections.
+        restarts: number of starts of FastICA, and of the alternating projections.
         search: settings of the search for sign vectors.
         threshold: overlap from which a pattern counts as recovered.
-        seed: of all randomness.
+        seed: seed of all randomness.
 
     Raises:
         ValueError: if a number is out of range.
@@ -62,7 +62,7 @@ class Unmixing:
         return by(directions.astype(np.float64), self.restarts, integer(self.seed, method) % 2**31)
 
     def searched(self, directions: Directions) -> SignVectors:
-        """Return what the search finds."""
+        """Return the sign vectors that the search finds."""
         return search_sign_vectors(directions, self.seed, self.search)
 
 
@@ -96,12 +96,12 @@ def sample_spaces(spins: Spins, count: int, seed: int) -> dict[str, Directions]:
 
 
 def recovery_table(spaces: Mapping[str, Directions], truth: Patterns, settings: Unmixing) -> pd.DataFrame:
-    """Return one row per route: how many patterns it gave, the share that was recovered, and at what cost.
+    """Return the number of patterns, the share recovered and the cost of every route, a line each.
 
     Args:
         spaces: directions (N, d) by the name of the route, one of `ROUTES`.
         truth: stored patterns (P, N).
-        settings: how to unmix.
+        settings: settings of the unmixing.
     """
     rows = []
     for space, directions in spaces.items():

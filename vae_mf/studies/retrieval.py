@@ -1,4 +1,4 @@
-"""Tables of what a Hopfield network recalls at each load, beside the theory of the infinite network."""
+"""Overlaps that a Hopfield network recalls at each load, beside the theory of the infinite network."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""How what a model carries, and what it would have to, scales with sites and latent variables."""
+"""Scaling of the rate and of the required information with sites and latent variables."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,15 +26,15 @@ COLUMNS = (
     "posterior_variance",
     "variance_exponent",
 )
-"""Of the scaling study."""
+"""Columns of the scaling study."""
 
 
 def scaling_tables(folder: str, systems: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Return the scaling study of every system from the verdicts on its runs.
 
     Args:
-        folder: that holds the run folders.
-        systems: beginnings of their names.
+        folder: folder of run folders.
+        systems: beginnings of the names of run folders.
 
     Raises:
         FileNotFoundError: if a system has no run with a verdict.
@@ -49,7 +49,7 @@ def scaling_tables(folder: str, systems: Sequence[str]) -> dict[str, pd.DataFram
 
 
 def scaling_table(runs: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return how the capacity scales with sites and latents: one row per run and temperature.
+    """Return the capacity against sites and latents, a line per run and temperature.
 
     Args:
         runs: capacity tables of runs of one system that differ in size and number of latents.
@@ -72,7 +72,11 @@ def scaling_table(runs: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def log_slope(sizes: pd.Series, values: pd.Series) -> float:
-    """Return the slope of ln value against ln size, NaN for a single size."""
+    """Return the slope of ln value against ln size, NaN for a single size.
+
+    >>> round(log_slope(pd.Series([1.0, 2.0, 4.0]), pd.Series([1.0, 4.0, 16.0])), 6)
+    2.0
+    """
     if sizes.nunique() < 2:
         return float("nan")
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
