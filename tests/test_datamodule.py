@@ -163,8 +163,8 @@ def test_a_recording_is_split_into_its_rows():
     rows = Split(np.arange(0, 20), np.arange(20, 26), np.arange(26, 30))
     for part, chosen in zip(split_recording(recording, rows), rows, strict=True):
         np.testing.assert_array_equal(part.states(), recording.rows[chosen])
-        assert part.levels.tolist() == [1.0]
-        assert not part.index.any()
+        assert part.temperatures.tolist() == [1.0]
+        assert not part.level.any()
 
 
 def module(trainer=None) -> SpinDataModule:

@@ -1,4 +1,4 @@
-"""Configurations on the training device: resident, spins bit-packed; split by chunk and never by draw."""
+"""Configurations resident on the training device, spins as bits; split by blocks of whole chains, never by draws."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,10 +27,10 @@ class ResidentSet:
     """Configurations resident in memory, on one device."""
 
     data: torch.Tensor
-    """One row per configuration, in whatever form the subclass keeps it."""
-    index: Int64[torch.Tensor, " rows"]
-    """Temperature level of each row."""
-    levels: Float[torch.Tensor, " levels"]
+    """One row per configuration, in the form of the subclass."""
+    level: Int64[torch.Tensor, " rows"]
+    """Level of each row, the index of its temperature."""
+    temperatures: Float[torch.Tensor, " levels"]
     """Distinct temperatures."""
     sites: int
 
@@ -45,7 +45,7 @@ class ResidentSet:
 
     def batch(self, rows: Int64[torch.Tensor, " batch"]) -> Batch:
         """Return some rows as float tensors, spins (batch, sites) or directors (batch, sites, 3)."""
-        return Batch(self.unpack(rows), Condition(self.levels, self.index[rows]))
+        return Batch(self.unpack(rows), Condition(self.temperatures, self.level[rows]))
 
     def unpack(self, rows: Int64[torch.Tensor, " batch"]) -> ConfigurationTensor:
         """Return some rows as a model takes them."""
@@ -53,8 +53,8 @@ class ResidentSet:
 
     def at_level(self, level: int) -> "ResidentSet":
         """Return the configurations of one temperature."""
-        chosen = self.index == level
-        return replace(self, data=self.data[chosen], index=self.index[chosen])
+        chosen = self.level == level
+        return replace(self, data=self.data[chosen], level=self.level[chosen])
 
     def states(self) -> States:
         """Return all configurations as a NumPy array."""
@@ -97,24 +97,30 @@ class DataSplit(NamedTuple):
     test: ResidentSet
 
 
-def spin_set(packed: PackedSpins, index: np.ndarray, levels: Sequence[float], sites: int) -> SpinSet:
-    """Return a resident set from packed spins (rows, bytes) and the level of each row."""
+def spin_set(packed: PackedSpins, level: np.ndarray, temperatures: Sequence[float], sites: int) -> SpinSet:
+    """Return a resident set from packed spins (rows, bytes) and the level of each row.
+
+    >>> data = spin_set(np.array([[7], [0]], np.uint8), np.array([1, 0]), [0.5, 2.0], sites=3)
+    >>> data.states(), data.batch(torch.tensor([0])).condition.temperature
+    (array([[ 1,  1,  1],
+           [-1, -1, -1]], dtype=int8), tensor([2.]))
+    """
     return SpinSet(
         torch.from_numpy(np.ascontiguousarray(packed)),
-        torch.from_numpy(np.asarray(index, np.int64)),
-        torch.tensor(list(levels), dtype=torch.float32),
+        torch.from_numpy(np.asarray(level, np.int64)),
+        torch.tensor(list(temperatures), dtype=torch.float32),
         sites,
     )
 
 
 def director_set(
-    directors: Float[np.ndarray, "rows sites 3"], index: np.ndarray, levels: Sequence[float]
+    directors: Float[np.ndarray, "rows sites 3"], level: np.ndarray, temperatures: Sequence[float]
 ) -> DirectorSet:
     """Return a resident set from directors and the level of each row."""
     return DirectorSet(
         torch.from_numpy(np.ascontiguousarray(directors, np.float32)),
-        torch.from_numpy(np.asarray(index, np.int64)),
-        torch.tensor(list(levels), dtype=torch.float32),
+        torch.from_numpy(np.asarray(level, np.int64)),
+        torch.tensor(list(temperatures), dtype=torch.float32),
         directors.shape[1],
     )
 
@@ -123,7 +129,10 @@ def split_blocks(blocks: int, validation: float, test: float) -> tuple[range, ra
     """Return the blocks of the training, validation and test sets: the last for validation, those before for the test.
 
     Raises:
-        ValueError: unless the fractions lie in (0, 1) and every part gets a block.
+        ValueError: A fraction lies outside (0, 1), or a part gets no block.
+
+    >>> split_blocks(10, validation=0.1, test=0.2)
+    (range(0, 7), range(9, 10), range(7, 9))
     """
     held = [
         max(1, round(require_fraction(name, f) * blocks)) for name, f in (("validation", validation), ("test", test))
@@ -139,38 +148,46 @@ def split_blocks(blocks: int, validation: float, test: float) -> tuple[range, ra
 def split_store(store: SampleStore, validation: float, test: float) -> DataSplit:
     """Load a sealed store and split it by blocks of whole Markov chains."""
     read = store.packed if store.kind == "spins" else store.directors
-    columns = [read(t) for t in range(len(store.temperatures))]
+    columns = [read(level) for level in range(len(store.temperatures))]
     return DataSplit(*(load_blocks(store, columns, blocks) for blocks in split_blocks(store.blocks, validation, test)))
 
 
 def load_blocks(store: SampleStore, columns: list[np.ndarray], blocks: range) -> ResidentSet:
     """Return some blocks of a store as a resident set, from its arrays at every temperature."""
     rows = slice(blocks.start * store.rows_per_block, blocks.stop * store.rows_per_block)
-    index = np.repeat(np.arange(len(columns)), len(blocks) * store.rows_per_block)
-    data, levels = np.concatenate([part[rows] for part in columns]), store.temperatures.tolist()
-    return spin_set(data, index, levels, store.sites) if data.ndim == 2 else director_set(data, index, levels)
+    level = np.repeat(np.arange(len(columns)), len(blocks) * store.rows_per_block)
+    data = np.concatenate([part[rows] for part in columns])
+    temperatures = store.temperatures.tolist()
+    if store.kind == "spins":
+        return spin_set(data, level, temperatures, store.sites)
+    return director_set(data, level, temperatures)
 
 
-def states(store: SampleStore, t: int) -> States:
-    """Return all configurations of a store at temperature index ``t``, spins or directors."""
-    return store.spins(t) if store.kind == "spins" else store.directors(t)
+def states(store: SampleStore, level: int) -> States:
+    """Return all configurations of a store at a level, spins or directors."""
+    return store.spins(level) if store.kind == "spins" else store.directors(level)
 
 
 def split_recording(recording: Recording, split: Split) -> DataSplit:
     """Split a recording, which has no temperature (T = 1), into the given rows."""
-    packed, sites = pack_spins(recording.rows), recording.rows.shape[1]
-    return DataSplit(*(spin_set(packed[rows], np.zeros(len(rows)), [1.0], sites) for rows in split))
+    packed = pack_spins(recording.rows)
+    variables = len(recording.names)
+    return DataSplit(*(spin_set(packed[rows], np.zeros(len(rows)), [1.0], variables) for rows in split))
 
 
 class EpochBatches:
     """Batches of one epoch by index, shuffled by its own seed; the rows left over by a shuffled epoch are dropped.
 
     Args:
-        data: the whole set.
-        batch_size: rows per batch and process.
-        seed: of the order of rows; None for the order of the data.
-        rank: of this process among those that share the epoch.
-        processes: that share the epoch, each taking every so-manieth row.
+        data: The whole set.
+        batch_size: Number of rows in a batch of one process.
+        seed: Seed of the order of rows; None for the order of the data.
+        rank: Rank of this process among those that share the epoch.
+        processes: Number of processes that share the epoch, each taking every n-th row.
+
+    >>> data = spin_set(np.zeros((5, 1), np.uint8), np.zeros(5), [1.0], sites=3)
+    >>> [len(batch.configurations) for batch in EpochBatches(data, 2)], len(EpochBatches(data, 2, seed=1))
+    ([2, 2, 1], 2)
     """
 
     def __init__(self, data: ResidentSet, batch_size: int, seed: int | None = None, rank: int = 0, processes: int = 1):
@@ -187,7 +204,7 @@ class EpochBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches."""
-        device = self.data.index.device
+        device = self.data.level.device
         if self.seed is None:
             order = torch.arange(len(self.data), device=device)
         else:
@@ -204,7 +221,7 @@ class SpinDataModule(pl.LightningDataModule):
     Processes of a distributed run share every epoch, and the batch size is that of each.
 
     Raises:
-        ValueError: if ``batch_size`` is not a positive integer.
+        ValueError: ``batch_size`` is not a positive integer.
     """
 
     def __init__(self, data: DataSplit, batch_size: int, seed: int):

@@ -87,8 +87,11 @@ def file(request, tmp_path):
 
 @pytest.fixture
 def registry(monkeypatch):
-    """The registry, as it was again after the test."""
+    """The registry and the imported modules, as they were again after the test."""
     monkeypatch.setattr(file_formats, "FORMATS", list(FORMATS))
+    yield
+    for name in ("my_readers", f"{readers.__name__}.bits"):
+        sys.modules.pop(name, None)
 
 
 def test_every_format_has_a_file_here():
@@ -153,7 +156,6 @@ def test_a_command_reads_by_the_module_of_a_user(compose_config, bits, tmp_path,
     bits.write_text("01x")
     with pytest.raises(DataError, match=rf"^{bits}: expected lines of 0 and 1"):
         read_recording(bits)
-    monkeypatch.delitem(sys.modules, "my_readers")
 
 
 def test_a_new_file_in_the_folder_of_readers_is_found(bits, tmp_path, monkeypatch, registry):
@@ -163,7 +165,6 @@ def test_a_new_file_in_the_folder_of_readers_is_found(bits, tmp_path, monkeypatc
     monkeypatch.setattr(readers, "__path__", [*readers.__path__, str(folder)])
     load_readers.cache_clear()
     np.testing.assert_array_equal(read_recording(bits).rows > 0, ROWS > 0)
-    monkeypatch.delitem(sys.modules, "vae_mf.datasets.readers.bits")
 
 
 def test_the_last_reader_of_a_format_counts(tmp_path, registry):

@@ -8,6 +8,9 @@ import pytest
 from helpers import PROJECT_ROOT
 from helpers.documents import FILE, blocks, commands, overrides
 
+from vae_mf.datasets import file_formats
+from vae_mf.datasets.file_formats import load_readers
+
 PAGE = (PROJECT_ROOT / "docs" / "extend.md").read_text()
 SECTIONS = dict(section.split("\n", 1) for section in re.split(r"^## ", PAGE, flags=re.M)[1:])
 
@@ -23,13 +26,15 @@ def place(tmp_path_factory):
             path.write_text(block)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
+        load_readers()
+        patch.setattr(file_formats, "FORMATS", list(file_formats.FORMATS))
         yield folder
         for path in folder.glob("*.py"):
             sys.modules.pop(path.stem, None)
 
 
 def test_every_part_has_a_section():
-    parts = ["System", "Sampler", "Encoder", "Decoder", "Prior", "Estimator", "Density model"]
+    parts = ["System", "Sampler", "Encoder", "Decoder", "Prior", "Estimator", "Density model", "Reader"]
     assert list(SECTIONS) == parts
 
 

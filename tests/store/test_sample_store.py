@@ -506,8 +506,8 @@ def test_attributes_that_are_not_json_and_arrays_that_are_not_numbers_are_refuse
 def test_questions_a_store_cannot_answer_are_refused(uninterrupted):
     store = open_store(uninterrupted)
     for ask, message in [
-        (lambda: store.spins(3), "t: expected an index from 0 to 2, got 3"),
-        (lambda: store.packed(-1), "t: expected an index from 0 to 2, got -1"),
+        (lambda: store.spins(3), "level: expected an index from 0 to 2, got 3"),
+        (lambda: store.packed(-1), "level: expected an index from 0 to 2, got -1"),
         (lambda: store.scalar("spins", 0), "name: expected one of energy, basin, got 'spins'"),
         (lambda: store.array("fields"), "name: expected patterns, got 'fields'"),
     ]:

@@ -285,7 +285,7 @@ def test_the_temperature_told_is_that_of_the_configurations_without_a_bound():
 
 
 def test_validation_without_a_finite_bound_stops_the_run(data, tmp_path):
-    poisoned = replace(data.validation, levels=torch.tensor([float("nan"), 1.0]))
+    poisoned = replace(data.validation, temperatures=torch.tensor([float("nan"), 1.0]))
     with pytest.raises(ValueError, match="of the validation set in epoch 0"):
         train(tmp_path, DataSplit(data.train, poisoned, data.test))
     assert list((tmp_path / "checkpoints").iterdir()) == []

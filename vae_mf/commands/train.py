@@ -37,7 +37,7 @@ def complete(run: Run, progress: Progress) -> None:
     start = time.perf_counter()
     task = build_task(run.config, progress)
     seconds = time.perf_counter() - start
-    record_run(run, task.data.train.sites, task.data.train.levels.tolist())
+    record_run(run, task.data.train.sites, task.data.train.temperatures.tolist())
     result = train(
         task.module,
         task.data,

@@ -23,10 +23,10 @@ class PublicFile(NamedTuple):
     """A file that anyone may download.
 
     Attributes:
-        name: Of the file in the data folder.
+        name: Name of the file in the data folder.
         sha256: Checksum of the content, unpacked if it comes compressed with gzip.
-        addresses: Where to download it, tried in this order.
-        page: Where a person finds it.
+        addresses: Addresses of downloads, tried in this order.
+        page: Address of a page on which a person finds it.
     """
 
     name: str
@@ -118,13 +118,13 @@ def download(address: str, path: str, pooch_object: Any) -> None:
 def read_mnist(
     digit: Any, variables: Any = "all", threshold: Any = "otsu", folder: str | os.PathLike | None = None
 ) -> Recording:
-    """Return the training images of one digit as words, a variable for each pixel that changes.
+    """Return the training images of one digit, a variable for each pixel that changes.
 
     Args:
-        digit: From 0 to 9.
-        variables: See `make_recording`; "row,column" names a pixel.
-        threshold: See `binarise`.
-        folder: See `fetch`.
+        digit: Digit from 0 to 9.
+        variables: Pixels to keep, see `make_recording`; "row,column" names one.
+        threshold: Grey level above which a pixel counts as 1, see `binarise`.
+        folder: Data folder, see `fetch`.
 
     Raises:
         ValueError: An argument is out of range.

@@ -30,15 +30,13 @@ USES = {
 class Reader(Protocol):
     """Contract of a reader of one file format: a function, registered where it stands.
 
-    A module below ``vae_mf/datasets/readers`` is found by itself; anywhere else a reader counts from its registration:
+    Modules below ``vae_mf/datasets/readers`` are found by themselves; anywhere else a reader counts from its
+    registration on (docs/extend.md).
 
         @register_reader(".bits")
         def read_bits(path: Path, options: Options) -> Raster:
             lines = path.read_text().split()
             return Raster(np.array([[int(bit) for bit in line] for line in lines]), "text of bits")
-
-    With ``dataset.read._target_=my_readers.read_recording`` a command imports my_readers.py, which imports
-    `read_recording` from ``vae_mf.datasets`` and registers its readers.
     """
 
     def __call__(self, path: Path, options: Options, /) -> Raster:

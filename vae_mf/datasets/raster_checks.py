@@ -92,9 +92,9 @@ def usable(rows: Int8[np.ndarray, "rows variables"], names: Sequence[str], drop:
         reason: [names[k] for k in np.flatnonzero(which).tolist()] for reason, which in reasons.items() if which.any()
     }
     if found and not drop:
-        told = " and ".join(f"{len(which)} that {reason} ({listed(which)})" for reason, which in found.items())
+        clauses = " and ".join(f"{len(which)} that {reason} ({listed(which)})" for reason, which in found.items())
         advice = f"set `drop_unusable` to leave them out, or choose others by `variables`{hint}"
-        raise DataError(f"expected variables that all vary and differ, got {told}: {advice}")
+        raise DataError(f"expected variables that all vary and differ, got {clauses}: {advice}")
     kept = np.flatnonzero(~constant & ~repeated)
     if not kept.size:
         raise DataError("no variable changes from row to row: check that the right data were saved")

@@ -52,7 +52,8 @@ def bin_spikes(times: SpikeTimes, bin_width: float) -> Binned:
         bins = [np.floor(spikes / bin_width * ROUNDING) for spikes in checked]
     if not sum(map(len, bins)):
         raise DataError("expected spike times, found none: export them again")
-    first, last = min(part[0] for part in bins if len(part)), max(part[-1] for part in bins if len(part))
+    first = min(part[0] for part in bins if len(part))
+    last = max(part[-1] for part in bins if len(part))
     count = int(min(last - first if np.isfinite(last) else np.inf, MOST_BINS)) + 1
     require_memory(
         5 * count * len(bins), f"give a wider `bin_width`, in the unit of the times, as these are {count} bins"

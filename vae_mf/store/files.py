@@ -1,4 +1,4 @@
-"""A store as a folder of files: what an empty one consists of, and which of its files are there and sound."""
+"""Files of a store: those of an empty one, and checks that all are there and sound."""
 
 import json
 from collections.abc import Iterator, Mapping

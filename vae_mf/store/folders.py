@@ -1,8 +1,8 @@
-"""Where a store lives: a folder of this machine (local.py) or the objects below a URL (remote.py).
+"""Places of a store: a folder of this machine (local.py), or the objects below a URL (remote.py).
 
-A store asks four things of its place:
+A store demands of its place:
 
-    what is asked                 of a local folder              of an object store
+    demand                        of a local folder              of an object store
     a write is whole or missing   written beside, then renamed   one put
     a new store appears whole     built beside, then renamed     its header is put last
     one writer                    a lock, which ends with it     a claim, which may outlive it
@@ -28,7 +28,7 @@ class Lock(Protocol):
 
     @property
     def is_locked(self) -> bool:
-        """Whether the right is still held."""
+        """True while the right is held."""
         ...
 
     def release(self) -> Any:
@@ -49,7 +49,7 @@ class Folder(Protocol):
         ...
 
     def vacant(self) -> bool:
-        """Return whether nothing is here, or nothing but the leftovers of a creation that was killed."""
+        """Return True if nothing is here, or nothing but the leftovers of a creation that was killed."""
         ...
 
     def create(self, files: Mapping[str, bytes]) -> None:

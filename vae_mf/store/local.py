@@ -38,7 +38,7 @@ class LocalFolder:
         return {file.relative_to(self._path).as_posix(): file.stat().st_size for file in files}
 
     def vacant(self) -> bool:
-        """Return whether there is no folder or an empty one."""
+        """Return True if there is no folder or an empty one."""
         return not self._path.exists() or (self._path.is_dir() and not any(self._path.iterdir()))
 
     def create(self, files: Mapping[str, bytes]) -> None:

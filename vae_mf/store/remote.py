@@ -52,7 +52,7 @@ class RemoteFolder:
         return {name.removeprefix(self._object("")): size for name, size in objects}
 
     def vacant(self) -> bool:
-        """Return whether there is no object, or no header but the mark of a creation."""
+        """Return True if there is no object, or no header but the mark of a creation."""
         names = self.sizes()
         return not names or (CREATING in names and METADATA not in names)
 
@@ -108,7 +108,7 @@ class Claim:
 
     @property
     def is_locked(self) -> bool:
-        """Whether the claim is still this writer's; it is read every time, because anyone can delete it."""
+        """True while the claim is this writer's; it is read every time, because anyone can delete it."""
         return self._holder() == self._own
 
     def acquire(self) -> None:
@@ -150,7 +150,7 @@ class _ObjectStore(FsspecStore):
 
 @contextmanager
 def driver_errors(name: str) -> Iterator[None]:
-    """Raise whatever a driver does, such as its own error for missing credentials, as an OSError that says where."""
+    """Turn any error of a driver, such as its own for missing credentials, into an OSError that names the place."""
     try:
         yield
     except Exception as error:

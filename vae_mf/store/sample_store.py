@@ -1,4 +1,4 @@
-"""Equilibrium samples on disk or in an object store: written block by block, resumable after a crash, then sealed.
+"""Equilibrium samples on disk or in an object store, written block by block, resumable after a crash, then sealed.
 
 A store that was killed, resumed and finished is the same, file by file, as one that was never interrupted.
 """
@@ -45,19 +45,29 @@ from vae_mf.store.schema import (
 
 
 class SampleStore:
-    """The committed rows of a store; arrays are read from disk at each call, whole.
+    """Committed rows of a store; arrays are read from disk at each call, whole.
+
+    A level is the index of a temperature in ``temperatures``.
 
     Attributes:
         path: Folder of the store, or its URL.
         temperatures: Temperatures (temperatures,), k_B = 1.
         sites: Number of spins or directors.
-        configurations: What the rows hold, "spins" or "directors".
+        kind: Kind of the configurations, "spins" or "directors".
         blocks: Number of committed blocks.
-        rows_per_block: Rows of one block at one temperature.
-        rows: Rows at each temperature.
+        rows_per_block: Number of rows of one block at one temperature.
+        rows: Number of rows at each temperature.
         scalar_names: Names of the observables.
-        attrs: What the writer's caller recorded at creation.
-        diagnostics: What was recorded on sealing; empty before.
+        attrs: Record of the request, from the creation of the store.
+        diagnostics: Record of the chains, from the sealing of the store; empty before.
+
+    >>> layout = StoreLayout(sites=8, temperatures=(0.5, 1.0), blocks=1, rows_per_block=3, scalars={"energy": "f8"})
+    >>> with open_writer("memory://examples/up.zarr", layout, {"seed": 1}) as writer:
+    ...     writer.write_block(0, np.full((2, 3, 1), 255, np.uint8), {"energy": np.full((2, 3), -28.0)})
+    ...     writer.seal({"acceptance": 1.0})
+    >>> store = open_store("memory://examples/up.zarr")
+    >>> store.temperatures, store.spins(level=1).sum(axis=1), store.scalar("energy", level=0)
+    (array([0.5, 1. ]), array([8, 8, 8]), array([-28., -28., -28.]))
     """
 
     def __init__(self, folder: Folder, header: Mapping[str, Any], blocks: int) -> None:
@@ -75,31 +85,31 @@ class SampleStore:
         self.attrs: dict[str, Any] = header["attrs"]
         self.diagnostics: dict[str, Any] = header.get("diagnostics", {})
 
-    def spins(self, t: int) -> Spins:
-        """Return the spins (rows, sites) at temperature index ``t``; raises as `packed`."""
-        return unpack_spins(self.packed(t), self.sites)
+    def spins(self, level: int) -> Spins:
+        """Return the spins (rows, sites) at a level; raises as `packed`."""
+        return unpack_spins(self.packed(level), self.sites)
 
-    def packed(self, t: int) -> PackedSpins:
-        """Return the packed spins (rows, bytes) at temperature index ``t``.
+    def packed(self, level: int) -> PackedSpins:
+        """Return the packed spins (rows, bytes) at a level.
 
         Raises:
             ValueError: If the store holds directors.
             StoreError: If the spins are damaged.
         """
-        return self._configurations(t, SPINS)
+        return self._configurations(level, SPINS)
 
-    def directors(self, t: int) -> Float32[np.ndarray, "rows sites 3"]:
-        """Return the directors (rows, sites, 3) at temperature index ``t``.
+    def directors(self, level: int) -> Float32[np.ndarray, "rows sites 3"]:
+        """Return the directors (rows, sites, 3) at a level.
 
         Raises:
             ValueError: If the store holds spins.
             StoreError: If the directors are damaged.
         """
-        return self._configurations(t, DIRECTORS)
+        return self._configurations(level, DIRECTORS)
 
-    def scalar(self, name: str, t: int) -> Shaped[np.ndarray, " rows"]:
-        """Return observable ``name`` (rows,) at temperature index ``t``, or raise StoreError if it is damaged."""
-        return self._column(t, require_choice("name", name, self.scalar_names))
+    def scalar(self, name: str, level: int) -> Shaped[np.ndarray, " rows"]:
+        """Return observable ``name`` (rows,) at a level, or raise StoreError if it is damaged."""
+        return self._column(level, require_choice("name", name, self.scalar_names))
 
     def array(self, name: str) -> Shaped[np.ndarray, "..."]:
         """Return the constant array ``name``, or raise StoreError if it is damaged."""
@@ -109,15 +119,15 @@ class SampleStore:
             raise ValueError(f"name: expected {known}, got {name!r}")
         return read_array(self._folder, path, self._system[path])
 
-    def _configurations(self, t: int, kind: str) -> np.ndarray:
+    def _configurations(self, level: int, kind: str) -> np.ndarray:
         if kind != self.kind:
             raise ValueError(f"{self.path}: expected a store of {kind}, got one of {self.kind}")
-        return self._column(t, kind)
+        return self._column(level, kind)
 
-    def _column(self, t: int, name: str) -> np.ndarray:
-        if not 0 <= t < len(self.temperatures):
-            raise ValueError(f"t: expected an index from 0 to {len(self.temperatures) - 1}, got {t}")
-        return read_array(self._folder, column_path(t, name), self._layout.columns()[name], self.rows)
+    def _column(self, level: int, name: str) -> np.ndarray:
+        if not 0 <= level < len(self.temperatures):
+            raise ValueError(f"level: expected an index from 0 to {len(self.temperatures) - 1}, got {level}")
+        return read_array(self._folder, column_path(level, name), self._layout.columns()[name], self.rows)
 
 
 class StoreWriter:
@@ -149,7 +159,7 @@ class StoreWriter:
 
     @property
     def sealed(self) -> bool:
-        """Whether the store is finished and nothing is left to write."""
+        """True if the store is finished and nothing is left to write."""
         return "complete" in self._header
 
     def write_block(
@@ -178,9 +188,9 @@ class StoreWriter:
         self._require_lock()
         rows = slice(index * self._layout.rows_per_block, (index + 1) * self._layout.rows_per_block)
         with disk_errors(self._folder):
-            for t in range(len(self._layout.temperatures)):
+            for level in range(len(self._layout.temperatures)):
                 for name, values in block.items():
-                    self._arrays[column_path(t, name)][rows] = values[t]
+                    self._arrays[column_path(level, name)][rows] = values[level]
             self._arrays[COMMITTED][...] = index + 1
         self._committed = index + 1
 
@@ -239,8 +249,8 @@ def open_writer(
 ) -> StoreWriter:
     """Create a store, or resume the one at ``path`` if it was created with the same arguments.
 
-    What is committed is read and checked before anything is added to it. A sealed store needs no lock, and may be
-    read-only. What is and is not guaranteed of a remote store is said at `remote.RemoteFolder` and `remote.Claim`.
+    Committed blocks are read and checked before anything is added to them. A sealed store needs no lock, and may be
+    read-only. For the guarantees of a remote store see `remote.RemoteFolder` and `remote.Claim`.
 
     Args:
         path: Folder of the store, or its URL; absent, empty, or a store.
@@ -275,7 +285,7 @@ def open_writer(
 
 
 def is_sealed(path: str | Path) -> bool:
-    """Return whether a finished store is at a path or URL, or raise StoreError if something else is there."""
+    """Return True if a finished store is at a path or URL, or raise StoreError if something else is there."""
     header = read_header(find_folder(path))
     return header is not None and "complete" in header
 

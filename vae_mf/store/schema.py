@@ -1,4 +1,4 @@
-"""What a sample store holds: its arrays, their codecs, and the header that tells one store from another.
+"""Schema of a sample store: its arrays, their codecs, and the header that tells one store from another.
 
     zarr.json            header: schema, layout, system arrays, the caller's attrs; on sealing diagnostics and sizes
     committed            number of finished blocks, written after their data
@@ -7,7 +7,7 @@
     T000/directors       unit vectors (rows, sites, 3), float32
     T000/<scalar>        one named observable (rows,), one chunk per block
 
-A block is the same stretch of rows at every temperature and holds whole Markov chains, so no chunk splits a trajectory.
+A block is the same range of rows at every temperature and holds whole Markov chains, so no chunk splits a trajectory.
 """
 
 import hashlib
@@ -54,7 +54,11 @@ class ArraySpec:
     dtype: str
 
     def chunk_names(self, rows: int | None = None) -> list[str]:
-        """Return the names of the chunk files that hold the first ``rows`` rows, by default all of them."""
+        """Return the names of the chunk files that hold the first ``rows`` rows, by default all of them.
+
+        >>> ArraySpec((6, 4), (2, 4), "uint8").chunk_names(4)
+        ['c.0.0', 'c.1.0']
+        """
         if not self.shape:
             return ["c"]
         count = (self.shape[0] if rows is None else rows) // self.chunks[0]
@@ -71,7 +75,7 @@ class StoreLayout:
         blocks: Number of blocks, each written and committed as a whole.
         rows_per_block: Rows of one block at one temperature, whole Markov chains of them.
         scalars: NumPy dtype (boolean, integer or float) of each named observable.
-        kind: What a row holds, and the name of its array: "spins" (packed bits) or "directors" (float32).
+        kind: Kind of the configurations, and name of their array: "spins" (packed bits) or "directors" (float32).
 
     Raises:
         ValueError: If a size is below one, a temperature is not positive, a scalar has no usable name or dtype, or
@@ -114,14 +118,18 @@ MARKER = ArraySpec((), (), "int64")
 """The scalar array `committed`."""
 
 
-def group_path(t: int) -> str:
-    """Return the path inside a store of the group of temperature index ``t``."""
-    return f"T{t:03d}"
+def group_path(level: int) -> str:
+    """Return the path inside a store of the group of a level, the index of its temperature."""
+    return f"T{level:03d}"
 
 
-def column_path(t: int, name: str) -> str:
-    """Return the path inside a store of array ``name`` at temperature index ``t``."""
-    return f"{group_path(t)}/{name}"
+def column_path(level: int, name: str) -> str:
+    """Return the path inside a store of array ``name`` at a level.
+
+    >>> column_path(3, "energy")
+    'T003/energy'
+    """
+    return f"{group_path(level)}/{name}"
 
 
 def make_header(
@@ -166,7 +174,11 @@ def sample_specs(layout: StoreLayout) -> dict[str, ArraySpec]:
 
 
 def first_difference(expected: Any, got: Any, name: str = "") -> str | None:
-    """Return where two JSON values first differ, as "field: expected this, got that", or None where they agree."""
+    """Return the first difference of two JSON values, as "field: expected this, got that", or None if they agree.
+
+    >>> first_difference({"seed": 1, "attrs": {"sites": 8}}, {"seed": 1, "attrs": {"sites": 9}})
+    'attrs.sites: expected 8, got 9'
+    """
     if isinstance(expected, dict) and isinstance(got, dict):
         for key in [*expected, *(key for key in got if key not in expected)]:
             field = f"{name}.{key}" if name else key
@@ -180,6 +192,9 @@ def plain_json(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``values`` as they read back from JSON, or raise ValueError where they are not JSON.
 
     Numbers that are not finite become None: JSON has no others, and Zarr before 3.1.1 refuses them.
+
+    >>> plain_json("attrs", {"temperatures": (0.5, float("nan"))})
+    {'temperatures': [0.5, None]}
     """
     try:
         return json.loads(json.dumps(dict(values)), parse_constant=lambda _: None)

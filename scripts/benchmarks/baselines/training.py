@@ -144,7 +144,7 @@ class UsualModule(pl.LightningModule):
 def usual(cfg: DictConfig, split: DataSplit) -> Epoch:
     """Return epochs of Lightning with a DataLoader over int8 spins and the spline prior of nflows."""
     spins = torch.from_numpy(split.train.states())
-    data = TensorDataset(spins, split.train.levels[split.train.index])
+    data = TensorDataset(spins, split.train.temperatures[split.train.level])
     loader = DataLoader(data, cfg.training.batch_size, True, num_workers=WORKERS, persistent_workers=WORKERS > 0)
 
     def epoch() -> float:

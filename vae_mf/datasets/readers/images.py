@@ -42,8 +42,8 @@ def read_idx(path: str | os.PathLike) -> Shaped[np.ndarray, "..."]:
     """Return the array of an idx file, the format of MNIST, compressed with gzip or not.
 
     Raises:
-        FileNotFoundError: if nothing is at ``path``.
-        ValueError: if the file is none of idx format, or longer or shorter than its header says.
+        FileNotFoundError: Nothing is at ``path``.
+        ValueError: The file is none of idx format, or longer or shorter than its header says.
     """
     with about(path):
         return parse_idx(read_bytes(Path(path)))
@@ -57,7 +57,8 @@ def parse_idx(data: bytes) -> Shaped[np.ndarray, "..."]:
     """
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX_TYPES:
         raise DataError(f"expected an idx file, whose first bytes are 0, 0 and a type, got {data[:4]!r}: {AGAIN}")
-    kind, axes = np.dtype(IDX_TYPES[data[2]]), data[3]
+    kind = np.dtype(IDX_TYPES[data[2]])
+    axes = data[3]
     header, body = data[4 : 4 + 4 * axes], data[4 + 4 * axes :]
     if len(header) < 4 * axes:
         raise DataError(f"expected {axes} lengths in the header, got {len(header)} bytes: {AGAIN}")
@@ -139,8 +140,8 @@ def read_image(path: str | os.PathLike, rows: int, columns: int) -> Grey:
     """Return a picture as grey values (rows, columns): its largest centred part of that shape, averaged down.
 
     Raises:
-        FileNotFoundError: if nothing is at ``path``.
-        ValueError: if Pillow cannot read the file, or it is smaller than the shape.
+        FileNotFoundError: Nothing is at ``path``.
+        ValueError: Pillow cannot read the file, or it is smaller than the shape.
     """
     require_integer("rows", rows)
     require_integer("columns", columns)
@@ -156,8 +157,13 @@ def read_image(path: str | os.PathLike, rows: int, columns: int) -> Grey:
 
 
 def centred_box(rows: int, columns: int, ratio: float) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom of the largest centred box with rows / columns = ratio."""
-    height, width = min(rows, columns * ratio), min(columns, rows / ratio)
+    """Return left, top, right and bottom of the largest centred box with rows / columns = ratio.
+
+    >>> centred_box(4, 10, 1.0)
+    (3.0, 0.0, 7.0, 4.0)
+    """
+    height = min(rows, columns * ratio)
+    width = min(columns, rows / ratio)
     left, top = (columns - width) / 2, (rows - height) / 2
     return left, top, left + width, top + height
 
@@ -166,11 +172,11 @@ def binarise(images: Grey, threshold: Any = "otsu") -> Int8[np.ndarray, "*images
     """Return +1 where an image is brighter than a threshold and -1 elsewhere.
 
     Args:
-        images: grey values, shape (..., rows, columns).
-        threshold: a number, "median" of each image, or "otsu", the value for all that separates best.
+        images: Grey values, shape (..., rows, columns).
+        threshold: A number, "median" of each image, or "otsu", the value for all that separates best.
 
     Raises:
-        ValueError: if the threshold is neither a number nor one of these words.
+        ValueError: The threshold is neither a number nor one of these words.
 
     >>> binarise(np.array([[0, 200], [10, 255]], np.uint8), 128)
     array([[-1,  1],
@@ -184,10 +190,15 @@ def binarise(images: Grey, threshold: Any = "otsu") -> Int8[np.ndarray, "*images
 
 
 def otsu_level(images: Grey) -> int:
-    """Return the grey value that splits the histogram into two classes of largest variance between (Otsu 1979)."""
+    """Return the grey value that splits the histogram into two classes of largest variance between (Otsu 1979).
+
+    >>> otsu_level(np.array([[10, 12, 11], [200, 203, 201]], np.uint8))
+    12
+    """
     counts = np.bincount(images.ravel(), minlength=256).astype(np.float64)
     values = np.arange(256)
-    below, above = counts.cumsum(), counts.sum() - counts.cumsum()
+    below = counts.cumsum()
+    above = counts.sum() - below
     sums = (counts * values).cumsum()
     with np.errstate(invalid="ignore", divide="ignore"):
         between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2

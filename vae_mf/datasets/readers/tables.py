@@ -30,8 +30,8 @@ from vae_mf.datasets.spike_times import group_by_cell, spike_raster
 
 MEMORY_PER_BYTE = 8
 """Bytes taken while a text is read: itself, decoded, and 8 bytes for every entry of two characters."""
-CELL_WORDS = ("neuron", "cell", "unit", "cluster", "id")
-TIME_WORDS = ("time", "spike", "t")
+CELL_NAMES = ("neuron", "cell", "unit", "cluster", "id")
+TIME_NAMES = ("time", "spike", "t")
 NO_ROWS = "expected rows of numbers, found none: export the table again"
 
 
@@ -89,8 +89,8 @@ def read_text(path: Path) -> Table:
     fields = first.split() if delimiter == r"\s+" else next(csv.reader([first], delimiter=delimiter), [])
     names = fields if is_header(fields) else None
     frame = parse(text, delimiter, skip=names is not None)
-    words = {",": "commas", ";": "semicolons", "\t": "tabs", r"\s+": "blanks"}[delimiter]
-    source = f"text with {words} between the entries, {'one row of' if names else 'no'} column names"
+    marks = {",": "commas", ";": "semicolons", "\t": "tabs", r"\s+": "blanks"}[delimiter]
+    source = f"text with {marks} between the entries, {'one row of' if names else 'no'} column names"
     return Table(frame.set_axis(column_names(names, frame.shape[1]), axis=1), names is not None, source)
 
 
@@ -126,19 +126,23 @@ def is_header(fields: list[str]) -> bool:
     >>> is_header(["anna", "bob"]), is_header(["0", "1"]), is_header(["0", "1", "2"])
     (True, False, True)
     """
-    words = [field.strip().strip('"').lower() for field in fields]
-    counted = words[1:] if words and not words[0] else words
-    enough = len(counted) < len(words) or len(words) > 2
+    texts = [field.strip().strip('"').lower() for field in fields]
+    counted = texts[1:] if texts and not texts[0] else texts
+    enough = len(counted) < len(texts) or len(texts) > 2
     counts = [[str(start + k) for k in range(len(counted))] for start in (0, 1)]
-    return (enough and bool(counted) and counted in counts) or not any(is_entry(word) for word in words)
+    return (enough and bool(counted) and counted in counts) or not any(is_entry(text) for text in texts)
 
 
-def is_entry(word: str) -> bool:
-    """Return True if a word can be an entry of a table of numbers."""
+def is_entry(text: str) -> bool:
+    """Return True if a text can be an entry of a table of numbers.
+
+    >>> is_entry("1e3"), is_entry("true"), is_entry("anna")
+    (True, True, False)
+    """
     try:
-        float(word)
+        float(text)
     except ValueError:
-        return word in ("true", "false")
+        return text in ("true", "false")
     return True
 
 
@@ -213,11 +217,13 @@ def table_raster(table: Table) -> Raster:
 
 def index_remark(frame: pd.DataFrame) -> str | None:
     """Return a remark if the first column is no variable but labels the rows, else None."""
-    first, name, others = frame.iloc[:, 0], frame.columns[0], [column for _, column in frame.iloc[:, 1:].items()]
+    first = frame.iloc[:, 0]
+    name = frame.columns[0]
+    others = [column for _, column in frame.iloc[:, 1:].items()]
     if first.isna().any() or not all(map(is_numeric, others)):
         return None
     if not is_numeric(first):
-        labels = first.is_unique and not any(is_entry(str(word).lower()) for word in first)
+        labels = first.is_unique and not any(is_entry(str(text).lower()) for text in first)
         return f"column {name} holds another word in every row and was taken as names of the rows" if labels else None
     steps = first.to_numpy(np.float64)
     # Any table with such a first column but other numbers, such as couplings, is left as it is.
@@ -244,7 +250,7 @@ def numbers(frame: pd.DataFrame) -> np.ndarray:
     """
     for name, column in frame.items():
         if not is_numeric(column):
-            raise word_error(frame, str(name), column)
+            raise entry_error(frame, str(name), column)
     missing = frame.isna().to_numpy()
     if missing.any():
         row, column = np.argwhere(missing)[0]
@@ -256,7 +262,7 @@ def numbers(frame: pd.DataFrame) -> np.ndarray:
     return frame.to_numpy(np.result_type(np.int8, *dtypes))
 
 
-def word_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
+def entry_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
     """Return the error of a column that holds other things than numbers."""
     bad = pd.to_numeric(column.astype(str), errors="coerce").isna() & column.notna()
     if not bad.any():
@@ -277,7 +283,7 @@ def table_spikes(table: Table, bin_width: float) -> Raster:
         DataError: There are no two such columns.
     """
     frame = table.frame
-    cell, time = (_named_column(frame, words) for words in (CELL_WORDS, TIME_WORDS)) if table.named else (None, None)
+    cell, time = (_named_column(frame, names) for names in (CELL_NAMES, TIME_NAMES)) if table.named else (None, None)
     if cell is None or time is None or cell == time:
         if frame.shape[1] != 2:
             raise DataError(
@@ -289,7 +295,7 @@ def table_spikes(table: Table, bin_width: float) -> Raster:
     return spike_raster(times, bin_width, table.source, table.remarks)
 
 
-def _named_column(frame: pd.DataFrame, words: tuple[str, ...]) -> int | None:
+def _named_column(frame: pd.DataFrame, names: tuple[str, ...]) -> int | None:
     """Return the position of the first column with one of some words in its name."""
-    parts = [set(str(name).lower().replace("_", " ").split()) for name in frame.columns]
-    return next((k for word in words for k, part in enumerate(parts) if part & {word, f"{word}s"}), None)
+    parts = [set(str(column).lower().replace("_", " ").split()) for column in frame.columns]
+    return next((k for name in names for k, part in enumerate(parts) if part & {name, f"{name}s"}), None)
