@@ -15,10 +15,10 @@ from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import Average
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.field_information import field_information
-from vae_mf.systems.half_information import area_law_information, half_information
+from vae_mf.systems.enumeration import enumerated_information
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.ising2d_information import area_law_information
 
 TEMPERATURES = [0.6, 1.0, 1.4]
 
@@ -49,10 +49,10 @@ def curie_weiss():
 
 def test_the_exact_model_of_curie_weiss_carries_what_every_cut_demands(curie_weiss):
     for row in curie_weiss.itertuples():
-        assert row.information == row.half == half_information(CurieWeiss(12), row.temperature)
+        assert row.information == row.half == CurieWeiss(12).half_information(row.temperature)
         assert row.cut == "half"
         assert row.satisfied
-        assert row.field == field_information(CurieWeiss(12), row.temperature)
+        assert row.field == CurieWeiss(12).field_information(row.temperature).value
         assert row.information < row.field
         assert abs(row.rate - row.field) < 4.5 * row.rate_error
 
@@ -109,7 +109,7 @@ def test_a_hopfield_model_of_many_patterns_has_a_bound_from_its_overlaps():
     assert table.field_source.item() == "sampled"
     assert table.field.item() > 0
     # Few enough spins to enumerate.
-    assert table.half.item() == half_information(system, 1.0)
+    assert table.half.item() == enumerated_information(system, 1.0)
 
 
 def test_the_largest_cut_counts():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from helpers.exact_draws import exact_draws
 from helpers.exact_models import exact_vae
+from scipy.special import xlogy
 
 from vae_mf.analysis.elbo_surgery import surgery_table
 from vae_mf.analysis.joint_samples import decoded_samples, marginal_parameters, marginal_samples, plant
@@ -248,3 +249,14 @@ def test_the_critic_does_not_saturate():
     np.testing.assert_allclose(table.test, table.identity, rtol=0.15)
     assert table.decided.all()
     assert table.agrees.all()
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
+@pytest.mark.parametrize("sites", [1, 7, 12])
+def test_total_correlation_equals_enumeration(sites, temperature):
+    system = CurieWeiss(sites)
+    exact = enumerate_system(system, temperature)
+    up = (1 + exact.mean(exact.spins.astype(float))) / 2
+    marginal = -(xlogy(up, up) + xlogy(1 - up, 1 - up)).sum()
+    entropy = -xlogy(exact.probabilities, exact.probabilities).sum()
+    assert exact_total_correlation(system, temperature) == pytest.approx(marginal - entropy, abs=1e-10)

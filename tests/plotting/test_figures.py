@@ -38,7 +38,7 @@ def equilibrium_tables(temperatures=TEMPERATURES, patterns: int = 0) -> dict[str
     )
     spins = {source: {t: generator.choice([-1, 1], (200, 12)) for t in temperatures} for source in sources}
     tables = {
-        "overlap_distribution": overlap_law_table(spins, chains, laws),
+        "overlap_distribution": overlap_law_table(spins, chains, {t: system.overlap_law(t) for t in temperatures}),
         "observables": pd.concat(
             [compare_observables(system, laws, orders, chains), compare_energies(system, orders, chains)]
         ),

@@ -95,3 +95,13 @@ def test_rows_of_one_call_are_worth_as_many_independent_ones():
 def test_bad_requests_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         samplers.sample(SYSTEMS["curie_weiss"], *arguments)
+
+
+def test_a_system_without_a_sampler_is_named():
+    class Nameless:
+        name = order_name = "nameless"
+        kind, symmetries, sites = "spins", (), 2
+        energy = order_parameter = basin = staticmethod(lambda spins: spins[..., 0])
+
+    with pytest.raises(ValueError, match="expected one with a default_sampler, got Nameless"):
+        samplers.sample(Nameless(), 1.0, 10, seed=1)

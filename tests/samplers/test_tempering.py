@@ -11,7 +11,6 @@ from scipy.stats import chisquare
 from vae_mf.packing import all_configurations, pack_spins, unpack_spins
 from vae_mf.rng import keys
 from vae_mf.samplers.base import Group, RecordingSampler, Sampler, Schedule, SystemSampler, run_chains
-from vae_mf.samplers.diagnostics import doubling_windows
 from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import (
@@ -302,42 +301,6 @@ def test_ladders_grow_with_the_system_and_with_the_acceptance():
     assert sizes[0] < sizes[1] < sizes[2]
 
 
-def test_doubling_windows_tell_drift_from_equilibrium():
-    random = np.random.default_rng(1)
-    noise = random.normal(size=(30, 1024))
-    settled = doubling_windows(noise)
-    assert settled.settled
-    assert settled.starts.tolist() == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
-    assert settled.means[-1] == pytest.approx(noise[:, 512:].mean())
-    assert settled.errors[-1] == pytest.approx(noise[:, 512:].mean(1).std(ddof=1) / np.sqrt(30))
-    assert not doubling_windows(noise - 0.3 * np.log(1 + np.arange(1024))).settled
-    early = noise.copy()
-    early[:, :100] += 5
-    assert doubling_windows(early).settled, "only the beginning was off"
-    assert doubling_windows(np.full((3, 16), 0.1)).settled
-    assert not doubling_windows(np.repeat([[0.0, 1.0]], 3, 0).repeat(8, 1)).settled
-
-
-def test_doubling_windows_are_rarely_wrong_in_equilibrium():
-    random = np.random.default_rng(2)
-    alarms = [not doubling_windows(random.normal(size=(10, 64)), level=0.05).settled for _ in range(400)]
-    assert 0 < np.mean(alarms) < 0.05 + 4.5 * np.sqrt(0.05 / 400)
-
-
-def test_glass_is_found_settled_late_and_not_early():
-    system = SherringtonKirkpatrick.random(100, 1)
-    sampler = IsingMetropolis(system)
-    numbers = np.arange(30)
-    state = sampler.initial(np.full(30, 0.5), keys(1, "windows", count=30), numbers, "random")
-    energies = []
-    for _ in range(2048):
-        sampler.sweep(state, 1)
-        energies.append(sampler.energies(state))
-    energies = np.array(energies).T
-    assert not doubling_windows(energies[:, :16]).settled
-    assert doubling_windows(energies).settled
-
-
 class Mute(SystemSampler):
     """A sampler that does not know its energies."""
 
@@ -354,8 +317,6 @@ class Mute(SystemSampler):
         (lambda s: choose_ladder(s, 1.0, 1.0), "hottest: expected a temperature above coldest = 1, got 1"),
         (lambda s: choose_ladder(s, 0.0, 1.0), "coldest: expected a finite number > 0"),
         (lambda s: choose_ladder(s, 0.5, 1.0, 1.5), "acceptance: expected a number between 0 and 1, got 1.5"),
-        (lambda s: doubling_windows(np.zeros((1, 20))), r"at least 2 chains of 8 draws, got shape \(1, 20\)"),
-        (lambda s: doubling_windows(np.zeros((5, 7))), r"at least 2 chains of 8 draws, got shape \(5, 7\)"),
     ],
 )
 def test_bad_arguments_are_named(call, message):
@@ -391,7 +352,6 @@ def test_a_large_glass_forgets_its_start_through_round_trips():
             tempering.sweep(state, 2)
             energies.append(tempering.energies(state).reshape(12, -1))
         energies = np.array(energies)[:, :, 0].T
-        assert doubling_windows(energies).settled
         assert round_trips(state).sum() > 50
         means.append(energies[:, 3000:].mean(1))
     difference = means[0].mean() - means[1].mean()

@@ -100,7 +100,7 @@ def test_infeasible_theory_is_none():
 
 
 def test_a_wrong_temperature_is_not_taken_for_infeasible_theory():
-    with pytest.raises(ValueError, match="temperatures: expected a finite number > 0, got 0"):
+    with pytest.raises(ValueError, match="temperature: expected a finite number > 0, got 0"):
         exact_laws(SYSTEM, [0.5, 0.0])
 
 

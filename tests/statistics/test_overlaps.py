@@ -5,7 +5,6 @@ import pytest
 
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.overlaps import (
-    exchangeable_overlap_law,
     independent_overlaps,
     overlap_law_table,
     overlaps,
@@ -41,7 +40,7 @@ def test_exchangeable_law_agrees_with_enumeration(temperature):
     spins = all_configurations(7).astype(float)
     agreeing = np.rint((spins @ spins.T + 7) / 2).astype(int)
     expected = np.bincount(agreeing.ravel(), np.outer(probabilities, probabilities).ravel(), minlength=8)
-    found = exchangeable_overlap_law(system.order_parameter_law(temperature).probabilities)
+    found = system.overlap_law(temperature).probabilities
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
@@ -51,7 +50,9 @@ def test_table_of_exact_draws_is_within_its_errors_of_the_exact_law():
     random = np.random.default_rng(3)
     up = random.choice(65, 4000, p=law.probabilities)
     spins = np.where(random.permuted(np.tile(np.arange(64), (4000, 1)), axis=1) < up[:, None], 1, -1).astype(np.int8)
-    table = overlap_law_table({"samples": {temperature: spins}}, {"samples": 4000}, {temperature: law})
+    table = overlap_law_table(
+        {"samples": {temperature: spins}}, {"samples": 4000}, {temperature: system.overlap_law(temperature)}
+    )
     drawn, exact = (table[table.source == source].reset_index() for source in ("samples", "exact"))
     step = np.diff(exact.q).mean()
     assert (drawn.density.sum() * step, exact.density.sum() * step) == pytest.approx((1, 1))

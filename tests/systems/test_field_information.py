@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
+from vae_mf.systems.base import HasFieldInformation
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
-from vae_mf.systems.field_information import field_information, sampled_field_bound
-from vae_mf.systems.half_information import half_information
+from vae_mf.systems.field_information import sampled_field_bound
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.ising2d import Ising2D
 from vae_mf.systems.maier_saupe import MaierSaupe
+
+
+def field_information(system, temperature):
+    found = system.field_information(temperature)
+    assert found.source == "exact"
+    return found.value
 
 
 def mixture_information(means: np.ndarray, probabilities: np.ndarray, variance: float) -> float:
@@ -44,7 +50,7 @@ def test_curie_weiss_is_the_network_of_one_pattern():
 @pytest.mark.parametrize("temperature", [0.5, 0.9, 1.0, 1.25, 2.0])
 def test_no_cut_shares_more_than_the_field_knows(temperature):
     system = CurieWeiss(256)
-    assert half_information(system, temperature) < field_information(system, temperature)
+    assert system.half_information(temperature) < field_information(system, temperature)
 
 
 @pytest.mark.parametrize("temperature", [0.2, 0.4, 2.0])
@@ -74,13 +80,12 @@ def test_sampled_overlaps_bound_the_field_from_above():
     rows = np.random.default_rng(1).choice(len(states.spins), 20_000, p=states.probabilities)
     bound = sampled_field_bound(system.overlaps(states.spins[rows]), 1.2 / 12)
     assert field_information(system, 1.2) < bound < 1.2 * field_information(system, 1.2)
+    larger = Hopfield.random(12, 4, seed=1)
+    rows = larger.patterns
+    assert larger.field_information(1.2, rows) == (sampled_field_bound(larger.overlaps(rows), 1.2 / 12), "sampled")
 
 
-@pytest.mark.parametrize(
-    ("system", "found"),
-    [(Ising2D(4), "got ising2d"), (Hopfield.random(16, 4, 1), "at most 3 patterns, got 4")],
-    ids=["ising2d", "hopfield"],
-)
-def test_systems_without_an_exact_field_are_refused(system, found):
-    with pytest.raises(ValueError, match=found):
-        field_information(system, 1.0)
+def test_systems_without_a_field_say_so():
+    assert not isinstance(Ising2D(4), HasFieldInformation)
+    with pytest.raises(ValueError, match="at most 3 patterns, got 4"):
+        Hopfield.random(16, 4, 1).field_information(1.0)

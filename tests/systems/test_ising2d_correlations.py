@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from helpers.onsager import onsager_energy
 
 from vae_mf.packing import all_configurations
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.ising2d import (
     Ising2D,
     critical_temperature,
-    onsager_energy,
     spontaneous_magnetisation,
 )
 from vae_mf.systems.ising2d_correlations import infinite_correlations, torus_correlations

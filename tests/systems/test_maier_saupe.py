@@ -207,7 +207,6 @@ def test_order_jumps_at_the_transition_and_the_branch_ends_at_the_spinodal():
         (lambda: MaierSaupe(0), "sites: expected an integer >= 1, got 0"),
         (lambda: MaierSaupe(4, -1.0), "coupling: expected a finite number > 0, got -1.0"),
         (lambda: MaierSaupe(4).thermodynamics(0.0), "temperature: expected a finite number > 0, got 0.0"),
-        (lambda: MaierSaupe(4).order_parameter_law(0.2), "order_parameter_law: expected a system with an exact law"),
         (lambda: nematic_branch(-0.1), "temperature: expected a finite number > 0, got -0.1"),
         (lambda: mean_field_transition(0.0), "coupling: expected a finite number > 0, got 0.0"),
     ],

@@ -8,28 +8,28 @@ from scipy.optimize import brentq
 from scipy.special import erf
 
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.mean_field import retrieval_overlap, spontaneous_magnetisation
+from vae_mf.systems.mean_field import mean_field_magnetisation, retrieval_overlap
 
 
 @given(st.floats(0.02, 0.9999), st.floats(0.1, 10))
 def test_magnetisation_solves_its_equation_and_is_the_stable_root(reduced, coupling):
-    m = spontaneous_magnetisation(reduced * coupling, coupling)
+    m = mean_field_magnetisation(reduced * coupling, coupling)
     assert 0 < m <= 1
     assert m == pytest.approx(np.tanh(m / reduced), abs=1e-10)
 
 
 @given(st.floats(1.0, 100.0))
 def test_magnetisation_vanishes_above_the_transition(temperature):
-    assert spontaneous_magnetisation(temperature) == 0.0
+    assert mean_field_magnetisation(temperature) == 0.0
 
 
 def test_magnetisation_has_the_mean_field_exponent():
-    assert spontaneous_magnetisation(1 - 1e-6) == pytest.approx(np.sqrt(3e-6), rel=1e-4)
+    assert mean_field_magnetisation(1 - 1e-6) == pytest.approx(np.sqrt(3e-6), rel=1e-4)
 
 
 def test_large_curie_weiss_systems_follow_the_curve():
     law = CurieWeiss(5000).order_parameter_law(0.7)
-    assert np.abs(law.values) @ law.probabilities == pytest.approx(spontaneous_magnetisation(0.7), abs=1e-3)
+    assert np.abs(law.values) @ law.probabilities == pytest.approx(mean_field_magnetisation(0.7), abs=1e-3)
 
 
 @pytest.mark.parametrize("load", [0.05, 0.1, 0.13])
@@ -53,14 +53,14 @@ def test_retrieval_is_lost_at_high_temperature():
 
 @pytest.mark.parametrize("temperature", [0.2, 0.5, 0.8])
 def test_retrieval_at_vanishing_load_is_the_ferromagnetic_curve(temperature):
-    assert retrieval_overlap(temperature, 1e-7) == pytest.approx(spontaneous_magnetisation(temperature), abs=1e-5)
+    assert retrieval_overlap(temperature, 1e-7) == pytest.approx(mean_field_magnetisation(temperature), abs=1e-5)
 
 
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda: spontaneous_magnetisation(0.0), "temperature"),
-        (lambda: spontaneous_magnetisation(1.0, -1.0), "coupling"),
+        (lambda: mean_field_magnetisation(0.0), "temperature"),
+        (lambda: mean_field_magnetisation(1.0, -1.0), "coupling"),
         (lambda: retrieval_overlap(-1.0, 0.1), "temperature"),
         (lambda: retrieval_overlap(0.1, 0.0), "load"),
     ],

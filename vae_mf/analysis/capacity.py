@@ -6,8 +6,6 @@ Curie-Weiss and 2D Ising; the two sublattices of a lattice share far more, exact
 the Hubbard-Stratonovich field of a mean-field system knows bounds every cut from above.
 """
 
-from contextlib import suppress
-
 import numpy as np
 import pandas as pd
 import torch
@@ -21,16 +19,8 @@ from vae_mf.arrays import States
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average, average
-from vae_mf.systems.base import System
-from vae_mf.systems.field_information import field_information, sampled_field_bound
-from vae_mf.systems.half_information import (
-    LARGEST_SIDE,
-    area_law_information,
-    half_information,
-    sublattice_information,
-)
-from vae_mf.systems.hopfield import Hopfield
-from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.base import HasFieldInformation, System
+from vae_mf.systems.enumeration import feasible_cuts
 
 PRIOR_DRAWS = 10_000
 """Draws of z that give the covariance of the prior."""
@@ -89,15 +79,11 @@ def theoretical_cuts(
     system: System | None, configurations: States, temperature: float, chains: int
 ) -> dict[str, Average]:
     """Return the information of the cuts that theory knows, by name, with the errors of averages over samples."""
-    cuts = {}
-    if isinstance(system, Ising2D) and system.side > LARGEST_SIDE:
-        cuts["area_law_half"] = Average(area_law_information(system.side, system.coupling / temperature), 0.0)
-    elif system is not None:
-        with suppress(ValueError):  # no exact sum is feasible
-            cuts["half"] = Average(half_information(system, temperature), 0.0)
-    if isinstance(system, Ising2D) and system.side % 2 == 0:
-        cuts["sublattice"] = average(sublattice_information(system, configurations, temperature), chains)
-    return cuts
+    known = {} if system is None else feasible_cuts(system, configurations, temperature)
+    return {
+        name: average(found, chains) if isinstance(found, np.ndarray) else Average(found, 0.0)
+        for name, found in known.items()
+    }
 
 
 def cut_columns(cuts: dict[str, Average]) -> dict[str, float | str | None]:
@@ -117,15 +103,10 @@ def cut_columns(cuts: dict[str, Average]) -> dict[str, float | str | None]:
 
 def field_columns(system: System | None, configurations: States, temperature: float) -> dict[str, float | str | None]:
     """Return the upper bound on any cut by the Hubbard-Stratonovich field, exact or from sampled overlaps."""
-    if system is None:
+    if not isinstance(system, HasFieldInformation):
         return {"field": float("nan"), "field_source": None}
-    try:
-        return {"field": field_information(system, temperature), "field_source": "exact"}
-    except ValueError:
-        if not isinstance(system, Hopfield):
-            return {"field": float("nan"), "field_source": None}
-    bound = sampled_field_bound(system.overlaps(configurations), temperature / (system.coupling * system.sites))
-    return {"field": bound, "field_source": "sampled"}
+    found = system.field_information(temperature, configurations)
+    return {"field": found.value, "field_source": found.source}
 
 
 @torch.no_grad()

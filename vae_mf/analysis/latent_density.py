@@ -14,8 +14,7 @@ from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import thin
-from vae_mf.systems.base import System
-from vae_mf.systems.curie_weiss import CurieWeiss
+from vae_mf.systems.base import HasFieldWeight, System
 
 POINTS = 801
 """Values of z."""
@@ -70,10 +69,10 @@ def field_density(vae: VAE, system: System | None, z: Grid, temperature: float) 
 
     h = w z + b has p(h) ~ exp(-N T h^2 / 2J) (2 cosh h)^N, w and b the weight and field of the decoder's mean site.
     """
-    if not (isinstance(system, CurieWeiss) and isinstance(vae.decoder, LinearLogOdds)):
+    if not (isinstance(system, HasFieldWeight) and isinstance(vae.decoder, LinearLogOdds)):
         return np.full(len(z), np.nan)
     model = linear_mean_field(vae, temperature)
     scale, shift = float(model.weights.mean()), float(model.field.mean())
     h = scale * z + shift
-    log_density = system.sites * (np.logaddexp(h, -h) - temperature / (2 * system.coupling) * h**2)
+    log_density = system.log_field_weight(h, temperature)
     return np.exp(log_density - logsumexp(log_density)) / (z[1] - z[0])

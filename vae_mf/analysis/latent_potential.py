@@ -22,8 +22,7 @@ from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
-from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.hopfield import Hopfield
+from vae_mf.systems.base import HasMeanFieldCouplings
 
 ROWS = 2**16
 """Latent vectors whose densities are computed at a time."""
@@ -152,7 +151,7 @@ def potential_couplings(vae: VAE, temperature: float, draws: int, seed: int) -> 
 
 
 def coupling_table(
-    vae: VAE, system: CurieWeiss | Hopfield, temperatures: Iterable[float], draws: int, seed: int
+    vae: VAE, system: HasMeanFieldCouplings, temperatures: Iterable[float], draws: int, seed: int
 ) -> pd.DataFrame:
     """Return the couplings of a mean-field system per temperature, beside the truth.
 
@@ -160,7 +159,8 @@ def coupling_table(
     ``relative_error`` of that slope; ``matrix_error``, |found - true| / |true| over all pairs; ``residual`` (nats) and
     ``r2``, which say how quadratic the potential is.
     """
-    unit, rows = unit_couplings(system), []
+    unit = system.couplings / system.coupling
+    rows = []
     for t, temperature in enumerate(temperatures):
         found = potential_couplings(vae, temperature, draws, integer(seed, "potential", t))
         beta_j = float((found.couplings * unit).sum() / (unit**2).sum())
@@ -177,10 +177,3 @@ def coupling_table(
             }
         )
     return pd.DataFrame(rows)
-
-
-def unit_couplings(system: CurieWeiss | Hopfield) -> Couplings:
-    """Return the couplings of a mean-field system with J = 1, zero on the diagonal."""
-    if isinstance(system, Hopfield):
-        return system.couplings / system.coupling
-    return (1 - np.eye(system.sites)) / system.sites

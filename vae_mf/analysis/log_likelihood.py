@@ -10,6 +10,7 @@ from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average, average
 from vae_mf.systems.base import System
+from vae_mf.systems.enumeration import exact_thermodynamics
 
 EQUILIBRIUM = "equilibrium"
 """Tag of samples that may be taken for draws from the Boltzmann distribution (see `samplers.diagnostics.diagnose`)."""
@@ -35,7 +36,7 @@ def log_truth(system: System, configurations: States, temperature: float) -> Flo
     Raises:
         ValueError: where ln Z is not known.
     """
-    return -system.energy(configurations) / temperature - system.thermodynamics(temperature).log_partition
+    return -system.energy(configurations) / temperature - exact_thermodynamics(system, temperature).log_partition
 
 
 def exact_divergence(

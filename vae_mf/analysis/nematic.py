@@ -28,7 +28,7 @@ from vae_mf.arrays import Directors
 from vae_mf.checks import require_fraction, require_integer, require_positive
 from vae_mf.models.directors.symmetric_tensors import director_components
 from vae_mf.rng import generator, integer
-from vae_mf.systems.maier_saupe import MaierSaupe
+from vae_mf.systems.base import HasTensorField
 
 COMPONENTS = 5
 POOLED = "pooled"
@@ -77,14 +77,14 @@ def expected_tensors(directors: Directors) -> Tensors:
     return np.concatenate([director_components(part).double().mean(1).numpy() for part in parts])
 
 
-def sampled_tensors(expected: Tensors, system: MaierSaupe, temperature: float, seed: int) -> Tensors:
+def sampled_tensors(expected: Tensors, system: HasTensorField, temperature: float, seed: int) -> Tensors:
     """Return a draw of A for every configuration, from Normal(E[A|x], 2 / (3 beta J N)) per component."""
     noise = generator(seed, "tensors").standard_normal(expected.shape)
     return expected + np.sqrt(system.field_variance(temperature)) * noise
 
 
 def nematic_table(
-    model: TrainedModel, system: MaierSaupe, configurations: Mapping[float, Directors], settings: NematicSettings
+    model: TrainedModel, system: HasTensorField, configurations: Mapping[float, Directors], settings: NematicSettings
 ) -> pd.DataFrame:
     """Return R^2 on held-out rows per regressor, target, temperature and component.
 

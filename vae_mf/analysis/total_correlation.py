@@ -29,8 +29,8 @@ from vae_mf.models.site_families import site_family
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import average, thin
-from vae_mf.statistics.observables import feasible_thermodynamics
 from vae_mf.systems.base import System
+from vae_mf.systems.enumeration import feasible_thermodynamics
 
 UNIFORM_MARGINALS = {"spin_flip", "rotation"}
 """Symmetries that make all states of a site equally likely."""

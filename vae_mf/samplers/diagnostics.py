@@ -1,13 +1,11 @@
 """Is it equilibrium, and how many independent samples? Autocorrelation, effective size, split R-hat, agreement."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 from math import comb
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.stats import ttest_1samp
 
 from vae_mf.arrays import Chains
 from vae_mf.rng import generator
@@ -141,46 +139,3 @@ def chain_agreement(first: Mapping[str, Chains], second: Mapping[str, Witnesses]
 def basin_indicators(basins: Int[np.ndarray, "chains draws"], labels: Int[np.ndarray, " labels"]) -> dict[str, Chains]:
     """Return one 0/1 observable per basin label from the labels (chains, draws) of the nearest basin."""
     return {f"basin {int(label):+d}": (basins == label).astype(np.float64) for label in labels}
-
-
-class Equilibration(NamedTuple):
-    """Averages over successive windows of the run, each twice as long as the one before it."""
-
-    starts: Int[np.ndarray, " windows"]
-    """First draw of each window; it ends where the next begins, the last one at the end."""
-    means: Float[np.ndarray, " windows"]
-    errors: Float[np.ndarray, " windows"]
-    """Standard errors from the chains' own means."""
-    agreement: float
-    """Adjusted p-value that the two windows before the last have the average of the last."""
-    settled: bool
-
-
-def doubling_windows(values: Chains, level: float = 1e-3) -> Equilibration:
-    """Test for equilibrium as is usual for spin glasses: averages over doubling windows must stop moving.
-
-    Each chain's mean over an earlier window is paired with its mean over the last; a t-test over the chains, which are
-    independent whatever the correlation along them, tells whether the difference vanishes.
-
-    Args:
-        values: energies (or another observable), shape (chains, draws), from the very first sweep on.
-        level: of the test, shared by its two comparisons.
-
-    Raises:
-        ValueError: for fewer than two chains or eight draws.
-    """
-    chains, draws = values.shape
-    if chains < 2 or draws < 8:
-        raise ValueError(f"values: expected at least 2 chains of 8 draws, got shape {values.shape}")
-    cuts = [0, *(draws >> k for k in range(draws.bit_length() - 1, -1, -1))]
-    windows = np.array([values[:, first:last].mean(1) for first, last in pairwise(cuts)])
-    errors = windows.std(1, ddof=1) / np.sqrt(chains)
-    agreement = min(1.0, 2 * min(vanishing(windows[-1] - windows[-2]), vanishing(windows[-1] - windows[-3])))
-    return Equilibration(np.array(cuts[:-1]), windows.mean(1), errors, agreement, agreement > level)
-
-
-def vanishing(differences: Float[np.ndarray, " chains"]) -> float:
-    """Return the p-value that the differences average to zero, told exactly if they are all equal."""
-    if np.ptp(differences) == 0:
-        return float(differences[0] == 0)
-    return float(ttest_1samp(differences, 0).pvalue)

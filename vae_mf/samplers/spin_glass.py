@@ -17,8 +17,7 @@ from vae_mf.kernels import FAST, kernel, padded
 from vae_mf.packing import pack_spins
 from vae_mf.samplers.base import SystemSampler
 from vae_mf.samplers.kernels.random_bits import F32, U64, fill_exponentials, fill_random_spins, random_word
-from vae_mf.systems.base import System
-from vae_mf.systems.spin_glass import Ising
+from vae_mf.systems.base import HasCouplings, System
 
 REBUILD = 200
 """Sweeps between rebuilding the local fields from scratch, before float32 rounding adds up."""
@@ -39,13 +38,13 @@ class IsingState:
 
 
 class IsingMetropolis(SystemSampler):
-    """Single-spin Metropolis sampler of an `Ising` system; sparse couplings are walked along their bonds only.
+    """Single-spin Metropolis sampler of any system with pair couplings; sparse ones are walked along their bonds.
 
     Without fields, every sweep ends with a fair coin for s -> -s, an exact symmetry.
     """
 
     name = "ising_metropolis"
-    serves = Ising
+    serves = HasCouplings
 
     def __init__(self, system: System):
         super().__init__(system)

@@ -8,8 +8,7 @@ from jaxtyping import Float, Int8
 
 from vae_mf.statistics.averages import Average, average
 from vae_mf.statistics.observables import GROUPS, jackknife, statistics_rows
-from vae_mf.systems.ising2d import Ising2D
-from vae_mf.systems.ising2d_correlations import infinite_correlations, torus_correlations
+from vae_mf.systems.base import HasRowCorrelations
 
 BLOCK = 1000
 """Configurations at a time."""
@@ -67,7 +66,7 @@ class CorrelationTables(NamedTuple):
 
 
 def compare_correlations(
-    system: Ising2D, configurations: dict[str, dict[float, Lattices]], chains: dict[str, int]
+    system: HasRowCorrelations, configurations: dict[str, dict[float, Lattices]], chains: dict[str, int]
 ) -> CorrelationTables:
     """Return the correlation function and length of every source, the function beside exact theory.
 
@@ -87,9 +86,9 @@ def compare_correlations(
             )
             lengths += statistics_rows(source, temperature, *length)
     for temperature in next(iter(configurations.values())):
-        reduced = system.coupling / temperature
-        exact = torus_correlations(system.side, reduced), infinite_correlations(reduced, system.side // 2)
-        for source, values in zip(("exact", "infinite"), exact, strict=True):
+        exact = system.row_correlations(temperature)
+        infinite = system.infinite_row_correlations(temperature)
+        for source, values in (("exact", exact), ("infinite", infinite)):
             functions.append(function_table(source, temperature, [Average(value, 0.0) for value in values]))
     return CorrelationTables(pd.concat(functions, ignore_index=True), pd.DataFrame(lengths))
 

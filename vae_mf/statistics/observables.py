@@ -8,20 +8,15 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vae_mf.checks import require_positive
 from vae_mf.statistics.averages import group_starts
-from vae_mf.systems import ising2d, mean_field
 from vae_mf.systems.base import (
+    HasInfiniteLimit,
     OrderParameterLaw,
     System,
-    Thermodynamics,
     order_statistics,
     statistics_from_moments,
 )
-from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.hopfield import Hopfield
-from vae_mf.systems.ising2d import Ising2D
-from vae_mf.systems.maier_saupe import MaierSaupe, mean_field_order
+from vae_mf.systems.enumeration import feasible_law, feasible_thermodynamics
 
 GROUPS = 20
 """Groups of chains that the jackknife deletes in turn."""
@@ -103,23 +98,7 @@ def exact_laws(system: System, temperatures: Iterable[float]) -> Laws:
     Raises:
         ValueError: unless every temperature is positive.
     """
-    return {t: feasible_law(system, require_positive("temperatures", t)) for t in temperatures}
-
-
-def feasible_law(system: System, temperature: float) -> OrderParameterLaw | None:
-    """Return the exact law of the order parameter, or None where no exact sum is feasible."""
-    try:
-        return system.order_parameter_law(temperature)
-    except ValueError:
-        return None
-
-
-def feasible_thermodynamics(system: System, temperature: float) -> Thermodynamics | None:
-    """Return exact thermodynamics, or None where no exact sum is feasible."""
-    try:
-        return system.thermodynamics(temperature)
-    except ValueError:
-        return None
+    return {t: feasible_law(system, t) for t in temperatures}
 
 
 def statistics_rows(source: str, temperature: float, value: Any, error: Any = None) -> list[dict]:
@@ -133,13 +112,7 @@ def statistics_rows(source: str, temperature: float, value: Any, error: Any = No
 
 def infinite_order_parameter(system: System, temperature: float) -> float | None:
     """Return <|m|> of the infinite system (the Hopfield model with its number of patterns fixed), None if not known."""
-    if isinstance(system, CurieWeiss | Hopfield):
-        return mean_field.spontaneous_magnetisation(temperature, system.coupling)
-    if isinstance(system, Ising2D):
-        return ising2d.spontaneous_magnetisation(temperature, system.coupling)
-    if isinstance(system, MaierSaupe):
-        return mean_field_order(temperature, system.coupling)
-    return None
+    return system.infinite_order_parameter(temperature) if isinstance(system, HasInfiniteLimit) else None
 
 
 def infinite_rows(system: System, temperatures: Iterable[float]) -> list[dict]:

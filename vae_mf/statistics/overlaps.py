@@ -1,19 +1,19 @@
 """The distribution P(q) of the overlap of two independent configurations, of samples, of the model and exact."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Shaped
-from scipy.special import gammaln
 
 from vae_mf.checks import require_integer
 from vae_mf.rng import generator
 from vae_mf.statistics.averages import average, draws_per_chain
-from vae_mf.statistics.observables import GROUPS, Laws, lattice_bins
+from vae_mf.statistics.observables import GROUPS, lattice_bins
+from vae_mf.systems.base import OrderParameterLaw
 
 BINS = 60
 """Bins of q, at most about."""
-NEGLIGIBLE = 1e-12
-"""Probability of a magnetisation that the exact sum leaves out."""
 
 States = Shaped[np.ndarray, "rows *site"]
 """Spins (rows, sites) or directors (rows, sites, 3)."""
@@ -55,7 +55,7 @@ def random_overlaps(configurations: States, seed: int) -> Float[np.ndarray, " ro
 def overlap_law_table(
     configurations: dict[str, dict[float, States]],
     chains: dict[str, int],
-    laws: Laws | None = None,
+    exact: Mapping[float, OrderParameterLaw] | None = None,
     shuffle: int | None = None,
 ) -> pd.DataFrame:
     """Return P(q) per source and temperature as densities on equal bins, with errors over chains.
@@ -66,8 +66,7 @@ def overlap_law_table(
     Args:
         configurations: of every source at each temperature, rows of one Markov chain next to each other.
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
-        laws: exact laws of the magnetisation of systems in which all arrangements of the same magnetisation are equally
-            likely; adds the exact P(q).
+        exact: exact P(q) of the system at each temperature; None if it is not known.
         shuffle: seed of random pairs among all rows, for chains that do not sample the same law, such as stretches of a
             recording; their errors are twice those over chains, as for the mean over all pairs. None to pair chains.
     """
@@ -81,11 +80,9 @@ def overlap_law_table(
                 table = histogram(random_overlaps(states, shuffle), chains[source], *shape)
                 table["error"] *= 2
             frames.append(table.assign(source=source, temperature=temperature))
-    for temperature, law in (laws or {}).items():
-        if law is not None:
-            sites = len(law.values) - 1
-            table = histogram(law.values, 1, sites, True, exchangeable_overlap_law(law.probabilities))
-            frames.append(table.assign(source="exact", temperature=temperature, error=0.0))
+    for temperature, law in (exact or {}).items():
+        table = histogram(law.values, 1, len(law.values) - 1, True, law.probabilities)
+        frames.append(table.assign(source="exact", temperature=temperature, error=0.0))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -110,30 +107,3 @@ def histogram(
         mass = average(inside, min(GROUPS, chains)) if weights is None else (float(weights @ inside), 0.0)
         rows.append({"q": lowest + (k + 0.5) * step, "density": mass[0] / step, "error": mass[1] / step})
     return pd.DataFrame(rows)
-
-
-def exchangeable_overlap_law(law: Float[np.ndarray, " values"]) -> Float[np.ndarray, " values"]:
-    """Return P(q), q = -1 + 2 k / N, of two configurations whose numbers of up spins follow ``law``.
-
-    With k and k' spins up in random places, j of them in common, N - k - k' + 2 j places agree, j hypergeometric.
-    """
-    sites = len(law) - 1
-    log_factorial = gammaln(np.arange(sites + 1) + 1)
-    likely = np.flatnonzero(law > NEGLIGIBLE)
-    found = np.zeros(sites + 1)
-    common = np.arange(sites + 1)
-    for up in likely:
-        other = likely[:, None]
-        possible = (common <= up) & (common <= other) & (common >= up + other - sites)
-        j = np.where(possible, common, 0)
-        outside = np.where(possible, other - j, 0)
-        log_ways = (
-            log_factorial[up] - log_factorial[j] - log_factorial[np.where(possible, up - j, 0)]
-            + log_factorial[sites - up] - log_factorial[outside]
-            - log_factorial[np.where(possible, sites - up - outside, 0)]
-            - log_factorial[sites] + log_factorial[other] + log_factorial[sites - other]
-        )  # fmt: skip
-        probability = np.exp(np.where(possible, log_ways, -np.inf)) * law[likely][:, None] * law[up]
-        agreeing = np.where(possible, sites - up - other + 2 * j, 0)
-        found += np.bincount(agreeing.ravel(), probability.ravel(), minlength=sites + 1)
-    return found / found.sum()

@@ -1,9 +1,11 @@
-"""Contract of a physical system: an energy, an order parameter, and exact answers at finite size."""
+"""Contract of a physical system, and the capabilities that it may have besides."""
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from vae_mf.arrays import Couplings, Patterns
 
 
 class Thermodynamics(NamedTuple):
@@ -35,9 +37,25 @@ class OrderStatistics(NamedTuple):
     """1 - <m^4> / (3 <m^2>^2)."""
 
 
+class FieldInformation(NamedTuple):
+    """Information I(x; field) in nats that a Hubbard-Stratonovich field has of its configurations."""
+
+    value: float
+    source: str
+    """"exact", or "sampled" for an upper bound from sampled configurations."""
+
+
+CutInformation = float | Float[np.ndarray, " rows"]
+"""Information between two parts in nats, or one number for every configuration, of which it is the average."""
+
+
 @runtime_checkable
 class System(Protocol):
-    """A spin system in the canonical ensemble, p(s) proportional to exp(-E(s) / T)."""
+    """A system in the canonical ensemble, p(x) proportional to exp(-E(x) / T).
+
+    This is all that sampling and training ask for. Whatever else theory knows of a system is a capability, one of the
+    protocols below, which its class fulfils by having the methods; every report uses those that are there.
+    """
 
     name: str
     order_name: str
@@ -67,14 +85,6 @@ class System(Protocol):
         """Return the signed label of the free-energy valley nearest to each configuration: +-1, +-2, ..."""
         ...
 
-    def thermodynamics(self, temperature: float) -> Thermodynamics:
-        """Return exact thermodynamics at ``temperature``; raises ValueError where no exact sum is feasible."""
-        ...
-
-    def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
-        """Return the exact law of the order parameter; raises ValueError where no exact sum is feasible."""
-        ...
-
 
 @runtime_checkable
 class HasSampler(Protocol):
@@ -82,6 +92,139 @@ class HasSampler(Protocol):
 
     default_sampler: str
     """Import path of the class that samples it fastest, such as "vae_mf.samplers.Wolff"."""
+
+
+@runtime_checkable
+class HasThermodynamics(Protocol):
+    """A system with exact thermodynamics at finite size."""
+
+    def thermodynamics(self, temperature: float) -> Thermodynamics:
+        """Return exact thermodynamics at ``temperature``; raises ValueError where no exact sum is feasible."""
+        ...
+
+
+@runtime_checkable
+class HasOrderParameterLaw(Protocol):
+    """A system with an exact law of its order parameter at finite size."""
+
+    def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
+        """Return the exact law of the order parameter; raises ValueError where no exact sum is feasible."""
+        ...
+
+
+@runtime_checkable
+class HasInfiniteLimit(Protocol):
+    """A system whose order parameter is known in the limit of infinitely many sites."""
+
+    def infinite_order_parameter(self, temperature: float) -> float:
+        """Return <|m|> of the infinite system."""
+        ...
+
+
+@runtime_checkable
+class HasOverlapLaw(Protocol):
+    """A system with an exact law of the overlap q = sum_i s_i s'_i / N of two independent configurations."""
+
+    def overlap_law(self, temperature: float) -> OrderParameterLaw:
+        """Return P(q) on its N + 1 values."""
+        ...
+
+
+@runtime_checkable
+class HasCutInformation(Protocol):
+    """A system in which theory knows the information between two parts of the sites."""
+
+    def cut_information(self, configurations: Any, temperature: float) -> dict[str, CutInformation]:
+        """Return I(x_A; x_B) in nats by the name of the cut, "half", "area_law_half" or "sublattice".
+
+        It is one number, or one for each of the ``configurations``, of which it is the thermal average.
+        """
+        ...
+
+
+@runtime_checkable
+class HasFieldInformation(Protocol):
+    """A mean-field system: its sites are independent given a Hubbard-Stratonovich field."""
+
+    def field_information(self, temperature: float, configurations: Any = None) -> FieldInformation:
+        """Return I(x; field), exact or, where no sum is feasible, bounded by means of sampled ``configurations``."""
+        ...
+
+
+@runtime_checkable
+class HasFieldWeight(Protocol):
+    """A mean-field system of spins whose field is one number for all sites."""
+
+    def log_field_weight(self, field: Float[np.ndarray, " points"], temperature: float) -> Float[np.ndarray, " points"]:
+        """Return ln p(h) of the reduced field h = beta J phi, up to a constant."""
+        ...
+
+
+@runtime_checkable
+class HasTensorField(Protocol):
+    """A mean-field system of directors whose field is a symmetric traceless tensor A."""
+
+    def field_variance(self, temperature: float) -> float:
+        """Return the variance of each of the five components of A given the directors."""
+        ...
+
+
+@runtime_checkable
+class HasCouplings(Protocol):
+    """A system of spins with E = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i + constant."""
+
+    @property
+    def couplings(self) -> Any:
+        """J, shape (N, N), an array or a SciPy sparse one, symmetric with zero diagonal."""
+        ...
+
+    @property
+    def fields(self) -> Any:
+        """h, shape (N,)."""
+        ...
+
+
+@runtime_checkable
+class HasMeanFieldCouplings(Protocol):
+    """A mean-field system of spins, its couplings a few patterns times one strength J."""
+
+    @property
+    def coupling(self) -> float:
+        """Strength J > 0."""
+        ...
+
+    @property
+    def couplings(self) -> Couplings:
+        """J_ij, shape (N, N), proportional to J, with zero diagonal."""
+        ...
+
+
+@runtime_checkable
+class HasPatterns(HasMeanFieldCouplings, Protocol):
+    """A network with stored patterns."""
+
+    @property
+    def patterns(self) -> Patterns:
+        """xi, shape (P, N)."""
+        ...
+
+
+@runtime_checkable
+class HasRowCorrelations(Protocol):
+    """A lattice whose correlations along a row are known."""
+
+    @property
+    def side(self) -> int:
+        """Linear size L, N = L^2."""
+        ...
+
+    def row_correlations(self, temperature: float) -> Float[np.ndarray, " distances"]:
+        """Return <s_0 s_r>, r = 0 ... L // 2."""
+        ...
+
+    def infinite_row_correlations(self, temperature: float) -> Float[np.ndarray, " distances"]:
+        """Return <s_0 s_r> of the infinite lattice at the same distances."""
+        ...
 
 
 def order_statistics(law: OrderParameterLaw, sites: int, temperature: float) -> OrderStatistics:

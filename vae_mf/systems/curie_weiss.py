@@ -6,9 +6,14 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import gammaln, logsumexp, xlogy
 
-from vae_mf.arrays import Spins
+from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
+from vae_mf.systems.base import CutInformation, FieldInformation, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.field_information import overlap_field_information
+from vae_mf.systems.mean_field import mean_field_magnetisation
+
+NEGLIGIBLE = 1e-12
+"""Probability of a magnetisation that the sum over pairs of configurations leaves out."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,16 @@ class CurieWeiss:
     def __post_init__(self) -> None:
         require_integer("sites", self.sites)
         require_positive("coupling", self.coupling)
+
+    @property
+    def couplings(self) -> Couplings:
+        """J_ij = J / N with zero diagonal, shape (N, N)."""
+        return self.coupling * (1 - np.eye(self.sites)) / self.sites
+
+    @property
+    def fields(self) -> Fields:
+        """No fields: zeros, shape (N,)."""
+        return np.zeros(self.sites)
 
     def energy(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
         """Return -(J / 2N) M^2 of each configuration (..., N)."""
@@ -62,11 +77,7 @@ class CurieWeiss:
         heat_capacity = float((energies - energy) ** 2 @ probabilities) / temperature**2
         return Thermodynamics(temperature, log_partition, energy, heat_capacity, energy / temperature + log_partition)
 
-    def total_correlation(self, temperature: float) -> float:
-        """Return sum_i H(s_i) - H(s) in nats; <s_i> = 0 by symmetry, so every marginal entropy is ln 2."""
-        return self.sites * np.log(2) - self.thermodynamics(temperature).entropy
-
-    def half_system_information(self, temperature: float) -> float:
+    def half_information(self, temperature: float) -> float:
         """Return the mutual information (nats) of two halves, an exact double sum over their magnetisations.
 
         Raises:
@@ -74,7 +85,7 @@ class CurieWeiss:
         """
         require_positive("temperature", temperature)
         if self.sites % 2:
-            raise ValueError(f"half_system_information: expected an even number of sites, got {self.sites}")
+            raise ValueError(f"half_information: expected an even number of sites, got {self.sites}")
         half = self.sites // 2
         magnetisation = 2 * np.arange(half + 1) - half
         log_states = log_binomial(half)
@@ -84,10 +95,59 @@ class CurieWeiss:
         marginal = joint.sum(1)
         return float(xlogy(joint, joint).sum() - 2 * xlogy(marginal, marginal).sum())
 
+    def cut_information(self, spins: Spins, temperature: float) -> dict[str, CutInformation]:
+        """Return the information of two halves, "half", for an even number of sites."""
+        return {} if self.sites % 2 else {"half": self.half_information(temperature)}
+
+    def overlap_law(self, temperature: float) -> OrderParameterLaw:
+        """Return P(q) of two independent configurations, from the law of m: all arrangements are equally likely."""
+        values, probabilities = self.order_parameter_law(temperature)
+        return OrderParameterLaw(values, exchangeable_overlap_law(probabilities))
+
+    def infinite_order_parameter(self, temperature: float) -> float:
+        """Return the solution of m = tanh(J m / T)."""
+        return mean_field_magnetisation(temperature, self.coupling)
+
+    def field_information(self, temperature: float, spins: Spins | None = None) -> FieldInformation:
+        """Return I(s; phi) of phi = m + Normal(0, T / (J N)), exact at any size."""
+        uniform = np.ones((1, self.sites), np.int8)
+        return FieldInformation(overlap_field_information(uniform, self.coupling, temperature), "exact")
+
+    def log_field_weight(self, field: Float[np.ndarray, " points"], temperature: float) -> Float[np.ndarray, " points"]:
+        """Return N (ln 2cosh h - T h^2 / 2J), the logarithm of the density of h = J phi / T up to a constant."""
+        return self.sites * (np.logaddexp(field, -field) - temperature / (2 * self.coupling) * field**2)
+
     def _log_weights(self, temperature: float) -> Float[np.ndarray, " values"]:
         require_positive("temperature", temperature)
         magnetisation = 2 * np.arange(self.sites + 1) - self.sites
         return log_binomial(self.sites) + self.coupling * magnetisation**2 / (2 * self.sites * temperature)
+
+
+def exchangeable_overlap_law(law: Float[np.ndarray, " values"]) -> Float[np.ndarray, " values"]:
+    """Return P(q), q = -1 + 2 k / N, of two configurations whose numbers of up spins follow ``law``.
+
+    With k and k' spins up in random places, j of them in common, N - k - k' + 2 j places agree, j hypergeometric.
+    """
+    sites = len(law) - 1
+    log_factorial = gammaln(np.arange(sites + 1) + 1)
+    likely = np.flatnonzero(law > NEGLIGIBLE)
+    found = np.zeros(sites + 1)
+    common = np.arange(sites + 1)
+    for up in likely:
+        other = likely[:, None]
+        possible = (common <= up) & (common <= other) & (common >= up + other - sites)
+        j = np.where(possible, common, 0)
+        outside = np.where(possible, other - j, 0)
+        log_ways = (
+            log_factorial[up] - log_factorial[j] - log_factorial[np.where(possible, up - j, 0)]
+            + log_factorial[sites - up] - log_factorial[outside]
+            - log_factorial[np.where(possible, sites - up - outside, 0)]
+            - log_factorial[sites] + log_factorial[other] + log_factorial[sites - other]
+        )  # fmt: skip
+        probability = np.exp(np.where(possible, log_ways, -np.inf)) * law[likely][:, None] * law[up]
+        agreeing = np.where(possible, sites - up - other + 2 * j, 0)
+        found += np.bincount(agreeing.ravel(), probability.ravel(), minlength=sites + 1)
+    return found / found.sum()
 
 
 def log_binomial(n: int) -> Float[np.ndarray, " values"]:

@@ -1,15 +1,23 @@
-"""The oracle for small systems: every one of the 2^N configurations, weighed exactly."""
+"""Exact theory of any small system of spins, from all of its 2^N configurations."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logsumexp
+from scipy.special import logsumexp, xlogy
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_positive
 from vae_mf.packing import all_configurations
-from vae_mf.systems.base import System, Thermodynamics
+from vae_mf.systems.base import (
+    CutInformation,
+    HasCutInformation,
+    HasOrderParameterLaw,
+    HasThermodynamics,
+    OrderParameterLaw,
+    System,
+    Thermodynamics,
+)
 
 
 class Enumeration(NamedTuple):
@@ -27,8 +35,18 @@ class Enumeration(NamedTuple):
 
 
 def enumerate_system(system: System, temperature: float) -> Enumeration:
-    """Return the exact Boltzmann distribution of a system of at most 20 sites at ``temperature``."""
+    """Return the exact Boltzmann distribution of a system of at most 20 spins at ``temperature``.
+
+    >>> from vae_mf.systems import Ising2D
+    >>> round(enumerate_system(Ising2D(2), 2.0).thermodynamics.log_partition, 3)
+    4.859
+
+    Raises:
+        ValueError: for more spins, and for directors.
+    """
     require_positive("temperature", temperature)
+    if system.kind != "spins":
+        raise ValueError(f"enumeration: expected a system of spins, got {system.name}")
     spins = all_configurations(system.sites)
     energies = system.energy(spins)
     log_partition = float(logsumexp(-energies / temperature))
@@ -38,3 +56,56 @@ def enumerate_system(system: System, temperature: float) -> Enumeration:
     entropy = energy / temperature + log_partition
     exact = Thermodynamics(temperature, log_partition, energy, heat_capacity, entropy)
     return Enumeration(spins, energies, probabilities, exact)
+
+
+def enumerated_information(system: System, temperature: float) -> float:
+    """Return I(x_A; x_B) from all 2^N probabilities; with an odd number of sites B has one more.
+
+    Raises:
+        ValueError: for more than 20 sites, and for directors.
+    """
+    # Bit i of a row number is spin i, so that the last axis runs over the first half of the sites.
+    joint = enumerate_system(system, temperature).probabilities.reshape(-1, 2 ** (system.sites // 2))
+    rows, columns = joint.sum(1), joint.sum(0)
+    return float(xlogy(joint, joint).sum() - xlogy(rows, rows).sum() - xlogy(columns, columns).sum())
+
+
+def exact_thermodynamics(system: System, temperature: float) -> Thermodynamics:
+    """Return exact thermodynamics, by the system's own theory or else by enumeration.
+
+    Raises:
+        ValueError: where no exact sum is feasible.
+    """
+    if isinstance(system, HasThermodynamics):
+        return system.thermodynamics(temperature)
+    return enumerate_system(system, temperature).thermodynamics
+
+
+def feasible_thermodynamics(system: System, temperature: float) -> Thermodynamics | None:
+    """Return exact thermodynamics, None where no exact sum is feasible."""
+    require_positive("temperature", temperature)
+    try:
+        return exact_thermodynamics(system, temperature)
+    except ValueError:
+        return None
+
+
+def feasible_law(system: System, temperature: float) -> OrderParameterLaw | None:
+    """Return the exact law of the order parameter, None where the system knows none or no exact sum is feasible."""
+    require_positive("temperature", temperature)
+    if not isinstance(system, HasOrderParameterLaw):
+        return None
+    try:
+        return system.order_parameter_law(temperature)
+    except ValueError:
+        return None
+
+
+def feasible_cuts(system: System, configurations: Any, temperature: float) -> dict[str, CutInformation]:
+    """Return the information of the cuts that theory knows, "half" by enumeration where the system knows none."""
+    if isinstance(system, HasCutInformation):
+        return system.cut_information(configurations, temperature)
+    try:
+        return {"half": enumerated_information(system, temperature)}
+    except ValueError:
+        return {}

@@ -11,14 +11,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import logsumexp
 
-from vae_mf.arrays import Couplings, Patterns, Spins
+from vae_mf.arrays import Couplings, Fields, Patterns, Spins
 from vae_mf.checks import require_integer, require_positive, require_spins
 from vae_mf.rng import generator
-from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
+from vae_mf.systems.base import FieldInformation, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.curie_weiss import log_binomial
+from vae_mf.systems.field_information import QUADRATURE_PATTERNS, overlap_field_information, sampled_field_bound
+from vae_mf.systems.mean_field import mean_field_magnetisation
 
-QUADRATURE_PATTERNS = 3
 CLASS_STATES = 40_000_000
+"""Largest number of states of the site classes that are summed over."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,11 @@ class Hopfield:
     def couplings(self) -> Couplings:
         """Hebbian couplings J_ij = (J / N) sum_mu xi_i^mu xi_j^mu with zero diagonal, shape (N, N)."""
         return hebbian_couplings(self.patterns, self.coupling)
+
+    @property
+    def fields(self) -> Fields:
+        """No fields: zeros, shape (N,)."""
+        return np.zeros(self.sites)
 
     def overlaps(self, spins: Spins) -> Float[np.ndarray, "*batch patterns"]:
         """Return the overlaps m_mu of each configuration (..., N) with every pattern."""
@@ -138,6 +145,23 @@ class Hopfield:
                 log_weights = np.logaddexp(log_weights, np.log(counts) + shift)
         values = np.arange(-self.sites, self.sites + 1) / self.sites
         return OrderParameterLaw(values, np.exp(log_weights - logsumexp(log_weights)))
+
+    def infinite_order_parameter(self, temperature: float) -> float:
+        """Return the solution of m = tanh(J m / T), for the number of patterns stays fixed as N grows."""
+        return mean_field_magnetisation(temperature, self.coupling)
+
+    def field_information(self, temperature: float, spins: Spins | None = None) -> FieldInformation:
+        """Return I(s; phi) of phi = m + Normal(0, T / (J N)), exact up to three patterns.
+
+        Beyond, it is the upper bound of `sampled_field_bound` from the overlaps of sampled ``spins`` (rows, N).
+
+        Raises:
+            ValueError: for more than three patterns without ``spins``.
+        """
+        if len(self.patterns) <= QUADRATURE_PATTERNS or spins is None:
+            return FieldInformation(overlap_field_information(self.patterns, self.coupling, temperature), "exact")
+        variance = temperature / (self.coupling * self.sites)
+        return FieldInformation(sampled_field_bound(self.overlaps(spins), variance), "sampled")
 
     @cached_property
     def _site_classes(self) -> tuple[np.ndarray, np.ndarray]:

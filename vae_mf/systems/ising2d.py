@@ -4,12 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import ellipkm1, logsumexp
+from scipy.special import logsumexp
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.packing import all_configurations
-from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
+from vae_mf.systems.base import CutInformation, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.ising2d_correlations import infinite_correlations, torus_correlations
+from vae_mf.systems.ising2d_information import (
+    LARGEST_SIDE,
+    area_law_information,
+    sublattice_entropies,
+    torus_information,
+)
+from vae_mf.systems.kaufman import kaufman
 
 LAW_SIDE = 4
 COLDEST = 0.003
@@ -92,87 +100,53 @@ class Ising2D:
         values = 2 * np.arange(self.sites + 1) / self.sites - 1
         return OrderParameterLaw(values, np.bincount((spins > 0).sum(1), probabilities))
 
+    def infinite_order_parameter(self, temperature: float) -> float:
+        """Return Yang's spontaneous magnetisation."""
+        return spontaneous_magnetisation(temperature, self.coupling)
 
-def kaufman(side: int, coupling: float) -> tuple[float, float, float]:
-    """Return ln Z and its first two derivatives with respect to K = ``coupling`` on an L x L torus, n = L.
+    def row_correlations(self, temperature: float) -> Float[np.ndarray, " distances"]:
+        """Return <s_0 s_r>, r = 0 ... L // 2, along a row of the torus."""
+        return torus_correlations(self.side, self.coupling / temperature)
 
-    Z = (1/2) (2 sinh 2K)^(n^2/2) [Y_1 + Y_2 + Y_3 + Y_4],
-    Y_1 = prod_r 2cosh(n gamma_{2r+1} / 2), Y_2 = prod_r 2sinh(n gamma_{2r+1} / 2), Y_3 and Y_4 with gamma_{2r},
-    cosh gamma_l = cosh 2K coth 2K - cos(pi l / n), gamma_0 = 2K + ln tanh K (Kaufman 1949, eq. 72).
+    def infinite_row_correlations(self, temperature: float) -> Float[np.ndarray, " distances"]:
+        """Return <s_0 s_r>, r = 0 ... L // 2, along a row of the infinite lattice."""
+        return infinite_correlations(self.coupling / temperature, self.side // 2)
 
-    gamma_0 changes sign at T_c, and Y_4 with it: its first factor is kept apart from the logarithms, as a number.
-    """
-    sine = np.sinh(2 * coupling)
-    gamma = kaufman_modes(side, coupling)
-    odd, even, zero = gamma[:, 1::2], gamma[:, 2::2], gamma[:, 0]
-    factor = signed_sinh(side, zero)
-    outer = np.array([abs(side * zero[0] / 2), 0.0, 0.0])
-    logs = np.stack(
-        [
-            log_product(side, odd, 1),
-            log_product(side, odd, -1),
-            log_product(side, even, 1) + log_product(side, zero[:, None], 1),
-            log_product(side, even, -1) + outer,
-        ]
-    )
-    # Derivatives relative to those of Y_1, so that their squares, of order N^2, never meet.
-    value, slope, curvature = (logs - logs[0]).T
-    weights = np.exp(value - value.max())
-    factors = np.array([[1.0, 0, 0]] * 3 + [factor]).T
-    first = factors[1] + factors[0] * slope
-    second = factors[2] + 2 * factors[1] * slope + factors[0] * (slope**2 + curvature)
-    total, first, second = weights @ factors[0], weights @ first, weights @ second
-    sites = side**2
-    log_partition = -np.log(2) + sites / 2 * np.log(2 * sine) + logs[0, 0] + value.max() + np.log(total)
-    gradient = sites / np.tanh(2 * coupling) + logs[0, 1] + first / total
-    hessian = -2 * sites / sine / sine + logs[0, 2] + second / total - (first / total) ** 2
-    return float(log_partition), float(gradient), float(hessian)
+    def cut_information(self, spins: Spins, temperature: float) -> dict[str, CutInformation]:
+        """Return the information between the upper and the lower half and, for even L, between the sublattices.
 
+        The halves are exact up to L = 12 ("half") and beyond lie on the area law ("area_law_half"). "sublattice" has
+        one number for each of the equilibrium configurations ``spins``.
+        """
+        reduced = self.coupling / require_positive("temperature", temperature)
+        cuts: dict[str, CutInformation] = {}
+        if self.side > LARGEST_SIDE:
+            cuts["area_law_half"] = area_law_information(self.side, reduced)
+        else:
+            cuts["half"] = torus_information(self.side, reduced)
+        if self.side % 2 == 0:
+            cuts["sublattice"] = self.sublattice_information(spins, temperature)
+        return cuts
 
-def kaufman_modes(side: int, coupling: float) -> Float[np.ndarray, "3 modes"]:
-    """Return gamma_l, l = 0 ... 2n - 1, with its first two derivatives in K."""
-    sine, cosine = np.sinh(2 * coupling), np.cosh(2 * coupling)
-    # cosh gamma - 1, written without the cancellation that near T_c would cost half of the digits.
-    excess = (sine - 1) * (1 - 1 / sine) + 2 * np.sin(np.pi * np.arange(1, 2 * side) / (2 * side)) ** 2
-    gamma = 2 * np.arcsinh(np.sqrt(excess / 2))
-    sinh_gamma = np.sqrt(excess) * np.sqrt(excess + 2)
-    slope = 2 * cosine * (1 - 1 / sine) * (1 + 1 / sine) / sinh_gamma
-    curvature = (4 * sine + 4 / sine + 8 / sine / sine / sine - (1 + excess) * slope**2) / sinh_gamma
-    zero = [2 * coupling + np.log(np.tanh(coupling)), 2 + 2 / sine, -4 * cosine / sine / sine]
-    return np.column_stack([zero, np.stack([gamma, slope, curvature])])
+    def sublattice_information(self, spins: Spins, temperature: float) -> Float[np.ndarray, " rows"]:
+        """Return numbers whose thermal average is I(x_A; x_B), A and B the two colours of a chessboard.
 
+        I = S - H(B|A) - H(A|B), see `sublattice_entropies`. It grows as N: no cut of small area is in its way.
 
-def log_product(side: int, gamma: Float[np.ndarray, "3 modes"], sign: int) -> Float[np.ndarray, " 3"]:
-    """Return sum_l ln(e^x + sign e^-x), x = n gamma_l / 2, and two derivatives in K; gamma > 0 if sign = -1."""
-    value, slope, curvature = side / 2 * gamma
-    decay = sign * np.exp(-2 * np.abs(value))
-    ratio = np.sign(value) * (1 - decay) / (1 + decay)
-    logs = np.abs(value) + np.log1p(decay)
-    return np.array([logs.sum(), (ratio * slope).sum(), (ratio * curvature + (1 - ratio**2) * slope**2).sum()])
+        Args:
+            spins: configurations (rows, N) in equilibrium.
+            temperature: T (k_B = 1).
 
-
-def signed_sinh(side: int, gamma: Float[np.ndarray, " 3"]) -> list[float]:
-    """Return 2 sinh(n gamma / 2) and its first two derivatives in K, all divided by exp(|n gamma / 2|)."""
-    value, slope, curvature = side / 2 * gamma
-    decay = np.exp(-2 * abs(value))
-    sinh, cosh = np.sign(value) * (1 - decay), 1 + decay
-    return [sinh, cosh * slope, cosh * curvature + sinh * slope**2]
+        Raises:
+            ValueError: for an odd side, where the torus is not bipartite.
+        """
+        conditional = sublattice_entropies(spins, self.side, self.coupling / temperature)
+        return self.thermodynamics(temperature).entropy - conditional
 
 
 def critical_temperature(coupling: float = 1.0) -> float:
     """Return T_c = 2 J / ln(1 + sqrt 2) of the infinite lattice."""
     return 2 * require_positive("coupling", coupling) / float(np.log(1 + np.sqrt(2)))
-
-
-def onsager_energy(temperature: float, coupling: float = 1.0) -> float:
-    """Return the energy per site of the infinite lattice (Onsager 1944, eq. 116).
-
-    u = -J coth 2K [1 + (2 / pi) x K_1(k)], x = 2 tanh^2 2K - 1, K_1 the complete elliptic integral, 1 - k^2 = x^2.
-    """
-    k = require_positive("coupling", coupling) / require_positive("temperature", temperature)
-    x = 2 * np.tanh(2 * k) ** 2 - 1
-    singular = x * ellipkm1(x * x) if x else 0.0
-    return float(-coupling / np.tanh(2 * k) * (1 + 2 / np.pi * singular))
 
 
 def spontaneous_magnetisation(temperature: float, coupling: float = 1.0) -> float:

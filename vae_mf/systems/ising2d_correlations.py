@@ -2,7 +2,7 @@
 
 The fermions of the row-to-row transfer matrix turn <s_0 s_r> into a Toeplitz determinant of order r, its elements being
 contractions of neighbouring sites (Montroll, Potts and Ward 1963; McCoy and Wu 1973, chapter VIII). On the torus there
-are four such sectors, whose weights Y_1 ... Y_4 make up Kaufman's partition function (see `ising2d.kaufman`).
+are four such sectors, whose weights Y_1 ... Y_4 make up Kaufman's partition function (see `kaufman.kaufman`).
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from jaxtyping import Complex, Float
 from scipy.linalg import toeplitz
 
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.systems.ising2d import kaufman_modes
+from vae_mf.systems.kaufman import kaufman_modes
 
 NODES = 2**16
 """Momenta that stand for the infinite lattice: errors are below 1e-4 at T_c and vanish exponentially elsewhere."""

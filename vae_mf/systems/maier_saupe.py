@@ -19,7 +19,8 @@ from scipy.special import dawsn, i0e, logsumexp
 
 from vae_mf.arrays import Directors
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
+from vae_mf.systems.base import FieldInformation, Thermodynamics
+from vae_mf.systems.field_information import gaussian_entropy
 
 LARGEST_RADIUS = np.sqrt(2 / 3)
 """Largest r of a tensor Q / N, that of aligned directors."""
@@ -115,13 +116,6 @@ class MaierSaupe:
             temperature, law.log_partition, energy, heat_capacity, energy / temperature + law.log_partition
         )
 
-    def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
-        """Raise ValueError: the eigenvalue of Q has no law in closed form; see `tensor_law`."""
-        raise ValueError(
-            "order_parameter_law: expected a system with an exact law of its order parameter, got maier_saupe, "
-            f"where only that of Q / N plus known Gaussian noise is exact (tensor_law; T = {temperature})"
-        )
-
     def tensor_law(self, temperature: float) -> TensorLaw:
         """Return the exact law of the invariants of A, and ln Z, by quadrature over r and w."""
         width = np.sqrt(self.field_variance(temperature))
@@ -134,6 +128,19 @@ class MaierSaupe:
         probabilities = np.exp(log_weights - total).ravel()
         log_partition = float(total - 2.5 * np.log(2 * np.pi * width**2))
         return TensorLaw(radius.ravel(), 1 - 2 * node.ravel() ** 4, probabilities, log_partition)
+
+    def infinite_order_parameter(self, temperature: float) -> float:
+        """Return S of the infinite system, see `mean_field_order`."""
+        return mean_field_order(temperature, self.coupling)
+
+    def field_information(self, temperature: float, directors: Directors | None = None) -> FieldInformation:
+        """Return I(n; A) of A = Q / N + Normal(0, 2 T / (3 J N)) per component, exact at any size."""
+        law = self.tensor_law(temperature)
+        log_weights = self.log_field_density(law.radius, ((1 - law.shape) / 2) ** 0.25, temperature)
+        width = np.sqrt(self.field_variance(temperature))
+        log_volume = law.log_partition + 2.5 * np.log(2 * np.pi * width**2)
+        entropy = float(log_volume - law.probabilities @ log_weights)
+        return FieldInformation(entropy - gaussian_entropy(width, 5), "exact")
 
     def field_variance(self, temperature: float) -> float:
         """Return the variance 2 / (3 beta J N) of each of the five components of A given the directors."""

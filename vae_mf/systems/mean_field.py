@@ -11,7 +11,7 @@ ITERATIONS = 5000
 DAMPING = 0.5
 
 
-def spontaneous_magnetisation(temperature: float, coupling: float = 1.0) -> float:
+def mean_field_magnetisation(temperature: float, coupling: float = 1.0) -> float:
     """Return the non-negative stable solution of m = tanh(J m / T).
 
     It is the order parameter of the infinite Curie-Weiss model and of the Hopfield model with finitely many patterns.

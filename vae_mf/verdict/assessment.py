@@ -27,10 +27,7 @@ from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import thin
-from vae_mf.systems.base import System
-from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.hopfield import Hopfield
-from vae_mf.systems.maier_saupe import MaierSaupe
+from vae_mf.systems.base import HasMeanFieldCouplings, HasTensorField, System
 from vae_mf.verdict.decision import Verdict, decide_mean_field
 from vae_mf.verdict.evidence import Evidence
 
@@ -141,12 +138,12 @@ def decoded(vae: VAE, system: System | None, data: Evidence, settings: Assessmen
     """Return the tables of all that its system and decoder allow to be read off the model."""
     seed, tables = integer(settings.seed, "decoded"), {}
     if isinstance(vae.decoder, LinearLogOdds):
-        if isinstance(system, CurieWeiss | Hopfield):
+        if isinstance(system, HasMeanFieldCouplings):
             tables["latent_potential"] = coupling_table(vae, system, data.held_out, settings.potential_draws, seed)
         tables["cumulants"] = middle_cumulants(vae, data, settings.potential_draws, seed)
     if configuration_kind(data.held_out) == "spins" and vae.prior.latents == 1:
         tables["latent_density"] = latent_density_table(vae, system, data.held_out)
-    if isinstance(system, MaierSaupe):
+    if isinstance(system, HasTensorField):
         # The regression splits off rows of its own: it has seen neither part as a target.
         rows = {t: np.concatenate([data.train[t], data.held_out[t]]) for t in data.held_out}
         tables["nematic"] = nematic_table(TrainedModel(vae), system, rows, NematicSettings(seed))

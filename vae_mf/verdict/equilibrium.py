@@ -28,10 +28,8 @@ from vae_mf.statistics.observables import (
     order_parameter_histogram,
 )
 from vae_mf.statistics.overlaps import overlap_law_table
-from vae_mf.systems.base import System
-from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
-from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.base import HasOverlapLaw, HasPatterns, HasRowCorrelations, System
+from vae_mf.systems.hopfield import hebbian_couplings
 from vae_mf.tables import Evaluation
 from vae_mf.verdict.evidence import Evidence, GroupRows, TrainRows
 from vae_mf.verdict.settings import EquilibriumSettings
@@ -75,7 +73,7 @@ def evaluate_equilibrium(vae: VAE, system: System, data: Evidence, settings: Equ
             **pairs,
         },
     )
-    if isinstance(system, Hopfield):
+    if isinstance(system, HasPatterns):
         add_patterns(evaluation, vae, system, data.train, settings)
     return evaluation
 
@@ -110,9 +108,9 @@ def compare_pairs(
     """Return the tables "overlap_distribution" and, on a lattice, "correlation_function", and more "observables"."""
     drawn = len(next(iter(configurations["model"].values())))
     chains = {"samples": sampled_chains, "model": drawn}
-    exchangeable = laws if isinstance(system, CurieWeiss) else None
-    tables: dict[str, Any] = {"overlap_distribution": overlap_law_table(configurations, chains, exchangeable)}
-    if not isinstance(system, Ising2D):
+    exact = {t: system.overlap_law(t) for t in laws} if isinstance(system, HasOverlapLaw) else None
+    tables: dict[str, Any] = {"overlap_distribution": overlap_law_table(configurations, chains, exact)}
+    if not isinstance(system, HasRowCorrelations):
         return tables | {"observables": []}
     functions, lengths = compare_correlations(system, configurations, chains)
     lengths = lengths.assign(order_name=system.order_name)
@@ -130,7 +128,7 @@ def evaluate_likelihood(vae: VAE, system: System, data: Evidence, settings: Equi
 
 
 def add_patterns(
-    evaluation: Evaluation, vae: VAE, system: Hopfield, train: dict[float, TrainRows], settings: EquilibriumSettings
+    evaluation: Evaluation, vae: VAE, system: HasPatterns, train: dict[float, TrainRows], settings: EquilibriumSettings
 ) -> None:
     """Add the recovery of the stored patterns, by the decoder and by the classical route on the same samples.
 

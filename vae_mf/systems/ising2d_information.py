@@ -1,53 +1,18 @@
-"""Mutual information between two halves of a system, exact by enumeration, by sums or by the transfer matrix."""
+"""Mutual information between two parts of the 2D Ising model: halves by transfer matrix, sublattices by averages."""
 
 from functools import reduce
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import xlogy
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.packing import MAXIMUM_SITES
-from vae_mf.systems.base import System
-from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import enumerate_system
-from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.kaufman import kaufman
 
 LARGEST_SIDE = 12
 """Side of the largest torus: its transfer matrices have 2^(2 L) entries, 130 MB each."""
 EXTRAPOLATED_FROM = (8, 10)
 """Sides of the exact tori that the area law of larger ones is drawn through."""
-
-
-def half_information(system: System, temperature: float) -> float:
-    """Return I(x_A; x_B) in nats, A the first half of the sites (of a lattice, the upper rows) and B the others.
-
-    Raises:
-        ValueError: where no exact sum is feasible, and for systems of directors.
-    """
-    if isinstance(system, Ising2D):
-        return torus_information(system.side, system.coupling / require_positive("temperature", temperature))
-    if isinstance(system, CurieWeiss):
-        return system.half_system_information(temperature)
-    if system.kind != "spins" or system.sites > MAXIMUM_SITES:
-        raise ValueError(
-            f"half_information: expected ising2d of side <= {LARGEST_SIDE}, curie_weiss or at most {MAXIMUM_SITES} "
-            f"spins, got {system.name} with {system.sites} sites"
-        )
-    return enumerated_information(system, temperature)
-
-
-def enumerated_information(system: System, temperature: float) -> float:
-    """Return I(x_A; x_B) from all 2^N probabilities; with an odd number of sites B has one more.
-
-    Raises:
-        ValueError: for more than 20 sites.
-    """
-    # Bit i of a row number is spin i, so that the last axis runs over the first half of the sites.
-    joint = enumerate_system(system, temperature).probabilities.reshape(-1, 2 ** (system.sites // 2))
-    rows, columns = joint.sum(1), joint.sum(0)
-    return float(xlogy(joint, joint).sum() - xlogy(rows, rows).sum() - xlogy(columns, columns).sum())
 
 
 def torus_information(side: int, coupling: float) -> float:
@@ -75,9 +40,8 @@ def torus_information(side: int, coupling: float) -> float:
         float((part * around * np.log(around)).sum() / total)
         for part, around in ((upper, around_lower), (lower, around_upper))
     ]
-    system = Ising2D(side)
     # Half of all bonds join rows, L of them at either place; every weight of a bond is taken relative to the largest.
-    bond = -system.thermodynamics(1 / coupling).energy / (2 * system.sites)
+    bond = kaufman(side, coupling)[1] / (2 * side**2)
     return 2 * side * coupling * (bond - 1) + float(np.log(total)) - sum(crossings)
 
 
@@ -119,24 +83,19 @@ def area_law_information(side: int, coupling: float) -> float:
     return upper + (upper - lower) / (large - small) * (side - large)
 
 
-def sublattice_information(system: Ising2D, spins: Spins, temperature: float) -> Float[np.ndarray, " rows"]:
-    """Return numbers whose thermal average is I(x_A; x_B), A and B the two colours of a chessboard.
+def sublattice_entropies(spins: Spins, side: int, coupling: float) -> Float[np.ndarray, " rows"]:
+    """Return numbers whose thermal average is H(B|A) + H(A|B), A and B the two colours of a chessboard, K = J / T.
 
     Given A the spins of B are independent, with entropy h(u) = ln 2cosh u - u tanh u in the field u of their
-    neighbours, and so I = S - H(B|A) - H(A|B) = S - <sum_i h(u_i)>. It grows as N: no cut of small area is in its way.
-
-    Args:
-        system: of even side.
-        spins: configurations (rows, sites) in equilibrium.
-        temperature: T (k_B = 1).
+    neighbours, and so the sum over all sites of h(u_i) has the average H(B|A) + H(A|B).
 
     Raises:
         ValueError: for an odd side, where the torus is not bipartite.
     """
-    if system.side % 2:
-        raise ValueError(f"sublattice_information: expected an even side, got {system.side}")
-    lattice = spins.reshape(-1, system.side, system.side)
+    if side % 2:
+        raise ValueError(f"sublattice_entropies: expected an even side, got {side}")
+    lattice = spins.reshape(-1, side, side)
     neighbours = sum(np.roll(lattice, step, axis) for step in (1, -1) for axis in (1, 2))
-    field = system.coupling / temperature * np.asarray(neighbours, np.float64)
+    field = coupling * np.asarray(neighbours, np.float64)
     entropy = np.logaddexp(field, -field) - field * np.tanh(field)
-    return system.thermodynamics(temperature).entropy - entropy.sum((1, 2))
+    return entropy.sum((1, 2))

@@ -5,19 +5,17 @@ import pytest
 from scipy.special import xlogy
 
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import enumerate_system
-from vae_mf.systems.half_information import (
-    area_law_information,
-    enumerated_information,
-    half_information,
-    sublattice_information,
-    torus_information,
-)
+from vae_mf.systems.enumeration import enumerate_system, enumerated_information, feasible_cuts
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.ising2d_information import area_law_information, torus_information
 from vae_mf.systems.maier_saupe import MaierSaupe
 
 CRITICAL = 2.269185
+
+
+def half_information(system, temperature):
+    return feasible_cuts(system, np.ones((2, system.sites), np.int8), temperature)["half"]
 
 
 def information(joint: np.ndarray) -> float:
@@ -57,7 +55,7 @@ def test_the_sublattices_by_average_equal_the_sum_over_all_states(temperature):
     joint = np.zeros((256, 256))
     halves = [(states.spins[:, colour == c] > 0) @ (1 << np.arange(8)) for c in (0, 1)]
     joint[tuple(halves)] = states.probabilities
-    found = states.mean(sublattice_information(system, states.spins, temperature))
+    found = states.mean(system.sublattice_information(states.spins, temperature))
     assert found == pytest.approx(information(joint), abs=1e-10)
 
 
@@ -68,18 +66,27 @@ def test_the_area_law_predicts_a_larger_torus(temperature):
     assert area_law_information(12, 1 / temperature) == pytest.approx(exact, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("system", "found"),
-    [(Ising2D(13), "side of at most 12, got 13"), (Hopfield.random(21, 2, 1), "got hopfield with 21 sites")],
-    ids=["torus", "hopfield"],
-)
-def test_too_many_states_are_refused(system, found):
-    with pytest.raises(ValueError, match=found):
-        half_information(system, 1.0)
+def test_a_large_torus_follows_the_area_law():
+    found = feasible_cuts(Ising2D(14), np.ones((2, 196), np.int8), 2.5)
+    assert found.keys() == {"area_law_half", "sublattice"}
+    assert found["area_law_half"] == area_law_information(14, 1 / 2.5)
 
 
-def test_directors_and_odd_tori_are_refused():
-    with pytest.raises(ValueError, match="got maier_saupe"):
-        half_information(MaierSaupe(8), 1.0)
+def test_cuts_that_nobody_can_sum_are_absent():
+    assert feasible_cuts(Hopfield.random(21, 2, 1), None, 1.0) == {}
+    assert feasible_cuts(MaierSaupe(8), None, 1.0) == {}
+    assert feasible_cuts(CurieWeiss(7), np.ones((1, 7), np.int8), 1.0) == {}
+    assert feasible_cuts(Ising2D(3), np.ones((1, 9), np.int8), 2.0).keys() == {"half"}
+
+
+def test_too_many_states_directors_and_odd_parts_are_refused():
+    with pytest.raises(ValueError, match="side of at most 12, got 13"):
+        torus_information(13, 1.0)
+    with pytest.raises(ValueError, match="expected 1 to 20 sites, got 21"):
+        enumerated_information(Hopfield.random(21, 2, 1), 1.0)
+    with pytest.raises(ValueError, match="expected a system of spins, got maier_saupe"):
+        enumerated_information(MaierSaupe(8), 1.0)
     with pytest.raises(ValueError, match="expected an even side, got 3"):
-        sublattice_information(Ising2D(3), np.ones((1, 9), np.int8), 1.0)
+        Ising2D(3).sublattice_information(np.ones((1, 9), np.int8), 1.0)
+    with pytest.raises(ValueError, match="expected an even number of sites, got 7"):
+        CurieWeiss(7).half_information(1.0)
