@@ -3,11 +3,12 @@
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from glob import glob
 
 import pytest
 from filelock import FileLock, Timeout
 
-from vae_mf.files import LOCK, only_one, replacing, write_whole
+from vae_mf.files import LOCK, again_of, only_one, put_in_place, replacing, write_whole
 
 
 def names(folder):
@@ -63,3 +64,41 @@ def test_a_folder_is_held_by_one_process_at_a_time(tmp_path):
     assert said == [f"waiting for another process that works on {tmp_path}"]
     other.acquire(blocking=False)
     other.release()
+
+
+def filled(folder, **contents):
+    folder.mkdir()
+    for name, content in contents.items():
+        (folder / name).write_text(content)
+    return folder
+
+
+def test_a_folder_is_replaced_as_a_whole_once_it_is_complete(tmp_path):
+    folder = filled(tmp_path / "run", metrics="old", verdict="old")
+    again = filled(again_of(folder), weights="new")
+    put_in_place(folder, "metrics")
+    assert names(folder) == ["metrics", "verdict"]
+    (again / "metrics").write_text("new")
+    put_in_place(folder, "metrics")
+    assert {name: (folder / name).read_text() for name in names(folder)} == {"metrics": "new", "weights": "new"}
+    assert names(tmp_path) == ["run"]
+    put_in_place(folder, "metrics")
+    assert names(folder) == ["metrics", "weights"]
+
+
+@pytest.mark.parametrize("step", ["the former folder is away", "its remains lie there"])
+def test_a_replacement_that_was_killed_is_completed(tmp_path, step):
+    folder = tmp_path / "run"
+    former = filled(folder.with_name(".run.former"), metrics="old")
+    if step == "its remains lie there":
+        filled(folder, metrics="old")
+        former.joinpath("metrics").unlink()
+    filled(again_of(folder), metrics="new")
+    put_in_place(folder, "metrics")
+    assert (folder / "metrics").read_text() == "new"
+    assert names(tmp_path) == ["run"]
+
+
+def test_a_folder_that_is_made_again_is_not_matched_by_globs(tmp_path):
+    again_of(tmp_path / "run-1").mkdir()
+    assert glob(f"{tmp_path}/*") == glob(f"{tmp_path}/run-*") == []

@@ -1,6 +1,7 @@
 """Files that are never half-written, and folders in which one process works at a time."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,3 +63,29 @@ def only_one(folder: str | Path, waiting: Callable[[str], Any] = lambda _: None)
         held = lock.acquire()
     with held:
         yield
+
+
+def again_of(folder: Path) -> Path:
+    """Return where the content of a folder is made again while the former content still counts.
+
+    >>> again_of(Path("outputs/run-1")).name
+    '.run-1.again'
+    """
+    return folder.with_name(f".{folder.name}.again")
+
+
+def put_in_place(folder: Path, last: str) -> None:
+    """Put what has been made again in the place of a folder, if it is complete, and remove the former content.
+
+    Args:
+        folder: folder in the place of which `again_of` it is put.
+        last: name of the file that is written last.
+    """
+    again, former = again_of(folder), folder.with_name(f".{folder.name}.former")
+    if not (again / last).exists():
+        return
+    if folder.exists():
+        shutil.rmtree(former, ignore_errors=True)
+        folder.rename(former)
+    again.rename(folder)
+    shutil.rmtree(former, ignore_errors=True)

@@ -36,7 +36,7 @@ RECORDING_METRICS = {
 }
 
 
-JOBS = ["hopfield", "hopfield again", "sample hopfield", "sample curie_weiss", "sample tempered", "retina"]
+JOBS = ["hopfield", "hopfield again", "hopfield by force", "sample hopfield", "sample curie_weiss", "sample tempered", "retina"]
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,7 @@ def trained(workplace):
     rest = run_all(
         [
             ["train", *hopfield],
+            ["train", *hopfield, "force=true"],
             ["sample", *HOPFIELD, *paths(workplace)],
             ["sample", *direct, *paths(workplace)],
             ["sample", *glass, *SAMPLING, *MARKOV, *paths(workplace)],
@@ -138,8 +139,21 @@ def test_a_finished_job_is_skipped_and_reported_again(trained):
     report = [line.strip() for line in first.out.splitlines()]
     report = report[next(index for index, line in enumerate(report) if "metric" in line) :]
     assert "training" not in again.out
+    assert "finished before, nothing done; force=true runs it again" in again.out
+    assert "finished before" not in first.out
     assert [word for line in report for word in line.split()][-6:] == again.out.split()[-6:]
     assert "pattern_overlap_min" in again.out
+
+
+def test_a_finished_job_is_run_again_by_force(trained, workplace):
+    first, again = trained["hopfield"], trained["hopfield by force"]
+    assert "finished before" not in again.out
+    epochs = [line for line in again.out.splitlines() if line.startswith("training, validation loss")]
+    assert len(epochs) == 2
+    values = [[line.split("│")[2] for line in job.out.splitlines() if "test_elbo" in line] for job in (first, again)]
+    assert values[0] == values[1]
+    assert len(values[0]) == 1
+    assert not [path.name for path in (workplace / "outputs").iterdir() if path.name.startswith(".")]
 
 
 def test_sampling_finds_the_store_of_the_training_again(trained, workplace):

@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import sys
+import tomllib
 from itertools import product
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from scipy.linalg import hadamard
 
-from vae_mf.runs.build import build_module, build_sampler
+from vae_mf.runs.build import build_callbacks, build_loggers, build_module, build_sampler
 from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.models import build_vae
 from vae_mf.samplers.auto import automatic_sampler
@@ -32,6 +34,8 @@ PACKAGES = {
     "evaluation": "vae_mf.verdict",
     "inverse_ising": "vae_mf.inverse_ising",
     "density_models": "vae_mf.density_models",
+    "logger": "pytorch_lightning.loggers",
+    "callbacks": "pytorch_lightning.callbacks",
 }
 FOREIGN = {
     "system/hopfield_given": {"numpy.load"},
@@ -111,7 +115,7 @@ def test_targets_exist_where_the_folder_says_and_take_these_arguments(name):
     config = OmegaConf.load(CONF / f"{name}.yaml")
     config.pop("defaults", None)
     found = targets(config)
-    if "defaults" not in OmegaConf.load(CONF / f"{name}.yaml"):
+    if not name.endswith("/none") and "defaults" not in OmegaConf.load(CONF / f"{name}.yaml"):
         assert found
     for node in found:
         path = node._get_node("_target_")._value()
@@ -200,6 +204,39 @@ def test_every_model_builds(compose_config, encoder, decoder, prior):
 def test_every_trainer_composes(compose_config, name):
     config = compose_config("train", f"trainer={name}")
     assert (config.trainer.devices == 1) == ("strategy" not in config.trainer)
+
+
+def test_loggers_and_callbacks_are_built_by_name(compose_config, tmp_path):
+    config = compose_config("train")
+    loggers = build_loggers(config, tmp_path)
+    assert [type(logger).__name__ for logger in loggers] == ["CSVLogger", "TensorBoardLogger"]
+    assert {Path(logger.save_dir) for logger in loggers} == {tmp_path}
+    assert build_callbacks(config) == []
+    config = compose_config("train", "logger=none", "callbacks=[early_stopping,learning_rate_monitor]")
+    assert build_loggers(config, tmp_path) == []
+    assert [type(part).__name__ for part in build_callbacks(config)] == ["EarlyStopping", "LearningRateMonitor"]
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow"])
+def test_the_extra_of_a_logger_is_named(compose_config, tmp_path, monkeypatch, name):
+    for module in ("wandb", "mlflow"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for flag in ("wandb._WANDB_AVAILABLE", "mlflow._MLFLOW_AVAILABLE"):
+        monkeypatch.setattr(f"pytorch_lightning.loggers.{flag}", False)
+    config = compose_config("train", f"logger={name}")
+    with pytest.raises(ImportError, match=rf"logger={name}: .* pip install 'vae_mf\[{name}\]'"):
+        build_loggers(config, tmp_path)
+    extras = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert name in extras
+
+
+def test_callbacks_count_in_the_digest_and_loggers_do_not(compose_config):
+    before = compose_config("train").run.digest
+    assert compose_config("train", "logger=csv").run.digest == before
+    assert compose_config("train", "logger=none").run.digest == before
+    options = ["callbacks=early_stopping", "callbacks.early_stopping.patience=3"]
+    stopped = [compose_config("train", *options[:count]).run.digest for count in (1, 2)]
+    assert len({before, *stopped}) == 3
 
 
 def leaves(node, prefix: str) -> list[str]:

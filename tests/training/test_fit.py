@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
@@ -24,7 +25,7 @@ from vae_mf.rng import generator, integer
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.training.callbacks import AtomicCheckpointIO
-from vae_mf.training.fit import BEST, LAST, fit
+from vae_mf.training.fit import BEST, LAST, OUTCOME, check_trainer, fit
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import load_checkpoint
 
@@ -76,7 +77,8 @@ class Sleeper(pl.Callback):
 
 def train(folder: Path, data: DataSplit, epochs: int = EPOCHS, callbacks=(), **options):
     module = new_module(**options)
-    result = fit(module, SpinDataModule(data, BATCH, SEED), folder / "checkpoints", epochs, TRAINER, callbacks)
+    feed = SpinDataModule(data, BATCH, SEED)
+    result = fit(module, feed, folder / "checkpoints", epochs, TRAINER, callbacks, [CSVLogger(folder, "logs")])
     return module, result
 
 
@@ -114,7 +116,7 @@ def test_the_best_epoch_is_reported_and_kept(whole):
     np.testing.assert_allclose(result.validation_loss, losses.min(), rtol=1e-6)
     assert torch.load(result.checkpoint, weights_only=True)["epoch"] == losses.argmin()
     assert torch.load(folder / "checkpoints" / LAST, weights_only=True)["epoch"] == EPOCHS - 1
-    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [BEST, LAST]
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [BEST, OUTCOME, LAST]
 
 
 def test_the_reloaded_checkpoint_reproduces_the_logged_loss(whole, data):
@@ -349,3 +351,42 @@ def test_the_mode_of_the_compiler_is_checked():
     module = new_module()
     with pytest.raises(ValueError, match="compile: expected one of default, reduce-overhead, max-autotune, got 'fast'"):
         VAEModule(module.vae, learning_rate=1e-2, weight_decay=0.0, decay=0.9, seed=1, compile="fast")
+
+
+class Stopper(pl.Callback):
+    """Ends the training after its second epoch."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        trainer.should_stop = trainer.current_epoch >= 1
+
+
+def test_a_training_that_a_callback_has_ended_stays_ended(data, tmp_path):
+    _, first = train(tmp_path, data, callbacks=[Stopper()])
+    epoch = torch.load(tmp_path / "checkpoints" / LAST, weights_only=True)["epoch"]
+    before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+    assert epoch == 1
+    assert train(tmp_path, data)[1] == first
+    assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
+    longer = train(tmp_path, data, epochs=EPOCHS + 1)[1]
+    assert torch.load(tmp_path / "checkpoints" / LAST, weights_only=True)["epoch"] == EPOCHS
+    assert longer.seconds > first.seconds
+
+
+def test_without_a_logger_nothing_is_logged(data, tmp_path):
+    fit(new_module(), SpinDataModule(data, BATCH, SEED), tmp_path / "checkpoints", 1, TRAINER)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {BEST, LAST, OUTCOME}
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("logger", r"trainer.logger: expected nothing, as it is chosen by logger=csv"),
+        ("callbacks", r"trainer.callbacks: expected nothing, as it is chosen by callbacks=early_stopping"),
+        ("max_epochs", r"trainer.max_epochs: expected nothing, as it is chosen by training.epochs"),
+        ("acelerator", r"trainer: expected one of accelerator, .* got 'acelerator'"),
+    ],
+)
+def test_arguments_of_the_trainer_that_are_none_are_refused(argument, message):
+    with pytest.raises(ValueError, match=message):
+        check_trainer({**TRAINER, argument: 1})

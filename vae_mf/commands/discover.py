@@ -16,7 +16,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
@@ -24,9 +24,10 @@ from vae_mf.checks import require_integer
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.discovery.report import DOCUMENT, discover
 from vae_mf.discovery.settings import DiscoverySettings
-from vae_mf.files import write_whole
+from vae_mf.files import again_of, put_in_place, write_whole
 from vae_mf.runs.command import entry_point
-from vae_mf.runs.folder import CONFIG
+from vae_mf.runs.folder import CONFIG, FINISHED
+from vae_mf.runs.progress import stage_progress
 from vae_mf.tables import read_metrics, summary
 
 STOPPED = 130
@@ -43,6 +44,17 @@ def settings_of(cfg: DictConfig) -> dict[str, Any]:
     return {"seed": cfg.seed, **given}
 
 
+def settled(folder: Path, force: bool, console: Console) -> Path:
+    """Return the folder to work in: a finished one itself, or by force another that will replace it."""
+    put_in_place(folder, CONFIG)
+    if not (folder / CONFIG).exists():
+        return folder
+    if force:
+        return again_of(folder)
+    console.print(FINISHED)
+    return folder
+
+
 def report(cfg: DictConfig, console: Console) -> None:
     """Read, discover what is not yet known, write the report and print its key numbers."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
@@ -52,20 +64,22 @@ def report(cfg: DictConfig, console: Console) -> None:
     recording = instantiate(cfg.dataset.read)
     truth = None if cfg.truth is None else read_array(str(cfg.truth))
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    again = settled(folder, cfg.force, console)
     # As for PyTorch, a second thread of linear algebra gains little on an idle machine and loses much on a busy one.
-    with threadpool_limits(cfg.torch_threads), Progress(*columns, console=console) as progress:
+    with threadpool_limits(cfg.torch_threads), stage_progress(console, *columns) as progress:
         discover(
             recording,
             order=cfg.order,
             truth=truth,
             quick=cfg.quick,
-            folder=folder,
+            folder=again,
             name=Path(str(cfg.name)).name,
             call=" ".join(["python scripts/discover.py", *sys.argv[1:]]),
             progress=progress,
             **settings,
         )
-    write_whole(folder / CONFIG, OmegaConf.to_yaml(cfg))
+    write_whole(again / CONFIG, OmegaConf.to_yaml(cfg))
+    put_in_place(folder, CONFIG)
     table = Table("metric", "value")
     for row in summary(read_metrics(folder)):
         table.add_row(*row)

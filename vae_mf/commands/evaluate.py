@@ -17,12 +17,13 @@ from rich.markdown import Markdown
 from rich.progress import Progress
 
 from vae_mf.checks import require_integer
-from vae_mf.files import write_whole
+from vae_mf.files import again_of, put_in_place, write_whole
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.command import entry_point
-from vae_mf.runs.folder import CONFIG, FIGURES, Run, find_run, find_runs
+from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs
 from vae_mf.runs.models import load
+from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.tasks import build_task
 from vae_mf.tables import ANSWER, VERDICT, read_tables, write_tables
 from vae_mf.verdict.assessment import Assessment, assess
@@ -49,17 +50,19 @@ def write(found: Assessment, name: str, folder: Path) -> None:
     write_whole(folder / ANSWER, as_json(found))
 
 
-def prepare(run: Run, settings: DictConfig, console: Console) -> None:
-    """Prepare the verdict on a run unless it is there with the same settings."""
-    folder, text = run.folder / VERDICT, OmegaConf.to_yaml(settings, resolve=True)
-    if (folder / ANSWER).exists() and (folder / CONFIG).read_text() == text:
+def prepare(run: Run, settings: DictConfig, console: Console, *, force: bool) -> None:
+    """Prepare the verdict on a run unless it is there with the same settings, or by force."""
+    folder = run.folder / VERDICT
+    text = OmegaConf.to_yaml(settings, resolve=True)
+    put_in_place(folder, ANSWER)
+    if not force and (folder / ANSWER).exists() and (folder / CONFIG).read_text() == text:
+        console.print(f"{run.folder.name}: {FINISHED}", soft_wrap=True)
         return
-    with Progress(console=console) as progress:
+    with stage_progress(console) as progress:
         found = assess_run(run, settings, progress)
-    folder.mkdir(exist_ok=True)
-    (folder / ANSWER).unlink(missing_ok=True)
-    write_whole(folder / CONFIG, text)
-    write(found, run.config.run.name, folder)
+    write_whole(again_of(folder) / CONFIG, text)
+    write(found, run.config.run.name, again_of(folder))
+    put_in_place(folder, ANSWER)
 
 
 def show(run: Run, console: Console, *, briefly: bool) -> None:
@@ -81,7 +84,7 @@ def main(cfg: DictConfig) -> None:
     several = has_magic(str(cfg.run))
     runs, console = find_runs([cfg.run]) if several else [find_run(Path(cfg.run))], Console()
     for run in runs:
-        prepare(run, cfg.evaluation, console)
+        prepare(run, cfg.evaluation, console, force=cfg.force)
         show(run, console, briefly=several)
 
 

@@ -6,6 +6,7 @@ python scripts/sample.py experiment=sampling/ising2d_quick
 python scripts/sample.py system=sherrington_kirkpatrick tempering=parallel sampling.swap_acceptance=0.3
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,13 @@ import pandas as pd
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from vae_mf.plotting.figures import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler
 from vae_mf.runs.command import entry_point
+from vae_mf.runs.progress import stage_progress
 from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.plan import plan
 from vae_mf.simulation import simulate
@@ -64,21 +65,16 @@ def main(cfg: DictConfig) -> None:
     console = Console()
     system = instantiate(cfg.system)
     sampler = build_sampler(cfg, system)
-    with console.status("choosing temperatures, burn-in and thinning"):
+    with stage_progress(console) as progress:
+        choosing = progress.add_task("choosing temperatures, burn-in and thinning", total=None)
         sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
-    console.print(
-        f"{system.name}, {system.sites} sites, {len(sampling.levels)} temperatures x {sampling.samples} samples, "
-        f"{sampler.name}, threads: {cfg.threads or available_threads()}"
-    )
-    store = simulate(
-        system,
-        sampler,
-        sampling,
-        cfg.store.path,
-        cfg.seed,
-        progress=lambda blocks: track(blocks, "sampling", console=console),
-        threads=cfg.threads,
-    )
+        progress.remove_task(choosing)
+        console.print(
+            f"{system.name}, {system.sites} sites, {len(sampling.levels)} temperatures x {sampling.samples} samples, "
+            f"{sampler.name}, threads: {cfg.threads or available_threads()}"
+        )
+        track = partial(progress.track, description="sampling")
+        store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
     energies, orders = (by_temperature(store, name) for name in ("energy", "order_parameter"))
     tables = sampling_tables(system, energies, orders, sampling.chain_count, store.diagnostics["temperatures"])
     folder = Path(cfg.report)

@@ -21,9 +21,11 @@ from vae_mf.checks import require_integer
 from vae_mf.files import only_one
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
+from vae_mf.runs.build import build_callbacks, build_loggers
 from vae_mf.runs.command import entry_point
-from vae_mf.runs.folder import Run, discarded_if_refused, open_run, record_run
+from vae_mf.runs.folder import FINISHED, Run, discarded_if_refused, open_run, record_run
 from vae_mf.runs.models import load
+from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sweeps import require_single_device_sweep, sweep_job
 from vae_mf.runs.tasks import build_task
 from vae_mf.tables import read_metrics, summary, write_metrics, write_tables
@@ -34,6 +36,8 @@ from vae_mf.training.train import train
 
 def complete(run: Run, progress: Progress) -> None:
     """Run every stage of a run; the metrics, written last, say that it is finished."""
+    callbacks = build_callbacks(run.config)
+    loggers = build_loggers(run.config, run.folder)
     start = time.perf_counter()
     task = build_task(run.config, progress)
     seconds = time.perf_counter() - start
@@ -45,7 +49,8 @@ def complete(run: Run, progress: Progress) -> None:
         checkpoints=run.checkpoints,
         weights=run.weights,
         trainer=run.config.trainer,
-        callbacks=[EpochProgress(progress)],
+        callbacks=[*callbacks, EpochProgress(progress)],
+        loggers=loggers,
         stage=partial(progress.add_task, total=None),
     )
     if result.rank:
@@ -78,13 +83,20 @@ def main(cfg: DictConfig) -> None:
     say = partial(console.print, soft_wrap=True, markup=False)
     if job:
         say(job)
-    with discarded_if_refused(run, keep=job is not None), nullcontext() if further else only_one(run.folder, say):
+    keep = job is not None
+    with discarded_if_refused(run, keep), nullcontext() if further else only_one(run.folder, say):
         torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
         check_trainer(cfg.trainer)
-        if not run.finished:
-            # Progress bars of jobs side by side would write over each other.
-            with Progress(console=console, disable=job is not None) as progress:
-                complete(run, progress)
+        run.settle()
+        work = run.again() if run.finished and cfg.force else run
+        if work.finished:
+            say(FINISHED)
+        else:
+            # Progress of jobs side by side would be written into each other.
+            with discarded_if_refused(work, keep), stage_progress(console, quiet=keep or further) as progress:
+                complete(work, progress)
+        if not further:
+            run.settle()
     if job is None and not further:
         report(run, console)
     say(f"run: {run.folder}")

@@ -1,6 +1,11 @@
-"""Samplers and training modules of configurations."""
+"""Samplers, training modules, callbacks and loggers of configurations."""
+
+from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import Logger
 
 from vae_mf.models.vae import VAE
 from vae_mf.runs.instantiate import instantiate
@@ -9,6 +14,9 @@ from vae_mf.samplers.base import Sampler
 from vae_mf.systems.base import System
 from vae_mf.training.augmentation import augmentation
 from vae_mf.training.vae_module import VAEModule
+
+LOGGER_EXTRAS = ("wandb", "mlflow")
+"""Loggers that need an extra of this package, which has their name."""
 
 
 def build_sampler(config: DictConfig, system: System) -> Sampler:
@@ -43,3 +51,29 @@ def require_fit(vae: VAE, system: System) -> None:
     if vae.kind != system.kind:
         found = f"{type(vae.encoder).__name__} for {vae.kind}, and a decoder for these"
         raise ValueError(f"model/encoder: expected one for the {system.kind} of {system.name}, got {found}")
+
+
+def build_callbacks(config: DictConfig) -> list[Callback]:
+    """Build the further callbacks of the trainer that a configuration asks for."""
+    return [instantiate(node) for node in (config.get("callbacks") or {}).values()]
+
+
+def build_loggers(config: DictConfig, folder: Path) -> list[Logger]:
+    """Build the loggers of a configuration, which write into a folder.
+
+    Raises:
+        ImportError: if the package of one of them is not installed.
+    """
+    return [build_logger(name, node, folder) for name, node in (config.get("logger") or {}).items()]
+
+
+def build_logger(name: Any, node: DictConfig, folder: Path) -> Logger:
+    """Build one logger."""
+    try:
+        return instantiate(node, save_dir=str(folder))
+    except ModuleNotFoundError as error:
+        if name not in LOGGER_EXTRAS:
+            raise
+        raise ImportError(
+            f"logger={name}: expected its package, got none; install it with pip install 'vae_mf[{name}]'"
+        ) from error

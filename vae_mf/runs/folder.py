@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.checks import require_integer
-from vae_mf.files import LOCK, only_one, write_whole
+from vae_mf.files import LOCK, again_of, only_one, put_in_place, write_whole
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.names import present_names
@@ -23,6 +23,8 @@ CONFIG = "config.yaml"
 RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
 FIGURES = "figures"
+FINISHED = "finished before, nothing done; force=true runs it again"
+"""Answer of a command that has nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,36 @@ class Run:
         """Folder of the figures."""
         return self.folder / FIGURES
 
+    def again(self) -> "Run":
+        """Return this run in another folder, to be run again while the former result still counts."""
+        return open_run(self.config, again_of(self.folder))
+
+    def settle(self) -> None:
+        """Replace the former result by that of `again`, if it is complete."""
+        from vae_mf.tables import METRICS
+
+        put_in_place(self.folder, METRICS)
+
     @property
     def settings(self) -> dict[str, Any]:
         """The options that the results depend on, as plain values."""
         return OmegaConf.to_container(OmegaConf.masked_copy(self.config, list(IDENTITY)))  # pyright: ignore
 
 
-def open_run(config: DictConfig) -> Run:
-    """Create the run folder of ``config`` (or find it again) and write the resolved configuration into it.
+def open_run(config: DictConfig, folder: Path | None = None) -> Run:
+    """Create the run folder of a configuration (or find it again) and write the resolved configuration into it.
+
+    Args:
+        config: configuration of the run.
+        folder: another folder to run it in; None for its own.
 
     Raises:
         ValueError: if the folder belongs to another configuration, or the seed is no seed.
     """
     require_integer("seed", config.seed, minimum=0)
-    run = Run(Path(config.run.folder), config)
+    run = Run(folder or Path(config.run.folder), config)
+    if not run.folder.exists():
+        run.settle()
     path = run.folder / CONFIG
     if not path.exists():
         with only_one(run.folder):

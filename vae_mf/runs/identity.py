@@ -25,8 +25,9 @@ IDENTITY = (
     "training",
     "trainer",
     "evaluation",
+    "callbacks",
 )
-"""Groups that results depend on; threads and paths are not among them."""
+"""Groups that results depend on; threads, paths and loggers are not among them."""
 DIGEST_LENGTH = 10
 
 

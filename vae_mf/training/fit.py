@@ -1,5 +1,7 @@
-"""One training run: resume if it was interrupted, keep the best and the last checkpoint, log to CSV and TensorBoard."""
+"""Resumable training by Lightning, which keeps the best and the last checkpoint."""
 
+import inspect
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,19 +10,37 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint, Timer
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import Logger
 
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_choice, require_integer
+from vae_mf.files import write_whole
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import require_same_architecture
 
 BEST = "best.ckpt"
 LAST = "last.ckpt"
+OUTCOME = "fit.json"
+"""File beside the checkpoints that is written when a training has ended."""
+
+
+ELSEWHERE = {
+    "max_epochs": "training.epochs",
+    "logger": "logger=csv, or another of that group",
+    "callbacks": "callbacks=early_stopping, or another of that group",
+    "plugins": "vae_mf itself",
+    "enable_progress_bar": "vae_mf itself",
+    "enable_model_summary": "vae_mf itself",
+    "enable_checkpointing": "vae_mf itself",
+    "num_sanity_val_steps": "vae_mf itself",
+    "reload_dataloaders_every_n_epochs": "vae_mf itself",
+    "default_root_dir": "run.folder",
+}
+"""Arguments of the trainer that are not options of their own, and by what they are chosen."""
 
 
 class Fit(NamedTuple):
-    """What a training run leaves."""
+    """Outcome of a training run."""
 
     checkpoint: Path
     """Checkpoint of the epoch with the smallest validation loss."""
@@ -29,7 +49,7 @@ class Fit(NamedTuple):
     seconds: float
     """Time spent in training, over all resumptions."""
     rank: int
-    """Of this process among those of a distributed run; only rank 0 has written files."""
+    """Number of this process among those of a distributed run; only process 0 has written files."""
 
 
 def fit(
@@ -39,11 +59,18 @@ def fit(
     epochs: int,
     trainer: Mapping[str, Any] | None = None,
     callbacks: Sequence[pl.Callback] = (),
+    loggers: Sequence[Logger] = (),
 ) -> Fit:
-    """Train ``module`` for ``epochs`` epochs in ``folder``, going on from its last checkpoint if there is one.
+    """Train a model in a folder, going on from its last checkpoint if there is one.
 
     Args:
+        module: model with its loss.
+        data: batches to train and to validate on.
+        folder: folder of the checkpoints.
+        epochs: number of epochs, if no callback stops before.
         trainer: further arguments of `pytorch_lightning.Trainer` (accelerator, precision, devices ...).
+        callbacks: further callbacks of the trainer.
+        loggers: loggers of the trainer.
 
     Raises:
         ValueError: if ``epochs`` is not a positive integer, the training diverged (the last good checkpoint is
@@ -52,16 +79,17 @@ def fit(
     """
     require_integer("epochs", epochs)
     folder.mkdir(parents=True, exist_ok=True)
+    outcome = folder / OUTCOME
+    # A training that a callback has ended would go on for another epoch.
+    if outcome.exists() and (found := json.loads(outcome.read_text()))["epochs"] == epochs:
+        return Fit(folder / BEST, found["validation_loss"], found["seconds"], rank=0)
     best = ModelCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
     # ModelCheckpoint(save_last=True) would advance only together with the best epoch.
     latest = ModelCheckpoint(folder, Path(LAST).stem, enable_version_counter=False)
     timer = Timer()
     engine = pl.Trainer(
         max_epochs=epochs,
-        logger=[
-            CSVLogger(folder.parent, name="logs"),
-            TensorBoardLogger(folder.parent, "logs"),
-        ],
+        logger=list(loggers) or False,
         callbacks=[timer, *callbacks, best, latest],  # latest after best, so that it holds the state of best
         plugins=[AtomicCheckpointIO()],
         enable_progress_bar=False,
@@ -85,9 +113,22 @@ def fit(
         engine.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
     if engine.interrupted:
         raise KeyboardInterrupt
-    return Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
+    result = Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
+    if result.rank == 0:
+        found = {"epochs": epochs, "validation_loss": result.validation_loss, "seconds": result.seconds}
+        write_whole(outcome, json.dumps(found))
+    return result
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Raise MisconfigurationException if these arguments of the trainer cannot work on this machine."""
+    """Raise an error if these arguments of the trainer are none, are set elsewhere, or cannot work on this machine.
+
+    Raises:
+        ValueError: if an argument is unknown or not to be chosen here.
+        MisconfigurationException: if this machine lacks what is asked for.
+    """
+    for name in trainer:
+        if name in ELSEWHERE:
+            raise ValueError(f"trainer.{name}: expected nothing, as it is chosen by {ELSEWHERE[name]}")
+        require_choice("trainer", name, inspect.signature(pl.Trainer).parameters)
     pl.Trainer(**trainer, logger=False, enable_checkpointing=False, enable_progress_bar=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger
 
 from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule
 from vae_mf.models.vae import VAE
@@ -28,6 +29,7 @@ def train(
     weights: Path,
     trainer: Mapping[str, Any] | None = None,
     callbacks: Sequence[pl.Callback] = (),
+    loggers: Sequence[Logger] = (),
     stage: Callable[[str], Any] = lambda _: None,
 ) -> Fit:
     """Fit a model, return to its best epoch, refit prior or encoder if the recipe says so, and save its weights.
@@ -39,10 +41,11 @@ def train(
         module: model with its loss; its seed is that of order, noise and refits.
         data: rows to fit to and rows to choose the epoch on.
         recipe: epochs, batch size and refits.
-        checkpoints: folder of the checkpoints; logs lie beside it.
+        checkpoints: folder of the checkpoints.
         weights: file of the trained weights, written in one step at the end.
         trainer: further arguments of `pytorch_lightning.Trainer`.
         callbacks: callbacks of the trainer.
+        loggers: loggers of the trainer.
         stage: called with a sentence when a refit begins.
 
     Raises:
@@ -50,7 +53,7 @@ def train(
         KeyboardInterrupt: if the user stopped the training.
     """
     feed = SpinDataModule(data, recipe.batch_size, module.seed)
-    result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks)
+    result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers)
     if result.rank == 0:
         load_checkpoint(module.cpu(), result.checkpoint)
         if recipe.refit_steps or recipe.encoder_refit_steps:
