@@ -36,7 +36,15 @@ RECORDING_METRICS = {
 }
 
 
-JOBS = ["hopfield", "hopfield again", "hopfield by force", "sample hopfield", "sample curie_weiss", "sample tempered", "retina"]
+JOBS = [
+    "hopfield",
+    "hopfield again",
+    "hopfield by force",
+    "sample hopfield",
+    "sample curie_weiss",
+    "sample tempered",
+    "retina",
+]
 
 
 @pytest.fixture(scope="module")
