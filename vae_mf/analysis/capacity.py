@@ -2,8 +2,8 @@
 
 Given z the sites are independent, so that I(x_A; x_B) <= I_q(x; z) <= rate for every bipartition (paper, eqs. 52-54):
 a rate below the mutual information of a single cut rules out a faithful description. The cut into halves is exact for
-Curie-Weiss and 2D Ising; the two sublattices of a lattice share far more, exact but for an average over samples. What
-the Hubbard-Stratonovich field of a mean-field system knows bounds every cut from above.
+Curie-Weiss and 2D Ising; the two sublattices of a lattice share far more, exact but for an average over samples. The
+information in the Hubbard-Stratonovich field of a mean-field system bounds every cut from above.
 """
 
 import numpy as np
@@ -38,22 +38,22 @@ def capacity_table(
     seed: int,
     sampled: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return per temperature what the model carries, what the data demand, and whether the former suffices, in nats.
+    """Return per temperature the rate of the model and the information that the data demand, in nats.
 
     Columns beside those of ``surgery``: ``posterior_variance`` and ``sphere_packing`` (see there); with errors, the
     information between two halves as an exact ``half``, an ``area_law_half`` or, by the critic, a ``sampled_half``, and
     that between the two sublattices, ``sublattice``; ``information``, the largest of them, with error and its ``cut``;
-    ``satisfied``, whether rate >= information within two errors; ``field``, the upper bound of the
-    Hubbard-Stratonovich field, with ``field_source`` "exact" or "sampled". What is not known is NaN or empty.
+    ``satisfied``, true if rate >= information within two errors; ``field``, the upper bound of the
+    Hubbard-Stratonovich field, with ``field_source`` "exact" or "sampled". Unknown values are NaN or empty.
 
     Args:
-        vae: in evaluation mode.
+        vae: the model, in evaluation mode.
         system: None for a recording.
         held_out: configurations at each temperature, rows of one chain next to each other.
         chains: number of chains among them.
         ensembles: what the samples may be taken for at each temperature; theory is exact for "equilibrium" only.
-        surgery: table of `excess_kl.surgery_table` at the same temperatures.
-        seed: of the draws of z.
+        surgery: table of `elbo_surgery.surgery_table` at the same temperatures.
+        seed: seed of the draws of z.
         sampled: table of `sampled_half_information` at the same temperatures, None if that was not run.
     """
     rows = []
@@ -89,7 +89,7 @@ def theoretical_cuts(
 def cut_columns(cuts: dict[str, Average]) -> dict[str, float | str | None]:
     """Return the information of every cut with its error, and the largest of them with its error and name.
 
-    What a critic says of a cut that theory knows does not count.
+    The estimate of a critic does not count for a cut that theory knows.
     """
     columns = {}
     for name in CUTS:
@@ -131,7 +131,7 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
 
     Args:
         whole: result of `total_correlation.total_correlation` for all sites.
-        settings: of the second critic.
+        settings: settings of the second critic.
 
     Returns:
         columns temperature, sampled_half and sampled_half_error.
@@ -151,5 +151,9 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
 
 
 def plausible(information: Average) -> Average:
-    """Return an estimate of information, unknown if it is negative beyond two errors."""
+    """Return an estimate of information, unknown if it is negative beyond two errors.
+
+    >>> plausible(Average(-0.3, 0.1))
+    Average(value=nan, error=nan)
+    """
     return UNKNOWN if information.value < -2 * information.error else information

@@ -1,4 +1,4 @@
-"""ELBO surgery: what of the rate is information about x, what is a misfit of the prior, and C(x|z) by exact identity.
+"""ELBO surgery: the rate as information about x plus a misfit of the prior, and C(x|z) by an exact identity.
 
 With q(z|T) = <q(z|x,T)> the aggregated posterior, the rate <KL(q(z|x,T) || p(z|T))> = I_q(x; z) + KL(q(z|T) || p(z|T))
 is useful rate plus excess, and the divergence of q(x,z|T) = p(x|T) q(z|x,T) from p(z|T) prod_i p(x_i|z), split two
@@ -75,14 +75,16 @@ def aggregated_log_density(z: LatentRows, mean: LatentComponents, deviation: Lat
 
     Args:
         z: draws, row i from component i.
-        mean: of all components; those beyond the number of rows belong to other configurations.
+        mean: means of all components; those beyond the number of rows belong to other configurations.
         deviation: standard deviations of the components.
     """
-    own_rows, components = len(z), len(mean)
+    own_rows = len(z)
+    components = len(mean)
     scales = 1 / deviation**2
     # -|z - mean|^2 / 2 deviation^2 as matrix products.
     constants = -np.log(deviation).sum(1) - 0.5 * (mean**2 * scales + np.log(2 * np.pi)).sum(1)
-    with_own, without_own = np.empty(own_rows), np.empty(own_rows)
+    with_own = np.empty(own_rows)
+    without_own = np.empty(own_rows)
     for start in range(0, own_rows, DENSITY_BATCH):
         part = slice(start, min(start + DENSITY_BATCH, own_rows))
         logs = z[part] @ (mean * scales).T - 0.5 * z[part] ** 2 @ scales.T + constants
@@ -105,18 +107,19 @@ def surgery_table(
 ) -> pd.DataFrame:
     """Return per temperature the parts of the rate and the conditional total correlation by the identity, in nats.
 
-    Errors are those of a bootstrap over chains, which for a mean has the closed form of `chains.average`. Estimates
+    Errors are those of a bootstrap over chains, which for a mean has the closed form of `averages.average`. Estimates
     that need q(z|T) are the middle of the two of `AggregatedDensity`, and ``bracket`` is how far these lie to either
     side: it grows with the latents and the rate.
 
     Args:
-        system: with ln Z, for ``kl_bound`` = <ln p(x|T) - ELBO(x)> and ``identity`` = C(x|z); NaN where p is not known.
+        system: system with ln Z, for ``kl_bound`` = <ln p(x|T) - ELBO(x)> and ``identity`` = C(x|z), which are NaN
+            where p is not known.
         train: configurations at each temperature whose encodings complete q(z|T).
         held_out: configurations that the estimates are averages over, rows of one chain next to each other.
         chains: number of chains among them.
         ensembles: what the samples may be taken for at each temperature; p is known for "equilibrium" only.
         components: configurations whose encodings make up q(z|T), at most.
-        seed: of the draws of z.
+        seed: seed of the draws of z.
 
     Raises:
         ValueError: unless ``components`` is an integer of at least 2.
@@ -143,7 +146,8 @@ def surgery_terms(vae: VAE, draws: LatentDraws, others: States, temperature: flo
     mean, deviation = draws.mean, draws.deviation
     if len(others):
         further = draw_latents(vae, others, temperature, seed)
-        mean, deviation = np.concatenate([mean, further.mean]), np.concatenate([deviation, further.deviation])
+        mean = np.concatenate([mean, further.mean])
+        deviation = np.concatenate([deviation, further.deviation])
     density = aggregated_log_density(draws.z, mean, deviation)
     middle = (density.with_own + density.without_own) / 2
     rate = draws.log_posterior - draws.log_prior

@@ -1,4 +1,4 @@
-"""Patterns of a linear decoder in a form that can be compared between models, and whether they come back.
+"""Patterns of a linear decoder in a form that can be compared between models, and their stability.
 
 Latent variables are known up to an invertible mixing only: what models share is the space that the columns of W span.
 Sign vectors in that space are patterns of their own right; all else is given by its principal axes.
@@ -44,7 +44,7 @@ class FoundPatterns(NamedTuple):
     kinds: list[str]
     """`SIGN` or `AXIS` of each."""
     residuals: Float[np.ndarray, " patterns"]
-    """Share of a sign vector outside the space of the model, see `unmixing`; NaN for an axis."""
+    """Share of a sign vector outside the space of the model, see `vae_mf.statistics.sign_vectors`; NaN for an axis."""
     directions: Float[np.ndarray, "sites latents"]
     """W L, with L L^T the covariance of p(z): they span the space."""
 
@@ -92,7 +92,12 @@ def separate(directions: Float[np.ndarray, "sites latents"], seed: int) -> Found
 
 
 def upright(rows: PatternRows) -> PatternRows:
-    """Return the rows with the sign, which is arbitrary, that makes their sum positive."""
+    """Return the rows with the sign, which is arbitrary, that makes their sum positive.
+
+    >>> upright(np.array([[1.0, -3.0], [2.0, 1.0]]))
+    array([[-1.,  3.],
+           [ 2.,  1.]])
+    """
     return np.where(rows.sum(axis=1, keepdims=True) < 0, -rows, rows)
 
 
@@ -111,7 +116,11 @@ def partners(reference: PatternRows, other: Float[np.ndarray, "others sites"]) -
 def matched_overlaps(
     reference: PatternRows, other: Float[np.ndarray, "others sites"]
 ) -> Float[np.ndarray, " patterns"]:
-    """Return the cosine of every reference pattern and its partner (`partners`), 0 if none is left."""
+    """Return the cosine of every reference pattern and its partner (`partners`), 0 if none is left.
+
+    >>> matched_overlaps(np.array([[1.0, 1.0], [1.0, -1.0]]), np.array([[-2.0, 2.0]])).round(9) + 0.0
+    array([0., 1.])
+    """
     return (unit(reference) * unit(partners(reference, other))).sum(axis=1)
 
 
@@ -129,12 +138,16 @@ def captured_shares(
 
 
 def unit(rows: PatternRows) -> PatternRows:
-    """Return the rows at length 1."""
+    """Return the rows at length 1.
+
+    >>> unit(np.array([[3.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(float).tiny)
 
 
 def stability_table(reference: FoundPatterns, repetitions: Mapping[str, FoundPatterns]) -> pd.DataFrame:
-    """Return per repetition and pattern how much of it came back.
+    """Return per repetition and pattern the part of it that was recovered.
 
     Columns repetition, pattern (counted from 1), ``overlap`` with its partner (`matched_overlaps`), ``share`` inside
     the space of the repetition, whatever the mixing of its latents (`captured_shares`), and ``angle``, the largest
@@ -171,7 +184,8 @@ def pattern_table(found: FoundPatterns, stability: pd.DataFrame, returning: floa
             "strength": found.strengths,
         }
     ).set_index("pattern")
-    table["median_share"], table["least_share"] = shares.median(), shares.min()
+    table["median_share"] = shares.median()
+    table["least_share"] = shares.min()
     counted = stability.assign(returned=stability.share >= returning).groupby("pattern").returned.mean() > 0.5
     table["returns"] = [bool(counted[k]) if k in counted.index else None for k in table.index]
     return table.reset_index()

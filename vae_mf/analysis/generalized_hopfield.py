@@ -88,7 +88,7 @@ class GeneralizedHopfield:
         fit: quadratic fit of its potential.
         lowest, highest: range of the prior's draws, shape (d,).
         draws: importance draws of z per tilt and round.
-        seed: of these draws.
+        seed: seed of these draws.
     """
 
     model: LinearMeanField
@@ -109,8 +109,10 @@ class GeneralizedHopfield:
 
     def cumulant(self, tilts: Tilts) -> Cumulant:
         """Return K(u) of every row, its error, and its Gaussian baseline."""
-        law, origin = self.integral(tilts), self._origin
-        shifted, volume = self.fit.linear + tilts, np.linalg.slogdet(2 * np.pi * self._proposal)[1]
+        law = self.integral(tilts)
+        origin = self._origin
+        shifted = self.fit.linear + tilts
+        volume = np.linalg.slogdet(2 * np.pi * self._proposal)[1]
         gaussian = self.fit.constant + 0.5 * volume + 0.5 * ((shifted @ self._proposal) * shifted).sum(1)
         return Cumulant(
             law.log_integral - origin.log_integral, np.hypot(law.error, origin.error), gaussian - origin.log_integral
@@ -132,11 +134,13 @@ class GeneralizedHopfield:
         of the potential's fit, which is always accepted where that is exact, and a random walk of the same shape.
         """
         require_integer("chains", chains)
-        random, covariance = generator(seed, "gibbs"), self._proposal
+        random = generator(seed, "gibbs")
+        covariance = self._proposal
         factor = np.linalg.cholesky(covariance)
         x = random.choice([-1.0, 1.0], (chains, len(self.model.field)))
         z = (self.fit.linear + x @ self.model.weights) @ covariance
-        density, accepted = self.model.potential(z), 0.0
+        density = self.model.potential(z)
+        accepted = 0.0
         for _ in range(require_integer("sweeps", sweeps)):
             tilts = x @ self.model.weights
             for independent in (True, False):
@@ -148,7 +152,8 @@ class GeneralizedHopfield:
                 if independent:
                     log_ratio += self._square(proposed - centre) - self._square(z - centre)
                 accept = np.log(random.random(chains)) < log_ratio
-                z, density = np.where(accept[:, None], proposed, z), np.where(accept, new, density)
+                z = np.where(accept[:, None], proposed, z)
+                density = np.where(accept, new, density)
                 accepted += independent * accept.mean()
             up = expit(2 * (z @ self.model.weights.T + self.model.field))
             x = np.where(random.random(x.shape) < up, 1.0, -1.0)
@@ -187,12 +192,14 @@ class GeneralizedHopfield:
         log_weights = log_cells + tilts @ nodes.T
         total = logsumexp(log_weights, axis=1)
         weights = np.exp(log_weights - total[:, None])
-        mean, squares = weights @ nodes, (nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1)
+        mean = weights @ nodes
+        squares = (nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1)
         covariance = (weights @ squares).reshape(len(tilts), *[nodes.shape[1]] * 2) - mean[:, :, None] * mean[:, None]
         return Integral(total, np.zeros(len(tilts)), mean, covariance)
 
     def _by_importance(self, tilts: Tilts, start: int, draws: int) -> Integral:
-        random, (rows, latents) = generator(self.seed, "cumulant", start), tilts.shape
+        random = generator(self.seed, "cumulant", start)
+        (rows, latents) = tilts.shape
         mean = (self.fit.linear + tilts) @ self._proposal
         covariance = np.repeat(self._proposal[None], rows, axis=0)
         for count in [-(-draws // 4)] * (ROUNDS - 1) + [draws]:
@@ -240,7 +247,7 @@ def generalized_hopfield(vae: VAE, temperature: float, draws: int = 2048, seed: 
         vae: the model.
         temperature: T of the prior.
         draws: importance draws per configuration; as many draws of the prior say where it has its mass.
-        seed: of all of them.
+        seed: seed of all draws.
 
     Raises:
         ValueError: if the decoder is not linear.
@@ -261,7 +268,8 @@ def cumulant_table(hamiltonian: GeneralizedHopfield, spins: SpinRows, points: in
     as the configurations reach), cumulant, error, gaussian.
     """
     tilts = spins.astype(np.float64) @ hamiltonian.model.weights
-    centre, frames = tilts.mean(0), []
+    centre = tilts.mean(0)
+    frames = []
     for k, axis in enumerate(np.linalg.svd(tilts - centre, full_matrices=False)[2]):
         reached = (tilts - centre) @ axis
         along = np.linspace(reached.min(), reached.max(), require_integer("points", points))

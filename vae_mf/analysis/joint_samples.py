@@ -101,16 +101,19 @@ def plant(samples: JointSamples, family: SiteFamily, size: float, generator: tor
     """
     drawn = family.sample(samples.parameters, generator)
     residuals = drawn - (samples.statistics - samples.residuals)
-    index, count = samples.condition.index, len(samples.condition.levels)
+    index = samples.condition.index
+    count = len(samples.condition.levels)
     power = residuals.square().sum(-1)
     levels = torch.stack([power[index == level].mean(0) for level in range(count)])
-    even, odd = slice(0, 2 * (power.shape[1] // 2), 2), slice(1, None, 2)
+    even = slice(0, 2 * (power.shape[1] // 2), 2)
+    odd = slice(1, None, 2)
     capacity = (levels[:, even] * levels[:, odd]).sum(1) / (2 * family.components)
     coupling = (size / capacity).sqrt().clamp(max=STRONGEST)[index, None, None]
     tilt, reference = coupling * residuals[:, even], samples.parameters[:, odd]
     leaning = family.sample(reference + tilt, generator)
     log_ratio = (tilt * leaning).sum(-1) - family.log_normaliser(reference + tilt) + family.log_normaliser(reference)
-    statistics, residuals = drawn.clone(), residuals.clone()
+    statistics = drawn.clone()
+    residuals = residuals.clone()
     residuals[:, odd] += leaning - drawn[:, odd]
     statistics[:, odd] = leaning
     return Planted(samples._replace(statistics=statistics, residuals=residuals), log_ratio.sum(1))

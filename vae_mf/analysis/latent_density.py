@@ -36,7 +36,8 @@ def latent_density_table(vae: VAE, system: System | None, held_out: Configuratio
     Raises:
         ValueError: unless the model has one latent.
     """
-    model, parts = TrainedModel(vae), {}
+    model = TrainedModel(vae)
+    parts = {}
     for temperature, configurations in held_out.items():
         parts[temperature] = model.encode(thin(configurations, ROWS, 1), temperature)
         if parts[temperature].mean.shape[1] != 1:
@@ -72,7 +73,8 @@ def field_density(vae: VAE, system: System | None, z: Grid, temperature: float) 
     if not (isinstance(system, HasFieldWeight) and isinstance(vae.decoder, LinearLogOdds)):
         return np.full(len(z), np.nan)
     model = linear_mean_field(vae, temperature)
-    scale, shift = float(model.weights.mean()), float(model.field.mean())
+    scale = float(model.weights.mean())
+    shift = float(model.field.mean())
     h = scale * z + shift
     log_density = system.log_field_weight(h, temperature)
     return np.exp(log_density - logsumexp(log_density)) / (z[1] - z[0])

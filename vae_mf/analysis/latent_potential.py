@@ -60,7 +60,7 @@ class QuadraticFit(NamedTuple):
     precision: Float[np.ndarray, "latents latents"]
     """A."""
     residual: float
-    """Root mean square of what the fit leaves, in nats."""
+    """Root mean square of the residuals, in nats."""
     r2: float
     """Share of the variance that it explains."""
 
@@ -114,7 +114,8 @@ def fit_quadratic(z: LatentRows, values: Float[np.ndarray, " rows"]) -> Quadrati
     if rows < 1 + latents + len(first):
         raise ValueError(f"z: expected at least {1 + latents + len(first)} points, got {rows}")
     # Standardised, or the squares of narrow distributions would be lost beside the constant.
-    centre, scale = z.mean(0), z.std(0)
+    centre = z.mean(0)
+    scale = z.std(0)
     y = (z - centre) / scale
     features = np.concatenate((np.ones((rows, 1)), y, y[:, first] * y[:, second]), axis=1)
     coefficients = np.linalg.lstsq(features, values, rcond=None)[0]
@@ -134,15 +135,16 @@ def potential_couplings(vae: VAE, temperature: float, draws: int, seed: int) -> 
     """Return beta J_ij = (W A^-1 W^T)_ij and fields from the potential, fitted where the prior has its mass.
 
     Args:
-        vae: with a linear decoder.
+        vae: model with a linear decoder.
         temperature: T of the prior.
-        draws: of z ~ p(z|T) at which the potential is fitted.
-        seed: of the draws.
+        draws: number of z ~ p(z|T) at which the potential is fitted.
+        seed: seed of the draws.
 
     Raises:
         ValueError: if the decoder is not linear.
     """
-    model, z = linear_mean_field(vae, temperature), prior_draws(vae, temperature, draws, seed)
+    model = linear_mean_field(vae, temperature)
+    z = prior_draws(vae, temperature, draws, seed)
     fit = fit_quadratic(z, model.potential(z))
     mixed = np.linalg.solve(fit.precision, np.column_stack((model.weights.T, fit.linear)))
     couplings = model.weights @ mixed[:, :-1]

@@ -1,4 +1,4 @@
-"""How far the model is from the truth: KL(p || p_model), exact wherever ln Z is known."""
+"""Divergence of the model from the truth, KL(p || p_model), exact wherever ln Z is known."""
 
 import numpy as np
 import pandas as pd

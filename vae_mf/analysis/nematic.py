@@ -39,10 +39,10 @@ Tensors = Float[np.ndarray, "rows 5"]
 
 @dataclass(frozen=True)
 class NematicSettings:
-    """How the tensor is regressed on the latent.
+    """Settings of the regression of the tensor on the latent.
 
     Args:
-        seed: of the sampled tensors, the network's weights and the order of its batches.
+        seed: seed of the sampled tensors, the network's weights and the order of its batches.
         hidden: widths of the hidden layers.
         epochs: passes over the training rows at most; the training stops early when it no longer gains.
         held_out: fraction of the rows, from the end, on which R^2 is computed: whole chains if rows of one chain are
@@ -97,7 +97,7 @@ def nematic_table(
         model: trained on directors.
         system: the nematic.
         configurations: directors (rows, N, 3) at each temperature, rows of one chain next to each other.
-        settings: of the regression.
+        settings: settings of the regression.
 
     Raises:
         ValueError: if there is no temperature, or one that is not positive.
@@ -147,7 +147,11 @@ def fitted(latents: Mapping[float, Split], tensors: Mapping[float, Split], setti
 
 
 def features(latents: Float[np.ndarray, "rows latents"], temperature: float) -> Float[np.ndarray, "rows features"]:
-    """Return z, T z and T: the decoder holds at every temperature if z is proportional to A / T."""
+    """Return z, T z and T: the decoder holds at every temperature if z is proportional to A / T.
+
+    >>> features(np.array([[1.0, 2.0]]), temperature=0.5)
+    array([[1. , 2. , 0.5, 1. , 0.5]])
+    """
     level = np.full((len(latents), 1), temperature)
     return np.concatenate((latents, temperature * latents, level), axis=1).astype(np.float64)
 

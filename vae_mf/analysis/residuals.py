@@ -1,4 +1,4 @@
-"""Which observables a model misses: ridge regression of ln r on spins and on pairs of spins (paper, IX.5).
+"""Observables that a model misses, by ridge regression of ln r on spins and on pairs of spins (paper, IX.5).
 
 ln r(x) = sum_i b_i s_i + const, or sum_{i<j} b_ij s_i s_j + const, over joint samples. Groups of neighbouring rows are
 deleted in turn: cross-validation chooses λ, the jackknife gives the errors, and z = b / error is about standard normal
@@ -43,9 +43,9 @@ def ridge(features: Float[np.ndarray, "rows features"], values: Float[np.ndarray
     """Return the ridge regression of ``values`` on ``features``, its penalty chosen over groups of rows.
 
     Args:
-        features: of every row, rows of one chain next to each other.
-        values: to predict; if all are the same, as of a critic that sees nothing, all coefficients are 0.
-        groups: into which the rows are cut.
+        features: features of every row, rows of one chain next to each other.
+        values: numbers to predict; if all are the same, as for a critic that sees nothing, all coefficients are 0.
+        groups: number of groups of neighbouring rows.
 
     Raises:
         ValueError: unless there are from 2 groups up to one per row.
@@ -79,13 +79,18 @@ def primal_ridge(
     features: Float[np.ndarray, "rows features"], target: Float[np.ndarray, " rows"], groups: int
 ) -> DeletedFit:
     """Return the regression from the normal equations, for fewer features than rows."""
-    blocks, targets = np.array_split(features, groups), np.array_split(target, groups)
-    mean, width = features.mean(0, dtype=np.float64), features.shape[1]
-    grams, moments = np.empty((groups, width, width)), np.empty((groups, width))
+    blocks = np.array_split(features, groups)
+    targets = np.array_split(target, groups)
+    mean = features.mean(0, dtype=np.float64)
+    width = features.shape[1]
+    grams = np.empty((groups, width, width))
+    moments = np.empty((groups, width))
     for group, (block, values) in enumerate(zip(blocks, targets, strict=True)):
         centred = block - mean
         grams[group], moments[group] = centred.T @ centred, centred.T @ values
-    gram, moment, fits = grams.sum(0), moments.sum(0), []
+    gram = grams.sum(0)
+    moment = moments.sum(0)
+    fits = []
     for strength in PENALTIES * np.trace(gram) / len(target):
         penalty = strength * np.eye(width)
         replicas = np.stack(
@@ -142,7 +147,11 @@ def deleted_weights(
 
 
 def pair_products(spins: Spins) -> Float[np.ndarray, "rows pairs"]:
-    """Return s_i s_j of every pair i < j, row by row."""
+    """Return s_i s_j of every pair i < j, row by row.
+
+    >>> pair_products(np.array([[1, -1, -1]], np.int8))
+    array([[-1., -1.,  1.]], dtype=float32)
+    """
     first, second = np.triu_indices(spins.shape[1], 1)
     return (spins[:, first] * spins[:, second]).astype(np.float32)
 
@@ -158,9 +167,9 @@ def residual_tables(result: CriticResult, temperature: float, groups: int) -> di
     """Return the structure that a critic has found at one temperature, on samples its weights were not fitted to.
 
     Args:
-        result: of a critic of spins.
+        result: a fitted critic of spins.
         temperature: one of its temperatures.
-        groups: of neighbouring rows, for cross-validation and errors.
+        groups: number of groups of neighbouring rows, for cross-validation and errors.
 
     Returns:
         "residual_fields" (site, coefficient, significance), "residual_pairs" (first, second, ...), on a lattice
@@ -208,6 +217,11 @@ def regressions(
 
 
 def centred_displacements(side: int) -> Int[np.ndarray, "2 displacements"]:
-    """Return the displacements (dy, dx) on a torus, none beyond half its side, in the order of `displacement_sums`."""
+    """Return the displacements (dy, dx) on a torus, none beyond half its side, in the order of `displacement_sums`.
+
+    >>> centred_displacements(2)
+    array([[ 0, -1, -1],
+           [-1,  0, -1]])
+    """
     numbers = np.arange(1, side * side)
     return (np.stack([numbers // side, numbers % side]) + side // 2) % side - side // 2

@@ -65,6 +65,9 @@ def match_patterns(recovered: Int8[np.ndarray, "recovered sites"], truth: Patter
     """Align recovered patterns with the true ones by the assignment of largest total |overlap| and a sign each.
 
     Recovered patterns beyond P are left out; a true pattern for which none is left gets a row of zeros, overlap 0.
+
+    >>> match_patterns(np.array([[-1, -1, 1, 1]], np.int8), np.array([[1, 1, -1, -1], [1, -1, 1, -1]], np.int8)).matched
+    array([1., 0.])
     """
     missing = max(0, len(truth) - len(recovered))
     candidates = np.pad(recovered, ((0, missing), (0, 0)))
@@ -77,7 +80,11 @@ def match_patterns(recovered: Int8[np.ndarray, "recovered sites"], truth: Patter
 
 
 def coupling_error(recovered: Float[np.ndarray, "n n"], truth: Float[np.ndarray, "n n"]) -> float:
-    """Return |J - J_true| / |J_true| in the Frobenius norm."""
+    """Return |J - J_true| / |J_true| in the Frobenius norm.
+
+    >>> coupling_error(1.5 * np.eye(3), np.eye(3))
+    0.5
+    """
     return float(np.linalg.norm(recovered - truth) / np.linalg.norm(truth))
 
 

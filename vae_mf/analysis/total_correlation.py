@@ -2,7 +2,7 @@
 
 C(x|z) = <KL(p(x|z,T) || prod_i p(x_i|z))> is what the latent variables of a model leave unexplained; TC(x), with the
 product of the marginals as reference, is all there is to explain. Errors are those of a bootstrap over chains, which
-for a mean has the closed form of `chains.average`.
+for a mean has the closed form of `averages.average`.
 """
 
 from collections.abc import Callable, Iterable
@@ -40,20 +40,21 @@ LOG_STATES = {"spins": np.log(2), "directors": np.log(4 * np.pi)}
 
 @dataclass(frozen=True)
 class CriticSettings:
-    """How total correlations are estimated, and when an estimate counts.
+    """Settings of the estimates of total correlations, and tolerances within which they count.
 
     Args:
-        dense: builds the critic of a system without a lattice, from sites, configurations, latents, levels and part.
-        lattice: builds that of a lattice.
+        dense: builds the critic of a system without a lattice, from sites, kind, latents, levels and part.
+        lattice: builds the critic of a lattice, from the same arguments.
         fit: fits a critic to training and validation samples, from a seed.
-        training_samples: configurations that a critic learns from, shared by the temperatures; more are thinned out.
-        validation: fraction of these, the last ones of every temperature, that its gain is set on.
-        generated: configurations per temperature drawn to learn the total correlation of the model from,
-        generated_test: and drawn to judge it on.
+        training_samples: number of configurations that a critic is fitted to, shared by the temperatures; more are
+            thinned out.
+        validation: fraction of the training samples, the last ones of every temperature, that the gain is set on.
+        generated: number of configurations drawn from the model at a temperature to fit its critic to.
+        generated_test: number of configurations drawn from the model at a temperature to average over.
         planted: size in nats of the known correlation that the sensitivity is measured with.
-        absolute_tolerance: nats that estimates may differ by,
-        relative_tolerance: or fraction of the value, whichever is larger.
-        seed: of all randomness.
+        absolute_tolerance: difference in nats that is always accepted between estimates.
+        relative_tolerance: difference as a fraction of the value that is accepted, if that is larger.
+        seed: seed of all randomness.
 
     Raises:
         ValueError: if a number is out of range.
@@ -132,13 +133,13 @@ def conditional_total_correlation(
     known, else the "critic".
 
     Args:
-        vae: in evaluation mode.
+        vae: the model, in evaluation mode.
         system: None for a recording.
         train: configurations at each temperature that the critic may learn from.
         held_out: configurations it is judged on, rows of one chain next to each other.
         chains: number of chains among the held-out configurations.
-        surgery: table of `excess_kl.surgery_table` at the same temperatures.
-        settings: how thoroughly.
+        surgery: table of `elbo_surgery.surgery_table` at the same temperatures.
+        settings: settings of the critic.
     """
     parts = split_parts(train, held_out, settings)
     seeds = [integer(settings.seed, "joint", k) for k in range(len(parts))]
@@ -184,7 +185,7 @@ def total_correlation(
         train: configurations at each temperature that the critic may learn from.
         held_out: configurations it is judged on, rows of one chain next to each other.
         chains: number of chains among the held-out configurations.
-        settings: how thoroughly.
+        settings: settings of the critic.
         part: sites whose total correlation it is; None for all.
     """
     parts = split_parts(train, held_out, settings)
@@ -276,7 +277,8 @@ def as_many(samples: JointSamples, like: JointSamples) -> JointSamples:
 
 def decide(table: pd.DataFrame, learned: np.ndarray, settings: CriticSettings) -> pd.DataFrame:
     """Add whether train and test estimates agree, and the samples per temperature with which they would."""
-    tolerance, gap = settings.tolerance(table.test), table.train - table.test
+    tolerance = settings.tolerance(table.test)
+    gap = table.train - table.test
     noise = 2 * np.hypot(table.train_error.fillna(0), table.test_error.fillna(0))
     table["decided"] = gap - noise <= tolerance
     needed = np.ceil(learned * gap / tolerance)

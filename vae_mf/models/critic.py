@@ -40,7 +40,7 @@ Features = Float[torch.Tensor, "batch chosen features"]
 """Latents, temperature and η of each chosen site."""
 
 Seen = Float[torch.Tensor, "batch chosen sites components"]
-"""What every chosen site is told of the others."""
+"""Residuals of the others that every chosen site sees."""
 
 Tilts = Float[torch.Tensor, "batch chosen components"]
 """γ of each chosen site of every configuration."""
@@ -110,7 +110,8 @@ class SiteCritic(nn.Module, ABC):
         super().__init__()
         self.sites = require_integer("sites", sites)
         self.family = site_family(kind)
-        components, width = self.family.components, require_integer("hidden", hidden)
+        components = self.family.components
+        width = require_integer("hidden", hidden)
         self.latents = require_integer("latents", latents, minimum=0)
         known = torch.arange(sites) if part is None else torch.tensor(sorted(set(part)))
         if not len(known) or known[0] < 0 or known[-1] >= sites:
@@ -128,7 +129,7 @@ class SiteCritic(nn.Module, ABC):
 
     @abstractmethod
     def projected(self, residuals: SiteVectors, sites: Sites) -> Hidden:
-        """Return what the hidden layer of every chosen site takes from those before it."""
+        """Return the part of every chosen site's hidden layer that comes from the sites before it."""
 
     @abstractmethod
     def place(self, sites: Sites) -> Float[torch.Tensor, "chosen width"]:
@@ -165,8 +166,8 @@ class SiteCritic(nn.Module, ABC):
         """Return ln r(x; z, T) of every configuration, in evaluation mode.
 
         Args:
-            samples: the configurations.
-            sites: over whose f_i the sum goes; None for all sites of the part.
+            samples: configurations beside their reference.
+            sites: numbers of the sites whose f_i are summed; None for all sites of the part.
         """
         self.eval()
         totals, sites = [], self.part if sites is None else sites
@@ -249,7 +250,8 @@ class LatticeCritic(SiteCritic):
         below, beside = row[:, None] + row, column[:, None] + column
         self.register_buffer("window", below % self.side * self.side + beside % self.side)
         # The order has a first and a last row and column, where the window ends.
-        self.rows, self.columns = nn.Embedding(self.side, hidden), nn.Embedding(self.side, hidden)
+        self.rows = nn.Embedding(self.side, hidden)
+        self.columns = nn.Embedding(self.side, hidden)
         self.last = nn.Linear(hidden, self.family.components)
         for embedding in (self.rows, self.columns):
             nn.init.normal_(embedding.weight, std=0.1)
@@ -275,7 +277,11 @@ class LatticeCritic(SiteCritic):
 
 
 def log_relative_ratio(log_ratio: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Return ln r_α = f - ln(α e^f + 1 - α) of the log-ratio f."""
+    """Return ln r_α = f - ln(α e^f + 1 - α) of the log-ratio f.
+
+    >>> log_relative_ratio(torch.tensor([50.0]), alpha=0.1)
+    tensor([2.3026])
+    """
     if alpha == 0:
         return log_ratio
     return log_ratio - torch.logaddexp(log_ratio + math.log(alpha), torch.full_like(log_ratio, math.log1p(-alpha)))
@@ -286,7 +292,7 @@ def relative_ratio_loss(joint: torch.Tensor, reference: torch.Tensor | None, alp
 
     Args:
         joint: log-ratios f = ln p/q at samples of p.
-        reference: at samples of q; None for α = 0 and a ratio that is normalised, where E_q[r] = 1.
+        reference: log-ratios f at samples of q; None for α = 0 and a normalised ratio, where E_q[r] = 1.
         alpha: weight α of p in the mixture, below 1.
     """
     relative = log_relative_ratio(joint, alpha)

@@ -111,6 +111,10 @@ FAMILIES: dict[str, SiteFamily] = {"spins": SpinSites(), "directors": DirectorSi
 def site_family(kind: str) -> SiteFamily:
     """Return the family of "spins" or "directors".
 
+    >>> site_family("spins").mean(torch.tensor([[0.0], [0.5]]))
+    tensor([[0.0000],
+            [0.4621]])
+
     Raises:
         ValueError: if there is no such kind.
     """

@@ -114,7 +114,8 @@ class VAE(nn.Module):
         self, condition: Condition, generator: torch.Generator | None = None, draws: int | None = None
     ) -> Latents | ImportanceNoise:
         """Return standard normal noise, one vector per row of the condition and draw, if there are several."""
-        shape, like = (len(condition.index), self.latents), condition.levels
+        shape = (len(condition.index), self.latents)
+        like = condition.levels
         shape = shape if draws is None else (draws, *shape)
         return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 

@@ -1,6 +1,6 @@
 """Exact symmetries of a Hamiltonian, applied at random to every configuration of a training batch.
 
-What a symmetry leaves unchanged is the density p(x|T), so augmented samples are samples. None is used where a field
+A symmetry leaves the density p(x|T) unchanged, so that augmented samples are samples. None is used where a field
 or the disorder breaks it: each system names its own in ``symmetries``.
 """
 
@@ -18,13 +18,21 @@ Augmentation = Callable[[ConfigurationTensor, torch.Generator], ConfigurationTen
 
 
 def flip_spins(spins: SpinTensor, generator: torch.Generator) -> SpinTensor:
-    """Return every configuration or its mirror image -s, with probability 1/2 each."""
+    """Return every configuration or its mirror image -s, with probability 1/2 each.
+
+    >>> flip_spins(torch.ones(500, 3), torch.Generator().manual_seed(0)).sum(1).unique()
+    tensor([-3.,  3.])
+    """
     coins = torch.randint(2, (len(spins), 1), generator=generator, device=spins.device)
     return spins * (2 * coins - 1)
 
 
 def translate(spins: SpinTensor, generator: torch.Generator) -> SpinTensor:
-    """Return every configuration of an L x L torus moved by a random lattice vector."""
+    """Return every configuration of an L x L torus moved by a random lattice vector.
+
+    >>> translate(torch.tensor([[1.0, -1.0, -1.0, -1.0]]), torch.Generator().manual_seed(0)).sum()
+    tensor(-2.)
+    """
     rows, sites = spins.shape
     side = isqrt(sites)
     place = torch.arange(sites, device=spins.device)
@@ -41,7 +49,11 @@ def rotate(directors: DirectorTensor, generator: torch.Generator) -> DirectorTen
 
 
 def rotation_matrices(quaternions: Float[torch.Tensor, "batch 4"]) -> Float[torch.Tensor, "batch 3 3"]:
-    """Return the rotations that unit quaternions (w, x, y, z) stand for."""
+    """Return the rotations that unit quaternions (w, x, y, z) stand for.
+
+    >>> rotation_matrices(torch.tensor([[0.0, 0.0, 0.0, 1.0]])).diagonal(dim1=1, dim2=2)
+    tensor([[-1., -1.,  1.]])
+    """
     w, x, y, z = quaternions.unbind(-1)
     entries = [
         *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
@@ -58,8 +70,8 @@ def augmentation(names: Sequence[str], allowed: Sequence[str]) -> Augmentation |
     """Return the augmentation by all named symmetries, None if there is none to apply.
 
     Args:
-        names: of symmetries.
-        allowed: those of the system; empty for a recording.
+        names: names of symmetries.
+        allowed: names of the system's symmetries; empty for a recording.
 
     Raises:
         ValueError: if the system has no such symmetry.

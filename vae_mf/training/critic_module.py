@@ -25,13 +25,13 @@ class CriticModule(pl.LightningModule):
     The learning rate rises over the first tenth of the steps and falls to zero along a cosine.
 
     Args:
-        critic: of the chain.
-        alpha: of the relative ratio r_α, from 0 up to below 1.
-        learning_rate: the largest.
-        weight_decay: of AdamW.
-        sites_per_step: sites drawn for every batch.
-        steps: steps in all.
-        seed: of sites and reference samples.
+        critic: chain of site ratios.
+        alpha: weight α of the relative ratio r_α, from 0 up to below 1.
+        learning_rate: largest learning rate.
+        weight_decay: weight decay of AdamW.
+        sites_per_step: number of sites drawn for every batch.
+        steps: number of gradient steps.
+        seed: seed of sites and reference samples.
 
     Raises:
         ValueError: if a setting is out of range.
@@ -74,7 +74,8 @@ class CriticModule(pl.LightningModule):
         critic, part = self.critic, self.critic.part
         order = torch.randperm(len(part), generator=self._generator, device=self.device)
         sites = part[order[: self.sites_per_step]]
-        tilt, parameters = critic(batch, sites), batch.parameters[:, sites]
+        tilt = critic(batch, sites)
+        parameters = batch.parameters[:, sites]
         log_norm = critic.log_norm(parameters, tilt)
         joint = (tilt * batch.statistics[:, sites]).sum(-1) - log_norm
         if self.alpha == 0:
@@ -120,16 +121,16 @@ def fit_critic(
     """Fit a critic to joint samples and return it in evaluation mode.
 
     Args:
-        critic: to fit, in place.
+        critic: chain of site ratios, fitted in place.
         train: pairs that the weights are fitted to.
         validation: further pairs that the gain of every temperature is set on.
-        alpha: of the relative ratio r_α; 0 for maximum likelihood.
+        alpha: weight α of the relative ratio r_α; 0 for maximum likelihood.
         epochs: passes over the training samples.
-        batch_size: configurations per step.
-        sites_per_step: sites of each configuration per step.
-        learning_rate: the largest.
-        weight_decay: of AdamW.
-        seed: of order, sites and reference samples.
+        batch_size: number of configurations in a gradient step.
+        sites_per_step: number of sites of each configuration in a gradient step.
+        learning_rate: largest learning rate.
+        weight_decay: weight decay of AdamW.
+        seed: seed of order, sites and reference samples.
         trainer: further arguments of `pytorch_lightning.Trainer`.
 
     Raises:
@@ -171,15 +172,17 @@ def quiet_lightning() -> Iterator[None]:
 def calibrate(critic: SiteCritic, samples: JointSamples) -> None:
     """Set the gain of every temperature to that of the largest mean log-ratio, from 0 (independent) to 1 (as fitted).
 
-    What over-fits scores below 0 on new samples: such a critic is silenced, and an independent model reads 0.
+    An over-fitted critic scores below 0 on new samples: it is silenced, and an independent model reads 0.
     """
     gains = torch.linspace(0, 1, GAINS).to(critic.gain)
     totals = critic.gain.new_zeros(len(critic.gain), GAINS)
     for rows in torch.arange(len(samples.latents), device=critic.gain.device).split(ROWS):
         batch = samples.select(rows)
         for sites in critic.part.split(CHOSEN):
-            tilt, parameters = critic(batch, sites), batch.parameters[:, sites]
-            normaliser, gained = critic.family.log_normaliser, (tilt * batch.statistics[:, sites]).sum((1, 2))
+            tilt = critic(batch, sites)
+            parameters = batch.parameters[:, sites]
+            normaliser = critic.family.log_normaliser
+            gained = (tilt * batch.statistics[:, sites]).sum((1, 2))
             base = normaliser(parameters).sum(1)
             ratios = [gain * gained - normaliser(parameters + gain * tilt).sum(1) + base for gain in gains]
             totals.index_add_(0, batch.condition.index, torch.stack(ratios, dim=1))

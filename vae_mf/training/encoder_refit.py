@@ -21,9 +21,9 @@ class EncoderRefit(NamedTuple):
 
     bound_before: float
     bound_after: float
-    """With the refitted encoder, whether that was kept or not."""
+    """Bound with the refitted encoder, kept or not."""
     kept: bool
-    """Whether the refitted encoder replaced the old one: only if its bound is larger."""
+    """True if the refitted encoder replaced the old one: its bound is larger."""
 
 
 def refit_encoder(
@@ -38,9 +38,9 @@ def refit_encoder(
         vae: trained model; nothing but its encoder changes.
         train: configurations to fit to, on the model's device, passed over as often as the steps need.
         validation: configurations on which the encoders are compared.
-        steps: of Adam, its learning rate falling to zero along a cosine.
-        learning_rate: of the first step.
-        seed: of all draws.
+        steps: number of steps of Adam, its learning rate falling to zero along a cosine.
+        learning_rate: learning rate of the first step.
+        seed: seed of all draws.
 
     Raises:
         ValueError: if the number of steps is no positive integer, the learning rate not positive, or there are no
@@ -49,7 +49,9 @@ def refit_encoder(
     require_integer("steps", steps)
     require_positive("learning_rate", learning_rate)
     held_out = require_batches("validation", validation)
-    before, old, training = mean_bound(vae, held_out, seed), copy.deepcopy(vae.encoder.state_dict()), vae.training
+    before = mean_bound(vae, held_out, seed)
+    old = copy.deepcopy(vae.encoder.state_dict())
+    training = vae.training
     vae.eval()
     vae.encoder.train()
     generator = torch.Generator(held_out[0].configurations.device).manual_seed(integer(seed, "refit encoder"))

@@ -24,9 +24,9 @@ class RefitResult(NamedTuple):
 
     rate_before: float
     rate_after: float
-    """With the refitted prior, whether that was kept or not."""
+    """Rate with the refitted prior, kept or not."""
     kept: bool
-    """Whether the refitted prior replaced the old one: only if it has the smaller rate."""
+    """True if the refitted prior replaced the old one: its rate is smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def encode(vae: VAE, batches: Iterable[Batch]) -> Encodings:
     """Return the posteriors of all configurations, in evaluation mode and without gradient.
 
     Args:
-        batches: on the model's device; all with the same distinct temperatures.
+        batches: configurations on the model's device, all with the same distinct temperatures.
 
     Raises:
         ValueError: if there is no batch, or one with other distinct temperatures.
@@ -97,9 +97,9 @@ def refit_prior(
         train: configurations to fit to, on the model's device.
         validation: configurations on which the priors are compared.
         steps: steps of the optimiser.
-        learning_rate: of the first step.
+        learning_rate: learning rate of the first step.
         batch_size: draws of z per step.
-        seed: of all draws.
+        seed: seed of all draws.
 
     Raises:
         ValueError: if a count is no positive integer, the learning rate not positive, or there are no configurations.
@@ -107,8 +107,10 @@ def refit_prior(
     require_integer("steps", steps)
     require_integer("batch_size", batch_size)
     require_positive("learning_rate", learning_rate)
-    encodings, held_out = encode(vae, train), encode(vae, validation)
-    before, old = mean_rate(vae.prior, held_out, seed), copy.deepcopy(vae.prior.state_dict())
+    encodings = encode(vae, train)
+    held_out = encode(vae, validation)
+    before = mean_rate(vae.prior, held_out, seed)
+    old = copy.deepcopy(vae.prior.state_dict())
     if list(vae.prior.parameters()):
         fit_prior(vae.prior, encodings, steps, learning_rate, batch_size, seed)
     after = mean_rate(vae.prior, held_out, seed)

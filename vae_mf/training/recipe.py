@@ -1,4 +1,4 @@
-"""How a model is trained: epochs, batches, held-out fractions, and the module that holds loss and optimiser."""
+"""Recipe of a training run: epochs, batches, held-out fractions, and the module of loss and optimiser."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from vae_mf.checks import require_choice, require_fraction, require_integer, req
 from vae_mf.training.vae_module import VAEModule
 
 RANDOM, COMPONENTS = "random", "components"
-"""Where the weights of a decoder start."""
+"""Starts of the weights of a decoder."""
 
 
 @dataclass(frozen=True)
@@ -16,18 +16,19 @@ class Recipe:
 
     Args:
         epochs: passes over the training set.
-        batch_size: configurations per step.
-        module: builds the `VAEModule` from ``vae`` and ``seed``.
+        batch_size: number of configurations in a gradient step.
+        module: function that builds the `VAEModule` from ``vae`` and ``seed``.
         validation: fraction of a store's blocks, from the end, on which the checkpoint is chosen.
-        test: fraction of the blocks, before those, on which the model is judged.
+        test: fraction of the blocks, before those, on which the model is evaluated.
         refit_steps: steps of a last phase that fits the prior alone to the encodings (`vae_mf.training.prior_refit`);
             0 for none.
-        refit_learning_rate: of the first of them.
+        refit_learning_rate: learning rate at the first step of the prior's phase.
         encoder_refit_steps: steps of a last phase that fits the encoder alone to the posterior of the model, after an
             importance-weighted training (`vae_mf.training.encoder_refit`); 0 for none.
-        encoder_refit_learning_rate: of the first of them.
+        encoder_refit_learning_rate: learning rate at the first step of the encoder's phase.
         start: "random" weights of the decoder, or "components" of a recording (`vae_mf.training.start`).
-        symmetries: of the Hamiltonian, applied at random to every training batch (`vae_mf.training.augmentation`).
+        symmetries: names of symmetries of the Hamiltonian, applied at random to every training batch
+            (`vae_mf.training.augmentation`).
 
     Raises:
         ValueError: if a number is out of range.

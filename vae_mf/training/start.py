@@ -1,4 +1,4 @@
-"""Where the training of a decoder starts: at the principal components of the data, not at random weights."""
+"""Start of a decoder at the principal components of the data instead of random weights."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from vae_mf.arrays import Spins
 from vae_mf.models.base import Decoder, LinearStart
 
 LARGEST_MEAN = 0.99
-"""Of a site, in size: beyond, first order in the weights says nothing."""
+"""Largest mean of a site, in size: beyond, first order in the weights says nothing."""
 
 
 def start_at_components(decoder: Decoder, spins: Spins) -> None:
@@ -28,9 +28,10 @@ def start_at_components(decoder: Decoder, spins: Spins) -> None:
         decoder.start_at(torch.from_numpy(np.clip(weights, -1, 1)), torch.from_numpy(np.arctanh(means)))
 
 
-def first_order(words: Spins, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the clipped means (sites,) of words and the weights w (sites, count) of their leading components."""
-    spins, sites = words.astype(np.float32), words.shape[1]
+def first_order(rows: Spins, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the clipped means (sites,) of rows and the weights w (sites, count) of their leading components."""
+    spins = rows.astype(np.float32)
+    sites = rows.shape[1]
     means = spins.mean(axis=0, dtype=np.float64)
     covariance = (spins.T @ spins).astype(np.float64) / len(spins) - np.outer(means, means)
     values, vectors = eigh(covariance, subset_by_index=(sites - count, sites - 1))

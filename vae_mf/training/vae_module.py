@@ -26,11 +26,11 @@ class VAEModule(pl.LightningModule):
     Args:
         vae: the model.
         learning_rate: initial learning rate.
-        weight_decay: of AdamW.
+        weight_decay: weight decay of AdamW.
         decay: factor on the learning rate after every epoch.
-        seed: of the latent noise.
+        seed: seed of the latent noise.
         augment: symmetry applied to every training batch, or None.
-        draws: of z for every configuration.
+        draws: number of z for every configuration.
         compile: mode of `torch.compile` ("default", "reduce-overhead" for CUDA graphs, "max-autotune"), or None.
 
     Raises:

@@ -83,7 +83,7 @@ def sample(eigenvalues: Eigenvalues, generator: torch.Generator | None = None) -
 
     Args:
         eigenvalues: shape (..., 3).
-        generator: of their device; None for torch's own.
+        generator: source of randomness on the device of the eigenvalues; None for torch's own.
 
     Raises:
         ValueError: if an eigenvalue is not finite.
@@ -94,7 +94,8 @@ def sample(eigenvalues: Eigenvalues, generator: torch.Generator | None = None) -
     b = _envelope_parameter(rates)
     scales = (1 + 2 * rates / b).rsqrt()
     log_bound = 1.5 * torch.log(3 / b) - (3 - b) / 2
-    draws, pending = torch.empty_like(rates), torch.arange(len(rates), device=rates.device)
+    draws = torch.empty_like(rates)
+    pending = torch.arange(len(rates), device=rates.device)
     while len(pending):
         normals = rates.new_empty(len(pending), 3).normal_(generator=generator)
         uniforms = rates.new_empty(len(pending), 1).uniform_(generator=generator)
@@ -130,10 +131,10 @@ class Bingham(Distribution):
     divergence use eigenvectors, whose gradient exists for distinct eigenvalues only.
 
     Args:
-        matrix: B, symmetric, shape (..., 3, 3); or else both of
-        rotation: principal axes as columns, shape (..., 3, 3), and
-        eigenvalues: of B along them, shape (..., 3).
-        validate_args: whether to check arguments and values, which waits for the device.
+        matrix: B, symmetric, shape (..., 3, 3); None if its axes and eigenvalues are given.
+        rotation: principal axes of B as columns, shape (..., 3, 3); None if B is given.
+        eigenvalues: eigenvalues of B along these axes, shape (..., 3); None if B is given.
+        validate_args: true to check arguments and values, which waits for the device.
 
     Raises:
         ValueError: unless one of the two ways is chosen; with ``validate_args`` also for a matrix that is not
@@ -150,13 +151,15 @@ class Bingham(Distribution):
     ) -> None:
         if matrix is not None and rotation is None and eigenvalues is None:
             _require_shape("matrix", matrix, 3, 3)
-            self._given, self._by_matrix = at_least_single(matrix), True
+            self._given = at_least_single(matrix)
+            self._by_matrix = True
             self.eigenvalues = symmetric_eigenvalues(self._given)
         elif matrix is None and rotation is not None and eigenvalues is not None:
             _require_shape("rotation", rotation, 3, 3)
             _require_shape("eigenvalues", eigenvalues, 3)
             batch = torch.broadcast_shapes(rotation.shape[:-2], eigenvalues.shape[:-1])
-            self._given, self._by_matrix = at_least_single(rotation).expand(*batch, 3, 3), False
+            self._given = at_least_single(rotation).expand(*batch, 3, 3)
+            self._by_matrix = False
             self.eigenvalues = at_least_single(eigenvalues).expand(*batch, 3)
         else:
             arguments = {"matrix": matrix, "rotation": rotation, "eigenvalues": eigenvalues}
@@ -172,7 +175,8 @@ class Bingham(Distribution):
         """Return the distribution with its batch expanded; nothing is computed again."""
         new: Any = self._get_checked_instance(Bingham, _instance)
         batch_shape = torch.Size(batch_shape)
-        new._given, new._by_matrix = self._given.expand(*batch_shape, 3, 3), self._by_matrix
+        new._given = self._given.expand(*batch_shape, 3, 3)
+        new._by_matrix = self._by_matrix
         new.eigenvalues = self.eigenvalues.expand(*batch_shape, 3)
         new._largest = self._largest.expand(batch_shape)
         new._log_normaliser = self._log_normaliser.expand(batch_shape)
@@ -182,7 +186,7 @@ class Bingham(Distribution):
 
     @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """What `torch.distributions` checks of the arguments that were given."""
+        """Constraints that `torch.distributions` checks."""
         if self._by_matrix:
             return {"matrix": constraints.symmetric, "eigenvalues": constraints.real_vector}
         return {"rotation": _Orthogonal(), "eigenvalues": constraints.real_vector}

@@ -146,7 +146,8 @@ class _Quadrature(NamedTuple):
 
     def moments(self) -> torch.Tensor:
         """Return <x_k²>, shape (..., 3)."""
-        low, middle = self.mean(self.square), 0.5 * self.mean((1 - self.square) * self.deficit())
+        low = self.mean(self.square)
+        middle = 0.5 * self.mean((1 - self.square) * self.deficit())
         return torch.stack([low, middle, 1 - low - middle], dim=-1)
 
     def covariance_product(self, vector: torch.Tensor) -> torch.Tensor:

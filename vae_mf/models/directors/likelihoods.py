@@ -21,7 +21,7 @@ class IndependentDirectors:
     """Independent directors, each with a Bingham distribution of its own.
 
     Args:
-        bingham: with batch shape (batch, sites).
+        bingham: laws of all sites, batch shape (batch, sites).
     """
 
     def __init__(self, bingham: Bingham):
@@ -50,7 +50,7 @@ class ExchangeableDirectors:
     """Independent directors of one Bingham distribution, p(n) = exp(b . q(n)) / c, q the components of n nᵀ - I/3.
 
     Args:
-        components: of B, symmetric and traceless, shape (batch, 5).
+        components: components of B, symmetric and traceless, shape (batch, 5).
         sites: number of directors N.
     """
 

@@ -19,7 +19,12 @@ Components = Float[torch.Tensor, "... 5"]
 
 
 def director_components(directors: Float[torch.Tensor, "... 3"]) -> Components:
-    """Return the components of n nᵀ - I/3, of length √(2/3), for unit vectors n."""
+    """Return the components of n nᵀ - I/3, of length √(2/3), for unit vectors n.
+
+    >>> n = torch.tensor([0.0, 0.0, 1.0])
+    >>> torch.equal(director_components(n), director_components(-n))
+    True
+    """
     x, y, z = directors.unbind(-1)
     root = 2**0.5
     diagonal = (x * x - y * y) / root, (2 * z * z - x * x - y * y) / 6**0.5
@@ -27,7 +32,12 @@ def director_components(directors: Float[torch.Tensor, "... 3"]) -> Components:
 
 
 def traceless_matrix(components: Components) -> Matrices:
-    """Return Σ_k b_k E_k."""
+    """Return Σ_k b_k E_k.
+
+    >>> n = torch.tensor([0.6, 0.0, 0.8])
+    >>> traceless_matrix(director_components(n)).allclose(n[:, None] * n - torch.eye(3) / 3)
+    True
+    """
     xy, xz, yz, planar, axial = components.unbind(-1)
     xy, xz, yz, planar, axial = xy / 2**0.5, xz / 2**0.5, yz / 2**0.5, planar / 2**0.5, axial / 6**0.5
     entries = [planar - axial, xy, xz, xy, -planar - axial, yz, xz, yz, 2 * axial]
@@ -35,7 +45,11 @@ def traceless_matrix(components: Components) -> Matrices:
 
 
 def tensor_components(matrix: Matrices) -> Components:
-    """Return the five components of the traceless part of symmetric matrices, as `traceless_matrix` takes them."""
+    """Return the five components of the traceless part of symmetric matrices, as `traceless_matrix` takes them.
+
+    >>> tensor_components(traceless_matrix(torch.arange(5.0))).round(decimals=4)
+    tensor([0., 1., 2., 3., 4.])
+    """
     xx, yy, zz = matrix.diagonal(dim1=-2, dim2=-1).unbind(-1)
     root = 2**0.5
     entries = [root * matrix[..., 0, 1], root * matrix[..., 0, 2], root * matrix[..., 1, 2]]

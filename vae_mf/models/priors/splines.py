@@ -77,7 +77,8 @@ def knot_table(widths: Bins, heights: Bins, derivatives: InnerKnots, bound: floa
     sizes = functional.pad(inner, (0, 1), value=bound) - corners
     width, height = sizes.unbind(-4)
     ends = MINIMUM_DERIVATIVE + functional.softplus(derivatives)
-    left, right = functional.pad(ends, (1, 0), value=1.0), functional.pad(ends, (0, 1), value=1.0)
+    left = functional.pad(ends, (1, 0), value=1.0)
+    right = functional.pad(ends, (0, 1), value=1.0)
     return torch.cat((corners, sizes, torch.stack((left, height / width, right), dim=-4)), dim=-4)
 
 
