@@ -97,7 +97,7 @@ def test_the_patterns_of_a_model_come_back_under_any_mixing_of_its_latents():
     assert_allclose(table.overlap, 1)
     assert_allclose(table.share, 1, atol=1e-5)
     assert_allclose(table.angle, 0, atol=0.1)
-    assert pattern_table(first, table, 0.8).returns.tolist() == [True, True]
+    assert pattern_table(first, table, 0.8).recovered.tolist() == [True, True]
 
 
 def test_overlaps_are_those_of_the_best_assignment():
@@ -114,13 +114,13 @@ def test_a_random_space_holds_no_share_of_a_pattern_on_average():
     assert_allclose(captured_shares(np.eye(1, 8), np.eye(8)[:, 1:3]), -1 / 3)
 
 
-@pytest.mark.parametrize(("shares", "returns"), [([0.9, 0.9, 0.1], True), ([0.9, 0.1], False), ([], None)], ids=str)
-def test_a_pattern_returns_if_most_repetitions_find_it(shares, returns):
+@pytest.mark.parametrize(("shares", "recovered"), [([0.9, 0.9, 0.1], True), ([0.9, 0.1], False), ([], None)], ids=str)
+def test_a_pattern_is_recovered_if_most_repetitions_find_it(shares, recovered):
     reference = found_in(hadamard(8)[:1].astype(float))
     repetitions = {f"seed {k}": found_in(turned(share)) for k, share in enumerate(shares)}
     table = stability_table(reference, repetitions)
     assert_allclose(table.share.astype(float), shares, atol=1e-12)
-    assert pattern_table(reference, table, 0.8).returns.tolist() == [returns]
+    assert pattern_table(reference, table, 0.8).recovered.tolist() == [recovered]
 
 
 def turned(share: float) -> np.ndarray:

@@ -82,5 +82,5 @@ def test_the_whole_study_tiny(tmp_path):
     assert len(tables["verdicts"]) == 2 + 2 + 3
     assert set(tables["stability"].repetition) == set(tables["verdicts"].repetition) - {"seed_1"}
     assert len(tables["patterns"]) == CELLS
-    assert tables["pattern_summary"].returns.tolist() in ([True], [False])
+    assert tables["pattern_summary"].recovered.tolist() in ([True], [False])
     assert isinstance(get_method(figure.draw)(tables), Figure)

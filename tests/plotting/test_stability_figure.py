@@ -28,7 +28,7 @@ def tables() -> dict[str, pd.DataFrame]:
     numbers = {name: random.random(len(NAMES)) for name in ("correlation", "correlation_error", "gain", "gain_error")}
     return {
         "patterns": pd.DataFrame({"cell": range(20, 20 + CELLS), **profiles}).abs(),
-        "pattern_summary": pd.DataFrame({"pattern": [1, 2], "returns": [True, False], "threshold": 0.8}),
+        "pattern_summary": pd.DataFrame({"pattern": [1, 2], "recovered": [True, False], "threshold": 0.8}),
         "stability": stability(),
         "verdicts": pd.DataFrame({"repetition": NAMES, "answer": answers, "bound": 0.08, "floor": 0.1, **numbers}),
     }

@@ -63,7 +63,7 @@ def test_a_pattern_comes_back_whatever_the_mixing_and_only_where_its_space_does(
     assert_allclose(stability.share.xs(2, level=1), [turned] * 3 + [1])
     assert_allclose(stability.angle.xs(2, level=1)[names], [80, 80, 80, 0], atol=1e-5)
     summary = tables["pattern_summary"]
-    assert summary.returns.tolist() == [True, False]
+    assert summary.recovered.tolist() == [True, False]
     assert summary.threshold.tolist() == [0.8, 0.8]
 
 

@@ -51,7 +51,7 @@ def capacity_table(
         system: None for a recording.
         held_out: configurations at each temperature, rows of one chain next to each other.
         chains: number of chains among them.
-        ensembles: what the samples may be taken for at each temperature; theory is exact for "equilibrium" only.
+        ensembles: ensemble of the samples at each temperature; theory is exact for "equilibrium" only.
         surgery: table of `elbo_surgery.surgery_table` at the same temperatures.
         seed: seed of the draws of z.
         sampled: table of `sampled_half_information` at the same temperatures, None if that was not run.

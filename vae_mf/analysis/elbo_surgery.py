@@ -117,7 +117,7 @@ def surgery_table(
         train: configurations at each temperature whose encodings complete q(z|T).
         held_out: configurations that the estimates are averages over, rows of one chain next to each other.
         chains: number of chains among them.
-        ensembles: what the samples may be taken for at each temperature; p is known for "equilibrium" only.
+        ensembles: ensemble of the samples at each temperature; p is known for "equilibrium" only.
         components: configurations whose encodings make up q(z|T), at most.
         seed: seed of the draws of z.
 

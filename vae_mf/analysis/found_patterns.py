@@ -1,6 +1,6 @@
 """Patterns of a linear decoder in a form that can be compared between models, and their stability.
 
-Latent variables are known up to an invertible mixing only: what models share is the space that the columns of W span.
+Latent variables are known up to an invertible mixing only: models share the space that the columns of W span.
 Sign vectors in that space are patterns of their own right; all else is given by its principal axes.
 """
 
@@ -55,7 +55,7 @@ class FoundPatterns(NamedTuple):
 
 
 def read_patterns(vae: VAE, seed: int) -> FoundPatterns:
-    """Return the patterns of a model: verified sign vectors of its space, and the principal axes of what is left."""
+    """Return the patterns of a model: verified sign vectors of its space, and the principal axes of the rest."""
     return separate(scaled_directions(vae, seed), seed)
 
 
@@ -169,11 +169,11 @@ def stability_table(reference: FoundPatterns, repetitions: Mapping[str, FoundPat
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
-def pattern_table(found: FoundPatterns, stability: pd.DataFrame, returning: float) -> pd.DataFrame:
-    """Return a row per pattern: kind, residual, strength, median and least share, and whether it ``returns``.
+def pattern_table(found: FoundPatterns, stability: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Return a row per pattern: kind, residual, strength, median and least share, and ``recovered``.
 
-    A pattern returns if its share is at least ``returning`` in more than half of the repetitions; without repetitions
-    that is not known, None.
+    A pattern is recovered if its share is at least ``threshold`` in more than half of the repetitions; without
+    repetitions that is not known, None.
     """
     shares = stability.groupby("pattern").share
     table = pd.DataFrame(
@@ -186,6 +186,6 @@ def pattern_table(found: FoundPatterns, stability: pd.DataFrame, returning: floa
     ).set_index("pattern")
     table["median_share"] = shares.median()
     table["least_share"] = shares.min()
-    counted = stability.assign(returned=stability.share >= returning).groupby("pattern").returned.mean() > 0.5
-    table["returns"] = [bool(counted[k]) if k in counted.index else None for k in table.index]
+    counted = stability.assign(recovered=stability.share >= threshold).groupby("pattern").recovered.mean() > 0.5
+    table["recovered"] = [bool(counted[k]) if k in counted.index else None for k in table.index]
     return table.reset_index()

@@ -58,7 +58,7 @@ class Integral(NamedTuple):
 
 
 class Cumulant(NamedTuple):
-    """K(u) of every tilt beside what it would be, were p~ Gaussian."""
+    """K(u) of every tilt beside its value for a Gaussian p~."""
 
     value: Float[np.ndarray, " rows"]
     error: Float[np.ndarray, " rows"]

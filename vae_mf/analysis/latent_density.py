@@ -1,4 +1,4 @@
-"""The law of a single latent variable: its prior, what the encoder makes of the data, and exact theory."""
+"""Law of a single latent variable: its prior, the aggregated posterior of the data, and exact theory."""
 
 import numpy as np
 import pandas as pd

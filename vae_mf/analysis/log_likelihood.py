@@ -76,8 +76,8 @@ def likelihood_table(
     Args:
         samples: held-out configurations at each temperature, rows of one chain next to each other.
         chains: number of chains among them.
-        ensembles: what the samples may be taken for at each temperature; the KL is NaN unless it is "equilibrium".
-        draws: importance draws; the KL is overestimated by what the bound still misses.
+        ensembles: ensemble of the samples at each temperature; the KL is NaN unless it is "equilibrium".
+        draws: number of importance draws; the KL is overestimated by the gap of the bound.
     """
     rows = []
     for temperature, configurations in samples.items():

@@ -89,9 +89,9 @@ def nematic_table(
     """Return R^2 on held-out rows per regressor, target, temperature and component.
 
     Regressors: "mlp" and "linear", of the encoder's mean and the temperature (see `features`), fitted to all
-    temperatures together. Targets: "expected" for E[A|x], the one to judge by, and "sampled" for A itself, whose noise
+    temperatures together. Targets: "expected" for E[A|x], the one that counts, and "sampled" for A itself, whose noise
     nothing can predict. Temperatures: each, and "pooled". The column "ceiling" is the R^2 of E[A|x] itself against the
-    target: 1, or what noise leaves.
+    target: 1, or less by the share of the noise.
 
     Args:
         model: trained on directors.

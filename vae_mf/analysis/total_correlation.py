@@ -1,6 +1,6 @@
 """Total correlations by density ratio, with their sensitivity, beside exact values wherever ln Z is known.
 
-C(x|z) = <KL(p(x|z,T) || prod_i p(x_i|z))> is what the latent variables of a model leave unexplained; TC(x), with the
+C(x|z) = <KL(p(x|z,T) || prod_i p(x_i|z))> is left unexplained by the latent variables of a model; TC(x), with the
 product of the marginals as reference, is all there is to explain. Errors are those of a bootstrap over chains, which
 for a mean has the closed form of `averages.average`.
 """
@@ -136,7 +136,7 @@ def conditional_total_correlation(
         vae: the model, in evaluation mode.
         system: None for a recording.
         train: configurations at each temperature that the critic may learn from.
-        held_out: configurations it is judged on, rows of one chain next to each other.
+        held_out: configurations that estimates are averages over, rows of one chain next to each other.
         chains: number of chains among the held-out configurations.
         surgery: table of `elbo_surgery.surgery_table` at the same temperatures.
         settings: settings of the critic.
@@ -153,7 +153,7 @@ def conditional_total_correlation(
 
 
 def beside_identity(readings: pd.DataFrame, surgery: pd.DataFrame) -> pd.DataFrame:
-    """Return the critic's readings with the identity beside them, and which of both counts."""
+    """Return the critic's estimates with the identity beside them, and the ``source`` of the one that counts."""
     names = ["temperature", "identity", "identity_error", "bracket", "sites"]
     table = readings.merge(surgery[names], on="temperature", validate="1:1")
     known = table.identity.notna()
@@ -183,7 +183,7 @@ def total_correlation(
     Args:
         system: None for a recording.
         train: configurations at each temperature that the critic may learn from.
-        held_out: configurations it is judged on, rows of one chain next to each other.
+        held_out: configurations that estimates are averages over, rows of one chain next to each other.
         chains: number of chains among the held-out configurations.
         settings: settings of the critic.
         part: sites whose total correlation it is; None for all.
@@ -276,7 +276,7 @@ def as_many(samples: JointSamples, like: JointSamples) -> JointSamples:
 
 
 def decide(table: pd.DataFrame, learned: np.ndarray, settings: CriticSettings) -> pd.DataFrame:
-    """Add whether train and test estimates agree, and the samples per temperature with which they would."""
+    """Add ``decided``, true if train and test agree, and the samples per temperature with which they would."""
     tolerance = settings.tolerance(table.test)
     gap = table.train - table.test
     noise = 2 * np.hypot(table.train_error.fillna(0), table.test_error.fillna(0))

@@ -62,7 +62,7 @@ RIVALS = {
 EVIDENCE = {"criterion": "criterion", "value": "value", "bound": "bound", "holds": "holds"}
 PATTERNS = {
     "pattern": "pattern", "kind": "kind", "strength": "strength", "residual": "residual",
-    "median_share": "median share", "least_share": "least share", "returns": "comes back",
+    "median_share": "median share", "least_share": "least share", "recovered": "recovered",
     "raised": "raises most", "lowered": "lowers most",
 }  # fmt: skip
 ERRORS = {"value": "error"}
@@ -194,7 +194,7 @@ def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
         "more of it than chance would. What does not come back is grey."
     )
     caption = "The patterns, strongest first within each kind: red raises a variable, blue lowers it."
-    gone = summary_table.returns.eq(False)
+    gone = summary_table.recovered.eq(False)
     body = f"<p>{told}</p>" + picture(figures["patterns"], caption)
     body += html_table(summary_table, PATTERNS, {"grey": gone})
     further = ""

@@ -137,7 +137,7 @@ def key_numbers(
         "rate": float(carried.rate),
         "information": float(carried.information),
         "sign_vectors": int((summary.kind == SIGN).sum()),
-        "returning_patterns": int(summary.returns.eq(True).sum()),
+        "returning_patterns": int(summary.recovered.eq(True).sum()),
     }
     if "overlaps" in tables:
         overlaps = tables["overlaps"]

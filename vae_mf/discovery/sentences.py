@@ -108,7 +108,7 @@ def unexplained(found: Findings) -> str:
 def patterns(found: Findings) -> str:
     """Return what kind of patterns there are and how many of them come back."""
     table = found.tables["pattern_summary"]
-    signs, back = int((table.kind == SIGN).sum()), int(table.returns.eq(True).sum())
+    signs, back = int((table.kind == SIGN).sum()), int(table.recovered.eq(True).sum())
     rest, verb = len(table) - signs, "was" if signs == 1 else "were"
     kind = f"{counted(signs, 'pattern')} of plus and minus signs {verb} found" if signs else ""
     if rest:

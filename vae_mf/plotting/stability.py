@@ -68,7 +68,7 @@ def draw_patterns(
         draw: draws the values of a pattern, in grey if that is True.
     """
     for ax, row in zip(axes, summary.to_dict("records"), strict=False):
-        number, grey = row["pattern"], row["returns"] is False
+        number, grey = row["pattern"], row["recovered"] is False
         draw(ax, patterns[f"pattern_{number}"], grey)
         ax.set_title(f"pattern {number}{', does not come back' if grey else ''}", loc="left")
 

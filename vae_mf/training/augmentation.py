@@ -49,7 +49,7 @@ def rotate(directors: DirectorTensor, generator: torch.Generator) -> DirectorTen
 
 
 def rotation_matrices(quaternions: Float[torch.Tensor, "batch 4"]) -> Float[torch.Tensor, "batch 3 3"]:
-    """Return the rotations that unit quaternions (w, x, y, z) stand for.
+    """Return the rotations of unit quaternions (w, x, y, z).
 
     >>> rotation_matrices(torch.tensor([[0.0, 0.0, 0.0, 1.0]])).diagonal(dim1=1, dim2=2)
     tensor([[-1., -1.,  1.]])

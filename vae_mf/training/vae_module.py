@@ -21,7 +21,7 @@ class VAEModule(pl.LightningModule):
     The loss is -E_q[ln p(s|z)] + E_q[ln q(z|s) - ln p(z|T)] with one reparameterised draw and no warm-up. With several
     draws the bound is the importance-weighted one, which is tighter where q is not of the form of the true posterior;
     the encoder is then a broad proposal (`vae_mf.training.encoder_refit` makes it the closest q again). Latent noise
-    comes from a generator seeded by (seed, epoch), so a resumed run repeats what an uninterrupted one would have drawn.
+    comes from a generator seeded by (seed, epoch), so a resumed run repeats the draws of an uninterrupted one.
 
     Args:
         vae: the model.
