@@ -1,17 +1,14 @@
 """What `scripts/sample.py` says of a store that it cannot use: one clear sentence, exit status 1, and nothing lost."""
 
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from helpers import PROJECT_ROOT
-from helpers.commands import DRIVER, SCRIPTS, Result
+from helpers.commands import Result, run_all
 from helpers.files import tree
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -63,22 +60,15 @@ REFUSALS = {
 """Name of the store and what the sentence has to say beside it."""
 
 
-def run_all(folder: Path, names: list[str], before: str = "") -> list[Result]:
+def sample_all(folder: Path, names: list[str], before: str = "") -> list[Result]:
     """Sample into stores of these names, one after the other in one process that first runs the code ``before``."""
     paths = [name if "://" in name else str(folder / name) for name in names]
     seeds = [2 if name == "other" else 1 for name in names]
     options = [[f"store.path={path}", f"seed={seed}"] for path, seed in zip(paths, seeds, strict=True)]
-    commands = [["sample", *REQUEST, f"report={folder}/report", *option] for option in options]
     # Git, whose state may change between two runs, is out of the command's sight.
-    done = subprocess.run(
-        [sys.executable, "-c", before + DRIVER, str(SCRIPTS)],
-        input=json.dumps(commands),
-        capture_output=True,
-        text=True,
-        env=os.environ | {"GIT_DIR": os.devnull},
+    return run_all(
+        [["sample", *REQUEST, f"report={folder}/report", *option] for option in options], before, GIT_DIR=os.devnull
     )
-    assert done.returncode == 0, done.stderr
-    return [Result(*result) for result in json.loads(done.stdout.splitlines()[-1])]
 
 
 def finish(path: Path) -> None:
@@ -113,7 +103,7 @@ def outcome(tmp_path_factory):
     damage(folder)
     files = tree(folder)
     with FileLock(folder / "busy.lock"):
-        results = run_all(folder, [*REFUSALS], FULL_DISK)
+        results = sample_all(folder, [*REFUSALS], FULL_DISK)
     return folder, files, dict(zip(REFUSALS, results, strict=True))
 
 
@@ -142,5 +132,5 @@ def test_refusals_change_nothing(outcome):
 def test_once_there_is_room_again_a_full_disk_has_cost_nothing(outcome):
     folder = outcome[0]
     shutil.copytree(folder / "full", folder / "roomy")
-    assert [result.code for result in run_all(folder, ["roomy", "uninterrupted"])] == [0, 0]
+    assert [result.code for result in sample_all(folder, ["roomy", "uninterrupted"])] == [0, 0]
     assert tree(folder / "roomy") == tree(folder / "uninterrupted")

@@ -1,6 +1,5 @@
 """Sweeps, end to end and tiny: every launcher, failures, kills, jobs that share a store, and what is collected."""
 
-import json
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from helpers import PROJECT_ROOT
-from helpers.commands import HOPFIELD, SCRIPTS, TRAINING, Result, paths, run
+from helpers.commands import HOPFIELD, SCRIPTS, TRAINING, Result, paths, run, run_all
 
 from vae_mf.runs.errors import LAUNCHERS, one_line
 from vae_mf.runs.folder import Run, find_runs
@@ -31,24 +30,6 @@ from vae_mf.store.schema import StoreError
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.tables import read_metrics, read_tables
 
-DRIVER = """
-import contextlib, io, json, os, runpy, sys
-
-results = []
-for script, *arguments in json.load(sys.stdin):
-    os.environ.pop("HYDRA_FULL_ERROR", None)
-    sys.argv = [script, *arguments]
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            runpy.run_path(script, run_name="__main__")
-        except SystemExit as end:
-            code = end.code or 0
-            if isinstance(code, str):
-                code = print(code, file=sys.stderr) or 1
-    results.append([code, out.getvalue(), err.getvalue()])
-print(json.dumps(results))
-"""
 TINY = [*HOPFIELD, *TRAINING]
 SBATCH = """#!/bin/sh
 # Starts the tasks of an array at once, here.
@@ -68,14 +49,6 @@ exec "$@"
 """
 SLURM = {"sbatch": SBATCH, "srun": SRUN, "sacct": "#!/bin/sh\necho 'JobID|State|NodeList'\n"}
 """What submitit asks of a cluster, on this machine."""
-
-
-def run_all(commands: list[list[str]]) -> list[Result]:
-    """Run commands one after the other in one process, which saves the imports."""
-    given = json.dumps([[str(SCRIPTS / f"{script}.py"), *arguments] for script, *arguments in commands])
-    done = subprocess.run([sys.executable, "-c", DRIVER], input=given, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return [Result(*result) for result in json.loads(done.stdout.splitlines()[-1])]
 
 
 def finished_runs(folder: Path) -> dict[str, Run]:

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from helpers import PROJECT_ROOT
-from helpers.documents import DOCUMENTS, commands, links, overrides, paths
+from helpers.documents import DOCUMENTS, commands, dotted_names, links, overrides, paths, resolves
 
 from vae_mf.paths import configurations
 
@@ -20,10 +20,18 @@ def test_links_and_paths_exist(document):
     assert not lost
 
 
+@every_document
+def test_names_of_the_package_resolve(document):
+    assert [name for name in dotted_names(document.read_text()) if not resolves(name)] == []
+
+
 def test_a_lost_path_is_seen():
     text = "Read [the plan](docs/plan.md) and `vae_mf/nothing.py`, or run `python scripts/nothing.py a=1`."
     assert links(text) == ["docs/plan.md"]
     assert paths(text) == ["docs/plan.md", "vae_mf/nothing.py", "scripts/nothing.py"]
+    assert not resolves("vae_mf.systems.Nothing")
+    assert not resolves("vae_mf.nothing")
+    assert dotted_names("`vae_mf.models.VAE` of vae_mf.") == ["vae_mf.models.VAE"]
     assert commands(text) == [("scripts/nothing.py", "a=1")]
 
 

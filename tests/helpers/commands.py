@@ -1,6 +1,7 @@
 """Commands as a user runs them: in processes of their own, tiny."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,30 +13,23 @@ from helpers import PROJECT_ROOT
 
 SCRIPTS = PROJECT_ROOT / "scripts"
 DRIVER = """
-import contextlib, importlib.util, io, json, sys, traceback
+import contextlib, io, json, os, runpy, sys, traceback
 
-def command(name):
-    spec = importlib.util.spec_from_file_location(name, f"{sys.argv[1]}/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-scripts = {name: command(name) for name in ("sample", "train", "evaluate")}
 results = []
 for name, *arguments in json.load(sys.stdin):
+    # A command sets it for itself; here another one follows.
+    os.environ.pop("HYDRA_FULL_ERROR", None)
     sys.argv = [name, *arguments]
     out, err, code = io.StringIO(), io.StringIO(), 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            scripts[name]()
+            runpy.run_path(f"{scripts}/{name}.py", run_name="__main__")
         except SystemExit as end:
             code = end.code or 0
             if isinstance(code, str):
-                print(code, file=sys.stderr)
-                code = 1
+                code = print(code, file=sys.stderr) or 1
         except BaseException:
-            traceback.print_exc()
-            code = 1
+            code = traceback.print_exc() or 1
     results.append([code, out.getvalue(), err.getvalue()])
 print(json.dumps(results))
 """
@@ -74,10 +68,22 @@ def run(script: str, *arguments: str) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def run_all(commands: list[list[str]]) -> list[Result]:
-    """Run commands one after the other in one process."""
-    driver = [sys.executable, "-c", DRIVER, str(SCRIPTS)]
-    done = subprocess.run(driver, input=json.dumps(commands), capture_output=True, text=True)
+def run_all(commands: list[list[str]], before: str = "", **environment: str) -> list[Result]:
+    """Run commands one after the other in one process, which saves the imports.
+
+    Args:
+        commands: name and arguments of each.
+        before: code that the process runs first.
+        environment: variables that the process has beside those of this one.
+    """
+    code = f"{before}\nscripts = {str(SCRIPTS)!r}\n{DRIVER}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+    )
     assert done.returncode == 0, done.stderr
     return [Result(*result) for result in json.loads(done.stdout.splitlines()[-1])]
 

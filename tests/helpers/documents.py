@@ -1,5 +1,6 @@
 """Paths, links, commands and code blocks that the documents promise."""
 
+import pkgutil
 import re
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,6 +18,7 @@ DOCUMENTS = sorted(
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 PATH = re.compile(r"(?<![\w/.-])(?:vae_mf|scripts|tests|conf|docs)/[\w/.{},-]*\w")
 COMMAND = re.compile(r"^(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[\w-]+))\b(?P<rest>.*)$")
+DOTTED = re.compile(r"(?<![\w/.])vae_mf(?:\.[A-Za-z]\w*)+")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 FILE = re.compile(r"# ([\w/]+\.(?:py|yaml))\n")
 """First line of a block that is a file of its own."""
@@ -32,6 +34,19 @@ def paths(text: str) -> list[str]:
     """Files and folders of the project that a document names; patterns and files of its own are none."""
     own = FILE.findall(text)
     return [path for path in PATH.findall(text) if not re.search(r"NAME|[{}]", path) and path not in own]
+
+
+def dotted_names(text: str) -> list[str]:
+    """Names of the package that a document mentions; a file that is named after the package is none."""
+    return [name for name in DOTTED.findall(text) if not name.endswith((".samples", ".md", ".py"))]
+
+
+def resolves(name: str) -> bool:
+    """True if a dotted name leads to something."""
+    try:
+        return pkgutil.resolve_name(name) is not None
+    except (ImportError, AttributeError):
+        return False
 
 
 def commands(text: str) -> list[tuple[str, str]]:
