@@ -1,4 +1,4 @@
-"""The figure of the stability study: grey for what does not come back, a point per repetition, filled by the answer."""
+"""The figure of the stability study: grey for what not recovered, a point per repetition, filled by the answer."""
 
 import numpy as np
 import pandas as pd
@@ -41,8 +41,8 @@ def axes(tables):
     return figure.axes
 
 
-def test_patterns_are_bars_with_their_spread_and_grey_if_they_do_not_come_back(tables, axes):
-    for number, colour, title in ((1, "vae", "pattern 1"), (2, "independent", "pattern 2, does not come back")):
+def test_patterns_are_bars_with_their_spread_and_grey_if_they_are_not_recovered(tables, axes):
+    for number, colour, title in ((1, "vae", "pattern 1"), (2, "independent", "pattern 2, not recovered")):
         ax, table = axes[number - 1], tables["patterns"]
         assert ax.get_title(loc="left") == title
         assert {to_hex(bar.get_facecolor()) for bar in ax.patches} == {COLOURS[colour]}
@@ -75,7 +75,7 @@ def test_shares_are_drawn_by_kind_beside_the_threshold():
     table = stability()
     draw_shares(ax, table, 0.75)
     told = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert told == ["other seed", "half of the data", "bootstrap over repeats", "has come back"]
+    assert told == ["other seed", "half of the data", "bootstrap over repeats", "recovered"]
     drawn = np.concatenate([line.get_ydata() for line in ax.lines[:-1]])
     assert_allclose(np.sort(drawn), np.sort(table.share))
     places = np.concatenate([line.get_xdata() for line in ax.lines[:-1]])

@@ -1,4 +1,4 @@
-"""The figure of a verdict: what is left unexplained, what is carried, what is learned, and what can be read off."""
+"""Figure of a verdict: unexplained correlations, information carried, misfit of the prior, and decoded structure."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from vae_mf.plotting.decoding import draw_coupling, draw_cumulant, draw_latent_density, draw_tensor_scores
 from vae_mf.plotting.panels import draw_overlaps
-from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, TEMPERATURE, house_style, new_panels
 from vae_mf.plotting.total_correlation import (
-    TEMPERATURE,
     draw_capacity,
     draw_conditional_correlation,
     draw_displacement_residuals,
@@ -21,7 +20,7 @@ from vae_mf.plotting.total_correlation import (
 
 
 def draw_assessment(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Return the figure of `evaluation.assessment.Assessment.tables`: one panel for each of what is there."""
+    """Return the figure of the tables of `verdict.assessment.Assessment`, a panel for each that is there."""
     with house_style():
         if len(tables["conditional_correlation"]) == 1:
             drawings: list[Callable[[Axes], None]] = [partial(draw_balance, tables=tables)]
@@ -30,12 +29,9 @@ def draw_assessment(tables: dict[str, pd.DataFrame]) -> Figure:
         if "residual_pairs" in tables:
             drawings.append(partial(draw_residuals, tables=tables))
         drawings += decoded_panels(tables)
-        columns = min(3, len(drawings))
-        figure, axes = new_figure(-(-len(drawings) // columns), columns)
-        for ax, draw in zip(axes, drawings, strict=False):
+        figure, axes = new_panels(len(drawings), columns=3)
+        for ax, draw in zip(axes, drawings, strict=True):
             draw(ax)
-        for ax in axes[len(drawings) :]:
-            ax.remove()
     return figure
 
 
@@ -58,12 +54,12 @@ def draw_balance(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     ax.axvline(0, color=COLOURS["exact"], linewidth=0.8)
     ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
     ax.invert_yaxis()
-    ax.set(xlabel="nats per configuration")
+    ax.set(xlabel="nats per row")
     ax.legend(loc="lower right")
 
 
 def draw_excess(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw what the prior misses of the aggregated posterior, with the bracket of its estimate."""
+    """Draw the divergence of the aggregated posterior from the prior, with the bracket of its estimate."""
     ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
     low, high = table.excess_kl - table.bracket, table.excess_kl + table.bracket
     ax.fill_between(table.temperature, low, high, color=COLOURS["model"], alpha=0.2, linewidth=0, label="bracket")
@@ -74,23 +70,23 @@ def draw_excess(ax: Axes, table: pd.DataFrame) -> None:
 
 
 def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
-    """Draw which pairs of spins the model misses, by displacement on a lattice; directors have no such map."""
+    """Draw the pairs of spins that the model misses, by displacement on a lattice; directors have no such map."""
     if "residual_pairs" not in tables:
         ax.remove()
         return
+    several = len(tables["conditional_correlation"]) > 1
     if "residual_displacements" in tables:
         table = tables["residual_displacements"]
         draw_displacement_residuals(ax, table)
     else:
         table = tables["residual_pairs"]
-        draw_pair_residuals(ax, table, len(tables["residual_fields"]))
-    several = len(tables["conditional_correlation"]) > 1
+        draw_pair_residuals(ax, table, len(tables["residual_fields"]), "site" if several else "variable")
     where = f", T = {table.temperature.iloc[0]:g}" if several else ""
     ax.set_title(f"left unexplained{where}", fontsize=8)
 
 
 def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
-    """Draw what was read off the model that says most about its system."""
+    """Draw the decoded structure that says most about the system."""
     panels = decoded_panels(tables)
     if panels:
         panels[0](ax)
@@ -99,7 +95,7 @@ def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
 
 
 def decoded_panels(tables: dict[str, pd.DataFrame]) -> list[Callable[[Axes], None]]:
-    """Return the panels of all that was read off the model, the overlaps of patterns first."""
+    """Return the panels of all decoded structure, the overlaps of patterns first."""
     found: list[Callable[[Axes], None]] = []
     if "overlaps" in tables:
         found.append(partial(draw_overlaps, table=tables["overlaps"], route="vae"))

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.panels import LINES, draw_observable, draw_sources
-from vae_mf.plotting.style import COLOURS, LABELS, new_figure
+from vae_mf.plotting.style import COLOURS, LABELS, new_figure, remove
 
 SHOWN = 3
-"""Temperatures that are drawn."""
+"""Number of temperatures that are drawn."""
 
 
 def correlations_figure(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -27,13 +27,16 @@ def correlations_figure(tables: dict[str, pd.DataFrame]) -> Figure:
             draw_correlation_function(ax, tables["correlation_function"], temperature)
         draw_observable(axes[-1], tables["observables"], "correlation_length")
         axes[-1].set_yscale("log")
-    for ax in axes[drawn:SHOWN]:
-        ax.remove()
+    remove(axes[drawn:SHOWN])
     return figure
 
 
 def spread(values: list[float]) -> list[float]:
-    """Return the second, the middle and the last but one of the values, all of a short list."""
+    """Return the second, the middle and the last but one of the values, all of a short list.
+
+    >>> spread([0.2, 0.4, 0.6, 0.8, 1.0, 1.2])
+    [0.4, 0.8, 1.0]
+    """
     return values if len(values) <= SHOWN else [values[place] for place in (1, len(values) // 2, -2)]
 
 

@@ -1,10 +1,10 @@
-"""Panels of what was decoded: each draws one table on one set of axes; and the figures made of them."""
+"""Panels of decoded structure (recovered patterns, cumulants, latent laws, couplings, tensors); the map of recovery."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, house_style, new_panels
 
 SPACES = {
     "exact": "exact space",
@@ -27,6 +27,12 @@ UNMIXINGS = {
 }
 THRESHOLDS = ((0.138, "0.138 N"),)
 """Loads P / N to mark."""
+LATENT_LAWS = {
+    "exact": ("exact", "-", COLOURS["exact"]),
+    "prior": ("prior p(z|T)", "--", COLOURS["model"]),
+    "aggregated": ("encoded data q(z|T)", ":", COLOURS["samples"]),
+}
+"""Label, line and colour of every law of the latent."""
 
 
 def draw_recovery(ax: Axes, table: pd.DataFrame) -> None:
@@ -51,16 +57,10 @@ def draw_unmixing(table: pd.DataFrame) -> Figure:
     exact, trained = table[table.space == "exact"], table[table.space != "exact"]
     panels = [rows for part in (exact, trained) for _, rows in part.groupby("sites")]
     with house_style():
-        figure, axes = new_figure(-(-len(panels) // 3), min(3, len(panels)))
-        for ax, rows in zip(axes, panels, strict=False):
+        figure, axes = new_panels(len(panels), columns=3)
+        for ax, rows in zip(axes, panels, strict=True):
             draw_recovery(ax, rows)
-        for ax in axes[len(panels) :]:
-            ax.remove()
-        handles = {
-            label: line
-            for ax in axes[: len(panels)]
-            for line, label in zip(*ax.get_legend_handles_labels(), strict=True)
-        }
+        handles = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
     return figure
 
@@ -78,24 +78,18 @@ def draw_cumulant(ax: Axes, table: pd.DataFrame) -> None:
 def draw_latent_density(ax: Axes, table: pd.DataFrame) -> None:
     """Draw prior, aggregated posterior and exact law of a single latent at the lowest and the highest temperature."""
     temperatures = table.temperature.unique()
-    styles = {
-        "exact": ("-", COLOURS["exact"]),
-        "prior": ("--", COLOURS["model"]),
-        "aggregated": (":", COLOURS["samples"]),
-    }
-    names = {"exact": "exact", "prior": "prior p(z|T)", "aggregated": "encoded data q(z|T)"}
     for temperature in temperatures[[0, -1]]:
         rows = table[table.temperature == temperature]
-        for name, (style, colour) in styles.items():
+        for name, (_, style, colour) in LATENT_LAWS.items():
             if rows[name].notna().any():
                 ax.plot(rows.z, rows[name] / rows[name].max(), style, color=colour, linewidth=1.0)
         top = rows.loc[rows.prior.idxmax()]
         ax.annotate(
             f"T = {temperature:g}", (top.z, 1.0), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=7
         )
-    for name, (style, colour) in styles.items():
+    for name, (label, style, colour) in LATENT_LAWS.items():
         if table[name].notna().any():
-            ax.plot([], [], style, color=colour, label=names[name])
+            ax.plot([], [], style, color=colour, label=label)
     ax.set(xlabel="latent z", ylabel="density / maximum", ylim=(0, 1.5))
     ax.legend(loc="upper center", ncols=2, fontsize=7, columnspacing=1.0)
 

@@ -1,4 +1,4 @@
-"""Whole figures from the tables of a run: panels arranged, nothing computed."""
+"""Figures of a run, of its sampling, and of retrieval, from their tables."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from vae_mf.plotting.panels import (
     draw_overlaps,
 )
 from vae_mf.plotting.recordings import recording_figure
-from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, house_style, new_figure, remove
 
 
 def draw_run(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
@@ -49,7 +49,7 @@ def draw_retrieval(table: pd.DataFrame) -> Figure:
 
 
 def draw_chains(axes: list[Axes], table: pd.DataFrame) -> None:
-    """Draw on four panels how well chains mixed: autocorrelation, effective size, R-hat, agreement and acceptances."""
+    """Draw the mixing of chains on four panels: autocorrelation, effective size, R-hat, agreement and acceptances."""
     limits = {"color": COLOURS["exact"], "linewidth": 0.8, "linestyle": ":"}
     draw_chain_diagnostic(axes[0], table, {"autocorrelation_time": "autocorrelation time τ  [draws]"})
     axes[0].axhline(0.5, **limits)
@@ -79,8 +79,7 @@ def observables_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     chosen = dict.fromkeys(temperatures[min(place, len(temperatures) - 1)] for place in (1, len(temperatures) // 2 + 1))
     for ax, temperature in zip(axes[6:], chosen, strict=False):
         draw_order_parameter_law(ax, tables["order_parameter"], temperature)
-    for ax in axes[6 + len(chosen) :]:
-        ax.remove()
+    remove(axes[6 + len(chosen) :])
     return figure
 
 

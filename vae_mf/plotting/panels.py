@@ -1,11 +1,11 @@
-"""Panels: each draws one table on one set of axes, and nothing else."""
+"""Panels of observables, divergences, order parameters, overlaps and chains."""
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from vae_mf.plotting.style import COLOURS, LABELS
+from vae_mf.plotting.style import COLOURS, LABELS, TEMPERATURE
 
 LINES = {
     "exact": {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9},
@@ -30,7 +30,7 @@ def draw_observable(ax: Axes, table: pd.DataFrame, observable: str) -> None:
     if observable == "susceptibility":
         ax.set_yscale("log")
     symbol = str(chosen.order_name.iloc[0]).split()[-1]
-    ax.set(xlabel="temperature T / J", ylabel=SYMBOLS[observable].format(symbol))
+    ax.set(xlabel=TEMPERATURE, ylabel=SYMBOLS[observable].format(symbol))
     ax.legend()
 
 
@@ -59,7 +59,7 @@ def draw_chain_diagnostic(ax: Axes, table: pd.DataFrame, columns: dict[str, str]
         ax.set_title("circled: not equilibrium", fontsize=8)
     if len(columns) > 1:
         ax.legend()
-    ax.set(xlabel="temperature T / J", ylabel=label if len(columns) > 1 else next(iter(columns.values())))
+    ax.set(xlabel=TEMPERATURE, ylabel=label if len(columns) > 1 else next(iter(columns.values())))
 
 
 def draw_divergence(ax: Axes, table: pd.DataFrame) -> None:
@@ -71,7 +71,7 @@ def draw_divergence(ax: Axes, table: pd.DataFrame) -> None:
         ax.plot(short.temperature, short.kl, "o", mfc="none", color=COLOURS["exact"], markersize=9)
         prior = " (factorised prior)" if short.factorised_prior.all() else ""
         ax.set_title(f"circled: KL > {short.tolerable_kl.iloc[0]:g} nat{prior}", fontsize=8)
-    ax.set(xlabel="temperature T / J", ylabel="KL(p ‖ p_VAE)  [nats per configuration]")
+    ax.set(xlabel=TEMPERATURE, ylabel="KL(p ‖ p_VAE)  [nats per configuration]")
 
 
 def draw_order_parameter_law(ax: Axes, table: pd.DataFrame, temperature: float) -> None:

@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.assessment import draw_decoded, draw_residuals
+from vae_mf.plotting.decoding import LATENT_LAWS
 from vae_mf.plotting.panels import draw_observable, draw_overlaps
-from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, TEMPERATURE, house_style, new_figure
 from vae_mf.plotting.total_correlation import draw_conditional_correlation
 
 SYSTEMS = {
@@ -17,19 +18,13 @@ SYSTEMS = {
     "maier_saupe": "Maier-Saupe",
 }
 """Rows of figure 3, by the name of the run."""
-LATENT_LAWS = {
-    "exact": ("exact", "-", "exact"),
-    "prior": ("prior p(z|T)", "--", "model"),
-    "aggregated": ("encoded data q(z|T)", ":", "samples"),
-}
-"""Label, line and colour of every law of the latent."""
 
 
 def draw_systems(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw per system a one-point and a two-point observable, C(x|z), and the structure of what is left (figure 3).
 
     Args:
-        tables: of `evaluation.tables.read_runs`, names beginning with those of `SYSTEMS`.
+        tables: tables of `tables.read_runs`, names beginning with those of `SYSTEMS`.
     """
     with house_style():
         figure, axes = new_figure(len(SYSTEMS), 4)
@@ -50,7 +45,7 @@ def draw_latent_variable(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the parts of a VAE, the latent law of Curie-Weiss below, at and above T_c, and the decoder (figure 2).
 
     Args:
-        tables: of `evaluation.tables.read_runs`, with a run called curie_weiss.
+        tables: tables of `tables.read_runs`, with a run called curie_weiss.
     """
     table = tables["curie_weiss_latent_density"]
     temperatures = table.temperature.unique()
@@ -69,7 +64,7 @@ def draw_latent_variable(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def draw_architecture(ax: Axes) -> None:
-    """Draw how a temperature-conditioned VAE is put together."""
+    """Draw the parts of a temperature-conditioned VAE."""
     boxes = {
         "samples x\nat temperature T": (0.16, 0.78, "samples"),
         "encoder\nq(z|x,T)": (0.16, 0.30, "infinite"),
@@ -104,7 +99,7 @@ def draw_prior_map(ax: Axes, table: pd.DataFrame) -> None:
     levels = np.arange(len(plane))
     image = ax.pcolormesh(plane.columns, levels, plane, cmap="magma_r", rasterized=True)
     ax.set_yticks(levels[::2], [f"{t:g}" for t in plane.index[::2]])
-    ax.set(xlabel="latent z", ylabel="temperature T / J")
+    ax.set(xlabel="latent z", ylabel=TEMPERATURE)
     ax.figure.colorbar(image, ax=ax, label="prior p(z|T) / maximum")
 
 
@@ -112,14 +107,14 @@ def draw_latent_law(ax: Axes, table: pd.DataFrame) -> None:
     """Draw prior, encoded data and exact law of the latent at one temperature."""
     for name, (label, style, colour) in LATENT_LAWS.items():
         if table[name].notna().any():
-            ax.plot(table.z, table[name], style, color=COLOURS[colour], label=label)
+            ax.plot(table.z, table[name], style, color=colour, label=label)
     ax.set(xlabel="latent z", ylabel="probability density", title=f"T = {table.temperature.iloc[0]:g}")
     ax.set_ylim(0, 1.45 * table.prior.max())
     ax.legend(loc="upper center", ncols=2, fontsize=7)
 
 
 def draw_decodings(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw what is read off the models: patterns by decoder and classical route, beta J and the tensor (figure 4)."""
+    """Draw the structure decoded from the models: patterns by two routes, beta J and the tensor (figure 4)."""
     with house_style():
         figure, axes = new_figure(1, 4)
         overlaps = tables["hopfield_overlaps"]

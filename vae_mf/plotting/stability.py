@@ -1,4 +1,4 @@
-"""What comes back when a model is trained again: patterns over their sites, shares and verdicts per repetition."""
+"""Figures of repeated trainings: patterns over their variables, shares recovered and verdicts per repetition."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -16,20 +16,20 @@ REPETITIONS = {
     "bootstrap": ("^", "bootstrap over repeats"),
     "": ("D", "other"),
 }
-"""Marker and name of every kind of repetition, by what the names of such repetitions contain."""
+"""Marker and name of every kind of repetition, by a part of the names of such repetitions."""
 ANSWERS = {"not found": "full", "not decided": "left", "found": "none"}
-"""How the marker of a repetition is filled, by the answer of its verdict."""
+"""Filling of the marker of a repetition, by the answer of its verdict."""
 NAMED = 60
-"""Up to so many sites are named along an axis."""
+"""Largest number of variables that are named along an axis."""
 PROFILE_HEIGHT = 1.5
 """Height of the panel of a pattern in inches."""
 
 
 def draw_stability_study(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw patterns on the cells, those that do not come back in grey, and per repetition shares, C(x|z) and gains.
+    """Draw patterns, those that are not recovered in grey, and per repetition shares, C(x|z) and gains.
 
     Args:
-        tables: of `evaluation.stability_study.study_tables`.
+        tables: tables of `studies.stability.study_tables`.
     """
     patterns, summary = tables["patterns"], tables["pattern_summary"]
     verdicts = pd.concat([rows for rows, *_ in kinds(tables["verdicts"])])
@@ -39,11 +39,11 @@ def draw_stability_study(tables: dict[str, pd.DataFrame]) -> Figure:
         draw_patterns(axes, patterns, summary, draw_bars)
         for ax, number in zip(axes, summary.pattern, strict=True):
             draw_spread(ax, patterns[f"pattern_{number}"], patterns[f"spread_{number}"])
-        label_variables(axes[-1], patterns.cell, "cell")
+        label_variables(axes[-1], patterns.cell, "variable")
         draw_shares(first, tables["stability"], summary.threshold.iloc[0])
         draw_unexplained(second, verdicts)
         draw_repeated(third, verdicts, "gain")
-        third.set(ylabel="gain over independent cells\n[nats per word]")
+        third.set(ylabel="gain over independent variables\n[nats per row]")
     return figure
 
 
@@ -59,18 +59,18 @@ def empty_panels(patterns: int) -> tuple[Figure, list[Axes], list[Axes]]:
 def draw_patterns(
     axes: Iterable[Axes], patterns: pd.DataFrame, summary: pd.DataFrame, draw: Callable[[Axes, pd.Series, bool], None]
 ) -> None:
-    """Draw a pattern in each panel, in grey if it does not come back.
+    """Draw a pattern in each panel, in grey if it is not recovered.
 
     Args:
-        axes: at least as many as patterns.
-        patterns: a row per variable, columns pattern_1, pattern_2, ...
-        summary: of `evaluation.stability.pattern_table`.
-        draw: draws the values of a pattern, in grey if that is True.
+        axes: panels, at least as many as patterns.
+        patterns: table with a row per variable, and columns pattern_1, pattern_2, ...
+        summary: table of `analysis.found_patterns.pattern_table`.
+        draw: function that draws the values of a pattern, in grey if that is True.
     """
     for ax, row in zip(axes, summary.to_dict("records"), strict=False):
         number, grey = row["pattern"], row["recovered"] is False
         draw(ax, patterns[f"pattern_{number}"], grey)
-        ax.set_title(f"pattern {number}{', does not come back' if grey else ''}", loc="left")
+        ax.set_title(f"pattern {number}{', not recovered' if grey else ''}", loc="left")
 
 
 def draw_bars(ax: Axes, values: pd.Series, grey: bool) -> None:
@@ -84,7 +84,7 @@ def draw_bars(ax: Axes, values: pd.Series, grey: bool) -> None:
 
 
 def draw_spread(ax: Axes, values: pd.Series, spread: pd.Series) -> None:
-    """Draw how far the values of a pattern spread over the repetitions."""
+    """Draw the spread of the values of a pattern over the repetitions as error bars."""
     ax.errorbar(np.arange(len(values)), values, spread, fmt="none", elinewidth=0.8, ecolor=COLOURS["exact"])
     ax.set_title("error bars: spread over repetitions", loc="right", fontsize=7)
 
@@ -98,21 +98,21 @@ def label_variables(ax: Axes, names: pd.Series, what: str) -> None:
     ax.set_xlabel(what)
 
 
-def draw_shares(ax: Axes, table: pd.DataFrame, returning: float) -> None:
-    """Draw how much of every pattern lies in the space that each repetition finds.
+def draw_shares(ax: Axes, table: pd.DataFrame, threshold: float) -> None:
+    """Draw the share of every pattern that lies in the space of each repetition.
 
     Args:
-        ax: to draw on.
-        table: of `evaluation.stability.stability_table`.
-        returning: share from which on a pattern has come back.
+        ax: axes to draw on.
+        table: table of `analysis.found_patterns.stability_table`.
+        threshold: share from which on a pattern is recovered.
     """
     ordered = pd.concat([rows.repetition for rows, *_ in kinds(table)]).unique()
     shifts = dict(zip(ordered, np.linspace(-0.3, 0.3, len(ordered) + 2)[1:-1], strict=True))
     for rows, marker, name in kinds(table):
         places = rows.pattern + rows.repetition.map(shifts)
         ax.plot(places, rows.share, marker, color=COLOURS["model"], mfc="none", label=name)
-    ax.axhline(returning, color=COLOURS["infinite"], linewidth=0.8, linestyle="--", label="has come back")
-    ax.set(xlabel="pattern", ylabel="share that comes back", ylim=(min(-0.03, table.share.min() - 0.03), 1.05))
+    ax.axhline(threshold, color=COLOURS["infinite"], linewidth=0.8, linestyle="--", label="recovered")
+    ax.set(xlabel="pattern", ylabel="share recovered", ylim=(min(-0.03, table.share.min() - 0.03), 1.05))
     ax.set_xticks(table.pattern.unique())
     ax.set_xlim(0.4, table.pattern.max() + 0.6)
     ax.legend(loc="lower left")
@@ -127,11 +127,11 @@ def kinds(table: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
 
 
 def draw_unexplained(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw C(x|z) of every repetition, what is tolerated, and what the critic may miss.
+    """Draw C(x|z) of every repetition, the tolerated value, and the floor of the critic.
 
     Args:
-        ax: to draw on.
-        table: of `evaluation.stability_study.verdict_table`.
+        ax: axes to draw on.
+        table: table of `studies.stability.verdict_table`.
     """
     draw_repeated(ax, table, "correlation")
     ax.plot(table.repetition, table.floor, "_", color=COLOURS["samples"], markersize=8, label="critic may miss")
@@ -139,7 +139,7 @@ def draw_unexplained(ax: Axes, table: pd.DataFrame) -> None:
     for answer in filter(set(table.answer).__contains__, ANSWERS):
         point: dict = {"color": COLOURS["model"], "fillstyle": ANSWERS[answer], "linestyle": ""}
         ax.plot([], [], marker="o", label=f"mean field {answer}", **point)
-    ax.set(ylabel="left unexplained, C(x|z)\n[nats per word]")
+    ax.set(ylabel="left unexplained, C(x|z)\n[nats per row]")
     ax.set_ylim(top=1.4 * (table.correlation + table.correlation_error.fillna(0)).max())
     ax.legend(loc="upper center", ncols=2, fontsize=7)
 

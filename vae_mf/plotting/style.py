@@ -1,10 +1,11 @@
 """One look for every figure: sizes, fonts, and colours that always mean the same thing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -30,6 +31,10 @@ LABELS = {
     "classical": "PCA + FastICA",
     "independent": "independent cells",
 }
+TEMPERATURE = "temperature T / J"
+"""Label of an axis of temperatures."""
+CYCLE = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"), ("#66ccee", "v"), ("#aa3377", "P"))
+"""Colour (Paul Tol's bright scheme) and marker of every line in turn, where these have no meaning of their own."""
 SETTINGS: dict = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -58,6 +63,25 @@ def new_figure(rows: int, columns: int) -> tuple[Figure, list]:
     figure = empty_figure(PANEL[0] * columns, PANEL[1] * rows)
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.ravel())
+
+
+def new_panels(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure of ``count`` panels in at most so many columns, the last row left open, and its axes.
+
+    >>> figure, axes = new_panels(4, columns=3)
+    >>> len(axes), len(figure.axes)
+    (4, 4)
+    """
+    columns = min(columns, count)
+    figure, axes = new_figure(-(-count // columns), columns)
+    remove(axes[count:])
+    return figure, axes[:count]
+
+
+def remove(axes: Iterable[Axes]) -> None:
+    """Remove panels that nothing is drawn on."""
+    for ax in axes:
+        ax.remove()
 
 
 def empty_figure(width: float, height: float) -> Figure:

@@ -1,4 +1,4 @@
-"""The figure of a sweep: one metric against one option that was varied."""
+"""Figure of a sweep: one metric against one option that was varied."""
 
 from typing import Any
 
@@ -7,17 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from vae_mf.plotting.style import PANEL, house_style, new_figure
+from vae_mf.plotting.style import CYCLE, PANEL, TEMPERATURE, house_style, new_figure
 
-CYCLE = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"), ("#66ccee", "v"), ("#aa3377", "P"))
-"""Colour (Paul Tol's bright scheme) and marker of every line in turn."""
 METRIC_LABELS = {
     "pattern_overlap_min": "smallest overlap of a\nrecovered with its stored pattern",
     "kl": "KL(p ‖ p_VAE)\n[nats per configuration]",
     "test_elbo": "ELBO, held-out configurations\n[nats per configuration]",
-    "test_elbo_per_word": "ELBO, held-out words\n[nats per word]",
+    "test_elbo_per_word": "ELBO, held-out rows\n[nats per row]",
 }
-OPTION_LABELS = {"temperature": "temperature T / J"}
+OPTION_LABELS = {"temperature": TEMPERATURE}
 GAP = 0.07
 """Inches between lines at the same value."""
 FEW = 8
@@ -27,7 +25,7 @@ WIDE = 50
 
 
 def draw_collection(runs: pd.DataFrame, averages: pd.DataFrame, metric: str, against: str) -> Figure:
-    """Draw a metric against a varied option; the tables are those of `evaluation.collection`."""
+    """Draw a metric against a varied option; the tables are those of `runs.collection`."""
     with house_style():
         figure, (ax,) = new_figure(1, 1)
         figure.set_size_inches(2 * PANEL[0], 1.2 * PANEL[1])
@@ -42,7 +40,8 @@ def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str
     lines = averages.line.unique()
     for number, line in enumerate(lines):
         colour, marker = CYCLE[number % len(CYCLE)]
-        single, means = runs[runs.line == line], averages[averages.line == line].sort_values(against)
+        single = runs[runs.line == line]
+        means = averages[averages.line == line].sort_values(against)
         faint = ax.plot(single[against].map(places), single[metric], marker, color=colour, alpha=0.4, markeredgewidth=0)
         bars = ax.errorbar(
             means[against].map(places), means["mean"], means.error, fmt=f"{marker}-" if numbers else marker,
@@ -54,7 +53,8 @@ def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str
         for artist in (*faint, *bars.get_children()):
             artist.set_transform(ax.transData + beside)
     mark_abscissae(ax, places, numbers)
-    fewest, most = averages.runs.min(), averages.runs.max()
+    fewest = averages.runs.min()
+    most = averages.runs.max()
     if most > 1:
         seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
         ax.set_title(f"mean ± standard error over {seeds} seeds; faint: single runs", fontsize=8)

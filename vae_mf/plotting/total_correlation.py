@@ -1,4 +1,6 @@
-"""Panels of the verdict: what a model leaves unexplained, what it misses, and what it can carry."""
+"""Panels of total correlations C(x|z) and TC(x), of missed pairs, and of the information that a model carries."""
+
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -6,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, new_figure, remove
 
 LINE: dict = {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9, "color": COLOURS["exact"]}
 """Exact values, as in the other panels."""
-TEMPERATURE = "temperature T / J"
 SIGNIFICANT = 8.0
 """z at which the colours of a significance map are full."""
 LEGEND_SHARE = 0.6
@@ -21,8 +22,6 @@ CUT_LABELS = {
     "sublattice": "cut into sublattices",
     "sampled_half": "cut into halves, critic",
 }
-SIZES = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"))
-"""Colour (Paul Tol's bright scheme) and marker of every number of latents in turn."""
 STUDIED = {"scaling_ising2d": "2D Ising", "scaling_curie_weiss": "Curie-Weiss"}
 """Systems of the scaling study."""
 
@@ -45,7 +44,7 @@ def draw_conditional_correlation(ax: Axes, table: pd.DataFrame) -> None:
 
 
 def draw_readings(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw what the critic reads on new and on its own samples, over a band of what it may miss."""
+    """Draw the readings of the critic on new and on its own samples, over the band of its floor."""
     floor: dict = {"color": COLOURS["independent"], "alpha": 0.3}
     if len(table) > 1:
         ax.fill_between(table.temperature, 0, table.floor, linewidth=0, **floor)
@@ -76,7 +75,7 @@ def draw_total_correlation(ax: Axes, table: pd.DataFrame) -> None:
 
 
 def draw_capacity(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw the rate against temperature beside what cuts demand and the Hubbard-Stratonovich field knows."""
+    """Draw the rate against temperature, beside the information that cuts demand and that the decoupling field has."""
     if table.field.notna().any():
         ax.plot(table.temperature, table.field, "--", color=COLOURS["infinite"], label="Hubbard-Stratonovich field")
     for (name, label), style in zip(CUT_LABELS.items(), ("-", "-", "-.", ":"), strict=True):
@@ -96,12 +95,12 @@ def draw_capacity(ax: Axes, table: pd.DataFrame) -> None:
     ax.legend(loc="upper center", fontsize=7)
 
 
-def draw_pair_residuals(ax: Axes, table: pd.DataFrame, sites: int) -> None:
-    """Draw the significance z of every pair s_i s_j in ln r as a symmetric map."""
-    significance = np.zeros((sites, sites))
+def draw_pair_residuals(ax: Axes, table: pd.DataFrame, count: int, unit: str = "site") -> None:
+    """Draw the significance z of every pair s_i s_j in ln r as a symmetric map over ``count`` sites or variables."""
+    significance = np.zeros((count, count))
     significance[table["first"], table["second"]] = significance[table["second"], table["first"]] = table.significance
     image = ax.imshow(significance, vmin=-SIGNIFICANT, vmax=SIGNIFICANT, cmap="RdBu_r", interpolation="nearest")
-    ax.set(xlabel="site i", ylabel="site j")
+    ax.set(xlabel=f"{unit} i", ylabel=f"{unit} j")
     ax.figure.colorbar(image, ax=ax, shrink=0.8, label="significance z of s$_i$s$_j$")
 
 
@@ -123,14 +122,13 @@ def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
     demanded = chosen.drop_duplicates("sites").sort_values("sites")
     ax.plot(demanded.sites, demanded.information, label="information of a cut", zorder=1, **LINE)
     for number, (latents, rows) in enumerate(chosen.groupby("latents")):
-        colour, marker = SIZES[number % len(SIZES)]
+        colour, marker = CYCLE[number % len(CYCLE)]
         ax.errorbar(
             rows.sites, rows.rate, rows.rate_error, fmt=f"{marker}-", color=colour, linewidth=0.8, capsize=2,
             label=f"rate, d = {latents}",
         )  # fmt: skip
-    ax.set(xlabel="sites N", ylabel="information  [nats]", xscale="log", yscale="log", title=f"T = {temperature:.4g}")
-    ax.set_xticks(demanded.sites, [str(sites) for sites in demanded.sites])
-    ax.set_xticks([], minor=True)
+    ax.set(ylabel="information  [nats]", yscale="log", title=f"T = {temperature:.4g}")
+    mark_sizes(ax, demanded.sites)
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(NullFormatter())
@@ -143,34 +141,40 @@ def draw_unexplained_scaling(ax: Axes, table: pd.DataFrame, temperature: float) 
     """Draw C(x|z) per site against the number of sites at one temperature, per number of latents, by the identity."""
     chosen = table[table.temperature == temperature]
     for number, (latents, rows) in enumerate(chosen.groupby("latents")):
-        colour, marker = SIZES[number % len(SIZES)]
+        colour, marker = CYCLE[number % len(CYCLE)]
         errors = np.hypot(rows.identity_error, rows.bracket) / rows.sites
         ax.errorbar(
             rows.sites, rows.identity_per_site, errors, fmt=f"{marker}-", color=colour, linewidth=0.8, capsize=2,
             label=f"d = {latents}",
         )  # fmt: skip
     ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
-    ax.set(xlabel="sites N", ylabel="C(x|z) / N  [nats per site]", xscale="log", title=f"T = {temperature:.4g}")
-    ax.set_xticks(chosen.sites.unique(), [str(sites) for sites in chosen.sites.unique()])
-    ax.set_xticks([], minor=True)
+    ax.set(ylabel="C(x|z) / N  [nats per site]", title=f"T = {temperature:.4g}")
+    mark_sizes(ax, chosen.sites.unique())
     ax.legend()
+
+
+def mark_sizes(ax: Axes, sizes: Iterable[int]) -> None:
+    """Put a tick at every number of sites on a logarithmic axis."""
+    ax.set(xlabel="sites N", xscale="log")
+    ax.set_xticks(list(sizes), [str(size) for size in sizes])
+    ax.set_xticks([], minor=True)
 
 
 def draw_scaling_study(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw a row per system: rates and information at every temperature, and C(x|z) per site at the middle one.
 
     Args:
-        tables: of `evaluation.scaling.scaling_tables`.
+        tables: tables of `studies.scaling.scaling_tables`.
     """
     columns = 1 + max(table.temperature.nunique() for table in tables.values())
     with house_style():
         figure, axes = new_figure(len(tables), columns)
         for row, (name, table) in enumerate(sorted(tables.items(), reverse=True)):
-            own, temperatures = axes[row * columns : (row + 1) * columns], table.temperature.unique()
+            own = axes[row * columns : (row + 1) * columns]
+            temperatures = table.temperature.unique()
             for ax, temperature in zip(own, temperatures, strict=False):
                 draw_scaling(ax, table, temperature)
-            for ax in own[len(temperatures) : -1]:
-                ax.remove()
+            remove(own[len(temperatures) : -1])
             draw_unexplained_scaling(own[-1], table, temperatures[len(temperatures) // 2])
             for ax in own:
                 ax.set_title(f"{STUDIED.get(name, name)}, {ax.get_title()}", loc="left")
