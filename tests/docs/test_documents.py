@@ -45,9 +45,9 @@ def test_commands_exist_and_their_options_compose(document, compose_config):
             assert (PROJECT_ROOT / f"vae_mf/commands/{command}.py").exists(), name
         if document.name == "extend.md":
             continue  # with the files of the page, in test_extend
-        if (configurations() / f"{command}.yaml").exists() and "--help" not in rest:
-            compose_config(command, *overrides(shlex.split(rest)))
-        elif name.startswith("scripts/benchmarks/"):
+        if name.startswith("scripts/benchmarks/"):
             flags = re.findall(r"--[\w-]+", rest)
             sources = "".join(path.read_text() for path in (PROJECT_ROOT / "scripts/benchmarks").rglob("*.py"))
             assert not [flag for flag in flags if f'"{flag}"' not in sources], rest
+        elif (configurations() / f"{command}.yaml").exists() and "--help" not in rest:
+            compose_config(command, *overrides(shlex.split(rest)))
