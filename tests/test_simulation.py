@@ -24,7 +24,7 @@ REQUESTS = {
     "hopfield": (
         HOPFIELD,
         HopfieldGibbs(HOPFIELD),
-        Sampling((0.5, 1.0, 1.8), 200, 20, 2, anneal=5, chains=20, blocks=5, witnesses=9),
+        Sampling((0.5, 1.0, 1.8), 200, 20, 2, anneal=5, chains=20, blocks=5, opposite_starts=9),
     ),
 }
 every_request = pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
@@ -149,7 +149,7 @@ def ensembles(store):
     return [report["ensemble"] for report in store.diagnostics["temperatures"]]
 
 
-def test_exact_draws_are_equilibrium_without_witnesses(tmp_path):
+def test_exact_draws_are_equilibrium_without_opposite_starts(tmp_path):
     store = simulate(*REQUESTS["curie_weiss"], tmp_path / "store", seed=3)
     assert ensembles(store) == ["equilibrium", "equilibrium"]
     assert "patterns" not in store.attrs
@@ -158,19 +158,19 @@ def test_exact_draws_are_equilibrium_without_witnesses(tmp_path):
 @pytest.mark.parametrize(("start", "stuck"), [("random", "random_start"), ("pattern", "basin:1,2,3")])
 def test_ensembles_of_stuck_and_of_mixing_chains(start, stuck, tmp_path):
     system = Hopfield.random(200, 3, seed=1)
-    sampling = Sampling((0.2, 2.0), 3000, 100, 2, anneal=30, chains=60, blocks=2, start=start, witnesses=20)
+    sampling = Sampling((0.2, 2.0), 3000, 100, 2, anneal=30, chains=60, blocks=2, start=start, opposite_starts=20)
     store = simulate(system, HopfieldGibbs(system, 0), sampling, tmp_path / "store", seed=1)
     assert ensembles(store) == [stuck, "equilibrium"]
 
 
 def test_jumps_bring_cold_chains_to_equilibrium(tmp_path):
     system = Hopfield.random(64, 2, seed=1)
-    sampling = Sampling((0.4,), 6000, 200, 2, anneal=30, chains=60, blocks=2, witnesses=20)
+    sampling = Sampling((0.4,), 6000, 200, 2, anneal=30, chains=60, blocks=2, opposite_starts=20)
     store = simulate(system, HopfieldGibbs(system, 1), sampling, tmp_path / "store", seed=1)
     assert ensembles(store) == ["equilibrium"]
 
 
-def test_without_witnesses_equilibrium_is_not_claimed(tmp_path):
+def test_without_opposite_starts_equilibrium_is_not_claimed(tmp_path):
     system = Hopfield.random(32, 2, seed=1)
     store = simulate(system, HopfieldGibbs(system), Sampling((2.0,), 400, 20, chains=20), tmp_path / "store", seed=1)
     assert ensembles(store) == ["random_start"]
@@ -184,7 +184,7 @@ def test_without_witnesses_equilibrium_is_not_claimed(tmp_path):
         ("chains", 0, "chains: expected an integer >= 1, got 0"),
         ("chains", -10, "chains: expected an integer >= 1, got -10"),
         ("blocks", 0, "blocks: expected an integer >= 1, got 0"),
-        ("witnesses", -1, "witnesses: expected an integer >= 0, got -1"),
+        ("opposite_starts", -1, "opposite_starts: expected an integer >= 0, got -1"),
         ("start", "cold", "start: expected one of random, pattern, got 'cold'"),
         ("temperatures", (1.0, 0.0), "temperatures: expected a finite number > 0, got 0.0"),
         ("temperatures", (1.0, float("nan")), "temperatures: expected a finite number > 0, got nan"),

@@ -88,7 +88,7 @@ def describe(
         "chains": sampling.chain_count,
         **asdict(sampling.schedule),
         "start": sampling.start,
-        "witnesses": sampling.witnesses,
+        "witnesses": sampling.opposite_starts,  # the name in stores
     }
     return attrs, arrays
 
@@ -114,11 +114,11 @@ def diagnostics(
 ) -> dict[str, Any]:
     """Return per-temperature chain diagnostics, beside the software that produced the samples."""
     shape = (sampling.chain_count, sampling.schedule.draws)
-    witnesses = witness_scalars(system, sampler, sampling, seed, threads)
+    opposite_starts = opposite_scalars(system, sampler, sampling, seed, threads)
     reports = []
     for t in range(len(sampling.levels)):
         drawn = {name: store.scalar(name, t).reshape(shape) for name in SCALARS}
-        checked = {name: values[t] for name, values in witnesses.items()}
+        checked = {name: values[t] for name, values in opposite_starts.items()}
         labels = np.union1d(drawn["basin"], checked.get("basin", drawn["basin"]))
         opposite = chain_observables(checked, labels) if checked else None
         otherwise = start_ensemble(sampling.start, drawn["basin"])
@@ -133,13 +133,13 @@ def mean_record(values: Float[np.ndarray, " rows"]) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
-def witness_scalars(
+def opposite_scalars(
     system: System, sampler: Sampler, sampling: Sampling, seed: int, threads: int | None
 ) -> dict[str, np.ndarray]:
     """Return the scalars (temperatures, chains, draws) of chains started the opposite way, if any are asked for."""
-    if sampler.exact or not sampling.witnesses:
+    if sampler.exact or not sampling.opposite_starts:
         return {}
     opposite = "pattern" if sampling.start == "random" else "random"
-    numbers = range(sampling.witnesses)
+    numbers = range(sampling.opposite_starts)
     draws = sample_block(sampler, sampling.levels, numbers, sampling.schedule, seed, opposite, threads)
     return scalars(system, draws.configurations)

@@ -39,7 +39,7 @@ SAMPLING = [
     "sampling.chains=12",
     "sampling.blocks=6",
 ]
-MARKOV = ["sampling.anneal=10", "sampling.burn_in=10", "sampling.thinning=1", "sampling.witnesses=12"]
+MARKOV = ["sampling.anneal=10", "sampling.burn_in=10", "sampling.thinning=1", "sampling.opposite_starts=12"]
 TRAINING = [
     "model.prior.hidden=8",
     "training.epochs=2",

@@ -17,7 +17,6 @@ from scipy.linalg import hadamard
 from vae_mf.runs.build import build_callbacks, build_loggers, build_module, build_sampler
 from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.models import build_vae
-from vae_mf.samplers.auto import automatic_sampler
 from vae_mf.systems.base import System
 from vae_mf.systems.hopfield import hebbian_couplings
 
@@ -168,18 +167,6 @@ def test_the_automatic_sampler_is_that_of_the_system(compose_config, name):
     config, automatic = (compose_config("sample", f"system={name}", *more) for more in ((), ("sampler=auto",)))
     system = instantiate(config.system)
     assert type(build_sampler(automatic, system)) is type(build_sampler(config, system))
-
-
-class Unknown:
-    """A system that no sampler was written for."""
-
-    name, order_name, sites = "unknown", "m", 3
-    energy = order_parameter = basin = thermodynamics = order_parameter_law = staticmethod(lambda *arguments: None)
-
-
-def test_an_unknown_system_has_no_automatic_sampler():
-    with pytest.raises(ValueError, match=r"system: expected one of CurieWeiss, .* got Unknown"):
-        automatic_sampler(Unknown())
 
 
 @pytest.mark.parametrize("name", options("sampling"))

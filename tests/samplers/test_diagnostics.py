@@ -106,22 +106,22 @@ def test_chains_in_different_valleys_are_not(tag):
 
 
 @pytest.mark.parametrize("tag", ["random_start", "basin:1"])
-def test_mixing_within_one_valley_is_told_by_the_witnesses(tag):
+def test_mixing_within_one_valley_is_told_by_the_opposite_starts(tag):
     report = diagnose({"x": noise(seed=1)}, {"x": noise(seed=2) + 1}, tag, exact=False)
     assert report.split_rhat < 1.1
     assert report.ensemble == tag
 
 
-def test_without_witnesses_or_with_too_few_draws_nothing_is_claimed():
+def test_without_opposite_starts_or_with_too_few_draws_nothing_is_claimed():
     alone = diagnose({"x": noise()}, None, "random_start", exact=False)
     assert np.isnan(alone.agreement)
     assert alone.ensemble == "random_start"
     assert diagnose({"x": noise(draws=3)}, {"x": noise(draws=3)}, "basin:1", exact=False).ensemble == "basin:1"
 
 
-@pytest.mark.parametrize(("chains", "witnesses"), [(20, 1), (1, 20), (500, 1), (20, 2)])
-def test_too_few_chains_prove_no_agreement(chains, witnesses):
-    drawn, opposite = {"x": noise(chains)}, {"x": noise(witnesses, seed=1) + 100}
+@pytest.mark.parametrize(("chains", "opposite_starts"), [(20, 1), (1, 20), (500, 1), (20, 2)])
+def test_too_few_chains_prove_no_agreement(chains, opposite_starts):
+    drawn, opposite = {"x": noise(chains)}, {"x": noise(opposite_starts, seed=1) + 100}
     assert np.isnan(chain_agreement(drawn, opposite))
     assert diagnose(drawn, opposite, "random_start", exact=False).ensemble == "random_start"
 
@@ -130,7 +130,7 @@ def test_exact_draws_need_no_proof():
     assert diagnose({"x": noise(draws=1)}, None, "random_start", exact=True).ensemble == "equilibrium"
 
 
-def test_false_alarms_stay_at_their_level_with_few_witnesses_and_rare_basins():
+def test_false_alarms_stay_at_their_level_with_few_opposite_starts_and_rare_basins():
     rng, alarms, cases, level = np.random.default_rng(0), 0, 120, 0.05
     for _ in range(cases):
         x, other = (autoregressive(0.8, n, 50, seed=rng.integers(2**32)) for n in (40, 4))

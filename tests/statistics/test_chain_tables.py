@@ -56,6 +56,6 @@ def test_the_figure_circles_what_is_not_equilibrium(tables):
     assert [ax.get_xlabel() for ax in axes] == ["temperature T / J"] * 8
 
 
-def test_without_moves_or_witnesses_there_is_no_such_panel(tables):
+def test_without_moves_or_opposite_starts_there_is_no_such_panel(tables):
     chains = tables["chains"].drop(columns="swap_acceptance")
     assert len(draw_sampling(tables | {"chains": chains.assign(agreement=np.nan)}).axes) == 7

@@ -78,6 +78,7 @@ MOVED: tuple[tuple[str, str], ...] = (
     ("dataset.array", "dataset.variable"),
     ("dataset.read.array", "dataset.read.variable"),
     ("evaluation.word_variables", "evaluation.word_cells"),
+    ("sampling.opposite_starts", "sampling.witnesses"),
 )
 """Dotted path of an option today and its path in version 0.1, one line for each of them; groups may move as a whole.
 

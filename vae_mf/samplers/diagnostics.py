@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from vae_mf.arrays import Chains
 from vae_mf.rng import generator
 
-Witnesses = Float[np.ndarray, "witnesses draws"]
+OppositeChains = Float[np.ndarray, "opposite_starts draws"]
 """One scalar observable along each of the chains that were started the other way."""
 
 WINDOW = 6.0
@@ -92,30 +92,30 @@ def start_ensemble(start: str, basins: Int[np.ndarray, "chains draws"]) -> str:
 
 def diagnose(
     observables: Mapping[str, Chains],
-    witnesses: Mapping[str, Witnesses] | None,
+    opposite_starts: Mapping[str, OppositeChains] | None,
     otherwise: str,
     exact: bool,
 ) -> Report:
     """Report on the chains of one temperature and say which ensemble they may be taken for.
 
     "equilibrium" is claimed for exact draws, or if every observable mixes (split R-hat < 1.1) and chains started the
-    opposite way (the witnesses) agree on all averages.
+    opposite way agree on all averages.
 
     Args:
         observables: each (chains, draws); include basin indicators, for patterns need not be equally populated.
-        witnesses: the same observables of chains started the other way, or None.
+        opposite_starts: the same observables of chains started the other way, or None.
         otherwise: what to call the chains if they are not in equilibrium, from `start_ensemble`.
         exact: whether draws are independent by construction.
     """
     slowest = max(autocorrelation_time(chains) for chains in observables.values())
     worst = max(split_rhat(chains) for chains in observables.values())
-    agreement = chain_agreement(observables, witnesses) if witnesses else float("nan")
+    agreement = chain_agreement(observables, opposite_starts) if opposite_starts else float("nan")
     mixed = worst < RHAT_LIMIT and agreement > AGREEMENT_LEVEL
     size = next(iter(observables.values())).size / (2 * slowest)
     return Report(slowest, size, worst, agreement, "equilibrium" if exact or mixed else otherwise)
 
 
-def chain_agreement(first: Mapping[str, Chains], second: Mapping[str, Witnesses]) -> float:
+def chain_agreement(first: Mapping[str, Chains], second: Mapping[str, OppositeChains]) -> float:
     """Return the p-value that two sets of chains share the averages of all observables.
 
     Permutation test on the chains' own means, with the largest standardised difference over the observables: exact

@@ -34,7 +34,7 @@ class Sampling:
         chains: independent chains per temperature; None for the divisor of ``samples`` nearest 100.
         blocks: at most this many parts of whole chains, committed one by one and kept whole by every split.
         start: "random" or "pattern".
-        witnesses: chains per temperature started the other way, to test that they are in equilibrium; 0 for none.
+        opposite_starts: number of chains per temperature started the other way, to test for equilibrium; 0 for none.
 
     Raises:
         ValueError: if a number is out of range or ``chains`` does not divide ``samples``.
@@ -49,7 +49,7 @@ class Sampling:
     chains: int | None = None
     blocks: int = 10
     start: str = "random"
-    witnesses: int = 0
+    opposite_starts: int = 0
     effective: int | None = None
     swap_acceptance: float | None = None
 
@@ -57,7 +57,7 @@ class Sampling:
         require_temperatures(self.temperatures)
         require_integer("samples", self.samples)
         require_integer("blocks", self.blocks)
-        require_integer("witnesses", self.witnesses, minimum=0)
+        require_integer("opposite_starts", self.opposite_starts, minimum=0)
         require_choice("start", self.start, ("random", "pattern"))
         if self.chains is None and self.chain_count < min(FEWEST_CHAINS, self.samples):
             raise ValueError(f"samples: expected a number with a divisor near {PREFERRED_CHAINS}, got {self.samples}")
