@@ -1,4 +1,4 @@
-"""The table of rivals: paired gains, errors from blocks of movie time, and a best rival that validation chooses."""
+"""The table of a comparison: paired gains, errors from blocks of time, and a best baseline that validation chooses."""
 
 import numpy as np
 import pytest
@@ -48,16 +48,16 @@ def test_gains_are_paired_and_their_errors_come_from_blocks():
         assert row.error_blocks > 1.3 * row.error_rows
 
 
-def test_validation_chooses_the_best_rival_and_no_vae_is_one():
+def test_validation_chooses_the_best_baseline_and_no_vae_is_one():
     table = by_model()
     assert list(table.index[table.best_baseline]) == ["chosen"]
     assert table.loc["chosen", "gain_over_best_baseline"] == table.loc["chosen", "gain_over_best_baseline_error"] == 0
     assert_allclose(table.loc["ours", "gain_over_best_baseline"], (ALL[3].test - ALL[1].test).mean())
 
 
-def test_the_order_of_words_does_not_matter():
+def test_the_order_of_rows_does_not_matter():
     order = RANDOM.permutation(200)
-    # Words of one time may change places: blocks hold whole times here.
+    # Rows of one time may change places: blocks hold whole times here.
     moved = [score._replace(test=score.test[order]) for score in ALL]
     found = compare_models(moved, TIME[order], 20).drop(columns=["model", "family"])
     assert_allclose(found.astype(float), by_model().reset_index().drop(columns=["model", "family"]).astype(float))

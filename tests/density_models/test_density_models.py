@@ -1,9 +1,10 @@
-"""One battery over every density model of words."""
+"""One battery over every density model, one of a third party among them."""
 
 import pickle
 
 import numpy as np
 import pytest
+from helpers.third_party import Histogram
 from helpers.word_models import word_model
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
@@ -11,6 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
+from vae_mf import density_models
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.k_pairwise import KPairwise
@@ -29,9 +31,10 @@ MODELS = [
     PairwiseIsing(PseudoLikelihood(), **ANNEALING),
     KPairwise(samples=2**13, averaged=2, **ANNEALING),
     RestrictedBoltzmann(3, steps=300, batch_size=128, **ANNEALING),
+    Histogram(),
 ]
 TRUTH = word_model(8, 1.0, seed=2, potential=0.5)
-WORDS = TRUTH.draw(1500, seed=3)
+ROWS = TRUTH.draw(1500, seed=3)
 
 
 def name(model) -> str | None:
@@ -40,13 +43,17 @@ def name(model) -> str | None:
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Every model is fitted to the same words once."""
-    return {repr(model): clone(model).fit(WORDS) for model in MODELS}
+    """Every model is fitted to the same rows once."""
+    return {repr(model): clone(model).fit(ROWS) for model in MODELS}
+
+
+def test_no_public_model_is_left_out():
+    assert set(density_models.__all__) - {type(model).__name__ for model in MODELS} == {"DensityModel"}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=name)
 class TestContract:
-    """What every density model promises."""
+    """Contract of a density model."""
 
     def test_the_probabilities_sum_to_one(self, model, fitted):
         found = fitted[repr(model)]
@@ -78,46 +85,46 @@ class TestContract:
         )
 
     def test_a_weight_is_a_number_of_repetitions(self, model, fitted):
-        weights = np.random.default_rng(6).integers(0, 4, len(WORDS))
-        once = clone(model).fit(WORDS, sample_weight=weights)
-        repeated = clone(model).fit(np.repeat(WORDS, weights, axis=0))
-        # The same distinct words with the same shares, but for the last bits of their sums.
+        weights = np.random.default_rng(6).integers(0, 4, len(ROWS))
+        once = clone(model).fit(ROWS, sample_weight=weights)
+        repeated = clone(model).fit(np.repeat(ROWS, weights, axis=0))
+        # The same distinct rows with the same shares, but for the last bits of their sums.
         assert_allclose(once.score_samples(TRUTH.words), repeated.score_samples(TRUTH.words), atol=0.1)
-        assert_allclose(once.score(WORDS), repeated.score(WORDS), atol=5e-3)
+        assert_allclose(once.score(ROWS), repeated.score(ROWS), atol=5e-3)
 
     def test_the_same_seed_gives_the_same_model(self, model, fitted):
         assert_array_equal(
-            clone(model).fit(WORDS).score_samples(WORDS[:50]), fitted[repr(model)].score_samples(WORDS[:50])
+            clone(model).fit(ROWS).score_samples(ROWS[:50]), fitted[repr(model)].score_samples(ROWS[:50])
         )
 
     def test_it_survives_pickling_and_says_how_large_it_is(self, model, fitted):
         found = fitted[repr(model)]
         copy = pickle.loads(pickle.dumps(found))
-        assert_array_equal(copy.score_samples(WORDS[:5]), found.score_samples(WORDS[:5]))
+        assert_array_equal(copy.score_samples(ROWS[:5]), found.score_samples(ROWS[:5]))
         assert found.n_parameters_ >= 8
         assert found.n_features_in_ == 8
 
-    def test_bad_words_are_refused(self, model, fitted):
+    def test_bad_rows_are_refused(self, model, fitted):
         with pytest.raises(ValueError, match="entries -1 and 1"):
-            clone(model).fit((WORDS + 1) // 2)
+            clone(model).fit((ROWS + 1) // 2)
         with pytest.raises(ValueError, match="8 features"):
-            fitted[repr(model)].score_samples(WORDS[:, :5])
+            fitted[repr(model)].score_samples(ROWS[:, :5])
         with pytest.raises(ValueError, match="n_samples"):
             fitted[repr(model)].sample(0)
         with pytest.raises(NotFittedError):
-            clone(model).score_samples(WORDS)
+            clone(model).score_samples(ROWS)
 
 
 def test_the_independent_model_is_that_of_the_verdicts():
-    found = Independent().fit(WORDS)
-    probabilities = probabilities_up(WORDS)
+    found = Independent().fit(ROWS)
+    probabilities = probabilities_up(ROWS)
     assert_allclose(found.score_samples(TRUTH.words), independent_log_likelihood(TRUTH.words, probabilities))
 
 
 def test_richer_models_come_closer_to_the_truth():
-    words = TRUTH.draw(20_000, seed=7)
+    rows = TRUTH.draw(20_000, seed=7)
     models = Independent(), PairwiseIsing(**ANNEALING), KPairwise(smoothness=1.0, samples=2**15, **ANNEALING)
-    exponents = [model.fit(words).score_samples(TRUTH.words) for model in models]
+    exponents = [model.fit(rows).score_samples(TRUTH.words) for model in models]
     losses = [TRUTH.probabilities @ (np.log(TRUTH.probabilities) - e + logsumexp(e)) for e in exponents]
     # Parameters / (2 M) is .001 nats for the last.
     assert losses[0] > losses[1] > losses[2] > 0
@@ -129,17 +136,17 @@ def test_hidden_units_learn_what_they_can_represent():
     random = np.random.default_rng(8)
     on = random.random((20_000, 2)) < 0.3
     rates = 0.05 + 0.75 * np.repeat(on, 4, axis=1)
-    words = np.where(random.random(rates.shape) < rates, 1, -1).astype(np.int8)
-    found = RestrictedBoltzmann(4, steps=3000, batch_size=256, **ANNEALING).fit(words[:15_000])
+    rows = np.where(random.random(rates.shape) < rates, 1, -1).astype(np.int8)
+    found = RestrictedBoltzmann(4, steps=3000, batch_size=256, **ANNEALING).fit(rows[:15_000])
     halves = (np.array([0.7, 0.3]) * np.where(active[:, None], p, 1 - p).prod(axis=2) for active, p in (
-        (part > 0, np.array([[0.05] * 4, [0.8] * 4])) for part in (words[15_000:, :4], words[15_000:, 4:])
+        (part > 0, np.array([[0.05] * 4, [0.8] * 4])) for part in (rows[15_000:, :4], rows[15_000:, 4:])
     ))  # fmt: skip
     truth = sum(np.log(half.sum(axis=1)).mean() for half in halves)
-    assert -0.01 < truth - found.score(words[15_000:]) < 0.04
+    assert -0.01 < truth - found.score(rows[15_000:]) < 0.04
 
 
 def test_models_work_in_a_grid_search():
-    search = GridSearchCV(BernoulliMixture(tolerance=1e-3), {"n_components": [1, 3]}, cv=2).fit(WORDS)
+    search = GridSearchCV(BernoulliMixture(tolerance=1e-3), {"n_components": [1, 3]}, cv=2).fit(ROWS)
     assert search.best_params_ == {"n_components": 3}
     assert clone(PairwiseIsing(BoltzmannLearning(precision=1.0))).estimator.precision == 1.0
 
@@ -147,7 +154,7 @@ def test_models_work_in_a_grid_search():
 @pytest.mark.parametrize("estimator", [Independent(), PseudoLikelihood(encoding="01")], ids=name)
 def test_what_is_no_estimator_of_spins_is_refused(estimator):
     with pytest.raises(ValueError, match="estimator: expected"):
-        PairwiseIsing(estimator).fit(WORDS)
+        PairwiseIsing(estimator).fit(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -162,4 +169,4 @@ def test_what_is_no_estimator_of_spins_is_refused(estimator):
 )
 def test_bad_options_are_refused(model):
     with pytest.raises(ValueError, match="expected"):
-        model.fit(WORDS)
+        model.fit(ROWS)

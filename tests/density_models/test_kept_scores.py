@@ -1,4 +1,4 @@
-"""ModelScores are computed once, and a file that was half written is none."""
+"""Scores are computed once, and a file that was half written is none."""
 
 import numpy as np
 import pytest

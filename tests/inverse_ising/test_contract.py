@@ -6,14 +6,16 @@ import warnings
 import numpy as np
 import pytest
 from helpers.ising_oracle import dense
+from helpers.third_party import Hebb
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from vae_mf import inverse_ising
 from vae_mf.inverse_ising import (
     TAP,
     AdaptiveClusterExpansion,
@@ -21,8 +23,16 @@ from vae_mf.inverse_ising import (
     BoltzmannLearning,
     DecimatedPseudoLikelihood,
     ErasureMachine,
+    Estimator,
+    GraphPseudoLikelihood,
+    HiddenKineticIsing,
     IndependentPair,
     InteractionScreening,
+    KineticExactMeanField,
+    KineticMaximumLikelihood,
+    KineticNaiveMeanField,
+    KineticTAP,
+    LatticeIsing,
     LowTemperature,
     NaiveMeanField,
     ProbabilityFlow,
@@ -56,14 +66,26 @@ APPROXIMATE = [
     DecimatedPseudoLikelihood(step=0.5, l2=1.0, tolerance=1e-8),
     AdaptiveClusterExpansion(),
     ErasureMachine(),
+    Hebb(),
 ]
 ESTIMATORS = CONSISTENT + APPROXIMATE
 WEAK = dense(6, 0.4, seed=1)
 SPINS = WEAK.draw(600, seed=2)
+PATHS = SPINS.reshape(3, 200, 6)
+IMAGES = SPINS.reshape(600, 2, 3)
+CASES = [
+    *((estimator, SPINS) for estimator in ESTIMATORS),
+    (GraphPseudoLikelihood(bonds=np.array([[0, 1], [1, 2]])), SPINS),
+    (LatticeIsing(), IMAGES),
+    *((estimator(), PATHS) for estimator in (KineticExactMeanField, KineticNaiveMeanField, KineticTAP)),
+    (KineticMaximumLikelihood(time_dependent=True), PATHS),
+    (HiddenKineticIsing(max_iter=20), PATHS),
+]
+"""Estimators of every kind of data."""
 
 
 def name(value) -> str | None:
-    return repr(value) if isinstance(value, InverseIsing) else None
+    return repr(value) if isinstance(value, BaseEstimator) else ""
 
 
 def fitted(estimator: InverseIsing, spins=SPINS, **options) -> InverseIsing:
@@ -96,9 +118,26 @@ def test_the_error_falls_as_the_root_of_the_number_of_samples(estimator):
     assert_allclose(error(2000) / error(32_000), 4, rtol=0.35)
 
 
+@pytest.mark.parametrize(("estimator", "data"), CASES, ids=name)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_all_data_have_estimators_of_one_contract(estimator, data):
+    found = clone(estimator).fit(data)
+    assert isinstance(found, Estimator)
+    assert found.n_iter_ >= 1
+    assert found.fields_.shape[-1] == len(found.couplings_)
+    assert np.isfinite(found.score(data))
+    assert clone(found).get_params().keys() == estimator.get_params().keys()
+
+
+def test_no_public_estimator_is_left_out():
+    public = {each for each in inverse_ising.__all__ if issubclass(getattr(inverse_ising, each), BaseEstimator)}
+    left_out = public - {type(estimator).__name__ for estimator, _ in CASES}
+    assert left_out == {"HiddenKineticIsingCV", "InverseIsing", "MissingSpins"}
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name)
 class TestContract:
-    """What every estimator promises."""
+    """Contract of an estimator of independent configurations."""
 
     def test_the_results_have_their_shapes(self, estimator):
         found = fitted(estimator)

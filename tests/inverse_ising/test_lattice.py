@@ -142,6 +142,9 @@ def test_the_encoding_only_renames_values():
     spin = LatticeIsing().fit(2 * images - 1)
     np.testing.assert_array_equal(binary.couplings_, spin.couplings_)
     assert binary.score(images.reshape(20, -1)) == spin.score((2 * images - 1).reshape(20, -1))
+    assert spin.score(2 * images - 1) == spin.score((2 * images - 1).reshape(20, -1))
+    with pytest.raises(ValueError, match=r"pixels as in fit, got shape \(20, 3, 3\)"):
+        spin.score(np.ones((20, 3, 3)))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The figure of the rivals shows the gains of the table, with their errors, in the colour of each family."""
+"""The figure of a comparison shows the gains of the table, with their errors, in the colour of each family."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 from numpy.testing import assert_allclose
 
-from vae_mf.plotting.density_models import FAMILIES, OTHER, draw_rivals
+from vae_mf.plotting.density_models import FAMILIES, OTHER, draw_comparison
 
 FEW = ["VAE", "BernoulliMixture", "Independent", "Unknown"]
 
@@ -31,7 +31,7 @@ def table(splits: list[str]) -> pd.DataFrame:
 @pytest.mark.parametrize("splits", [["time"], ["random", "repeat", "time"]], ids=len)
 def test_points_bars_and_colours_are_those_of_the_table(splits):
     given = table(splits)
-    figure = draw_rivals(given)
+    figure = draw_comparison(given)
     assert len(figure.axes) == len(splits)
     for ax, split in zip(figure.axes, splits, strict=True):
         rows = given[given.split == split].sort_values("gain_over_independent")
@@ -45,5 +45,5 @@ def test_points_bars_and_colours_are_those_of_the_table(splits):
 
 
 def test_the_legend_names_the_families_that_are_there():
-    (legend,) = draw_rivals(table(["time"])).legends
-    assert [text.get_text() for text in legend.get_texts()] == ["independent cells", "Bernoulli mixture", "VAE"]
+    (legend,) = draw_comparison(table(["time"])).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["independent variables", "Bernoulli mixture", "VAE"]

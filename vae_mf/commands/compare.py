@@ -24,7 +24,7 @@ from vae_mf.checks import require_integer
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import Split
 from vae_mf.density_models.comparison import VAE, ModelScores, compare_models, kept_scores, score_density_model
-from vae_mf.plotting.density_models import draw_rivals
+from vae_mf.plotting.density_models import draw_comparison
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
 from vae_mf.runs.command import entry_point
@@ -114,7 +114,7 @@ def main(cfg: DictConfig) -> None:
             tables[split] = compare_models(scores, recording.time[rows.test], cfg.blocks)
             write_tables(folder, {NAME: pd.concat(tables, names=["split"]).reset_index("split")})
         show(split, tables[split], console)
-    figure = draw_rivals(read_tables(folder)[NAME])
+    figure = draw_comparison(read_tables(folder)[NAME])
     console.print(f"figure: {save_figure(figure, folder / FIGURES, NAME)}", soft_wrap=True)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_choice, require_integer, require_non_negative, require_positive
@@ -141,6 +142,14 @@ class LatticeIsing(GraphPseudoLikelihood):
         site_groups = numbered("fields", self.fields, rows.shape[1], choices)
         self.n_features_in_ = rows.shape[1]
         return store_estimate(self, self._fit_graph(rows, np.ones(len(rows)), Graph(bonds, bond_groups, site_groups)))
+
+    def _rows(self, spins: Any) -> Spins:
+        check_is_fitted(self)
+        values = np.asarray(spins)
+        pixels = self.n_features_in_
+        if values.shape[1:] != (pixels,) and np.prod(values.shape[-2:]) != pixels:
+            raise ValueError(f"images: expected {pixels} pixels as in fit, got shape {values.shape}")
+        return super()._rows(values.reshape(-1, pixels))
 
 
 class TiedPseudoLikelihood:

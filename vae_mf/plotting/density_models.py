@@ -1,4 +1,4 @@
-"""The figure of the rivals: what each model gains over independent cells, on every split of the words."""
+"""Figure of a comparison of density models, the gains over independent variables on every split of the rows."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
 FAMILIES = {
-    "Independent": (COLOURS["independent"], "independent cells"),
+    "Independent": (COLOURS["independent"], "independent variables"),
     "BernoulliMixture": ("#4477aa", "Bernoulli mixture"),
     "PairwiseIsing": ("#228833", "pairwise Ising"),
     "KPairwise": ("#ccbb44", "K-pairwise"),
@@ -24,11 +24,11 @@ WIDTH, ROW = 4.0, 0.19
 """Width of a panel and height of a model in it, in inches."""
 
 
-def draw_rivals(table: pd.DataFrame) -> Figure:
-    """Draw the gain over independent cells with its error over stretches of movie time, a panel per split.
+def draw_comparison(table: pd.DataFrame) -> Figure:
+    """Draw the gain over independent variables with its error over blocks of time, a panel per split.
 
     Args:
-        table: rows of `evaluation.rivals.compare_models`, with a column "split".
+        table: lines of `density_models.comparison.compare_models`, with a column "split".
     """
     splits = list(dict.fromkeys(table.split))
     with house_style():
@@ -56,5 +56,5 @@ def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_yticks(np.arange(len(ordered)), ordered.model, fontsize=7)
     ax.axvline(0, color=COLOURS["independent"], lw=0.8)
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.set_xlabel("gain over independent cells\n[nats per word]")
+    ax.set_xlabel("gain over independent variables\n[nats per row]")
     ax.set_ylim(-0.7, len(ordered) - 0.3)
