@@ -1,4 +1,4 @@
-"""The command that compares rivals: what it writes, that it goes on where it stopped, and what it refuses."""
+"""The command that compares density models: what it writes, that it goes on where it stopped, and what it refuses."""
 
 import subprocess
 import sys
@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import PROJECT_ROOT
+from helpers.third_party import Hebb
 from hydra.utils import instantiate
 
+from vae_mf.commands.compare import scorings
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import VAE
+from vae_mf.inverse_ising import InverseIsing
 from vae_mf.plotting.density_models import FAMILIES
 from vae_mf.tables import read_tables
 
@@ -36,8 +39,8 @@ TRAINING = [
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    """A folder with a recording of 12 repeats of 40 bins, in which all cells share a rate that the movie sets."""
-    folder = tmp_path_factory.mktemp("rivals")
+    """A folder with a recording of 12 repeats of 40 bins, in which all variables share a rate that the movie sets."""
+    folder = tmp_path_factory.mktemp("comparison")
     random = np.random.default_rng(1)
     rate = 0.1 + 0.5 * (np.sin(np.arange(40) / 2) > 0.5)
     np.save(folder / "recording.npy", (random.random((12, 5, 40)) < rate).astype(np.uint8))
@@ -50,26 +53,26 @@ def run(place: Path, script: str, *options: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, cwd=place)
 
 
-def test_every_rival_of_the_configuration_is_one(compose_config):
+def test_every_node_of_the_configuration_is_a_density_model(compose_config):
     config = compose_config("compare", "dataset.path=recording.npy")
     models = {name: instantiate(node) for name, node in config.density_models.items()}
     assert all(isinstance(model, DensityModel) for model in models.values())
     assert {type(model).__name__ for model in models.values()} | {VAE} == set(FAMILIES)
-    assert Path(config.folder).name.startswith("rivals-")
+    assert Path(config.folder).name.startswith("comparison-")
 
 
 @pytest.mark.slow
-def test_rivals_are_compared_once_and_added_to(place):
+def test_models_are_compared_once_and_added_to(place):
     first = run(place, "compare", *SMALL, "dataset.split.split=[random,time]")
     assert first.returncode == 0, first.stderr
-    (folder,) = (place / "outputs").glob("rivals-*")
-    table = read_tables(folder)["rivals"]
+    (folder,) = (place / "outputs").glob("comparison-*")
+    table = read_tables(folder)["comparison"]
     assert list(table.split.unique()) == ["random", "time"]
     assert set(table.model) == {"independent", "mixture_2", "mixture_4"}
     assert len(table) == 6
     gains = table.set_index(["split", "model"]).gain_over_independent
     assert gains["random", "mixture_2"] > 0.1
-    assert (folder / "figures" / "rivals.png").exists()
+    assert (folder / "figures" / "comparison.png").exists()
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.npz")}
     assert len(before) == 6
     again = run(place, "compare", *SMALL[:-3], "blocks=5", "split=time", "density_models.mixture_4.n_components=3")
@@ -86,8 +89,8 @@ def test_runs_are_scored_on_their_own_split_and_no_other(place):
     glob = f"runs=[{place}/outputs/retina-*]"
     found = run(place, "compare", *SMALL, "dataset.split.split=[repeat,time]", glob)
     assert found.returncode == 0, found.stderr
-    (folder,) = (place / "outputs").glob("rivals-*")
-    table = read_tables(folder)["rivals"]
+    (folder,) = (place / "outputs").glob("comparison-*")
+    table = read_tables(folder)["comparison"]
     (row,) = table[table.family == "VAE"].itertuples()
     assert row.split == "time"
     assert row.model.startswith("VAE d=1 mixture linear (")
@@ -98,3 +101,20 @@ def test_runs_are_scored_on_their_own_split_and_no_other(place):
     assert "'split': ['repeat']" in line
     assert "'split': 'time'" in line
     assert "retina-" in line
+
+
+def test_a_density_model_of_a_third_party_is_found_by_its_import_path(compose_config):
+    target = "+density_models.histogram._target_=helpers.third_party.Histogram"
+    config = compose_config("compare", "dataset.path=recording.npy", "density_models=independent", target)
+    rows = np.random.default_rng(2).choice(np.array([-1, 1], np.int8), (3, 50, 2))
+    scores = [compute() for compute in scorings(config, list(rows), []).values()]
+    assert [score.model for score in scores] == ["independent", "histogram"]
+    assert scores[1].parameters == 3
+
+
+def test_an_estimator_of_a_third_party_is_found_by_its_import_path(compose_config):
+    target = "+inverse_ising.hebb._target_=helpers.third_party.Hebb"
+    config = compose_config("infer_couplings", "dataset.path=recording.npy", target)
+    estimators = {name: instantiate(node) for name, node in config.inverse_ising.items()}
+    assert type(estimators["hebb"]) is Hebb
+    assert all(isinstance(estimator, InverseIsing) for estimator in estimators.values())

@@ -33,15 +33,16 @@ from vae_mf.runs.identity import digest
 from vae_mf.runs.models import load
 from vae_mf.tables import read_metrics, read_tables, write_tables
 
-NAME = "rivals"
-PRINTED = {"log_likelihood": "ln p", "gain_over_independent": "gain", "gain_over_independent_error": "±"}
-PRINTED |= {"gain_over_best_baseline": "over best rival", "gain_over_best_baseline_error": "±", "seconds": "s"}
+NAME = "comparison"
+PRINTED = {
+    "log_likelihood": "ln p",
+    "gain_over_independent": "gain",
+    "gain_over_independent_error": "±",
+    "gain_over_best_baseline": "over best baseline",
+    "gain_over_best_baseline_error": "±",
+    "seconds": "s",
+}
 """Columns that are printed beside the model, with short headings."""
-
-
-def fit_rival(name: str, node: DictConfig, words: list[np.ndarray]) -> ModelScores:
-    """Fit a rival to the training words and score the others."""
-    return score_density_model(name, instantiate(node), *words)
 
 
 def describe_run(run: Run) -> str:
@@ -51,22 +52,23 @@ def describe_run(run: Run) -> str:
     return f"VAE d={model.latents} {' '.join(parts).lower()}, seed {run.config.seed}"
 
 
-def score_run(run: Run, cfg: DictConfig, words: list[np.ndarray]) -> ModelScores:
-    """Score the held-out words by the model of a run."""
+def score_run(run: Run, cfg: DictConfig, rows: list[np.ndarray]) -> ModelScores:
+    """Score validation and test rows by the model of a run."""
     vae = load(run.folder).vae
-    seed, seconds = integer(cfg.seed, "score"), read_metrics(run.folder)["train_seconds"]
-    likelihoods = [score(vae, part, 1.0, cfg.draws, seed).importance for part in words[1:]]
-    return ModelScores(describe_run(run), VAE, vae.free_parameters(), likelihoods[0], likelihoods[1], 0.0, seconds)
+    seed = integer(cfg.seed, "score")
+    validation, test = (score(vae, part, 1.0, cfg.draws, seed).importance for part in rows[1:])
+    seconds = read_metrics(run.folder)["train_seconds"]
+    return ModelScores(describe_run(run), VAE, vae.free_parameters(), validation, test, 0.0, seconds)
 
 
 def split_of(run: Run, recording: Recording, splits: dict[str, Split], dataset: DictConfig) -> str:
     """Return the split that a run was trained on; ValueError unless it is one of these splits of this recording."""
     theirs = run.config.get("dataset")
     if theirs is not None:
-        words = recording if theirs.read == dataset.read else instantiate(theirs.read)
-        rows = instantiate(theirs.split)(words)
+        other = recording if theirs.read == dataset.read else instantiate(theirs.read)
+        parts = instantiate(theirs.split)(other)
         for name, own in splits.items():
-            if np.array_equal(words.rows, recording.rows) and all(map(np.array_equal, rows, own)):
+            if np.array_equal(other.rows, recording.rows) and all(map(np.array_equal, parts, own)):
                 return name
     expected = described(dataset) | {"split": list(splits)}
     raise ValueError(f"runs: expected {expected}, got {theirs and described(theirs)} in {run.folder}")
@@ -77,43 +79,57 @@ def described(dataset: DictConfig) -> dict:
     return {name: value for part in (dataset.read, dataset.split) for name, value in part.items() if name[0] != "_"}
 
 
-def contestants(cfg: DictConfig, words: list[np.ndarray], runs: list[Run]) -> dict[str, Callable[[], ModelScores]]:
-    """Return for every model the name of its file and what computes its scores; independent cells first."""
+def scorings(cfg: DictConfig, rows: list[np.ndarray], runs: list[Run]) -> dict[str, Callable[[], ModelScores]]:
+    """Return the file name and the scoring of every model, independent variables first.
+
+    Args:
+        cfg: configuration of the command.
+        rows: training, validation and test rows.
+        runs: runs that were trained on these training rows.
+    """
     independent = OmegaConf.create({"_target_": "vae_mf.density_models.Independent"})
-    nodes = {"independent": independent} | dict(cfg.density_models)
-    rivals = {
-        f"{name}-{digest(OmegaConf.to_container(node, resolve=True))}": partial(fit_rival, name, node, words)
-        for name, node in nodes.items()
-    }
+    found = {}
+    for name, node in ({"independent": independent} | dict(cfg.density_models)).items():
+        key = digest(OmegaConf.to_container(node, resolve=True))
+        found[f"{name}-{key}"] = partial(score_density_model, name, instantiate(node), *rows)
     suffix = digest({"draws": cfg.draws, "seed": cfg.seed})
-    return rivals | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, words) for run in runs}
+    return found | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, rows) for run in runs}
 
 
-def show(split: str, table: pd.DataFrame, console: Console) -> None:
-    """Print the main columns of the table of one split."""
-    printed = Table("model", *(Column(head, justify="right") for head in PRINTED.values()), title=split, box=box.SIMPLE)
+def chosen_splits(cfg: DictConfig, recording: Recording) -> dict[str, Split]:
+    """Return the splits of the configuration by name."""
+    asked = cfg.dataset.split.split
+    names = [asked] if isinstance(asked, str) else asked
+    return {name: instantiate(cfg.dataset.split)(recording, split=name) for name in names}
+
+
+def printed(split: str, table: pd.DataFrame) -> Table:
+    """Return the main columns of the table of one split for a terminal."""
+    lines = Table("model", *(Column(head, justify="right") for head in PRINTED.values()), title=split, box=box.SIMPLE)
     for row in table.to_dict("records"):
-        printed.add_row(row["model"], *(f"{row[name]:.3f}" for name in PRINTED))
-    console.print(printed)
+        lines.add_row(row["model"], *(f"{row[name]:.3f}" for name in PRINTED))
+    return lines
 
 
 @entry_point("compare")
 def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, and write the table of all models after each; draw it at the end."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-    console, folder, recording, tables = Console(), Path(cfg.folder), instantiate(cfg.dataset.read), {}
-    asked = cfg.dataset.split.split
-    names = [asked] if isinstance(asked, str) else asked
-    splits = {name: instantiate(cfg.dataset.split)(recording, split=name) for name in names}
-    found = [(split_of(run, recording, splits, cfg.dataset), run) for run in (find_runs(cfg.runs) if cfg.runs else [])]
-    for split, rows in splits.items():
-        scores, words = [], [recording.rows[part] for part in rows]
-        for name, compute in contestants(cfg, words, [run for where, run in found if where == split]).items():
+    console = Console()
+    folder = Path(cfg.folder)
+    recording = instantiate(cfg.dataset.read)
+    splits = chosen_splits(cfg, recording)
+    runs = [(split_of(run, recording, splits, cfg.dataset), run) for run in (find_runs(cfg.runs) if cfg.runs else [])]
+    tables = {}
+    for split, parts in splits.items():
+        scores = []
+        rows = [recording.rows[part] for part in parts]
+        for name, compute in scorings(cfg, rows, [run for trained_on, run in runs if trained_on == split]).items():
             with console.status(f"{split}: {name}"):
                 scores.append(kept_scores(folder / split / f"{name}.npz", compute))
-            tables[split] = compare_models(scores, recording.time[rows.test], cfg.blocks)
+            tables[split] = compare_models(scores, recording.time[parts.test], cfg.blocks)
             write_tables(folder, {NAME: pd.concat(tables, names=["split"]).reset_index("split")})
-        show(split, tables[split], console)
+        console.print(printed(split, tables[split]))
     figure = draw_comparison(read_tables(folder)[NAME])
     console.print(f"figure: {save_figure(figure, folder / FIGURES, NAME)}", soft_wrap=True)
 

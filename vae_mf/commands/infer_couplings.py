@@ -51,22 +51,23 @@ def read_data(cfg: DictConfig) -> Data:
     path = cfg.dataset.get("path")
     if path and Path(path).is_dir() and is_sealed(path):
         data = read_store(path, cfg.dataset.temperature)
-        cells = np.arange(len(data.names))
+        chosen = np.arange(len(data.names))
     else:
         recording = instantiate(cfg.dataset.read)
-        data, cells = Data(recording.rows, recording.names), recording.variables
+        data = Data(recording.rows, recording.names)
+        chosen = recording.variables
     if cfg.truth is None:
         return data
     known = read_array(cfg.truth, "J" if cfg.truth.endswith(".npz") else None)
-    return data._replace(couplings=couplings_of(known, cells), fields=None)
+    return data._replace(couplings=couplings_of(known, chosen), fields=None)
 
 
 def read_store(path: str, level: int) -> Data:
     """Return the spins of a store at one temperature and, of a spin glass, couplings and fields in units of it."""
     store = open_store(path)
-    data, temperature = Data(store.spins(level), [str(k) for k in range(store.sites)]), store.temperatures[level]
+    data = Data(store.spins(level), [str(k) for k in range(store.sites)])
     with suppress(ValueError):
-        known = (store.array(name) / temperature for name in ("couplings", "fields"))
+        known = (store.array(name) / store.temperatures[level] for name in ("couplings", "fields"))
         data = Data(data.spins, data.names, *known)
     return data
 
@@ -80,10 +81,21 @@ def fit(estimator: InverseIsing, spins: np.ndarray) -> float:
     return time.perf_counter() - start
 
 
+def printed(estimators: pd.DataFrame) -> Table:
+    """Return the table of estimators for a terminal of 80 columns."""
+    columns = (Column(HEADINGS.get(str(name), str(name)), no_wrap=True) for name in estimators.columns)
+    lines = Table(*columns, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for row in estimators.itertuples(index=False):
+        lines.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+    return lines
+
+
 @entry_point("infer_couplings")
 def main(cfg: DictConfig) -> None:
     """Fit every estimator of the configuration; write couplings, tables and figures."""
-    folder, console, data = Path(cfg.folder), Console(), read_data(cfg)
+    folder = Path(cfg.folder)
+    console = Console()
+    data = read_data(cfg)
     folder.mkdir(parents=True, exist_ok=True)
     lines, pairs, tables = [], {}, {}
     for name, node in cfg.inverse_ising.items():
@@ -100,16 +112,13 @@ def main(cfg: DictConfig) -> None:
         lines.append(estimator_row(name, estimator, pairs[name], seconds, data.spins))
         np.savez(folder / f"{name}.npz", J=estimator.couplings_, h=estimator.fields_)
         save_figure(couplings_figure(estimator.couplings_, pairs[name], name), folder / FIGURES, name)
-    compared, correlations = pd.DataFrame(lines), correlation_table(pairs)
-    variables = pd.DataFrame({"i": range(len(data.names)), "variable": data.names})
-    write_tables(folder, tables | {"estimators": compared, "correlations": correlations, "variables": variables})
+    tables["estimators"] = pd.DataFrame(lines)
+    tables["correlations"] = correlation_table(pairs)
+    tables["variables"] = pd.DataFrame({"i": range(len(data.names)), "variable": data.names})
+    write_tables(folder, tables)
     if len(pairs) > 1:
-        save_figure(comparison_figure(compared, correlations), folder / FIGURES, "comparison")
-    columns = (Column(HEADINGS.get(str(name), str(name)), no_wrap=True) for name in compared.columns)
-    printed = Table(*columns, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)  # fits a terminal of 80 columns
-    for row in compared.itertuples(index=False):
-        printed.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
-    console.print(printed)
+        save_figure(comparison_figure(tables["estimators"], tables["correlations"]), folder / FIGURES, "comparison")
+    console.print(printed(tables["estimators"]))
     console.print(f"couplings, tables and figures: {folder}", soft_wrap=True)
 
 

@@ -23,8 +23,8 @@ CUTOFF = 1e-12
 MOST_CLUSTERS = 128
 SAMPLES_PER_SPIN = 50
 """Average size of a cluster, in units of N, below which the automatic choice does not go."""
-JUDGED = 50_000
-"""Configurations on which the automatic choice is judged."""
+SCORED = 50_000
+"""Largest number of configurations on which the automatic choice is made."""
 GROUPS = 32
 """Number of parts of the jackknife; the errors have relative errors of 1 / sqrt(2 (GROUPS - 1)), 13 %."""
 
@@ -110,11 +110,11 @@ class LowTemperature(InverseIsing):
 
     def _likeliest(self, spins: Spins, weights: Weights, solutions: list["Solution"]) -> "Solution":
         """Return the solution with the largest pseudo-likelihood on a part of the data."""
-        judged = new_generator(self.random_state).choice(len(spins), min(JUDGED, len(spins)), replace=False)
+        sample = new_generator(self.random_state).choice(len(spins), min(SCORED, len(spins)), replace=False)
 
         def likelihood(solution: Solution) -> float:
-            values = log_pseudo_likelihood(spins[judged], solution.estimate.couplings, solution.estimate.fields)
-            return float(np.average(values, weights=weights[judged]))
+            values = log_pseudo_likelihood(spins[sample], solution.estimate.couplings, solution.estimate.fields)
+            return float(np.average(values, weights=weights[sample]))
 
         return max(solutions, key=likelihood)
 
