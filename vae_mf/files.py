@@ -81,7 +81,8 @@ def put_in_place(folder: Path, last: str) -> None:
         folder: folder in the place of which `again_of` it is put.
         last: name of the file that is written last.
     """
-    again, former = again_of(folder), folder.with_name(f".{folder.name}.former")
+    again = again_of(folder)
+    former = folder.with_name(f".{folder.name}.former")
     if not (again / last).exists():
         return
     if folder.exists():

@@ -17,7 +17,11 @@ def checkout() -> Path | None:
 
 
 def configurations() -> Path:
-    """Return the folder of the YAML files: ``conf`` of the project, else the copy inside the package."""
+    """Return the folder of the YAML files: ``conf`` of the project, else the copy inside the package.
+
+    >>> (configurations() / "train.yaml").exists()
+    True
+    """
     root = checkout()
     return (PACKAGE if root is None else root) / "conf"
 

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from vae_mf.runs.identity import config_digest, own_source
+from vae_mf.runs.models import build_vae, load
 from vae_mf.runs.names import ADDED, FIRST_NAMES, MOVED, first_paths, moved, present_name, present_names, renamed
+from vae_mf.training.weights import WEIGHTS, save_weights
 
 FOLDER = Path(__file__).parent / "version_0_1"
 """Configurations as version 0.1 wrote them into its run folders; the recording is given by the hash of its file."""
@@ -40,6 +43,18 @@ def test_a_configuration_of_version_0_1_is_read_in_the_names_of_today_and_keeps_
     for group in ("system", "sampler", "sampling", "dataset", "split", "model", "training", "evaluation"):
         node = composed.get(group)
         assert now.get(group) == (None if node is None else OmegaConf.to_container(node, resolve=True)), group
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_run_folder_of_version_0_1_gives_its_model_back(name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "config.yaml").write_text((FOLDER / f"{name}.yaml").read_text())
+    (folder / "run.json").write_text('{"sites": 8, "seed": 42}')
+    model = build_vae(present_names(written(name))["model"], 8, seed=7)
+    save_weights(model, folder / WEIGHTS)
+    loaded = load(folder).vae.state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in model.state_dict().items())
 
 
 def test_targets_are_read_in_their_names_of_today():

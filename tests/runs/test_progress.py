@@ -12,16 +12,18 @@ def piped() -> Console:
     return Console(file=io.StringIO(), width=80)
 
 
-def test_a_file_gets_a_line_for_every_stage_and_every_change_of_it():
+def test_a_file_gets_a_line_for_every_stage_and_every_update_of_it():
     console = piped()
     with stage_progress(console) as progress:
         assert list(progress.track(range(3), description="sampling")) == [0, 1, 2]
         task = progress.add_task("training", total=2, completed=1)
         progress.update(task, advance=1, description="training, validation loss [3.25]")
         progress.update(task, completed=2)
+        progress.update(task, description="training, validation loss [3.25]")
         progress.add_task("assessing", total=None)
     assert console.file.getvalue().splitlines() == [
         "sampling",
+        "sampling (3 of 3)",
         "training (1 of 2)",
         "training, validation loss [3.25] (2 of 2)",
         "assessing",

@@ -1,4 +1,4 @@
-"""Many runs side by side: what was varied between them, what came out, and its average over seeds."""
+"""Tables of many runs side by side: varied options, metrics, and averages over seeds."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SHOWN = ("pattern_overlap_min", "test_elbo", "test_elbo_per_word", "kl")
 
 
 class RunRecord(NamedTuple):
-    """What a run folder says about itself."""
+    """Contents of a run folder that are compared with those of others."""
 
     run: str
     experiment: str
@@ -53,7 +53,8 @@ def collect(records: Sequence[RunRecord]) -> Collection:
     options = [flatten(record.settings) for record in records]
     varied = varied_options(options)
     pairs = list(zip(records, options, strict=True))
-    rows, levels = [], []
+    rows = []
+    levels = []
     for record, option in sorted(pairs, key=lambda pair: (pair[0].experiment, sort_key(pair[1], varied))):
         names = {"run": record.run, EXPERIMENT: record.experiment}
         chosen = {name: option.get(name) for name in varied}
@@ -111,6 +112,9 @@ def varied_options(options: Sequence[Mapping[str, Any]]) -> list[str]:
 
     An option that some runs lack, such as the bins of a spline, is varied only if those that have it differ, and an
     option of a part, such as a prior, only if it differs between runs with the same kind of that part.
+
+    >>> varied_options([{"sites": 64, "seed": 1}, {"sites": 64, "seed": 2}, {"sites": 128, "seed": 1}])
+    ['sites', 'seed']
     """
     names = dict.fromkeys(name for option in options for name in option)
     owners = {name: [option for option in options if name in option] for name in names}
@@ -132,7 +136,11 @@ def values_by_part(name: str, options: Iterable[Mapping[str, Any]]) -> dict[Any,
 
 
 def split_metrics(metrics: Mapping[str, Any]) -> tuple[dict[str, Any], dict[float, dict[str, Any]]]:
-    """Return the scalar metrics, and by temperature the others."""
+    """Return the scalar metrics, and by temperature the others.
+
+    >>> split_metrics({"kl": 0.5, "energy_per_temperature": {"0.8": -1.0, "1.2": -0.25}})
+    ({'kl': 0.5}, {0.8: {'energy': -1.0}, 1.2: {'energy': -0.25}})
+    """
     scalars = {name: value for name, value in metrics.items() if not isinstance(value, Mapping)}
     curves: dict[float, dict[str, Any]] = {}
     for name, values in metrics.items():
@@ -201,7 +209,11 @@ def runs_by_line(collection: Collection, metric: str, against: str) -> pd.DataFr
 
 
 def describe(run: pd.Series, options: Iterable[str], without: Container[str] = ()) -> str:
-    """Return the options of a run in words, as far as it has them."""
+    """Return the options of a run in words, as far as it has them.
+
+    >>> describe(pd.Series({"sites": 64, "seed": 1}), ["sites", "seed"], without=["seed"])
+    'sites=64'
+    """
     chosen = [name for name in options if name not in without and not pd.isna(run[name])]
     return " ".join(str(run[name]) if name == EXPERIMENT else f"{name}={run[name]}" for name in chosen)
 
@@ -211,8 +223,12 @@ def average_over_seeds(runs: pd.DataFrame, metric: str, against: str) -> pd.Data
 
     The standard error is s / sqrt(n) with s^2 = sum (x - mean)^2 / (n - 1) over n runs; nan for one run.
 
+    >>> runs = pd.DataFrame({"line": "", "sites": [64, 64, 128], "kl": [1.0, 3.0, 5.0]})
+    >>> average_over_seeds(runs, "kl", "sites")[["sites", "mean", "error"]].values.tolist()
+    [[64.0, 2.0, 1.0], [128.0, 5.0, nan]]
+
     Args:
-        runs: of `runs_by_line`.
+        runs: table of `runs_by_line`.
         metric: column to average.
         against: column that tells the points of a line apart.
 

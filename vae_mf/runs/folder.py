@@ -1,4 +1,4 @@
-"""Run folders: a configuration becomes a folder that explains itself."""
+"""Run folders, each of which explains itself."""
 
 import json
 import os
@@ -137,7 +137,7 @@ def find_run(folder: Path) -> Run:
 
 def read_config(folder: Path) -> DictConfig:
     """Return the configuration of a run folder, in the names of today."""
-    plain = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    plain: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
     config = OmegaConf.create(present_names(plain))
     assert isinstance(config, DictConfig)
     return config

@@ -32,8 +32,13 @@ DIGEST_LENGTH = 10
 
 
 def config_digest(config: dict[str, Any], paths: Iterable[str] = IDENTITY) -> str:
-    """Return the digest of some options and groups of a configuration in plain containers; what is absent is null."""
-    first, moves = first_paths(config), dict(MOVED)
+    """Return the digest of some options and groups of a configuration in plain containers; what is absent is null.
+
+    >>> config_digest({"seed": 1, "threads": 2}) == config_digest({"threads": 3, "seed": 1})
+    True
+    """
+    first = first_paths(config)
+    moves = dict(MOVED)
     places = [moves.get(path, path) for path in paths]
     # Groups that version 0.1 did not have come with the group that they were part of, or count where they are set.
     inside = {place for place in places if any(place.startswith(f"{other}.") for other in places)}

@@ -19,6 +19,11 @@ from vae_mf.training.weights import load_weights
 def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
     """Build a model for ``sites`` spins with weights drawn from ``seed``; torch's global generator stays as it was.
 
+    >>> names = {"encoder": "LinearEncoder", "decoder": "LinearDecoder", "prior": "GaussianPrior"}
+    >>> parts = {part: {"_target_": f"vae_mf.models.{name}"} for part, name in names.items()}
+    >>> build_vae({"latents": 2, **parts}, sites=8, seed=1).decoder.log_odds
+    Linear(in_features=2, out_features=8, bias=True)
+
     Raises:
         ValueError: if a part is no module of torch, or takes no such options.
     """

@@ -156,8 +156,9 @@ def present_names(config: dict[str, Any]) -> dict[str, Any]:
 def with_one_evaluation(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration with the settings of its evaluation as version 0.1 had them."""
     node = config.get("evaluation")
-    target = node.get(TARGET) if isinstance(node, dict) else None
-    return config if target not in UNUSED else config | {"evaluation": UNUSED[target] | node | {TARGET: EVALUATION}}
+    if not isinstance(node, dict) or node.get(TARGET) not in UNUSED:
+        return config
+    return config | {"evaluation": UNUSED[node[TARGET]] | node | {TARGET: EVALUATION}}
 
 
 def with_own_evaluation(config: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +177,11 @@ def with_own_evaluation(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def renamed(node: Any, rename: Callable[[str], str]) -> Any:
-    """Return plain containers in which ``rename`` has been applied to every target."""
+    """Return plain containers in which ``rename`` has been applied to every target.
+
+    >>> renamed({"prior": [{"_target_": "a.B", "name": "a.B"}]}, str.upper)
+    {'prior': [{'_target_': 'A.B', 'name': 'a.B'}]}
+    """
     if isinstance(node, dict):
         return {
             key: rename(value) if key == TARGET and isinstance(value, str) else renamed(value, rename)
@@ -202,7 +207,13 @@ def moved(config: dict[str, Any], moves: Iterable[tuple[str, str]]) -> dict[str,
 
 
 def put(config: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path, making the groups that it lies in."""
+    """Set the value at a dotted path, making the groups that it lies in.
+
+    >>> config = {"seed": 1}
+    >>> put(config, "system.sites", 64)
+    >>> config
+    {'seed': 1, 'system': {'sites': 64}}
+    """
     *groups, key = path.split(".")
     for group in groups:
         config = config.setdefault(group, {})
@@ -210,7 +221,11 @@ def put(config: dict[str, Any], path: str, value: Any) -> None:
 
 
 def found(config: Any, path: str) -> list[Any]:
-    """Return the value at a dotted path as a list of one, an empty list where there is none; "" is the whole."""
+    """Return the value at a dotted path as a list of one, an empty list where there is none; "" is the whole.
+
+    >>> found({"system": {"sites": None}}, "system.sites"), found({"system": {}}, "system.sites")
+    ([None], [])
+    """
     for key in filter(None, path.split(".")):
         if not isinstance(config, dict) or key not in config:
             return []

@@ -7,7 +7,7 @@ from rich.progress import Progress, ProgressColumn, TaskID
 
 
 class ProgressLines(Progress):
-    """Progress as plain lines: one when a stage begins, and one whenever its description changes.
+    """Progress as plain lines: one when a stage begins, and one whenever it is updated.
 
     >>> with ProgressLines(Console(width=80)) as progress:
     ...     task = progress.add_task("training", total=2)
@@ -18,7 +18,7 @@ class ProgressLines(Progress):
 
     def __init__(self, console: Console):
         super().__init__(console=console, disable=True)
-        self.said: dict[TaskID, str] = {}
+        self.said: dict[TaskID, tuple[str, float]] = {}
 
     def add_task(self, description: str, *arguments: Any, **options: Any) -> TaskID:
         """Begin a stage."""
@@ -32,11 +32,12 @@ class ProgressLines(Progress):
         self.say(task_id)
 
     def say(self, task_id: TaskID) -> None:
-        """Print the line of a stage unless it has been printed with this description."""
+        """Print the line of a stage unless that has been printed."""
         task = next(task for task in self.tasks if task.id == task_id)
-        if self.said.get(task_id) == task.description:
+        state = task.description, task.completed
+        if self.said.get(task_id) == state:
             return
-        self.said[task_id] = task.description
+        self.said[task_id] = state
         place = f" ({task.completed:.0f} of {task.total:.0f})" if task.total and task.completed else ""
         self.console.print(f"{task.description}{place}", soft_wrap=True, markup=False, highlight=False)
 

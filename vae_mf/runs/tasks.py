@@ -93,7 +93,7 @@ def sample_or_wait(sample: Callable[[], SampleStore], waiting: Callable[[str], N
 
     A job of a sweep that shares its store with a running one then finds it sealed, or resumes it if that one died.
     """
-    told = False
+    waited = False
     while True:
         try:
             return sample()
@@ -101,9 +101,9 @@ def sample_or_wait(sample: Callable[[], SampleStore], waiting: Callable[[str], N
             # The claim on a remote store, which has no such cause, may outlive its writer: waiting might never end.
             if not isinstance(error.__cause__, Timeout):
                 raise
-            if not told:
+            if not waited:
                 waiting(f"waiting for the samples of another process: {error}")
-            told = True
+            waited = True
             time.sleep(POLL_SECONDS)
 
 

@@ -14,7 +14,7 @@ class EpochProgress(pl.Callback):
     """Advances a rich progress bar by one step per epoch and shows the validation loss.
 
     Args:
-        progress: the bar's owner, already started by the caller.
+        progress: started display that gets a bar for the epochs.
     """
 
     def __init__(self, progress: Progress):

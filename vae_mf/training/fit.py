@@ -113,6 +113,7 @@ def fit(
         engine.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
     if engine.interrupted:
         raise KeyboardInterrupt
+    assert best.best_model_score is not None
     result = Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
     if result.rank == 0:
         found = {"epochs": epochs, "validation_loss": result.validation_loss, "seconds": result.seconds}

@@ -27,7 +27,15 @@ def load_checkpoint(module: nn.Module, path: Path) -> None:
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the weights of a model as safetensors, in one step."""
+    """Write the weights of a model as safetensors, in one step.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(nn.Linear(2, 1), Path(folder, WEIGHTS))
+    ...     load_weights(nn.Linear(3, 1), Path(folder, WEIGHTS))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: ...: expected the weights of this architecture, got another one: weight (1, 3) but (1, 2)
+    """
     with replacing(path) as place:
         save_file({name: value.contiguous() for name, value in model.state_dict().items()}, place)
 
@@ -52,9 +60,9 @@ def require_same_architecture(
     shapes = [{name: tuple(value.shape) for name, value in state.items()} for state in (expected, found)]
     differing = [name for name in shapes[0] | shapes[1] if shapes[0].get(name) != shapes[1].get(name)]
     if differing:
-        told = ", ".join(f"{name} {shapes[0].get(name)} but {shapes[1].get(name)}" for name in differing[:5])
+        shown = ", ".join(f"{name} {shapes[0].get(name)} but {shapes[1].get(name)}" for name in differing[:5])
         more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
-        raise ValueError(f"{path}: expected the weights of this architecture, got another one: {told}{more}")
+        raise ValueError(f"{path}: expected the weights of this architecture, got another one: {shown}{more}")
 
 
 def require_file(name: str, path: Path) -> None:
