@@ -41,6 +41,15 @@ RETIRED = {
 """Words that no identifier holds any more, by the word that took their place."""
 RETIRED_OF_DATA = {"variable": "cell cells", "row": "word words"}
 """Words that are retired where anybody's rows are meant; bits have words, and an analysis of spikes has cells."""
+SYSTEMS = {
+    "CurieWeiss",
+    "EdwardsAnderson",
+    "Hopfield",
+    "Ising",
+    "Ising2D",
+    "MaierSaupe",
+    "SherringtonKirkpatrick",
+}
 DATA_ROOMS = ("vae_mf/datasets", "vae_mf/density_models", "vae_mf/discovery")
 
 
@@ -120,12 +129,31 @@ def retired_words(source: Source) -> Iterator[Place]:
             yield Place(line, name)
 
 
+def system_classes(source: Source) -> Iterator[Place]:
+    """Questions for the class of a system outside its own room, where its capabilities are to be asked for."""
+    if source.room == "vae_mf/systems":
+        return
+    for node in ast.walk(source.tree):
+        asked = isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass")
+        if asked and any(ast.unparse(part).rpartition(".")[2] in SYSTEMS for part in ast.walk(node.args[1])):
+            yield Place(node.lineno, ast.unparse(node))
+
+
+def guessed_attributes(source: Source) -> Iterator[Place]:
+    """Attributes with a default: contracts that nobody has written down."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr" and len(node.args) == 3:
+            yield Place(node.lineno, ast.unparse(node))
+
+
 RULES: tuple[Callable[[Source], Iterator[Place]], ...] = (
     packed_calls,
     clause_heads,
     clause_sentences,
     dangling_entries,
     retired_words,
+    system_classes,
+    guessed_attributes,
 )
 
 
