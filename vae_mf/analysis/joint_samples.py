@@ -55,7 +55,8 @@ def decoded_samples(vae: VAE, configurations: Configurations, seed: int) -> Join
         parameters = vae.decoder(z).natural_parameters
         statistics = family.statistics(x[rows])
         parts.append((statistics, parameters, statistics - expected(family, parameters), z))
-    return JointSamples(*joined(parts), condition)
+    statistics, parameters, residuals, latents = joined(parts)
+    return JointSamples(statistics, parameters, residuals, latents, condition)
 
 
 def expected(family: SiteFamily, parameters: SiteVectors) -> SiteVectors:

@@ -117,7 +117,9 @@ def nematic_table(
         for name, regressor in fitted(latents, tensors, settings).items():
             for temperature in [POOLED, *configurations]:
                 chosen = list(configurations) if temperature == POOLED else [temperature]
-                inputs, truth, best = (stacked(parts, "test", chosen) for parts in (latents, tensors, expected))
+                inputs, truth, best = (
+                    np.concatenate([parts[t].test for t in chosen]) for parts in (latents, tensors, expected)
+                )
                 columns = {
                     "component": np.arange(1, COMPONENTS + 1),
                     "r2": component_scores(truth, regressor.predict(inputs)),
@@ -142,7 +144,7 @@ def fitted(latents: Mapping[float, Split], tensors: Mapping[float, Split], setti
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for regressor in found.values():
-            regressor.fit(*(stacked(parts, "train", list(parts)) for parts in (latents, tensors)))
+            regressor.fit(*(np.concatenate([part.train for part in parts.values()]) for parts in (latents, tensors)))
     return found
 
 
@@ -152,19 +154,14 @@ def features(latents: Float[np.ndarray, "rows latents"], temperature: float) -> 
     >>> features(np.array([[1.0, 2.0]]), temperature=0.5)
     array([[1. , 2. , 0.5, 1. , 0.5]])
     """
-    level = np.full((len(latents), 1), temperature)
-    return np.concatenate((latents, temperature * latents, level), axis=1).astype(np.float64)
+    column = np.full((len(latents), 1), temperature)
+    return np.concatenate((latents, temperature * latents, column), axis=1).astype(np.float64)
 
 
 def split(rows: Float[np.ndarray, "rows columns"], held_out: float) -> Split:
     """Return the first rows for training and the last to be held out."""
     kept = round((1 - held_out) * len(rows))
     return Split(rows[:kept], rows[kept:])
-
-
-def stacked(parts: Mapping[float, Split], which: str, chosen: list[float]) -> Float[np.ndarray, "rows columns"]:
-    """Return the training ("train") or held-out ("test") rows of some temperatures."""
-    return np.concatenate([getattr(parts[temperature], which) for temperature in chosen])
 
 
 def component_scores(truth: Tensors, found: Tensors) -> Float[np.ndarray, " 5"]:

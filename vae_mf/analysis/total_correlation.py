@@ -143,8 +143,8 @@ def conditional_total_correlation(
     """
     parts = split_parts(train, held_out, settings)
     seeds = [integer(settings.seed, "joint", k) for k in range(len(parts))]
-    joint = [decoded_samples(vae, part, seed) for part, seed in zip(parts, seeds, strict=True)]
-    samples = CriticSamples(*joint, list(held_out), chains, vae.kind, has_lattice(system))
+    fitted, validation, test = (decoded_samples(vae, part, seed) for part, seed in zip(parts, seeds, strict=True))
+    samples = CriticSamples(fitted, validation, test, list(held_out), chains, vae.kind, has_lattice(system))
     result = evaluate_critic(samples, settings)
     table = beside_identity(result.table.assign(floor=sensitivity_floor(samples, settings)), surgery)
     difference = (table.test - table.identity).abs()
@@ -190,8 +190,9 @@ def total_correlation(
     """
     parts = split_parts(train, held_out, settings)
     parameters = marginal_parameters(parts[0], torch.zeros(()))
-    joint = [marginal_samples(each, parameters) for each in parts]
-    samples = CriticSamples(*joint, list(held_out), chains, configuration_kind(held_out), has_lattice(system))
+    fitted, validation, test = (marginal_samples(each, parameters) for each in parts)
+    kind = configuration_kind(held_out)
+    samples = CriticSamples(fitted, validation, test, list(held_out), chains, kind, has_lattice(system))
     result = evaluate_critic(samples, settings, part)
     exact = [exact_total_correlation(system, temperature) if part is None else np.nan for temperature in held_out]
     return result._replace(table=result.table.assign(source="samples", exact=exact))

@@ -81,7 +81,7 @@ class VAEModule(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Lay weights of convolutions out with channels last, as tensor cores want them; processors gain nothing."""
         if self.device.type == "cuda":
-            self.vae.to(memory_format=torch.channels_last)
+            self.vae.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def on_train_epoch_start(self) -> None:
         """Restart the averages and the latent noise."""
