@@ -3,9 +3,9 @@
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from vae_mf import __version__
+from vae_mf.paths import checkout
 
 PACKAGES = ("numpy", "scipy", "numba", "zarr", "torch", "pytorch-lightning", "nflows", "scikit-learn")
 
@@ -21,10 +21,13 @@ def software_versions() -> dict[str, str]:
 
 
 def git_revision() -> str:
-    """Return the commit of this checkout, "-dirty" appended if tracked files differ from it; "unknown" outside git."""
+    """Return the commit of this checkout, "-dirty" appended if tracked files differ; "unknown" outside git."""
+    root = checkout()
+    if root is None:  # an installed package may lie inside the repository of somebody else
+        return "unknown"
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        result = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return result.stdout.strip()

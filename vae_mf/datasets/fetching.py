@@ -12,9 +12,8 @@ from vae_mf.checks import require_choice, require_integer
 from vae_mf.datasets.files import DataError, about, read_bytes
 from vae_mf.datasets.readers.images import image_raster, read_idx
 from vae_mf.datasets.recording import Recording, build_recording
+from vae_mf.paths import downloads
 
-FOLDER = "VAE_MF_DATA"
-"""Environment variable with the folder of downloads, by default data/ beside the package."""
 TIMEOUT = 30
 """Seconds without an answer after which a server counts as out of reach."""
 
@@ -62,7 +61,7 @@ def fetch(name: str, folder: str | os.PathLike | None = None) -> Path:
 
     Args:
         name: One of `PUBLIC`.
-        folder: The data folder; None for that of the environment variable VAE_MF_DATA, or data/ beside the package.
+        folder: The data folder; None for `vae_mf.paths.downloads`.
 
     Raises:
         ValueError: The name is not known.
@@ -70,8 +69,7 @@ def fetch(name: str, folder: str | os.PathLike | None = None) -> Path:
         ConnectionError: No server answers, or with other content; the sentence says how to do it by hand.
     """
     require_choice("name", name, PUBLIC)
-    default = Path(__file__).resolve().parents[2] / "data"
-    return fetch_file(PUBLIC[name], Path(os.environ.get(FOLDER, default) if folder is None else folder))
+    return fetch_file(PUBLIC[name], downloads() if folder is None else Path(folder))
 
 
 def fetch_file(public: PublicFile, folder: Path) -> Path:
