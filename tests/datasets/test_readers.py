@@ -1,5 +1,7 @@
 """The contract of a reader of files, over all that are registered and a toy that a user adds."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -174,6 +176,15 @@ def test_the_last_reader_of_a_format_counts(tmp_path, registry):
 
     np.save(tmp_path / "rows.npy", ROWS)
     np.testing.assert_array_equal(read_recording(tmp_path / "rows.npy").rows > 0, ROWS == 0)
+
+
+def test_the_reader_of_a_user_counts_though_it_is_registered_first(tmp_path):
+    (tmp_path / "rows.csv").write_text("10\n01\n11\n")
+    (tmp_path / "my_readers.py").write_text(TOY.replace(".bits", ".csv"))
+    code = "from my_readers import read_recording; print(read_recording('rows.csv').source)"
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "text of bits; 3 rows of 2 variables\n"
 
 
 def test_memory_that_runs_out_is_told(bits, registry):
