@@ -54,6 +54,15 @@ def read_runs(folder: str, names: Sequence[str]) -> dict[str, pd.DataFrame]:
     return {f"{name}_{key}": table for name, place in places for key, table in read_tables(place).items()}
 
 
+def tables_of(name: str, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables of one of several runs by their own names, out of those of `read_runs`.
+
+    >>> list(tables_of("retina", {"retina_moments": pd.DataFrame(), "hopfield_overlaps": pd.DataFrame()}))
+    ['moments']
+    """
+    return {key.removeprefix(f"{name}_"): table for key, table in tables.items() if key.startswith(f"{name}_")}
+
+
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
     """Write metrics.json in one step, so that its presence means that the run is complete; NaN becomes null."""
     write_whole(folder / METRICS, json.dumps(finite(metrics), indent=2) + "\n")

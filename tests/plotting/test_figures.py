@@ -190,13 +190,13 @@ def test_a_recording_shows_counts_covariances_fields_and_every_pattern(patterns)
     axes = figures["recording"].axes
     assert labels(figures["recording"]) == [
         ("active cells K", "P(K)"),
-        ("overlap q of two configurations", "probability density P(q)"),
-        ("frequency of a word of 4 cells, held out", "frequency, model"),
+        ("overlap q of two rows", "probability density P(q)"),
+        ("frequency of a state of 4 variables, held out", "frequency, model"),
         ("mean ⟨s$_i$⟩, held-out words", "mean ⟨s$_i$⟩, model"),
         ("pair covariance, held-out words", "pair covariance, model"),
         ("triplet moment, held-out words", "triplet moment, model"),
-        ("cell", "field b"),
-        *(("cell", f"pattern {k + 1}") for k in range(patterns)),
+        ("variable", "field b"),
+        *(("variable", f"pattern {k + 1}") for k in range(patterns)),
     ]
     assert len(axes) == 7 + patterns
     assert legend(axes[0]) == colours("test", "model", "independent")

@@ -43,7 +43,7 @@ def spread(values: list[float]) -> list[float]:
 def draw_overlap_law(
     ax: Axes, table: pd.DataFrame, temperature: float | None = None, labels: Mapping[str, str] = LABELS
 ) -> None:
-    """Draw P(q) of two independent configurations per source, with errors; at one temperature, if there are several."""
+    """Draw P(q) of two independent configurations at a temperature, of rows without one, per source, with errors."""
     chosen = table if temperature is None else table[table.temperature == temperature]
     for source, rows in chosen.groupby("source", sort=False):
         if source in LINES:
@@ -55,7 +55,8 @@ def draw_overlap_law(
                 capsize=1.5, linewidth=0.8,
             )  # fmt: skip
     seen = chosen[chosen.density > 0].q
-    ax.set(xlabel="overlap q of two configurations", ylabel="probability density P(q)")
+    pair = "rows" if temperature is None else "configurations"
+    ax.set(xlabel=f"overlap q of two {pair}", ylabel="probability density P(q)")
     ax.set_xlim(seen.min() - 0.05, seen.max() + 0.05)
     ax.set_ylim(0, 1.35 * (chosen.density + chosen.error).max())
     if temperature is not None:

@@ -10,6 +10,7 @@ from vae_mf.plotting.decoding import LATENT_LAWS
 from vae_mf.plotting.panels import draw_observable, draw_overlaps
 from vae_mf.plotting.style import COLOURS, TEMPERATURE, house_style, new_figure
 from vae_mf.plotting.total_correlation import draw_conditional_correlation
+from vae_mf.tables import tables_of
 
 SYSTEMS = {
     "ising2d": "2D Ising",
@@ -123,11 +124,6 @@ def draw_decodings(tables: dict[str, pd.DataFrame]) -> Figure:
         draw_decoded(axes[2], tables_of("curie_weiss", tables))
         draw_decoded(axes[3], tables_of("maier_saupe", tables))
     return figure
-
-
-def tables_of(name: str, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the tables of one run by their own names."""
-    return {key.removeprefix(f"{name}_"): table for key, table in tables.items() if key.startswith(f"{name}_")}
 
 
 def mark(ax: Axes, title: str, number: int) -> None:

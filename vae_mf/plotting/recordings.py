@@ -1,4 +1,4 @@
-"""Figures and panels of recordings: joint statistics of words, and what the decoder says of every cell."""
+"""Figures and panels of recordings: joint statistics of rows, field and patterns of the decoder on the variables."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from vae_mf.plotting.correlations import draw_overlap_law
 from vae_mf.plotting.decoding import draw_cumulant
-from vae_mf.plotting.style import COLOURS, LABELS, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, LABELS, house_style, new_figure, remove
+from vae_mf.tables import tables_of
 
 RETINA_COLUMNS = 5
 """Panels of figure 5 in a row."""
@@ -34,39 +35,38 @@ CELLS = Vocabulary("cell", "word")
 
 
 def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw P(K), P(q), words of small groups, moments, and per cell the field and every pattern of a recording."""
-    profiles = cell_profiles(tables["cells"])
+    """Draw P(K), P(q), states of small groups, moments, and per variable the field and every pattern of a recording."""
+    profiles = profile_columns(tables["cells"])
     figure, axes = new_figure(2, -(-(6 + len(profiles)) // 2))
     draw_spike_counts(axes[0], tables["spike_counts"])
     draw_overlap_law(axes[1], tables["overlap_distribution"])
-    draw_word_frequencies(axes[2], tables["words"])
+    draw_state_frequencies(axes[2], tables["words"])
     for ax, order in zip(axes[3:6], MOMENTS, strict=True):
         draw_moments(ax, tables["moments"], order)
     for ax, (column, label) in zip(axes[6:], profiles.items(), strict=False):
-        draw_cell_profile(ax, tables["cells"], column, label)
-    for ax in axes[6 + len(profiles) :]:
-        ax.remove()
+        draw_profile(ax, tables["cells"], column, label)
+    remove(axes[6 + len(profiles) :])
     return figure
 
 
 def draw_retina(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw figure 5 of Biroli, Welling and Vitelli (2026), two rows for every recording, the smallest first.
 
-    Field and two patterns on the cells, K(u) with its Gaussian baseline and the means; then the frequencies of words of
-    ten cells, P(q), P(K), and pair and triplet moments.
+    Field and two patterns on the cells, K(u) with its Gaussian baseline and the means; then the frequencies of the
+    states of ten cells, P(q), P(K), and pair and triplet moments.
 
     Args:
-        tables: of `evaluation.tables.read_runs`.
+        tables: tables of `tables.read_runs`.
     """
     sizes = {name.removesuffix("_cells"): len(table) for name, table in tables.items() if name.endswith("_cells")}
     with house_style():
         figure, axes = new_figure(2 * len(sizes), RETINA_COLUMNS)
         rows = [axes[start : start + RETINA_COLUMNS] for start in range(0, len(axes), RETINA_COLUMNS)]
         for place, (name, size) in enumerate(sorted(sizes.items(), key=lambda item: item[1])):
-            own = {key.removeprefix(f"{name}_"): table for key, table in tables.items() if key.startswith(f"{name}_")}
+            own = tables_of(name, tables)
             above, below = rows[2 * place : 2 * place + 2]
-            draw_what_is_read_off(above, own)
-            draw_word_frequencies(below[0], own["words"])
+            draw_decoder(above, own)
+            draw_state_frequencies(below[0], own["words"])
             draw_overlap_law(below[1], own["overlap_distribution"])
             draw_spike_counts(below[2], own["spike_counts"])
             draw_moments(below[3], own["moments"], order=2)
@@ -75,20 +75,23 @@ def draw_retina(tables: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def draw_what_is_read_off(axes: list[Axes], own: dict[str, pd.DataFrame]) -> None:
-    """Draw the field and at most two patterns on the cells, K(u), and the means of the model."""
-    profiles = list(cell_profiles(own["cells"]).items())[:3]
+def draw_decoder(axes: list[Axes], own: dict[str, pd.DataFrame]) -> None:
+    """Draw the field and at most two patterns on the variables, K(u), and the means of the model."""
+    profiles = list(profile_columns(own["cells"]).items())[:3]
     for ax, (column, label) in zip(axes, profiles, strict=False):
-        draw_cell_profile(ax, own["cells"], column, label)
-    for ax in axes[len(profiles) : 3]:
-        ax.remove()
+        draw_profile(ax, own["cells"], column, label)
+    remove(axes[len(profiles) : 3])
     draw_cumulant(axes[3], own["cumulants"])
     draw_moments(axes[4], own["moments"], order=1)
 
 
-def cell_profiles(cells: pd.DataFrame) -> dict[str, str]:
-    """Return the columns of a table of cells that have a profile, with their names."""
-    patterns = [str(column) for column in cells.columns if str(column).startswith("pattern_")]
+def profile_columns(variables: pd.DataFrame) -> dict[str, str]:
+    """Return the columns of a table of variables that have a profile, with their names.
+
+    >>> profile_columns(pd.DataFrame({"field": [0.0], "pattern_1": [1.0]}))
+    {'field': 'field b', 'pattern_1': 'pattern 1'}
+    """
+    patterns = [str(column) for column in variables.columns if str(column).startswith("pattern_")]
     return {"field": "field b"} | {column: f"pattern {column.removeprefix('pattern_')}" for column in patterns}
 
 
@@ -109,11 +112,11 @@ def draw_spike_counts(ax: Axes, table: pd.DataFrame, vocabulary: Vocabulary = CE
     ax.legend()
 
 
-def draw_cell_profile(ax: Axes, table: pd.DataFrame, column: str, label: str) -> None:
-    """Draw one value per cell as bars, cells in the order of the table (by decreasing rate if chosen so)."""
+def draw_profile(ax: Axes, table: pd.DataFrame, column: str, label: str) -> None:
+    """Draw one value per variable as bars, in the order of the table (by decreasing rate if chosen so)."""
     ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
     ax.bar(np.arange(len(table)), table[column], color=COLOURS["model"], width=0.8)
-    ax.set(xlabel="cell", ylabel=label)
+    ax.set(xlabel="variable", ylabel=label)
 
 
 def draw_moments(ax: Axes, table: pd.DataFrame, order: int, vocabulary: Vocabulary = CELLS) -> None:
@@ -134,8 +137,8 @@ def draw_moments(ax: Axes, table: pd.DataFrame, order: int, vocabulary: Vocabula
     ax.legend(loc="upper left", markerscale=2)
 
 
-def draw_word_frequencies(ax: Axes, table: pd.DataFrame) -> None:
-    """Scatter the frequencies of the words of small groups of cells, of the model against held-out words."""
+def draw_state_frequencies(ax: Axes, table: pd.DataFrame) -> None:
+    """Scatter the frequencies of the states of small groups of variables, of the model against held-out rows."""
     for source in ("independent", "model"):
         seen = table[(table.test > 0) & (table[source] > 0)]
         ax.plot(
@@ -144,9 +147,9 @@ def draw_word_frequencies(ax: Axes, table: pd.DataFrame) -> None:
         )  # fmt: skip
     least = table.test[table.test > 0].min()
     ax.plot([least, 1], [least, 1], "-", color=COLOURS["exact"], linewidth=0.8)
-    cells = int(table["word"].max()).bit_length()
+    size = int(table["word"].max()).bit_length()
     ax.set(
         xscale="log", yscale="log", xlim=(least / 2, 1.5), ylim=(least / 10, 1.5),
-        xlabel=f"frequency of a word of {cells} cells, held out", ylabel="frequency, model",
+        xlabel=f"frequency of a state of {size} variables, held out", ylabel="frequency, model",
     )  # fmt: skip
     ax.legend(loc="upper left", markerscale=2)
