@@ -14,6 +14,7 @@ from vae_mf.analysis.latent_potential import (
 )
 from vae_mf.models.decoders import LinearDecoder, SharedDecoder
 from vae_mf.models.encoders import LinearEncoder
+from vae_mf.models.likelihoods import IndependentSpins
 from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
 from vae_mf.systems.curie_weiss import CurieWeiss
@@ -107,6 +108,35 @@ def test_a_shifted_potential_is_a_field():
     """Phi has the slope l, the couplings 1 / (N T) between all spins: h_i = l / (N T)."""
     found = potential_couplings(exact_vae(np.ones((1, SITES), np.int8), linear=6.0), 1.5, 300, seed=2)
     np.testing.assert_allclose(found.fields, 6 / (SITES * 1.5), rtol=1e-6)
+
+
+class StrongDecoder(torch.nn.Module):
+    """A decoder of a third party, linear in its log-odds through weights that carry gradients."""
+
+    kind, sites, latents = "spins", 5, 2
+
+    def __init__(self):
+        super().__init__()
+        self.root = torch.nn.Parameter(torch.arange(10.0, dtype=torch.float64).view(5, 2) / 10)
+
+    @property
+    def weights(self):
+        return self.root**2
+
+    @property
+    def fields(self):
+        return self.root.sum(1)
+
+    def forward(self, z):
+        return IndependentSpins(2 * (z @ self.weights.T + self.fields))
+
+
+def test_any_decoder_with_linear_log_odds_is_read():
+    vae = VAE(LinearEncoder(5, 2), StrongDecoder(), GaussianPrior(2)).double()
+    z = np.random.default_rng(1).normal(size=(7, 2))
+    fields = vae.decoder(torch.from_numpy(z)).natural_parameters[..., 0].detach().numpy()
+    expected = -0.5 * (z**2).sum(1) - np.log(2 * np.pi) - np.log(2 * np.cosh(fields)).sum(1)
+    np.testing.assert_allclose(linear_mean_field(vae, 1.0).potential(z), expected)
 
 
 def test_the_potential_is_the_density_over_the_product_of_cosines():

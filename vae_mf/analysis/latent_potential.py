@@ -85,7 +85,7 @@ def linear_mean_field(vae: VAE, temperature: float) -> LinearMeanField:
         raise ValueError(
             f"vae: expected a decoder with log-odds linear in z, such as LinearDecoder, got {type(decoder).__name__}"
         )
-    like = decoder.weights
+    like = decoder.weights.detach()
 
     @torch.no_grad()
     def log_prior(z: LatentRows) -> Float[np.ndarray, " rows"]:
@@ -93,7 +93,7 @@ def linear_mean_field(vae: VAE, temperature: float) -> LinearMeanField:
         densities = [vae.prior(constant_condition(temperature, len(part), like)).log_prob(part) for part in parts]
         return torch.cat(densities).double().cpu().numpy()
 
-    return LinearMeanField(like.double().cpu().numpy(), decoder.fields.double().cpu().numpy(), log_prior)
+    return LinearMeanField(like.double().cpu().numpy(), decoder.fields.detach().double().cpu().numpy(), log_prior)
 
 
 @torch.no_grad()

@@ -47,4 +47,6 @@ def load(folder: str | Path) -> TrainedModel:
     record = read_record(run)
     vae = build_vae(run.config.model, record["sites"], run.config.seed)
     load_weights(vae, run.weights)
-    return TrainedModel(vae.eval(), tuple(record.get("temperatures", () if "system" in run.config else (1.0,))))
+    # Records of version 0.1 hold no temperatures.
+    asked = run.config.sampling.temperatures if "system" in run.config else [1.0]
+    return TrainedModel(vae.eval(), tuple(record.get("temperatures", asked)))
