@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vae_mf.tables import METRICS, read_metrics, read_tables, summary, write_metrics, write_tables
+from vae_mf.tables import METRICS, format_metrics, read_metrics, read_tables, write_metrics, write_tables
 
 TABLES = {
     "numbers": pd.DataFrame({"x": [0.1, 1 / 3, np.nan], "n": [1, 2, 3]}),
@@ -44,7 +44,7 @@ def test_numpy_numbers_are_metrics_too(tmp_path):
 
 def test_the_summary_holds_names_and_numbers():
     metrics = {"ensemble": {"0.4": "basin", "0.6": "equilibrium"}, "kl": {"0.4": None, "0.6": 0.1234}, "elbo": -110.816}
-    assert summary(metrics) == [
+    assert format_metrics(metrics) == [
         ("ensemble", "0.4: basin  0.6: equilibrium"),
         ("kl", "0.4: not known  0.6: 0.123"),
         ("elbo", "-110.8"),

@@ -47,8 +47,8 @@ def read_runs(folder: str, names: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Return the tables of several runs and of their verdicts, the name of each run before that of the table.
 
     Args:
-        folder: that holds the run folders.
-        names: of the run folders.
+        folder: folder that holds the run folders.
+        names: names of the run folders.
     """
     places = [(name, place) for name in names for place in (Path(folder, name), Path(folder, name, VERDICT))]
     return {f"{name}_{key}": table for name, place in places for key, table in read_tables(place).items()}
@@ -73,12 +73,12 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return json.loads((folder / METRICS).read_text())
 
 
-def summary(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+def format_metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
     """Return name and text of every metric, for a person to read.
 
-    >>> summary({"test_elbo": -110.81571, "kl_per_temperature": {"0.4": 1.4943, "0.6": None}})
+    >>> format_metrics({"test_elbo": -110.81571, "kl_per_temperature": {"0.4": 1.4943, "0.6": None}})
     [('test_elbo', '-110.8'), ('kl_per_temperature', '0.4: 1.49  0.6: not known')]
-    >>> summary({"ensemble_per_temperature": {"0.4": "basin"}})
+    >>> format_metrics({"ensemble_per_temperature": {"0.4": "basin"}})
     [('ensemble_per_temperature', '0.4: basin')]
     """
 

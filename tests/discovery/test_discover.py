@@ -13,7 +13,8 @@ import nbformat
 import numpy as np
 import pytest
 from helpers import PROJECT_ROOT
-from helpers.discovery import TINY, hopfield, independent
+from helpers.discovery import TINY, hopfield, independent, options
+from hydra import compose, initialize_config_dir
 from numpy.testing import assert_array_equal
 
 from vae_mf.datasets.recording import make_recording
@@ -21,10 +22,14 @@ from vae_mf.discovery.document import html_table
 from vae_mf.discovery.folder import workplace
 from vae_mf.discovery.report import Report, discover, fingerprint, interruptible
 from vae_mf.discovery.sentences import plus_minus
-from vae_mf.discovery.settings import QUICK, discovery_settings
+from vae_mf.discovery.settings import DiscoverySettings, discovery_config, discovery_settings
 from vae_mf.discovery.split import prepare
 
 PARTS = {"report.html", "metrics.json", "discovery.json", "tables", "figures", "models", "scores"}
+
+
+def settings(quick: bool = False, **changes) -> DiscoverySettings:
+    return discovery_settings(*discovery_config(quick, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +130,7 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
 def test_a_folder_belongs_to_one_discovery(known):
     _, folder, spins, _ = known
     with pytest.raises(ValueError, match="folder: expected a new one or that of the same data and settings"):
-        discover(spins, quick=True, folder=folder, **(TINY | {"epochs": 3}))
+        discover(spins, quick=True, folder=folder, **(TINY | {"schedule": {"steps": 2}}))
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
@@ -167,7 +172,7 @@ def test_an_interrupt_during_a_training_is_one_and_the_next_is_heard():
 
 
 def test_there_is_nothing_to_find_in_independent_variables():
-    report = discover(independent(), quick=True, **(TINY | {"largest_latents": 1}))
+    report = discover(independent(), quick=True, **(TINY | {"selection": {"largest_latents": 1, "draws": 4}}))
     assert isinstance(report, Report)
     assert (report.answer, report.latents, report.verdict) == ("nothing to find", 0, None)
     assert "Nothing to find" in report.html
@@ -184,13 +189,19 @@ def test_there_is_nothing_to_find_in_independent_variables():
         (independent(), {"truth": np.ones((0, 6))}, "truth: expected patterns of -1 and \\+1 with 6 entries"),
         (independent(), {"truth": np.full((1, 6), 0.5)}, "truth: expected entries -1 and \\+1, got values such as"),
         (independent(), {"truth": np.full((1, 6), np.nan)}, "truth: expected entries -1 and \\+1, got values such as"),
-        (independent(), {"epoch": 3}, "settings: expected some of seed, .* got epoch"),
-        (independent(), {"epochs": 0}, "epochs: expected an integer >= 1, got 0"),
-        (independent(), {"rarest": 1000}, "expected at least 3 variables with 1000 rows in either state, got 0 of 6"),
+        (independent(), {"epoch": 3}, "expected an option of a discovery, got epoch; did you mean training.epochs?"),
+        (independent(), {"rows": 3}, "rows: expected a mapping of options, got 3"),
+        (independent(), {"training": {"epochs": 0}}, "epochs: expected an integer >= 1, got 0"),
+        (independent(), {"rows.blocks": 1}, "rows.blocks: expected an integer >= 2, got 1"),
+        (independent(), {"assessment": {"seed": 3}}, "assessment.seed: expected null, as it follows from seed, got 3"),
+        (
+            independent(), {"rows": {"min_count": 1000}},
+            "expected at least 3 variables with 1000 rows in either state, got 0 of 6",
+        ),
     ],
     ids=[
-        "values", "few rows", "order", "truth shape", "no truth", "truth entries", "truth nan", "setting",
-        "number", "rare",
+        "values", "few rows", "order", "truth shape", "no truth", "truth entries", "truth nan", "setting", "group",
+        "number", "blocks", "derived", "rare",
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_in_one_sentence(data, options, match, tmp_path):
@@ -212,8 +223,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(data, options, match, tm
 )
 def test_rows_are_held_out_by_what_is_known_of_their_order(shape, order, split):
     values = np.random.default_rng(3).integers(0, 2, shape)
-    settings = discovery_settings(blocks=10)
-    words = prepare(make_recording(values), order, settings)
+    words = prepare(make_recording(values), order, settings(rows={"blocks": 10}))
     assert words.split == split
     assert len(words.validation) == len(words.test) == 90
     assert len(words.train) == 720
@@ -223,13 +233,13 @@ def test_held_out_rows_are_in_the_order_of_their_time():
     # The first variable says the half of the movie, the others are noise; three repeats of 200 bins.
     values = np.random.default_rng(4).integers(0, 2, (3, 5, 200))
     values[:, 0] = np.arange(200) % 20 < 10
-    words = prepare(make_recording(values), "auto", discovery_settings(blocks=6))
+    words = prepare(make_recording(values), "auto", settings(rows={"blocks": 6}))
     assert_array_equal(words.test[:, 0], np.repeat([1] * 10 + [-1] * 10, 3))
 
 
-def test_rows_are_thinned_evenly_into_whole_stretches():
-    settings = discovery_settings(training_rows=100, held_out_rows=45, blocks=10)
-    words = prepare(make_recording(independent(1000)), "auto", settings)
+def test_rows_are_thinned_evenly_into_whole_blocks():
+    chosen = settings(rows={"training": 100, "held_out": 45, "blocks": 10})
+    words = prepare(make_recording(independent(1000)), "auto", chosen)
     assert (len(words.train), len(words.validation), len(words.test)) == (100, 40, 40)
 
 
@@ -237,15 +247,46 @@ def test_rare_variables_are_left_out_with_a_remark():
     values = independent(1000)
     values[:, 2] = 0
     values[:9, 2] = 1
-    words = prepare(make_recording(values), "independent", discovery_settings())
+    words = prepare(make_recording(values), "independent", settings())
     assert words.recording.names == ("0", "1", "3", "4", "5")
     assert words.remarks == ["1 variable that is in its rarer state in fewer than 10 rows was left out."]
 
 
-def test_quick_settings_change_known_settings_only_and_give_way_to_the_users():
-    assert discovery_settings(True).epochs == QUICK["epochs"]
-    assert discovery_settings(True, epochs=3).epochs == 3
-    assert discovery_settings(mixtures=[2, 3]).mixtures == (2, 3)
+def test_settings_go_by_the_names_of_the_files_nested_or_dotted_and_over_those_of_a_first_look():
+    thorough = settings()
+    quick = settings(True)
+    assert quick.training.epochs < thorough.training.epochs
+    assert quick.assessment.critic.generated_test == quick.rows.held_out < thorough.rows.held_out
+    changed = settings(True, training={"epochs": 9}, **{"rows.blocks": 5}, seed=3)
+    assert (changed.training.epochs, changed.rows.blocks, changed.seed) == (9, 5, 3)
+    assert settings(density_models={"mixtures": (2, 3)}).density_models.mixtures == [2, 3]
+
+
+def test_settings_are_composed_inside_an_application_of_hydra_too(compose_config):
+    with initialize_config_dir(str(PROJECT_ROOT / "conf"), version_base="1.3"):
+        assert settings(selection={"patience": 7}).selection.patience == 7
+        assert compose("discover").seed == 42
+
+
+def test_few_rows_are_evaluated_in_few_blocks():
+    """Nineteen held-out rows: with twenty blocks, whatever the setting, a stage would have none."""
+    random = np.random.default_rng(2)
+    pattern = random.choice([-1, 1], 8)
+    spins = random.choice([-1, 1], (190, 1)) * pattern * np.where(random.random((190, 8)) < 0.06, -1, 1)
+    few = TINY | {"rows": {"blocks": 5, "min_count": 2}, "stability": {"seeds": 0, "halves": False}}
+    few |= {"schedule": {"steps": 60}, "training": {"epochs": 2, "batch_size": 32, "encoder_refit_steps": 5}}
+    report = discover(
+        spins.astype(np.int8), order="independent", quick=True, **few, **{"assessment.residual_groups": 2}
+    )
+    assert report.latents >= 1
+    assert report.tables["overlap_distribution"].query("source == 'test'").error.max() > 0
+
+
+def test_a_report_is_short_in_a_terminal(known):
+    report, *_ = known
+    assert len(repr(report)) < 200
+    assert report.headline in repr(report)
+    assert "collective variable" in report.headline
 
 
 @pytest.mark.parametrize(
@@ -283,9 +324,8 @@ def test_a_bad_file_ends_the_command_in_one_line(tmp_path):
 def test_the_command_writes_a_report(tmp_path):
     np.save(tmp_path / "words.npy", independent())
     command = [sys.executable, PROJECT_ROOT / "scripts" / "discover.py", f"dataset.path={tmp_path / 'words.npy'}"]
-    options = [f"+settings.{key}={list(value) if isinstance(value, tuple) else value}" for key, value in TINY.items()]
-    options += ["quick=true", f"paths.outputs={tmp_path / 'out'}"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    chosen = [*options(TINY), "quick=true", f"paths.outputs={tmp_path / 'out'}"]
+    done = subprocess.run([*command, *chosen], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "out").iterdir()
     assert "Nothing to find" in (folder / "report.html").read_text()
@@ -295,7 +335,7 @@ def test_the_command_writes_a_report(tmp_path):
 @pytest.mark.slow
 def test_three_patterns_are_found_and_matched():
     spins, patterns = hopfield(40_000, 50, 3)
-    report = discover(spins, quick=True, truth=patterns, mixtures=(8,))
+    report = discover(spins, quick=True, truth=patterns, density_models={"mixtures": [8]})
     assert report.latents == 3
     assert report.metrics["sign_vectors"] == 3
     assert report.metrics["returning_patterns"] == 3

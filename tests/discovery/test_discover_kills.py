@@ -18,16 +18,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import PROJECT_ROOT
-from helpers.discovery import TINY, hopfield
+from helpers.discovery import TINY, hopfield, options
 
 from vae_mf.tables import METRICS
 
 SCRIPT = str(PROJECT_ROOT / "scripts" / "discover.py")
 KILLS = 25
 FOLDER = "found"
-SETTINGS = TINY | {"epochs": 3, "bootstraps": 1}
+SETTINGS = TINY | {"training": TINY["training"] | {"epochs": 3}, "stability": {"bootstraps": 1}}
 OPTIONS = ["dataset.path=words.npy", "truth=patterns.npy", "quick=true", f"folder={FOLDER}"]
-OPTIONS += [f"+settings.{key}={list(value) if isinstance(value, tuple) else value}" for key, value in SETTINGS.items()]
+OPTIONS += options(SETTINGS)
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["pytest", "vae_mf.runs.tasks", "vae_mf.discovery.report", "test_discover"])
 
@@ -89,7 +89,7 @@ def stage(place: Path) -> str:
     for name, sign in (
         ("after", METRICS), ("report", "tables/sweep.csv"), ("repetitions", "models/seed-1"),
         ("verdict", "assessment/verdict.json"), ("critics", "scores/pairwise-Ising.npz"),
-        ("rivals", "scores/latents-2.npz"), ("sweep", "scores/independent-variables.npz"), ("start", ""),
+        ("models", "scores/latents-2.npz"), ("sweep", "scores/independent-variables.npz"), ("start", ""),
     ):  # fmt: skip
         if any(path.startswith(sign) for path in found):
             return name
@@ -119,7 +119,7 @@ def test_kills_change_nothing_that_is_found(tmp_path):
         assert dict(told(place)) == finished
         discoveries += 1
     print(dict(stages), "discoveries:", discoveries)
-    assert len(set(stages) & {"sweep", "rivals", "critics", "verdict", "repetitions", "report"}) >= 4
+    assert len(set(stages) & {"sweep", "models", "critics", "verdict", "repetitions", "report"}) >= 4
 
 
 @pytest.mark.slow

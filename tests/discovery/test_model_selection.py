@@ -10,15 +10,15 @@ from vae_mf.discovery.model_selection import (
     NOTHING,
     beaten,
     choose_latents,
-    conclude,
-    has_levelled,
+    decide,
+    has_saturated,
     numbers_to_try,
 )
-from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Verdict
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Remark, Subject, Verdict
 
-STRETCHES = 4
+BLOCKS = 4
 NOISE = np.repeat([1.0, -1.0, 1.0, -1.0], 5)
-"""Means over four stretches with the error 1 / sqrt(3)."""
+"""Means over four blocks with the error 1 / sqrt(3)."""
 ERROR = 1 / np.sqrt(3)
 
 
@@ -33,7 +33,7 @@ def sweep(*gains: float, noise: float = 0.0) -> dict[int, ModelScores]:
 
 def test_the_smallest_number_within_one_error_of_the_best_is_chosen():
     # 2 is behind 3 by 0.5 with an error of 0.577, 1 by 5.
-    choice = choose_latents(sweep(5, 9.5, 10, noise=1.0), STRETCHES)
+    choice = choose_latents(sweep(5, 9.5, 10, noise=1.0), BLOCKS)
     assert choice.latents == 2
     row = choice.table.set_index("latents").loc[2]
     assert_allclose([row.behind, row.behind_error, row.gain], [0.5, ERROR, 9.5])
@@ -42,25 +42,25 @@ def test_the_smallest_number_within_one_error_of_the_best_is_chosen():
 
 @pytest.mark.parametrize(("negligible", "latents"), [(0.0, 3), (0.02, 2)], ids=str)
 def test_a_certain_but_negligible_gain_counts_for_nothing(negligible, latents):
-    assert choose_latents(sweep(5, 9.99, 10), STRETCHES, negligible).latents == latents
+    assert choose_latents(sweep(5, 9.99, 10), BLOCKS, negligible).latents == latents
 
 
 def test_test_rows_choose_nothing_but_must_confirm():
     found = sweep(5, 6)
     better_on_test = found | {1: scores(found[1].validation, found[1].test + 9)}
-    assert choose_latents(better_on_test, STRETCHES).latents == 2
+    assert choose_latents(better_on_test, BLOCKS).latents == 2
     # A gain on test rows of 1 with an error of 0.577 is not significant.
     denied = {0: found[0], 1: scores(np.full(20, -5.0), -9 + NOISE)}
-    assert choose_latents(denied, STRETCHES).latents == 0
+    assert choose_latents(denied, BLOCKS).latents == 0
 
 
 def test_independent_variables_are_chosen_where_nothing_is_gained():
-    assert choose_latents(sweep(-0.1, -0.2), STRETCHES).latents == 0
+    assert choose_latents(sweep(-0.1, -0.2), BLOCKS).latents == 0
 
 
 def test_independent_variables_must_be_among_the_scores():
     with pytest.raises(ValueError, match="expected 0 latents among them, got \\[1\\]"):
-        choose_latents({1: scores(NOISE)}, STRETCHES)
+        choose_latents({1: scores(NOISE)}, BLOCKS)
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_independent_variables_must_be_among_the_scores():
     ids=str,
 )
 def test_a_sweep_ends_when_the_last_numbers_gain_nothing(gains, patience, levelled):
-    assert has_levelled(sweep(*gains), patience, STRETCHES) is levelled
+    assert has_saturated(sweep(*gains), patience, BLOCKS) is levelled
 
 
 def test_a_negligible_gain_does_not_keep_a_sweep_going():
-    assert not has_levelled(sweep(5, 5.01), 1, STRETCHES)
-    assert has_levelled(sweep(5, 5.01), 1, STRETCHES, negligible=0.02)
+    assert not has_saturated(sweep(5, 5.01), 1, BLOCKS)
+    assert has_saturated(sweep(5, 5.01), 1, BLOCKS, negligible=0.02)
 
 
 def test_there_are_fewer_latents_than_variables():
@@ -92,44 +92,46 @@ def test_there_are_fewer_latents_than_variables():
     assert list(numbers_to_try(2, 40)) == [1, 2]
 
 
-def rivals(mixture: float, vae: float | None = None) -> pd.DataFrame:
+def models(mixture: float, vae: float | None = None) -> pd.DataFrame:
     """Table of independent variables, a mixture and a VAE with the given gains; the error of each is 0.577."""
-    contestants = [
+    compared = [
         scores(np.full(20, -10.0), family="Independent"),
         scores(-10 + mixture + NOISE, family="BernoulliMixture", name="mixture"),
     ]
     if vae is not None:
-        contestants.append(scores(np.full(20, -10.0 + vae)))
-    return compare_models(contestants, np.arange(20), STRETCHES)
+        compared.append(scores(np.full(20, -10.0 + vae)))
+    return compare_models(compared, np.arange(20), BLOCKS)
 
 
 def verdict(answer: str) -> Verdict:
-    return Verdict(answer, pd.DataFrame(), ["a remark"])
+    return Verdict(
+        answer, pd.DataFrame(), [Remark(Subject.PARTITION_FUNCTION, "of course"), Remark(Subject.SAMPLES, "a remark")]
+    )
 
 
 def test_without_gain_there_is_nothing_to_find():
-    assert conclude(choose_latents(sweep(-1), STRETCHES), rivals(1.0), None).answer == NOTHING
+    assert decide(choose_latents(sweep(-1), BLOCKS), models(1.0), None).answer == NOTHING
 
 
-def test_correlations_that_only_a_rival_sees_are_not_those_of_collective_variables():
-    answer = conclude(choose_latents(sweep(-1), STRETCHES), rivals(2.0), None)
+def test_correlations_that_only_another_model_sees_are_not_those_of_collective_variables():
+    answer = decide(choose_latents(sweep(-1), BLOCKS), models(2.0), None)
     assert answer.answer == NOT_FOUND
     assert "mixture" in answer.remarks[0]
 
 
 @pytest.mark.parametrize("said", [FOUND, NOT_FOUND, NOT_DECIDED])
 def test_the_verdict_decides_where_latents_gain(said):
-    answer = conclude(choose_latents(sweep(5), STRETCHES), rivals(2.0, 5.0), verdict(said))
+    answer = decide(choose_latents(sweep(5), BLOCKS), models(2.0, 5.0), verdict(said))
     assert answer == (said, ["a remark"])
 
 
-def test_a_better_rival_is_named():
-    answer = conclude(choose_latents(sweep(5), STRETCHES), rivals(7.0, 5.0), verdict(FOUND))
+def test_a_better_model_is_named():
+    answer = decide(choose_latents(sweep(5), BLOCKS), models(7.0, 5.0), verdict(FOUND))
     assert answer.remarks[1] == "mixture predicts held-out rows better, by 2.000 ± 0.577 nats per row."
     # Ahead by 1 with an error of 0.577 is not significant.
-    assert beaten(rivals(6.0, 5.0)) == []
+    assert beaten(models(6.0, 5.0)) == []
 
 
 def test_chosen_latents_need_a_verdict():
     with pytest.raises(ValueError, match="expected one on the model with 1 latents, got none"):
-        conclude(choose_latents(sweep(5), STRETCHES), rivals(1.0, 5.0), None)
+        decide(choose_latents(sweep(5), BLOCKS), models(1.0, 5.0), None)

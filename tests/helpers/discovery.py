@@ -2,25 +2,24 @@
 
 import numpy as np
 
+from vae_mf.discovery.settings import flat
+
 TINY = {
-    "largest_latents": 2,
-    "negligible": 0.01,
-    "training_rows": 2000,
-    "epochs": 2,
-    "steps": 1,
-    "batch_size": 128,
-    "hidden": 16,
-    "components": 8,
-    "refit_steps": 5,
-    "draws": 4,
-    "mixtures": (2,),
-    "pairwise_chains": 32,
-    "critic_rows": 400,
-    "critic_epochs": 1,
-    "critic_hidden": 8,
-    "generated": 1000,
+    "selection": {"largest_latents": 2, "negligible": 0.01, "draws": 4},
+    "rows": {"training": 2000},
+    "training": {"epochs": 2, "batch_size": 128, "encoder_refit_steps": 5},
+    "schedule": {"steps": 1},
+    "model": {"encoder": {"hidden": 16}, "prior": {"components": 8}},
+    "density_models": {"mixtures": [2], "pairwise_chains": 32},
+    "assessment": {"critic": {"training_samples": 400, "fit": {"epochs": 1}, "dense": {"hidden": 8}}},
+    "predictive_check": {"generated": 1000},
 }
-"""The smallest discovery that goes through every stage."""
+"""Settings of the smallest discovery that goes through every stage."""
+
+
+def options(settings: dict) -> list[str]:
+    """Settings as options of the command."""
+    return [f"discovery.{name}={value}" for name, value in flat(settings)]
 
 
 def independent(rows: int = 1500, variables: int = 6) -> np.ndarray:

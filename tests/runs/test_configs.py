@@ -44,7 +44,7 @@ FOREIGN = {
     "evaluation/critic": {"vae_mf.analysis.CriticSettings"},
 }
 """Targets outside the package of the folder's name, per file."""
-WITHOUT_TARGETS = {"experiment", "paths", "store", "trainer"}
+WITHOUT_TARGETS = {"discovery", "experiment", "paths", "store", "trainer"}
 SIXTEEN_SITES = {"sites": 16, "side": 4, "dimension": 2}
 """Options that make any system small, where it has them."""
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from vae_mf.verdict.assessment import Assessment
-from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, decide_mean_field
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Subject, decide_mean_field
 from vae_mf.verdict.report import as_json, as_markdown
 
 SITES, TOLERANCE = 100, 0.002
@@ -87,7 +87,9 @@ def test_the_evidence_is_that_of_the_worst_temperature():
 
 def test_what_is_missing_is_said_with_the_reason():
     correlation = correlation_table([0.05, 0.1], exact=False, decided=False)
-    said = " ".join(decide_mean_field(correlation, capacity_table([1, 1], np.nan), TOLERANCE).remarks)
+    remarks = decide_mean_field(correlation, capacity_table([1, 1], np.nan), TOLERANCE).remarks
+    assert [remark.subject for remark in remarks] == [Subject.PARTITION_FUNCTION, Subject.SAMPLES, Subject.CUTS]
+    said = " ".join(remark.text for remark in remarks)
     assert "ln Z is not known" in said
     assert "about 5,000 to learn from at every temperature" in said
     assert "No cut whose information is known" in said
@@ -97,7 +99,8 @@ def test_what_is_missing_is_said_with_the_reason():
 def test_a_critic_that_disagrees_with_the_identity_is_named():
     correlation = correlation_table([0.05, 0.1]).assign(agrees=[True, False])
     (remark,) = decide_mean_field(correlation, capacity_table([1, 1]), TOLERANCE).remarks
-    assert "disagrees with the exact identity at T = 1;" in remark
+    assert "disagrees with the exact identity at T = 1;" in remark.text
+    assert remark.subject == Subject.DISAGREEMENT
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -110,7 +113,7 @@ def test_the_report_tells_a_person_and_the_json_a_program(exact):
     # A bar of C(x|z) must not end a cell: every line of a table has as many of them as its head.
     blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert all(len({line.replace("\\|", "").count("|") for line in block}) == 1 for block in blocks)
-    assert all(remark in text for remark in verdict.remarks)
+    assert all(remark.text in text for remark in verdict.remarks)
     assert "| 1 | 3 |" in text if exact else "| 1 | – |" in text
     assert content["mean_field_description"] == "not found"
     assert [row["holds"] for row in content["evidence"]] == [False, True]

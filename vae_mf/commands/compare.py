@@ -19,11 +19,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
-from vae_mf.analysis.generation import score
 from vae_mf.checks import require_integer
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import Split
-from vae_mf.density_models.comparison import VAE, ModelScores, compare_models, kept_scores, score_density_model
+from vae_mf.density_models.comparison import ModelScores, compare_models, kept_scores, score_density_model
+from vae_mf.discovery.scores import score_vae
 from vae_mf.plotting.density_models import draw_comparison
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
@@ -56,9 +56,8 @@ def score_run(run: Run, cfg: DictConfig, rows: list[np.ndarray]) -> ModelScores:
     """Score validation and test rows by the model of a run."""
     vae = load(run.folder).vae
     seed = integer(cfg.seed, "score")
-    validation, test = (score(vae, part, 1.0, cfg.draws, seed).importance for part in rows[1:])
     seconds = read_metrics(run.folder)["train_seconds"]
-    return ModelScores(describe_run(run), VAE, vae.free_parameters(), validation, test, 0.0, seconds)
+    return score_vae(describe_run(run), vae, *rows[1:], draws=cfg.draws, seed=seed, seconds=seconds)
 
 
 def split_of(run: Run, recording: Recording, splits: dict[str, Split], dataset: DictConfig) -> str:

@@ -15,9 +15,9 @@ from omegaconf import DictConfig
 from pytorch_lightning.utilities import rank_zero_only
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from vae_mf.checks import require_integer
+from vae_mf.commands.metrics import print_metrics
 from vae_mf.files import only_one
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
@@ -28,7 +28,7 @@ from vae_mf.runs.models import load
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sweeps import require_single_device_sweep, sweep_job
 from vae_mf.runs.tasks import build_task
-from vae_mf.tables import read_metrics, summary, write_metrics, write_tables
+from vae_mf.tables import read_metrics, write_metrics, write_tables
 from vae_mf.training.callbacks import EpochProgress
 from vae_mf.training.fit import check_trainer
 from vae_mf.training.train import train
@@ -65,10 +65,7 @@ def complete(run: Run, progress: Progress) -> None:
 
 def report(run: Run, console: Console) -> None:
     """Print the metrics of a finished run and where its figures are."""
-    table = Table("metric", "value")
-    for row in summary(read_metrics(run.folder)):
-        table.add_row(*row)
-    console.print(table)
+    print_metrics(read_metrics(run.folder), console)
     for path in sorted(run.figures.glob("*.png")):
         console.print(f"figure: {path}", soft_wrap=True)
 

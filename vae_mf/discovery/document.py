@@ -1,4 +1,4 @@
-"""The report of a discovery: one HTML file, its figures inside, without scripts and without a network."""
+"""Report of a discovery: one HTML file, its figures inside, without scripts and without a network."""
 
 import base64
 import io
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from vae_mf.discovery.findings import Findings
 from vae_mf.discovery.sentences import SPLITS, gain_of_one, headline, leading, limits, plus_minus, sentence, summary
+from vae_mf.discovery.settings import flat
 from vae_mf.plotting.style import house_style
 from vae_mf.verdict.report import cell
 
@@ -54,9 +55,9 @@ SWEEP = {
     "latents": "d", "parameters": "parameters", "validation_log_likelihood": "ln p, validation",
     "test_log_likelihood": "ln p, test", "gain": "gain over d = 0", "behind": "behind the best, validation",
 }  # fmt: skip
-RIVALS = {
+MODELS = {
     "model": "model", "parameters": "parameters", "log_likelihood": "ln p, test",
-    "gain_over_independent": "gain over independent", "gain_over_best_baseline": "over the best rival",
+    "gain_over_independent": "gain over independent", "gain_over_best_baseline": "over the best other model",
     "log_partition_error": "error of ln Z",
 }  # fmt: skip
 EVIDENCE = {"criterion": "criterion", "value": "value", "bound": "bound", "holds": "holds"}
@@ -66,9 +67,9 @@ PATTERNS = {
     "raised": "raises most", "lowered": "lowers most",
 }  # fmt: skip
 ERRORS = {"value": "error"}
-"""Columns of errors that are not called after those of the values."""
+"""Columns of errors whose names do not follow from those of the values."""
 REM_PER_INCH = 5.8
-"""Of a figure; one of 8.5 inches has the width of the text."""
+"""Size of a figure on the page; one of 8.5 inches has the width of the text."""
 TEXTUAL = {"model", "criterion", "kind", "raised", "lowered"}
 
 
@@ -76,15 +77,15 @@ def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str,
     """Return the report as one HTML document.
 
     Args:
-        found: what was found.
-        figures: of `plotting.discovery.draw_discovery`.
+        found: findings to report.
+        figures: figures of `plotting.discovery.draw_discovery`.
         origin: name, call, software and settings, for the title and the last section.
     """
     parts = [opening(found, str(origin["name"])), given(found), how_many(found, figures)]
     if found.choice.latents:
-        parts += [left_unexplained(found, figures), patterns(found, figures), likeness(figures)]
+        parts += [left_unexplained(found, figures), patterns(found, figures), predictive_check(figures)]
     parts += [section("What this does not say", listing(limits(found))), reproduction(origin)]
-    title = escape(f"{origin['name']}: {found.answer.answer}")
+    title = escape(f"{origin['name']}: {found.decision.answer}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body = "<body><main>\n" + "\n".join(parts) + "\n</main></body>"
     return f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n{body}</html>\n'
@@ -92,10 +93,10 @@ def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str,
 
 def opening(found: Findings, name: str) -> str:
     """Return title, answer and key numbers."""
-    told = "".join(f'<p class="lead">{escape(sentence)}</p>' for sentence in summary(found))
-    remarks = "".join(f"<p>{escape(remark)}</p>" for remark in found.answer.remarks)
+    lead = "".join(f'<p class="lead">{escape(sentence)}</p>' for sentence in summary(found))
+    remarks = "".join(f"<p>{escape(remark)}</p>" for remark in found.decision.remarks)
     aside = f'<div class="remarks">{remarks}</div>' if remarks else ""
-    return f'<p class="kicker">{escape(name)}</p><h1>{escape(headline(found))}</h1>{told}{aside}{facts(found)}'
+    return f'<p class="kicker">{escape(name)}</p><h1>{escape(headline(found))}</h1>{lead}{aside}{facts(found)}'
 
 
 def facts(found: Findings) -> str:
@@ -104,8 +105,8 @@ def facts(found: Findings) -> str:
     terms = {"collective variables": str(numbers["latents"])}
     if not found.choice.latents:
         terms["gain of one latent variable, nats per row"] = plus_minus(*gain_of_one(found))
-        rivals = found.tables["rivals"]
-        best = rivals[rivals.best_baseline].iloc[0]
+        models = found.tables["models"]
+        best = models[models.best_baseline].iloc[0]
         if best.gain_over_independent > 0:
             terms[f"gain of {best.model}"] = plus_minus(best.gain_over_independent, best.gain_over_independent_error)
     else:
@@ -119,7 +120,7 @@ def facts(found: Findings) -> str:
             "left unexplained, nats per row": plus_minus(numbers["unexplained"], numbers["unexplained_error"])
             if numbers["unexplained"]
             else "none seen",
-            "patterns that come back": f"{numbers['returning_patterns']} of {numbers['latents']}",
+            "patterns recovered": f"{numbers['returning_patterns']} of {numbers['latents']}",
         }
     if "overlap_with_truth_min" in numbers:
         terms["least overlap with a known pattern"] = f"{numbers['overlap_with_truth_min']:.3f}"
@@ -128,43 +129,43 @@ def facts(found: Findings) -> str:
 
 
 def given(found: Findings) -> str:
-    """Return what the data are, and how they were split."""
-    words = found.words
-    active = float((words.train > 0).mean())
-    learned, chosen, judged = (f"{len(part):,}" for part in (words.train, words.validation, words.test))
-    source = words.recording.source.rpartition("; ")[0] or words.recording.source
-    rows, variables = words.recording.rows.shape
+    """Return a description of the data and of their split."""
+    split = found.rows
+    active = float((split.train > 0).mean())
+    train, validation, test = (f"{len(part):,}" for part in (split.train, split.validation, split.test))
+    source = split.recording.source.rpartition("; ")[0] or split.recording.source
+    rows, variables = split.recording.rows.shape
     said = [
         f"{source[:1].upper()}{source[1:]}: {rows:,} rows of {variables} variables.",
-        f"{learned} rows to learn from, {chosen} to choose on and {judged} to judge on: held out were "
-        f"{SPLITS[words.split]}. Of all entries {active:.1%} are 1.",
-        *map(sentence, (*words.recording.remarks, *words.remarks)),
+        f"{train} rows to learn from, {validation} to choose on and {test} to evaluate on: held out were "
+        f"{SPLITS[split.split]}. Of all entries {active:.1%} are 1.",
+        *map(sentence, (*split.recording.remarks, *split.remarks)),
     ]
     return section("What was given", "".join(f"<p>{escape(sentence)}</p>" for sentence in said))
 
 
 def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
-    """Return the sweep over the number of latents, and the rivals."""
-    told = (
+    """Return the sweep over the number of latents, and the other models."""
+    text = (
         "A model with d latent variables is trained for d = 0 (independent variables), 1, 2, and so on. Chosen is the "
         "smallest d that predicts the rows to choose on as well as the best one does, within one paired standard error."
     )
     caption = (
         "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "
-        "Right: the chosen one among its rivals. Errors are those of means over blocks of neighbouring rows."
+        "Right: the chosen one among other models. Errors are those of means over blocks of neighbouring rows."
     )
     sweep = found.tables["sweep"]
-    rivals = found.tables["rivals"]
-    own = rivals.family.eq("VAE")
-    rivals = rivals.assign(log_partition_error=rivals.log_partition_error.where(rivals.log_partition_error > 0))
-    tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(rivals, RIVALS, {"chosen": own})
-    return section("How many collective variables", f"<p>{told}</p>" + picture(figures["gains"], caption) + tables)
+    models = found.tables["models"]
+    own = models.family.eq("VAE")
+    models = models.assign(log_partition_error=models.log_partition_error.where(models.log_partition_error > 0))
+    tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(models, MODELS, {"chosen": own})
+    return section("How many collective variables", f"<p>{text}</p>" + picture(figures["gains"], caption) + tables)
 
 
 def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     """Return the evidence of the verdict."""
     assert found.assessment is not None
-    told = (
+    text = (
         "If the latent variables are all there is, the variables are independent given them. A critic learns to tell "
         "the data from rows that are: what it can tell, C(x|z), is left unexplained. And the latent variables must "
         "carry at least the information that two halves of the variables share."
@@ -175,27 +176,26 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "information across a cut. Coloured pairs, if any, are those that the model misses. The cumulants K(u) take "
         "the place of the squared overlap in the energy of a Hopfield network."
     )
-    evidence = found.assessment.verdict.evidence
-    evidence = html_table(evidence.assign(criterion=evidence.criterion.str.replace("sites", "variables")), EVIDENCE, {})
-    return section("What they leave unexplained", f"<p>{told}</p>{evidence}" + picture(figures["unexplained"], caption))
+    evidence = html_table(found.assessment.verdict.evidence, EVIDENCE, {})
+    return section("What they leave unexplained", f"<p>{text}</p>{evidence}" + picture(figures["unexplained"], caption))
 
 
 def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
-    """Return the patterns, their leading variables, and whether they come back."""
+    """Return the patterns, their leading variables, and their recovery in repetitions."""
     summary_table = found.tables["pattern_summary"].copy()
     kinds = zip(summary_table.pattern, summary_table.kind, strict=True)
     named = [leading(found.tables["patterns"], pattern, kind) for pattern, kind in kinds]
     summary_table["raised"], summary_table["lowered"] = zip(*named, strict=True)
-    told = (
+    text = (
         "A pattern says how the log-odds of every variable move together. Δh is half the change of the log-odds per "
         "standard deviation of the latent variables, and the strength of a pattern its root mean square. A sign vector "
         "raises and lowers all variables alike; its residual is the share of it that the model does not hold. A share "
         "of 1 means that a repetition with another start or other rows finds the pattern again, 0 that it finds no "
-        "more of it than chance would. What does not come back is grey."
+        "more of it than chance would. A pattern that is not recovered is grey."
     )
     caption = "The patterns, strongest first within each kind: red raises a variable, blue lowers it."
     gone = summary_table.recovered.eq(False)
-    body = f"<p>{told}</p>" + picture(figures["patterns"], caption)
+    body = f"<p>{text}</p>" + picture(figures["patterns"], caption)
     body += html_table(summary_table, PATTERNS, {"grey": gone})
     further = ""
     if "stability" in figures:
@@ -205,15 +205,15 @@ def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
     return section("The patterns", f'{body}<div class="pair">{further}</div>' if further else body)
 
 
-def likeness(figures: Mapping[str, Figure]) -> str:
-    """Return how rows drawn from the model look beside the data."""
+def predictive_check(figures: Mapping[str, Figure]) -> str:
+    """Return the figure of rows drawn from the model beside the data."""
     caption = "Rows drawn from the model beside held-out rows: active variables, overlap of two rows, covariances."
-    return section("Does the model resemble the data?", picture(figures["likeness"], caption))
+    return section("Does the model resemble the data?", picture(figures["predictive_check"], caption))
 
 
 def reproduction(origin: Mapping[str, Any]) -> str:
-    """Return what is needed to make the report again."""
-    lines = [f"{key}: {value}" for group in ("data", "settings", "software") for key, value in origin[group].items()]
+    """Return the command, data, settings and software that make the report again."""
+    lines = [f"{key}: {value}" for group in ("data", "settings", "software") for key, value in flat(origin[group])]
     call, details = (f"<pre>{escape(text)}</pre>" for text in (str(origin["call"]), "\n".join(lines)))
     folded = f"<details><summary>data, settings and software</summary>{details}</details>"
     return section("How to make it again", call + folded)
@@ -238,9 +238,9 @@ def html_table(table: pd.DataFrame, columns: Mapping[str, str], marks: Mapping[s
     rows = []
     for index, row in table.iterrows():
         classes = " ".join(name for name, marked in marks.items() if marked[index])
-        told = {name: entry(row[name], row[errors[name]] if name in errors else 0.0) for name in columns}
-        cells = "".join(f"<td{kind[name]}>{escape(text)}</td>" for name, text in told.items())
-        rows.append(f'<tr class="{classes}">{cells}</tr>' if classes else f"<tr>{cells}</tr>")
+        texts = {name: entry(row[name], row[errors[name]] if name in errors else 0.0) for name in columns}
+        entries = "".join(f"<td{kind[name]}>{escape(text)}</td>" for name, text in texts.items())
+        rows.append(f'<tr class="{classes}">{entries}</tr>' if classes else f"<tr>{entries}</tr>")
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 

@@ -1,4 +1,4 @@
-"""Everything that a discovery finds, as tables and numbers, before it is told."""
+"""Findings of a discovery, as tables and numbers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,91 +12,88 @@ from vae_mf.analysis.found_patterns import SIGN, FoundPatterns, pattern_table, r
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
 from vae_mf.arrays import Patterns
 from vae_mf.density_models.comparison import compare_models
-from vae_mf.discovery.model_selection import Answer, Choice, conclude
+from vae_mf.discovery.model_selection import Choice, Decision, choose_latents, decide
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.stages import Study
 from vae_mf.models.vae import VAE
-from vae_mf.rng import integer
 from vae_mf.statistics.independent import probabilities_up
 from vae_mf.verdict.assessment import Assessment
 from vae_mf.verdict.recording import predictive_check, variable_table
-from vae_mf.verdict.settings import PredictiveCheckSettings
 
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What was found in words.
+    """Findings in the rows of a recording.
 
     Args:
-        words: that were given.
-        settings: how thoroughly it was looked for.
-        answer: in a word, with remarks.
-        choice: of the number of latent variables.
-        assessment: of the model with that number; None if it is 0.
+        rows: training, validation and test rows.
+        settings: settings of the discovery.
+        decision: answer in a word, with remarks.
+        choice: chosen number of latent variables.
+        assessment: assessment of the model with that number; None if it is 0.
         tables: all numbers by name.
         metrics: the few numbers that matter.
     """
 
-    words: SplitRows
+    rows: SplitRows
     settings: DiscoverySettings
-    answer: Answer
+    decision: Decision
     choice: Choice
     assessment: Assessment | None
     tables: dict[str, pd.DataFrame]
     metrics: dict[str, Any]
 
 
-def find(study: Study, truth: Patterns | None, step: Callable[[str], None]) -> Findings:
-    """Return what is found, from finished stages where there are any.
+def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], None]) -> Findings:
+    """Return the findings, from finished stages where there are any.
 
     Args:
-        study: words, settings and folder.
+        study: rows, settings and folder.
         truth: known patterns (P, N) to compare with.
-        step: is told what is done next.
+        stage: called with the name of each stage when it begins.
 
     Raises:
         ValueError: if the true patterns are not those of the variables.
     """
-    settings, words = study.settings, study.words
-    step("number of latent variables")
+    blocks = study.settings.rows.blocks
+    stage("number of latent variables")
     scores = study.sweep()
-    choice = study.choose()
-    step("other models")
-    contestants = study.rivals() + ([scores[choice.latents]] if choice.latents else [])
-    rivals = compare_models(contestants, np.arange(len(words.test)), settings.blocks)
-    tables, assessment = {"sweep": choice.table, "rivals": rivals}, None
+    choice = choose_latents(scores, blocks, study.negligible)
+    stage("other models")
+    compared = study.others() + ([scores[choice.latents]] if choice.latents else [])
+    models = compare_models(compared, np.arange(len(study.rows.test)), blocks)
+    tables = {"sweep": choice.table, "models": models}
+    assessment = None
     if choice.latents:
-        step("what is left unexplained")
+        stage("what is left unexplained")
         assessment = study.assessment(choice.latents)
-        step("patterns")
+        stage("patterns")
         vae = study.best(choice.latents)
         tables |= assessment.tables | predictive_tables(vae, study)
-        tables |= patterns_found(study, read_patterns(vae, settings.seed), truth)
-    answer = conclude(choice, rivals, assessment and assessment.verdict)
-    metrics = key_numbers(answer, choice, assessment, tables)
-    return Findings(words, settings, answer, choice, assessment, tables, metrics)
+        tables |= pattern_tables(study, read_patterns(vae, study.settings.seed), truth)
+    decision = decide(choice, models, assessment and assessment.verdict)
+    metrics = key_numbers(decision, choice, assessment, tables)
+    return Findings(study.rows, study.settings, decision, choice, assessment, tables, metrics)
 
 
 def predictive_tables(vae: VAE, study: Study) -> dict[str, pd.DataFrame]:
-    """Return how rows drawn from the model compare with those held out: counts, overlaps, words and moments."""
-    settings = study.settings
+    """Return the posterior predictive check, and the field and pattern components of every variable."""
     (group,) = study.evidence.groups
-    seed = integer(settings.seed, "likeness")
-    check = PredictiveCheckSettings(settings.generated, word_variables=10, word_groups=3, triplets=5000, seed=seed)
-    tables = predictive_check(vae, group, check).tables
-    variables = study.words.recording.variables
-    return tables | {"cells": variable_table(vae, variables, probabilities_up(group.train), draws=1, seed=seed)}
+    settings = study.settings.predictive_check
+    variables = study.rows.recording.variables
+    # The Jacobian of a linear decoder is the same everywhere: one draw of z suffices.
+    table = variable_table(vae, variables, probabilities_up(group.train), draws=1, seed=settings.seed)
+    return predictive_check(vae, group, settings).tables | {"cells": table}
 
 
-def patterns_found(study: Study, found: FoundPatterns, truth: Patterns | None) -> dict[str, pd.DataFrame]:
-    """Return the patterns, whether they come back, and their overlaps with the truth if that is known."""
-    names, settings = study.words.recording.names, study.settings
+def pattern_tables(study: Study, found: FoundPatterns, truth: Patterns | None) -> dict[str, pd.DataFrame]:
+    """Return the patterns, their recovery in repetitions, and their overlaps with the truth if that is known."""
     stability = stability_table(found, study.repetitions(len(found.values)))
     columns = {f"pattern_{k + 1}": values for k, values in enumerate(found.values)}
     tables = {
-        "patterns": pd.DataFrame({"variable": names, **columns}),
-        "pattern_summary": pattern_table(found, stability, settings.returning),
+        "patterns": pd.DataFrame({"variable": study.rows.recording.names, **columns}),
+        "pattern_summary": pattern_table(found, stability, study.settings.stability.recovered),
         "stability": stability,
     }
     if truth is not None:
@@ -111,21 +108,22 @@ def signs(found: FoundPatterns) -> Int8[np.ndarray, "patterns sites"]:
 
 
 def key_numbers(
-    answer: Answer, choice: Choice, assessment: Assessment | None, tables: dict[str, pd.DataFrame]
+    decision: Decision, choice: Choice, assessment: Assessment | None, tables: dict[str, pd.DataFrame]
 ) -> dict[str, Any]:
     """Return the numbers that a program asks for first."""
-    chosen, rivals = choice.table[choice.table.chosen].iloc[0], tables["rivals"]
+    chosen = choice.table[choice.table.chosen].iloc[0]
+    models = tables["models"]
     numbers: dict[str, Any] = {
-        "answer": answer.answer,
+        "answer": decision.answer,
         "latents": choice.latents,
         "test_log_likelihood": float(chosen.test_log_likelihood),
         "gain_over_independent": float(chosen.gain),
         "gain_over_independent_error": float(chosen.gain_error),
-        "best_rival": str(rivals.model[rivals.best_baseline].iloc[0]),
+        "best_rival": str(models.model[models.best_baseline].iloc[0]),
     }
     if assessment is None:
         return numbers
-    own = rivals[rivals.family == "VAE"].iloc[0]
+    own = models[models.family == "VAE"].iloc[0]
     left, carried = (assessment.tables[name].iloc[0] for name in ("conditional_correlation", "capacity"))
     summary = tables["pattern_summary"]
     numbers |= {

@@ -1,4 +1,4 @@
-"""The folder of a discovery: whose it is, that one process works in it, and files that are never half-written."""
+"""Folder of a discovery, which belongs to it alone and to one process at a time."""
 
 import json
 import tempfile
@@ -14,12 +14,12 @@ IDENTITY = "discovery.json"
 
 @contextmanager
 def workplace(folder: str | Path | None, identity: dict[str, Any], waiting: Callable[[str], Any]) -> Iterator[Path]:
-    """Give a folder to work in, which is this discovery's alone.
+    """Give a discovery a folder of its own to work in.
 
     Args:
-        folder: to make or to go on in; None for one that goes at the end.
-        identity: of the discovery, written into the folder.
-        waiting: is told if another process works there, whose end is waited for.
+        folder: folder to make or to go on in; None for one that goes at the end.
+        identity: data and settings, written into the folder.
+        waiting: called with a sentence if another process works there, whose end is waited for.
 
     Raises:
         ValueError: if the folder holds something else.

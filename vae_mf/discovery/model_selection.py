@@ -1,4 +1,4 @@
-"""How many latent variables held-out rows ask for, and the answer that is given about a data set."""
+"""Number of latent variables that held-out rows ask for, and the answer about a data set."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from vae_mf.density_models.comparison import VAE, ModelScores
 from vae_mf.statistics.averages import Average, average
-from vae_mf.verdict.decision import NO_PARTITION_FUNCTION, NOT_FOUND, Verdict
+from vae_mf.verdict.decision import NOT_FOUND, Subject, Verdict
 
 NOTHING = "nothing to find"
 """Beside those of `verdict.Verdict`: held-out rows look independent to every model."""
@@ -28,13 +28,13 @@ class Choice(NamedTuple):
     """A row per number that was tried, see `choose_latents`."""
 
 
-class Answer(NamedTuple):
-    """What is said about a data set."""
+class Decision(NamedTuple):
+    """Answer about a data set."""
 
     answer: str
     """`NOTHING`, `verdict.FOUND`, `verdict.NOT_FOUND` or `verdict.NOT_DECIDED`."""
     remarks: list[str]
-    """What limits it, a sentence each."""
+    """Limits of the answer, a sentence each."""
 
 
 def choose_latents(scores: Mapping[int, ModelScores], blocks: int, negligible: float = 0.0) -> Choice:
@@ -47,8 +47,8 @@ def choose_latents(scores: Mapping[int, ModelScores], blocks: int, negligible: f
     Source: the one-standard-error rule of Breiman et al., Classification and Regression Trees, 1984, section 3.4.3.
 
     Args:
-        scores: of every number, 0 among them; rows in their order.
-        blocks: of rows.
+        scores: scores of every number, 0 among them; rows in their order.
+        blocks: number of blocks of neighbouring rows.
         negligible: nats per row that count for nothing even where they exceed the error.
 
     Raises:
@@ -86,14 +86,18 @@ def gain(own: Float[np.ndarray, " rows"], other: Float[np.ndarray, " rows"], blo
 
 
 def significant(difference: Average) -> bool:
-    """Return whether a difference exceeds `SIGNIFICANT` of its errors."""
+    """Return True if a difference exceeds `SIGNIFICANT` of its errors.
+
+    >>> significant(Average(0.5, 0.2)), significant(Average(0.3, 0.2))
+    (True, False)
+    """
     return bool(difference.value > SIGNIFICANT * difference.error)
 
 
-def has_levelled(scores: Mapping[int, ModelScores], patience: int, blocks: int, negligible: float = 0.0) -> bool:
-    """Return whether the last ``patience`` numbers of latents gained nothing over the best of those before them.
+def has_saturated(scores: Mapping[int, ModelScores], patience: int, blocks: int, negligible: float = 0.0) -> bool:
+    """Return True if the last ``patience`` numbers of latents gained nothing over the best of those before them.
 
-    That is never said before `FEWEST_TRIED` are known.
+    It never is before `FEWEST_TRIED` are known.
     """
     numbers = sorted(scores)
     before, last = numbers[:-patience] if patience else numbers, numbers[-patience:] if patience else []
@@ -104,16 +108,16 @@ def has_levelled(scores: Mapping[int, ModelScores], patience: int, blocks: int, 
     return not any(each.value > max(each.error, negligible) for each in gains)
 
 
-def conclude(choice: Choice, rivals: pd.DataFrame, verdict: Verdict | None) -> Answer:
+def decide(choice: Choice, models: pd.DataFrame, verdict: Verdict | None) -> Decision:
     """Return the answer about a data set.
 
-    Where no number of latent variables gains anything there is nothing to find, unless a rival without them does gain:
+    Where no number of latent variables gains anything there is nothing to find, unless another model does gain:
     then there are correlations, but not those of collective variables. Otherwise the verdict decides.
 
     Args:
-        choice: of the number of latent variables.
-        rivals: table of `rivals.compare_models`, with the chosen model last if there is one.
-        verdict: on the chosen model; None if there is none.
+        choice: chosen number of latent variables.
+        models: table of `density_models.comparison.compare_models`, with the chosen model if there is one.
+        verdict: verdict on the chosen model; None if there is none.
 
     Raises:
         ValueError: if latent variables were chosen and there is no verdict.
@@ -122,28 +126,34 @@ def conclude(choice: Choice, rivals: pd.DataFrame, verdict: Verdict | None) -> A
         raise ValueError(f"verdict: expected one on the model with {choice.latents} latents, got none")
     if verdict is not None and choice.latents:
         # That there is no ln Z of real data goes without saying.
-        remarks = [remark for remark in verdict.remarks if remark != NO_PARTITION_FUNCTION]
-        return Answer(verdict.answer, [*remarks, *beaten(rivals)])
-    error = rivals.gain_over_independent_error + rivals.log_partition_error
-    winners = rivals[rivals.gain_over_independent > SIGNIFICANT * error]
+        remarks = [remark.text for remark in verdict.remarks if remark.subject != Subject.PARTITION_FUNCTION]
+        return Decision(verdict.answer, [*remarks, *beaten(models)])
+    error = models.gain_over_independent_error + models.log_partition_error
+    winners = models[models.gain_over_independent > SIGNIFICANT * error]
     if winners.empty:
-        return Answer(NOTHING, [])
+        return Decision(NOTHING, [])
     names = ", ".join(winners.model)
-    return Answer(NOT_FOUND, [f"Rows are correlated, as {names} predict them better, but not by collective variables."])
+    return Decision(
+        NOT_FOUND, [f"Rows are correlated, as {names} predict them better, but not by collective variables."]
+    )
 
 
-def beaten(rivals: pd.DataFrame) -> list[str]:
-    """Return a sentence if the best rival predicts test rows better than the model with latent variables does."""
-    own = rivals[rivals.family == VAE]
+def beaten(models: pd.DataFrame) -> list[str]:
+    """Return a sentence if the best baseline predicts test rows better than the model with latent variables does."""
+    own = models[models.family == VAE]
     if own.empty:
         return []
     ahead, error = -float(own.gain_over_best_baseline.iloc[0]), float(own.gain_over_best_baseline_error.iloc[0])
     if not ahead > SIGNIFICANT * error:
         return []
-    name = str(rivals.model[rivals.best_baseline].iloc[0])
+    name = str(models.model[models.best_baseline].iloc[0])
     return [f"{name} predicts held-out rows better, by {ahead:.3f} ± {error:.3f} nats per row."]
 
 
 def numbers_to_try(largest: int, variables: int) -> Sequence[int]:
-    """Return the numbers of latent variables from 1, below that of the variables."""
+    """Return the numbers of latent variables from 1, below that of the variables.
+
+    >>> list(numbers_to_try(largest=8, variables=4))
+    [1, 2, 3]
+    """
     return range(1, min(largest, variables - 1) + 1)

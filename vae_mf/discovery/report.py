@@ -1,6 +1,6 @@
-"""Collective variables of anybody's binary data: give an array, get a report.
+"""Discovery of collective variables in anybody's binary data: an array in, a report out.
 
->>> from vae_mf.discovery.report import discover
+>>> from vae_mf import discover
 >>> report = discover(array, quick=True)                                   # doctest: +SKIP
 >>> report.answer, report.latents                                          # doctest: +SKIP
 ('found', 3)
@@ -11,7 +11,7 @@ import hashlib
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -20,14 +20,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
+from omegaconf import DictConfig
 from rich.progress import Progress
 
 from vae_mf.checks import require_spins
 from vae_mf.datasets.recording import Recording, make_recording
 from vae_mf.discovery.document import as_html
-from vae_mf.discovery.findings import Findings, find
+from vae_mf.discovery.findings import Findings, run_discovery
 from vae_mf.discovery.folder import remove_others, workplace
-from vae_mf.discovery.settings import DiscoverySettings, discovery_settings
+from vae_mf.discovery.sentences import headline
+from vae_mf.discovery.settings import discovery_config, discovery_settings, plain
 from vae_mf.discovery.split import prepare
 from vae_mf.discovery.stages import Study
 from vae_mf.files import write_whole
@@ -40,34 +42,36 @@ from vae_mf.verdict.decision import Verdict
 DOCUMENT = "report.html"
 FIGURES = "figures"
 STEPS = 5
-"""Of the bar that shows how far a discovery has come."""
+"""Number of stages, which the progress bar shows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What was found, for a person and for a program; notebooks show it as a page.
+    """Report of a discovery, for a person and for a program; notebooks show it as a page.
 
     Attributes:
         answer: "found", "not found", "not decided" or "nothing to find".
         latents: Number of collective variables.
+        headline: Answer and number in a sentence.
         patterns: A row per variable, a column per pattern.
-        verdict: With its evidence; None if there are no collective variables.
-        metrics: The numbers that matter.
+        verdict: Answer with its evidence; None if there are no collective variables.
+        metrics: Key numbers.
         tables: All numbers, by name.
-        html: The report as one self-contained document.
+        html: Report as one self-contained document.
     """
 
     answer: str
     latents: int
-    patterns: pd.DataFrame
-    verdict: Verdict | None
-    metrics: dict[str, Any]
-    tables: dict[str, pd.DataFrame]
-    html: str
+    headline: str
+    patterns: pd.DataFrame = field(repr=False)
+    verdict: Verdict | None = field(repr=False)
+    metrics: dict[str, Any] = field(repr=False)
+    tables: dict[str, pd.DataFrame] = field(repr=False)
+    html: str = field(repr=False)
 
     def save(self, path: str | Path) -> Path:
         """Write the document to a file and return its path."""
-        Path(path).write_text(self.html, encoding="utf-8")
+        write_whole(path, self.html)
         return Path(path)
 
     def _repr_html_(self) -> str:
@@ -85,25 +89,26 @@ def discover(
     quick: bool = False,
     folder: str | Path | None = None,
     name: str = "data",
-    call: str | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
     """Look for collective variables in binary data: how many, which patterns, how sure.
 
+    Settings go by the names of `conf/discovery`, nested, ``selection={"patience": 1}``, or dotted,
+    ``**{"selection.patience": 1}``.
+
     Args:
         data: 0 and 1 or -1 and +1 of shape (rows, variables) or (repeats, variables, rows), or a recording, such as
-            `vae_mf.datasets.recording.read_recording` reads from a file.
-        names: of the variables of an array.
-        order: "time" to hold out the last stretch of time, "repeat" the last repeats, "independent" rows at random;
+            `vae_mf.datasets.read_recording` reads from a file.
+        names: names of the variables of an array.
+        order: "time" to hold out the last piece of time, "repeat" the last repeats, "independent" rows at random;
             "auto" for the first of these if the data have an order, else the last.
         truth: known patterns of -1 and +1 to compare with.
-        quick: for a first look.
-        folder: that keeps finished stages, tables, figures and the report; None keeps nothing.
-        name: of the data, for the report.
-        call: how the report was asked for; None for this function.
-        progress: bar, already started, that shows what is done.
-        settings: see `vae_mf.discovery.settings.DiscoverySettings`.
+        quick: True for a first look.
+        folder: folder that keeps finished stages, tables, figures and the report; None keeps nothing.
+        name: name of the data in the report.
+        progress: bar, already started, that shows the stages.
+        settings: ``seed``, and any option of `conf/discovery`, as above.
 
     Raises:
         ValueError: if the data cannot be used, an argument is out of range, or the folder holds something else.
@@ -111,32 +116,64 @@ def discover(
     """
     if not isinstance(quick, bool):
         raise ValueError(f"quick: expected True or False, got {quick!r}")
-    chosen = discovery_settings(quick, **settings)
-    recording = data if isinstance(data, Recording) else make_recording(np.asarray(data), names=names)
-    words = prepare(recording, order, chosen)
-    truth = None if truth is None else known_patterns(truth, recording, words.recording)
+    config, seed = discovery_config(quick, **settings)
     arguments = {"order": order, "quick": quick, **settings}
+    call = f"discover(data, {', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+    recording = data if isinstance(data, Recording) else make_recording(np.asarray(data), names=names)
+    return report_on(
+        recording, config, seed, order=order, truth=truth, folder=folder, name=name, call=call, progress=progress
+    )
+
+
+def report_on(
+    recording: Recording,
+    config: DictConfig,
+    seed: int,
+    *,
+    order: str,
+    truth: Shaped[np.ndarray, "patterns variables"] | None,
+    folder: str | Path | None,
+    name: str,
+    call: str,
+    progress: Progress | None,
+) -> Report:
+    """Return the report on a recording; see `discover`.
+
+    Args:
+        recording: data.
+        config: settings by the names of `conf/discovery`.
+        seed: seed of all randomness.
+        order: order of the rows.
+        truth: known patterns to compare with.
+        folder: folder that keeps everything; None keeps nothing.
+        name: name of the data in the report.
+        call: command line or call that asked for the report.
+        progress: bar that shows the stages.
+    """
+    settings = discovery_settings(config, seed)
+    rows = prepare(recording, order, settings)
+    truth = None if truth is None else known_patterns(truth, recording, rows.recording)
     origin = {
         "name": name,
-        "call": call or f"discover(data, {', '.join(f'{key}={value!r}' for key, value in arguments.items())})",
-        "data": {"sha256 of the words": fingerprint(words.recording), "order": order},
-        "settings": asdict(chosen),
+        "call": call,
+        "data": {"sha256 of the rows": fingerprint(rows.recording), "order": order},
+        "settings": {"seed": seed} | plain(config),
         "software": {"revision": git_revision(), **software_versions()},
     }
     identity = {key: origin[key] for key in ("data", "settings")}
-    shown = progress or Progress(disable=True)
-    task = shown.add_task("reading", total=STEPS)
-    say = partial(shown.update, task)
-    with workplace(folder, identity, lambda text: say(description=text)) as where, interruptible():
-        study = Study(words, chosen, where, shown)
-        found = find(study, truth, lambda stage: say(advance=1, description=stage))
-        report = tell(found, chosen, origin, None if folder is None else Path(folder))
-        say(completed=STEPS, description="done")
+    bar = progress or Progress(disable=True)
+    show = partial(bar.update, bar.add_task("reading", total=STEPS))
+    with workplace(folder, identity, lambda text: show(description=text)) as place, interruptible():
+        found = run_discovery(
+            Study(rows, settings, place, bar), truth, lambda stage: show(advance=1, description=stage)
+        )
+        report = write_report(found, origin, None if folder is None else Path(folder))
+        show(completed=STEPS, description="done")
     return report
 
 
 def fingerprint(recording: Recording) -> str:
-    """Return a hash of the words of a recording, and of the times and repeats by which they are split."""
+    """Return a hash of the rows of a recording, and of the times and repeats by which they are split."""
     parts = recording.rows, recording.time, recording.repeat
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
@@ -170,9 +207,9 @@ def known_patterns(
     return values[:, np.isin(given.variables, kept.variables)].astype(np.int8)
 
 
-def tell(found: Findings, settings: DiscoverySettings, origin: dict[str, Any], folder: Path | None) -> Report:
+def write_report(found: Findings, origin: dict[str, Any], folder: Path | None) -> Report:
     """Return the report, after writing it into the folder; the metrics, written last, say that it is complete."""
-    figures = draw_discovery(found.tables, settings.returning)
+    figures = draw_discovery(found.tables, found.settings.stability.recovered)
     html = as_html(found, figures, origin)
     if folder is not None:
         (folder / METRICS).unlink(missing_ok=True)
@@ -184,6 +221,13 @@ def tell(found: Findings, settings: DiscoverySettings, origin: dict[str, Any], f
         remove_others(folder / FIGURES, figures)
         write_whole(folder / DOCUMENT, html)
         write_metrics(folder, found.metrics)
-    patterns = found.tables.get("patterns", pd.DataFrame({"variable": found.words.recording.names}))
-    verdict = found.assessment and found.assessment.verdict
-    return Report(found.answer.answer, found.choice.latents, patterns, verdict, found.metrics, found.tables, html)
+    return Report(
+        answer=found.decision.answer,
+        latents=found.choice.latents,
+        headline=headline(found),
+        patterns=found.tables.get("patterns", pd.DataFrame({"variable": found.rows.recording.names})),
+        verdict=found.assessment and found.assessment.verdict,
+        metrics=found.metrics,
+        tables=found.tables,
+        html=html,
+    )

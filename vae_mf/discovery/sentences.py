@@ -1,4 +1,4 @@
-"""What the numbers of a discovery say, in words; plain text, nothing escaped yet."""
+"""Sentences about the findings of a discovery; plain text, nothing escaped yet."""
 
 import pandas as pd
 
@@ -10,8 +10,8 @@ from vae_mf.verdict.decision import FOUND, NOT_FOUND
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 SPLITS = {
-    "time": "the last stretch of time to judge on, and the stretch before it to choose on",
-    "repeat": "the last repeats to judge on, and those before them to choose on",
+    "time": "the last piece of time to evaluate on, and the piece before it to choose on",
+    "repeat": "the last repeats to evaluate on, and those before them to choose on",
     "random": "rows drawn at random",
 }
 
@@ -53,20 +53,20 @@ def plus_minus(value: float, error: float) -> str:
 
 def headline(found: Findings) -> str:
     """Return the answer as a title."""
-    if found.answer.answer == NOTHING:
+    if found.decision.answer == NOTHING:
         return "Nothing to find"
     if not found.choice.latents:
         return "Correlated, but not by collective variables"
     variables = counted(found.choice.latents, "collective variable").capitalize()
-    if found.answer.answer == FOUND:
+    if found.decision.answer == FOUND:
         return f"{variables}, and {'it explains' if found.choice.latents == 1 else 'they explain'} the correlations"
-    return f"{variables}, {'and more' if found.answer.answer == NOT_FOUND else 'at least'}"
+    return f"{variables}, {'and more' if found.decision.answer == NOT_FOUND else 'at least'}"
 
 
 def summary(found: Findings) -> list[str]:
     """Return the answer in a few sentences."""
-    rows, variables = found.words.test.shape
-    if found.answer.answer == NOTHING:
+    rows, variables = found.rows.test.shape
+    if found.decision.answer == NOTHING:
         seen = SIGNIFICANT * gain_of_one(found).error
         return [
             f"No model predicts the {rows:,} held-out rows better than {variables} independent variables do: neither "
@@ -77,62 +77,70 @@ def summary(found: Findings) -> list[str]:
     gain = plus_minus(numbers["gain_over_independent"], numbers["gain_over_independent_error"])
     if not found.choice.latents:
         return ["No number of latent variables predicts held-out rows better than independent variables do."]
-    told = [
+    text = [
         f"A model with {counted(found.choice.latents, 'latent variable')} predicts held-out rows better than "
         f"independent variables do, by {gain} nats per row. {unexplained(found)}"
     ]
-    return [*told, patterns(found)]
+    return [*text, patterns(found)]
 
 
 def gain_of_one(found: Findings) -> Average:
-    """Return what one latent variable gains over independent variables on the test rows."""
+    """Return the gain of one latent variable over independent variables on the test rows."""
     row = found.choice.table.set_index("latents").loc[1]
     return Average(float(row.gain), float(row.gain_error))
 
 
 def unexplained(found: Findings) -> str:
-    """Return what the critic says of the correlations that the latent variables leave."""
+    """Return a sentence about the correlations that the latent variables leave."""
     numbers = found.metrics
     left = f"{plus_minus(numbers['unexplained'], numbers['unexplained_error'])} nats per row"
     missed = f"a critic that may miss up to {numbers['critic_floor']:.2g} nats per row"
-    bound = found.settings.tolerance * found.words.test.shape[1]
-    if found.answer.answer == FOUND:
+    bound = found.settings.assessment.tolerance * found.rows.test.shape[1]
+    if found.decision.answer == FOUND:
         seen = f"{left} are left for" if numbers["unexplained"] else "nothing is left for"
         return f"Given these variables all others are independent, as far as can be seen: {seen} {missed}."
-    if found.answer.answer == NOT_FOUND:
+    if found.decision.answer == NOT_FOUND:
         return f"They do not explain everything: {left} of correlations are left, where {bound:.2g} would be tolerable."
     seen = f"{left} of correlations are" if numbers["unexplained"] else "nothing is"
     return f"Whether they explain everything is not decided: {seen} seen to be left by {missed}."
 
 
 def patterns(found: Findings) -> str:
-    """Return what kind of patterns there are and how many of them come back."""
+    """Return sentences about the kinds of patterns and how many of them are recovered."""
     table = found.tables["pattern_summary"]
-    signs, back = int((table.kind == SIGN).sum()), int(table.recovered.eq(True).sum())
-    rest, verb = len(table) - signs, "was" if signs == 1 else "were"
-    kind = f"{counted(signs, 'pattern')} of plus and minus signs {verb} found" if signs else ""
+    signs = int((table.kind == SIGN).sum())
+    recovered = int(table.recovered.eq(True).sum())
+    rest = len(table) - signs
+    kind = (
+        f"{counted(signs, 'pattern')} of plus and minus signs {'was' if signs == 1 else 'were'} found" if signs else ""
+    )
     if rest:
         axes = f"{counted(rest, 'graded pattern')}, which {'is' if rest == 1 else 'are'} known up to a mixing"
         kind = f"{kind}, beside {axes}" if kind else f"There {'is' if rest == 1 else 'are'} {axes}"
-    cases = found.tables["stability"].repetition.nunique()
-    told = f"{kind[0].upper()}{kind[1:]}."
-    if not cases:
-        return told
-    share = "all" if back == len(table) else number(back)
-    return f"{told} In {counted(cases, 'repetition')} with other seeds or parts of the data, {share} of them came back."
+    repetitions = found.tables["stability"].repetition.nunique()
+    text = f"{kind[0].upper()}{kind[1:]}."
+    if not repetitions:
+        return text
+    share = "all" if recovered == len(table) else number(recovered)
+    verb = "was" if recovered == 1 else "were"
+    where = f"In {counted(repetitions, 'repetition')} with other seeds or parts of the data"
+    return f"{text} {where}, {share} of them {verb} recovered."
 
 
 def limits(found: Findings) -> list[str]:
-    """Return what the report does not say, a sentence or two each."""
-    words, settings = found.words, found.settings
+    """Return the limits of the report, a sentence or two each."""
+    rows = found.rows
+    settings = found.settings
     said = [
-        f"Held out were {SPLITS[words.split]}. Gains hold for rows of that kind.",
+        f"Held out were {SPLITS[rows.split]}. Gains hold for rows of that kind.",
         "Rows are taken as draws from one law, whatever their order: nothing is said of dynamics or causes.",
     ]
-    if words.split == "random":
+    if rows.split == "random":
         said.append("If neighbouring rows resemble each other, rows held out at random are too easily predicted.")
-    if found.choice.latents == settings.largest_latents:
-        said.append(f"The largest number of latent variables that was tried, {settings.largest_latents}, was chosen.")
+    if found.choice.latents == settings.selection.largest_latents:
+        said.append(
+            f"The largest number of latent variables that was tried, {settings.selection.largest_latents}, was chosen."
+        )
     if found.choice.latents:
         said += [
             "The number of latent variables is the smallest that predicts as well as the best within the error; more "
@@ -141,10 +149,10 @@ def limits(found: Findings) -> list[str]:
             "nats per row; what it reads is a lower bound.",
             "Log-odds are linear in the latent variables. These are known up to an invertible mixing: patterns that "
             "are no sign vectors are the principal axes of the space that they share.",
-            "Every training starts at the principal components of its rows: that a pattern comes back with another "
-            "seed says less than that it does in another part of the data.",
+            "Every training starts at the principal components of its rows: that a pattern is recovered with another "
+            "seed says less than that it is in another part of the data.",
         ]
-    if settings.seeds + settings.bootstraps < 4:
+    if settings.stability.seeds + settings.stability.bootstraps < 4:
         said.append("This was a quick look: with quick=false there are more repetitions, epochs and rows.")
     return said
 

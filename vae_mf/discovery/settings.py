@@ -1,190 +1,264 @@
-"""How thoroughly a discovery is made: one place for its numbers, which the command and notebooks share."""
+"""Settings of a discovery, as `conf/discovery` has them, for the command and for notebooks."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import partial
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
-from vae_mf.analysis.total_correlation import CriticSettings
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.singleton import Singleton
+from omegaconf import DictConfig, OmegaConf
+
 from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
-from vae_mf.models.critic import DenseCritic, LatticeCritic
+from vae_mf.paths import configurations
 from vae_mf.rng import integer
-from vae_mf.training.critic_module import fit_critic
+from vae_mf.runs.instantiate import instantiate
+from vae_mf.training.recipe import Recipe
 from vae_mf.verdict.assessment import AssessmentSettings
+from vae_mf.verdict.settings import PredictiveCheckSettings
+
+DERIVED = {
+    "training.module.decay": "schedule.fall",
+    "assessment.seed": "seed",
+    "assessment.critic.seed": "seed",
+    "predictive_check.seed": "seed",
+}
+"""Options that are not free, and those that they follow from."""
+
+
+@dataclass(frozen=True)
+class RowSettings:
+    """Rows and variables that are used.
+
+    Args:
+        training: number of rows that models are fitted to, at most.
+        held_out: number of rows in validation and in test, at most.
+        min_count: number of rows in which a variable must be in its rarer state to be kept.
+        blocks: number of blocks of held-out rows, whose means give the errors.
+    """
+
+    training: int
+    held_out: int
+    min_count: int
+    blocks: int
+
+    def __post_init__(self) -> None:
+        for name in ("training", "held_out", "min_count"):
+            require_integer(f"rows.{name}", getattr(self, name))
+        require_integer("rows.blocks", self.blocks, minimum=2)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Length of a training and fall of its learning rate.
+
+    Args:
+        steps: number of steps, at least; few rows are passed over more often.
+        fall: factor on the learning rate from the first epoch to the last.
+    """
+
+    steps: int
+    fall: float
+
+    def __post_init__(self) -> None:
+        require_integer("schedule.steps", self.steps)
+        require_positive("schedule.fall", self.fall)
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """Sweep over the number of latent variables.
+
+    Args:
+        largest_latents: largest number that is tried.
+        patience: number of them in a row that may gain nothing before the sweep ends.
+        negligible: nats per variable that another latent variable must gain at least.
+        draws: number of importance draws of z per likelihood.
+    """
+
+    largest_latents: int
+    patience: int
+    negligible: float
+    draws: int
+
+    def __post_init__(self) -> None:
+        require_integer("selection.largest_latents", self.largest_latents)
+        require_integer("selection.patience", self.patience, minimum=0)
+        require_non_negative("selection.negligible", self.negligible)
+        require_integer("selection.draws", self.draws)
+
+
+@dataclass(frozen=True)
+class DensityModelSettings:
+    """Density models without collective variables, for comparison.
+
+    Args:
+        mixtures: numbers of components of the Bernoulli mixtures.
+        mixture_tolerance: nats per row and iteration at which their fit ends.
+        pairwise_variables: number of variables up to which a pairwise Ising model is fitted.
+        pairwise_chains: number of chains that estimate its ln Z.
+    """
+
+    mixtures: Sequence[int]
+    mixture_tolerance: float
+    pairwise_variables: int
+    pairwise_chains: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.mixtures, str) or not isinstance(self.mixtures, Iterable):
+            raise ValueError(f"density_models.mixtures: expected a list of integers, got {self.mixtures!r}")
+        for count in self.mixtures:
+            require_integer("density_models.mixtures", count)
+        require_positive("density_models.mixture_tolerance", self.mixture_tolerance)
+        require_integer("density_models.pairwise_variables", self.pairwise_variables, minimum=0)
+        require_integer("density_models.pairwise_chains", self.pairwise_chains)
+
+
+@dataclass(frozen=True)
+class StabilitySettings:
+    """Repetitions in which the patterns are looked for again.
+
+    Args:
+        seeds: number of repetitions with other seeds of encoder, prior, order and noise.
+        halves: True for repetitions on the two halves of the training rows.
+        bootstraps: number of resamplings of the training rows, block by block.
+        recovered: share of a pattern in the space of a repetition from which on it is recovered.
+    """
+
+    seeds: int
+    halves: bool
+    bootstraps: int
+    recovered: float
+
+    def __post_init__(self) -> None:
+        require_integer("stability.seeds", self.seeds, minimum=0)
+        require_integer("stability.bootstraps", self.bootstraps, minimum=0)
+        require_fraction("stability.recovered", self.recovered)
+        if not isinstance(self.halves, bool):
+            raise ValueError(f"stability.halves: expected true or false, got {self.halves!r}")
 
 
 @dataclass(frozen=True)
 class DiscoverySettings:
-    """Settings of a discovery; the defaults are thorough, `quick_settings` are for a first look.
+    """Settings of a discovery.
 
     Args:
-        seed: of all randomness.
-        largest_latents: numbers of latent variables that are tried, from 1.
-        patience: numbers in a row that may gain nothing before the sweep ends.
-        negligible: nats per variable that another latent variable must gain at least.
-        validation: fraction of the rows that number of latents, epoch and best rival are chosen on.
-        test: fraction of the rows that everything is judged on.
-        training_rows: at most, evenly spaced, that models are fitted to.
-        held_out_rows: at most, evenly spaced, in validation and in test.
-        rarest: rows in which a variable must be in its rarer state to be kept.
-        blocks: of held-out rows, whose means give the errors.
-        draws: importance draws of z per likelihood.
-        epochs: passes over the training rows, at least.
-        steps: of training, at least; few rows are passed over more often.
-        batch_size: rows per step.
-        learning_rate: of the first epoch.
-        last_learning_rate: of the last epoch; it falls by the same factor from each to the next.
-        weight_decay: of AdamW.
-        training_draws: of z per row, for the importance-weighted bound.
-        refit_steps: of a last phase that fits the encoder alone.
-        refit_learning_rate: of the first of them.
-        hidden: width of the encoder.
-        components: of the mixture prior.
-        mixtures: numbers of components of the Bernoulli mixtures, the rivals.
-        mixture_tolerance: nats per row and iteration at which their fit ends.
-        pairwise_variables: up to which a pairwise Ising model is fitted.
-        pairwise_chains: that estimate its ln Z.
-        critic_rows: that critics learn from.
-        critic_epochs: passes over them.
-        critic_hidden: width of the critics.
-        residual_groups: of rows, for the cross-validation of what the critic sees.
-        tolerance: nats per variable that latent variables may leave unexplained.
-        generated: rows drawn from the model.
-        seeds: further ones, of encoder, prior, order and noise, that the patterns are looked for with.
-        halves: whether they are looked for in the two halves of the data.
-        bootstraps: resamplings, block by block, of the training rows that they are looked for in.
-        returning: share of a pattern in the space of a repetition from which on it has come back.
-
-    Raises:
-        ValueError: if a number is out of range.
+        seed: seed of all randomness.
+        rows: rows and variables that are used.
+        model: configuration of encoder, decoder and prior.
+        training: recipe of every training; its fractions of validation and test are those of the rows.
+        schedule: length of a training and fall of its learning rate.
+        selection: sweep over the number of latent variables.
+        density_models: other models, for comparison.
+        assessment: settings of the verdict.
+        predictive_check: settings of the comparison of data and draws from the model.
+        stability: repetitions.
     """
 
-    seed: int = 42
-    largest_latents: int = 8
-    patience: int = 2
-    negligible: float = 2e-4
-    validation: float = 0.1
-    test: float = 0.1
-    training_rows: int = 200_000
-    held_out_rows: int = 20_000
-    rarest: int = 10
-    blocks: int = 20
-    draws: int = 100
-    epochs: int = 8
-    steps: int = 3000
-    batch_size: int = 256
-    learning_rate: float = 1e-2
-    last_learning_rate: float = 5e-4
-    weight_decay: float = 1e-4
-    training_draws: int = 8
-    refit_steps: int = 1000
-    refit_learning_rate: float = 3e-3
-    hidden: int = 128
-    components: int = 64
-    mixtures: Sequence[int] = (2, 4, 8, 16, 32)
-    mixture_tolerance: float = 1e-4
-    pairwise_variables: int = 100
-    pairwise_chains: int = 2048
-    critic_rows: int = 40_000
-    critic_epochs: int = 10
-    critic_hidden: int = 32
-    residual_groups: int = 20
-    tolerance: float = 2e-3
-    generated: int = 100_000
-    seeds: int = 4
-    halves: bool = True
-    bootstraps: int = 4
-    returning: float = 0.8
-
-    def __post_init__(self) -> None:
-        for name in ("seed", "patience", "refit_steps", "pairwise_variables", "seeds", "bootstraps"):
-            require_integer(name, getattr(self, name), minimum=0)
-        for name in ("largest_latents", "training_rows", "held_out_rows", "rarest", "draws", "epochs", "steps"):
-            require_integer(name, getattr(self, name))
-        for name in ("batch_size", "training_draws", "hidden", "components", "pairwise_chains"):
-            require_integer(name, getattr(self, name))
-        for name in ("critic_rows", "critic_epochs", "critic_hidden", "generated"):
-            require_integer(name, getattr(self, name))
-        for name in ("blocks", "residual_groups"):
-            require_integer(name, getattr(self, name), minimum=2)
-        for name in ("validation", "test", "returning"):
-            require_fraction(name, getattr(self, name))
-        for name in ("learning_rate", "last_learning_rate", "refit_learning_rate", "tolerance", "mixture_tolerance"):
-            require_positive(name, getattr(self, name))
-        for name in ("weight_decay", "negligible"):
-            require_non_negative(name, getattr(self, name))
-        if not isinstance(self.halves, bool):
-            raise ValueError(f"halves: expected true or false, got {self.halves!r}")
-        if isinstance(self.mixtures, str) or not isinstance(self.mixtures, Iterable):
-            raise ValueError(f"mixtures: expected a list of integers, got {self.mixtures!r}")
-        # A tuple, whatever kind of list a configuration gives.
-        object.__setattr__(self, "mixtures", tuple(require_integer("mixtures", count) for count in self.mixtures))
+    seed: int
+    rows: RowSettings
+    model: Mapping[str, Any]
+    training: Recipe
+    schedule: Schedule
+    selection: SelectionSettings
+    density_models: DensityModelSettings
+    assessment: AssessmentSettings
+    predictive_check: PredictiveCheckSettings
+    stability: StabilitySettings
 
 
-QUICK: Mapping[str, Any] = MappingProxyType(
-    {
-        "largest_latents": 5,
-        "patience": 1,
-        "training_rows": 30_000,
-        "held_out_rows": 4_000,
-        "draws": 32,
-        "epochs": 6,
-        "steps": 700,
-        "training_draws": 4,
-        "refit_steps": 300,
-        "mixtures": (2, 4, 8, 16),
-        "mixture_tolerance": 1e-3,
-        "pairwise_chains": 512,
-        "critic_rows": 12_000,
-        "critic_epochs": 6,
-        "residual_groups": 5,
-        "generated": 20_000,
-        "seeds": 1,
-        "bootstraps": 0,
-    }
-)
-"""What a first look does with less of, within three minutes of two cores for 50 variables and 40,000 rows."""
+def discovery_config(quick: bool = False, **changes: Any) -> tuple[DictConfig, int]:
+    """Return the configuration of a thorough or a quick discovery, some options changed, and its seed.
 
+    >>> config, seed = discovery_config(quick=True, selection={"patience": 3}, **{"rows.blocks": 5}, seed=1)
+    >>> config.selection.patience, config.rows.blocks, config.selection.largest_latents, seed
+    (3, 5, 5, 1)
 
-def discovery_settings(quick: bool = False, **changes: Any) -> DiscoverySettings:
-    """Return the settings of a thorough or a quick discovery, some of them changed.
+    Args:
+        quick: True for a first look.
+        changes: new values by the names of `conf/discovery`, nested or dotted; ``seed`` is that of everything.
 
     Raises:
-        ValueError: if there is no such setting, or a value is out of range.
+        ValueError: if there is no such option.
     """
-    known = [field.name for field in fields(DiscoverySettings)]
-    unknown = sorted(changes.keys() - set(known))
-    if unknown:
-        raise ValueError(f"settings: expected some of {', '.join(known)}, got {', '.join(unknown)}")
-    return DiscoverySettings(**{**(QUICK if quick else {}), **changes})
+    # An application that is itself configured by Hydra keeps its state.
+    state = Singleton.get_state()
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(configurations()), version_base="1.3"):
+            root = compose("discover", ["discovery=quick"] if quick else [])
+    finally:
+        Singleton.set_state(state)
+    root.seed = changes.pop("seed", root.seed)
+    known = [name for name, _ in flat(plain(root.discovery)) if not name.endswith("_")]
+    for name, value in flat(changes):
+        if any(option.startswith(f"{name}.") for option in known):
+            raise ValueError(f"{name}: expected a mapping of options, got {value!r}")
+        if name not in known:
+            raise ValueError(unknown(name, known))
+        OmegaConf.update(root.discovery, name, list(value) if isinstance(value, tuple) else value)
+    return root.discovery, root.seed
 
 
-def assessment_settings(settings: DiscoverySettings) -> AssessmentSettings:
-    """Return how thoroughly the verdict is prepared."""
-    trainer = {"accelerator": "auto", "devices": 1}
-    fit = partial(
-        fit_critic, alpha=0.1, epochs=settings.critic_epochs, batch_size=256, sites_per_step=16, learning_rate=5e-3,
-        weight_decay=1e-2, trainer=trainer,
-    )  # fmt: skip
-    critic = CriticSettings(
-        dense=partial(DenseCritic, hidden=settings.critic_hidden),
-        lattice=partial(LatticeCritic, hidden=settings.critic_hidden),
-        fit=fit,
-        training_samples=settings.critic_rows,
-        validation=0.1,
-        generated=settings.critic_rows,
-        generated_test=settings.held_out_rows,
-        planted=0.2,
-        absolute_tolerance=0.1,
-        relative_tolerance=0.1,
-        seed=integer(settings.seed, "critic"),
-    )
-    return AssessmentSettings(
-        critic=critic,
-        components=4000,
-        residual_groups=settings.residual_groups,
-        potential_draws=4000,
-        tolerance=settings.tolerance,
-        seed=integer(settings.seed, "assessment"),
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Return a configuration in plain containers, interpolations resolved."""
+    return OmegaConf.to_container(config, resolve=True)  # pyright: ignore
+
+
+def flat(options: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name and the value of every option.
+
+    >>> dict(flat({"rows": {"blocks": 5}, "selection.patience": 1}))
+    {'rows.blocks': 5, 'selection.patience': 1}
+    """
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{group}{name}.")
+        else:
+            yield f"{group}{name}", value
+
+
+def unknown(name: str, known: Sequence[str]) -> str:
+    """Return a sentence about an option that does not exist, with the nearest that does.
+
+    >>> unknown("patience", ["rows.blocks", "selection.patience"])
+    'settings: expected an option of a discovery, got patience; did you mean selection.patience?'
+    """
+    own = name.rpartition(".")[2]
+    by_last = {option.rpartition(".")[2]: option for option in reversed(known)}
+    near = get_close_matches(name, known, 1) or [by_last[last] for last in get_close_matches(own, by_last, 1)]
+    groups = ", ".join(dict.fromkeys(option.partition(".")[0] for option in known))
+    guess = f"; did you mean {near[0]}?" if near else f"; their groups are {groups}"
+    return f"settings: expected an option of a discovery, got {name}{guess}"
+
+
+def discovery_settings(config: DictConfig, seed: int) -> DiscoverySettings:
+    """Return the settings of a configuration of `conf/discovery`.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    require_integer("seed", seed, minimum=0)
+    options = plain(config)
+    for name, source in DERIVED.items():
+        if OmegaConf.select(config, name) is not None:
+            raise ValueError(
+                f"{name}: expected null, as it follows from {source}, got {OmegaConf.select(config, name)}"
+            )
+    options["assessment"]["seed"] = integer(seed, "assessment")
+    options["assessment"]["critic"]["seed"] = integer(seed, "critic")
+    # The name of the random stream is that of version 0.1.
+    options["predictive_check"]["seed"] = integer(seed, "likeness")
+    return DiscoverySettings(
+        seed=seed,
+        rows=RowSettings(**options["rows"]),
+        model=options["model"],
+        training=instantiate(options["training"]),
+        schedule=Schedule(**options["schedule"]),
+        selection=SelectionSettings(**options["selection"]),
+        density_models=DensityModelSettings(**options["density_models"]),
+        assessment=instantiate(options["assessment"]),
+        predictive_check=instantiate(options["predictive_check"]),
+        stability=StabilitySettings(**options["stability"]),
     )

@@ -10,11 +10,11 @@ from vae_mf.arrays import Rows, Spins
 from vae_mf.checks import require_choice
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import Split, split_rows
-from vae_mf.discovery.settings import DiscoverySettings
+from vae_mf.discovery.settings import DiscoverySettings, RowSettings
 from vae_mf.statistics.averages import evenly_spaced
 
 ORDERS = ("auto", "time", "repeat", "independent")
-"""What is known of the rows' order: the same stimulus time in all repeats, or only repeats, or nothing at all."""
+"""Orders of the rows: the same stimulus time in all repeats, or only repeats, or none that is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,11 @@ class SplitRows:
 def prepare(recording: Recording, order: str, settings: DiscoverySettings) -> SplitRows:
     """Return the rows of a recording in three parts.
 
-    Rows with an order in time are held out as one stretch of it, in all repeats, for neighbours in time resemble each
+    Rows with an order in time are held out as one piece of it, in all repeats, for neighbours in time resemble each
     other; rows without are held out at random.
 
     Args:
-        recording: all words.
+        recording: all rows.
         order: one of `ORDERS`; "auto" for "time" if there is more than one time, else "independent".
         settings: fractions and numbers of rows.
 
@@ -64,43 +64,44 @@ def prepare(recording: Recording, order: str, settings: DiscoverySettings) -> Sp
         ValueError: if the order is not known, or there are too few rows or variables.
     """
     require_choice("order", order, ORDERS)
-    kept = without_rare(recording, settings.rarest)
-    remarks = dropped_remarks(recording, kept, settings.rarest)
+    sizes = settings.rows
+    kept = without_rare(recording, sizes.min_count)
+    remarks = dropped_remarks(recording, kept, sizes.min_count)
     if order == "auto":
         order = "time" if kept.time.max() > 0 else "independent"
     split = "random" if order == "independent" else order
-    rows = split_rows(kept, split, settings.test, settings.validation, settings.seed)
-    require_rows(rows, settings.blocks)
-    train = rows.train[evenly_spaced(len(rows.train), settings.training_rows)]
-    validation = in_blocks(kept, rows.validation, settings)
-    test = in_blocks(kept, rows.test, settings)
+    rows = split_rows(kept, split, settings.training.test, settings.training.validation, settings.seed)
+    require_rows(rows, sizes.blocks)
+    train = rows.train[evenly_spaced(len(rows.train), sizes.training)]
+    validation = in_blocks(kept, rows.validation, sizes)
+    test = in_blocks(kept, rows.test, sizes)
     return SplitRows(kept, split, remarks, Split(train, validation, test))
 
 
-def without_rare(recording: Recording, rarest: int) -> Recording:
-    """Return the recording without variables that are in their rarer state in fewer than ``rarest`` rows.
+def without_rare(recording: Recording, min_count: int) -> Recording:
+    """Return the recording without variables that are in their rarer state in fewer than ``min_count`` rows.
 
     Raises:
         ValueError: if fewer than three are left.
     """
     active = (recording.rows > 0).sum(axis=0)
-    kept = np.flatnonzero(np.minimum(active, len(recording.rows) - active) >= rarest)
+    kept = np.flatnonzero(np.minimum(active, len(recording.rows) - active) >= min_count)
     if len(kept) < 3:
         raise ValueError(
-            f"data: expected at least 3 variables with {rarest} rows in either state, got {len(kept)} of "
+            f"data: expected at least 3 variables with {min_count} rows in either state, got {len(kept)} of "
             f"{len(active)}; give more rows or other variables"
         )
     names = tuple(recording.names[k] for k in kept)
     return replace(recording, rows=recording.rows[:, kept], variables=recording.variables[kept], names=names)
 
 
-def dropped_remarks(given: Recording, kept: Recording, rarest: int) -> list[str]:
+def dropped_remarks(given: Recording, kept: Recording, min_count: int) -> list[str]:
     """Return a sentence about the variables that were left out, if there are any."""
     count = len(given.names) - len(kept.names)
     if not count:
         return []
     what, left = ("variable that is in its", "was") if count == 1 else ("variables that are in their", "were")
-    return [f"{count} {what} rarer state in fewer than {rarest} rows {left} left out."]
+    return [f"{count} {what} rarer state in fewer than {min_count} rows {left} left out."]
 
 
 def require_rows(rows: Split, blocks: int) -> None:
@@ -113,8 +114,8 @@ def require_rows(rows: Split, blocks: int) -> None:
         )
 
 
-def in_blocks(recording: Recording, rows: Rows, settings: DiscoverySettings) -> Int[np.ndarray, " kept"]:
+def in_blocks(recording: Recording, rows: Rows, sizes: RowSettings) -> Int[np.ndarray, " kept"]:
     """Return evenly spaced held-out rows in the order of their time, the same number for every block."""
     ordered = rows[np.argsort(recording.time[rows], kind="stable")]
-    chosen = ordered[evenly_spaced(len(ordered), settings.held_out_rows)]
-    return chosen[: len(chosen) // settings.blocks * settings.blocks]
+    chosen = ordered[evenly_spaced(len(ordered), sizes.held_out)]
+    return chosen[: len(chosen) // sizes.blocks * sizes.blocks]

@@ -1,4 +1,4 @@
-"""The figures of a discovery: how many latents, which rivals, which patterns, and how well they come back."""
+"""Figures of a discovery: number of latents, other models, patterns and their recovery."""
 
 import re
 from functools import partial
@@ -13,29 +13,28 @@ from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.correlations import draw_overlap_law
 from vae_mf.plotting.density_models import FAMILIES, draw_gains
 from vae_mf.plotting.panels import draw_overlaps
-from vae_mf.plotting.recordings import Vocabulary, draw_moments, draw_spike_counts
+from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
 from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
 PIXEL = re.compile(r"\d+,\d+")
 """Names of variables that are pixels, "row,column"."""
-VARIABLES = Vocabulary("variable", "row")
 
 
-def draw_discovery(tables: dict[str, pd.DataFrame], returning: float) -> dict[str, Figure]:
+def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[str, Figure]:
     """Return the figures that the tables of a discovery call for, by name.
 
     Args:
-        tables: of `vae_mf.discovery.findings.Findings`.
-        returning: share from which on a pattern has come back.
+        tables: tables of `vae_mf.discovery.findings.Findings`.
+        recovered: share from which on a pattern is recovered.
     """
-    figures = {"gains": gains_figure(tables["sweep"], tables["rivals"])}
+    figures = {"gains": gains_figure(tables["sweep"], tables["models"])}
     if "patterns" in tables:
         figures["patterns"] = patterns_figure(tables["patterns"], tables["pattern_summary"])
-        figures["likeness"] = likeness_figure(tables)
+        figures["predictive_check"] = predictive_figure(tables)
         figures["unexplained"] = unexplained_figure(tables)
     if len(tables.get("stability", ())):
-        figures["stability"] = stability_figure(tables["stability"], returning)
+        figures["stability"] = stability_figure(tables["stability"], recovered)
     if "overlaps" in tables:
         with house_style():
             figures["truth"], (ax,) = new_figure(1, 1)
@@ -43,15 +42,15 @@ def draw_discovery(tables: dict[str, pd.DataFrame], returning: float) -> dict[st
     return figures
 
 
-def gains_figure(sweep: pd.DataFrame, rivals: pd.DataFrame) -> Figure:
-    """Draw what every number of latents, and every rival, gains over independent variables."""
+def gains_figure(sweep: pd.DataFrame, models: pd.DataFrame) -> Figure:
+    """Draw the gains of every number of latents, and of every other model, over independent variables."""
     with house_style():
         figure, (first, second) = new_figure(1, 2)
         figure.set_size_inches(8.4, 3.2)
         draw_sweep(first, sweep)
-        draw_gains(second, rivals)
+        draw_gains(second, models)
         second.set_xlabel("gain over independent variables  [nats per row]")
-        shown = [family for family in FAMILIES if family in set(rivals.family) - {"Independent"}]
+        shown = [family for family in FAMILIES if family in set(models.family) - {"Independent"}]
         handles = [
             Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown
         ]
@@ -72,11 +71,11 @@ def draw_sweep(ax: Axes, table: pd.DataFrame) -> None:
 
 
 def patterns_figure(patterns: pd.DataFrame, summary: pd.DataFrame) -> Figure:
-    """Draw every pattern over the variables, as pictures if these are pixels; those that do not return in grey.
+    """Draw every pattern over the variables, as pictures if these are pixels; those that are not recovered in grey.
 
     Args:
         patterns: a row per variable, columns variable and pattern_1, pattern_2, ...
-        summary: of `evaluation.stability.pattern_table`.
+        summary: table of `analysis.found_patterns.pattern_table`.
     """
     names = patterns.variable
     pixels = all(PIXEL.fullmatch(str(name)) for name in names)
@@ -107,12 +106,12 @@ def draw_picture(names: pd.Series, ax: Axes, values: pd.Series, grey: bool) -> N
     ax.set_axis_off()
 
 
-def stability_figure(table: pd.DataFrame, returning: float) -> Figure:
+def stability_figure(table: pd.DataFrame, recovered: float) -> Figure:
     """Draw how much of every pattern lies in the space that each repetition finds."""
     with house_style():
         figure, (ax,) = new_figure(1, 1)
         figure.set_size_inches(4.2, 2.9)
-        draw_shares(ax, table, returning)
+        draw_shares(ax, table, recovered)
     return figure
 
 
@@ -125,13 +124,13 @@ def unexplained_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def likeness_figure(tables: dict[str, pd.DataFrame]) -> Figure:
+def predictive_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw P(K), P(q) and pair covariances of rows that the model draws beside those held out."""
     with house_style():
         figure, axes = new_figure(1, 3)
         figure.set_size_inches(11, 3)
-        draw_spike_counts(axes[0], tables["spike_counts"], VARIABLES)
-        draw_overlap_law(axes[1], tables["overlap_distribution"], labels=VARIABLES.labels)
+        draw_spike_counts(axes[0], tables["spike_counts"])
+        draw_overlap_law(axes[1], tables["overlap_distribution"])
         axes[1].set_xlabel("overlap q of two rows")
-        draw_moments(axes[2], tables["moments"], 2, VARIABLES)
+        draw_moments(axes[2], tables["moments"], 2)
     return figure

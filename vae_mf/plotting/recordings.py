@@ -1,7 +1,5 @@
 """Figures and panels of recordings: joint statistics of rows, field and patterns of the decoder on the variables."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,22 +14,6 @@ RETINA_COLUMNS = 5
 """Panels of figure 5 in a row."""
 MOMENTS = {1: "mean ⟨s$_i$⟩", 2: "pair covariance", 3: "triplet moment"}
 """Names of central moments by their order."""
-
-
-class Vocabulary(NamedTuple):
-    """What a figure calls one binary variable, and the joint state of all of them."""
-
-    variable: str
-    row: str
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """Return the names of sources in these words."""
-        own = {"test": f"held-out {self.row}s", "train": f"training {self.row}s"}
-        return LABELS | own | {"independent": f"independent {self.variable}s"}
-
-
-CELLS = Vocabulary("cell", "word")
 
 
 def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -95,19 +77,19 @@ def profile_columns(variables: pd.DataFrame) -> dict[str, str]:
     return {"field": "field b"} | {column: f"pattern {column.removeprefix('pattern_')}" for column in patterns}
 
 
-def draw_spike_counts(ax: Axes, table: pd.DataFrame, vocabulary: Vocabulary = CELLS) -> None:
-    """Draw P(K) of held-out words, model and independent cells on a logarithmic scale."""
+def draw_spike_counts(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw P(K) of held-out rows, model and independent variables on a logarithmic scale."""
     styles = {"test": "o", "model": "-", "independent": "--"}
     for source, style in styles.items():
         rows = table[(table.source == source) & (table.probability > 0)]
         ax.plot(
-            rows["count"], rows.probability, style, color=COLOURS[source], label=vocabulary.labels[source],
+            rows["count"], rows.probability, style, color=COLOURS[source], label=LABELS[source],
             mfc="none", zorder=1 if style == "o" else 2,
         )  # fmt: skip
     seen = table[(table.source == "test") & (table.probability > 0)]
     ax.set(
         yscale="log", xlim=(-0.5, seen["count"].max() + 2), ylim=(seen.probability.min() / 3, 1),
-        xlabel=f"active {vocabulary.variable}s K", ylabel="P(K)",
+        xlabel="active variables K", ylabel="P(K)",
     )  # fmt: skip
     ax.legend()
 
@@ -119,19 +101,19 @@ def draw_profile(ax: Axes, table: pd.DataFrame, column: str, label: str) -> None
     ax.set(xlabel="variable", ylabel=label)
 
 
-def draw_moments(ax: Axes, table: pd.DataFrame, order: int, vocabulary: Vocabulary = CELLS) -> None:
-    """Scatter the moments of one order of the model, and of independent cells, against those of held-out words."""
+def draw_moments(ax: Axes, table: pd.DataFrame, order: int) -> None:
+    """Scatter the moments of one order of the model, and of independent variables, against those of held-out rows."""
     chosen = table[table.order == order]
     limits = [chosen.test.min(), chosen.test.max()]
     for source in ("independent", "model"):
         ax.plot(
             chosen.test, chosen[source], ".", color=COLOURS[source], markersize=3, alpha=0.5, rasterized=True,
-            label=vocabulary.labels[source],
+            label=LABELS[source],
         )  # fmt: skip
     ax.plot(limits, limits, "-", color=COLOURS["exact"], linewidth=0.8)
     slope = np.polyfit(chosen.test, chosen.model, 1)[0]
     ax.set(
-        xlabel=f"{MOMENTS[order]}, held-out {vocabulary.row}s", ylabel=f"{MOMENTS[order]}, model",
+        xlabel=f"{MOMENTS[order]}, held-out rows", ylabel=f"{MOMENTS[order]}, model",
         title=f"correlation {np.corrcoef(chosen.test, chosen.model)[0, 1]:.2f}, slope {slope:.2f}",
     )  # fmt: skip
     ax.legend(loc="upper left", markerscale=2)

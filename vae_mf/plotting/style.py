@@ -24,12 +24,12 @@ LABELS = {
     "exact": "exact",
     "infinite": "N → ∞",
     "samples": "samples",
-    "test": "held-out words",
-    "train": "training words",
+    "test": "held-out rows",
+    "train": "training rows",
     "model": "VAE",
     "vae": "VAE decoder",
     "classical": "PCA + FastICA",
-    "independent": "independent cells",
+    "independent": "independent variables",
 }
 TEMPERATURE = "temperature T / J"
 """Label of an axis of temperatures."""

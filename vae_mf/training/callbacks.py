@@ -5,7 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.plugins.io import TorchCheckpointIO
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from vae_mf.files import replacing
 
@@ -15,20 +15,29 @@ class EpochProgress(pl.Callback):
 
     Args:
         progress: started display that gets a bar for the epochs.
+        name: text beside the bar.
     """
 
-    def __init__(self, progress: Progress):
+    def __init__(self, progress: Progress, name: str = "training"):
         self.progress = progress
+        self.name = name
+        self.task: TaskID | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar at the epoch from which training (re)starts."""
-        self.task = self.progress.add_task("training", total=trainer.max_epochs, completed=trainer.current_epoch)
+        self.task = self.progress.add_task(self.name, total=trainer.max_epochs, completed=trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Advance the bar."""
         loss = trainer.callback_metrics.get("validation/loss")
-        text = "training" if loss is None else f"training, validation loss {float(loss):.3f}"
+        text = self.name if loss is None else f"{self.name}, validation loss {float(loss):.3f}"
+        assert self.task is not None
         self.progress.update(self.task, advance=1, description=text)
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self.task is not None:
+            self.progress.remove_task(self.task)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -1,12 +1,29 @@
-"""The answer: mean-field description found, not found or not decided, with the evidence that it rests on."""
+"""Decision on a mean-field description, found, not found or not decided, with its evidence."""
 
+from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 FOUND, NOT_FOUND, NOT_DECIDED = "found", "not found", "not decided"
-NO_PARTITION_FUNCTION = "ln Z is not known: C(x|z) rests on the critic alone, and there is no exact KL divergence."
+
+
+class Subject(Enum):
+    """Subjects of the remarks on a verdict."""
+
+    PARTITION_FUNCTION = "ln Z that no exact theory gives"
+    EQUILIBRIUM = "samples out of equilibrium"
+    SAMPLES = "samples that a critic lacks"
+    DISAGREEMENT = "critic against identity"
+    CUTS = "cuts of unknown information"
+
+
+class Remark(NamedTuple):
+    """A sentence about the evidence of a verdict."""
+
+    subject: Subject
+    text: str
 
 
 class Verdict(NamedTuple):
@@ -16,8 +33,8 @@ class Verdict(NamedTuple):
     """`FOUND`, `NOT_FOUND` or `NOT_DECIDED`."""
     evidence: pd.DataFrame
     """Columns criterion, temperature (of the worst case), value, error, bound, holds (True, False or None)."""
-    remarks: list[str]
-    """What is missing, and why."""
+    remarks: list[Remark]
+    """Gaps of the evidence, and their reasons."""
 
 
 def decide_mean_field(correlation: pd.DataFrame, capacity: pd.DataFrame, tolerance: float) -> Verdict:
@@ -33,15 +50,15 @@ def decide_mean_field(correlation: pd.DataFrame, capacity: pd.DataFrame, toleran
         capacity: table of `capacity.capacity_table`.
         tolerance: nats per site.
     """
-    unexplained = judge_correlation(correlation, tolerance * float(capacity.sites.iloc[0]))
-    evidence = pd.DataFrame([worst_case(unexplained), judge_capacity(capacity)])
+    unexplained = correlation_criterion(correlation, tolerance * float(capacity.sites.iloc[0]))
+    evidence = pd.DataFrame([worst_case(unexplained), capacity_criterion(capacity)])
     explained, carried = evidence.holds
     violated = explained is False or carried is False
     answer = NOT_FOUND if violated else FOUND if explained else NOT_DECIDED
-    return Verdict(answer, evidence, remarks(correlation, capacity))
+    return Verdict(answer, evidence, gaps(correlation, capacity))
 
 
-def judge_correlation(table: pd.DataFrame, bound: float) -> pd.DataFrame:
+def correlation_criterion(table: pd.DataFrame, bound: float) -> pd.DataFrame:
     """Return per temperature whether C(x|z) is at most ``bound``, None where that is open.
 
     False: it is above by two errors and the bracket of the identity. True: it is not above by two errors; the critic,
@@ -59,12 +76,12 @@ def judge_correlation(table: pd.DataFrame, bound: float) -> pd.DataFrame:
 
 
 def worst_case(table: pd.DataFrame) -> dict:
-    """Return the evidence of the temperature with the smallest margin, and whether the criterion holds at all."""
+    """Return the evidence of the temperature with the smallest margin; the criterion holds if it does everywhere."""
     worst = table.loc[table.margin.idxmin()]
     states = list(table.holds)
     holds = False if False in states else True if all(states) else None
     return {
-        "criterion": "unexplained correlation C(x|z) of all sites",
+        "criterion": "unexplained correlation C(x|z)",
         "temperature": worst.temperature,
         "value": worst.correlation,
         "error": worst.correlation_error,
@@ -73,7 +90,7 @@ def worst_case(table: pd.DataFrame) -> dict:
     }
 
 
-def judge_capacity(table: pd.DataFrame) -> dict:
+def capacity_criterion(table: pd.DataFrame) -> dict:
     """Return the evidence of the temperature at which the rate falls most short of the known information."""
     row = {"criterion": "rate R at least the information I of the worst cut"}
     known = table[table.information.notna()]
@@ -89,25 +106,31 @@ def judge_capacity(table: pd.DataFrame) -> dict:
     }
 
 
-def remarks(correlation: pd.DataFrame, capacity: pd.DataFrame) -> list[str]:
-    """Say what is missing from the evidence and why."""
+def gaps(correlation: pd.DataFrame, capacity: pd.DataFrame) -> list[Remark]:
+    """Return a remark on everything that the evidence lacks, with the reason."""
     said = []
     if correlation.source.eq("none").all():
-        said.append("ln Z is not known and no critic was asked: C(x|z) is not known.")
+        text = "ln Z is not known and no critic was asked: C(x|z) is not known."
+        said.append(Remark(Subject.SAMPLES, text))
     elif correlation.identity.isna().all():
-        said.append(NO_PARTITION_FUNCTION)
+        text = "ln Z is not known: C(x|z) rests on the critic alone, and there is no exact KL divergence."
+        said.append(Remark(Subject.PARTITION_FUNCTION, text))
     elif correlation.identity.isna().any():
         out = ", ".join(f"{t:g}" for t in correlation.temperature[correlation.identity.isna()])
-        said.append(f"Not in equilibrium at T = {out}: there C(x|z) rests on the critic.")
+        text = f"Not in equilibrium at T = {out}: there C(x|z) rests on the critic."
+        said.append(Remark(Subject.EQUILIBRIUM, text))
     by_critic = correlation[(correlation.source == "critic") & ~correlation.decided]
     if len(by_critic):
         needed = float(f"{by_critic.samples_needed.max():.2g}")
         each = " at every temperature" if len(correlation) > 1 else ""
-        said.append(f"Too few samples for the critic: it would need about {needed:,.0f} to learn from{each}.")
+        text = f"Too few samples for the critic: it would need about {needed:,.0f} to learn from{each}."
+        said.append(Remark(Subject.SAMPLES, text))
     apart = correlation[correlation.agrees.eq(False)]
     if len(apart):
         listed = ", ".join(f"{t:g}" for t in apart.temperature)
-        said.append(f"The critic disagrees with the exact identity at T = {listed}; the identity counts.")
+        text = f"The critic disagrees with the exact identity at T = {listed}; the identity counts."
+        said.append(Remark(Subject.DISAGREEMENT, text))
     if capacity.information.isna().all():
-        said.append("No cut whose information is known: the capacity criterion is left open.")
+        text = "No cut whose information is known: the capacity criterion is left open."
+        said.append(Remark(Subject.CUTS, text))
     return said

@@ -1,4 +1,4 @@
-"""A verdict as a report for a person and as JSON for a program."""
+"""Reports of a verdict, for a person and as JSON for a program."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ ANSWERS = {
     "not found": "No mean-field description was found: the latent variables leave correlations unexplained.",
     "not decided": "Whether there is a mean-field description is not decided.",
 }
-HELD = {True: "yes", False: "no", None: "open"}
+HOLDS = {True: "yes", False: "no", None: "open"}
 CORRELATION = {
     "temperature": "T",
     "identity": "C(x|z), identity",
@@ -39,13 +39,13 @@ CAPACITY = {
 def as_markdown(name: str, assessment: Assessment) -> str:
     """Return the report of a run: the answer, its evidence, what is missing, and the numbers per temperature."""
     verdict, tables = assessment.verdict, assessment.tables
-    evidence = verdict.evidence.assign(holds=[HELD[value] for value in verdict.evidence.holds])
+    evidence = verdict.evidence.assign(holds=[HOLDS[value] for value in verdict.evidence.holds])
     parts = [
         f"# {name}: {verdict.answer}",
         ANSWERS[verdict.answer],
         "## Evidence, at the temperature that speaks against it most",
         pipe_table(evidence, dict(zip(evidence, evidence, strict=True))),
-        "\n".join(f"- {remark}" for remark in verdict.remarks),
+        "\n".join(f"- {remark.text}" for remark in verdict.remarks),
         "## What the latent variables leave unexplained, in nats per configuration",
         pipe_table(tables["conditional_correlation"], CORRELATION),
         "## What they carry, and what they must, in nats per configuration",
@@ -57,7 +57,7 @@ def as_markdown(name: str, assessment: Assessment) -> str:
 
 
 def decoded_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return by title what was read off the model."""
+    """Return the tables of what was decoded from the model, by title."""
     found = {}
     if "latent_potential" in tables:
         found["Decoded: β J from the latent potential"] = tables["latent_potential"]
@@ -98,7 +98,11 @@ def as_json(assessment: Assessment) -> str:
     """Return answer, evidence and remarks."""
     verdict = assessment.verdict
     evidence = [{str(key): plain(value) for key, value in row.items()} for _, row in verdict.evidence.iterrows()]
-    content = {"mean_field_description": verdict.answer, "evidence": evidence, "remarks": verdict.remarks}
+    content = {
+        "mean_field_description": verdict.answer,
+        "evidence": evidence,
+        "remarks": [remark.text for remark in verdict.remarks],
+    }
     return json.dumps(finite(content), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,0 +1,16 @@
+"""Metrics of a finished job on the screen."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from vae_mf.tables import format_metrics
+
+
+def print_metrics(metrics: dict[str, Any], console: Console) -> None:
+    """Print names and values as a table."""
+    table = Table("metric", "value")
+    for row in format_metrics(metrics):
+        table.add_row(*row)
+    console.print(table)
