@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -144,10 +145,19 @@ def test_the_package_does_not_grow():
 
 def test_every_test_is_in_the_room_of_what_it_tests():
     rooms = {path.stem for path in PACKAGE.iterdir()} | {"benchmarks", "docs", "helpers"}
-    whole = {"test_architecture.py", "test_house_rules.py", "test_targets.py", "conftest.py"}
+    whole = {"test_architecture.py", "test_front_door.py", "test_house_rules.py", "test_targets.py", "test_wheel.py", "conftest.py"}
     for path in (PROJECT_ROOT / "tests").rglob("*.py"):
         room, *inside = path.relative_to(PROJECT_ROOT / "tests").parts
         if inside:
             assert room in rooms, path
         else:
             assert room in whole or (PACKAGE / room.removeprefix("test_")).is_file(), path
+
+
+def test_no_helper_is_written_twice():
+    bodies = defaultdict(list)
+    for source in sources(PROJECT_ROOT / "tests"):
+        for node in source.tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("test_"):
+                bodies[ast.dump(node.args) + "".join(map(ast.dump, node.body))].append(f"{source.path}: {node.name}")
+    assert [places for places in bodies.values() if len(places) > 1] == []

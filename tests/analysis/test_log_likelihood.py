@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.exact_draws import draw
 from helpers.exact_models import exact_vae
 
 from vae_mf.analysis.generation import BATCH, generate, score
@@ -13,11 +14,6 @@ from vae_mf.systems.hopfield import Hopfield
 SITES, TEMPERATURES = 10, [0.6, 1.4]
 SYSTEM = CurieWeiss(SITES)
 FERROMAGNET = np.ones((1, SITES), np.int8)
-
-
-def draws(temperature: float, rows: int, seed: int) -> np.ndarray:
-    states = enumerate_system(SYSTEM, temperature)
-    return states.spins[np.random.default_rng(seed).choice(len(states.spins), rows, p=states.probabilities)]
 
 
 def test_the_truth_is_the_boltzmann_distribution():
@@ -62,7 +58,7 @@ def test_few_rows_or_chains_leave_a_value(chains):
 def test_an_exact_model_does_not_diverge():
     """Every bound is ln p(s|T) for this model, so even one importance draw leaves no divergence and no error."""
     vae = exact_vae(FERROMAGNET, TEMPERATURES)
-    samples = {temperature: draws(temperature, 300, 4) for temperature in TEMPERATURES}
+    samples = {temperature: draw(SYSTEM, temperature, 300, np.random.default_rng(4)) for temperature in TEMPERATURES}
     ensembles = dict.fromkeys(TEMPERATURES, "equilibrium")
     table = likelihood_table(vae, SYSTEM, samples, chains=30, ensembles=ensembles, draws=1, seed=5)
     assert list(table.temperature) == TEMPERATURES
@@ -77,15 +73,17 @@ def test_an_exact_model_does_not_diverge():
 def test_a_model_at_the_wrong_temperature_diverges_by_the_exact_sum():
     vae = exact_vae(FERROMAGNET, [1.4])
     p, q = (enumerate_system(SYSTEM, temperature).probabilities for temperature in (0.6, 1.4))
-    log_model = score(vae, draws(0.6, 4000, 6), 1.4, 1, 7).importance
-    found = divergence_from_truth(log_truth(SYSTEM, draws(0.6, 4000, 6), 0.6), log_model, 4000)
+    log_model = score(vae, draw(SYSTEM, 0.6, 4000, np.random.default_rng(6)), 1.4, 1, 7).importance
+    found = divergence_from_truth(
+        log_truth(SYSTEM, draw(SYSTEM, 0.6, 4000, np.random.default_rng(6)), 0.6), log_model, 4000
+    )
     assert abs(found.value - p @ np.log(p / q)) < 5 * found.error
     assert found.value > 10 * found.error
 
 
 def test_an_unknown_partition_function_leaves_the_divergence_open():
     patterns = np.random.default_rng(1).choice([-1, 1], (4, SITES)).astype(np.int8)
-    samples, ensembles = {0.6: draws(0.6, 20, 8)}, {0.6: "equilibrium"}
+    samples, ensembles = {0.6: draw(SYSTEM, 0.6, 20, np.random.default_rng(8))}, {0.6: "equilibrium"}
     table = likelihood_table(exact_vae(FERROMAGNET, [0.6]), Hopfield(patterns), samples, 2, ensembles, 1, 9)
     assert table.kl.isna().all()
     assert table.kl_error.isna().all()
@@ -94,7 +92,7 @@ def test_an_unknown_partition_function_leaves_the_divergence_open():
 
 def test_there_is_no_divergence_from_chains_that_stay_in_their_valleys():
     """Exact ln Z is known, but it is that of both valleys."""
-    samples = {temperature: draws(temperature, 40, 4) for temperature in TEMPERATURES}
+    samples = {temperature: draw(SYSTEM, temperature, 40, np.random.default_rng(4)) for temperature in TEMPERATURES}
     ensembles = dict(zip(TEMPERATURES, ("random_start", "equilibrium"), strict=True))
     table = likelihood_table(exact_vae(FERROMAGNET, TEMPERATURES), SYSTEM, samples, 4, ensembles, 1, 9)
     assert list(table.ensemble) == ["random_start", "equilibrium"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.bad_files import idx
 from hydra.utils import instantiate
 
 from vae_mf.datasets.fetching import PUBLIC, PublicFile, fetch, fetch_file, read_mnist
@@ -98,10 +99,6 @@ def test_names_are_known_and_the_folder_may_be_named_by_the_environment(tmp_path
     (tmp_path / "words.mat").write_bytes(CONTENT)
     monkeypatch.setenv(DOWNLOADS, str(tmp_path))
     assert fetch("retina") == tmp_path / "words.mat"
-
-
-def idx(values):
-    return bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes() + values.astype(np.uint8).tobytes()
 
 
 def test_the_images_of_a_digit_become_words(tmp_path, monkeypatch):

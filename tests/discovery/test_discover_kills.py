@@ -4,47 +4,27 @@ Each is a SIGKILL of a process of its own that runs `scripts/discover.py`, half 
 forked from one that has the libraries imported, as in test_kills.
 """
 
-import multiprocessing
 import os
-import runpy
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import PROJECT_ROOT
 from helpers.discovery import TINY, hopfield, options
+from helpers.killed_commands import start_command
 
 from vae_mf.tables import METRICS
 
-SCRIPT = str(PROJECT_ROOT / "scripts" / "discover.py")
 KILLS = 25
 FOLDER = "found"
 SETTINGS = TINY | {"training": TINY["training"] | {"epochs": 3}, "stability": {"bootstraps": 1}}
 OPTIONS = ["dataset.path=words.npy", "truth=patterns.npy", "quick=true", f"folder={FOLDER}"]
 OPTIONS += options(SETTINGS)
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["pytest", "vae_mf.runs.tasks", "vae_mf.discovery.report", "test_discover"])
-
-
-def run_command(place: Path) -> None:
-    """Run the command as the shell would; git, whose state may change between two runs, is out of its sight."""
-    os.environ["GIT_DIR"] = os.devnull
-    os.chdir(place)
-    sys.argv = [SCRIPT, *OPTIONS]
-    with open(os.devnull, "w") as sys.stdout, open("errors", "w") as sys.stderr:
-        runpy.run_path(SCRIPT, run_name="__main__")
-
-
-def start(place: Path) -> multiprocessing.process.BaseProcess:
-    process = FORKS.Process(target=run_command, args=(place,))
-    process.start()
-    return process
 
 
 def prepared(place: Path) -> Path:
@@ -73,7 +53,7 @@ def files(place: Path) -> set[Path]:
     return {Path(folder, name) for folder, _, names in os.walk(place / FOLDER) for name in names}
 
 
-def wait(process: multiprocessing.process.BaseProcess, place: Path, rng: np.random.Generator, seconds: float) -> None:
+def wait(process: BaseProcess, place: Path, rng: np.random.Generator, seconds: float) -> None:
     """Wait for a random time, or until some new files have appeared, but not beyond the end of the process."""
     if rng.random() < 0.5:
         process.join(rng.uniform(0, seconds))
@@ -100,7 +80,7 @@ def stage(place: Path) -> str:
 def test_kills_change_nothing_that_is_found(tmp_path):
     whole, rng, stages = prepared(tmp_path / "whole"), np.random.default_rng(7), Counter()
     begun = time.perf_counter()
-    process = start(whole)
+    process = start_command("discover", OPTIONS, whole)
     process.join()
     assert process.exitcode == 0
     seconds, finished = time.perf_counter() - begun, dict(told(whole))
@@ -108,7 +88,7 @@ def test_kills_change_nothing_that_is_found(tmp_path):
     while stages.total() < KILLS:
         place = prepared(tmp_path / str(discoveries))
         while True:
-            process = start(place)
+            process = start_command("discover", OPTIONS, place)
             wait(process, place, rng, seconds)
             process.kill()
             process.join()
@@ -125,14 +105,14 @@ def test_kills_change_nothing_that_is_found(tmp_path):
 @pytest.mark.slow
 def test_an_interrupt_ends_in_a_sentence_and_the_same_command_goes_on(tmp_path):
     place = prepared(tmp_path / "interrupted")
-    process, models = start(place), place / FOLDER / "models"
+    process, models = start_command("discover", OPTIONS, place), place / FOLDER / "models"
     while process.is_alive() and not models.exists():
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGINT)
     process.join()
     assert process.exitcode == 130
     assert (place / "errors").read_text() == f"stopped; the same command goes on where it was, in {FOLDER}\n"
-    process = start(place)
+    process = start_command("discover", OPTIONS, place)
     process.join()
     assert process.exitcode == 0
     assert (place / FOLDER / METRICS).exists()

@@ -132,3 +132,8 @@ def condition(dtype: torch.dtype = torch.float32, rows: int = BATCH) -> Conditio
 def latents(dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Random latent vectors."""
     return torch.randn(BATCH, LATENTS, generator=torch.Generator().manual_seed(2), dtype=dtype)
+
+
+def parameters(posterior: DiagonalGaussian) -> torch.Tensor:
+    """Means and log-variances of a posterior, stacked."""
+    return torch.stack([posterior.mean, posterior.log_variance])

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers.model_parts import parameters
 from helpers.modules import perturbed
 from scipy.stats import special_ortho_group
 
@@ -60,10 +61,6 @@ def heads(directors: torch.Tensor) -> torch.Tensor:
 
 def condition(dtype: torch.dtype = torch.float32) -> Condition:
     return Condition(torch.tensor(TEMPERATURES, dtype=dtype), torch.arange(BATCH) % 3)
-
-
-def parameters(posterior) -> torch.Tensor:
-    return torch.stack([posterior.mean, posterior.log_variance])
 
 
 def spatial_rotation(seed: int = 0) -> torch.Tensor:

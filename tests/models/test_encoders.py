@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 import torch
 from helpers.exact_models import exact_vae
-from helpers.model_parts import BATCH, ENCODERS, LATENTS, SITES, TEMPERATURES, condition, configurations, kind_of
+from helpers.model_parts import (
+    BATCH,
+    ENCODERS,
+    LATENTS,
+    SITES,
+    TEMPERATURES,
+    condition,
+    configurations,
+    kind_of,
+    parameters,
+)
 from helpers.modules import perturbed
 
 from vae_mf.models.base import Encoder
@@ -25,10 +35,6 @@ def perturbed_encoder(name: str) -> torch.nn.Module:
 
 def given(name: str, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, Condition]:
     return configurations(kind_of(name), dtype), condition(dtype)
-
-
-def parameters(posterior) -> torch.Tensor:
-    return torch.stack([posterior.mean, posterior.log_variance])
 
 
 @every_encoder

@@ -4,23 +4,20 @@ Each is a SIGKILL of a process of its own that runs `scripts/sample.py`. The pro
 libraries imported, because a kill during the imports would test nothing and they take most of the time.
 """
 
-import multiprocessing
-import os
 import re
-import runpy
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
-from helpers import PROJECT_ROOT
 from helpers.files import tree
+from helpers.killed_commands import start_command
 
 from vae_mf.store.sample_store import is_sealed
 from vae_mf.store.schema import COMMITTED, METADATA
@@ -38,23 +35,12 @@ SAMPLE = [
     f"sampling.blocks={BLOCKS}",
     "threads=1",
 ]
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["pytest", "vae_mf.runs.tasks", "vae_mf.simulation", "vae_mf.plotting.figures"])
 
 
-def run_command(path: Path) -> None:
-    """Run the command as the shell would; git, whose state may change between two runs, is out of its sight."""
-    os.environ["GIT_DIR"] = os.devnull
-    script = str(PROJECT_ROOT / "scripts" / "sample.py")
-    sys.argv = [script, *SAMPLE, f"store.path={path}", f"report={path.parent}/report-{path.name}"]
-    with open(os.devnull, "w") as sys.stdout:
-        runpy.run_path(script, run_name="__main__")
-
-
-def start(path: Path) -> multiprocessing.process.BaseProcess:
-    process = FORKS.Process(target=run_command, args=(path,))
-    process.start()
-    return process
+def start(path: Path) -> BaseProcess:
+    return start_command(
+        "sample", [*SAMPLE, f"store.path={path}", f"report={path.parent}/report-{path.name}"], path.parent
+    )
 
 
 def committed(path: Path) -> int:

@@ -1,0 +1,36 @@
+"""Commands in forked processes, for tests that kill them.
+
+They are forked from a process that has the libraries imported: a kill during the imports would test nothing, and imports
+take most of the time.
+"""
+
+import multiprocessing
+import os
+import runpy
+import sys
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from helpers.commands import SCRIPTS
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    ["pytest", "vae_mf.runs.tasks", "vae_mf.simulation", "vae_mf.plotting.figures", "vae_mf.discovery.report"]
+)
+
+
+def run_command(name: str, arguments: list[str], folder: Path) -> None:
+    """Run a command as the shell would; git, whose state may change between two runs, is out of its sight."""
+    os.environ["GIT_DIR"] = os.devnull
+    os.chdir(folder)
+    script = str(SCRIPTS / f"{name}.py")
+    sys.argv = [script, *arguments]
+    with open(os.devnull, "w") as sys.stdout, open("errors", "w") as sys.stderr:
+        runpy.run_path(script, run_name="__main__")
+
+
+def start_command(name: str, arguments: list[str], folder: Path) -> BaseProcess:
+    """Start a command in a process of its own."""
+    process = FORKS.Process(target=run_command, args=(name, arguments, folder))
+    process.start()
+    return process
