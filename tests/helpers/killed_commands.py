@@ -1,6 +1,6 @@
 """Commands in forked processes, for tests that kill them.
 
-They are forked from a process that has the libraries imported: a kill during the imports would test nothing, and imports
+They are forked from a process that has the libraries imported: a kill during the imports would test nothing, and they
 take most of the time.
 """
 

@@ -98,7 +98,19 @@ def fit(
         reload_dataloaders_every_n_epochs=1,
         **(trainer or {}),
     )
-    last = folder / LAST
+    run(engine, module, data, folder / LAST)
+    if engine.interrupted:
+        raise KeyboardInterrupt
+    assert best.best_model_score is not None
+    result = Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
+    if result.rank == 0:
+        found = {"epochs": epochs, "validation_loss": result.validation_loss, "seconds": result.seconds}
+        write_whole(outcome, json.dumps(found))
+    return result
+
+
+def run(engine: pl.Trainer, module: VAEModule, data: pl.LightningDataModule, last: Path) -> None:
+    """Train from the checkpoint ``last`` if it exists, without the warnings that tell nobody anything here."""
     if last.exists():
         found = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
         require_same_architecture(last, module.state_dict(), found)
@@ -111,14 +123,6 @@ def fit(
         # Averages are logged once per epoch, whatever the interval.
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         engine.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
-    if engine.interrupted:
-        raise KeyboardInterrupt
-    assert best.best_model_score is not None
-    result = Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
-    if result.rank == 0:
-        found = {"epochs": epochs, "validation_loss": result.validation_loss, "seconds": result.seconds}
-        write_whole(outcome, json.dumps(found))
-    return result
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
