@@ -10,11 +10,10 @@ from vae_mf.density_models.annealed_importance import annealed_importance, jackk
 from vae_mf.density_models.count_ising import (
     AnnealedCountIsing,
     CountIsing,
-    CountIsingChains,
     independent_model,
 )
 from vae_mf.density_models.restricted_boltzmann import AnnealedMachine, Machine
-from vae_mf.inverse_ising.solvers.gibbs import heat_bath
+from vae_mf.inverse_ising.solvers.gibbs import GibbsChains, heat_bath
 from vae_mf.packing import all_configurations
 
 SIGMAS = 4.0
@@ -114,8 +113,8 @@ def test_the_canonical_model_is_the_same_model():
 
 def test_chains_sample_the_model():
     given = MODELS["counts"]
-    chains = CountIsingChains(given.draw(4096, seed=11), np.random.default_rng(12))
-    chains.sweep(given.model, 5)
+    chains = GibbsChains(given.draw(4096, seed=11), np.random.default_rng(12))
+    given.model.sweep(chains, 5)
     draws, states = (
         np.hstack([words > 0, (words > 0).sum(axis=1)[:, None] == np.arange(13)])
         for words in (chains.spins, given.words)
@@ -123,7 +122,7 @@ def test_chains_sample_the_model():
     expected = given.probabilities @ states
     z = (draws.mean(axis=0) - expected) / np.sqrt(expected * (1 - expected) / len(draws))
     assert np.abs(z[expected > 1e-3]).max() < SIGMAS
-    assert_allclose(chains.exponents(given.model), given.model.exponents(chains.spins), atol=1e-4)
+    assert_allclose(given.model.chain_exponents(chains), given.model.exponents(chains.spins), atol=1e-4)
 
 
 def test_the_compiled_sweep_is_the_interpreted_one():
@@ -156,11 +155,11 @@ def test_log_partition_of_forty_cells_agrees_with_the_frequency_of_the_silent_wo
     model = CountIsing(upper + upper.T, random.uniform(-1.6, -0.8, 40), np.zeros(41))
     rates = np.full(40, 0.05)
     found = annealed_importance(AnnealedCountIsing(model, rates, 2048, random), 0.05)
-    chains = CountIsingChains(np.full((4096, 40), -1, np.int8), random)
-    chains.sweep(model, 100)
+    chains = GibbsChains(np.full((4096, 40), -1, np.int8), random)
+    model.sweep(chains, 100)
     counts = []
     for _ in range(16):
-        chains.sweep(model, 5)
+        model.sweep(chains, 5)
         counts.append((chains.spins < 0).all(axis=1))
     shares = np.mean(counts, axis=0)  # per chain, for sweeps of one chain are correlated
     silent = shares.mean()

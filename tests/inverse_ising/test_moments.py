@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from vae_mf.inverse_ising import base
 from vae_mf.inverse_ising import moments as module
-from vae_mf.inverse_ising.moments import Moments, packed_moments, refuse_copies, regularised, spin_moments
-from vae_mf.packing import pack_spins
+from vae_mf.inverse_ising.moments import Moments, refuse_copies, regularised, spin_moments
 
 SPINS = np.random.default_rng(1).choice(np.array([-1, 1], np.int8), (1000, 13), p=[0.3, 0.7])
 
@@ -31,11 +30,6 @@ def test_integer_weights_are_repetitions():
     repeated = spin_moments(np.repeat(SPINS, weights, axis=0))
     for one, other in zip(found, repeated, strict=True):
         assert_allclose(one, other, atol=1e-14)
-
-
-def test_packed_spins_have_the_same_moments():
-    for one, other in zip(packed_moments(pack_spins(SPINS), 13), spin_moments(SPINS), strict=True):
-        assert_array_equal(one, other)
 
 
 def test_a_pseudocount_adds_unbiased_independent_samples():

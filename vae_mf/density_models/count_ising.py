@@ -29,6 +29,17 @@ class CountIsing(NamedTuple):
         """Return ln p(s) + ln Z of each row."""
         return exponents(spins, self.couplings, self.fields) + self.potential[(spins > 0).sum(axis=1)]
 
+    def chain_exponents(self, chains: GibbsChains) -> PerChain:
+        """Return ln p(s) + ln Z of every chain, in single precision."""
+        x = chains.lanes
+        fields = self.fields.astype(np.float32)
+        values = ((self.couplings.astype(np.float32) / 2 @ x + fields[:, None]) * x).sum(axis=1)
+        return (values + self.potential[(x > 0).sum(axis=1)]).ravel()[: chains.count]
+
+    def sweep(self, chains: GibbsChains, count: int = 1) -> None:
+        """Advance every chain by ``count`` sweeps."""
+        chains.sweep(self.couplings, self.fields, count, self.potential)
+
     def canonical(self, law: Float[np.ndarray, " counts"]) -> "CountIsing":
         """Return the same model with a potential that is as small as possible where rows are frequent.
 
@@ -59,35 +70,6 @@ def independent_model(probabilities: Float[np.ndarray, " variables"]) -> CountIs
     return CountIsing(np.zeros((variables, variables)), fields, np.zeros(variables + 1))
 
 
-class CountIsingChains:
-    """Heat-bath chains, 64 side by side, which persist when the model changes.
-
-    Args:
-        spins: first configurations, shape (chains, N).
-        random: source of all randomness.
-    """
-
-    def __init__(self, spins: Spins, random: np.random.Generator):
-        self._chains = GibbsChains(spins, random)
-
-    @property
-    def spins(self) -> Spins:
-        """Current configurations, shape (chains, N)."""
-        return self._chains.spins
-
-    def exponents(self, model: CountIsing) -> PerChain:
-        """Return ln p(s) + ln Z of every chain, in single precision."""
-        x = self._chains.lanes
-        couplings = model.couplings.astype(np.float32)
-        fields = model.fields.astype(np.float32)
-        values = ((couplings / 2 @ x + fields[:, None]) * x).sum(axis=1) + model.potential[(x > 0).sum(axis=1)]
-        return values.ravel()[: len(self.spins)]
-
-    def sweep(self, model: CountIsing, count: int = 1) -> None:
-        """Advance every chain by ``count`` sweeps."""
-        self._chains.sweep(model.couplings, model.fields, count, model.potential)
-
-
 class AnnealedCountIsing:
     """Chains of f_beta(s) = exp of the interpolation between independent variables (beta = 0) and a model (beta = 1).
 
@@ -104,7 +86,7 @@ class AnnealedCountIsing:
         self._start = independent_model(probabilities)
         self._random = random
         first = np.where(random.random((count, len(probabilities))) < probabilities, np.int8(1), np.int8(-1))
-        self._chains = CountIsingChains(first, random)
+        self._chains = GibbsChains(first, random)
         self._change = CountIsing(*(new - old for new, old in zip(model, self._start, strict=True)))
         self.start_log_partition = float(np.logaddexp(self._start.fields, -self._start.fields).sum())
 
@@ -115,17 +97,17 @@ class AnnealedCountIsing:
 
     def keep(self, chosen: Rows) -> None:
         """Go on with the chosen chains, some of them several times."""
-        self._chains = CountIsingChains(self.spins[chosen], self._random)
+        self._chains = GibbsChains(self.spins[chosen], self._random)
 
     def slopes(self, beta: float) -> PerChain:
         """Return d ln f_beta(s) / d beta of every chain."""
-        return self._chains.exponents(self._change)
+        return self._change.chain_exponents(self._chains)
 
     def log_ratios(self, beta: float, ahead: float) -> PerChain:
         """Return ln f_ahead(s) - ln f_beta(s) of every chain."""
-        return (ahead - beta) * self._chains.exponents(self._change)
+        return (ahead - beta) * self._change.chain_exponents(self._chains)
 
     def move(self, beta: float) -> None:
         """Advance every chain by a sweep at beta."""
         pairs = zip(self._start, self._change, strict=True)
-        self._chains.sweep(CountIsing(*(old + beta * change for old, change in pairs)))
+        CountIsing(*(old + beta * change for old, change in pairs)).sweep(self._chains)

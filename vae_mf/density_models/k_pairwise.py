@@ -7,10 +7,11 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_non_negative
-from vae_mf.density_models.count_ising import AnnealedCountIsing, CountIsing, CountIsingChains, independent_model
+from vae_mf.density_models.count_ising import AnnealedCountIsing, CountIsing, independent_model
 from vae_mf.density_models.count_statistics import CountStatistics, FloatRows, NewtonStep, Penalty, Vector
 from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.base import warn_convergence
+from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import independent_count_law
 
@@ -104,7 +105,7 @@ class KPairwise(EnergyModel):
         count = require_integer("chains", self.chains)
         first = data.spins[random.choice(len(data.spins), count, p=data.shares)]
         length = -(-require_integer("samples", self.samples) // count)
-        return Record(CountIsingChains(first, random), length, require_integer("sweeps", self.sweeps))
+        return Record(GibbsChains(first, random), length, require_integer("sweeps", self.sweeps))
 
     def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
         return self.model_.exponents(rows)
@@ -116,7 +117,7 @@ class KPairwise(EnergyModel):
 class Record(NamedTuple):
     """Persistent chains, and the number of rows that they contribute."""
 
-    chains: CountIsingChains
+    chains: GibbsChains
     length: int
     """Number of rows of each chain."""
     sweeps: int
@@ -124,10 +125,10 @@ class Record(NamedTuple):
 
     def draw(self, model: CountIsing) -> FloatRows:
         """Return rows of a model."""
-        self.chains.sweep(model, DISCARDED)
+        model.sweep(self.chains, DISCARDED)
         rows = []
         for _ in range(self.length):
-            self.chains.sweep(model, self.sweeps)
+            model.sweep(self.chains, self.sweeps)
             rows.append(self.chains.spins)
         return np.concatenate(rows).astype(np.float32)
 
@@ -146,7 +147,7 @@ class BoltzmannSteps:
         self._statistics, self._penalty, self._record = statistics, penalty, record
         self._target = statistics.moments(data.spins.astype(np.float32), data.shares)
         self._counts = slice(-len(penalty.potential), None)
-        self.noise = 2 * statistics.size / (record.length * len(record.chains.spins))
+        self.noise = 2 * statistics.size / (record.length * record.chains.count)
         """Gain below which a step follows the noise of the moments: four times that of as many independent rows."""
 
     def start(self, probabilities: Float[np.ndarray, " variables"]) -> CountIsing:

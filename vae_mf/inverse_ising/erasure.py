@@ -58,12 +58,7 @@ class ErasureMachine(InverseIsing):
     """
 
     def __init__(
-        self,
-        epsilons=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
-        rate=0.1,
-        n_steps=100,
-        tolerance=0.05,
-        encoding="spin",
+        self, epsilons=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), rate=0.1, n_steps=100, tolerance=0.05, encoding="spin"
     ):
         self.epsilons = epsilons
         self.rate = rate

@@ -228,20 +228,21 @@ def tap_couplings(states: PureStates, start: Couplings, stopping: Stopping) -> E
     sites = len(start)
     upper = np.triu_indices(sites)
 
+    def symmetric(half: Couplings) -> Couplings:
+        return half + half.T - np.diag(np.diag(half))
+
+    def matrix(parameters: np.ndarray) -> Couplings:
+        half = np.zeros((sites, sites))
+        half[upper] = parameters
+        return symmetric(half)
+
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        couplings = np.zeros((sites, sites))
-        couplings[upper] = parameters
-        couplings = couplings + couplings.T - np.diag(np.diag(couplings))
-        value, slope = tap_violation(states, couplings)
-        both = slope + slope.T - np.diag(np.diag(slope))
-        return value, both[upper]
+        value, slope = tap_violation(states, matrix(parameters))
+        return value, symmetric(slope)[upper]
 
     options = {"ftol": stopping.tolerance, "maxiter": stopping.max_iter, "maxfun": 2 * stopping.max_iter}
     best = minimize(objective, start[upper], jac=True, method="L-BFGS-B", options=options)
-    couplings = np.zeros((sites, sites))
-    couplings[upper] = best.x
-    couplings = couplings + couplings.T - np.diag(np.diag(couplings))
-    return Estimate(couplings, np.zeros(sites), int(best.nit), bool(best.success))
+    return Estimate(matrix(best.x), np.zeros(sites), int(best.nit), bool(best.success))
 
 
 def tap_violation(states: PureStates, couplings: Couplings) -> tuple[float, Couplings]:

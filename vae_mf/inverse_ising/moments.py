@@ -5,10 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from vae_mf.arrays import PackedSpins, Spins
+from vae_mf.arrays import Spins
 from vae_mf.checks import require_non_negative
 from vae_mf.inverse_ising.base import BLOCK, Weights
-from vae_mf.packing import unpack_spins
 
 
 class Moments(NamedTuple):
@@ -40,12 +39,6 @@ def spin_moments(spins: Spins, weights: Weights | None = None) -> Moments:
         return _normalised(map(_equal_sums, blocks), float(len(spins)), 1.0 if weights is None else float(weights[0]))
     parts = (weights[first : first + BLOCK] for first in range(0, len(spins), BLOCK))
     return _normalised(map(_weighted_sums, blocks, parts), float(weights.sum()), 1.0)
-
-
-def packed_moments(packed: PackedSpins, sites: int) -> Moments:
-    """Return the moments of bit-packed configurations (M, bytes) of N = ``sites`` spins (see `vae_mf.packing`)."""
-    blocks = (unpack_spins(packed[first : first + BLOCK], sites) for first in range(0, len(packed), BLOCK))
-    return _normalised(map(_equal_sums, blocks), float(len(packed)), 1.0)
 
 
 def regularised(raw: Moments, pseudocount: Any = 0.0, shrinkage: Any = 0.0) -> Moments:

@@ -115,14 +115,7 @@ class DecimatedPseudoLikelihood(InverseIsing):
         path_: shares x (first column) and tilted log pseudo-likelihoods per sample (second) of all graphs passed.
     """
 
-    def __init__(
-        self,
-        step=0.1,
-        l2=16.0,
-        tolerance=1e-5,
-        max_iter=500,
-        encoding="spin",
-    ):
+    def __init__(self, step=0.1, l2=16.0, tolerance=1e-5, max_iter=500, encoding="spin"):
         self.step = step
         self.l2 = l2
         self.tolerance = tolerance

@@ -36,15 +36,7 @@ class SusceptibilityPropagation(MeanFieldEstimator):
         pseudocount, shrinkage, encoding: as for `MeanFieldEstimator`.
     """
 
-    def __init__(
-        self,
-        damping=0.3,
-        tolerance=1e-8,
-        max_iter=500,
-        pseudocount=0.0,
-        shrinkage=0.0,
-        encoding="spin",
-    ):
+    def __init__(self, damping=0.3, tolerance=1e-8, max_iter=500, pseudocount=0.0, shrinkage=0.0, encoding="spin"):
         super().__init__(pseudocount=pseudocount, shrinkage=shrinkage, encoding=encoding)
         self.damping = damping
         self.tolerance = tolerance

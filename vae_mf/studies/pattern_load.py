@@ -19,10 +19,7 @@ from vae_mf.rng import generator, integer
 from vae_mf.statistics.sign_vectors import Directions, Search, SignVectors, search_sign_vectors, sign_procrustes, unmix
 from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
 
-ESTIMATORS: dict[str, type[InverseIsing]] = {
-    "naive_mean_field": NaiveMeanField,
-    "pseudo_likelihood": PseudoLikelihood,
-}
+ESTIMATORS: dict[str, type[InverseIsing]] = {"naive_mean_field": NaiveMeanField, "pseudo_likelihood": PseudoLikelihood}
 """Estimators of couplings, whose leading eigenvectors should span the patterns."""
 
 POTENTIAL_DRAWS = 20

@@ -9,14 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vae_mf.analysis.found_patterns import (
-    DIRECTION,
-    FoundPatterns,
-    partners,
-    pattern_table,
-    separate,
-    stability_table,
-)
+from vae_mf.analysis.found_patterns import DIRECTION, FoundPatterns, partners, pattern_table, separate, stability_table
 from vae_mf.tables import ANSWER, VERDICT, read_metrics, read_tables
 
 GAIN = "test_gain_over_independent"

@@ -25,8 +25,8 @@ class GibbsChains:
     """
 
     def __init__(self, spins: Spins, random: np.random.Generator):
-        self._chains, self._sites = spins.shape
-        groups = -(-self._chains // LANES)
+        self.count, self._sites = spins.shape
+        groups = -(-self.count // LANES)
         padded = np.resize(spins, (groups * LANES, self._sites)).reshape(groups, LANES, self._sites)
         self.lanes = np.ascontiguousarray(padded.transpose(0, 2, 1), np.float32)
         """Current configurations of whole groups, shape (groups, N, LANES), of which the last may repeat chains."""
@@ -36,7 +36,7 @@ class GibbsChains:
     def spins(self) -> Spins:
         """Current configurations, shape (chains, N)."""
         rows = self.lanes.transpose(0, 2, 1).reshape(-1, self._sites)
-        return rows[: self._chains].astype(np.int8)
+        return rows[: self.count].astype(np.int8)
 
     def sweep(
         self,

@@ -63,13 +63,7 @@ class PenalisedRegression(InverseIsing):
     _automatic_l1: ClassVar[float]
 
     def __init__(
-        self,
-        l2: Any = "auto",
-        l1: Any = 0.0,
-        standard_errors=False,
-        tolerance=1e-6,
-        max_iter=500,
-        encoding="spin",
+        self, l2: Any = "auto", l1: Any = 0.0, standard_errors=False, tolerance=1e-6, max_iter=500, encoding="spin"
     ):
         self.l2 = l2
         self.l1 = l1
