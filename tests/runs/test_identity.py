@@ -6,6 +6,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from vae_mf.commands.evaluate import same_settings
 from vae_mf.runs.identity import config_digest, own_source
 from vae_mf.runs.models import build_vae, load
 from vae_mf.runs.names import ADDED, FIRST_NAMES, MOVED, first_paths, moved, present_name, present_names, renamed
@@ -55,6 +56,12 @@ def test_a_run_folder_of_version_0_1_gives_its_model_back(name, tmp_path):
     save_weights(model, folder / WEIGHTS)
     loaded = load(folder).vae.state_dict()
     assert all(torch.equal(value, loaded[key]) for key, value in model.state_dict().items())
+
+
+def test_a_verdict_of_version_0_1_is_found_again(compose_config):
+    now = compose_config("evaluate", "run=RUN").evaluation
+    assert same_settings(FOLDER / "verdict", now)
+    assert not same_settings(FOLDER / "verdict", OmegaConf.merge(now, {"components": 3999}))
 
 
 def test_targets_are_read_in_their_names_of_today():

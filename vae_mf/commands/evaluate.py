@@ -22,6 +22,7 @@ from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs
+from vae_mf.runs.identity import digest
 from vae_mf.runs.models import load
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.tasks import build_task
@@ -50,17 +51,23 @@ def write(found: Assessment, name: str, folder: Path) -> None:
     write_whole(folder / ANSWER, as_json(found))
 
 
+def same_settings(folder: Path, settings: DictConfig) -> bool:
+    """Return True if a verdict, of any version, was prepared with these settings."""
+    pair = (OmegaConf.load(folder / CONFIG), settings)
+    digests = {digest(OmegaConf.to_container(node, resolve=True)) for node in pair}
+    return len(digests) == 1
+
+
 def prepare(run: Run, settings: DictConfig, console: Console, *, force: bool) -> None:
     """Prepare the verdict on a run unless it is there with the same settings, or by force."""
     folder = run.folder / VERDICT
-    text = OmegaConf.to_yaml(settings, resolve=True)
     put_in_place(folder, ANSWER)
-    if not force and (folder / ANSWER).exists() and (folder / CONFIG).read_text() == text:
+    if not force and (folder / ANSWER).exists() and same_settings(folder, settings):
         console.print(f"{run.folder.name}: {FINISHED}", soft_wrap=True)
         return
     with stage_progress(console) as progress:
         found = assess_run(run, settings, progress)
-    write_whole(again_of(folder) / CONFIG, text)
+    write_whole(again_of(folder) / CONFIG, OmegaConf.to_yaml(settings, resolve=True))
     write(found, run.config.run.name, again_of(folder))
     put_in_place(folder, ANSWER)
 
