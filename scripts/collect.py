@@ -1,6 +1,8 @@
-"""Gather runs into one table and one figure, averaged over seeds; runs that are not finished are listed as such."""
+"""The command ``vae-mf collect``."""
 
-from vae_mf.commands.collect import main
+from vae_mf.commands.main import script
+
+main = script("collect")
 
 if __name__ == "__main__":
     main()

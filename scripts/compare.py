@@ -1,6 +1,8 @@
-"""Compare density models of spike words by the log-likelihood of held-out words: rivals, and VAEs from run folders."""
+"""The command ``vae-mf compare``."""
 
-from vae_mf.commands.compare import main
+from vae_mf.commands.main import script
+
+main = script("compare")
 
 if __name__ == "__main__":
     main()

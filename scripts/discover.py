@@ -1,6 +1,8 @@
-"""Report on any binary file: number of collective variables, patterns, verdict."""
+"""The command ``vae-mf discover``."""
 
-from vae_mf.commands.discover import main
+from vae_mf.commands.main import script
+
+main = script("discover")
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,8 @@
-"""The verdict on a trained run: is there a mean-field description, how much is missed, what are its parameters?"""
+"""The command ``vae-mf evaluate``."""
 
-from vae_mf.commands.evaluate import main
+from vae_mf.commands.main import script
+
+main = script("evaluate")
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,8 @@
-"""Draw the figures of a run again from its saved tables, without computing anything."""
+"""The command ``vae-mf figure``."""
 
-from vae_mf.commands.figure import main
+from vae_mf.commands.main import script
+
+main = script("figure")
 
 if __name__ == "__main__":
     main()

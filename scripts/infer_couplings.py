@@ -1,6 +1,8 @@
-"""Infer Ising couplings from a file of configurations or a store, by one estimator or by all."""
+"""The command ``vae-mf infer-couplings``."""
 
-from vae_mf.commands.infer_couplings import main
+from vae_mf.commands.main import script
+
+main = script("infer-couplings")
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,8 @@
-"""Make a figure of a paper again: run its stages, compute its tables, draw it."""
+"""The command ``vae-mf reproduce``."""
 
-from vae_mf.commands.reproduce import main
+from vae_mf.commands.main import script
+
+main = script("reproduce")
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,8 @@
-"""Draw equilibrium samples of a system into a sealed Zarr store, and report on them."""
+"""The command ``vae-mf sample``."""
 
-from vae_mf.commands.sample import main
+from vae_mf.commands.main import script
+
+main = script("sample")
 
 if __name__ == "__main__":
     main()

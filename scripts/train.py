@@ -1,6 +1,8 @@
-"""The main job: sample (or read), train, judge and draw one experiment. Finished stages are skipped."""
+"""The command ``vae-mf train``."""
 
-from vae_mf.commands.train import main
+from vae_mf.commands.main import script
+
+main = script("train")
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,6 @@
 """The stages of the stability study: twelve runs that differ in nothing but what they repeat, and all of it, tiny."""
 
 import os
-import shlex
 import subprocess
 import sys
 from itertools import product
@@ -37,9 +36,9 @@ def recipe(runs, path):
     return config.figures[NAME]
 
 
-def jobs(stage: str) -> list[list[str]]:
+def jobs(stage: list[str]) -> list[list[str]]:
     """The options of every job of a sweep."""
-    options = [option.partition("=") for option in shlex.split(stage)[1:] if option != "-m"]
+    options = [option.partition("=") for option in stage[1:] if option != "-m"]
     return [
         [f"{key}={value}" for (key, _, _), value in zip(options, values, strict=True)]
         for values in product(*(values.split(",") for _, _, values in options))
@@ -71,8 +70,9 @@ def test_the_whole_study_tiny(tmp_path):
     np.save(tmp_path / "recording.npy", (random.random((30, CELLS + 2, 40)) < rates).astype(np.uint8))
     figure = recipe(tmp_path, tmp_path / "recording.npy")
     for stage in figure.stages:
-        script, *options = shlex.split(stage.replace("seed=2,3,4,5", "seed=2"))
-        command = [PROJECT_ROOT / "scripts" / f"{script}.py", *options, *SMALL[script], f"paths.outputs={tmp_path}"]
+        script, *options = (word.replace("seed=2,3,4,5", "seed=2") for word in stage)
+        places = [f"paths.outputs={tmp_path}"] if script == "train" else []
+        command = [PROJECT_ROOT / "scripts" / f"{script}.py", *options, *SMALL[script], *places]
         done = subprocess.run(
             [sys.executable, *command], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}
         )

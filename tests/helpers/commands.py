@@ -92,6 +92,10 @@ def paths(folder: Path) -> list[str]:
     return [f"paths.data={folder}/data", f"paths.outputs={folder}/outputs"]
 
 
+def outputs(folder: Path) -> list[str]:
+    return [f"paths.outputs={folder}/outputs"]
+
+
 def only(folder: Path, pattern: str) -> Path:
     (found,) = folder.glob(pattern)
     return found

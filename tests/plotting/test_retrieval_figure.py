@@ -1,21 +1,18 @@
 """The figure of retrieval against load: tables, panel and command."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import PROJECT_ROOT
+from helpers.commands import only, run
 from scipy.special import erf
 
 from vae_mf.plotting.figures import draw_retrieval
 from vae_mf.samplers.retrieval import LoadCurve, load_curve
-from vae_mf.studies.retrieval import COLD, infinite_overlaps, simulated_overlaps
+from vae_mf.studies.retrieval import COLD, infinite_overlaps, retrieval_tables, simulated_overlaps
 from vae_mf.systems.mean_field import retrieval_overlap
 
 LOADS = np.array([0.05, 0.1, 0.15])
-TINY = ["sizes=[40,60]", "loads=[0.05,0.2]", "networks=2", "starts=2", "sweeps=5", "theory_loads=5"]
+TINY = {"sizes": [40, 60], "loads": [0.05, 0.2], "networks": 2, "starts": 2, "sweeps": 5, "theory_loads": 5}
 
 
 def curve(sites):
@@ -51,7 +48,7 @@ def test_the_theory_at_zero_temperature_is_that_of_amit_gutfreund_and_sompolinsk
 
 def test_every_size_has_its_curve_and_the_critical_load_is_marked():
     drawn = table()
-    axes = draw_retrieval(drawn).axes
+    axes = draw_retrieval({"retrieval": drawn}).axes
     assert [ax.get_title(loc="left") for ax in axes] == ["T = 0", "T = 0.3"]
     for ax, temperature, critical in zip(axes, (0.0, 0.3), (0.138, 0.103), strict=True):
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("load α = P / N", "overlap with the pattern m")
@@ -64,29 +61,18 @@ def test_every_size_has_its_curve_and_the_critical_load_is_marked():
         assert ax.texts[0].xy[0] == pytest.approx(critical, abs=0.006)
 
 
-def draw(*options):
-    command = [sys.executable, PROJECT_ROOT / "scripts" / "figure_retrieval.py", *options]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_the_study_has_every_temperature_size_and_load_and_the_theory():
+    (found,) = retrieval_tables(temperatures=[0.0, 0.3], seed=1, corruption=0.1, **TINY).values()
+    assert len(found) == 2 * (5 + 2 * 2)
+    assert set(found[found.source == "samples"].sites) == {40, 60}
+    again = retrieval_tables(temperatures=[0.0, 0.3], seed=1, corruption=0.1, threads=1, **TINY)["retrieval"]
+    pd.testing.assert_frame_equal(found, again)
 
 
-def test_the_command_leaves_a_table_and_a_figure_in_a_folder_of_their_own(tmp_path, compose_config):
-    options = [*TINY, f"paths.outputs={tmp_path}"]
-    draw(*options)
-    (folder,) = tmp_path.glob("retrieval-*")
-    assert str(folder) == compose_config("figure_retrieval", *options, "threads=1").folder
-    assert compose_config("figure_retrieval", *options, "starts=1").folder != str(folder)
+def test_the_figure_is_one_of_those_that_are_reproduced(tmp_path):
+    options = [f"figures.retrieval.tables.{name}={value}".replace(" ", "") for name, value in TINY.items()]
+    result = run("reproduce", "retrieval", *options, f"paths.outputs={tmp_path}")
+    assert result.code == 0, result.err
+    folder = only(tmp_path / "reproduced", "retrieval-*")
     assert len(pd.read_csv(folder / "tables" / "retrieval.csv")) == 2 * (5 + 2 * 2)
     assert (folder / "figures" / "retrieval.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.slow
-def test_the_command_computes_once_and_draws_again(tmp_path):
-    options = [*TINY, f"folder={tmp_path}"]
-    draw(*options)
-    path, picture = tmp_path / "tables" / "retrieval.csv", tmp_path / "figures" / "retrieval.png"
-    pd.read_csv(path).assign(overlap=0.5).to_csv(path, index=False)
-    picture.unlink()
-    draw(*options)
-    assert picture.exists()
-    assert (pd.read_csv(path).overlap == 0.5).all()

@@ -1,8 +1,10 @@
-"""Gather runs into one table and one figure, averaged over seeds; runs that are not finished are listed as such.
+"""Gather runs into one table and one figure, averaged over seeds.
 
-python scripts/collect.py                                  # all runs under paths.outputs
-python scripts/collect.py 'runs=[outputs/hopfield_quick-*]' metric=test_elbo against=model.latents
-python scripts/collect.py metric=kl against=temperature
+Runs that are not finished are listed as such.
+
+vae-mf collect
+vae-mf collect 'runs=outputs/hopfield_quick-*' metric=test_elbo against=model.latents
+vae-mf collect metric=kl against=temperature
 """
 
 import os
@@ -28,7 +30,6 @@ from vae_mf.runs.collection import (
     runs_by_line,
     varied_inside,
 )
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import Run, find_runs
 from vae_mf.tables import TABLES, read_metrics, write_tables
 
@@ -60,7 +61,6 @@ def printed(collection: Collection, metric: str | None, against: str | None) -> 
     return table
 
 
-@entry_point("collect")
 def main(cfg: DictConfig) -> None:
     """Read the runs, then write and print the tables and draw the figure."""
     console, folder = Console(), Path(cfg.report)
@@ -83,7 +83,3 @@ def main(cfg: DictConfig) -> None:
     if figure:
         console.print(f"figure: {figure}", soft_wrap=True)
     console.print(f"tables: {folder / TABLES}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,10 @@
-"""Compare density models of spike words by the log-likelihood of held-out words: rivals, and VAEs from run folders.
+"""Compare density models, and models of finished runs, by the log-likelihood of held-out rows.
 
-Every model is fitted and scored once; started again, with more rivals or runs, the command adds what is missing.
+Every model is fitted and scored once; started again, with more models or runs, the command adds what is missing.
 
-python scripts/compare.py dataset.path=FILE dataset.variables=40
-python scripts/compare.py dataset.path=FILE dataset.variables=40 'runs=[outputs/retina-*]' split=time
+vae-mf compare FILE dataset.variables=40
+vae-mf compare FILE split=time density_models=pairwise
+vae-mf compare FILE dataset.variables=40 'runs=outputs/retina-*'
 """
 
 from collections.abc import Callable
@@ -27,7 +28,6 @@ from vae_mf.discovery.scores import score_vae
 from vae_mf.plotting.density_models import draw_comparison
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import FIGURES, Run, find_runs
 from vae_mf.runs.identity import digest
 from vae_mf.runs.models import load
@@ -110,7 +110,6 @@ def printed(split: str, table: pd.DataFrame) -> Table:
     return lines
 
 
-@entry_point("compare")
 def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, and write the table of all models after each; draw it at the end."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
@@ -131,7 +130,3 @@ def main(cfg: DictConfig) -> None:
         console.print(printed(split, tables[split]))
     figure = draw_comparison(read_tables(folder)[NAME])
     console.print(f"figure: {save_figure(figure, folder / FIGURES, NAME)}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,13 @@
-"""What is in my data? How many collective variables, which patterns, how sure: one report in HTML, for any binary file.
+"""Find collective variables and patterns in a binary file of any kind: one report in HTML.
 
 A killed run, started again, goes on where it was.
 
-python scripts/discover.py dataset.path=FILE
-python scripts/discover.py dataset.path=FILE quick=true order=independent
-python scripts/discover.py dataset.path=FILE truth=PATTERNS.npy discovery.selection.largest_latents=4
+vae-mf discover FILE
+vae-mf discover FILE quick=true order=independent
+vae-mf discover FILE truth=PATTERNS.npy discovery.selection.largest_latents=4
 """
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -23,7 +24,6 @@ from vae_mf.commands.metrics import print_metrics
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.discovery.report import DOCUMENT, report_on
 from vae_mf.files import again_of, put_in_place, write_whole
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import CONFIG, FINISHED
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
@@ -71,7 +71,7 @@ def report(cfg: DictConfig, console: Console) -> None:
             truth=truth,
             folder=again,
             name=Path(str(cfg.name)).name,
-            call=" ".join(["python scripts/discover.py", *sys.argv[1:]]),
+            call=shlex.join(["vae-mf", "discover", *HydraConfig.get().overrides.task]),
             progress=progress,
         )
     write_whole(again / CONFIG, OmegaConf.to_yaml(cfg))
@@ -80,7 +80,6 @@ def report(cfg: DictConfig, console: Console) -> None:
     console.print(f"report: {folder / DOCUMENT}", soft_wrap=True)
 
 
-@entry_point("discover")
 def main(cfg: DictConfig) -> None:
     """Report on a file; where the user stops it, say how to go on."""
     try:
@@ -88,7 +87,3 @@ def main(cfg: DictConfig) -> None:
     except KeyboardInterrupt:
         Console(stderr=True).print(f"stopped; the same command goes on where it was, in {cfg.folder}", soft_wrap=True)
         sys.exit(STOPPED)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,8 @@
-"""The verdict on a trained run: is there a mean-field description, how much is missed, what are its parameters?
+"""Give the verdict on a trained run: is there a mean-field description, how much is missed, what are its parameters?
 
-python scripts/evaluate.py run=outputs/hopfield_quick-0123456789
-python scripts/evaluate.py 'run=outputs/ising2d_scaling-*' evaluation=capacity   # many runs, by exact theory alone
+vae-mf evaluate outputs/hopfield_quick-0123456789
+vae-mf evaluate run=outputs/retina-0123456789 evaluation.critic.training_samples=80000
+vae-mf evaluate 'outputs/ising2d_scaling-*' evaluation=capacity
 """
 
 import json
@@ -20,7 +21,6 @@ from vae_mf.checks import require_integer
 from vae_mf.files import again_of, put_in_place, write_whole
 from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs
 from vae_mf.runs.identity import digest
 from vae_mf.runs.models import load
@@ -84,16 +84,11 @@ def show(run: Run, console: Console, *, briefly: bool) -> None:
         console.print(f"written: {path}", soft_wrap=True)
 
 
-@entry_point("evaluate")
 def main(cfg: DictConfig) -> None:
     """Prepare and show the verdict on every run that is asked for."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-    several = has_magic(str(cfg.run))
+    several = has_magic(str(cfg.run)) and not Path(cfg.run).exists()
     runs, console = find_runs([cfg.run]) if several else [find_run(Path(cfg.run))], Console()
     for run in runs:
         prepare(run, cfg.evaluation, console, force=cfg.force)
         show(run, console, briefly=several)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,8 @@
 """Draw the figures of a run again from its saved tables, without computing anything.
 
-python scripts/figure.py run=outputs/hopfield_quick-0123456789
+vae-mf figure outputs/hopfield_quick-0123456789
+vae-mf figure run=outputs/retina-0123456789
+vae-mf figure 'outputs/run (1)'
 """
 
 from pathlib import Path
@@ -10,18 +12,12 @@ from rich.console import Console
 
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import FIGURES
 from vae_mf.tables import read_tables
 
 
-@entry_point("figure")
 def main(cfg: DictConfig) -> None:
     """Read the tables of ``cfg.run`` and save every figure beside them."""
     folder = Path(cfg.run)
     for name, figure in draw_run(read_tables(folder)).items():
         Console().print(f"figure: {save_figure(figure, folder / FIGURES, name)}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()

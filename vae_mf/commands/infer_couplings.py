@@ -1,10 +1,10 @@
-"""Infer Ising couplings from a file of configurations or a store, by one estimator or by all.
+"""Infer Ising couplings from a file or from a store of samples, by one estimator or by all.
 
-Whatever discover.py reads is read here, by the same options.
+Whatever `discover` reads is read here, by the same options.
 
-python scripts/infer_couplings.py inverse_ising=pseudolikelihood dataset.path=FILE
-python scripts/infer_couplings.py inverse_ising=tap dataset.path=SPIKE_TIMES.csv dataset.bin_width=0.02
-python scripts/infer_couplings.py inverse_ising=all dataset.path=data/sherrington_kirkpatrick-0123456789.zarr
+vae-mf infer-couplings FILE
+vae-mf infer-couplings SPIKE_TIMES.csv inverse_ising=tap dataset.bin_width=0.02
+vae-mf infer-couplings FILE inverse_ising=all dataset.variables=40
 """
 
 import time
@@ -27,7 +27,6 @@ from vae_mf.datasets.file_formats import read_array
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import FIGURES
 from vae_mf.store.sample_store import is_sealed, open_store
 from vae_mf.studies.coupling_tables import correlation_table, couplings_of, estimator_row, field_table, pair_table
@@ -90,7 +89,6 @@ def printed(estimators: pd.DataFrame) -> Table:
     return lines
 
 
-@entry_point("infer_couplings")
 def main(cfg: DictConfig) -> None:
     """Fit every estimator of the configuration; write couplings, tables and figures."""
     folder = Path(cfg.folder)
@@ -120,7 +118,3 @@ def main(cfg: DictConfig) -> None:
         save_figure(comparison_figure(tables["estimators"], tables["correlations"]), folder / FIGURES, "comparison")
     console.print(printed(tables["estimators"]))
     console.print(f"couplings, tables and figures: {folder}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()

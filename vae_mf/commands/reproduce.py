@@ -1,52 +1,67 @@
-"""Make a figure of a paper again: run its stages, compute its tables, draw it; what is already there is not done again.
+"""Make a figure of a paper again: run its stages, compute its tables, draw it.
 
-python scripts/reproduce.py figure=nguyen_berg_2
-python scripts/reproduce.py figure=erasure_machine_4 figures.erasure_machine_4.tables.folder=FOLDER_OF_MNIST
+What is there already is not computed again.
+
+vae-mf reproduce 3
+vae-mf reproduce 5 dataset.path=bint_fishmovie32_100.mat
+vae-mf reproduce retrieval 'figures.retrieval.tables.sizes=[500,4000]'
 """
 
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.utils import get_method, instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from vae_mf.checks import require_choice
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import FIGURES
 from vae_mf.tables import TABLES, read_tables, write_tables
 
+TRAIN = "train"
 
-def run_stage(command: str, paths: DictConfig) -> None:
-    """Run another script, as in "train experiment=NAME", which skips what it has finished before.
+
+def stages_of(cfg: DictConfig) -> list[list[str]]:
+    """Return the commands of the stages of a figure, with the folders in which models and samples belong.
+
+    Raises:
+        ValueError: if they need a recording and none is given.
+    """
+    recipe = cfg.figures[str(cfg.figure)]
+    if cfg.dataset.path is None and "${dataset.path}" in OmegaConf.to_yaml(recipe):
+        raise ValueError(f"dataset.path: expected the file of a recording, which figure={cfg.figure} needs, got none")
+    places = [f"paths.{name}={place}" for name, place in cfg.paths.items()]
+    stages = (list(map(str, stage)) for stage in recipe.get("stages", []))
+    return [[*stage, *places] if stage[0] == TRAIN else stage for stage in stages]
+
+
+def run_stage(words: Sequence[str]) -> None:
+    """Run another command, which skips what it has finished before.
 
     Raises:
         ValueError: if it fails.
     """
-    script, *options = shlex.split(command)
-    places = [f"paths.{name}={place}" for name, place in paths.items()]
-    done = subprocess.run([sys.executable, "-m", f"vae_mf.commands.{script}", *options, *places])
+    done = subprocess.run([sys.executable, "-m", "vae_mf", *words])
     if done.returncode:
-        raise ValueError(f"stages: expected {command!r} to succeed, got exit status {done.returncode}")
+        raise ValueError(f"stages: expected {shlex.join(words)} to succeed, got exit status {done.returncode}")
 
 
-@entry_point("reproduce")
 def main(cfg: DictConfig) -> None:
     """Run the stages of ``cfg.figure``, compute its tables unless they are there, and draw them."""
-    name, console, folder = require_choice("figure", str(cfg.figure), cfg.figures), Console(), Path(cfg.folder)
+    name = require_choice("figure", str(cfg.figure), cfg.figures)
+    console = Console()
+    folder = Path(cfg.folder)
     recipe = cfg.figures[name]
-    for number, command in enumerate(recipe.get("stages", []), 1):
-        console.rule(f"stage {number} of {len(recipe.stages)}: {command}")
-        run_stage(command, cfg.paths)
+    stages = stages_of(cfg)
+    for number, words in enumerate(stages, 1):
+        console.rule(f"stage {number} of {len(stages)}: {' '.join(words)}")
+        run_stage(words)
     if not (folder / TABLES).exists():
         with console.status(f"computing {name}"):
             write_tables(folder, instantiate(recipe.tables))
     figure = get_method(recipe.draw)(read_tables(folder))
     console.print(f"figure: {save_figure(figure, folder / FIGURES, name)}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()

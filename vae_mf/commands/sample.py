@@ -1,9 +1,9 @@
-"""Draw equilibrium samples of a system into a sealed Zarr store, and report on them.
+r"""Draw equilibrium samples of a system into a sealed store, and report on them.
 
-python scripts/sample.py system=hopfield system.sites=256 system.patterns=3 \
-    'sampling.temperatures=[0.4,0.7,1.0]' sampling.samples=4000 store.path=PATH seed=1
-python scripts/sample.py experiment=sampling/ising2d_quick
-python scripts/sample.py system=sherrington_kirkpatrick tempering=parallel sampling.swap_acceptance=0.3
+vae-mf sample system=hopfield system.patterns=3 'sampling.temperatures=[0.4,1]'
+vae-mf sample experiment=sampling/ising2d_quick
+vae-mf sample system=sherrington_kirkpatrick tempering=parallel \
+    'sampling.temperatures=[0.3,1.5]' sampling.swap_acceptance=0.3
 """
 
 from functools import partial
@@ -19,7 +19,6 @@ from rich.table import Table
 from vae_mf.plotting.figures import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.progress import stage_progress
 from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.plan import plan
@@ -59,7 +58,6 @@ def by_temperature(store: SampleStore, name: str) -> dict[float, np.ndarray]:
     return {t: store.scalar(name, level) for level, t in enumerate(store.temperatures.tolist())}
 
 
-@entry_point("sample")
 def main(cfg: DictConfig) -> None:
     """Sample, diagnose, seal and report."""
     console = Console()
@@ -82,7 +80,3 @@ def main(cfg: DictConfig) -> None:
     console.print(printed(tables["chains"]))
     console.print(f"figure: {save_figure(draw_sampling(tables), folder, 'report')}", soft_wrap=True)
     console.print(f"store: {store.path}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,10 @@
-"""The main job: sample (or read), train, judge and draw one experiment. Finished stages are skipped.
+"""Sample a system (or read a recording), train a model, evaluate and draw it.
 
-python scripts/train.py                                # experiment=hopfield_quick
-python scripts/train.py experiment=retina dataset.path=FILE
-python scripts/train.py -m experiment=hopfield_quick system.patterns=3,8 model.latents=3,8 seed=0,1,2
-python scripts/train.py -m model.latents=3,8 hydra/launcher=joblib hydra.launcher.n_jobs=4   # or submitit_slurm
+Finished stages are skipped; a killed run, started again, goes on where it was.
+
+vae-mf train experiment=hopfield_quick model.latents=3 seed=7
+vae-mf train experiment=retina dataset.path=FILE split=time
+vae-mf train -m model.latents=3,8 seed=0,1,2
 """
 
 import time
@@ -22,7 +23,6 @@ from vae_mf.files import only_one
 from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_callbacks, build_loggers
-from vae_mf.runs.command import entry_point
 from vae_mf.runs.folder import FINISHED, Run, discarded_if_refused, open_run, record_run
 from vae_mf.runs.models import load
 from vae_mf.runs.progress import stage_progress
@@ -70,7 +70,6 @@ def report(run: Run, console: Console) -> None:
         console.print(f"figure: {path}", soft_wrap=True)
 
 
-@entry_point("train")
 def main(cfg: DictConfig) -> None:
     """Run every stage that is not finished yet, then report; the jobs of a sweep are reported by collect.py."""
     require_single_device_sweep(cfg.trainer)
@@ -97,7 +96,3 @@ def main(cfg: DictConfig) -> None:
     if job is None and not further:
         report(run, console)
     say(f"run: {run.folder}")
-
-
-if __name__ == "__main__":
-    main()

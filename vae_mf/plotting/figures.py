@@ -38,8 +38,9 @@ def draw_sampling(tables: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def draw_retrieval(table: pd.DataFrame) -> Figure:
+def draw_retrieval(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the load curves of a network as a memory, one panel per temperature."""
+    table = tables["retrieval"]
     temperatures = table.temperature.unique()
     with house_style():
         figure, axes = new_figure(1, len(temperatures))

@@ -1,11 +1,11 @@
-"""A function of a configuration as a command of the shell."""
+"""A function of a configuration run by Hydra, as one job or as the jobs of a sweep."""
 
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import hydra
+from hydra._internal.utils import _run_hydra, get_args, get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -14,42 +14,62 @@ from vae_mf.runs.errors import EXPECTED, one_line
 from vae_mf.runs.resolvers import register
 from vae_mf.runs.sweeps import record_failure, sweep_job
 
+Job = Callable[[DictConfig], None]
+FULL_ERROR = "HYDRA_FULL_ERROR"
+"""Environment variable: with 1 the traceback of an expected error is shown."""
+STOPPED = 130
+"""Exit status of a command that was stopped from the keyboard, by the shell's convention."""
 
-def entry_point(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
-    """Make a function of a configuration a command; expected errors end it with one line and exit status 1.
+register()  # on import, because the processes of a sweep import this module before they read a configuration
 
-    With HYDRA_FULL_ERROR=1 in the environment the traceback is shown instead.
-    """
 
-    def decorate(main: Callable[[DictConfig], None]) -> Callable[[], None]:
-        def guarded_job(config: DictConfig) -> None:
-            try:
-                main(config)
-            except Exception as error:
-                if sweep_job() and "failed_jobs" in HydraConfig.get().callbacks:
-                    record_failure(error)
-                elif show_traceback or sweep_job() or not isinstance(error, EXPECTED):
-                    raise
-                else:
-                    sys.exit(f"error: {one_line(error)}")
+class Guarded:
+    """A job whose expected errors end it with one line and exit status 1, and which the jobs of a sweep write down."""
 
-        register()
-        command = hydra.main(version_base="1.3", config_path=str(configurations()), config_name=config_name)
-        show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    def __init__(self, job: Job, show_traceback: bool) -> None:
+        self.job = job
+        self.show_traceback = show_traceback
 
-        def guarded_command() -> None:
-            # Without this Hydra prints composition errors by itself, on several lines, and exits.
-            os.environ["HYDRA_FULL_ERROR"] = "1"
-            try:
-                command(guarded_job)()
-            except Exception as error:
-                if show_traceback or not (isinstance(error, EXPECTED) or from_launcher(error)):
-                    raise
+    def __call__(self, config: DictConfig) -> None:
+        """Run the job."""
+        try:
+            self.job(config)
+        except Exception as error:
+            if sweep_job() and "failed_jobs" in HydraConfig.get().callbacks:
+                record_failure(error)
+            elif self.show_traceback or sweep_job() or not isinstance(error, EXPECTED):
+                raise
+            else:
                 sys.exit(f"error: {one_line(error)}")
 
-        return guarded_command
 
-    return decorate
+def launch(job: Job, root: str, words: Sequence[str]) -> None:
+    """Run a function of the configuration that a root file and the words of a command line give.
+
+    Args:
+        job: function to run.
+        root: name of the root file, and of the job.
+        words: assignments and, behind them, flags, in the grammar of Hydra.
+    """
+    show_traceback = os.environ.get(FULL_ERROR) == "1"
+    # Without this Hydra prints composition errors by itself, on several lines, and exits.
+    os.environ[FULL_ERROR] = "1"
+    try:
+        # Not by sys.argv: the processes of a distributed run are started with the words as they were typed.
+        _run_hydra(
+            args=get_args([f"hydra.job.name={root}", *words]),
+            args_parser=get_args_parser(),
+            task_function=Guarded(job, show_traceback),
+            config_path=str(configurations()),
+            config_name=root,
+        )
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on where it was\n")
+        sys.exit(STOPPED)
+    except Exception as error:
+        if show_traceback or not (isinstance(error, EXPECTED) or from_launcher(error)):
+            raise
+        sys.exit(f"error: {one_line(error)}")
 
 
 def from_launcher(error: BaseException) -> bool:

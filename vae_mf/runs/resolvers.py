@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.paths import workplace
@@ -21,9 +22,16 @@ def node_digest(*paths: str, _root_: DictConfig) -> str:
     return config_digest(config, paths or IDENTITY)
 
 
+def chosen(*groups: str) -> str:
+    """Return the first choice that the command has made in any of these groups."""
+    choices = HydraConfig.get().runtime.choices
+    return next((choices[group] for group in groups if choices.get(group) is not None), "run")
+
+
 def register() -> None:
     """Make the resolvers known to OmegaConf."""
     OmegaConf.register_new_resolver("digest", node_digest, replace=True)
     OmegaConf.register_new_resolver("linear_grid", temperature_grid, replace=True)
     OmegaConf.register_new_resolver("log_grid", partial(temperature_grid, spacing="log"), replace=True)
+    OmegaConf.register_new_resolver("chosen", chosen, replace=True)
     OmegaConf.register_new_resolver("workplace", lambda: str(workplace()), replace=True)

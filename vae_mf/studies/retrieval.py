@@ -1,14 +1,41 @@
 """Overlaps that a Hopfield network recalls at each load, beside the theory of the infinite network."""
 
+from collections.abc import Sequence
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vae_mf.samplers.retrieval import LoadCurve
+from vae_mf.samplers.retrieval import LoadCurve, load_curve
 from vae_mf.systems.mean_field import retrieval_overlap
 
 COLD = 0.005
 """Temperature that stands for zero in the theory, whose overlaps it changes by 0.001 at most."""
+
+
+def retrieval_tables(
+    sizes: Sequence[int],
+    loads: Sequence[float],
+    temperatures: Sequence[float],
+    theory_loads: int,
+    **options: float,
+) -> dict[str, pd.DataFrame]:
+    """Return one table of simulated overlaps, at every temperature, size and load, and of those of theory.
+
+    Args:
+        sizes: numbers of spins N.
+        loads: values of P / N of the simulation; theory spans them.
+        temperatures: temperatures of the dynamics.
+        theory_loads: number of loads at which theory is solved.
+        options: arguments of `samplers.retrieval.load_curve`, such as ``networks`` and ``seed``.
+    """
+    grid = np.linspace(min(loads), max(loads), theory_loads)
+    parts = [infinite_overlaps(grid, temperature) for temperature in temperatures]
+    for temperature, sites in product(temperatures, sizes):
+        curve = load_curve(sites, list(loads), temperature=temperature, **options)  # pyright: ignore
+        parts.append(simulated_overlaps(curve, sites, temperature))
+    return {"retrieval": pd.concat(parts, ignore_index=True)}
 
 
 def simulated_overlaps(curve: LoadCurve, sites: int, temperature: float) -> pd.DataFrame:

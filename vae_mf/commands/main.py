@@ -1,0 +1,71 @@
+"""The console command ``vae-mf`` and its sub-commands; what they import comes after what was typed is understood."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from vae_mf.commands.table import COMMANDS, Command
+
+USAGE = 2
+"""Exit status where the command line itself is wrong."""
+
+
+def main() -> None:
+    """Run ``vae-mf`` with the words of the command line."""
+    name, *words = sys.argv[1:] or ["--help"]
+    if name in COMMANDS:
+        run(COMMANDS[name], words)
+    else:
+        about(name, words)
+
+
+def about(flag: str, words: list[str]) -> None:
+    """Print what a flag of ``vae-mf`` itself asks for, or refuse what is neither flag nor command."""
+    from vae_mf import __version__
+    from vae_mf.commands.completion import SCRIPTS, candidates
+    from vae_mf.commands.help import overview
+    from vae_mf.commands.mistakes import unknown_command
+
+    if flag in ("-h", "--help"):
+        print(overview())
+    elif flag == "--version":
+        print(f"vae-mf {__version__}")
+    elif flag == "--completion" and words and words[0] in SCRIPTS:
+        print(SCRIPTS[words[0]], end="")
+    elif flag == "--completion":
+        sys.exit(refusal(f"expected --completion {' or --completion '.join(SCRIPTS)}, got {' '.join([flag, *words])}"))
+    elif flag == "--complete" and words:
+        print("\n".join(candidates(words[0])))
+    else:
+        sys.exit(refusal(unknown_command(flag)))
+
+
+def script(name: str) -> Callable[[], None]:
+    """Return the main function of a script that is one of the commands."""
+    return lambda: run(COMMANDS[name], sys.argv[1:])
+
+
+def run(command: Command, words: list[str]) -> None:
+    """Run a command with the words behind its name."""
+    from vae_mf.commands.arguments import Mistake, read_arguments
+    from vae_mf.commands.mistakes import understood
+
+    arguments = read_arguments(words)
+    try:
+        overrides, composition = understood(command, arguments)
+    except Mistake as mistake:
+        sys.exit(refusal(mistake))
+    if arguments.asks_for_help:
+        from vae_mf.commands.help import page
+
+        print(page(command, composition, arguments.value_of(command.word)))
+        return
+    from vae_mf.runs.command import launch
+
+    launch(import_module(f"vae_mf.commands.{command.module}").main, command.module, overrides)
+
+
+def refusal(mistake: object) -> int:
+    """Print what was mistyped and return the exit status."""
+    print(f"error: {mistake}", file=sys.stderr)
+    return USAGE

@@ -1,0 +1,176 @@
+"""Options of the commands: names, defaults and comments, as the YAML files of the configuration give them."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, NamedTuple
+
+import yaml
+from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from vae_mf.paths import configurations
+
+HYDRA_VERSION = "1.3"
+COMMENT = re.compile(r"[\s{\[]*#\s*(.*)")
+WIRE = re.compile(r"\$\{[\w.]+\}")
+"""Default of an option that only hands on what another option says."""
+INTERNAL = ("_target_", "_partial_", "defaults", "hydra")
+
+
+class Option(NamedTuple):
+    """One option: its dotted name, its default as YAML has it, and what the YAML file says of it."""
+
+    name: str
+    default: str
+    comment: str
+
+    @property
+    def required(self) -> bool:
+        """True if there is no default."""
+        return self.default == "???"
+
+
+class File(NamedTuple):
+    """What a YAML file says in its comments."""
+
+    package: str | None
+    """Node that its options belong to, None for that of its group."""
+    options: list[Option]
+    nodes: dict[str, str]
+    """Comment behind the key of every node that has one and holds others."""
+    groups: dict[str, str]
+    """Comment of every group in its list of defaults."""
+
+    def names(self, group: str) -> list[str]:
+        """Return the names of its options in the configuration of a command, as a choice of a group."""
+        place = group.replace("/", ".") if self.package is None else self.package
+        return [f"{place}.{option.name}" for option in self.options]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Configuration of a command, as composed from the choices of its groups."""
+
+    config: DictConfig
+    """Every option, and those of Hydra under ``hydra``; nothing is resolved."""
+    files: list[tuple[str, str]]
+    """Files that it is composed of, in their order, each with the node that its options belong to."""
+    choices: dict[str, Any]
+    """Choice of every group, None for no choice."""
+
+    @cached_property
+    def plain(self) -> dict[str, Any]:
+        """The configuration in plain containers, not resolved."""
+        return OmegaConf.to_container(self.config, resolve=False)  # pyright: ignore
+
+    @property
+    def groups(self) -> list[str]:
+        """Groups that the command chooses from, without those of Hydra."""
+        return [group for group in reversed(self.choices) if not group.startswith("hydra/")]
+
+    def options(self) -> list[Option]:
+        """Return every option with its default and its comment, in the order of the files."""
+        found: dict[str, Option] = {}
+        for name, node in self.files:
+            for option in read_comments(name).options:
+                full = f"{node}.{option.name}" if node else option.name
+                before = found.get(full)
+                comment = option.comment or (before.comment if before else "")
+                found[full] = Option(full, option.default, comment)
+        return [option for option in found.values() if option.comment or not WIRE.fullmatch(option.default)]
+
+
+@contextmanager
+def loader_of_hydra() -> Iterator[ConfigLoaderImpl]:
+    """Give what Hydra reads configurations by."""
+    with initialize_config_dir(str(configurations()), version_base=HYDRA_VERSION):
+        loader = GlobalHydra.instance().config_loader()
+        assert isinstance(loader, ConfigLoaderImpl)
+        yield loader
+
+
+def compose(root: str, choices: Iterable[str] = ()) -> Composition:
+    """Compose the configuration of a root file and of choices such as "experiment=retina"."""
+    overrides = list(choices)
+    with loader_of_hydra() as loader:
+        config = loader.load_configuration(root, overrides, RunMode.MULTIRUN)
+        defaults = loader.compute_defaults_list(root, overrides, RunMode.MULTIRUN)
+    files = [(str(entry.config_path), entry.package or "") for entry in defaults.defaults if entry.config_path]
+    own = [(name, node) for name, node in files if not node.startswith("hydra")]
+    return Composition(config, own, dict(defaults.overrides.known_choices))
+
+
+def choices_of(group: str) -> list[str]:
+    """Return the choices of a group, first those of its own folder; of a group of Hydra those that are installed."""
+    if group.startswith("hydra/"):
+        with loader_of_hydra() as loader:
+            return loader.get_group_options(group)
+    folder = configurations() / group.partition("@")[0]
+    names = (path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+    return sorted(names, key=lambda name: (name.count("/"), name))
+
+
+@cache
+def read_comments(name: str) -> File:
+    """Return what a YAML file of the configuration says in its comments."""
+    text = (configurations() / f"{name}.yaml").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    package = re.match(r"# @package (\S+)", text)
+    root = yaml.compose(text, yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        return File(package and package[1], [], {}, {})
+    defaults = next((value for key, value in root.value if key.value == "defaults"), None)
+    entries = defaults.value if defaults else []
+    pairs = [entry.value[0] for entry in entries if isinstance(entry, yaml.MappingNode)]
+    groups = {str(key.value): remark(lines, value) for key, value in pairs}
+    return File(package and package[1], list(leaves(root, lines, text)), dict(nodes(root, lines)), groups)
+
+
+def leading(lines: list[str]) -> int:
+    """Return the number of comment lines at the top of a file."""
+    return next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
+
+
+def leaves(node: yaml.MappingNode, lines: list[str], text: str, parents: str = "") -> Iterator[Option]:
+    """Yield the options below a node; an empty mapping is one option."""
+    for key, value in node.value:
+        if key.value in INTERNAL:
+            continue
+        name = f"{parents}{key.value}"
+        if isinstance(value, yaml.MappingNode) and value.value:
+            yield from leaves(value, lines, text, f"{name}.")
+        else:
+            yield Option(name, text[value.start_mark.index : value.end_mark.index], remark(lines, value, key))
+
+
+def nodes(node: yaml.MappingNode, lines: list[str], parents: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the name of every node with nodes inside and the comment behind its key."""
+    for key, value in node.value:
+        if isinstance(value, yaml.MappingNode) and value.value and key.value not in INTERNAL:
+            name = f"{parents}{key.value}"
+            behind = COMMENT.fullmatch(lines[key.end_mark.line][key.end_mark.column + 1 :])
+            if behind:
+                yield name, behind[1]
+            yield from nodes(value, lines, f"{name}.")
+
+
+def remark(lines: list[str], value: yaml.Node, key: yaml.Node | None = None) -> str:
+    """Return the comment behind a value, or, if there is none, that in the lines above its key."""
+    end = value.end_mark
+    behind = COMMENT.fullmatch(lines[end.line][end.column :]) if end.line < len(lines) else None
+    if behind:
+        return behind[1]
+    if key is None:
+        return ""
+    above = []
+    for line in reversed(lines[leading(lines) : key.start_mark.line]):
+        if not line.lstrip().startswith("#"):
+            break
+        above.append(line.lstrip("# "))
+    return " ".join(reversed(above))
