@@ -3,7 +3,7 @@
 Runs that are not finished are listed as such.
 
 vae-mf collect
-vae-mf collect 'runs=outputs/hopfield_quick-*' metric=test_elbo against=model.latents
+vae-mf collect 'runs=outputs/hopfield_*' metric=test_elbo against=seed
 vae-mf collect metric=kl against=temperature
 """
 

@@ -1,7 +1,7 @@
 """Give the verdict on a trained run: is there a mean-field description, how much is missed, what are its parameters?
 
 vae-mf evaluate outputs/hopfield_quick-0123456789
-vae-mf evaluate run=outputs/retina-0123456789 evaluation.critic.training_samples=80000
+vae-mf evaluate run=outputs/retina-0123456789 evaluation.components=2000
 vae-mf evaluate 'outputs/ising2d_scaling-*' evaluation=capacity
 """
 

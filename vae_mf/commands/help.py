@@ -9,6 +9,8 @@ from vae_mf.commands.table import COMMANDS, Command
 WIDTH = 80
 LEFT = 32
 """Columns for the names of options, beyond which the comment takes a new line."""
+PLACES = "paths"
+"""Group of which there is one choice for each command."""
 FLAGS = {
     "-h, --help": "this page; after choices, as in experiment=NAME --help, with theirs",
     "-m, --multirun": "run every combination of values that commas part, as in seed=0,1",
@@ -39,7 +41,7 @@ def page(command: Command, composition: Composition, recipe: str | None) -> str:
     """
     word = f" [{command.word.rpartition('.')[2].upper()}]" if command.word else ""
     parts = [f"usage: vae-mf {command.name}{word} [OPTION=VALUE ...]", *paragraphs(command)]
-    groups = [group_entry(group, composition) for group in composition.groups if "@" not in group]
+    groups = [group_entry(group, composition) for group in composition.groups if "@" not in group and group != PLACES]
     if groups:
         parts.append("\n".join(["choices, as GROUP=CHOICE (those of now in brackets):", *groups]))
     if command.choices and recipe is None:
@@ -84,8 +86,9 @@ def recipe_entries(command: Command) -> list[str]:
 
 def group_entry(group: str, composition: Composition) -> str:
     """Return the choices of a group, that of now in brackets, and what the root file says of it."""
-    now = composition.choices[group]
-    names = [f"[{name}]" if name == now else name for name in choices_of(group)]
+    choice = composition.choices[group]
+    now = [choice] if isinstance(choice, str) or choice is None else list(choice)
+    names = [f"[{name}]" if name in now else name for name in choices_of(group)]
     comment = next((c for name, _ in composition.files if (c := read_comments(name).groups.get(group))), "")
     return entry(group, f"{comment}: {', '.join(names)}", 18)
 

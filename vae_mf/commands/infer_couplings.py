@@ -3,7 +3,7 @@
 Whatever `discover` reads is read here, by the same options.
 
 vae-mf infer-couplings FILE
-vae-mf infer-couplings SPIKE_TIMES.csv inverse_ising=tap dataset.bin_width=0.02
+vae-mf infer-couplings TIMES.csv inverse_ising=tap dataset.bin_width=0.02
 vae-mf infer-couplings FILE inverse_ising=all dataset.variables=40
 """
 

@@ -62,7 +62,7 @@ class Composition:
     files: list[tuple[str, str]]
     """Files that it is composed of, in their order, each with the node that its options belong to."""
     choices: dict[str, Any]
-    """Choice of every group, None for no choice."""
+    """Choice of every group, None for no choice, a list for several."""
 
     @cached_property
     def plain(self) -> dict[str, Any]:
@@ -103,7 +103,12 @@ def compose(root: str, choices: Iterable[str] = ()) -> Composition:
         defaults = loader.compute_defaults_list(root, overrides, RunMode.MULTIRUN)
     files = [(str(entry.config_path), entry.package or "") for entry in defaults.defaults if entry.config_path]
     own = [(name, node) for name, node in files if not node.startswith("hydra")]
-    return Composition(config, own, dict(defaults.overrides.known_choices))
+    # Hydra knows no choice of a group that has several.
+    several = {
+        group: [name.removeprefix(f"{group}/") for name, _ in own if name.startswith(f"{group}/")]
+        for group in read_comments(root).groups
+    }
+    return Composition(config, own, several | dict(defaults.overrides.known_choices))
 
 
 def choices_of(group: str) -> list[str]:
@@ -128,7 +133,7 @@ def read_comments(name: str) -> File:
     defaults = next((value for key, value in root.value if key.value == "defaults"), None)
     entries = defaults.value if defaults else []
     pairs = [entry.value[0] for entry in entries if isinstance(entry, yaml.MappingNode)]
-    groups = {str(key.value): remark(lines, value) for key, value in pairs}
+    groups = {str(key.value): remark(lines, value) for key, value in pairs if " " not in str(key.value)}
     return File(package and package[1], list(leaves(root, lines, text)), dict(nodes(root, lines)), groups)
 
 

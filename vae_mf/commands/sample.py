@@ -1,6 +1,6 @@
 r"""Draw equilibrium samples of a system into a sealed store, and report on them.
 
-vae-mf sample system=hopfield system.patterns=3 'sampling.temperatures=[0.4,1]'
+vae-mf sample system.patterns=5 'sampling.temperatures=[0.4,1.0]'
 vae-mf sample experiment=sampling/ising2d_quick
 vae-mf sample system=sherrington_kirkpatrick tempering=parallel \
     'sampling.temperatures=[0.3,1.5]' sampling.swap_acceptance=0.3
