@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ def retrieval_tables(
     loads: Sequence[float],
     temperatures: Sequence[float],
     theory_loads: int,
-    **options: float,
+    **options: Any,
 ) -> dict[str, pd.DataFrame]:
     """Return one table of simulated overlaps, at every temperature, size and load, and of those of theory.
 
@@ -33,7 +34,7 @@ def retrieval_tables(
     grid = np.linspace(min(loads), max(loads), theory_loads)
     parts = [infinite_overlaps(grid, temperature) for temperature in temperatures]
     for temperature, sites in product(temperatures, sizes):
-        curve = load_curve(sites, list(loads), temperature=temperature, **options)  # pyright: ignore
+        curve = load_curve(sites, list(loads), temperature=temperature, **options)
         parts.append(simulated_overlaps(curve, sites, temperature))
     return {"retrieval": pd.concat(parts, ignore_index=True)}
 
