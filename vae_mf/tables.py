@@ -94,7 +94,11 @@ def format_metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def finite(value: Any) -> Any:
-    """Return ``value`` with every NaN or infinity inside replaced by None, which JSON can hold."""
+    """Return ``value`` with every NaN or infinity inside replaced by None, which JSON can hold.
+
+    >>> finite({0.5: [float("nan"), 1.0]})
+    {'0.5': [None, 1.0]}
+    """
     if isinstance(value, dict):
         return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -15,7 +15,7 @@ from vae_mf.discovery.findings import Findings
 from vae_mf.discovery.sentences import SPLITS, gain_of_one, headline, leading, limits, plus_minus, sentence, summary
 from vae_mf.discovery.settings import flat
 from vae_mf.plotting.style import house_style
-from vae_mf.verdict.report import cell
+from vae_mf.verdict.report import entry as text_of
 
 STYLE = """
 :root { --ink: #1c1c1c; --soft: #6a6a6a; --line: #d9d6cf; --accent: #a8300f; }
@@ -253,7 +253,7 @@ def entry(value: Any, error: float = 0.0) -> str:
     if error > 0:
         return plus_minus(value, error)
     whole = isinstance(value, int | float | np.integer) and not isinstance(value, bool) and float(value).is_integer()
-    return (f"{int(value):,}" if whole else cell(value)).replace("-", "−")
+    return (f"{int(value):,}" if whole else text_of(value)).replace("-", "−")
 
 
 def picture(figure: Figure, caption: str) -> str:

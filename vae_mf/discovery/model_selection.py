@@ -69,7 +69,8 @@ def choose_latents(scores: Mapping[int, ModelScores], blocks: int, negligible: f
 
 def sweep_row(scores: Mapping[int, ModelScores], latents: int, blocks: int) -> dict[str, float]:
     """Return likelihoods of validation and test rows, and the gain over independent variables on the latter."""
-    own, gained = scores[latents], gain(scores[latents].test, scores[0].test, blocks)
+    own = scores[latents]
+    gained = gain(own.test, scores[0].test, blocks)
     return {
         "validation_log_likelihood": float(own.validation.mean()),
         "test_log_likelihood": float(own.test.mean()),
@@ -143,7 +144,8 @@ def beaten(models: pd.DataFrame) -> list[str]:
     own = models[models.family == VAE]
     if own.empty:
         return []
-    ahead, error = -float(own.gain_over_best_baseline.iloc[0]), float(own.gain_over_best_baseline_error.iloc[0])
+    ahead = -float(own.gain_over_best_baseline.iloc[0])
+    error = float(own.gain_over_best_baseline_error.iloc[0])
     if not ahead > SIGNIFICANT * error:
         return []
     name = str(models.model[models.best_baseline].iloc[0])

@@ -17,7 +17,11 @@ SPLITS = {
 
 
 def number(count: int) -> str:
-    """Return a number as a word up to twelve."""
+    """Return a number as a word up to twelve.
+
+    >>> number(7), number(13)
+    ('seven', '13')
+    """
     return NUMBERS[count] if count < len(NUMBERS) else str(count)
 
 

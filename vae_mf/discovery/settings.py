@@ -236,6 +236,9 @@ def unknown(name: str, known: Sequence[str]) -> str:
 def discovery_settings(config: DictConfig, seed: int) -> DiscoverySettings:
     """Return the settings of a configuration of `conf/discovery`.
 
+    >>> discovery_settings(*discovery_config(quick=True, seed=3)).rows.blocks
+    20
+
     Raises:
         ValueError: if a value is out of range.
     """

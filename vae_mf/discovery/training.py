@@ -56,7 +56,11 @@ def model_of(
 
 
 def long_enough(recipe: Recipe, schedule: Schedule, rows: int) -> Recipe:
-    """Return a recipe with as many epochs as so many rows need for the steps of a schedule."""
+    """Return a recipe with as many epochs as so many rows need for the steps of a schedule.
+
+    >>> long_enough(Recipe(epochs=6, batch_size=256, module=dict), Schedule(steps=700, fall=0.05), rows=4680).epochs
+    39
+    """
     steps_per_epoch = max(1, rows // recipe.batch_size)
     return replace(recipe, epochs=max(recipe.epochs, -(-schedule.steps // steps_per_epoch)))
 

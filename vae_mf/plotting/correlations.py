@@ -1,7 +1,5 @@
 """Panels of correlations: between the sites of a lattice, and between independent configurations."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -40,18 +38,16 @@ def spread(values: list[float]) -> list[float]:
     return values if len(values) <= SHOWN else [values[place] for place in (1, len(values) // 2, -2)]
 
 
-def draw_overlap_law(
-    ax: Axes, table: pd.DataFrame, temperature: float | None = None, labels: Mapping[str, str] = LABELS
-) -> None:
+def draw_overlap_law(ax: Axes, table: pd.DataFrame, temperature: float | None = None) -> None:
     """Draw P(q) of two independent configurations at a temperature, of rows without one, per source, with errors."""
     chosen = table if temperature is None else table[table.temperature == temperature]
     for source, rows in chosen.groupby("source", sort=False):
         if source in LINES:
-            ax.step(rows.q, rows.density, where="mid", color=COLOURS[source], label=labels[source], linewidth=0.8)
+            ax.step(rows.q, rows.density, where="mid", color=COLOURS[source], label=LABELS[source], linewidth=0.8)
         else:
             ax.errorbar(
                 rows.q, rows.density, rows.error, fmt="o" if source in ("samples", "test") else "s", markersize=3,
-                mfc="none" if source in ("samples", "test") else None, color=COLOURS[source], label=labels[source],
+                mfc="none" if source in ("samples", "test") else None, color=COLOURS[source], label=LABELS[source],
                 capsize=1.5, linewidth=0.8,
             )  # fmt: skip
     seen = chosen[chosen.density > 0].q

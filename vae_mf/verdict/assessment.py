@@ -83,7 +83,7 @@ def assess(vae: VAE, system: System | None, data: Evidence, settings: Assessment
     and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
 
     Args:
-        vae: in evaluation mode.
+        vae: trained model in evaluation mode.
         system: None for a recording.
         data: rows that the model was fitted to, and others to evaluate it on.
         settings: sizes of all estimates.
@@ -92,7 +92,8 @@ def assess(vae: VAE, system: System | None, data: Evidence, settings: Assessment
     parts = data.train, data.held_out, data.blocks
     surgery = surgery_table(vae, system, *parts, data.ensembles, settings.components, seed)
     if settings.critic is None:
-        tables, halves = {"conditional_correlation": identity_alone(surgery)}, None
+        tables = {"conditional_correlation": identity_alone(surgery)}
+        halves = None
     else:
         tables, halves = read_by_critic(vae, system, data, surgery, settings.critic, settings.residual_groups)
     held_out = data.held_out, data.blocks, data.ensembles
@@ -136,7 +137,8 @@ def read_by_critic(
 
 def decoded(vae: VAE, system: System | None, data: Evidence, settings: AssessmentSettings) -> dict[str, pd.DataFrame]:
     """Return the tables of all that its system and decoder allow to be read off the model."""
-    seed, tables = integer(settings.seed, "decoded"), {}
+    seed = integer(settings.seed, "decoded")
+    tables = {}
     if isinstance(vae.decoder, LinearLogOdds):
         if isinstance(system, HasMeanFieldCouplings):
             tables["latent_potential"] = coupling_table(vae, system, data.held_out, settings.potential_draws, seed)

@@ -66,7 +66,8 @@ def correlation_criterion(table: pd.DataFrame, bound: float) -> pd.DataFrame:
     """
     by_identity = table.source == "identity"
     least = table.correlation - 2 * table.correlation_error.fillna(0)
-    missed, bracket = table.floor.where(~by_identity, 0.0), table.bracket.where(by_identity, 0.0)
+    missed = table.floor.where(~by_identity, 0.0)
+    bracket = table.bracket.where(by_identity, 0.0)
     within = (by_identity | table.decided) & (least + missed <= bound)
     above = least - bracket > bound
     holds = pd.Series(

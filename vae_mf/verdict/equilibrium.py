@@ -139,7 +139,8 @@ def add_patterns(
     """
     temperatures = list(train)
     temperature = settings.pattern_temperature or temperatures[len(temperatures) // 2]
-    seed, count = integer(settings.seed, "patterns") % 2**31, len(system.patterns)
+    seed = integer(settings.seed, "patterns") % 2**31
+    count = len(system.patterns)
     routes = {
         "vae": decoder_patterns(vae, temperature, settings.pattern_draws, settings.restarts, seed),
         "classical": classical_patterns(np.concatenate(list(train.values())), count, settings.restarts, seed),

@@ -163,6 +163,10 @@ def recorded(
 ) -> Evidence:
     """Return the rows of a recording as one group without a condition, its blocks pieces of time.
 
+    >>> rows = np.ones((6, 3), np.int8)
+    >>> recorded(rows, np.arange(6), np.arange(2), np.arange(2, 6), blocks=2).temperatures
+    [1.0]
+
     Args:
         rows: all rows.
         time: time of each, in bins.

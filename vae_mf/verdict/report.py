@@ -77,16 +77,26 @@ def decoded_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def pipe_table(table: pd.DataFrame, columns: dict[Any, str]) -> str:
-    """Return some columns of a table in Markdown, by the names given."""
+    """Return some columns of a table in Markdown, by the names given.
+
+    >>> print(pipe_table(pd.DataFrame({"temperature": [0.5]}), {"temperature": "T"}))
+    | T |
+    | --- |
+    | 0.5 |
+    """
     lines = [list(map(str, columns.values())), ["---"] * len(columns)]
-    lines += [[cell(row[name]) for name in columns] for _, row in table.iterrows()]
+    lines += [[entry(row[name]) for name in columns] for _, row in table.iterrows()]
     # A bar inside a cell would end it.
     escaped = ([text.replace("|", "\\|") for text in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
-def cell(value: Any) -> str:
-    """Return the text of a value; what is not known is a dash."""
+def entry(value: Any) -> str:
+    """Return the text of an entry of a table, a dash where it is not known.
+
+    >>> entry(0.123456), entry(True), entry(None), entry("cut")
+    ('0.1235', 'yes', '–', 'cut')
+    """
     if isinstance(value, str):
         return value
     if value is None or pd.isna(value):
@@ -107,5 +117,9 @@ def as_json(assessment: Assessment) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a NumPy scalar as a Python one."""
+    """Return a NumPy scalar as a Python one.
+
+    >>> plain(np.float64(0.5))
+    0.5
+    """
     return value.item() if isinstance(value, np.generic) else value
