@@ -15,7 +15,7 @@ from helpers.commands import SCRIPTS
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["pytest", "vae_mf.runs.tasks", "vae_mf.simulation", "vae_mf.plotting.figures", "vae_mf.discovery.report"]
+    ["pytest", "vae_mf.runs.tasks", "vae_mf.simulation", "vae_mf.plotting.runs", "vae_mf.discovery.report"]
 )
 
 

@@ -9,8 +9,8 @@ import pytest
 from matplotlib.colors import is_color_like, to_hex
 
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
-from vae_mf.plotting.figures import draw_run
 from vae_mf.plotting.recordings import draw_retina
+from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import COLOURS, LABELS, SETTINGS, house_style, new_figure, save_figure
 from vae_mf.statistics.joint_moments import moment_table, word_table
 from vae_mf.statistics.observables import compare_energies, compare_observables, exact_laws, order_parameter_histogram
@@ -189,12 +189,12 @@ def test_a_recording_shows_counts_covariances_fields_and_every_pattern(patterns)
     assert figures.keys() == {"recording"}
     axes = figures["recording"].axes
     assert labels(figures["recording"]) == [
-        ("active cells K", "P(K)"),
+        ("active variables K", "P(K)"),
         ("overlap q of two rows", "probability density P(q)"),
         ("frequency of a state of 4 variables, held out", "frequency, model"),
-        ("mean ⟨s$_i$⟩, held-out words", "mean ⟨s$_i$⟩, model"),
-        ("pair covariance, held-out words", "pair covariance, model"),
-        ("triplet moment, held-out words", "triplet moment, model"),
+        ("mean ⟨s$_i$⟩, held-out rows", "mean ⟨s$_i$⟩, model"),
+        ("pair covariance, held-out rows", "pair covariance, model"),
+        ("triplet moment, held-out rows", "triplet moment, model"),
         ("variable", "field b"),
         *(("variable", f"pattern {k + 1}") for k in range(patterns)),
     ]

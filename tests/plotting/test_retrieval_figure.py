@@ -6,7 +6,7 @@ import pytest
 from helpers.commands import only, run
 from scipy.special import erf
 
-from vae_mf.plotting.figures import draw_retrieval
+from vae_mf.plotting.runs import draw_retrieval
 from vae_mf.samplers.retrieval import LoadCurve, load_curve
 from vae_mf.studies.retrieval import COLD, infinite_overlaps, retrieval_tables, simulated_overlaps
 from vae_mf.systems.mean_field import retrieval_overlap

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vae_mf.plotting.figures import draw_sampling
+from vae_mf.plotting.runs import draw_sampling
 from vae_mf.samplers.base import sample_block
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.plan import Sampling, scalars

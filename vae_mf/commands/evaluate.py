@@ -19,8 +19,8 @@ from rich.progress import Progress
 
 from vae_mf.checks import require_integer
 from vae_mf.files import again_of, put_in_place, write_whole
-from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.style import save_figure
+from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs
 from vae_mf.runs.identity import digest
 from vae_mf.runs.models import load
@@ -46,7 +46,7 @@ def assess_run(run: Run, settings: DictConfig, progress: Progress) -> Assessment
 def write(found: Assessment, name: str, folder: Path) -> None:
     """Write tables, figure and report, and last the answer."""
     write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
-    save_figure(draw_assessment(found.tables), folder / FIGURES, "verdict")
+    save_figure(draw_verdict(found.tables), folder / FIGURES, "verdict")
     write_whole(folder / REPORT, as_markdown(name, found))
     write_whole(folder / ANSWER, as_json(found))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from vae_mf.plotting.figures import draw_run
+from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
 from vae_mf.tables import read_tables

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from vae_mf.plotting.figures import draw_sampling
+from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler
 from vae_mf.runs.progress import stage_progress

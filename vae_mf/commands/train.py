@@ -20,7 +20,7 @@ from rich.progress import Progress
 from vae_mf.checks import require_integer
 from vae_mf.commands.metrics import print_metrics
 from vae_mf.files import only_one
-from vae_mf.plotting.figures import draw_run
+from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_callbacks, build_loggers
 from vae_mf.runs.folder import FINISHED, Run, discarded_if_refused, open_run, record_run

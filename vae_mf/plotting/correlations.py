@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.panels import LINES, draw_observable, draw_sources
+from vae_mf.plotting.observables import LINES, draw_observable, draw_sources
 from vae_mf.plotting.style import COLOURS, LABELS, new_figure, remove
 
 SHOWN = 3

@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.correlations import draw_overlap_law
 from vae_mf.plotting.density_models import FAMILIES, draw_gains
-from vae_mf.plotting.panels import draw_overlaps
+from vae_mf.plotting.observables import draw_overlaps
 from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
 from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.verdict import draw_verdict
 
 PIXEL = re.compile(r"\d+,\d+")
 """Names of variables that are pixels, "row,column"."""
@@ -118,7 +118,7 @@ def stability_figure(table: pd.DataFrame, recovered: float) -> Figure:
 def unexplained_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw what is left unexplained and what is carried, without a map of missed pairs if none is missed."""
     missed = {"residual_pairs"} if not tables["residual_pairs"].significance.any() else set()
-    figure = draw_assessment({name: table for name, table in tables.items() if name not in missed | {"overlaps"}})
+    figure = draw_verdict({name: table for name, table in tables.items() if name not in missed | {"overlaps"}})
     width, height = figure.get_size_inches()
     figure.set_size_inches(1.15 * width, height)
     return figure
@@ -131,6 +131,5 @@ def predictive_figure(tables: dict[str, pd.DataFrame]) -> Figure:
         figure.set_size_inches(11, 3)
         draw_spike_counts(axes[0], tables["spike_counts"])
         draw_overlap_law(axes[1], tables["overlap_distribution"])
-        axes[1].set_xlabel("overlap q of two rows")
         draw_moments(axes[2], tables["moments"], 2)
     return figure

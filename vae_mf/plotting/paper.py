@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.assessment import draw_decoded, draw_residuals
 from vae_mf.plotting.decoding import LATENT_LAWS
-from vae_mf.plotting.panels import draw_observable, draw_overlaps
+from vae_mf.plotting.observables import draw_observable, draw_overlaps
 from vae_mf.plotting.style import COLOURS, TEMPERATURE, house_style, new_figure
 from vae_mf.plotting.total_correlation import draw_conditional_correlation
+from vae_mf.plotting.verdict import draw_decoded, draw_residuals
 from vae_mf.tables import tables_of
 
 SYSTEMS = {

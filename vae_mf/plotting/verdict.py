@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.decoding import draw_coupling, draw_cumulant, draw_latent_density, draw_tensor_scores
-from vae_mf.plotting.panels import draw_overlaps
+from vae_mf.plotting.observables import draw_overlaps
 from vae_mf.plotting.style import COLOURS, TEMPERATURE, house_style, new_panels
 from vae_mf.plotting.total_correlation import (
     draw_capacity,
@@ -19,7 +19,7 @@ from vae_mf.plotting.total_correlation import (
 )
 
 
-def draw_assessment(tables: dict[str, pd.DataFrame]) -> Figure:
+def draw_verdict(tables: dict[str, pd.DataFrame]) -> Figure:
     """Return the figure of the tables of `verdict.assessment.Assessment`, a panel for each that is there."""
     with house_style():
         if len(tables["conditional_correlation"]) == 1:

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.correlations import correlations_figure
-from vae_mf.plotting.panels import (
+from vae_mf.plotting.observables import (
     draw_chain_diagnostic,
     draw_divergence,
     draw_load_curve,

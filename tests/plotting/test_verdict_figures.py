@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vae_mf.plotting.assessment import draw_assessment
 from vae_mf.plotting.paper import SYSTEMS, draw_decodings, draw_latent_variable, draw_systems
 from vae_mf.plotting.total_correlation import CUT_LABELS
+from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.tables import VERDICT, read_runs, write_tables
 
 TEMPERATURES = np.array([0.8, 1.0, 1.2])
@@ -73,14 +73,14 @@ def y_labels(figure) -> list[str]:
     [("hopfield", "recovered pattern"), ("curie_weiss", "βJ from the latent potential"), ("maier_saupe", "1 − R²")],
 )
 def test_what_was_decoded_has_a_panel(name, label):
-    figure = draw_assessment(verdict_tables(**residual_tables(4), **decoded_tables(name)))
+    figure = draw_verdict(verdict_tables(**residual_tables(4), **decoded_tables(name)))
     assert any(found.startswith(label) for found in y_labels(figure))
     assert "site j" in y_labels(figure)
 
 
 def test_a_lattice_shows_its_structure_by_displacement():
     tables = verdict_tables(**residual_tables(4), residual_displacements=displacement_table(4))
-    labels = y_labels(draw_assessment(tables))
+    labels = y_labels(draw_verdict(tables))
     assert any("displacement" in label for label in labels)
     assert "site j" not in labels
 
@@ -94,7 +94,7 @@ def latent_density() -> pd.DataFrame:
 def test_all_that_was_read_off_a_linear_decoder_is_drawn():
     axis = {"axis": 1, "tilt": np.linspace(-1, 1, 5), "cumulant": 0.5, "error": 0.0, "gaussian": 0.4}
     more = {"latent_density": latent_density(), "cumulants": pd.DataFrame(axis)}
-    labels = y_labels(draw_assessment(verdict_tables(**more, **decoded_tables("curie_weiss"))))
+    labels = y_labels(draw_verdict(verdict_tables(**more, **decoded_tables("curie_weiss"))))
     assert labels[4:] == ["βJ from the latent potential", "density / maximum", "cumulants K(u)  [nats]"]
 
 
@@ -104,7 +104,7 @@ def test_a_single_temperature_is_a_balance_of_nats():
     tables["conditional_correlation"] = tables["conditional_correlation"].assign(**left)
     carried = {"information": 0.5, "information_error": 0.1, "excess_kl": 0.01, "excess_kl_error": 0.01}
     tables["capacity"] = tables["capacity"].assign(**carried)
-    (ax,) = draw_assessment(tables).axes
+    (ax,) = draw_verdict(tables).axes
     names = [text.get_text() for text in ax.get_yticklabels()]
     widths = dict(zip(names, [bar.get_width() for bar in ax.patches], strict=True))
     assert widths["C(x|z), left unexplained"] == 0.7
@@ -117,7 +117,7 @@ def test_a_verdict_without_a_critic_has_no_panel_of_total_correlations():
     unread = dict.fromkeys(("train", "test", "test_error", "floor"), np.nan) | {"decided": False}
     tables["conditional_correlation"] = tables["conditional_correlation"].assign(**unread)
     del tables["total_correlation"]
-    figure = draw_assessment(tables)
+    figure = draw_verdict(tables)
     assert len(figure.axes) == 3
     legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert legend == ["exact identity"]
@@ -131,7 +131,7 @@ def test_figure_2_shows_the_architecture_and_the_latent_at_three_temperatures():
 
 
 def test_without_residuals_or_decodings_there_are_no_such_panels():
-    assert len(draw_assessment(verdict_tables()).axes) == 4
+    assert len(draw_verdict(verdict_tables()).axes) == 4
 
 
 def observables() -> pd.DataFrame:
