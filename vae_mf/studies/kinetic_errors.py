@@ -51,7 +51,7 @@ def coupling_errors(estimator: KineticIsing, path: Spins, couplings: Couplings) 
             found = estimator.fit(path).couplings_
         except ConvergenceWarning:
             return None
-    errors = getattr(estimator, "couplings_error_", np.full_like(found, np.nan))
+    errors = estimator.couplings_error_ if hasattr(estimator, "couplings_error_") else np.full_like(found, np.nan)
     return {
         "error": np.sqrt(((found - couplings) ** 2).mean()),
         "predicted": np.sqrt((errors**2).mean()),

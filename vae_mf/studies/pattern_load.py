@@ -11,8 +11,9 @@ from vae_mf.analysis.latent_potential import potential_couplings
 from vae_mf.analysis.stored_patterns import coupling_error, logit_jacobian, match_patterns, principal_directions
 from vae_mf.arrays import Patterns, Spins
 from vae_mf.checks import require_choice, require_fraction, require_integer
-from vae_mf.inverse_ising import NaiveMeanField, PseudoLikelihood
 from vae_mf.inverse_ising.base import InverseIsing
+from vae_mf.inverse_ising.mean_field import NaiveMeanField
+from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.vae import VAE
 from vae_mf.rng import generator, integer

@@ -14,14 +14,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from vae_mf.inverse_ising import (
-    BoltzmannLearning,
-    ErasureMachine,
-    InteractionScreening,
-    KineticMaximumLikelihood,
-    NaiveMeanField,
-    PseudoLikelihood,
-)
+from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
+from vae_mf.inverse_ising.erasure import ErasureMachine
+from vae_mf.inverse_ising.interaction_screening import InteractionScreening
+from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
+from vae_mf.inverse_ising.mean_field import NaiveMeanField
+from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.kinetic import kinetic_trajectories
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae_mf.inverse_ising import KineticMaximumLikelihood, PseudoLikelihood
+from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
+from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.samplers.kinetic import kinetic_trajectories
 
 from .inverse_ising import EQUAL, Measured, compared, fitted, rms, timed

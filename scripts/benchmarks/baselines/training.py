@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
 from vae_mf.models.tensors import Condition
+from vae_mf.models.vae import VAE
 from vae_mf.packing import packed_bytes
 from vae_mf.runs.build import build_module
 from vae_mf.training.fit import fit
@@ -124,7 +125,7 @@ def bare(cfg: DictConfig, split: DataSplit) -> Epoch:
 class UsualModule(pl.LightningModule):
     """A VAE as it is usually trained: metrics logged in every step, the spline network of nflows run for every row."""
 
-    def __init__(self, vae: torch.nn.Module):
+    def __init__(self, vae: VAE):
         super().__init__()
         self.vae = vae
 
