@@ -7,7 +7,11 @@ import numpy as np
 
 
 def require_integer(name: str, value: Any, minimum: int = 1) -> int:
-    """Return ``value`` as an int, or raise ValueError unless it is an integer of at least ``minimum``."""
+    """Return ``value`` as an int, or raise ValueError unless it is an integer of at least ``minimum``.
+
+    >>> require_integer("sites", 8)
+    8
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
         raise ValueError(f"{name}: expected an integer >= {minimum}, got {value!r}")
     return int(value)
@@ -43,7 +47,11 @@ def require_choice(name: str, value: Any, choices: Iterable[str]) -> str:
 
 
 def require_temperatures(values: Any) -> np.ndarray:
-    """Return temperatures (k_B = 1) as a float64 array, or raise ValueError unless all are distinct and above zero."""
+    """Return temperatures (k_B = 1) as a float64 array, or raise ValueError unless all are distinct and above zero.
+
+    >>> require_temperatures([0.5, 1]).tolist()
+    [0.5, 1.0]
+    """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(f"temperatures: expected a list of numbers > 0, got {values!r}")
     temperatures = np.array([require_positive("temperatures", value) for value in values])

@@ -1,4 +1,4 @@
-"""How inner loops are compiled."""
+"""Compilation of inner loops."""
 
 from collections.abc import Callable
 from inspect import unwrap

@@ -9,17 +9,29 @@ MAXIMUM_SITES = 20
 
 
 def packed_bytes(sites: int) -> int:
-    """Return the number of bytes that hold ``sites`` spins."""
+    """Return the number of bytes that hold ``sites`` spins.
+
+    >>> packed_bytes(256), packed_bytes(9)
+    (32, 2)
+    """
     return -(-sites // 8)
 
 
 def pack_spins(spins: Spins) -> PackedSpins:
-    """Pack spins (..., sites) in {-1, +1} into bytes (..., ceil(sites / 8)); padding bits are zero."""
+    """Pack spins (..., sites) in {-1, +1} into bytes (..., ceil(sites / 8)); padding bits are zero.
+
+    >>> pack_spins(np.array([1, -1, 1, 1], np.int8)).tolist()
+    [13]
+    """
     return np.packbits(spins > 0, axis=-1, bitorder="little")
 
 
 def unpack_spins(packed: PackedSpins, sites: int) -> Spins:
-    """Unpack bytes (..., ceil(sites / 8)) into spins (..., sites) in {-1, +1}."""
+    """Unpack bytes (..., ceil(sites / 8)) into spins (..., sites) in {-1, +1}.
+
+    >>> unpack_spins(np.array([13], np.uint8), 4).tolist()
+    [1, -1, 1, 1]
+    """
     bits = np.unpackbits(packed, axis=-1, count=sites, bitorder="little")
     return (2 * bits.astype(np.int8) - 1).astype(np.int8)
 

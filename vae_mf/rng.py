@@ -20,7 +20,11 @@ def stream(seed: int, *path: str | int) -> np.random.SeedSequence:
 
 
 def generator(seed: int, *path: str | int) -> np.random.Generator:
-    """Return a NumPy generator on the stream called ``path``."""
+    """Return a NumPy generator on the stream called ``path``.
+
+    >>> bool(generator(1, "a").random() == generator(1, "a").random())
+    True
+    """
     return np.random.default_rng(stream(seed, *path))
 
 
@@ -30,5 +34,9 @@ def integer(seed: int, *path: str | int) -> int:
 
 
 def keys(seed: int, *path: str | int, count: int) -> UInt64[np.ndarray, " count"]:
-    """Return ``count`` 64-bit keys from the stream called ``path``, one per Markov chain."""
+    """Return ``count`` 64-bit keys from the stream called ``path``, one per Markov chain.
+
+    >>> keys(1, "chain", count=3).shape
+    (3,)
+    """
     return stream(seed, *path).generate_state(count, np.uint64)

@@ -64,7 +64,7 @@ class Sampler(Protocol):
         chains: Int64[np.ndarray, " chains"],
         start: str,
     ) -> Any:
-        """Return the state of new chains, started as ``start`` says; the result may depend on nothing else."""
+        """Return the state of new chains, by the kind of ``start``; the result may depend on nothing else."""
         ...
 
     def sweep(self, state: Any, count: int) -> None:
@@ -95,7 +95,8 @@ class SystemSampler(ABC):
 
     def __init__(self, system: System):
         if not isinstance(system, self.serves):
-            expected, got = self.serves.__name__, type(system).__name__
+            expected = self.serves.__name__
+            got = type(system).__name__
             raise ValueError(f"system: expected {expected} for the sampler {self.name}, got {got}")
         self.system: Any = system
         self.sites = system.sites
@@ -131,7 +132,7 @@ class BatchSampler(Sampler, Protocol):
 
 
 def record_names(sampler: Sampler) -> tuple[str, ...]:
-    """Return the names of what the sampler records beside its configurations."""
+    """Return the names of the numbers that the sampler records beside its configurations."""
     return sampler.record_names if isinstance(sampler, RecordingSampler) else ()
 
 
@@ -250,6 +251,12 @@ def sample_chains(
     threads: int | None = None,
 ) -> States:
     """Return the configurations of `sample_block`, of chains 0 ... ``chains`` - 1, as arrays to compute with.
+
+    >>> from vae_mf.samplers import CurieWeissDirect
+    >>> from vae_mf.systems import CurieWeiss
+    >>> sampler = CurieWeissDirect(CurieWeiss(9))
+    >>> sample_chains(sampler, np.array([1.0]), chains=4, schedule=Schedule(2, 0, 1), seed=1).shape
+    (1, 4, 2, 9)
 
     Returns:
         int8 spins (temperatures, chains, draws, N) or directors (temperatures, chains, draws, N, 3).

@@ -61,7 +61,8 @@ class CurieWeissDirect(SystemSampler):
         require_choice("start", start, ("random",))
         levels, level = np.unique(temperatures, return_inverse=True)
         laws = [self.system.order_parameter_law(float(t)).probabilities for t in levels]
-        counters, words = np.zeros(len(keys), np.uint64), np.zeros((len(keys), word_count(self.sites)), np.uint64)
+        counters = np.zeros(len(keys), np.uint64)
+        words = np.zeros((len(keys), word_count(self.sites)), np.uint64)
         return DirectState(temperatures.copy(), keys.copy(), counters, words, np.cumsum(laws, axis=1), level)
 
     def sweep(self, state: DirectState, count: int) -> None:

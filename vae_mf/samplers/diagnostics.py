@@ -1,4 +1,4 @@
-"""Is it equilibrium, and how many independent samples? Autocorrelation, effective size, split R-hat, agreement."""
+"""Diagnostics of Markov chains: autocorrelation time, effective size, split R-hat, agreement of opposite starts."""
 
 from collections.abc import Mapping
 from math import comb
@@ -26,6 +26,9 @@ def autocorrelation_time(chains: Chains) -> float:
 
     The sum stops at the first t >= 6 tau (Sokal's window). Chains are centred on their common mean, so chains that sit
     in different valleys show as a long time. A constant observable counts as independent.
+
+    >>> autocorrelation_time(np.ones((4, 10)))
+    0.5
     """
     length = chains.shape[1]
     if np.ptp(chains) == 0:
@@ -39,7 +42,11 @@ def autocorrelation_time(chains: Chains) -> float:
 
 
 def effective_size(chains: Chains) -> float:
-    """Return the number of independent draws that the chains are worth, (chains x draws) / 2 tau."""
+    """Return the number of independent draws that the chains are worth, (chains x draws) / 2 tau.
+
+    >>> effective_size(np.ones((4, 10)))
+    40.0
+    """
     return chains.size / (2 * autocorrelation_time(chains))
 
 
@@ -48,6 +55,9 @@ def split_rhat(chains: Chains) -> float:
 
     Each chain is cut in two; 1 means that the spread between chains is that within them. It needs four draws per chain:
     nan for fewer; 1 for a constant observable, infinite for chains frozen apart.
+
+    >>> split_rhat(np.array([[0.0] * 8, [1.0] * 8]))
+    inf
     """
     half = chains.shape[1] // 2
     if half < 2:
@@ -72,11 +82,11 @@ class Report(NamedTuple):
     agreement: float
     """p-value that random-started and pattern-started chains have the same averages; nan without enough of both."""
     ensemble: str
-    """"equilibrium", or what the chains are otherwise, see `start_ensemble`."""
+    """"equilibrium", or the ensemble of the start, see `start_ensemble`."""
 
 
 def start_ensemble(start: str, basins: Int[np.ndarray, "chains draws"]) -> str:
-    """Return what chains that have not forgotten their start are draws of.
+    """Return the ensemble of chains that have not forgotten their start.
 
     "random_start", or for chains started on patterns "basin:" and the patterns mu near which they were found, counted
     from 1 and each with its mirror image; "basin:several" for more than three.
@@ -102,10 +112,10 @@ def diagnose(
     opposite way agree on all averages.
 
     Args:
-        observables: each (chains, draws); include basin indicators, for patterns need not be equally populated.
+        observables: arrays (chains, draws), basin indicators among them, for patterns need not be equally populated.
         opposite_starts: the same observables of chains started the other way, or None.
-        otherwise: what to call the chains if they are not in equilibrium, from `start_ensemble`.
-        exact: whether draws are independent by construction.
+        otherwise: name of the ensemble if it is not equilibrium, from `start_ensemble`.
+        exact: True if draws are independent by construction.
     """
     slowest = max(autocorrelation_time(chains) for chains in observables.values())
     worst = max(split_rhat(chains) for chains in observables.values())
@@ -137,5 +147,9 @@ def chain_agreement(first: Mapping[str, Chains], second: Mapping[str, OppositeCh
 
 
 def basin_indicators(basins: Int[np.ndarray, "chains draws"], labels: Int[np.ndarray, " labels"]) -> dict[str, Chains]:
-    """Return one 0/1 observable per basin label from the labels (chains, draws) of the nearest basin."""
+    """Return one 0/1 observable per basin label from the labels (chains, draws) of the nearest basin.
+
+    >>> basin_indicators(np.array([[1, -1]]), np.array([-1]))["basin -1"].tolist()
+    [[0.0, 1.0]]
+    """
     return {f"basin {int(label):+d}": (basins == label).astype(np.float64) for label in labels}

@@ -95,7 +95,8 @@ class HopfieldGibbs(SystemSampler):
             ValueError: if ``start`` is neither "random" nor "pattern".
         """
         require_choice("start", start, ("random", "pattern"))
-        counters, width = np.zeros(len(keys), np.uint64), self._words.shape[1]
+        counters = np.zeros(len(keys), np.uint64)
+        width = self._words.shape[1]
         if start == "pattern":
             words = self._words[chains % len(self._words)].copy()
         else:
@@ -153,13 +154,14 @@ def gibbs_sweeps(words, pattern_words, signs, beta, done, count, jump_every, key
     beta = J / T. Adds to ``accepted`` the jumps that each chain accepts.
     """
     sites = signs.shape[0]
-    width, scale = (1 / np.sqrt(beta * sites)).astype(np.float32), (2 * beta).astype(np.float32)
-    phi, proposal = aligned_rows(WORD * signs.shape[1], LANES), aligned_rows(WORD * signs.shape[1], LANES)
-    fields, proposed = (
-        aligned_rows(64 * pattern_words.shape[0], LANES),
-        aligned_rows(64 * pattern_words.shape[0], LANES),
-    )
-    phi[:], fields[:] = F32(0.0), F32(0.0)
+    width = (1 / np.sqrt(beta * sites)).astype(np.float32)
+    scale = (2 * beta).astype(np.float32)
+    phi = aligned_rows(WORD * signs.shape[1], LANES)
+    proposal = aligned_rows(WORD * signs.shape[1], LANES)
+    fields = aligned_rows(64 * pattern_words.shape[0], LANES)
+    proposed = aligned_rows(64 * pattern_words.shape[0], LANES)
+    phi[:] = F32(0.0)
+    fields[:] = F32(0.0)
     for first in range(0, words.shape[0], LANES):
         part = slice(first, first + LANES)
         for sweep in range(done + 1, done + count + 1):
@@ -193,7 +195,8 @@ def count_differences(differing, words, pattern_words):
 def draw_fields(phi, words, pattern_words, sites, width, keys, counters):
     """Draw phi (P or more, 16) ~ +-Normal(m(s), width^2), the sign being that of one fair coin per chain."""
     count = pattern_words.shape[1]
-    noise, differing = np.empty(count + (count & 1), F32), np.empty(count, U64)
+    noise = np.empty(count + (count & 1), F32)
+    differing = np.empty(count, U64)
     for b in range(words.shape[0]):
         fill_normals(noise, width[b], keys[b], counters, b)
         sign = F32(1.0) - F32(2.0) * F32(random_word(keys[b], counters[b]) & U64(1))
@@ -223,7 +226,8 @@ def draw_spins(words, fields, sites, scale, keys, counters):
     for w in range(U64(length)):
         drawn[:] = U64(0)
         for i in range(U64(32)):
-            first, second = U64(64) * w + i, U64(64) * w + U64(32) + i
+            first = U64(64) * w + i
+            second = U64(64) * w + U64(32) + i
             for b in range(U64(chains)):
                 word = random_word(keys[b], counters[b] + U64(32) * w + i)
                 bit = U64(is_up(high_uniform(word), scale[b] * fields[first, b])) << i
@@ -262,7 +266,8 @@ def accept_jumps(fields, proposed, sites, beta, keys, counters, accepted):
     |phi| is unchanged, so p(phi')/p(phi) = prod_i cosh(beta xi_i.phi') / cosh(beta xi_i.phi). From here on phi itself
     is of no use, only the fields.
     """
-    before, after = np.empty_like(beta), np.empty_like(beta)
+    before = np.empty_like(beta)
+    after = np.empty_like(beta)
     log_cosh_sums(before, fields, sites, beta)
     log_cosh_sums(after, proposed, sites, beta)
     for b in range(keys.shape[0]):

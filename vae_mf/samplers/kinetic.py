@@ -46,12 +46,15 @@ def kinetic_trajectories(
 ) -> Int8[np.ndarray, "repeats times sites"]:
     """Return independent trajectories s(0), ..., s(steps) of the parallel dynamics.
 
+    >>> kinetic_trajectories(np.zeros((5, 5)), None, steps=10, repeats=3, seed=1).shape
+    (3, 11, 5)
+
     Args:
         couplings: J (N, N), J_ij from j to i, any finite real matrix; its diagonal acts too. Temperature is absorbed.
         fields: h, shape (N,) if constant, (steps, N) with h(t) acting between s(t) and s(t+1), or None for none.
         steps: transitions recorded; there is one time more than steps.
         repeats: number of trajectories.
-        seed: of all draws; repeat r does not depend on how many there are.
+        seed: seed of all draws; repeat r does not depend on the number of repeats.
         start: s(-burn_in) for all, (N,), or each, (repeats, N); random if None.
         burn_in: transitions before s(0), with constant fields only.
         threads: worker threads; the trajectories do not depend on their number.
@@ -96,7 +99,8 @@ def follow(paths, columns, fields, keys, burn_in):
     repeats, times, sites = paths.shape
     theta = aligned_rows(repeats, row_stride(fields.shape[1]))
     spins = np.ones((repeats, columns.shape[1]), np.int8)
-    words, counters = np.empty((repeats, columns.shape[1] // WORD), np.uint32), np.zeros(repeats, np.uint64)
+    words = np.empty((repeats, columns.shape[1] // WORD), np.uint32)
+    counters = np.zeros(repeats, np.uint64)
     spins[:, :sites] = paths[:, 0]
     for step in range(burn_in + times - 1):
         time = max(step + 1 - burn_in, 0)

@@ -125,7 +125,8 @@ class MaierSaupeGibbs(_Nematic):
 def draw_directors(components, chosen, slope, table, keys, counters):
     """Draw A from ``table`` and then all directors of the chains ``chosen``, with slope = 3 beta J / 2."""
     work = np.empty((3, components.shape[2] + BLOCK), F32)
-    eigenvalues, axes = np.empty(3), np.empty((3, 3))
+    eigenvalues = np.empty(3)
+    axes = np.empty((3, 3))
     for c in chosen:
         draw_eigenvalues(eigenvalues, table, keys[c], counters, c)
         random_rotation(axes, keys[c], counters, c)
@@ -136,8 +137,10 @@ def draw_directors(components, chosen, slope, table, keys, counters):
 def gibbs_sweeps(components, slope, count, keys, counters):
     """Alternate ``count`` times between A | n and n | A, with slope (chains,) = 3 beta J / 2."""
     sites = components.shape[2]
-    work, noise = np.empty((3, sites + BLOCK), F32), np.empty(6, F32)
-    tensor, axes = np.empty((3, 3)), np.empty((3, 3))
+    work = np.empty((3, sites + BLOCK), F32)
+    noise = np.empty(6, F32)
+    tensor = np.empty((3, 3))
+    axes = np.empty((3, 3))
     for c in range(components.shape[0]):
         width = F32(1 / np.sqrt(slope[c] * sites))
         for _ in range(count):
@@ -191,7 +194,9 @@ def traceless_moment(tensor, directors):
     xx, yy, xy, xz, yz = 0.0, 0.0, 0.0, 0.0, 0.0
     sites = directors.shape[1]
     for i in range(sites):
-        x, y, z = np.float64(directors[0, i]), np.float64(directors[1, i]), np.float64(directors[2, i])
+        x = np.float64(directors[0, i])
+        y = np.float64(directors[1, i])
+        z = np.float64(directors[2, i])
         xx += x * x
         yy += y * y
         xy += x * y
@@ -208,7 +213,8 @@ def traceless_moment(tensor, directors):
 @kernel()
 def add_noise(tensor, noise):
     """Add the symmetric traceless matrix whose five orthonormal components are the first five of ``noise``."""
-    half, sixth = np.sqrt(1 / 2), np.sqrt(1 / 6)
+    half = np.sqrt(1 / 2)
+    sixth = np.sqrt(1 / 6)
     tensor[0, 0] += half * noise[0] + sixth * noise[1]
     tensor[1, 1] += sixth * noise[1] - half * noise[0]
     tensor[2, 2] -= 2 * sixth * noise[1]

@@ -1,7 +1,7 @@
 """Metropolis for 64 replicas of a square +-J lattice at once: one word holds the same spin of all of them.
 
-Bit r of every word belongs to replica r, which has its own temperature and, if wanted, its own bonds. Whether a spin
-flips is worked out by the logic of whole words (multispin coding; Zorn, Herrmann and Rebbi 1981), and so is u < p:
+Bit r of every word belongs to replica r, which has its own temperature and, if wanted, its own bonds. The logic of
+whole words decides which spins flip (multispin coding; Zorn, Herrmann and Rebbi 1981), and where u < p:
 reading binary digits from the first, the replicas of a word drop out where their fair digit differs from that of p.
 
 The kernels know only words, and serve any nearest-neighbour lattice of even side with couplings of one magnitude:
@@ -82,7 +82,8 @@ class MultispinMetropolis(SystemSampler):
         require_choice("start", start, ("random", "pattern"))
         if len(keys) > REPLICAS:
             raise ValueError(f"chains: expected at most {REPLICAS} in a group, got {len(keys)}")
-        key, counter = np.random.SeedSequence(keys.tolist()).generate_state(1, np.uint64), np.zeros(1, np.uint64)
+        key = np.random.SeedSequence(keys.tolist()).generate_state(1, np.uint64)
+        counter = np.zeros(1, np.uint64)
         words = np.full((2, self.system.side, self.system.side // 2), ALL)
         if start == "random":
             fill_random_words(words.reshape(1, -1), 64 * words.size, key, counter)
@@ -149,14 +150,18 @@ def metropolis_sweeps(words, antiferro, thresholds, sweeps, key, counter):
     """
     _, side, half = words.shape
     rows = max(1, BLOCK // half)
-    neighbours, fair = np.empty((3, rows * half), U64), np.empty((1, half), U64)
-    flips, single, undecided = np.empty(rows * half, U64), np.empty(rows * half, U64), np.empty(rows * half, U64)
+    neighbours = np.empty((3, rows * half), U64)
+    fair = np.empty((1, half), U64)
+    flips = np.empty(rows * half, U64)
+    single = np.empty(rows * half, U64)
+    undecided = np.empty(rows * half, U64)
     for _ in range(sweeps):
         for colour in range(2):
             lazy = np.int64(random_index(random_word(key[0], counter[0]), U64(side)))
             counter[0] += U64(1)
             fill_random_words(fair, 64 * half, key, counter)
-            spins, others = words[colour].reshape(-1), words[1 - colour].reshape(-1)
+            spins = words[colour].reshape(-1)
+            others = words[1 - colour].reshape(-1)
             for first in range(0, side, rows):
                 last = min(first + rows, side)
                 start, count = first * half, (last - first) * half
@@ -181,10 +186,12 @@ def gather_neighbours(neighbours, others, colour, first, last):
 
     The other horizontal neighbour is at the place of the site itself. Copies let one long loop do the arithmetic.
     """
-    side, half = U64(others.shape[0]), U64(others.shape[1])
+    side = U64(others.shape[0])
+    half = U64(others.shape[1])
     for y in range(U64(first), U64(last)):
         at = (y - U64(first)) * half
-        above, under = (y - U64(1) if y else side - U64(1)), (y + U64(1) if y + U64(1) < side else U64(0))
+        above = y - U64(1) if y else side - U64(1)
+        under = y + U64(1) if y + U64(1) < side else U64(0)
         for k in range(half):
             neighbours[1, at + k] = others[above, k]
             neighbours[2, at + k] = others[under, k]
@@ -252,7 +259,8 @@ def accept(flips, single, undecided, thresholds, key, counter):
 def unsatisfied_bonds(words, antiferro):
     """Return the number of unsatisfied bonds of every replica, shape (64,): each bond touches one site of colour 0."""
     _, side, half = words.shape
-    counts, neighbours = np.zeros(64, U64), np.empty((3, half), U64)
+    counts = np.zeros(64, U64)
+    neighbours = np.empty((3, half), U64)
     for y in range(side):
         gather_neighbours(neighbours, words[1], 0, y, y + 1)
         for k in range(half):

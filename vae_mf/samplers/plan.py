@@ -1,4 +1,4 @@
-"""How many samples, at which temperatures, by chains run how; a pilot run decides what is left open."""
+"""Sampling plan: temperatures, numbers of samples and chains, and schedule; a pilot run decides what is left open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,18 +21,23 @@ PILOT_SWEEPS = 20_000
 
 @dataclass(frozen=True)
 class Sampling:
-    """How many samples to draw, where, and how the chains are run.
+    """Request for samples: temperatures, number, and course of the chains.
+
+    >>> Sampling([0.5, 1.0], samples=4000).chain_count
+    100
 
     Args:
         temperatures: distinct T > 0 (J = k_B = 1).
         samples: configurations per temperature, chains x draws.
-        burn_in, thinning: in sweeps, see `Schedule`; None to choose them from the autocorrelation time of a pilot run.
-        anneal, anneal_from: in sweeps and T, see `Schedule`.
+        burn_in: sweeps before the first record, see `Schedule`; None for 20 autocorrelation times of a pilot run.
+        thinning: sweeps between records; None for 2 autocorrelation times of a pilot run.
+        anneal: sweeps of cooling, see `Schedule`.
+        anneal_from: temperature at which cooling starts.
         swap_acceptance: if given, the temperatures between the coldest and the hottest are replaced by a ladder whose
             neighbours swap at least this often; for parallel tempering.
         effective: if given, draw as many samples as are worth this many independent ones; replaces ``samples``.
         chains: independent chains per temperature; None for the divisor of ``samples`` nearest 100.
-        blocks: at most this many parts of whole chains, committed one by one and kept whole by every split.
+        blocks: largest number of parts of whole chains, committed one by one and kept whole by every split.
         start: "random" or "pattern".
         opposite_starts: number of chains per temperature started the other way, to test for equilibrium; 0 for none.
 
@@ -71,7 +76,7 @@ class Sampling:
 
     @property
     def automatic(self) -> bool:
-        """Whether a pilot run has to decide on something."""
+        """True if a pilot run has to decide on something."""
         return self.burn_in is None or self.thinning is None or self.effective is not None
 
     @property

@@ -1,4 +1,4 @@
-"""The Hopfield network as a memory: asynchronous dynamics from a corrupted pattern, and how much of it is recalled.
+"""The Hopfield network as a memory: asynchronous dynamics from a corrupted pattern, and the part that is recalled.
 
 Spins are visited in order. At T = 0 a spin turns when its field points the other way, s_i f_i < 0 with
 f_i = sum_{j != i} J_ij s_j, which never raises the energy; at T > 0 it is up with probability
@@ -55,6 +55,9 @@ class LoadCurve(NamedTuple):
 def corrupt(patterns: Spins, fraction: float, seed: int) -> Spins:
     """Return patterns (..., N) with exactly round(fraction N) spins of each turned, chosen at random.
 
+    >>> int((corrupt(np.ones((1, 100), np.int8), 0.2, seed=1) < 0).sum())
+    20
+
     Raises:
         ValueError: unless the patterns are of +-1 and the fraction in [0, 1].
     """
@@ -72,12 +75,17 @@ def recall(
 ) -> Recall:
     """Run the dynamics of a network from each start, and stop early once nothing moves at zero temperature.
 
+    >>> network = Hopfield.random(200, 3, seed=1)
+    >>> found = recall(network, corrupt(network.patterns, 0.2, seed=1))
+    >>> network.overlaps(found.spins).diagonal().tolist()
+    [1.0, 1.0, 1.0]
+
     Args:
         system: the network.
         starts: configurations, shape (starts, N).
-        sweeps: at most this many updates per spin.
+        sweeps: largest number of updates per spin.
         temperature: T >= 0 in units of k_B.
-        seed: of the draws at T > 0.
+        seed: seed of the draws at T > 0.
 
     Raises:
         ValueError: if a shape, count or number is out of range.
@@ -94,7 +102,8 @@ def recall(
     spins = np.zeros((len(starts), counts.shape[1]), np.float32)
     spins[:, : system.sites] = starts
     fields = spins[:, : system.sites] @ counts
-    sums, flips = np.zeros((len(starts), sweeps + 1)), np.zeros((len(starts), sweeps), np.int64)
+    sums = np.zeros((len(starts), sweeps + 1))
+    flips = np.zeros((len(starts), sweeps), np.int64)
     relax(counts, spins, fields, np.float32(scale), keys, sums, flips)
     # The sum of s_i f_i leaves out the constant J P / 2 of the diagonal, which the energy of the network includes.
     energies = -system.coupling * (sums / (2 * system.sites) + len(system.patterns) / 2)
@@ -120,7 +129,8 @@ def relax(counts, spins, fields, scale, keys, sums, flips):
     With scale = 2 beta / N the noise is logistic, which turns Metropolis' test into the heat bath; at scale 0, standing
     for T = 0, there is none and spins follow their fields.
     """
-    noise, counters = np.zeros(spins.shape[1], F32), np.zeros(spins.shape[0], np.uint64)
+    noise = np.zeros(spins.shape[1], F32)
+    counters = np.zeros(spins.shape[0], np.uint64)
     for b in range(spins.shape[0]):
         sums[b, 0] = aligned_sum(spins[b], fields[b])
         for sweep in range(flips.shape[1]):
@@ -163,10 +173,10 @@ def load_curve(
         loads: wanted values of P / N; P is rounded to a whole number of at least one.
         networks: independent sets of patterns per load, at least two.
         corruption: fraction of spins turned in the pattern to recall.
-        temperature: of the dynamics.
+        temperature: T of the dynamics.
         starts: patterns recalled per network, at most P.
-        sweeps: at most this many updates per spin.
-        seed: of patterns, corruption and dynamics.
+        sweeps: largest number of updates per spin.
+        seed: seed of patterns, corruption and dynamics.
         threads: worker threads; the curve does not depend on their number.
 
     Raises:

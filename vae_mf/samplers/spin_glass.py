@@ -77,7 +77,8 @@ class IsingMetropolis(SystemSampler):
             ValueError: if ``start`` is neither "random" nor "pattern".
         """
         require_choice("start", start, ("random", "pattern"))
-        counters, width = np.zeros(len(keys), np.uint64), self._fields.size
+        counters = np.zeros(len(keys), np.uint64)
+        width = self._fields.size
         spins, local_fields = np.zeros((2, len(keys), width), np.float32)
         fill_random_spins(spins[:, : self.sites], F32(-1.0), F32(1.0), keys, counters)
         self._rebuild(*self._bonds, self._fields, spins, local_fields)

@@ -42,7 +42,7 @@ class TemperingState:
     """Ladders: a slot is a place in the group with a fixed temperature, a replica the chain that visits it."""
 
     temperatures: Float[np.ndarray, " slots"]
-    """Of the slots; the driver may change them."""
+    """Temperatures of the slots; the driver may change them."""
     replicas: Any
     """State of the wrapped sampler; its temperatures follow the swaps."""
     holder: Int64[np.ndarray, " slots"]
@@ -159,7 +159,8 @@ class ParallelTempering:
         "swap_acceptance" is the mean acceptance with the next hotter neighbour, nan for the hottest slot and where no
         swap was tried; "round_trip_rate" the trips of replicas from coldest to hottest and back per ladder and sweep.
         """
-        acceptance, rate = np.full(state.rungs.size, np.nan), np.full(state.rungs.size, np.nan)
+        acceptance = np.full(state.rungs.size, np.nan)
+        rate = np.full(state.rungs.size, np.nan)
         with np.errstate(invalid="ignore"):
             acceptance[state.rungs[:, :-1]] = state.acceptance_sum / state.tried
             rate[state.rungs] = state.trips[:, None] / np.float64(state.sweeps - state.recorded)
@@ -188,6 +189,9 @@ class ParallelTempering:
 
 def ladder_rungs(temperatures: Float[np.ndarray, " slots"]) -> Int64[np.ndarray, "ladders levels"]:
     """Return the slots of each ladder from cold to hot.
+
+    >>> ladder_rungs(np.array([2.0, 1.0, 2.0, 1.0])).tolist()
+    [[1, 0], [3, 2]]
 
     Raises:
         ValueError: unless the temperatures are one list of at least two distinct ones, repeated.
@@ -262,12 +266,12 @@ def choose_ladder(
     into equal parts of the wanted length, and into at least one part more whenever a pair falls short.
 
     Args:
-        sampler: what the ladder is for.
+        sampler: sampler to be tempered.
         coldest: lowest temperature.
         hottest: highest temperature.
         acceptance: smallest mean swap acceptance between neighbours.
-        seed: of the trial runs.
-        sweeps: per trial: half to equilibrate, half to measure; at low temperature too few overestimate the acceptance.
+        seed: seed of the trial runs.
+        sweeps: length of a trial, half to equilibrate, half to measure; too few overestimate a cold acceptance.
         ladders: independent ladders per trial.
 
     Raises:

@@ -65,7 +65,8 @@ class Wolff(SystemSampler):
             ValueError: if ``start`` is neither "random" nor "pattern".
         """
         require_choice("start", start, ("random", "pattern"))
-        counters, spins = np.zeros(len(keys), np.uint64), np.ones((len(keys), self.sites), np.uint8)
+        counters = np.zeros(len(keys), np.uint64)
+        spins = np.ones((len(keys), self.sites), np.uint8)
         if start == "random":
             fill_random_spins(spins, np.uint8(0), np.uint8(1), keys, counters)
         return WolffState(np.array(temperatures, np.float64), keys.copy(), counters, spins)
@@ -125,7 +126,8 @@ def flip_clusters(spins, neighbours, thresholds, clusters, sweeps, keys, counter
                 new = U64(lattice[site]) ^ U64(1)
                 lattice[site] = np.uint8(new)
                 queue[0] = site
-                head, tail = U64(0), U64(1)
+                head = U64(0)
+                tail = U64(1)
                 while head < tail:
                     site = U64(queue[head])
                     right, left, lower, upper = four_bonds(key, counter + head, threshold)

@@ -1,4 +1,4 @@
-"""Tables that judge equilibrium samples: how well their chains mixed, and their observables against exact theory."""
+"""Tables of equilibrium samples: mixing of their chains, and their observables beside exact theory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,13 +19,13 @@ def sampling_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables "chains" and "observables".
 
-    "chains" has one row per temperature: samples, diagnostics (times in draws) and what the sampler recorded of its
+    "chains" has one row per temperature: samples, diagnostics (times in draws) and the sampler's records of its
     moves. "observables" has energy, heat capacity and order statistics, of the samples and of exact theory.
 
     Args:
-        system: what was sampled.
-        energies: of every sample.
-        orders: signed order parameters of every sample.
+        system: system that was sampled.
+        energies: energy of every sample.
+        orders: signed order parameter of every sample.
         chains: number of chains at each temperature.
         reports: diagnostics of each temperature, those of `vae_mf.samplers.diagnostics.Report` and more.
     """

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from vae_mf.arrays import Spins
 
 Weights = Float[np.ndarray, " rows"]
-"""How often each row counts."""
+"""Weight of each row."""
 
 
 class DistinctSpins(NamedTuple):
@@ -22,7 +22,7 @@ class DistinctSpins(NamedTuple):
 
     @property
     def weights(self) -> Weights:
-        """How often each row counts."""
+        """Weight of each row."""
         return self.samples * self.shares
 
 

@@ -22,21 +22,25 @@ Sources = Mapping[str, Int8[np.ndarray, "_rows cells"]]
 
 
 def word_table(sources: Sources, cells: int, groups: int, seed: int) -> pd.DataFrame:
-    """Return how often each of the 2^cells words of some random groups of cells occurs, per source.
+    """Return the frequency of each of the 2^cells words of some random groups of cells, per source.
 
     Columns: group, word (cell k of the group is bit k), active (cells that fire in it), and a frequency for every
     source.
 
     Args:
-        cells: in a group; all of them if there are no more.
-        groups: drawn at random.
+        sources: words (rows, cells) of every source.
+        cells: number of cells in a group; all of them if there are no more.
+        groups: number of groups, drawn at random.
+        seed: seed of the groups.
 
     Raises:
         ValueError: unless there are from 1 to 16 cells and at least one group.
     """
     if require_integer("cells", cells) > MOST_CELLS:
         raise ValueError(f"cells: expected at most {MOST_CELLS}, got {cells}")
-    total, random, frames = next(iter(sources.values())).shape[1], generator(seed, "word groups"), []
+    total = next(iter(sources.values())).shape[1]
+    random = generator(seed, "word groups")
+    frames = []
     count = min(cells, total)
     words = np.arange(2**count)
     for group in range(require_integer("groups", groups)):
@@ -47,7 +51,11 @@ def word_table(sources: Sources, cells: int, groups: int, seed: int) -> pd.DataF
 
 
 def word_frequencies(words: Words) -> Float[np.ndarray, " words"]:
-    """Return the frequency of each of the 2^n words of n cells."""
+    """Return the frequency of each of the 2^n words of n cells.
+
+    >>> word_frequencies(np.array([[1, -1], [1, 1]], np.int8)).tolist()
+    [0.0, 0.5, 0.0, 0.5]
+    """
     cells = words.shape[1]
     codes = (words > 0) @ (1 << np.arange(cells))
     return np.bincount(codes, minlength=2**cells) / len(words)
@@ -66,7 +74,9 @@ def moment_table(sources: Sources, triplets: int, seed: int) -> pd.DataFrame:
     Columns: order (1, 2 or 3), first, second and third cell (-1 where there is none), and a moment for every source.
 
     Args:
-        triplets: of different cells, drawn at random; all if there are no more.
+        sources: words (rows, cells) of every source.
+        triplets: number of triplets of different cells, drawn at random; all if there are no more.
+        seed: seed of the triplets.
     """
     total = next(iter(sources.values())).shape[1]
     pairs = np.stack(np.triu_indices(total, 1), axis=1)
@@ -81,7 +91,11 @@ def moment_table(sources: Sources, triplets: int, seed: int) -> pd.DataFrame:
 
 
 def random_triplets(cells: int, count: int, seed: int) -> Int[np.ndarray, "triplets 3"]:
-    """Return different triplets i < j < k, all of them if there are no more than ``count``."""
+    """Return different triplets i < j < k, all of them if there are no more than ``count``.
+
+    >>> random_triplets(4, 10, seed=1).tolist()
+    [[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]]
+    """
     if cells * (cells - 1) * (cells - 2) // 6 <= count:
         return np.array(list(combinations(range(cells), 3)), dtype=np.int64).reshape(-1, 3)
     random = generator(seed, "triplets")

@@ -57,7 +57,7 @@ def jackknife(
     are unknown, NaN.
 
     Args:
-        moments: of every row, rows of one Markov chain next to each other.
+        moments: moments of every row, rows of one Markov chain next to each other.
         statistics: a function of the mean moments that returns a named tuple of numbers.
         chains: number of chains, equally long; as many as rows if these are independent.
 
@@ -69,7 +69,8 @@ def jackknife(
     starts = group_starts(len(moments), chains, GROUPS)
     if len(starts) < 2:
         return Estimate(value, kind(*[np.nan] * len(value)))
-    sums, sizes = np.add.reduceat(moments, starts), np.diff(starts, append=len(moments))
+    sums = np.add.reduceat(moments, starts)
+    sizes = np.diff(starts, append=len(moments))
     left_out = (sums.sum(0) - sums) / (len(moments) - sizes)[:, None]
     replicas = np.array([statistics(*row) for row in left_out.tolist()])
     return Estimate(value, kind(*np.sqrt((len(starts) - 1) * replicas.var(axis=0)).tolist()))
@@ -82,7 +83,11 @@ def estimate_statistics(order: Float[np.ndarray, " rows"], sites: int, temperatu
 
 
 def estimate_energy(energy: Float[np.ndarray, " rows"], sites: int, temperature: float, chains: int) -> Estimate:
-    """Return energy statistics of the sampled energies with their errors, see `jackknife`."""
+    """Return energy statistics of the sampled energies with their errors, see `jackknife`.
+
+    >>> estimate_energy(np.array([-1.0, -1.0, 1.0, 1.0]), sites=2, temperature=1.0, chains=4).value
+    EnergyStatistics(energy=0.0, heat_capacity=0.5)
+    """
     # Shifted, or the variance would be a small difference of large squares.
     shift = float(energy.mean())
 
@@ -111,7 +116,12 @@ def statistics_rows(source: str, temperature: float, value: Any, error: Any = No
 
 
 def infinite_order_parameter(system: System, temperature: float) -> float | None:
-    """Return <|m|> of the infinite system (the Hopfield model with its number of patterns fixed), None if not known."""
+    """Return <|m|> of the infinite system (the Hopfield model with its number of patterns fixed), None if not known.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> round(infinite_order_parameter(CurieWeiss(10), 0.5), 4)
+    0.9575
+    """
     return system.infinite_order_parameter(temperature) if isinstance(system, HasInfiniteLimit) else None
 
 
@@ -137,7 +147,7 @@ def compare_observables(system: System, laws: Laws, orders: BySource, chains: di
 
     Args:
         laws: exact laws at the temperatures of the table.
-        orders: signed order parameters of every row.
+        orders: signed order parameter of every row.
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
     """
     rows = []
@@ -154,7 +164,7 @@ def compare_energies(system: System, energies: BySource, chains: dict[str, int])
     """Return energy and heat capacity per site of every source, with exact theory where a sum is feasible.
 
     Args:
-        energies: of every row.
+        energies: energy of every row.
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
     """
     rows = []
@@ -187,7 +197,11 @@ class LatticeBins(NamedTuple):
 
 
 def lattice_bins(sites: int, bins: int) -> LatticeBins:
-    """Return about ``bins`` bins of the N + 1 values of the order parameter of N = ``sites`` spins."""
+    """Return about ``bins`` bins of the N + 1 values of the order parameter of N = ``sites`` spins.
+
+    >>> lattice_bins(sites=100, bins=20)
+    LatticeBins(first=-2, width=7, count=15)
+    """
     values = sites + 1
     width = -(-values // bins)
     # An odd number of values has one at m = 0, and so needs an odd number of odd bins.

@@ -20,7 +20,11 @@ States = Shaped[np.ndarray, "rows *site"]
 
 
 def overlaps(first: States, second: Shaped[np.ndarray, "rows *site"]) -> Float[np.ndarray, " rows"]:
-    """Return q = sum_i s_i s'_i / N of spins, or sum_i P_2(n_i . n'_i) / N of directors, row by row."""
+    """Return q = sum_i s_i s'_i / N of spins, or sum_i P_2(n_i . n'_i) / N of directors, row by row.
+
+    >>> overlaps(np.array([[1, 1, -1, 1]]), np.array([[1, 1, 1, 1]])).tolist()
+    [0.5]
+    """
     if first.ndim == 2:
         return np.einsum("ij,ij->i", first, second, dtype=np.float64) / first.shape[1]
     cosines = np.einsum("ijk,ijk->ij", first, second, dtype=np.float64)
@@ -31,6 +35,9 @@ def independent_overlaps(configurations: States, chains: int) -> Float[np.ndarra
     """Return the overlaps of the first half of the chains with the second, so that no chain appears in two pairs.
 
     The two halves of a single chain are compared, its last row left out if their number is odd.
+
+    >>> independent_overlaps(np.array([[1, 1], [1, -1], [1, 1], [-1, 1]]), chains=2).tolist()
+    [1.0, -1.0]
 
     Raises:
         ValueError: unless ``chains`` divides the number of rows and there are at least two rows.
@@ -64,10 +71,10 @@ def overlap_law_table(
     source, temperature, q, density, error.
 
     Args:
-        configurations: of every source at each temperature, rows of one Markov chain next to each other.
+        configurations: spins or directors of every source at each temperature, rows of one chain next to each other.
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
         exact: exact P(q) of the system at each temperature; None if it is not known.
-        shuffle: seed of random pairs among all rows, for chains that do not sample the same law, such as stretches of a
+        shuffle: seed of random pairs among all rows, for chains that do not sample the same law, such as blocks of a
             recording; their errors are twice those over chains, as for the mean over all pairs. None to pair chains.
     """
     frames = []

@@ -55,15 +55,15 @@ class SignVectors(NamedTuple):
 
 @dataclass(frozen=True)
 class Search:
-    """How long `search_sign_vectors` searches, and what it accepts.
+    """Length of a search by `search_sign_vectors`, and its criterion.
 
     Args:
-        starts: random starts at most; the search ends sooner when it has found as many patterns as dimensions.
-        batch: starts that are made side by side.
+        starts: largest number of random starts; the search ends sooner with as many patterns as dimensions.
+        batch: number of starts made side by side.
         tolerance: largest residual of an accepted sign vector; None for ``margin`` times the smallest one that
             `CHANCE_BATCHES` batches reach in a random space of the same dimension.
-        margin: below 1.
-        fill: whether to go on, after the verified, with vectors whose residual is below what chance reaches, but not
+        margin: number below 1, see ``tolerance``.
+        fill: True to go on, after the verified, with vectors whose residual is below what chance reaches, but not
             far below: in noisy spaces most of them are patterns, but nothing proves it.
 
     Raises:
@@ -93,28 +93,37 @@ def search_sign_vectors(directions: Directions, seed: int, settings: Search | No
     other patterns are nearly orthogonal to these, and every find makes the next one easier. The others start in the
     whole space, for a pattern whose part in a noisy space depends on those of the others.
 
+    >>> patterns = np.random.default_rng(1).choice([-1.0, 1.0], (64, 2))
+    >>> search_sign_vectors(patterns @ [[1, 2], [1, -1]], seed=1).verified
+    2
+
     Args:
         directions: G, shape (N, d); directions of vanishing singular value do not count.
-        seed: of the starts.
-        settings: how long, and how strict.
+        seed: seed of the starts.
+        settings: length and strictness of the search.
 
     Raises:
         ValueError: if the directions vanish or there are more of them than sites.
     """
     settings = settings or Search()
-    basis, random = orthonormal_basis(directions), generator(seed, "sign vectors")
+    basis = orthonormal_basis(directions)
+    random = generator(seed, "sign vectors")
     sites, rank = basis.shape
     chance = chance_residual(sites, rank, seed, settings.batch)
     limit = settings.tolerance or settings.margin * chance
     stages = [limit * share for share in STAGES] + [DOUBTFUL * chance] * settings.fill
-    found, residuals, free, starts = np.empty((0, sites), np.float32), np.empty(0), basis, 0
+    found = np.empty((0, sites), np.float32)
+    residuals = np.empty(0)
+    free = basis
+    starts = 0
     for tolerance in np.repeat(stages, -(-settings.starts // (settings.batch * len(stages)))):
         whole = starts // settings.batch % 2 or not free.shape[1]
         candidates, distances = rounded(descend(basis if whole else free, found, settings.batch, random), basis)
         starts += settings.batch
         new = distinct(candidates[distances < tolerance], found)[: rank - len(found)]
         if len(new):
-            found, residuals = np.concatenate((found, new)), np.append(residuals, residual(basis, new))
+            found = np.concatenate((found, new))
+            residuals = np.append(residuals, residual(basis, new))
             free = complement(basis, found)
         if len(found) == rank:
             break
@@ -135,7 +144,8 @@ def orthonormal_basis(directions: Directions) -> Float[np.ndarray, "sites rank"]
 def chance_residual(sites: int, dimension: int, seed: int, batch: int = 512) -> float:
     """Return the smallest residual that `CHANCE_BATCHES` batches reach in a random space, which holds no pattern."""
     random = generator(seed, "chance residual")
-    basis, nothing = orthonormal_basis(random.standard_normal((sites, dimension))), np.empty((0, sites), np.float32)
+    basis = orthonormal_basis(random.standard_normal((sites, dimension)))
+    nothing = np.empty((0, sites), np.float32)
     return float(min(rounded(descend(basis, nothing, batch, random), basis)[1][0] for _ in range(CHANCE_BATCHES)))
 
 
@@ -169,7 +179,8 @@ def rounded(
     """Return the fixed points of s <- sign(Pi s) that the given points lead to, smallest residual first, with these."""
     signs = signs_of(points)
     for _ in range(ROUNDING_STEPS):
-        previous, signs = signs, signs_of((signs @ basis) @ basis.T)
+        previous = signs
+        signs = signs_of((signs @ basis) @ basis.T)
         if np.array_equal(signs, previous):
             break
     settled = signs[(signs_of((signs @ basis) @ basis.T) == signs).all(1)]
@@ -208,10 +219,15 @@ def unmix(directions: Directions, restarts: int, seed: int, oracle: Patterns | N
     Of the restarts the one whose unit-variance sources lie closest to +-1 is kept: the truth has no say in it. A
     restart that does not converge is simply a worse candidate.
 
+    >>> patterns = np.random.default_rng(1).choice([-1.0, 1.0], (64, 2))
+    >>> found = unmix(patterns @ [[1, 2], [1, -1]], restarts=2, seed=1)
+    >>> np.abs(found @ patterns / 64).max(0).tolist()
+    [1.0, 1.0]
+
     Args:
         directions: G, shape (N, d).
-        restarts: of FastICA.
-        seed: of the first of them.
+        restarts: number of restarts of FastICA.
+        seed: seed of the first restart.
         oracle: true patterns by which the restart is chosen instead, as in the paper: not for data of unknown truth.
     """
     restarted = [ica_sources(directions, seed + restart) for restart in range(restarts)]
@@ -227,9 +243,9 @@ def recover(directions: Directions, restarts: int, seed: int, settings: Search |
 
     Args:
         directions: G, shape (N, d).
-        restarts: of FastICA.
-        seed: of search and restarts.
-        settings: of the search; None for one that fills up, the verified patterns first.
+        restarts: number of restarts of FastICA.
+        seed: seed of search and restarts.
+        settings: settings of the search; None for one that fills up, the verified patterns first.
     """
     found = search_sign_vectors(directions, seed, settings or Search(fill=True)).vectors
     left = complement(orthonormal_basis(directions), found)
@@ -258,7 +274,8 @@ def sign_procrustes(directions: Directions, restarts: int, seed: int, iterations
     Minimises |sqrt(N) Q R - S|^2 over rotations R and sign matrices S, from the patterns of FastICA and from random
     rotations; the smallest minimum is kept. R = U V^T from the singular vectors of Q^T S (orthogonal Procrustes).
     """
-    basis, random = orthonormal_basis(directions).astype(np.float64), generator(seed, "sign procrustes")
+    basis = orthonormal_basis(directions).astype(np.float64)
+    random = generator(seed, "sign procrustes")
     rank = basis.shape[1]
     starts = [unmix(basis, 1, seed % 2**31).T.astype(np.float64)]
     starts += [basis @ np.linalg.qr(random.standard_normal((rank, rank)))[0] for _ in range(restarts)]
@@ -270,9 +287,11 @@ def alternate(
     basis: Float[np.ndarray, "sites rank"], start: Float[np.ndarray, "sites rank"], iterations: int
 ) -> Float[np.ndarray, "sites rank"]:
     """Return the sources sqrt(N) Q R where the alternation of signs and rotations ends."""
-    sources, signs = start, np.zeros_like(start)
+    sources = start
+    signs = np.zeros_like(start)
     for _ in range(iterations):
-        previous, signs = signs, np.where(sources >= 0, 1.0, -1.0)
+        previous = signs
+        signs = np.where(sources >= 0, 1.0, -1.0)
         if np.array_equal(previous, signs):
             break
         left, _, right = np.linalg.svd(basis.T @ signs)

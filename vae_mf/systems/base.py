@@ -228,7 +228,12 @@ class HasRowCorrelations(Protocol):
 
 
 def order_statistics(law: OrderParameterLaw, sites: int, temperature: float) -> OrderStatistics:
-    """Return <|m|>, susceptibility and Binder cumulant of an exact law of the order parameter."""
+    """Return <|m|>, susceptibility and Binder cumulant of an exact law of the order parameter.
+
+    >>> law = OrderParameterLaw(np.array([-1.0, 1.0]), np.array([0.5, 0.5]))
+    >>> order_statistics(law, sites=10, temperature=0.5).order_parameter
+    1.0
+    """
 
     def moment(power: int) -> float:
         return float(np.abs(law.values) ** power @ law.probabilities)
@@ -239,5 +244,9 @@ def order_statistics(law: OrderParameterLaw, sites: int, temperature: float) -> 
 def statistics_from_moments(
     absolute: float, second: float, fourth: float, sites: int, temperature: float
 ) -> OrderStatistics:
-    """Return order statistics from <|m|>, <m^2> and <m^4>."""
+    """Return order statistics from <|m|>, <m^2> and <m^4>.
+
+    >>> statistics_from_moments(1.0, 1.0, 1.0, sites=10, temperature=0.5)
+    OrderStatistics(order_parameter=1.0, susceptibility=0.0, binder=0.6666666666666667)
+    """
     return OrderStatistics(absolute, sites / temperature * (second - absolute**2), 1 - fourth / (3 * second**2))

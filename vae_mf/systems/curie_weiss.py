@@ -20,6 +20,10 @@ NEGLIGIBLE = 1e-12
 class CurieWeiss:
     """Fully connected ferromagnet, H = -(J / 2N) (sum_i s_i)^2, with its transition at T_c = J.
 
+    >>> system = CurieWeiss(sites=100)
+    >>> round(system.thermodynamics(0.5).energy / system.sites, 3)
+    -0.457
+
     Args:
         sites: number of spins N.
         coupling: J > 0.
@@ -80,6 +84,9 @@ class CurieWeiss:
     def half_information(self, temperature: float) -> float:
         """Return the mutual information (nats) of two halves, an exact double sum over their magnetisations.
 
+        >>> round(CurieWeiss(64).half_information(0.1), 4)
+        0.6931
+
         Raises:
             ValueError: if the number of sites is odd or the temperature not positive.
         """
@@ -100,7 +107,11 @@ class CurieWeiss:
         return {} if self.sites % 2 else {"half": self.half_information(temperature)}
 
     def overlap_law(self, temperature: float) -> OrderParameterLaw:
-        """Return P(q) of two independent configurations, from the law of m: all arrangements are equally likely."""
+        """Return P(q) of two independent configurations, from the law of m: all arrangements are equally likely.
+
+        >>> CurieWeiss(2).overlap_law(1e6).probabilities.round(2).tolist()
+        [0.25, 0.5, 0.25]
+        """
         values, probabilities = self.order_parameter_law(temperature)
         return OrderParameterLaw(values, exchangeable_overlap_law(probabilities))
 
@@ -151,6 +162,10 @@ def exchangeable_overlap_law(law: Float[np.ndarray, " values"]) -> Float[np.ndar
 
 
 def log_binomial(n: int) -> Float[np.ndarray, " values"]:
-    """Return ln C(n, k) for k = 0 ... n."""
+    """Return ln C(n, k) for k = 0 ... n.
+
+    >>> np.exp(log_binomial(4)).round().tolist()
+    [1.0, 4.0, 6.0, 4.0, 1.0]
+    """
     k = np.arange(n + 1)
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)

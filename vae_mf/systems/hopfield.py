@@ -57,6 +57,9 @@ class Hopfield:
     def random(cls, sites: int, patterns: int, seed: int, coupling: float = 1.0) -> "Hopfield":
         """Return a network of ``sites`` spins storing ``patterns`` independent unbiased random patterns.
 
+        >>> Hopfield.random(sites=256, patterns=3, seed=1).patterns.shape
+        (3, 256)
+
         Raises:
             ValueError: if a count is not a positive integer or there are more patterns than sites.
         """
@@ -83,7 +86,12 @@ class Hopfield:
         return np.zeros(self.sites)
 
     def overlaps(self, spins: Spins) -> Float[np.ndarray, "*batch patterns"]:
-        """Return the overlaps m_mu of each configuration (..., N) with every pattern."""
+        """Return the overlaps m_mu of each configuration (..., N) with every pattern.
+
+        >>> network = Hopfield(np.array([[1, 1, -1, -1]], np.int8))
+        >>> network.overlaps(np.array([[1, 1, -1, 1]], np.int8)).tolist()
+        [[0.5]]
+        """
         # float32 holds these integers exactly and reaches the fast matrix product that integers do not have.
         return (spins.astype(np.float32) @ self.patterns.T.astype(np.float32)).astype(np.float64) / self.sites
 
@@ -98,7 +106,12 @@ class Hopfield:
         return np.take_along_axis(overlaps, leading[..., None], axis=-1)[..., 0]
 
     def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
-        """Return +-(mu + 1): the pattern with the leading overlap, negative on the side of its mirror image."""
+        """Return +-(mu + 1): the pattern with the leading overlap, negative on the side of its mirror image.
+
+        >>> network = Hopfield.random(64, 3, seed=1)
+        >>> network.basin(-network.patterns).tolist()
+        [-1, -2, -3]
+        """
         overlaps = self.overlaps(spins)
         leading = np.abs(overlaps).argmax(-1)
         sign = np.take_along_axis(overlaps, leading[..., None], axis=-1)[..., 0] >= 0
@@ -114,7 +127,8 @@ class Hopfield:
             ValueError: for more than three patterns.
         """
         log_partition, square, fourth = self._field_moments(temperature)
-        count, variance = len(self.patterns), temperature / (self.coupling * self.sites)
+        count = len(self.patterns)
+        variance = temperature / (self.coupling * self.sites)
         overlap_square = square - count * variance
         overlap_fourth = fourth - (4 + 2 * count) * variance * overlap_square - count * (count + 2) * variance**2
         scale = 0.5 * self.coupling * self.sites
@@ -171,7 +185,8 @@ class Hopfield:
     def _class_slices(self):
         """Yield ln(number of states) and overlaps xi^mu . s (P, states), one slice per magnetisation of class 0."""
         signs, sizes = self._site_classes
-        log_states, overlaps = np.zeros(1), np.zeros((len(signs), 1))
+        log_states = np.zeros(1)
+        overlaps = np.zeros((len(signs), 1))
         for column, size in zip(signs.T[1:], sizes[1:], strict=True):
             magnetisation = 2.0 * np.arange(size + 1) - size
             log_states = (log_states[:, None] + log_binomial(int(size))).ravel()
@@ -212,7 +227,11 @@ class Hopfield:
 
 
 def hebbian_couplings(patterns: Patterns, coupling: float = 1.0) -> Couplings:
-    """Return J_ij = (J / N) sum_mu xi_i^mu xi_j^mu with zero diagonal from patterns of shape (P, N)."""
+    """Return J_ij = (J / N) sum_mu xi_i^mu xi_j^mu with zero diagonal from patterns of shape (P, N).
+
+    >>> hebbian_couplings(np.array([[1, -1]], np.int8)).tolist()
+    [[0.0, -0.5], [-0.5, 0.0]]
+    """
     xi = patterns.astype(np.float64)
     couplings = coupling / xi.shape[1] * xi.T @ xi
     np.fill_diagonal(couplings, 0.0)

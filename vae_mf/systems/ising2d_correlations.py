@@ -40,6 +40,9 @@ def torus_correlations(side: int, coupling: float) -> Correlations:
 
     where k runs over the odd or the even multiples of pi / L.
 
+    >>> torus_correlations(8, 0.4).round(3).tolist()
+    [1.0, 0.611, 0.47, 0.412, 0.395]
+
     Raises:
         ValueError: if ``side`` is not an integer of at least 2 or ``coupling`` not positive.
     """
@@ -54,6 +57,9 @@ def torus_correlations(side: int, coupling: float) -> Correlations:
 
 def infinite_correlations(coupling: float, distances: int) -> Correlations:
     """Return <s_0 s_r>, r = 0 ... ``distances``, along a row of the infinite lattice, K = ``coupling``.
+
+    >>> infinite_correlations(0.4, 2).round(3).tolist()
+    [1.0, 0.553, 0.364]
 
     Raises:
         ValueError: if ``coupling`` is not positive or ``distances`` no positive integer.
@@ -107,5 +113,6 @@ def sector(side: int, coupling: float, gamma: Float[np.ndarray, " modes"], first
     products = determinants(elements)
     if not singular:
         return Sector(log_scale, 1.0, products)
-    sinh, cosh = np.sign(x[0]) * (1 - decay[0]), 1 + decay[0]
+    sinh = np.sign(x[0]) * (1 - decay[0])
+    cosh = 1 + decay[0]
     return Sector(log_scale, sinh, sinh * products + cosh / side * (determinants(elements, 1.0) - products))

@@ -25,6 +25,9 @@ def torus_information(side: int, coupling: float) -> float:
 
     with W the weight of the bonds between two rows, and U and V those inside the halves.
 
+    >>> round(torus_information(6, 1.5), 4)  # ln 2 when cold
+    0.6931
+
     Raises:
         ValueError: for a side above 12, or a coupling that is not positive.
     """
@@ -66,7 +69,8 @@ def join_rows(weight: Float[np.ndarray, "first last"], coupling: float) -> Float
     Half of the columns are done at a time; their bits, leading in the states, are put last, and so come out transposed.
     """
     bond = np.exp(coupling * np.array([[0.0, -2.0], [-2.0, 0.0]]))
-    bits, flat = int(weight.shape[0]).bit_length() - 1, weight
+    bits = int(weight.shape[0]).bit_length() - 1
+    flat = weight
     for share in (bits // 2, bits - bits // 2):
         bonds = reduce(np.kron, [bond] * share)
         flat = np.ascontiguousarray((bonds @ flat.reshape(len(bonds), -1)).T)
@@ -77,9 +81,13 @@ def area_law_information(side: int, coupling: float) -> float:
     """Return I(x_A; x_B) of a torus too large for an exact sum, on the straight line through those of sides 8 and 10.
 
     I = c L + b; from T = 1.8 to 4 the line predicts the exact value of side 12 within 1 %.
+
+    >>> round(area_law_information(64, 0.4), 2)
+    11.12
     """
     small, large = EXTRAPOLATED_FROM
-    lower, upper = torus_information(small, coupling), torus_information(large, coupling)
+    lower = torus_information(small, coupling)
+    upper = torus_information(large, coupling)
     return upper + (upper - lower) / (large - small) * (side - large)
 
 

@@ -12,6 +12,10 @@ def kaufman(side: int, coupling: float) -> tuple[float, float, float]:
     cosh gamma_l = cosh 2K coth 2K - cos(pi l / n), gamma_0 = 2K + ln tanh K (Kaufman 1949, eq. 72).
 
     gamma_0 changes sign at T_c, and Y_4 with it: its first factor is kept apart from the logarithms, as a number.
+
+    >>> log_partition, _, _ = kaufman(2, 0.5)
+    >>> round(log_partition, 4)
+    4.7977
     """
     sine = np.sinh(2 * coupling)
     gamma = kaufman_modes(side, coupling)
@@ -42,7 +46,8 @@ def kaufman(side: int, coupling: float) -> tuple[float, float, float]:
 
 def kaufman_modes(side: int, coupling: float) -> Float[np.ndarray, "3 modes"]:
     """Return gamma_l, l = 0 ... 2n - 1, with its first two derivatives in K."""
-    sine, cosine = np.sinh(2 * coupling), np.cosh(2 * coupling)
+    sine = np.sinh(2 * coupling)
+    cosine = np.cosh(2 * coupling)
     # cosh gamma - 1, written without the cancellation that near T_c would cost half of the digits.
     excess = (sine - 1) * (1 - 1 / sine) + 2 * np.sin(np.pi * np.arange(1, 2 * side) / (2 * side)) ** 2
     gamma = 2 * np.arcsinh(np.sqrt(excess / 2))
@@ -66,5 +71,6 @@ def signed_sinh(side: int, gamma: Float[np.ndarray, " 3"]) -> list[float]:
     """Return 2 sinh(n gamma / 2) and its first two derivatives in K, all divided by exp(|n gamma / 2|)."""
     value, slope, curvature = side / 2 * gamma
     decay = np.exp(-2 * abs(value))
-    sinh, cosh = np.sign(value) * (1 - decay), 1 + decay
+    sinh = np.sign(value) * (1 - decay)
+    cosh = 1 + decay
     return [sinh, cosh * slope, cosh * curvature + sinh * slope**2]

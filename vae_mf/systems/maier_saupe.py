@@ -67,6 +67,10 @@ class MaierSaupe:
     The order parameter S is the largest eigenvalue of the mean of (3 n n^T - I) / 2. Partition function and entropy are
     those of the area on the sphere: ln Z tends to N ln(4 pi) when hot.
 
+    >>> system = MaierSaupe(sites=64)
+    >>> round(system.thermodynamics(0.1).energy / system.sites, 2)
+    -0.39
+
     Args:
         sites: number of directors N.
         coupling: J > 0.
@@ -156,7 +160,11 @@ class MaierSaupe:
 
 
 def order_tensor(directors: Directors) -> Float[np.ndarray, "*batch 3 3"]:
-    """Return the mean of (3 n n^T - I) / 2 over the sites of each configuration (..., N, 3)."""
+    """Return the mean of (3 n n^T - I) / 2 over the sites of each configuration (..., N, 3).
+
+    >>> order_tensor(np.array([[0.0, 0.0, 1.0]])).diagonal().tolist()
+    [-0.5, -0.5, 1.0]
+    """
     wide = directors.astype(np.float64)
     return 1.5 * np.swapaxes(wide, -1, -2) @ wide / directors.shape[-2] - 0.5 * np.eye(3)
 
@@ -175,6 +183,9 @@ def log_bingham_normaliser(eigenvalues: Float[np.ndarray, "*grid 3"]) -> Float[n
 
     About the axis of the largest eigenvalue a, with the others b >= d below it,
         c = 4 pi e^a int_0^{pi/2} sin(t) exp(-(a - b) sin^2 t) i0e((b - d) sin^2(t) / 2) dt,   i0e(x) = exp(-x) I_0(x).
+
+    >>> np.exp(log_bingham_normaliser(np.zeros((1, 3)))).round(4).tolist()  # the area 4 pi
+    [12.5664]
     """
     low, middle, high = np.moveaxis(np.sort(eigenvalues, axis=-1), -1, 0)
     total = np.zeros(high.shape)
@@ -195,7 +206,11 @@ def nematic_branch(temperature: float, coupling: float = 1.0) -> float:
 
 
 def mean_field_order(temperature: float, coupling: float = 1.0) -> float:
-    """Return S of the infinite system: the nematic branch up to T_NI, 0 above."""
+    """Return S of the infinite system: the nematic branch up to T_NI, 0 above.
+
+    >>> round(mean_field_order(0.2), 3), mean_field_order(0.3)
+    (0.615, 0.0)
+    """
     order = nematic_branch(temperature, coupling)
     return order if temperature <= mean_field_transition(coupling).temperature else 0.0
 
@@ -207,6 +222,10 @@ def mean_field_transition(coupling: float = 1.0) -> Transition:
     Per site F(S) / T = J S^2 / (2T) - ln Z_1(J S / T), with Z_1(x) the mean of exp(x P2(u)). With x = J S / T,
     solutions lie at T = J S(x) / x, the phases are in balance where x S(x) / 2 = ln Z_1(x), and the nematic one ends
     where T is largest. The isotropic one ends at T = J / 5, since <P2^2> = 1/5.
+
+    >>> transition = mean_field_transition()
+    >>> round(transition.temperature, 4), round(transition.order_parameter, 4)
+    (0.2202, 0.429)
     """
     require_positive("coupling", coupling)
     spinodal = _spinodal_field()

@@ -15,6 +15,9 @@ def mean_field_magnetisation(temperature: float, coupling: float = 1.0) -> float
     """Return the non-negative stable solution of m = tanh(J m / T).
 
     It is the order parameter of the infinite Curie-Weiss model and of the Hopfield model with finitely many patterns.
+
+    >>> round(mean_field_magnetisation(0.5), 4), mean_field_magnetisation(1.0)
+    (0.9575, 0.0)
     """
     ratio = require_positive("coupling", coupling) / require_positive("temperature", temperature)
     if ratio <= 1:
@@ -29,6 +32,9 @@ def retrieval_overlap(temperature: float, load: float) -> float:
 
     Solves m = <tanh beta(m + sqrt(alpha r) z)>, q = <tanh^2 beta(m + sqrt(alpha r) z)>, r = q / (1 - beta(1 - q))^2
     over a standard normal z, from perfect retrieval (Amit, Gutfreund and Sompolinsky 1985, eqs. 3-5; J = 1).
+
+    >>> round(retrieval_overlap(0.1, 0.05), 3), retrieval_overlap(0.1, 0.2)
+    (1.0, 0.0)
 
     Raises:
         ValueError: unless temperature and load are positive.

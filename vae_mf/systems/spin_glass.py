@@ -24,6 +24,10 @@ class Ising:
     The order parameter is the magnetisation per site and the basin its sign: the only labels that need no knowledge of
     the valleys, which in a glass are many and unknown.
 
+    >>> chain = Ising(np.eye(3, k=1) + np.eye(3, k=-1))
+    >>> chain.energy(np.array([[1, 1, 1]], np.int8)).tolist()
+    [-2.0]
+
     Args:
         couplings: J, shape (N, N), symmetric with zero diagonal; a SciPy sparse matrix is kept sparse (CSR).
         fields: h, shape (N,), or None for none.
@@ -97,9 +101,12 @@ class SherringtonKirkpatrick(Ising):
     def random(cls, sites: int, seed: int, mean: float = 0.0, scale: float = 1.0) -> "SherringtonKirkpatrick":
         """Return one sample of the disorder, J_ij ~ Normal(J0 / N, J^2 / N) for i < j.
 
+        >>> SherringtonKirkpatrick.random(sites=100, seed=1).couplings.shape
+        (100, 100)
+
         Args:
             sites: number of spins N >= 2.
-            seed: of the disorder.
+            seed: seed of the disorder.
             mean: J0.
             scale: J > 0.
 
@@ -124,11 +131,15 @@ class EdwardsAnderson(Ising):
     def random(cls, side: int, dimension: int, disorder: str, seed: int) -> "EdwardsAnderson":
         """Return one sample of the disorder, one bond per site and direction.
 
+        >>> glass = EdwardsAnderson.random(side=4, dimension=3, disorder="pm", seed=1)
+        >>> glass.sites, glass.couplings.nnz
+        (64, 384)
+
         Args:
             side: linear size L >= 2; at L = 2 the torus joins neighbours twice and their two bonds add.
             dimension: 2 or 3.
             disorder: "pm" for +1 and -1 with equal odds, "gaussian" for Normal(0, 1).
-            seed: of the disorder.
+            seed: seed of the disorder.
 
         Raises:
             ValueError: if an argument is out of range.
@@ -144,7 +155,11 @@ class EdwardsAnderson(Ising):
 
 
 def lattice_couplings(bonds: Float[np.ndarray, "dimension sites"], side: int) -> sparse.csr_array:
-    """Return the couplings of a torus from the bond of each site (row-major) to its next one along each axis."""
+    """Return the couplings of a torus from the bond of each site (row-major) to its next one along each axis.
+
+    >>> lattice_couplings(np.ones((2, 9)), side=3).sum(0).tolist()  # four neighbours
+    [4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+    """
     dimension, sites = bonds.shape
     lattice = np.arange(sites).reshape((side,) * dimension)
     following = np.array([np.roll(lattice, -1, axis).ravel() for axis in range(dimension)])

@@ -67,8 +67,10 @@ def fill_bingham(directors, exponents, axes, work, key, counters, chain):
         F32((1 + 2 * rates[1] / b) ** -0.5),
         F32((1 + 2 * rates[2] / b) ** -0.5),
     )
-    half_b, log_bound = F32(b / 2), F32(1.5 * np.log(3 / b) - (3 - b) / 2)
-    candidates, accepted = np.empty((3, BLOCK), F32), np.empty(BLOCK, np.uint8)
+    half_b = F32(b / 2)
+    log_bound = F32(1.5 * np.log(3 / b) - (3 - b) / 2)
+    candidates = np.empty((3, BLOCK), F32)
+    accepted = np.empty(BLOCK, np.uint8)
     kept = U64(0)
     while kept < U64(sites):
         propose_block(candidates, accepted, scales, half_b, log_bound, key, counters[chain])
@@ -86,7 +88,9 @@ def fill_bingham(directors, exponents, axes, work, key, counters, chain):
 def rotate(directors, axes, work):
     """Write ``axes`` times the first N columns of ``work`` into ``directors`` (3, N)."""
     for a in range(3):
-        first, second, third = F32(axes[a, 0]), F32(axes[a, 1]), F32(axes[a, 2])
+        first = F32(axes[a, 0])
+        second = F32(axes[a, 1])
+        third = F32(axes[a, 2])
         for i in range(directors.shape[1]):
             directors[a, i] = first * work[0, i] + second * work[1, i] + third * work[2, i]
 
@@ -98,8 +102,10 @@ def random_rotation(axes, key, counters, chain):
     first = 2 * np.pi * double_uniform(random_word(key, counters[chain] + U64(1)))
     second = 2 * np.pi * double_uniform(random_word(key, counters[chain] + U64(2)))
     counters[chain] += U64(3)
-    a, b = np.sqrt(1 - share) * np.sin(first), np.sqrt(1 - share) * np.cos(first)
-    c, d = np.sqrt(share) * np.sin(second), np.sqrt(share) * np.cos(second)
+    a = np.sqrt(1 - share) * np.sin(first)
+    b = np.sqrt(1 - share) * np.cos(first)
+    c = np.sqrt(share) * np.sin(second)
+    d = np.sqrt(share) * np.cos(second)
     axes[0, 0], axes[0, 1], axes[0, 2] = 1 - 2 * (c * c + d * d), 2 * (b * c - a * d), 2 * (b * d + a * c)
     axes[1, 0], axes[1, 1], axes[1, 2] = 2 * (b * c + a * d), 1 - 2 * (b * b + d * d), 2 * (c * d - a * b)
     axes[2, 0], axes[2, 1], axes[2, 2] = 2 * (b * d - a * c), 2 * (c * d + a * b), 1 - 2 * (b * b + c * c)

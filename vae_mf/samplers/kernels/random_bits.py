@@ -22,8 +22,10 @@ U64 = np.uint64
 GOLDEN = U64(0x9E3779B97F4A7C15)
 ALL = U64(0xFFFFFFFFFFFFFFFF)
 """A word with every bit set."""
-QUARTERS, BORROW = U64(0x0001000100010001), U64(0x8000800080008000)
-"""The lowest and the highest bit of every quarter of a word."""
+QUARTERS = U64(0x0001000100010001)
+"""The lowest bit of every quarter of a word."""
+BORROW = U64(0x8000800080008000)
+"""The highest bit of every quarter of a word."""
 HALF_STEP = F32(2.0**-25)
 """Added to a float32 uniform on [0, 1), it keeps that off 0 and lets it reach 1."""
 PASS = F32(-1e30)
@@ -84,7 +86,7 @@ def random_index(word, count):
 
 @kernel(inline="always", fastmath=FAST)
 def is_up(uniform, log_odds):
-    """Return whether a spin with P(+1) = 1 / (1 + exp(-log_odds)) is up, given a float32 uniform on [0, 1).
+    """Return True if a spin with P(+1) = 1 / (1 + exp(-log_odds)) is up, given a float32 uniform on [0, 1).
 
     The law is kept to 2e-7, the rounding of float32; a spin held by log-odds beyond +-17.4 never slips.
     """
@@ -98,14 +100,16 @@ def four_bonds(key, counter, threshold):
     The lower 15 bits of each quarter of the word are compared with the top 15 of the threshold, all four at once. Where
     they tie (3e-5), 32 bits of words from the stream ~key decide, so that the counter advances by one in any case.
     """
-    high, low = threshold >> U64(32), threshold & U64(0xFFFFFFFF)
+    high = threshold >> U64(32)
+    low = threshold & U64(0xFFFFFFFF)
     # Set above the digits of every quarter, the borrow bit is left standing unless u is larger.
     distances = (BORROW | high * QUARTERS) - (random_word(key, counter) & ~BORROW)
     differ = (distances & ~BORROW) + ~BORROW
     bonds, ties = distances & differ, ~differ & BORROW
     bits = (bonds >> U64(15)) & U64(1), (bonds >> U64(31)) & U64(1), (bonds >> U64(47)) & U64(1), bonds >> U64(63)
     if ties:
-        one, other = random_word(~key, U64(2) * counter), random_word(~key, U64(2) * counter + U64(1))
+        one = random_word(~key, U64(2) * counter)
+        other = random_word(~key, U64(2) * counter + U64(1))
         bits = (
             bits[0] | (ties >> U64(15)) & less(one >> U64(32), low),
             bits[1] | (ties >> U64(31)) & less(one & U64(0xFFFFFFFF), low),
@@ -187,7 +191,8 @@ def fill_logistic(out, key, counters, chain):
     counter = counters[chain]
     for i in range(half):
         word = random_word(key, counter + U64(i))
-        first, second = high_uniform(word), low_uniform(word)
+        first = high_uniform(word)
+        second = low_uniform(word)
         out[i] = log32(F32(1.0) - first) - log32(first + HALF_STEP)
         out[half + i] = log32(F32(1.0) - second) - log32(second + HALF_STEP)
     counters[chain] = counter + U64(half)
@@ -212,7 +217,8 @@ def fill_exponentials(out, key, counters, chain):
 @kernel()
 def transpose_bits(block):
     """Exchange bit j of word i with bit i of word j for 64 words, in place (Warren, Hacker's Delight, 7-3)."""
-    width, mask = 32, U64(0x00000000FFFFFFFF)
+    width = 32
+    mask = U64(0x00000000FFFFFFFF)
     while width:
         shift = U64(width)
         for pair in range(32):

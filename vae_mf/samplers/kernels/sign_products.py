@@ -61,9 +61,12 @@ def eight_signs(spins):
 @kernel()
 def pack_signs(words, spins):
     """Write the signs of ``spins`` (items, 24 W), int8 in the order of C, into ``words`` (items, W); +1 sets a bit."""
-    eights, flat = spins.reshape(-1).view(np.uint64), words.reshape(-1)
+    eights = spins.reshape(-1).view(np.uint64)
+    flat = words.reshape(-1)
     for w in range(U64(flat.shape[0])):
-        first, second, third = eights[U64(3) * w], eights[U64(3) * w + U64(1)], eights[U64(3) * w + U64(2)]
+        first = eights[U64(3) * w]
+        second = eights[U64(3) * w + U64(1)]
+        third = eights[U64(3) * w + U64(2)]
         flat[w] = U32(eight_signs(first) | (eight_signs(second) << U64(8)) | (eight_signs(third) << U64(16)))
 
 
@@ -73,8 +76,11 @@ def add_sign_products(out, first, rows, words):
 
     ``out`` is float32 (items, stride) in the order of C, ``rows`` (24 W, 16) and ``words`` (items, W).
     """
-    tables, stride = aligned_rows(TABLES * STATES, LANES).reshape(-1), U64(out.shape[1])
-    flat, reals, first = out.reshape(-1), rows.reshape(-1), U64(first)
+    tables = aligned_rows(TABLES * STATES, LANES).reshape(-1)
+    stride = U64(out.shape[1])
+    flat = out.reshape(-1)
+    reals = rows.reshape(-1)
+    first = U64(first)
     items, count = words.shape
     for w in range(U64(count)):
         fill_tables(tables, reals, w * U64(WORD * LANES))
@@ -125,7 +131,8 @@ def add_entries(typingctx, out, start, tables, word):
     """Add to the 16 numbers from ``start`` on of ``out`` one entry of each table, numbered by six bits of ``word``."""
 
     def code(context, builder, signature, args):
-        bits, entries = builder.zext(args[3], INDEX), []
+        bits = builder.zext(args[3], INDEX)
+        entries = []
         for table in range(TABLES):
             state = builder.and_(builder.lshr(bits, INDEX(SIGNS * table)), INDEX(STATES - 1))
             place = builder.mul(INDEX(LANES), builder.add(state, INDEX(STATES * table)))
