@@ -1,9 +1,16 @@
 """The wheel: everything that an installation needs and nothing else."""
 
+import importlib
+import os
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from helpers import PROJECT_ROOT
+from helpers.commands import HOPFIELD, SAMPLING, TRAINING, write_recording
+from helpers.discovery import TINY, options
 
 from vae_mf import paths
 
@@ -27,6 +34,12 @@ def test_the_wheel_holds_code_types_and_configurations_and_nothing_else(shipped)
     assert shipped == code | configurations
 
 
+def test_the_console_command_is_a_function_that_exists():
+    project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]
+    module, _, name = project["scripts"]["vae-mf"].partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
 def test_a_checkout_works_in_the_project(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(paths.DOWNLOADS, raising=False)
@@ -47,3 +60,49 @@ def test_an_installation_works_in_the_working_folder_and_downloads_into_the_cach
     assert paths.downloads().name == "vae_mf"
     monkeypatch.setenv(paths.DOWNLOADS, "elsewhere")
     assert paths.downloads() == Path("elsewhere")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """Folder in which the wheel lies unpacked, with the console command in bin/."""
+    pytest.importorskip("hatchling")
+    place = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", PROJECT_ROOT, "--no-deps", "--no-build-isolation", "-w", place], check=True)
+    (wheel,) = place.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", place / "site", wheel], check=True)
+    return place / "site"
+
+
+def listed(folder: Path) -> set[str]:
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {name for name in names if "__pycache__" not in name}
+
+
+@pytest.mark.slow
+def test_an_installation_works_outside_of_the_project(installed, tmp_path):
+    """The commands and the notebook of a stranger, who has no checkout."""
+    before = listed(installed)
+    environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(tmp_path / "home")}
+    environment = {name: value for name, value in environment.items() if not name.startswith(("XDG", "VAE_MF"))}
+
+    def run(*command: object) -> str:
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    write_recording(tmp_path / "spikes.npy")
+    vae_mf = [sys.executable, installed / "bin" / "vae-mf"]
+    small = ["model.latents=2", *HOPFIELD, *TRAINING]
+    assert "curie_weiss" in run(
+        *vae_mf, "sample", "system=curie_weiss", "sampling=direct", "system.sites=33", *SAMPLING
+    )
+    assert "pattern_overlap_min" in run(*vae_mf, "train", *small)
+    assert "finished before" in run(*vae_mf, "train", *small)
+    assert "report:" in run(*vae_mf, "discover", "spikes.npy", "quick=true", *options(TINY))
+    code = "import sys, vae_mf; print(vae_mf.__file__, vae_mf.discover, vae_mf.load(sys.argv[1]).vae.prior.latents)"
+    (folder,) = tmp_path.glob("outputs/hopfield_quick-*")
+    assert run(sys.executable, "-c", code, folder).startswith(str(installed))
+    assert len(list(tmp_path.glob("data/*.zarr"))) == 2
+    assert len(list(tmp_path.glob("outputs/discover-*/report.html"))) == 1
+    assert listed(installed) == before
