@@ -98,7 +98,7 @@ def test_the_temperature_is_known_where_there_is_one(model):
 
 
 def test_a_temperature_outside_the_training_is_remarked(model):
-    trained = TrainedModel(model.vae, (float(np.float32(0.7)), 2.0))
+    trained = TrainedModel(model.vae, (0.7, 2.0))
     with pytest.warns(UserWarning, match="temperature: 50 is outside the training of the model, which was at T"):
         trained.encode(SPINS, 50.0)
     with warnings.catch_warnings():

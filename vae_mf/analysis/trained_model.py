@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 UNIT_TOLERANCE = 1e-2
 """Largest deviation of a director's length from 1."""
 
-ROUNDING = 1e-6
-"""Relative difference by which a temperature may lie outside those of the training, as these are kept in float32."""
-
 
 @runtime_checkable
 class StoredSamples(Protocol):
@@ -168,8 +165,7 @@ class TrainedModel:
                 raise ValueError(f"temperature: expected one, as the model was trained at {self._range()}, got none")
             return self.temperatures[0]
         value = require_positive("temperature", temperature)
-        known = self.temperatures or (value,)
-        if not min(known) * (1 - ROUNDING) <= value <= max(known) * (1 + ROUNDING):
+        if self.temperatures and not min(self.temperatures) <= value <= max(self.temperatures):
             message = f"temperature: {value:g} is outside the training of the model, which was at {self._range()}"
             warnings.warn(message, stacklevel=3)
         return value

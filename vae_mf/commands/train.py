@@ -41,7 +41,7 @@ def complete(run: Run, progress: Progress) -> None:
     start = time.perf_counter()
     task = build_task(run.config, progress)
     seconds = time.perf_counter() - start
-    record_run(run, task.data.train.sites, task.data.train.temperatures.tolist())
+    record_run(run, task.data.train.sites, [group.temperature for group in task.evidence.groups])
     result = train(
         task.module,
         task.data,
