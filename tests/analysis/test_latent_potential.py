@@ -39,7 +39,7 @@ class ExactPrior(torch.nn.Module):
         return self
 
     def log_prob(self, z):
-        temperature, fields = self.condition.levels[0], z @ self.patterns
+        temperature, fields = self.condition.temperatures[0], z @ self.patterns
         gaussian = -0.5 * self.patterns.shape[1] * temperature * z.square().sum(-1) + self.linear * z.sum(-1)
         return gaussian + torch.logaddexp(fields, -fields).sum(-1)
 

@@ -24,12 +24,12 @@ class FieldDistribution:
         self.condition = condition
 
     def log_prob(self, z: torch.Tensor) -> torch.Tensor:
-        log_volume = torch.stack([self.prior.log_volume(t) for t in self.condition.levels])
+        log_volume = torch.stack([self.prior.log_volume(t) for t in self.condition.temperatures])
         return self.prior.log_weight(z, self.condition.temperature) - log_volume[self.condition.index]
 
     def sample(self, generator: torch.Generator | None = None) -> torch.Tensor:
         z = torch.empty(len(self.condition.index), self.prior.patterns.shape[0], dtype=torch.float64)
-        for level, temperature in enumerate(self.condition.levels):
+        for level, temperature in enumerate(self.condition.temperatures):
             members = self.condition.index == level
             weights = torch.softmax(self.prior.log_weight(self.prior.grid, temperature), 0)
             z[members] = self.prior.grid[torch.multinomial(weights, int(members.sum()), True, generator=generator)]

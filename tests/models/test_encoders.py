@@ -89,7 +89,7 @@ def test_both_moments_depend_on_the_temperature_of_the_row(name):
     before = parameters(encoder(x, levels))
     index = levels.index.clone()
     index[4] = (index[4] + 1) % 3
-    change = (parameters(encoder(x, Condition(levels.levels, index))) - before).abs()
+    change = (parameters(encoder(x, Condition(levels.temperatures, index))) - before).abs()
     assert (change[:, 4] > 1e-5).all()
     change[:, 4] = 0
     assert change.max() < 1e-6

@@ -33,7 +33,7 @@ def only_layer(prior: AutoregressiveSplinePrior, condition: Condition) -> Spline
 
 def test_a_layer_equals_the_transform_of_nflows():
     prior, (condition, z) = perturbed_prior(layers=1), condition_and_latents()
-    context = temperature_features(condition.levels, like=z)[condition.index]
+    context = temperature_features(condition.temperatures, like=z)[condition.index]
     peer = MaskedPiecewiseRationalQuadraticAutoregressiveTransform(
         LATENTS, 16, 2, BINS, "linear", BOUND, num_blocks=1, activation=functional.silu
     ).double()

@@ -141,5 +141,5 @@ def test_batches_are_checked():
     other = [Batch(spins, Condition(2 * levels, index)) for spins, (levels, index) in batches(1)]
     with pytest.raises(ValueError, match="batches: expected at least one"):
         refit_prior(new_vae(), [], batches(2), **SETTINGS)
-    with pytest.raises(ValueError, match="batches: expected the levels"):
+    with pytest.raises(ValueError, match="batches: expected the temperatures"):
         encode(new_vae(), [*batches(1), *other])

@@ -39,8 +39,8 @@ def stacked(
     rows = np.concatenate(list(configurations.values()))
     sizes = torch.tensor([len(part) for part in configurations.values()])
     index = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
-    levels = torch.tensor(list(configurations), dtype=like.dtype, device=like.device)
-    return torch.as_tensor(rows, device=like.device).to(like.dtype), Condition(levels, index.to(like.device))
+    temperatures = torch.tensor(list(configurations), dtype=like.dtype, device=like.device)
+    return torch.as_tensor(rows, device=like.device).to(like.dtype), Condition(temperatures, index.to(like.device))
 
 
 @torch.no_grad()
@@ -103,12 +103,12 @@ def plant(samples: JointSamples, family: SiteFamily, size: float, generator: tor
     drawn = family.sample(samples.parameters, generator)
     residuals = drawn - (samples.statistics - samples.residuals)
     index = samples.condition.index
-    count = len(samples.condition.levels)
+    count = len(samples.condition.temperatures)
     power = residuals.square().sum(-1)
-    levels = torch.stack([power[index == level].mean(0) for level in range(count)])
+    powers = torch.stack([power[index == level].mean(0) for level in range(count)])
     even = slice(0, 2 * (power.shape[1] // 2), 2)
     odd = slice(1, None, 2)
-    capacity = (levels[:, even] * levels[:, odd]).sum(1) / (2 * family.components)
+    capacity = (powers[:, even] * powers[:, odd]).sum(1) / (2 * family.components)
     coupling = (size / capacity).sqrt().clamp(max=STRONGEST)[index, None, None]
     tilt, reference = coupling * residuals[:, even], samples.parameters[:, odd]
     leaning = family.sample(reference + tilt, generator)

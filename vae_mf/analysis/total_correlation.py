@@ -43,7 +43,8 @@ class CriticSettings:
     """Settings of the estimates of total correlations, and tolerances within which they count.
 
     Args:
-        dense: builds the critic of a system without a lattice, from sites, kind, latents, levels and part.
+        dense: builds the critic of a system without a lattice, from sites, kind, latents, number of temperatures and
+            part.
         lattice: builds the critic of a lattice, from the same arguments.
         fit: fits a critic to training and validation samples, from a seed.
         training_samples: number of configurations that a critic is fitted to, shared by the temperatures; more are
@@ -237,11 +238,11 @@ def evaluate_critic(samples: CriticSamples, settings: CriticSettings, part: list
     learned = samples.train
     sites = learned.statistics.shape[1]
     latents = learned.latents.shape[1]
-    levels = len(samples.temperatures)
+    temperatures = len(samples.temperatures)
     build = settings.lattice if samples.lattice else settings.dense
     with torch.random.fork_rng():
         torch.manual_seed(integer(settings.seed, "critic weights"))
-        critic = build(sites, samples.kind, latents, levels, part=part).to(learned.latents)
+        critic = build(sites, samples.kind, latents, temperatures, part=part).to(learned.latents)
     critic = settings.fit(critic, learned, samples.validation, seed=integer(settings.seed, "critic"))
     seen = as_many(learned, samples.test)
     log_ratio = critic.log_ratio(samples.test)
@@ -255,7 +256,7 @@ def evaluate_critic(samples: CriticSamples, settings: CriticSettings, part: list
         }
         for level, temperature in enumerate(samples.temperatures)
     ]
-    counts = torch.bincount(learned.condition.index, minlength=levels).numpy(force=True)
+    counts = torch.bincount(learned.condition.index, minlength=temperatures).numpy(force=True)
     table = decide(pd.DataFrame(rows), counts, settings)
     return CriticResult(table, critic, samples, log_ratio.double().numpy(force=True))
 
@@ -269,7 +270,7 @@ def estimate(name: str, log_ratio: torch.Tensor, samples: JointSamples, level: i
 def as_many(samples: JointSamples, like: JointSamples) -> JointSamples:
     """Return evenly spaced samples of every temperature, as many as ``like`` has."""
     rows = []
-    for level in range(len(samples.condition.levels)):
+    for level in range(len(samples.condition.temperatures)):
         own = torch.where(samples.condition.index == level)[0]
         count = int((like.condition.index == level).sum())
         rows.append(own[torch.linspace(0, len(own) - 1, min(count, len(own))).long()])

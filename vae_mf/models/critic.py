@@ -86,7 +86,7 @@ class SiteCritic(nn.Module, ABC):
         sites: number of sites N.
         kind: kind of the configurations, "spins" or "directors".
         latents: dimension of z; 0 for a reference without.
-        levels: number of temperatures.
+        temperatures: number of distinct temperatures.
         hidden: width of the two hidden layers.
         part: sites whose own law the ratio is about, the others being out of sight; None for all.
 
@@ -103,7 +103,7 @@ class SiteCritic(nn.Module, ABC):
         sites: int,
         kind: str,
         latents: int,
-        levels: int,
+        temperatures: int,
         hidden: int,
         part: Sequence[int] | None = None,
     ):
@@ -120,7 +120,7 @@ class SiteCritic(nn.Module, ABC):
         seen = torch.zeros(sites)
         seen[known] = 1
         self.register_buffer("visible", torch.ones(sites, sites).tril(-1) * seen)
-        self.register_buffer("gain", torch.ones(require_integer("levels", levels)))
+        self.register_buffer("gain", torch.ones(require_integer("temperatures", temperatures)))
         self.scale = nn.BatchNorm1d(latents, affine=False) if latents else nn.Identity()
         self.context = nn.Linear(sites * components, width)
         self.features = self.latents + 2 + components
@@ -145,7 +145,7 @@ class SiteCritic(nn.Module, ABC):
     def forward(self, samples: JointSamples, sites: Sites) -> SiteVectors:
         """Return the tilt γ (batch, chosen, components) of the chosen sites."""
         condition = samples.condition
-        thermal = temperature_features(condition.levels, samples.residuals)[condition.index]
+        thermal = temperature_features(condition.temperatures, samples.residuals)[condition.index]
         shared = torch.cat([self.scale(samples.latents), thermal], dim=-1)
         features = torch.cat([shared[:, None].expand(-1, len(sites), -1), samples.parameters[:, sites]], dim=-1)
         before = self.projected(samples.residuals, sites)
@@ -186,8 +186,8 @@ class DenseCritic(SiteCritic):
 
     pairs: torch.Tensor
 
-    def __init__(self, sites: int, kind: str, latents: int, levels: int, hidden: int = 32, part=None):
-        super().__init__(sites, kind, latents, levels, hidden, part)
+    def __init__(self, sites: int, kind: str, latents: int, temperatures: int, hidden: int = 32, part=None):
+        super().__init__(sites, kind, latents, temperatures, hidden, part)
         self.embedding = nn.Embedding(sites, hidden)
         self.read_out = nn.Embedding(sites, self.family.components * (hidden + self.features + 1))
         self.coupling = nn.Parameter(torch.zeros(sites, sites))
@@ -240,8 +240,8 @@ class LatticeCritic(SiteCritic):
 
     window: torch.Tensor
 
-    def __init__(self, sites: int, kind: str, latents: int, levels: int, hidden: int = 64, part=None):
-        super().__init__(sites, kind, latents, levels, hidden, part)
+    def __init__(self, sites: int, kind: str, latents: int, temperatures: int, hidden: int = 64, part=None):
+        super().__init__(sites, kind, latents, temperatures, hidden, part)
         self.side = math.isqrt(sites)
         if self.side**2 != sites:
             raise ValueError(f"sites: expected a square L x L for a lattice, got {sites}")

@@ -33,7 +33,7 @@ class LinearEncoder(nn.Module):
 
     def forward(self, spins: SpinTensor, condition: Condition) -> DiagonalGaussian:
         """Return q(z|s,T) for spins (batch, N)."""
-        features = torch.stack([condition.levels, 1 / condition.levels], dim=-1)
+        features = torch.stack([condition.temperatures, 1 / condition.temperatures], dim=-1)
         log_gain, log_variance = self.thermal(features)[condition.index].chunk(2, dim=-1)
         return diagonal_gaussian(self.projection(spins) * torch.exp(log_gain), log_variance)
 

@@ -7,15 +7,17 @@ from torch import nn
 from vae_mf.checks import require_integer
 
 
-def temperature_features(levels: Float[torch.Tensor, " levels"], like: torch.Tensor) -> Float[torch.Tensor, "levels 2"]:
-    """Return ln T and 1/T of every level, shape (levels, 2), in the precision of ``like``.
+def temperature_features(
+    temperatures: Float[torch.Tensor, " levels"], like: torch.Tensor
+) -> Float[torch.Tensor, "levels 2"]:
+    """Return ln T and 1/T of every temperature, shape (levels, 2), in the precision of ``like``.
 
     >>> temperature_features(torch.tensor([1.0, 2.0]), like=torch.zeros(1))
     tensor([[0.0000, 1.0000],
             [0.6931, 0.5000]])
     """
-    levels = levels.to(like.dtype)
-    return torch.stack((levels.log(), levels.reciprocal()), dim=-1)
+    temperatures = temperatures.to(like.dtype)
+    return torch.stack((temperatures.log(), temperatures.reciprocal()), dim=-1)
 
 
 def thermal_network(hidden: int, start: Float[torch.Tensor, " outputs"]) -> nn.Sequential:

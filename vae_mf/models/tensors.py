@@ -30,10 +30,10 @@ PerSample = Float[torch.Tensor, " batch"]
 class Condition(NamedTuple):
     """The temperature of every configuration, as an index into the few distinct temperatures of the data.
 
-    Keeping the distinct levels lets a prior compute its parameters once per temperature instead of once per row.
+    The distinct ones let a prior compute its parameters once per temperature instead of once per row.
     """
 
-    levels: Float[torch.Tensor, " levels"]
+    temperatures: Float[torch.Tensor, " levels"]
     """Distinct temperatures T (k_B = 1); a single 1 for data without a temperature."""
 
     index: Int64[torch.Tensor, " batch"]
@@ -42,15 +42,15 @@ class Condition(NamedTuple):
     @property
     def temperature(self) -> PerSample:
         """Temperature of each configuration, shape (batch,)."""
-        return self.levels[self.index]
+        return self.temperatures[self.index]
 
     def select(self, rows: Int64[torch.Tensor, " rows"]) -> "Condition":
         """Return the condition of some of the configurations."""
-        return Condition(self.levels, self.index[rows])
+        return Condition(self.temperatures, self.index[rows])
 
     def repeat(self, copies: int) -> "Condition":
         """Return all rows ``copies`` times, one copy after the other."""
-        return Condition(self.levels, self.index.repeat(copies))
+        return Condition(self.temperatures, self.index.repeat(copies))
 
 
 class Batch(NamedTuple):
@@ -66,5 +66,5 @@ def constant_condition(temperature: float, count: int, like: torch.Tensor) -> Co
     >>> constant_condition(0.5, 3, like=torch.zeros(1)).temperature
     tensor([0.5000, 0.5000, 0.5000])
     """
-    levels = torch.full((1,), temperature, dtype=like.dtype, device=like.device)
-    return Condition(levels, torch.zeros(count, dtype=torch.int64, device=like.device))
+    temperatures = torch.full((1,), temperature, dtype=like.dtype, device=like.device)
+    return Condition(temperatures, torch.zeros(count, dtype=torch.int64, device=like.device))

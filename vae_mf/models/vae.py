@@ -115,7 +115,7 @@ class VAE(nn.Module):
     ) -> Latents | ImportanceNoise:
         """Return standard normal noise, one vector per row of the condition and draw, if there are several."""
         shape = (len(condition.index), self.latents)
-        like = condition.levels
+        like = condition.temperatures
         shape = shape if draws is None else (draws, *shape)
         return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 

@@ -65,13 +65,13 @@ def encode(vae: VAE, batches: Iterable[Batch]) -> Encodings:
     vae.train(training)
     if not conditions:
         raise ValueError("batches: expected at least one, got none")
-    levels = conditions[0].levels
-    if not all(torch.equal(condition.levels, levels) for condition in conditions):
-        raise ValueError(f"batches: expected the levels {levels.tolist()} in all of them, got others")
+    temperatures = conditions[0].temperatures
+    if not all(torch.equal(condition.temperatures, temperatures) for condition in conditions):
+        raise ValueError(f"batches: expected the temperatures {temperatures.tolist()} in all of them, got others")
     return Encodings(
         torch.cat([posterior.mean for posterior in posteriors]),
         torch.cat([posterior.log_variance for posterior in posteriors]),
-        Condition(levels, torch.cat([condition.index for condition in conditions])),
+        Condition(temperatures, torch.cat([condition.index for condition in conditions])),
     )
 
 

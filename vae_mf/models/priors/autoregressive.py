@@ -60,7 +60,7 @@ class AutoregressiveSplinePrior(nn.Module):
     def forward(self, condition: Condition) -> SplineDistribution:
         """Return the distribution of z, one row per entry of ``condition.index``."""
         like = next(self.parameters())
-        context = temperature_features(condition.levels, like)[condition.index]
+        context = temperature_features(condition.temperatures, like)[condition.index]
         layers = [autoregressive_layer(network, context, self.bins, self.bound) for network in self.networks]
         return SplineDistribution(layers, StandardNormal(len(context), self.latents, like))
 

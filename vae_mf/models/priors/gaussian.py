@@ -49,4 +49,4 @@ class GaussianPrior(nn.Module):
 
     def forward(self, condition: Condition) -> StandardNormal:
         """Return p(z|T), one row per entry of ``condition.index``."""
-        return StandardNormal(len(condition.index), self.latents, like=condition.levels)
+        return StandardNormal(len(condition.index), self.latents, like=condition.temperatures)

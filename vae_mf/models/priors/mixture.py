@@ -131,7 +131,7 @@ class MixturePrior(nn.Module):
 
     def forward(self, condition: Condition) -> GaussianMixture | SplineDistribution:
         """Return the distribution of z, one row per entry of ``condition.index``."""
-        with full_precision(condition.levels):
+        with full_precision(condition.temperatures):
             mixture = GaussianMixture(self._components(condition), condition.index)
         return mixture if self.warp is None else SplineDistribution(self.warp.splines(condition), mixture)
 
@@ -141,7 +141,7 @@ class MixturePrior(nn.Module):
         return own if self.warp is None else own + self.warp.free_parameters()
 
     def _components(self, condition: Condition) -> Components:
-        raw = self.network(temperature_features(condition.levels, like=next(self.parameters())))
+        raw = self.network(temperature_features(condition.temperatures, like=next(self.parameters())))
         raw = raw.view(len(raw), self.components, -1)
         logits, means, matrix = raw.split(self.sizes, dim=-1)
         matrix = matrix.view(*means.shape, self.latents)

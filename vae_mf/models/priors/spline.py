@@ -126,8 +126,8 @@ class SplinePrior(nn.Module):
 
     def splines(self, condition: Condition) -> list[SplineLayer]:
         """Return the bijections of z, with the parameters of each row's level."""
-        with full_precision(condition.levels):
-            raw = self.network(temperature_features(condition.levels, like=next(self.parameters())))
+        with full_precision(condition.temperatures):
+            raw = self.network(temperature_features(condition.temperatures, like=next(self.parameters())))
             raw = raw.view(len(raw), self.layers, self.latents, -1).transpose(0, 1)
             return BACKENDS[self.backend](*split_parameters(raw, self.bins), condition.index, self.bound)
 
