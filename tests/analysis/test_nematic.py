@@ -17,7 +17,7 @@ from vae_mf.models.directors.symmetric_tensors import director_components
 from vae_mf.models.posterior import DiagonalGaussian
 from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
-from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.samplers.base import Schedule, sample_chains
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect
 from vae_mf.systems.maier_saupe import MaierSaupe
 
@@ -56,9 +56,8 @@ def system() -> MaierSaupe:
 
 @pytest.fixture(scope="module")
 def directors(system) -> dict[float, np.ndarray]:
-    block = sample_block(MaierSaupeDirect(system), np.array(TEMPERATURES), range(ROWS), Schedule(1, 0, 1), 3)
-    found = np.asarray(block.configurations).reshape(len(TEMPERATURES), ROWS, SITES, 3)
-    return dict(zip(TEMPERATURES, found, strict=True))
+    found = sample_chains(MaierSaupeDirect(system), np.array(TEMPERATURES), ROWS, Schedule(1, 0, 1), 3)
+    return dict(zip(TEMPERATURES, found[:, :, 0], strict=True))
 
 
 def scores(table, regressor, target, temperature="pooled"):

@@ -26,8 +26,7 @@ from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.site_families import FAMILIES
 from vae_mf.models.vae import VAE
-from vae_mf.packing import unpack_spins
-from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.samplers.base import Schedule, sample_chains
 from vae_mf.samplers.wolff import Wolff
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
@@ -237,8 +236,8 @@ def test_the_critic_does_not_saturate():
     """256 Ising spins and a model that knows the magnetisation only: 3 to 45 nats, within 15 % of the identity."""
     system, temperatures = Ising2D(16), (1.8, 2.269185, 2.5, 4.0)
     schedule = Schedule(burn_in=200, draws=50, thinning=10)
-    packed = sample_block(Wolff(system), np.array(temperatures), range(60), schedule, 1, "random").configurations
-    spins = dict(zip(temperatures, unpack_spins(packed, 256).reshape(4, -1, 256), strict=True))
+    drawn = sample_chains(Wolff(system), np.array(temperatures), 60, schedule, 1)
+    spins = dict(zip(temperatures, drawn.reshape(4, -1, 256), strict=True))
     train, held_out = ({t: rows[part] for t, rows in spins.items()} for part in (slice(2500), slice(2500, None)))
     vae = exact_vae(np.ones((1, 256), np.int8), list(temperatures))
     surgery = surgery_table(vae, system, train, held_out, 10, dict.fromkeys(temperatures, "equilibrium"), 3000, 3)

@@ -9,8 +9,7 @@ from vae_mf.models.decoders import CNNDecoder, LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.vae import VAE
-from vae_mf.packing import unpack_spins
-from vae_mf.samplers.base import Schedule, sample_block
+from vae_mf.samplers.base import Schedule, sample_chains
 from vae_mf.samplers.hopfield import HopfieldGibbs
 from vae_mf.statistics.sign_vectors import Search
 from vae_mf.studies.pattern_load import (
@@ -34,8 +33,8 @@ def network() -> Hopfield:
 
 @pytest.fixture(scope="module")
 def spins(network) -> np.ndarray:
-    block = sample_block(HopfieldGibbs(network), np.array([0.9, 1.2]), range(100), Schedule(20, 200, 10), 3)
-    return unpack_spins(block.configurations.reshape(-1, 8), 64)
+    drawn = sample_chains(HopfieldGibbs(network), np.array([0.9, 1.2]), 100, Schedule(20, 200, 10), 3)
+    return drawn.reshape(-1, 64)
 
 
 def test_an_exact_space_holds_its_patterns():
