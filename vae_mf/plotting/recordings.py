@@ -91,7 +91,7 @@ def draw_spike_counts(ax: Axes, table: pd.DataFrame) -> None:
         yscale="log", xlim=(-0.5, seen["count"].max() + 2), ylim=(seen.probability.min() / 3, 1),
         xlabel="active variables K", ylabel="P(K)",
     )  # fmt: skip
-    ax.legend()
+    ax.legend(loc="upper right")
 
 
 def draw_profile(ax: Axes, table: pd.DataFrame, column: str, label: str) -> None:
