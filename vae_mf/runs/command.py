@@ -52,6 +52,7 @@ def launch(job: Job, root: str, words: Sequence[str]) -> None:
         words: assignments and, behind them, flags, in the grammar of Hydra.
     """
     show_traceback = os.environ.get(FULL_ERROR) == "1"
+    sys.path.append(os.getcwd())  # a part of the user's own may lie in the working folder
     # Without this Hydra prints composition errors by itself, on several lines, and exits.
     os.environ[FULL_ERROR] = "1"
     try:
