@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,7 @@ def jackknife(
         ValueError: unless ``chains`` divides the number of rows.
     """
     value = statistics(*moments.mean(0).tolist())
-    kind: Callable[..., Any] = type(value)
+    kind = cast(Callable[..., Any], type(value))
     starts = group_starts(len(moments), chains, GROUPS)
     if len(starts) < 2:
         return Estimate(value, kind(*[np.nan] * len(value)))

@@ -51,7 +51,7 @@ class Ising:
     @property
     def symmetries(self) -> tuple[str, ...]:
         """The flip of all spins, unless a field breaks it."""
-        return () if self.fields.any() else ("spin_flip",)
+        return () if np.any(self.fields) else ("spin_flip",)
 
     @property
     def sites(self) -> int:
