@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 
 import pytest
 from helpers import PROJECT_ROOT
@@ -51,3 +52,11 @@ def test_commands_exist_and_their_options_compose(document, compose_config):
             assert not [flag for flag in flags if f'"{flag}"' not in sources], rest
         elif (configurations() / f"{command}.yaml").exists() and "--help" not in rest:
             compose_config(command, *overrides(shlex.split(rest)))
+
+
+def test_the_page_on_architecture_shows_the_layers_of_the_contract():
+    settings = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())
+    (contract,) = (c for c in settings["tool"]["importlinter"]["contracts"] if c["type"] == "layers")
+    table = re.findall(r"^\|[^|]*\|((?: `\w+`,?)+) \|$", (PROJECT_ROOT / "docs/architecture.md").read_text(), re.M)
+    shown = [set(re.findall(r"\w+", row)) for row in table]
+    assert shown == [set(re.findall(r"\w+", layer)) for layer in contract["layers"]]
