@@ -57,7 +57,7 @@ class Assignment(NamedTuple):
 
 
 class Arguments(NamedTuple):
-    """What was typed behind the name of a command."""
+    """Words behind the name of a command."""
 
     flags: list[str]
     assignments: list[Assignment]

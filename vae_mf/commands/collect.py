@@ -52,7 +52,8 @@ def records(runs: list[Run]) -> list[RunRecord]:
 def printed(collection: Collection, metric: str | None, against: str | None) -> Table:
     """Return the varied options and the shown metric (over temperatures its largest) of every run, to be printed."""
     heading = f"largest {metric}" if against == TEMPERATURE else metric
-    table, inside = Table("run", "options", heading or "state"), varied_inside(collection.runs, collection.varied)
+    table = Table("run", "options", heading or "state")
+    inside = varied_inside(collection.runs, collection.varied)
     shown = collection.against(against).groupby("run")[metric].max() if metric else {}
     for _, row in collection.runs.iterrows():
         known = row.finished and row.run in shown and not pd.isna(shown[row.run])
@@ -63,7 +64,8 @@ def printed(collection: Collection, metric: str | None, against: str | None) -> 
 
 def main(cfg: DictConfig) -> None:
     """Read the runs, then write and print the tables and draw the figure."""
-    console, folder = Console(), Path(cfg.report)
+    console = Console()
+    folder = Path(cfg.report)
     collection = collect(records(find_runs(cfg.runs)))
     finished = collection.runs[collection.runs.finished]
     tables, figure, metric = {"runs": collection.runs, "temperatures": collection.temperatures}, None, None

@@ -37,9 +37,11 @@ OWN = ("overlaps",)
 
 def assess_run(run: Run, settings: DictConfig, progress: Progress) -> Assessment:
     """Load model and data of a run and prepare its verdict."""
-    model, task = load(run.folder), build_task(run.config, progress)
+    model = load(run.folder)
+    task = build_task(run.config, progress)
     progress.add_task("assessing", total=None)
-    found, own = assess(model.vae, task.system, task.evidence, instantiate(settings)), read_tables(run.folder)
+    found = assess(model.vae, task.system, task.evidence, instantiate(settings))
+    own = read_tables(run.folder)
     return replace(found, tables=found.tables | {name: own[name] for name in OWN if name in own})
 
 
@@ -88,7 +90,8 @@ def main(cfg: DictConfig) -> None:
     """Prepare and show the verdict on every run that is asked for."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     several = has_magic(str(cfg.run)) and not Path(cfg.run).exists()
-    runs, console = find_runs([cfg.run]) if several else [find_run(Path(cfg.run))], Console()
+    runs = find_runs([cfg.run]) if several else [find_run(Path(cfg.run))]
+    console = Console()
     for run in runs:
         prepare(run, cfg.evaluation, console, force=cfg.force)
         show(run, console, briefly=several)

@@ -36,7 +36,7 @@ def page(command: Command, composition: Composition, recipe: str | None) -> str:
 
     Args:
         command: command to explain.
-        composition: of the choices whose options are listed.
+        composition: configuration of the choices whose options are listed.
         recipe: key in the node ``command.choices`` whose options are listed, None for all keys.
     """
     word = f" [{command.word.rpartition('.')[2].upper()}]" if command.word else ""

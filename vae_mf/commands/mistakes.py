@@ -1,4 +1,4 @@
-"""What was mistyped behind the name of a command, told with the nearest names before anything heavy is imported."""
+"""Mistakes behind the name of a command, answered with the nearest names before anything heavy is imported."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -142,14 +142,14 @@ def checked_choice(assignment: Assignment, base: Composition, arguments: Argumen
 
 def combinations(chosen: list[Assignment], arguments: Arguments) -> Iterator[list[str]]:
     """Yield every combination of choices; a function of Hydra's grammar stands for the default."""
-    told = [item for item in chosen if item.value is None or not FUNCTION.fullmatch(item.value)]
+    given = [item for item in chosen if item.value is None or not FUNCTION.fullmatch(item.value)]
     parted = arguments.sweep
     values = [
         [item.value] if item.value is None or not parted or item.value.startswith("[") else item.value.split(",")
-        for item in told
+        for item in given
     ]
     for combination in product(*values):
-        yield [str(item._replace(value=value)) for item, value in zip(told, combination, strict=True)]
+        yield [str(item._replace(value=value)) for item, value in zip(given, combination, strict=True)]
 
 
 def composed(command: Command, choices: list[str]) -> Composition:

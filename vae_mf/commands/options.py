@@ -37,7 +37,7 @@ class Option(NamedTuple):
 
 
 class File(NamedTuple):
-    """What a YAML file says in its comments."""
+    """Comments of a YAML file."""
 
     package: str | None
     """Node that its options belong to, None for that of its group."""

@@ -1,6 +1,6 @@
 """Make a figure of a paper again: run its stages, compute its tables, draw it.
 
-What is there already is not computed again.
+Finished stages are not computed again.
 
 vae-mf reproduce 3
 vae-mf reproduce 5 dataset.path=bint_fishmovie32_100.mat

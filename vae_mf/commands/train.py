@@ -73,9 +73,11 @@ def report(run: Run, console: Console) -> None:
 def main(cfg: DictConfig) -> None:
     """Run every stage that is not finished yet, then report; the jobs of a sweep are reported by collect.py."""
     require_single_device_sweep(cfg.trainer)
-    further, job = rank_zero_only.rank > 0, sweep_job()
+    further = rank_zero_only.rank > 0
+    job = sweep_job()
     # The further processes of a distributed run say nothing, and work where the first one holds the run.
-    console, run = Console(quiet=further), open_run(cfg)
+    console = Console(quiet=further)
+    run = open_run(cfg)
     say = partial(console.print, soft_wrap=True, markup=False)
     if job:
         say(job)
