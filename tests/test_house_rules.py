@@ -6,17 +6,7 @@ from helpers.architecture import Source, examples, sources
 
 from vae_mf import systems
 
-CEILINGS = {
-    "packed_calls": 309,
-    "clause_heads": 30,
-    "clause_sentences": 82,
-    "dangling_entries": 188,
-    "retired_words": 639,
-    "system_classes": 0,
-    "guessed_attributes": 2,
-}
-"""Lines that still break each rule; the numbers only sink."""
-EXAMPLES = 29
+EXAMPLES = 200
 """Public functions and classes with a doctest; the number only rises."""
 
 
@@ -80,7 +70,7 @@ def f(rows, shelled):
 @pytest.mark.parametrize("rule", house_rules.RULES, ids=lambda rule: rule.__name__)
 def test_the_package_and_the_scripts_keep_the_rule(rule):
     found = house_rules.broken(rule, PROJECT_ROOT / "vae_mf") + house_rules.broken(rule, PROJECT_ROOT / "scripts")
-    assert len(found) <= CEILINGS[rule.__name__], "\n".join(found)
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("rule", house_rules.RULES, ids=lambda rule: rule.__name__)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from pandas.api.extensions import ExtensionDtype
 from pandas.errors import EmptyDataError, ParserError
 
 from vae_mf.datasets.file_formats import register_reader
@@ -258,7 +259,7 @@ def numbers(frame: pd.DataFrame) -> np.ndarray:
         raise DataError(
             f"expected rows of numbers, all of one length, got nothing or NaN in {where}: fill it or delete it"
         )
-    dtypes = [getattr(dtype, "numpy_dtype", dtype) for dtype in frame.dtypes]
+    dtypes = [dtype.numpy_dtype if isinstance(dtype, ExtensionDtype) else dtype for dtype in frame.dtypes]
     return frame.to_numpy(np.result_type(np.int8, *dtypes))
 
 
