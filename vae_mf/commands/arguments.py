@@ -168,8 +168,6 @@ def literal(name: str) -> str:
     ('x.npy', "'x=1 (2).npy'")
     """
     text = str(at_home(name)) if name.startswith("~/") else name
-    if exists(name):
-        text = text.replace("${", r"\${")  # no interpolation
     read = parse(f"name={text}")
     return text if QUOTED.fullmatch(text) or (read is not None and read.value() == text) else quoted(text)
 

@@ -45,6 +45,7 @@ def understood(command: Command, arguments: Arguments) -> tuple[list[str], Compo
         Mistake: if there is one.
     """
     base = compose(command.module)
+    arguments = files_apart(command, arguments, base)
     refuse_unknown_flags(command, arguments, base)
     parser = get_args_parser()
     parser.error = refuse
@@ -68,6 +69,20 @@ def unknown_command(name: str) -> Mistake:
     found = nearest(name.replace("_", "-"), COMMANDS)
     hint = f"; did you mean vae-mf {found[0]}?" if found else ""
     return Mistake(f"expected one of {', '.join(COMMANDS)}, got {name}{hint}")
+
+
+def files_apart(command: Command, arguments: Arguments, base: Composition) -> Arguments:
+    """Return the arguments with files such as "a=b.npy", whose names look like assignments, among the words."""
+    if command.word is None or command.choices is not None:
+        return arguments
+    files = [str(item) for item in arguments.assignments if exists(str(item)) and not is_known(item.name, base)]
+    others = [item for item in arguments.assignments if str(item) not in files]
+    return arguments._replace(words=[*arguments.words, *files], assignments=others)
+
+
+def is_known(name: str, base: Composition) -> bool:
+    """Return whether a name begins like that of an option or a group."""
+    return name.partition(".")[0] in base.plain or name.partition("/")[0] in (*base.plain, *base.choices)
 
 
 def refuse(message: str) -> NoReturn:

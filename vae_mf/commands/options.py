@@ -72,7 +72,7 @@ class Composition:
     @property
     def groups(self) -> list[str]:
         """Groups that the command chooses from, without those of Hydra."""
-        return [group for group in reversed(self.choices) if not group.startswith("hydra/")]
+        return [group for group in self.choices if not group.startswith("hydra/")]
 
     def options(self) -> list[Option]:
         """Return every option with its default and its comment, in the order of the files."""
