@@ -78,7 +78,7 @@ def test_hydra_stays_at_the_edge():
         for path in PACKAGE.rglob("*.py")
         if any(name.split(".")[0] in ("hydra", "omegaconf") for name in imported(ast.parse(path.read_text())))
     }
-    assert {user.split("/")[0] for user in users} == {"runs", "commands"}
+    assert {user.split("/")[0] for user in users} == {"runs", "commands", "discovery"}
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.rglob("*.py")), ids=lambda path: path.name)

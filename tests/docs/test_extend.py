@@ -8,6 +8,7 @@ import pytest
 from helpers import PROJECT_ROOT
 from helpers.documents import FILE, blocks, commands, overrides
 
+from vae_mf.commands.table import COMMANDS
 from vae_mf.datasets import file_formats
 from vae_mf.datasets.file_formats import load_readers
 
@@ -50,4 +51,7 @@ def test_the_example_runs(section, place):
 def test_the_commands_compose(section, place, compose_config):
     for name, rest in commands(SECTIONS[section]):
         own = f"hydra.searchpath=[file://{place}/conf]"
-        compose_config(name.replace("-", "_"), own, *overrides(shlex.split(rest)))
+        words = [
+            word if "=" in word or word[0] in "-~" else f"{COMMANDS[name].word}={word}" for word in shlex.split(rest)
+        ]
+        compose_config(COMMANDS[name].module, own, *overrides(words))
