@@ -2,14 +2,4 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "base": ["DensityModel"],
-        "independent": ["Independent"],
-        "k_pairwise": ["KPairwise"],
-        "mixture": ["BernoulliMixture"],
-        "pairwise": ["PairwiseIsing"],
-        "restricted_boltzmann": ["RestrictedBoltzmann"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,17 @@
+"""Public names of the room, read by `__init__.py` and by editors."""
+
+from .base import DensityModel
+from .independent import Independent
+from .k_pairwise import KPairwise
+from .mixture import BernoulliMixture
+from .pairwise import PairwiseIsing
+from .restricted_boltzmann import RestrictedBoltzmann
+
+__all__ = [
+    "BernoulliMixture",
+    "DensityModel",
+    "Independent",
+    "KPairwise",
+    "PairwiseIsing",
+    "RestrictedBoltzmann",
+]

@@ -1,0 +1,34 @@
+"""Public names of the room, read by `__init__.py` and by editors."""
+
+from .auto import automatic_sampler
+from .base import Sampler, Schedule, SystemSampler, sample_chains
+from .curie_weiss import CurieWeissDirect
+from .draw import sample
+from .hopfield import HopfieldGibbs
+from .ising2d import Ising2DAuto
+from .maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
+from .multispin import MultispinMetropolis
+from .plan import Sampling, plan
+from .spin_glass import IsingMetropolis
+from .tempering import ParallelTempering
+from .wolff import Wolff
+
+__all__ = [
+    "CurieWeissDirect",
+    "HopfieldGibbs",
+    "Ising2DAuto",
+    "IsingMetropolis",
+    "MaierSaupeDirect",
+    "MaierSaupeGibbs",
+    "MultispinMetropolis",
+    "ParallelTempering",
+    "Sampler",
+    "Sampling",
+    "Schedule",
+    "SystemSampler",
+    "Wolff",
+    "automatic_sampler",
+    "plan",
+    "sample",
+    "sample_chains",
+]

@@ -1,0 +1,51 @@
+"""Public names of the room, read by `__init__.py` and by editors."""
+
+from .base import (
+    HasCouplings,
+    HasCutInformation,
+    HasFieldInformation,
+    HasFieldWeight,
+    HasInfiniteLimit,
+    HasMeanFieldCouplings,
+    HasOrderParameterLaw,
+    HasOverlapLaw,
+    HasPatterns,
+    HasRowCorrelations,
+    HasSampler,
+    HasTensorField,
+    HasThermodynamics,
+    OrderParameterLaw,
+    System,
+    Thermodynamics,
+)
+from .curie_weiss import CurieWeiss
+from .hopfield import Hopfield
+from .ising2d import Ising2D
+from .maier_saupe import MaierSaupe
+from .spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
+
+__all__ = [
+    "CurieWeiss",
+    "EdwardsAnderson",
+    "HasCouplings",
+    "HasCutInformation",
+    "HasFieldInformation",
+    "HasFieldWeight",
+    "HasInfiniteLimit",
+    "HasMeanFieldCouplings",
+    "HasOrderParameterLaw",
+    "HasOverlapLaw",
+    "HasPatterns",
+    "HasRowCorrelations",
+    "HasSampler",
+    "HasTensorField",
+    "HasThermodynamics",
+    "Hopfield",
+    "Ising",
+    "Ising2D",
+    "MaierSaupe",
+    "OrderParameterLaw",
+    "SherringtonKirkpatrick",
+    "System",
+    "Thermodynamics",
+]
