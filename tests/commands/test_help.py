@@ -12,7 +12,7 @@ from vae_mf.commands.completion import SCRIPTS, candidates
 from vae_mf.commands.help import WIDTH, examples
 from vae_mf.commands.main import main
 from vae_mf.commands.mistakes import understood
-from vae_mf.commands.options import WIRE, choices_of, compose, read_comments
+from vae_mf.commands.options import WIRE, compose, read_comments
 from vae_mf.commands.table import COMMANDS
 
 CONF = PROJECT_ROOT / "conf"
@@ -51,10 +51,11 @@ def test_help_fits_the_terminal_and_names_every_option(monkeypatch, capsys, word
         if not option.name.startswith(f"{command.choices}."):
             assert f" {option.name}=" in flat
             assert " ".join(option.comment.split()) in flat
-    for group, choice in compose(command.module, words[1:]).choices.items():
+    composition = compose(command.module, words[1:])
+    for group, choice in composition.choices.items():
         if isinstance(choice, str) and "@" not in group and not group.startswith(("hydra/", "paths")):
             assert f"[{choice}]" in page
-            assert all(name in flat for name in choices_of(group))
+            assert all(name in flat for name in composition.choices_of(group))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if not name.startswith(CHOSEN_BEFORE)])

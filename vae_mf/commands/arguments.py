@@ -72,6 +72,15 @@ class Arguments(NamedTuple):
         return not set(SWEEP).isdisjoint(self.flags)
 
     @property
+    def search(self) -> tuple[Path, ...]:
+        """Folders of configurations of one's own: of hydra.searchpath, and of -cd or --config-dir."""
+        listed = (self.value_of("hydra.searchpath") or "").strip("[]")
+        places = [item.strip("'\" ").removeprefix("file://") for item in listed.split(",") if item]
+        behind = zip(self.flags, self.flags[1:], strict=False)
+        places += [value for flag, value in behind if flag in ("-cd", "--config-dir")]
+        return tuple(Path(place).absolute() for place in places)
+
+    @property
     def asks_for_help(self) -> bool:
         """True if the page of help is asked for."""
         return not set(HELP).isdisjoint(self.flags)

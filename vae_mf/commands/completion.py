@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from vae_mf.commands.arguments import PLACES, read_arguments
 from vae_mf.commands.help import FLAGS
 from vae_mf.commands.mistakes import Mistake, understood
-from vae_mf.commands.options import Composition, choices_of, compose
+from vae_mf.commands.options import Composition, compose
 from vae_mf.commands.table import COMMANDS, Command
 
 BASH = r"""_vae_mf() {
@@ -85,7 +85,7 @@ def composed(command: Command, words: Sequence[str]) -> Composition:
 def values(command: Command, name: str, composition: Composition) -> list[str]:
     """Return the values of a group or an option, as far as they can be listed."""
     if name in composition.choices or name.startswith("hydra/"):
-        return choices_of(name)
+        return composition.choices_of(name)
     if name == command.word and command.choices:
         return list(composition.plain[command.choices])
     options = {option.name: option.default for option in composition.options()}

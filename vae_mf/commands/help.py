@@ -3,7 +3,7 @@
 from textwrap import fill, wrap
 
 from vae_mf import __version__
-from vae_mf.commands.options import Composition, Option, choices_of, read_comments
+from vae_mf.commands.options import Composition, Option, read_comments
 from vae_mf.commands.table import COMMANDS, Command
 
 WIDTH = 80
@@ -88,8 +88,8 @@ def group_entry(group: str, composition: Composition) -> str:
     """Return the choices of a group, that of now in brackets, and what the root file says of it."""
     choice = composition.choices[group]
     now = [choice] if isinstance(choice, str) or choice is None else list(choice)
-    names = [f"[{name}]" if name in now else name for name in choices_of(group)]
-    comment = next((c for name, _ in composition.files if (c := read_comments(name).groups.get(group))), "")
+    names = [f"[{name}]" if name in now else name for name in composition.choices_of(group)]
+    comment = next((c for name, _ in composition.files if (c := composition.comments(name).groups.get(group))), "")
     return entry(group, f"{comment}: {', '.join(names)}", 18)
 
 

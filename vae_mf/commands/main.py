@@ -24,7 +24,7 @@ def about(flag: str, words: list[str]) -> None:
     from vae_mf import __version__
     from vae_mf.commands.completion import SCRIPTS, candidates
     from vae_mf.commands.help import overview
-    from vae_mf.commands.mistakes import unknown_command
+    from vae_mf.commands.unknown import unknown_command
 
     if flag in ("-h", "--help"):
         print(overview())

@@ -1,12 +1,11 @@
 """Mistakes behind the name of a command, answered with the nearest names before anything heavy is imported."""
 
 import re
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from glob import has_magic
 from itertools import product
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
@@ -22,17 +21,21 @@ from vae_mf.commands.arguments import (
     parse,
     spelled,
 )
-from vae_mf.commands.options import Composition, choices_of, compose, read_comments
-from vae_mf.commands.table import COMMANDS, Command
-from vae_mf.runs.names import MOVED
+from vae_mf.commands.options import Composition, compose
+from vae_mf.commands.table import Command
+from vae_mf.commands.unknown import (
+    ABSENT,
+    REALLY_SIMILAR,
+    advice,
+    example,
+    names_of,
+    nearest,
+    no_such,
+    node,
+    not_an_option,
+    unknown_option,
+)
 
-SIMILAR = 0.65
-REALLY_SIMILAR = 0.8
-MANY = 8
-RENAMED = {"splits": "split", "dataset.split.split": "split", "dataset.split": "split"} | {
-    first: today for today, first in MOVED
-}
-"""Options of version 0.1 by their names of today."""
 LAUNCHERS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray", "ray_aws": "ray"}
 """The extra of this package that installs each launcher of sweeps."""
 NO_LAUNCHER = "expected its plugin, got none; install it with pip install -e "
@@ -44,7 +47,7 @@ def understood(command: Command, arguments: Arguments) -> tuple[list[str], Compo
     Raises:
         Mistake: if there is one.
     """
-    base = compose(command.module)
+    base = compose(command.module, (), arguments.search)
     arguments = files_apart(command, arguments, base)
     refuse_unknown_flags(command, arguments, base)
     parser = get_args_parser()
@@ -56,19 +59,12 @@ def understood(command: Command, arguments: Arguments) -> tuple[list[str], Compo
             raise Mistake(f"{assignment.name}: expected a value, as in {assignment.name}=VALUE, got none")
     chosen = [choice for item in given if is_group(item, base) for choice in checked_choice(item, base, arguments)]
     options = [item for item in given if not is_group(item, base)]
-    compositions = [composed(command, combination) for combination in combinations(chosen, arguments)]
+    compositions = [composed(command, combination, arguments) for combination in combinations(chosen, arguments)]
     texts = [checked_option(command, item, compositions, arguments) for item in options]
     refuse_unknown_recipe(command, options, compositions[0])
     if not (arguments.only_shows or arguments.asks_for_help):
         refuse_missing(options, compositions)
     return [*map(str, chosen), *texts, *arguments.flags], compositions[0]
-
-
-def unknown_command(name: str) -> Mistake:
-    """Return what to say of a command that there is not."""
-    found = nearest(name.replace("_", "-"), COMMANDS)
-    hint = f"; did you mean vae-mf {found[0]}?" if found else ""
-    return Mistake(f"expected one of {', '.join(COMMANDS)}, got {name}{hint}")
 
 
 def files_apart(command: Command, arguments: Arguments, base: Composition) -> Arguments:
@@ -114,7 +110,7 @@ def word_as_option(command: Command, arguments: Arguments, base: Composition) ->
     if known:
         raise Mistake(f"expected NAME=VALUE, got {word}{advice(command, [f'{n}={example(n, base)}' for n in known])}")
     if command.word is None:
-        near = [f"{group}={word}" for group in base.groups if word in choices_of(group)]
+        near = [f"{group}={word}" for group in base.groups if word in base.choices_of(group)]
         near = near or [f"{name}={example(name, base)}" for name in nearest(word, names_of(base))]
         raise Mistake(f"expected NAME=VALUE, got {word}{advice(command, near)}")
     if more:
@@ -146,7 +142,7 @@ def checked_choice(assignment: Assignment, base: Composition, arguments: Argumen
     pieces = [] if FUNCTION.fullmatch(value) else value.strip("[]").split(",")
     if len(pieces) > 1 and not value.startswith("[") and not arguments.sweep:
         raise Mistake(f"{group}: expected one choice, got {value}; add -m to run each of them")
-    known = choices_of(group)
+    known = base.choices_of(group)
     for piece in pieces:
         if piece not in [*known, "null"]:
             if group == "hydra/launcher" and piece in LAUNCHERS:
@@ -167,14 +163,14 @@ def combinations(chosen: list[Assignment], arguments: Arguments) -> Iterator[lis
         yield [str(item._replace(value=value)) for item, value in zip(given, combination, strict=True)]
 
 
-def composed(command: Command, choices: list[str]) -> Composition:
+def composed(command: Command, choices: list[str], arguments: Arguments) -> Composition:
     """Return the composition of choices that are known each for itself.
 
     Raises:
         Mistake: if they do not go together in this command.
     """
     try:
-        return compose(command.module, choices)
+        return compose(command.module, choices, arguments.search)
     except HydraException as error:
         foreign = re.search(r"In '([^']+)'.*Could not override '([^']+)'", " ".join(str(error).split()))
         cause = f"{foreign[1]} chooses {foreign[2]}, which {command.name} does not use" if foreign else choices
@@ -212,73 +208,12 @@ def checked_option(
     return text
 
 
-ABSENT = object()
-
-
-def node(composition: Composition, name: str) -> Any:
-    """Return what the configuration has under a dotted name, not resolved, or ABSENT."""
-    found: Any = composition.plain
-    for part in name.split("."):
-        found = found.get(part, ABSENT) if isinstance(found, dict) else ABSENT
-    return found
-
-
-def unknown_option(command: Command, assignment: Assignment, composition: Composition) -> Mistake:
-    """Return what to say of an option that a command does not have."""
-    name = assignment.name
-    today = next((f"{RENAMED[old]}{name[len(old) :]}" for old in RENAMED if f"{name}.".startswith(f"{old}.")), None)
-    if today is not None:
-        used = today in composition.choices or node(composition, today) is not ABSENT
-        value = str(assignment.value).strip("[]") if today == "split" else assignment.value
-        what = f"use {today}={value}" if used else f"{command.name} does not use it"
-        return Mistake(f"{name}: this option is called {today} now; {what}")
-    said = f"expected an option of {command.name}, got {assignment}"
-    choices = choices_with(name, composition)
-    if choices:
-        return Mistake(f"{said}; it comes with {' or '.join(choices)}")
-    near = [f"{found}={assignment.value}" for found in nearest(name, names_of(composition))]
-    others = [] if near else [other.name for other in COMMANDS.values() if has(other, name)]
-    return Mistake(f"{said}; {' and '.join(others)} would take it" if others else said + advice(command, near))
-
-
-def has(command: Command, name: str) -> bool:
-    """Return whether a command has a group or, by its default choices, an option of this name."""
-    composition = compose(command.module)
-    return name in composition.choices or node(composition, name) is not ABSENT
-
-
-def choices_with(name: str, composition: Composition) -> list[str]:
-    """Return the choices of a command with which it would have an option of this name."""
-    files = [(group, choice) for group in composition.groups if "@" not in group for choice in choices_of(group)]
-    return [f"{group}={choice}" for group, choice in files if name in read_comments(f"{group}/{choice}").names(group)]
-
-
-def not_an_option(command: Command, assignment: Assignment, composition: Composition) -> Mistake:
-    """Return what to say where a value is given to a node that holds options."""
-    if assignment.name in RENAMED:
-        return unknown_option(command, assignment, composition)
-    group = assignment.name.replace(".", "/")
-    inner = [name for name in names_of(composition) if name.startswith((f"{assignment.name}.", f"{group}/"))]
-    groups = [group, *(name for name in inner if "/" in name)]
-    near = [f"{name}={assignment.value}" for name in groups if name in composition.choices]
-    near = [choice for choice in near if choice.split("=")[1] in choices_of(choice.split("=")[0])]
-    near = near or [f"{name}=VALUE" for name in inner[:3]]
-    return Mistake(f"{assignment.name}: expected one of its options, got {assignment.value}{advice(command, near)}")
-
-
 def refuse_unknown_recipe(command: Command, options: list[Assignment], composition: Composition) -> None:
     """Raise Mistake if a command that chooses among the keys of a node is given none of them."""
     known = list(composition.plain.get(command.choices or "", {}))
     for option in options:
         if known and option.name == command.word and option.value not in known:
             raise no_such(option.name, str(option.value), known)
-
-
-def no_such(name: str, got: str, known: list[str]) -> Mistake:
-    """Return what to say of a value that is none of those known; of many, only the nearest are named."""
-    near = [f"{name}={found}" for found in nearest(got, known)]
-    expected = f"one of {len(known)}" if near and len(known) > MANY else f"one of {', '.join(known)}"
-    return Mistake(f"{name}: expected {expected}, got {got}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
 
 
 def refuse_missing(options: list[Assignment], compositions: list[Composition]) -> None:
@@ -289,37 +224,3 @@ def refuse_missing(options: list[Assignment], compositions: list[Composition]) -
         if name not in given:
             value = "FILE" if name.rpartition(".")[2] in PLACES else "VALUE"
             raise Mistake(f"{name}: expected a value, as in {name}={value}, got none")
-
-
-def names_of(composition: Composition) -> list[str]:
-    """Return the names of all options and groups of a composition."""
-    return [*(option.name for option in composition.options()), *composition.groups]
-
-
-def nearest(word: str, names: Iterable[str], similar: float = SIMILAR) -> list[str]:
-    """Return at most three names that a word may have been meant for, as a whole or by their last parts.
-
-    >>> nearest("latent", ["model.latents", "model.prior.layers", "seed"])
-    ['model.latents']
-    """
-    every = list(dict.fromkeys(names))
-    last = {name: re.split(r"[./]", name)[-1] for name in every}
-    mine = re.split(r"[./]", word)[-1]
-    same = [name for name in every if last[name] == mine and word == mine]
-    whole = get_close_matches(word, every, 3, REALLY_SIMILAR)
-    parts = get_close_matches(mine, list(dict.fromkeys(last.values())), 2, REALLY_SIMILAR)
-    by_part = [name for part in parts for name in every if last[name] == part]
-    return (same or whole or by_part or get_close_matches(word, every, 3, similar))[:3]
-
-
-def example(name: str, composition: Composition) -> str:
-    """Return a value that an option may have, to show how it is given."""
-    value = node(composition, name)
-    return str(not value).lower() if isinstance(value, bool) else "VALUE"
-
-
-def advice(command: Command, near: list[str]) -> str:
-    """Return the end of a sentence on a mistake: what may have been meant, or where all options are listed."""
-    if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return f"; vae-mf {command.name} --help lists all options"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -17,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from vae_mf.paths import configurations
 
 HYDRA_VERSION = "1.3"
+Folders = tuple[Path, ...]
 COMMENT = re.compile(r"[\s{\[]*#\s*(.*)")
 WIRE = re.compile(r"\$\{[\w.]+\}")
 """Default of an option that only hands on what another option says."""
@@ -63,6 +65,8 @@ class Composition:
     """Files that it is composed of, in their order, each with the node that its options belong to."""
     choices: dict[str, Any]
     """Choice of every group, None for no choice, a list for several."""
+    search: Folders = ()
+    """Further folders of files, of one's own."""
 
     @cached_property
     def plain(self) -> dict[str, Any]:
@@ -74,11 +78,24 @@ class Composition:
         """Groups that the command chooses from, without those of Hydra."""
         return [group for group in self.choices if not group.startswith("hydra/")]
 
+    def choices_of(self, group: str) -> list[str]:
+        """Return the choices of a group, those of inner folders last; of a group of Hydra the installed ones."""
+        if group.startswith("hydra/"):
+            with loader_of_hydra() as loader:
+                return loader.get_group_options(group)
+        folders = [root / group.partition("@")[0] for root in (configurations(), *self.search)]
+        names = {path.relative_to(root).with_suffix("").as_posix() for root in folders for path in root.rglob("*.yaml")}
+        return sorted(names, key=lambda name: (name.count("/"), name))
+
+    def comments(self, name: str) -> File:
+        """Return the comments of one of its files, or of another choice."""
+        return read_comments(name, self.search)
+
     def options(self) -> list[Option]:
         """Return every option with its default and its comment, in the order of the files."""
         found: dict[str, Option] = {}
         for name, node in self.files:
-            for option in read_comments(name).options:
+            for option in self.comments(name).options:
                 full = f"{node}.{option.name}" if node else option.name
                 before = found.get(full)
                 comment = option.comment or (before.comment if before else "")
@@ -95,9 +112,16 @@ def loader_of_hydra() -> Iterator[ConfigLoaderImpl]:
         yield loader
 
 
-def compose(root: str, choices: Iterable[str] = ()) -> Composition:
-    """Compose the configuration of a root file and of choices such as "experiment=retina"."""
-    overrides = list(choices)
+def compose(root: str, choices: Iterable[str] = (), search: Folders = ()) -> Composition:
+    """Compose the configuration of a root file and of choices such as "experiment=retina".
+
+    Args:
+        root: name of the root file.
+        choices: assignments of groups, in the grammar of Hydra.
+        search: further folders in which files of choices may be.
+    """
+    own_folders = [f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in search)}]"] if search else []
+    overrides = [*own_folders, *choices]
     with loader_of_hydra() as loader:
         config = loader.load_configuration(root, overrides, RunMode.MULTIRUN)
         defaults = loader.compute_defaults_list(root, overrides, RunMode.MULTIRUN)
@@ -106,25 +130,16 @@ def compose(root: str, choices: Iterable[str] = ()) -> Composition:
     # Hydra knows no choice of a group that has several.
     several = {
         group: [name.removeprefix(f"{group}/") for name, _ in own if name.startswith(f"{group}/")]
-        for group in read_comments(root).groups
+        for group in read_comments(root, search).groups
     }
-    return Composition(config, own, several | dict(defaults.overrides.known_choices))
-
-
-def choices_of(group: str) -> list[str]:
-    """Return the choices of a group, first those of its own folder; of a group of Hydra those that are installed."""
-    if group.startswith("hydra/"):
-        with loader_of_hydra() as loader:
-            return loader.get_group_options(group)
-    folder = configurations() / group.partition("@")[0]
-    names = (path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
-    return sorted(names, key=lambda name: (name.count("/"), name))
+    return Composition(config, own, several | dict(defaults.overrides.known_choices), search)
 
 
 @cache
-def read_comments(name: str) -> File:
+def read_comments(name: str, search: Folders = ()) -> File:
     """Return what a YAML file of the configuration says in its comments."""
-    text = (configurations() / f"{name}.yaml").read_text(encoding="utf-8")
+    paths = (folder / f"{name}.yaml" for folder in (configurations(), *search))
+    text = next(path for path in paths if path.exists()).read_text(encoding="utf-8")
     lines = text.splitlines()
     package = re.match(r"# @package (\S+)", text)
     root = yaml.compose(text, yaml.SafeLoader)
