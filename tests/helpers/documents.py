@@ -17,7 +17,7 @@ DOCUMENTS = sorted(
 """Everything in Markdown; the history names files that are gone."""
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 PATH = re.compile(r"(?<![\w/.-])(?:vae_mf|scripts|tests|conf|docs)/[\w/.{},-]*\w")
-COMMAND = re.compile(r"^(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[\w-]+))\b(?P<rest>.*)$")
+COMMAND = re.compile(r"^(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[a-z][a-z-]*))\b(?P<rest>.*)$")
 DOTTED = re.compile(r"(?<![\w/.])vae_mf(?:\.[A-Za-z]\w*)+")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 FILE = re.compile(r"# ([\w/]+\.(?:py|yaml))\n")
