@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from glob import has_magic
 from itertools import product
 from pathlib import Path
@@ -118,7 +119,7 @@ def word_as_option(command: Command, arguments: Arguments, base: Composition) ->
         raise Mistake(f"expected one {command.word}, got {len(arguments.words)}: {got}; put a pattern in quotes")
     if command.choices is None and not (exists(word) or has_magic(word) or "://" in word):
         options = [f"{name}={example(name, base)}" for name in nearest(word, names_of(base), REALLY_SIMILAR)]
-        files = nearest(word, map(str, Path(word).parent.glob("*")), REALLY_SIMILAR)
+        files = get_close_matches(word, map(str, Path(word).parent.glob("*")), 3, REALLY_SIMILAR)
         raise Mistake(f"{command.word}: expected a file or folder, got {word}{advice(command, [*files, *options])}")
     return [Assignment("", command.word, word)]
 
