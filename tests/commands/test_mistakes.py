@@ -163,7 +163,6 @@ def test_what_is_no_mistake_is_left_to_hydra():
     assert words("train", "--cfg", "job") == ["--cfg", "job"]
     assert words("sample", "experiment=null") == []
     assert words("train", "experiment=null", "model.latents=2")[0] == "~experiment"
-    assert words("train", "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "-m")[-1] == "-m"
     assert words("train", "+trainer.max_time=00:01:00:00") == ["+trainer.max_time=00:01:00:00"]
     assert words("train", "+seed=3") == ["seed=3"]
     assert words("discover", "dataset=mnist8", "dataset.variables=[14,größe]") == [
@@ -171,6 +170,12 @@ def test_what_is_no_mistake_is_left_to_hydra():
         "dataset.variables=[14,'größe']",
     ]
     assert config("train", "experiment=null", "system=curie_weiss", "model.latents=1").system.sites == 256
+
+
+def test_options_of_a_launcher_are_understood():
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    typed = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "-m"]
+    assert understood(COMMANDS["train"], read_arguments(typed))[0][-1] == "-m"
 
 
 def test_a_launcher_without_its_plugin_names_the_extra():

@@ -144,11 +144,12 @@ def checked_choice(assignment: Assignment, base: Composition, arguments: Argumen
     if len(pieces) > 1 and not value.startswith("[") and not arguments.sweep:
         raise Mistake(f"{group}: expected one choice, got {value}; add -m to run each of them")
     known = base.choices_of(group)
+    absent = LAUNCHERS if group == "hydra/launcher" else {}
     for piece in pieces:
         if piece not in [*known, "null"]:
-            if group == "hydra/launcher" and piece in LAUNCHERS:
-                raise Mistake(f"{group}={piece}: {NO_LAUNCHER}'.[{LAUNCHERS[piece]}]'")
-            raise no_such(group, piece, known)
+            if piece in absent:
+                raise Mistake(f"{group}={piece}: {NO_LAUNCHER}'.[{absent[piece]}]'")
+            raise no_such(group, piece, list(dict.fromkeys([*known, *absent])))
     return [assignment._replace(sign="" if group in base.choices else sign)]
 
 
