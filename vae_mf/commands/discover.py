@@ -82,8 +82,10 @@ def report(cfg: DictConfig, console: Console) -> None:
 
 def main(cfg: DictConfig) -> None:
     """Report on a file; where the user stops it, say how to go on."""
+    chosen = with_quick_settings(cfg)
     try:
-        report(with_quick_settings(cfg), Console())
+        report(chosen, Console())
     except KeyboardInterrupt:
-        Console(stderr=True).print(f"stopped; the same command goes on where it was, in {cfg.folder}", soft_wrap=True)
+        text = f"stopped; the same command goes on where it was, in {chosen.folder}"
+        Console(stderr=True).print(text, soft_wrap=True)
         sys.exit(STOPPED)
