@@ -38,7 +38,7 @@ FUNCTION = re.compile(r"\w+\(.*\)", re.DOTALL)
 """A function of Hydra's grammar, such as range(1,4)."""
 QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 ITEMS = re.compile(r"""(?:'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|[^,])+""")
-"""What stands between the commas of a list, outside quotation marks."""
+"""A piece of a list between commas, outside quotation marks."""
 
 
 class Mistake(Exception):
