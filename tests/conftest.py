@@ -14,6 +14,16 @@ settings.load_profile("vae_mf")
 
 
 @pytest.fixture
+def without_type_checks():
+    """Call functions as users do: annotations are checked under pytest only, and would refuse before the code does."""
+    from jaxtyping import config
+
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
 def compose_config():
     """Compose a configuration as the command line does; interpolations of Hydra's own choices resolve too."""
     from hydra import compose, initialize_config_dir

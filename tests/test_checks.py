@@ -1,8 +1,11 @@
 """Checks at the public edges: what passes comes back as its plain type, what does not is named."""
 
+import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from vae_mf import checks
@@ -87,3 +90,73 @@ def test_spins():
     checks.require_spins("s", np.array([[1, -1], [-1, -1]]))
     with pytest.raises(ValueError, match=r"s: expected entries -1 and \+1, got values such as \[-1, 0, 1\]"):
         checks.require_spins("s", np.array([0, 1, -1]))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.float64(0.5), "0.5"),
+        ([np.float64(0.5), np.int8(3), np.True_], "[0.5, 3, True]"),
+        ((np.str_("a"), None), "('a', None)"),
+        (np.arange(9), "[0, 1, 2, 3, 4, 5, ...]"),
+        (np.zeros((9, 2)), "[[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], ...]"),
+        (np.ndarray, "<class 'numpy.ndarray'>"),
+    ],
+)
+def test_what_came_is_shown_in_plain_numbers_and_short(value, text):
+    assert checks.shown(value) == text
+    assert len(checks.shown(["long" * 1000] * 1000)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "text"),
+    [
+        (checks.require_integer, np.float64(2.0), "2.0"),
+        (checks.require_integer, np.array([2]), "[2]"),
+        (checks.require_positive, np.float32(-1), "-1.0"),
+        (checks.require_positive, np.complex64(1), "(1+0j)"),
+        (checks.require_non_negative, np.float64("nan"), "nan"),
+        (checks.require_fraction, np.int64(1), "1"),
+        (checks.require_flag, np.int64(1), "1"),
+        (checks.require_flag, "yes", "'yes'"),
+        (lambda name, value: checks.require_choice(name, value, ["a"]), np.array(["a", "b"]), "['a', 'b']"),
+    ],
+)
+def test_messages_show_plain_numbers(check, value, text):
+    with pytest.raises(ValueError, match=f"x: expected .*, got {re.escape(text)}$"):
+        check("x", value)
+
+
+def test_scalars_without_axes_are_numbers():
+    assert (checks.require_integer("n", np.array(3)), checks.require_positive("x", np.array(0.5))) == (3, 0.5)
+    assert (checks.require_flag("f", np.True_), checks.require_flag("f", False)) == (True, False)
+
+
+@pytest.mark.parametrize("values", [[0.5, 0.5], np.array([0.5, 0.5]), [np.float64(0.5)] * 2])
+def test_repeated_temperatures_are_shown_in_plain_numbers(values):
+    with pytest.raises(ValueError, match=re.escape("no duplicates, got [0.5, 0.5]")):
+        checks.require_temperatures(values)
+
+
+def test_paths():
+    assert checks.require_path("p", "a") == "a"
+    assert checks.require_path("p", Path("a")) == Path("a")
+    for value, text in ((None, "None"), (3, "3"), ("", "''"), (np.zeros(2), "[0.0, 0.0]")):
+        with pytest.raises(ValueError, match=re.escape(f"p: expected a path, got {text}")):
+            checks.require_path("p", value)
+
+
+def test_arrays_of_several_forms():
+    mixed = pd.DataFrame({"a": [True, False], "b": [1, 0]})
+    assert checks.require_array("x", mixed).tolist() == [[1, 1], [0, 0]]
+    assert checks.require_array("x", mixed.astype("Int64")).tolist() == [[1, 1], [0, 0]]
+    assert checks.require_array("x", 3).shape == ()
+    for value, message in (
+        (Path("x.npy"), "x: expected an array, got"),
+        (pd.DataFrame({"a": [1, None, "b"]}), "x: expected an array of numbers, got a DataFrame of object"),
+        ({"a": [1]}, "x: expected an array of numbers, got a dict"),
+        ([[1, 2], [3]], "x: expected rows of one length, got [[1, 2], [3]]"),
+        (np.ma.masked_array([1, 2], [0, 1]), "x: expected an array without gaps, got masked entries"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            checks.require_array("x", value)

@@ -1,9 +1,41 @@
 """Checks at the public edges: each raises a ValueError that names what was expected and what came."""
 
+import os
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+
+class _Short(reprlib.Repr):
+    """Representation on one line, of which long lists and texts are cut; arrays and their scalars are plain numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 100
+
+    def repr1(self, x: Any, level: int) -> str:
+        listable = hasattr(x, "tolist") and not isinstance(x, type)
+        return super().repr1(x.tolist() if listable else x, level)
+
+
+def shown(value: Any) -> str:
+    """Return what came, as a message shows it.
+
+    >>> shown([np.float64(0.5), np.arange(9)])
+    '[0.5, [0, 1, 2, 3, 4, 5, ...]]'
+    """
+    return " ".join(_Short().repr(value).splitlines())
+
+
+def plain_number(value: Any) -> Any:
+    """Return a scalar of NumPy or torch, or an array without axes, as Python's own number; anything else as it is.
+
+    >>> plain_number(np.float32(0.5)), plain_number(np.array(3))
+    (0.5, 3)
+    """
+    return value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
 
 
 def require_integer(name: str, value: Any, minimum: int = 1) -> int:
@@ -12,38 +44,83 @@ def require_integer(name: str, value: Any, minimum: int = 1) -> int:
     >>> require_integer("sites", 8)
     8
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < minimum:
-        raise ValueError(f"{name}: expected an integer >= {minimum}, got {value!r}")
-    return int(value)
+    number = plain_number(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < minimum:
+        raise ValueError(f"{name}: expected an integer >= {minimum}, got {shown(value)}")
+    return number
 
 
 def require_positive(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError unless it is a finite number above zero."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
-        raise ValueError(f"{name}: expected a finite number > 0, got {value!r}")
-    return float(value)
+    if not (_is_real(number := plain_number(value)) and 0 < number < np.inf):
+        raise ValueError(f"{name}: expected a finite number > 0, got {shown(value)}")
+    return float(number)
 
 
 def require_non_negative(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError unless it is zero or a finite number above it."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-        raise ValueError(f"{name}: expected a finite number >= 0, got {value!r}")
-    return float(value)
+    if not (_is_real(number := plain_number(value)) and 0 <= number < np.inf):
+        raise ValueError(f"{name}: expected a finite number >= 0, got {shown(value)}")
+    return float(number)
 
 
 def require_fraction(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError unless it lies strictly between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < 1:
-        raise ValueError(f"{name}: expected a number between 0 and 1, got {value!r}")
-    return float(value)
+    if not (_is_real(number := plain_number(value)) and 0 < number < 1):
+        raise ValueError(f"{name}: expected a number between 0 and 1, got {shown(value)}")
+    return float(number)
+
+
+def _is_real(number: Any) -> bool:
+    return isinstance(number, int | float) and not isinstance(number, bool)
+
+
+def require_flag(name: str, value: Any) -> bool:
+    """Return ``value`` as a bool, or raise ValueError unless it is True or False."""
+    if not isinstance(flag := plain_number(value), bool):
+        raise ValueError(f"{name}: expected True or False, got {shown(value)}")
+    return flag
 
 
 def require_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     """Return ``value``, or raise ValueError unless it is one of ``choices``."""
     choices = list(choices)
-    if value not in choices:
-        raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {shown(value)}")
     return value
+
+
+def require_path(name: str, value: Any) -> str | os.PathLike[str]:
+    """Return ``value``, or raise ValueError unless it is a path or a text that is not empty."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ValueError(f"{name}: expected a path, got {shown(value)}")
+    return value
+
+
+def require_array(name: str, values: Any) -> np.ndarray:
+    """Return an array, a list, a table or a tensor as an array of real numbers or booleans.
+
+    >>> require_array("rows", [[0, True], [1, False]]).tolist()
+    [[0, 1], [1, 0]]
+
+    Raises:
+        ValueError: if it is the name of a file, is ragged or masked, or holds anything but real numbers.
+    """
+    if isinstance(values, str | os.PathLike):
+        advice = "read the file first, with numpy.load or vae_mf.datasets.read_recording"
+        raise ValueError(f"{name}: expected an array, got {shown(values)}: {advice}")
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name}: expected an array without gaps, got masked entries: fill them or delete their rows")
+    try:
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+        if array.dtype == object:  # a table of columns of several types
+            array = np.asarray(array.tolist())
+    except ValueError as error:
+        raise ValueError(f"{name}: expected rows of one length, got {shown(values)}") from error
+    if array.dtype.kind not in "biuf":
+        entries = f" of {array.dtype}" if array.ndim else ""
+        raise ValueError(f"{name}: expected an array of numbers, got a {type(values).__name__}{entries}")
+    return array
 
 
 def require_temperatures(values: Any) -> np.ndarray:
@@ -52,11 +129,12 @@ def require_temperatures(values: Any) -> np.ndarray:
     >>> require_temperatures([0.5, 1]).tolist()
     [0.5, 1.0]
     """
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(f"temperatures: expected a list of numbers > 0, got {values!r}")
-    temperatures = np.array([require_positive("temperatures", value) for value in values])
+    listed = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(listed, str) or not isinstance(listed, Iterable):
+        raise ValueError(f"temperatures: expected a list of numbers > 0, got {shown(values)}")
+    temperatures = np.array([require_positive("temperatures", value) for value in listed])
     if temperatures.size == 0 or np.unique(temperatures).size != temperatures.size:
-        raise ValueError(f"temperatures: expected at least one and no duplicates, got {list(values)!r}")
+        raise ValueError(f"temperatures: expected at least one and no duplicates, got {shown(temperatures)}")
     return temperatures
 
 

@@ -16,7 +16,7 @@ from vae_mf.datasets.files import Options, Raster, about
 from vae_mf.datasets.raster_checks import IF_TURNED, active_entries, advise, oriented, require_learnable, turned, usable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recording:
     """Rows of the chosen variables, one per time bin of each repeat, ordered by repeat and then by time.
 
@@ -39,6 +39,14 @@ class Recording:
     names: tuple[str, ...]
     source: str
     remarks: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Return where the rows come from, and how many they are."""
+        return f"Recording({self.source})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return the rows, so that a recording can be given wherever an array can."""
+        return np.array(self.rows, dtype=dtype, copy=copy)
 
 
 def read_recording(
