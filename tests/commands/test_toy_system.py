@@ -56,8 +56,8 @@ class RingDirect(SystemSampler):
     exact = True
     serves = Ring
 
-    def initial(self, temperatures, keys, chains, start):
-        return RingState(temperatures, keys, self.sites)
+    def begin(self, group, start):
+        return RingState(group.temperatures, group.keys, self.sites)
 
     def sweep(self, state, count):
         for spins, t, generator in zip(state.spins, state.temperatures, state.generators, strict=True):

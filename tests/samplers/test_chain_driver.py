@@ -112,7 +112,7 @@ def test_annealing_cools_from_the_start_to_each_chain_s_own_temperature():
             super().__init__(CurieWeiss(1))
             self.seen = []
 
-        def initial(self, temperatures, keys, chains, start):
+        def begin(self, group, start):
             raise NotImplementedError
 
         def sweep(self, state, count):

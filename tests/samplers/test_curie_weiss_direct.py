@@ -6,7 +6,7 @@ from scipy.stats import chisquare
 
 from vae_mf.packing import unpack_spins
 from vae_mf.rng import keys
-from vae_mf.samplers.base import BatchSampler, Schedule, sample_block
+from vae_mf.samplers.base import BatchSampler, Group, Schedule, sample_block
 from vae_mf.samplers.curie_weiss import CurieWeissDirect, correct_count
 from vae_mf.systems.curie_weiss import CurieWeiss
 
@@ -99,7 +99,7 @@ def test_thinning_and_burn_in_change_nothing_and_no_sweep_draws_nothing():
         for schedule in (Schedule(5, 0, 1), Schedule(5, 100, 7, anneal=10))
     )
     np.testing.assert_array_equal(plain, thinned)
-    state = sampler.initial(TEMPERATURES, np.arange(3, dtype=np.uint64), np.arange(3), "random")
+    state = sampler.initial(Group(TEMPERATURES, np.arange(3, dtype=np.uint64), np.arange(3)), "random")
     before = state.words.copy()
     sampler.sweep(state, 0)
     np.testing.assert_array_equal(state.words, before)
@@ -115,7 +115,7 @@ def test_draws_in_one_call_are_those_of_as_many_sweeps():
     sampler = CurieWeissDirect(CurieWeiss(70))
     assert isinstance(sampler, BatchSampler)
     first, second = (
-        sampler.initial(TEMPERATURES, keys(1, count=len(TEMPERATURES)), np.arange(len(TEMPERATURES)), "random")
+        sampler.initial(Group(TEMPERATURES, keys(1, count=len(TEMPERATURES)), np.arange(len(TEMPERATURES))), "random")
         for _ in range(2)
     )
     together = sampler.draw(first, 5)

@@ -7,7 +7,7 @@ from scipy.stats import chisquare
 
 from vae_mf.packing import unpack_spins
 from vae_mf.rng import keys
-from vae_mf.samplers.base import Schedule
+from vae_mf.samplers.base import Group, Schedule
 from vae_mf.samplers.hopfield import HopfieldGibbs, as_words
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield
@@ -93,7 +93,7 @@ def test_jumps_are_counted_and_by_default_tried_for_few_patterns():
     assert chosen == [0, 2, 2, 0]
     assert HopfieldGibbs(Hopfield.random(40, 1, seed=0), 5).jump_every == 0
     sampler = HopfieldGibbs(Hopfield.random(40, 2, seed=0), 3)
-    state = sampler.initial(np.ones(10), keys(1, count=10), np.arange(10), "random")
+    state = sampler.initial(Group(np.ones(10), keys(1, count=10), np.arange(10)), "random")
     assert np.isnan(sampler.records(state)["jump_acceptance"]).all()
     sampler.sweep(state, 9)
     (accepted,) = sampler.records(state).values()
@@ -108,7 +108,7 @@ def test_jumps_are_counted_and_by_default_tried_for_few_patterns():
 def test_energies_are_those_of_the_system(sites):
     system = Hopfield.random(sites, 5, seed=1, coupling=0.7)
     sampler = HopfieldGibbs(system)
-    state = sampler.initial(np.ones(9), keys(1, count=9), np.arange(9), "random")
+    state = sampler.initial(Group(np.ones(9), keys(1, count=9), np.arange(9)), "random")
     sampler.sweep(state, 3)
     spins = unpack_spins(sampler.configurations(state), sites)
     np.testing.assert_allclose(sampler.energies(state), system.energy(spins))
@@ -129,7 +129,7 @@ def test_padding_bits_stay_zero(sites):
     system = Hopfield.random(sites, min(sites, 3), seed=0)
     sampler = HopfieldGibbs(system, 1)
     for start in ("random", "pattern"):
-        state = sampler.initial(np.full(20, 0.5), keys(1, count=20), np.arange(20), start)
+        state = sampler.initial(Group(np.full(20, 0.5), keys(1, count=20), np.arange(20)), start)
         sampler.sweep(state, 5)
         bits = np.unpackbits(state.words.view(np.uint8), axis=1, bitorder="little")
         assert not bits[:, sites:].any()
@@ -142,7 +142,7 @@ def test_padding_bits_stay_zero(sites):
 def test_pattern_starts_are_the_patterns():
     system = Hopfield.random(70, 3, seed=4)
     sampler = HopfieldGibbs(system)
-    state = sampler.initial(np.ones(7), keys(1, count=7), np.arange(5, 12), "pattern")
+    state = sampler.initial(Group(np.ones(7), keys(1, count=7), np.arange(5, 12)), "pattern")
     np.testing.assert_array_equal(
         unpack_spins(sampler.configurations(state), 70), system.patterns[np.arange(5, 12) % 3]
     )
@@ -151,7 +151,7 @@ def test_pattern_starts_are_the_patterns():
 
 def test_random_starts_are_fair():
     sampler = HopfieldGibbs(Hopfield.random(100, 2, seed=4))
-    state = sampler.initial(np.ones(2000), keys(1, count=2000), np.arange(2000), "random")
+    state = sampler.initial(Group(np.ones(2000), keys(1, count=2000), np.arange(2000)), "random")
     spins = unpack_spins(sampler.configurations(state), 100).astype(float)
     assert np.abs(spins.mean(0)).max() < SIGMAS / np.sqrt(2000)
     assert np.abs(spins.mean(1)).max() < SIGMAS / np.sqrt(100)

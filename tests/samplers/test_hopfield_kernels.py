@@ -7,6 +7,7 @@ from helpers.parity import assert_parity
 from vae_mf.kernels import LANES
 from vae_mf.rng import keys
 from vae_mf.samplers import hopfield
+from vae_mf.samplers.base import Group
 from vae_mf.samplers.hopfield import HopfieldGibbs, as_words
 from vae_mf.samplers.kernels.random_bits import U64, fill_random_words
 from vae_mf.systems.hopfield import Hopfield
@@ -146,10 +147,10 @@ def test_log_cosh_sums_are_accurate_also_where_cosh_overflows():
 def test_neither_companions_nor_the_cutting_of_sweeps_change_a_chain(count):
     sampler = HopfieldGibbs(Hopfield.random(100, count, seed=1), jump_every=2)
     temperatures, seeds = np.linspace(0.5, 1.5, 37), keys(4, count=37)
-    whole = sampler.initial(temperatures, seeds, np.arange(37), "random")
+    whole = sampler.initial(Group(temperatures, seeds, np.arange(37)), "random")
     sampler.sweep(whole, 7)
     for part in (slice(0, 1), slice(5, 22), slice(36, 37)):
-        alone = sampler.initial(temperatures[part], seeds[part], np.arange(37)[part], "random")
+        alone = sampler.initial(Group(temperatures[part], seeds[part], np.arange(37)[part]), "random")
         for step in (3, 1, 3):
             sampler.sweep(alone, step)
         np.testing.assert_array_equal(alone.words, whole.words[part])

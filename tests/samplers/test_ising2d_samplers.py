@@ -9,7 +9,7 @@ from scipy.stats import chisquare, norm
 from vae_mf.packing import all_configurations, unpack_spins
 from vae_mf.rng import keys
 from vae_mf.samplers import multispin, wolff
-from vae_mf.samplers.base import Sampler, Schedule, sample_block
+from vae_mf.samplers.base import Group, Sampler, Schedule, sample_block
 from vae_mf.samplers.ising2d import Ising2DAuto
 from vae_mf.samplers.kernels.random_bits import ALL, U64, fill_random_spins, fill_random_words, random_word
 from vae_mf.samplers.multispin import MultispinMetropolis, acceptance_digits, bond_words, unsatisfied_bonds
@@ -35,7 +35,7 @@ def assert_family(scores):
 def started(sampler, temperatures, start="random", seed=1):
     """State of one chain per temperature."""
     count = len(temperatures)
-    return sampler.initial(np.array(temperatures, float), keys(seed, count=count), np.arange(count), start)
+    return sampler.initial(Group(np.array(temperatures, float), keys(seed, count=count), np.arange(count)), start)
 
 
 @every_sampler
@@ -248,7 +248,7 @@ def test_bytes_do_not_depend_on_the_number_of_threads(kind):
 def test_wolff_chains_depend_on_their_own_key_alone():
     sampler = Wolff(Ising2D(9))
     together = started(sampler, np.linspace(1, 4, 10))
-    alone = sampler.initial(together.temperatures[3:4], together.keys[3:4], np.arange(3, 4), "random")
+    alone = sampler.initial(Group(together.temperatures[3:4], together.keys[3:4], np.arange(3, 4)), "random")
     for state in (together, alone):
         sampler.sweep(state, 4)
     np.testing.assert_array_equal(together.spins[3], alone.spins[0])
@@ -257,10 +257,10 @@ def test_wolff_chains_depend_on_their_own_key_alone():
 def test_multispin_groups_depend_on_all_their_keys():
     sampler = MultispinMetropolis(Ising2D(4))
     chains = np.arange(3)
-    base = sampler.initial(np.ones(3), np.array([1, 2, 3], np.uint64), chains, "random").key
+    base = sampler.initial(Group(np.ones(3), np.array([1, 2, 3], np.uint64), chains), "random").key
     for other in ([1, 2, 4], [0, 2, 3], [2, 1, 3]):
-        assert sampler.initial(np.ones(3), np.array(other, np.uint64), chains, "random").key != base
-    assert sampler.initial(np.zeros(3) + 2, np.array([1, 2, 3], np.uint64), chains, "random").key == base
+        assert sampler.initial(Group(np.ones(3), np.array(other, np.uint64), chains), "random").key != base
+    assert sampler.initial(Group(np.zeros(3) + 2, np.array([1, 2, 3], np.uint64), chains), "random").key == base
 
 
 def test_the_algorithm_is_chosen_by_temperature_and_side():

@@ -13,6 +13,7 @@ from scipy.stats import chi2, kstest
 
 from vae_mf.rng import keys
 from vae_mf.samplers import maier_saupe
+from vae_mf.samplers.base import Group
 from vae_mf.samplers.diagnostics import autocorrelation_time
 from vae_mf.samplers.kernels import bingham, random_bits, tensor_table
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
@@ -54,7 +55,7 @@ def rotation(seed):
 def run(sampler, temperatures, draws, chains=64, seed=1, start="random", burn_in=0, thinning=1):
     """States of ``chains`` chains per temperature, after every recorded sweep: yields the state."""
     levels = np.repeat(np.array(temperatures, float), chains)
-    state = sampler.initial(levels, keys(seed, start, count=len(levels)), np.arange(len(levels)), start)
+    state = sampler.initial(Group(levels, keys(seed, start, count=len(levels)), np.arange(len(levels))), start)
     sampler.sweep(state, burn_in)
     for _ in range(draws):
         sampler.sweep(state, thinning)
@@ -286,7 +287,7 @@ def test_one_two_and_three_threads_draw_the_same_bytes(make):
     temperatures, streams = np.tile(TEMPERATURES, 8), keys(3, count=24)
 
     def group(chosen):
-        state = sampler.initial(temperatures[chosen], streams[chosen], chosen, "random")
+        state = sampler.initial(Group(temperatures[chosen], streams[chosen], chosen), "random")
         for _ in range(3):
             sampler.sweep(state, 2)
         return sampler.configurations(state)
@@ -303,7 +304,7 @@ def test_one_two_and_three_threads_draw_the_same_bytes(make):
 def test_changed_temperatures_are_honoured(make):
     system = MaierSaupe(500)
     sampler = make(system)
-    state = sampler.initial(np.array([0.5, 0.1]), keys(1, count=2), np.arange(2), "random")
+    state = sampler.initial(Group(np.array([0.5, 0.1]), keys(1, count=2), np.arange(2)), "random")
     sampler.sweep(state, 20)
     before = system.order_parameter(sampler.configurations(state))
     state.temperatures[:] = state.temperatures[::-1].copy()
@@ -331,8 +332,10 @@ def test_starts_are_isotropic_or_aligned():
     system = MaierSaupe(400)
     sampler = MaierSaupeGibbs(system)
     streams, chains = keys(1, count=300), np.arange(300)
-    isotropic = sampler.configurations(sampler.initial(np.full(300, 0.2), streams, chains, "random")).reshape(-1, 3)
-    aligned = sampler.configurations(sampler.initial(np.full(300, 0.2), streams, chains, "pattern"))
+    isotropic = sampler.configurations(sampler.initial(Group(np.full(300, 0.2), streams, chains), "random")).reshape(
+        -1, 3
+    )
+    aligned = sampler.configurations(sampler.initial(Group(np.full(300, 0.2), streams, chains), "pattern"))
     assert kstest(isotropic[:, 2], "uniform", (-1, 2)).pvalue > 1e-4
     np.testing.assert_allclose(system.order_parameter(aligned), 1, atol=1e-6)
     assert kstest(aligned[:, 0, 2], "uniform", (-1, 2)).pvalue > 1e-4

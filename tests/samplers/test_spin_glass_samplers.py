@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from vae_mf.packing import unpack_spins
 from vae_mf.rng import keys
 from vae_mf.samplers import spin_glass
-from vae_mf.samplers.base import Sampler, Schedule, sample_block
+from vae_mf.samplers.base import Group, Sampler, Schedule, sample_block
 from vae_mf.samplers.spin_glass import REBUILD, IsingMetropolis, flip_dense, flip_sparse
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
@@ -33,7 +33,7 @@ every_system = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 
 def new_state(sampler, temperatures, seed=1, start="random"):
     numbers = np.arange(len(temperatures))
-    return sampler.initial(np.array(temperatures, float), keys(seed, "test", count=len(numbers)), numbers, start)
+    return sampler.initial(Group(np.array(temperatures, float), keys(seed, "test", count=len(numbers)), numbers), start)
 
 
 def torus_of_eighteen():

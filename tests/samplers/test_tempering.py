@@ -47,8 +47,9 @@ class PerfectSampler(SystemSampler):
         self.spins = all_configurations(system.sites)
         self.levels = system.energy(self.spins)
 
-    def initial(self, temperatures, keys, chains, start):
-        return HeatedState(temperatures.copy(), np.zeros(len(keys), np.int64), np.random.default_rng(int(keys[0])))
+    def begin(self, group, start):
+        random = np.random.default_rng(int(group.keys[0]))
+        return HeatedState(group.temperatures.copy(), np.zeros(len(group.keys), np.int64), random)
 
     def sweep(self, state, count):
         for row, temperature in enumerate(state.temperatures):
@@ -70,7 +71,7 @@ def group(temperatures, ladders, seed=1):
 
 
 def started(tempering, temperatures, ladders, seed=1, start="random"):
-    return tempering.initial(*group(temperatures, ladders, seed), start)
+    return tempering.initial(group(temperatures, ladders, seed), start)
 
 
 def sample_ladders(system, temperatures, ladders, schedule, seed=1, swap_every=1):
@@ -237,7 +238,7 @@ def test_records_come_with_the_draws_and_leave_out_the_burn_in():
     tempering = ParallelTempering(IsingMetropolis(SherringtonKirkpatrick.random(12, 1)))
     slots, schedule = group(LADDER, 2), Schedule(3, 7, 4)
     draws = run_chains(tempering, slots, schedule, "random")
-    state = tempering.initial(*slots, "random")
+    state = tempering.initial(slots, "random")
     tempering.sweep(state, 7)
     tempering.records(state)
     for draw in range(3):
@@ -305,7 +306,7 @@ class Mute(SystemSampler):
     """A sampler that does not know its energies."""
 
     name, serves = "mute", System
-    initial = sweep = configurations = staticmethod(lambda *arguments: None)
+    begin = sweep = configurations = staticmethod(lambda *arguments: None)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +330,7 @@ def test_broken_ladders_are_named():
     for temperatures in ([1.0, 2.0, 1.0], [1.0, 1.0, 2.0, 2.0], [1.0, 2.0, 2.0, 1.0]):
         numbers = np.arange(len(temperatures))
         with pytest.raises(ValueError, match="temperatures: expected whole ladders"):
-            tempering.initial(np.array(temperatures), keys(1, count=len(numbers)), numbers, "random")
+            tempering.initial(Group(np.array(temperatures), keys(1, count=len(numbers)), numbers), "random")
 
 
 def test_impossible_ladders_are_given_up():

@@ -1,7 +1,7 @@
 """Contract of a sampler, and the driver of its chains: burn in (annealing if asked), thin, record."""
 
 import os
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,13 +13,21 @@ from jaxtyping import Float, Int64, UInt64
 from threadpoolctl import threadpool_limits
 
 from vae_mf.arrays import Configurations, States
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_choice, require_integer, require_positive
 from vae_mf.packing import unpack_spins
 from vae_mf.rng import keys as stream_keys
 from vae_mf.systems.base import System
 
 GROUP = 64
 """Chains advanced together by one thread, where a sampler has no reason for another number."""
+
+
+class Group(NamedTuple):
+    """Chains that one thread advances together."""
+
+    temperatures: Float[np.ndarray, " chains"]
+    keys: UInt64[np.ndarray, " chains"]
+    chains: Int64[np.ndarray, " chains"]
 
 
 @runtime_checkable
@@ -57,13 +65,7 @@ class Sampler(Protocol):
         """Return the name of the algorithm that advances chains at ``temperature``."""
         ...
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> Any:
+    def initial(self, group: Group, start: str) -> Any:
         """Return the state of new chains, by the kind of ``start``; the result may depend on nothing else."""
         ...
 
@@ -89,6 +91,8 @@ class SystemSampler(ABC):
     name: str
     serves: type
     """Class, or capability, of the systems that the algorithm is right for."""
+    starts: tuple[str, ...] = ("random", "pattern")
+    """Kinds of start that the sampler has."""
     exact = False
     tempered = False
     group = GROUP
@@ -109,6 +113,18 @@ class SystemSampler(ABC):
     def algorithm(self, temperature: float) -> str:
         """Return the name of the sampler, which is the same at every temperature."""
         return self.name
+
+    def initial(self, group: Group, start: str) -> Any:
+        """Return the state of new chains, as `begin` starts them.
+
+        Raises:
+            ValueError: if ``start`` is none of the sampler's ``starts``.
+        """
+        return self.begin(group, require_choice("start", start, self.starts))
+
+    @abstractmethod
+    def begin(self, group: Group, start: str) -> Any:
+        """Return the state of new chains."""
 
 
 @runtime_checkable
@@ -159,14 +175,6 @@ class Schedule:
         require_positive("anneal_from", self.anneal_from)
 
 
-class Group(NamedTuple):
-    """Chains that one thread advances together."""
-
-    temperatures: Float[np.ndarray, " chains"]
-    keys: UInt64[np.ndarray, " chains"]
-    chains: Int64[np.ndarray, " chains"]
-
-
 class Draws(NamedTuple):
     """Record of chains: (chains, draws) of `run_chains`, (temperatures, chains, draws) of `sample_block`."""
 
@@ -178,7 +186,7 @@ class Draws(NamedTuple):
 
 def run_chains(sampler: Sampler, group: Group, schedule: Schedule, start: str) -> Draws:
     """Run a group of chains through ``schedule`` and return their draws (chains, draws, ...)."""
-    state = sampler.initial(group.temperatures, group.keys, group.chains, start)
+    state = sampler.initial(group, start)
     if isinstance(sampler, BatchSampler):
         return Draws(sampler.draw(state, schedule.draws), {})
     if not sampler.exact:

@@ -10,10 +10,9 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt64
 
 from vae_mf.arrays import PackedSpins
-from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
 from vae_mf.packing import packed_bytes
-from vae_mf.samplers.base import SystemSampler
+from vae_mf.samplers.base import Group, SystemSampler
 from vae_mf.samplers.kernels.random_bits import (
     U64,
     count_bits,
@@ -49,21 +48,17 @@ class CurieWeissDirect(SystemSampler):
     name = "curie_weiss_direct"
     serves = CurieWeiss
     exact = True
+    starts = ("random",)
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> DirectState:
-        """Return chains that have not drawn yet; ``start`` must be "random"."""
-        require_choice("start", start, ("random",))
-        levels, level = np.unique(temperatures, return_inverse=True)
+    def begin(self, group: Group, start: str) -> DirectState:
+        """Return chains that have not drawn yet."""
+        levels, level = np.unique(group.temperatures, return_inverse=True)
         laws = [self.system.order_parameter_law(float(t)).probabilities for t in levels]
-        counters = np.zeros(len(keys), np.uint64)
-        words = np.zeros((len(keys), word_count(self.sites)), np.uint64)
-        return DirectState(temperatures.copy(), keys.copy(), counters, words, np.cumsum(laws, axis=1), level)
+        counters = np.zeros(len(group.keys), np.uint64)
+        words = np.zeros((len(group.keys), word_count(self.sites)), np.uint64)
+        return DirectState(
+            group.temperatures.copy(), group.keys.copy(), counters, words, np.cumsum(laws, axis=1), level
+        )
 
     def sweep(self, state: DirectState, count: int) -> None:
         """Replace every configuration by an independent one (once, whatever ``count`` is, unless it is zero)."""

@@ -9,13 +9,13 @@ fields xi_i . phi of 16 chains at a time are a product with signs (`vae_mf.sampl
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt64
+from jaxtyping import Float, UInt64
 
 from vae_mf.arrays import PackedSpins
-from vae_mf.checks import require_choice, require_integer
+from vae_mf.checks import require_integer
 from vae_mf.kernels import FAST, LANES, kernel
 from vae_mf.packing import pack_spins, packed_bytes
-from vae_mf.samplers.base import SystemSampler
+from vae_mf.samplers.base import Group, SystemSampler
 from vae_mf.samplers.kernels.elementary import F32, exp32, log32
 from vae_mf.samplers.kernels.random_bits import (
     U64,
@@ -82,27 +82,17 @@ class HopfieldGibbs(SystemSampler):
         self._signs = np.empty((self.sites, sign_words(count)), np.uint32)
         pack_signs(self._signs, spins)
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> HopfieldState:
-        """Start each chain at random, or (``start="pattern"``) chain c on pattern c mod P.
-
-        Raises:
-            ValueError: if ``start`` is neither "random" nor "pattern".
-        """
-        require_choice("start", start, ("random", "pattern"))
-        counters = np.zeros(len(keys), np.uint64)
+    def begin(self, group: Group, start: str) -> HopfieldState:
+        """Start each chain at random, or (``start="pattern"``) chain c on pattern c mod P."""
+        counters = np.zeros(len(group.keys), np.uint64)
         width = self._words.shape[1]
         if start == "pattern":
-            words = self._words[chains % len(self._words)].copy()
+            words = self._words[group.chains % len(self._words)].copy()
         else:
-            words = np.empty((len(keys), width), np.uint64)
-            fill_random_words(words, self.sites, keys, counters)
-        return HopfieldState(np.array(temperatures, np.float64), keys.copy(), counters, words, np.zeros(len(keys)))
+            words = np.empty((len(group.keys), width), np.uint64)
+            fill_random_words(words, self.sites, group.keys, counters)
+        levels = np.array(group.temperatures, np.float64)
+        return HopfieldState(levels, group.keys.copy(), counters, words, np.zeros(len(counters)))
 
     def sweep(self, state: HopfieldState, count: int) -> None:
         """Advance every chain by ``count`` block updates of phi and s."""

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt64
+from jaxtyping import Float, Int64
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_positive
 from vae_mf.packing import packed_bytes
-from vae_mf.samplers.base import SystemSampler
+from vae_mf.samplers.base import Group, SystemSampler
 from vae_mf.samplers.multispin import MultispinMetropolis
 from vae_mf.samplers.wolff import Wolff
 from vae_mf.systems.base import System
@@ -64,21 +64,16 @@ class Ising2DAuto(SystemSampler):
         near = self.wolff_from <= temperature / self.system.coupling <= self.wolff_to
         return Wolff.name if near or self.system.side % 2 else MultispinMetropolis.name
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> MixedState:
+    def begin(self, group: Group, start: str) -> MixedState:
         """Hand each chain to the algorithm of its temperature, at random or (``start="pattern"``) with all spins up."""
-        names = np.array([self.algorithm(t) for t in temperatures.tolist()])
+        names = np.array([self.algorithm(t) for t in group.temperatures.tolist()])
         parts = []
         for name, sampler in self._samplers.items():
             rows = np.flatnonzero(names == name)
             if rows.size:
-                parts.append(Part(rows, sampler, sampler.initial(temperatures[rows], keys[rows], chains[rows], start)))
-        return MixedState(np.array(temperatures, np.float64), parts)
+                own = Group(*(values[rows] for values in group))
+                parts.append(Part(rows, sampler, sampler.initial(own, start)))
+        return MixedState(np.array(group.temperatures, np.float64), parts)
 
     def sweep(self, state: MixedState, count: int) -> None:
         """Advance every chain by ``count`` sweeps of its algorithm."""

@@ -11,12 +11,11 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, UInt64
+from jaxtyping import Float, Float32, UInt64
 
 from vae_mf.arrays import Directors
-from vae_mf.checks import require_choice
 from vae_mf.kernels import FAST, kernel
-from vae_mf.samplers.base import SystemSampler
+from vae_mf.samplers.base import Group, SystemSampler
 from vae_mf.samplers.kernels.bingham import BLOCK, diagonalise, fill_bingham, random_rotation
 from vae_mf.samplers.kernels.random_bits import F32, fill_normals
 from vae_mf.samplers.kernels.tensor_table import draw_eigenvalues, tensor_table
@@ -38,7 +37,6 @@ class _Nematic(SystemSampler):
     """Base of the two samplers: starts chains, and reads directors and energies from their state."""
 
     serves = MaierSaupe
-    starts: tuple[str, ...]
 
     def configurations(self, state: NematicState) -> Directors:
         """Return the current directors, float32 (chains, N, 3)."""
@@ -52,32 +50,17 @@ class _Nematic(SystemSampler):
         tensor_energies(energies, state.components)
         return self.system.coupling * energies
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> NematicState:
-        """Return chains at their first configuration.
-
-        Raises:
-            ValueError: if ``start`` is none of the sampler's ``starts``.
-        """
-        require_choice("start", start, self.starts)
-        components = np.empty((len(keys), 3, self.sites), np.float32)
-        counters = np.zeros(len(keys), np.uint64)
-        state = NematicState(np.array(temperatures, np.float64), keys.copy(), counters, components)
-        self.begin(state, start)
+    def begin(self, group: Group, start: str) -> NematicState:
+        """Return chains at their first configuration."""
+        components = np.empty((len(group.keys), 3, self.sites), np.float32)
+        counters = np.zeros(len(group.keys), np.uint64)
+        state = NematicState(np.array(group.temperatures, np.float64), group.keys.copy(), counters, components)
+        self.fill(state, start)
         return state
 
     @abstractmethod
-    def begin(self, state: NematicState, start: str) -> None:
+    def fill(self, state: NematicState, start: str) -> None:
         """Fill in the first configuration of every chain."""
-
-    @abstractmethod
-    def sweep(self, state: NematicState, count: int) -> None:
-        """Advance every chain by ``count`` sweeps."""
 
 
 class MaierSaupeDirect(_Nematic):
@@ -87,7 +70,7 @@ class MaierSaupeDirect(_Nematic):
     exact = True
     starts = ("random",)
 
-    def begin(self, state: NematicState, start: str) -> None:
+    def fill(self, state: NematicState, start: str) -> None:
         """Make the first draw."""
         self.sweep(state, 1)
 
@@ -106,9 +89,8 @@ class MaierSaupeGibbs(_Nematic):
     """Block Gibbs sampler of a `MaierSaupe` system, alternating between A and the directors."""
 
     name = "maier_saupe_gibbs"
-    starts = ("random", "pattern")
 
-    def begin(self, state: NematicState, start: str) -> None:
+    def fill(self, state: NematicState, start: str) -> None:
         """Start every chain isotropic, or (``start="pattern"``) with all directors along one random axis."""
         if start == "pattern":
             align(state.components, state.keys, state.counters)

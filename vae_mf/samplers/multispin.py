@@ -17,13 +17,12 @@ The kernels know only words, and serve any nearest-neighbour lattice of even sid
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int8, Int64, UInt64
+from jaxtyping import Float, Int8, UInt64
 
 from vae_mf.arrays import PackedSpins
-from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
 from vae_mf.packing import packed_bytes
-from vae_mf.samplers.base import SystemSampler
+from vae_mf.samplers.base import Group, SystemSampler
 from vae_mf.samplers.kernels.random_bits import ALL, U64, fill_random_words, random_index, random_word, transpose_bits
 from vae_mf.systems.base import System
 from vae_mf.systems.ising2d import Ising2D
@@ -67,27 +66,20 @@ class MultispinMetropolis(SystemSampler):
             raise ValueError(f"side: expected an even number for the multispin sampler, got {self.system.side}")
         self._antiferro = np.zeros((2, 4, self.sites // 2), np.uint64)
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> MultispinState:
+    def begin(self, group: Group, start: str) -> MultispinState:
         """Start each chain at random, or (``start="pattern"``) with all spins up.
 
         Raises:
-            ValueError: if there are more than 64 chains, or ``start`` is neither "random" nor "pattern".
+            ValueError: if there are more than 64 chains.
         """
-        require_choice("start", start, ("random", "pattern"))
-        if len(keys) > REPLICAS:
-            raise ValueError(f"chains: expected at most {REPLICAS} in a group, got {len(keys)}")
-        key = np.random.SeedSequence(keys.tolist()).generate_state(1, np.uint64)
+        if len(group.keys) > REPLICAS:
+            raise ValueError(f"chains: expected at most {REPLICAS} in a group, got {len(group.keys)}")
+        key = np.random.SeedSequence(group.keys.tolist()).generate_state(1, np.uint64)
         counter = np.zeros(1, np.uint64)
         words = np.full((2, self.system.side, self.system.side // 2), ALL)
         if start == "random":
             fill_random_words(words.reshape(1, -1), 64 * words.size, key, counter)
-        return MultispinState(np.array(temperatures, np.float64), key, counter, words)
+        return MultispinState(np.array(group.temperatures, np.float64), key, counter, words)
 
     def sweep(self, state: MultispinState, count: int) -> None:
         """Advance every chain by ``count`` sweeps."""

@@ -8,14 +8,13 @@ side drawn beforehand in one SIMD loop.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, UInt64
+from jaxtyping import Float, Float32, UInt64
 from scipy import sparse
 
 from vae_mf.arrays import PackedSpins
-from vae_mf.checks import require_choice
 from vae_mf.kernels import FAST, kernel, padded
 from vae_mf.packing import pack_spins
-from vae_mf.samplers.base import SystemSampler
+from vae_mf.samplers.base import Group, SystemSampler
 from vae_mf.samplers.kernels.random_bits import F32, U64, fill_exponentials, fill_random_spins, random_word
 from vae_mf.systems.base import HasCouplings, System
 
@@ -62,27 +61,17 @@ class IsingMetropolis(SystemSampler):
             self._bonds = (rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data.astype(np.float32))
             self._rebuild, self._advance = rebuild_sparse, sweep_sparse
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> IsingState:
+    def begin(self, group: Group, start: str) -> IsingState:
         """Start each chain at random, or (``start="pattern"``) in a low-energy state found by annealing from one.
 
         The two approach equilibrium from above and from below, so that their agreement is a test of it.
-
-        Raises:
-            ValueError: if ``start`` is neither "random" nor "pattern".
         """
-        require_choice("start", start, ("random", "pattern"))
-        counters = np.zeros(len(keys), np.uint64)
+        counters = np.zeros(len(group.keys), np.uint64)
         width = self._fields.size
-        spins, local_fields = np.zeros((2, len(keys), width), np.float32)
-        fill_random_spins(spins[:, : self.sites], F32(-1.0), F32(1.0), keys, counters)
+        spins, local_fields = np.zeros((2, len(group.keys), width), np.float32)
+        fill_random_spins(spins[:, : self.sites], F32(-1.0), F32(1.0), group.keys, counters)
         self._rebuild(*self._bonds, self._fields, spins, local_fields)
-        state = IsingState(np.array(temperatures, np.float64), keys.copy(), counters, spins, local_fields)
+        state = IsingState(np.array(group.temperatures, np.float64), group.keys.copy(), counters, spins, local_fields)
         if start == "pattern":
             self._cool(state)
         return state

@@ -16,7 +16,7 @@ from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_fraction, require_integer, require_positive
 from vae_mf.kernels import kernel
 from vae_mf.rng import keys as stream_keys
-from vae_mf.samplers.base import Sampler
+from vae_mf.samplers.base import Group, Sampler
 from vae_mf.samplers.kernels.random_bits import U64, double_uniform, random_word
 
 SWAP_STREAM = U64(2**64 - 1)
@@ -101,29 +101,22 @@ class ParallelTempering:
         """Return the name of this sampler, for a chain visits all temperatures."""
         return self.name
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " slots"],
-        keys: UInt64[np.ndarray, " slots"],
-        chains: Int64[np.ndarray, " slots"],
-        start: str,
-    ) -> TemperingState:
+    def initial(self, group: Group, start: str) -> TemperingState:
         """Return ladders started as the wrapped sampler starts its chains.
 
-        Args:
-            temperatures: whole ladders one after the other, each the same list of distinct temperatures in any order.
-            keys: one per slot; the swaps of a ladder draw from a stream of their own under its first key.
+        The temperatures of a group are whole ladders one after the other, each the same list of distinct ones in any
+        order; the swaps of a ladder draw from a stream of their own under its first key.
 
         Raises:
             ValueError: if the temperatures are not whole equal ladders.
         """
-        rungs = ladder_rungs(temperatures)
+        rungs = ladder_rungs(group.temperatures)
         ladders, levels = rungs.shape
         swap_keys = np.empty(ladders, np.uint64)
-        derive_keys(swap_keys, keys[::levels])
+        derive_keys(swap_keys, group.keys[::levels])
         return TemperingState(
-            temperatures=np.array(temperatures, np.float64),
-            replicas=self.sampler.initial(temperatures, keys, chains, start),
+            temperatures=np.array(group.temperatures, np.float64),
+            replicas=self.sampler.initial(group, start),
             holder=np.arange(rungs.size),
             rungs=rungs,
             keys=swap_keys,
@@ -175,15 +168,9 @@ class ParallelTempering:
         state.tried[parity::2] += 1
         energies = self.sampler.energies(state.replicas)
         swap_neighbours(
-            state.holder,
-            state.rungs,
-            1 / state.temperatures,
-            energies,
-            parity,
-            state.keys,
-            state.counters,
-            state.acceptance_sum,
-        )
+            state.holder, state.rungs, 1 / state.temperatures, energies, parity,
+            state.keys, state.counters, state.acceptance_sum,
+        )  # fmt: skip
         count_trips(state.trips, state.end_visited, state.holder, state.rungs)
 
 
@@ -303,7 +290,7 @@ def measure_acceptance(
     """Return the swap acceptance of neighbouring ``levels``, in ladders cooled and equilibrated for half the sweeps."""
     slots = np.tile(levels, ladders)
     keys = stream_keys(seed, "ladder", attempt, count=slots.size)
-    state = tempering.initial(slots, keys, np.repeat(np.arange(ladders), levels.size), "random")
+    state = tempering.initial(Group(slots, keys, np.repeat(np.arange(ladders), levels.size)), "random")
     tempering.sweep(state, sweeps // 2)
     tempering.records(state)
     tempering.sweep(state, sweeps - sweeps // 2)

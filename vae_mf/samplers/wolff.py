@@ -7,12 +7,11 @@ cluster is flipped as it grows. Around T_c this forgets in a few sweeps what sin
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt8, UInt64
+from jaxtyping import Float, UInt8, UInt64
 
 from vae_mf.arrays import PackedSpins
-from vae_mf.checks import require_choice
 from vae_mf.kernels import kernel
-from vae_mf.samplers.base import SystemSampler
+from vae_mf.samplers.base import Group, SystemSampler
 from vae_mf.samplers.kernels.random_bits import U64, fill_random_spins, four_bonds, random_index, random_word
 from vae_mf.systems.base import System
 from vae_mf.systems.ising2d import Ising2D, critical_temperature, spontaneous_magnetisation
@@ -52,24 +51,13 @@ class Wolff(SystemSampler):
         super().__init__(system)
         self._neighbours = neighbour_table(self.system.side)
 
-    def initial(
-        self,
-        temperatures: Float[np.ndarray, " chains"],
-        keys: UInt64[np.ndarray, " chains"],
-        chains: Int64[np.ndarray, " chains"],
-        start: str,
-    ) -> WolffState:
-        """Start each chain at random, or (``start="pattern"``) with all spins up.
-
-        Raises:
-            ValueError: if ``start`` is neither "random" nor "pattern".
-        """
-        require_choice("start", start, ("random", "pattern"))
-        counters = np.zeros(len(keys), np.uint64)
-        spins = np.ones((len(keys), self.sites), np.uint8)
+    def begin(self, group: Group, start: str) -> WolffState:
+        """Start each chain at random, or (``start="pattern"``) with all spins up."""
+        counters = np.zeros(len(group.keys), np.uint64)
+        spins = np.ones((len(group.keys), self.sites), np.uint8)
         if start == "random":
-            fill_random_spins(spins, np.uint8(0), np.uint8(1), keys, counters)
-        return WolffState(np.array(temperatures, np.float64), keys.copy(), counters, spins)
+            fill_random_spins(spins, np.uint8(0), np.uint8(1), group.keys, counters)
+        return WolffState(np.array(group.temperatures, np.float64), group.keys.copy(), counters, spins)
 
     def sweep(self, state: WolffState, count: int) -> None:
         """Advance every chain by ``count`` sweeps."""

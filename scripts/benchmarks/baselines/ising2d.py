@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from vae_mf.rng import keys
-from vae_mf.samplers.base import GROUP
+from vae_mf.samplers.base import GROUP, Group
 from vae_mf.samplers.multispin import MultispinMetropolis
 from vae_mf.samplers.wolff import Wolff
 from vae_mf.systems.ising2d import Ising2D, critical_temperature
@@ -70,7 +70,7 @@ def usual_metropolis(lattice, beta, sweeps):
 def wolff(side: int) -> Run:
     """Return clusters of this package at T_c, one chain."""
     sampler = Wolff(Ising2D(side))
-    state = sampler.initial(np.full(1, critical_temperature()), keys(SEED, count=1), np.arange(1), "pattern")
+    state = sampler.initial(Group(np.full(1, critical_temperature()), keys(SEED, count=1), np.arange(1)), "pattern")
 
     def run() -> int:
         before = state.flipped
@@ -83,7 +83,7 @@ def wolff(side: int) -> Run:
 def multispin(side: int) -> Run:
     """Return 64 chains of this package at T = 1.8."""
     sampler = MultispinMetropolis(Ising2D(side))
-    state = sampler.initial(np.full(GROUP, COLD), keys(SEED, count=GROUP), np.arange(GROUP), "random")
+    state = sampler.initial(Group(np.full(GROUP, COLD), keys(SEED, count=GROUP), np.arange(GROUP)), "random")
     sweeps = 64 * SPINS // (GROUP * side**2)
 
     def run() -> int:

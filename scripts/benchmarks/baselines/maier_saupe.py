@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from vae_mf.rng import keys
-from vae_mf.samplers.base import GROUP
+from vae_mf.samplers.base import GROUP, Group
 from vae_mf.samplers.diagnostics import autocorrelation_time
 from vae_mf.samplers.kernels.bingham import BLOCK, envelope_parameter, fill_bingham
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
@@ -98,7 +98,7 @@ def bingham(exponents: np.ndarray, calls: int = 20) -> Run:
 
 def order_time(sampler: MaierSaupeDirect | MaierSaupeGibbs, temperature: float) -> float:
     """Return the integrated autocorrelation time of S in sweeps."""
-    state = sampler.initial(np.full(CHAINS, temperature), keys(SEED, count=CHAINS), np.arange(CHAINS), "random")
+    state = sampler.initial(Group(np.full(CHAINS, temperature), keys(SEED, count=CHAINS), np.arange(CHAINS)), "random")
     draws = []
     for _ in range(DRAWS):
         sampler.sweep(state, 1)

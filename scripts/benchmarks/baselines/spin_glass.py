@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from vae_mf.rng import keys
+from vae_mf.samplers.base import Group
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.systems.spin_glass import SherringtonKirkpatrick
 
@@ -57,7 +58,9 @@ def rows(repeats: int) -> Iterator[Row]:
     couplings = np.asarray(system.couplings)
     sampler = IsingMetropolis(system)
     for temperature, target in ((0.3, 5), (1.0, None)):
-        state = sampler.initial(np.full(CHAINS, 2.0), keys(SEED, "chains", count=CHAINS), np.arange(CHAINS), "random")
+        state = sampler.initial(
+            Group(np.full(CHAINS, 2.0), keys(SEED, "chains", count=CHAINS), np.arange(CHAINS)), "random"
+        )
         spins = np.random.default_rng(SEED).choice([-1.0, 1.0], SITES)
         fields = couplings @ spins
         for level in np.geomspace(2, temperature, COOLING):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae_mf.rng import keys
-from vae_mf.samplers.base import GROUP, Sampler
+from vae_mf.samplers.base import GROUP, Group, Sampler
 
 SEED = 42
 Run = Callable[[], int]
@@ -92,7 +92,9 @@ def race(subject: str, size: str, ours: Run, baselines: list[Baseline], repeats:
 def sweeps(sampler: Sampler, temperature: float, chains: int, count: int = 1) -> Run:
     """Return ``count`` sweeps of many chains and reading the configurations after each, in groups as the driver has."""
     states = [
-        sampler.initial(np.full(len(part), temperature), keys(SEED, int(part[0]), count=len(part)), part, "random")
+        sampler.initial(
+            Group(np.full(len(part), temperature), keys(SEED, int(part[0]), count=len(part)), part), "random"
+        )
         for part in np.split(np.arange(chains), range(GROUP, chains, GROUP))
     ]
 
