@@ -1,6 +1,7 @@
 """K-pairwise model: couplings, fields and a free potential of the number of spins +1 (Tkacik et al. 2014)."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +22,7 @@ RARE = 1e-6
 """Added to the probabilities of a count in the potential that learning starts from."""
 
 
+@dataclass(eq=False, repr=False)
 class KPairwise(EnergyModel):
     """p(s) = exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i + V(K)) / Z, K the number of spins +1.
 
@@ -46,29 +48,16 @@ class KPairwise(EnergyModel):
         n_iter_, converged_: steps before those that average, and whether they reached the noise.
     """
 
-    def __init__(
-        self,
-        l2=16.0,
-        l2_potential=1.0,
-        smoothness=100.0,
-        samples=2**17,
-        sweeps=3,
-        averaged=8,
-        max_iter=40,
-        chains=4096,
-        resolution=0.01,
-        random_state=0,
-    ):
-        self.l2 = l2
-        self.l2_potential = l2_potential
-        self.smoothness = smoothness
-        self.samples = samples
-        self.sweeps = sweeps
-        self.averaged = averaged
-        self.max_iter = max_iter
-        self.chains = chains
-        self.resolution = resolution
-        self.random_state = random_state
+    l2: Any = 16.0
+    l2_potential: Any = 1.0
+    smoothness: Any = 100.0
+    samples: Any = 2**17
+    sweeps: Any = 3
+    averaged: Any = 8
+    max_iter: Any = 40
+    chains: Any = 4096
+    resolution: Any = 0.01
+    random_state: Any = 0
 
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
         averaged = require_integer("averaged", self.averaged, 0)

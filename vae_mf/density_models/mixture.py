@@ -1,6 +1,7 @@
 """Mixtures of independent variables, a latent variable model whose latent is discrete."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -36,6 +37,7 @@ class Step(NamedTuple):
     components: BernoulliComponents
 
 
+@dataclass(eq=False, repr=False)
 class BernoulliMixture(DensityModel):
     """p(s) = sum_k w_k prod_i p_ki^[s_i = 1] (1 - p_ki)^[s_i = -1], by expectation-maximisation.
 
@@ -57,13 +59,12 @@ class BernoulliMixture(DensityModel):
         n_iter_, converged_: iterations used, and whether they were enough.
     """
 
-    def __init__(self, n_components=8, pseudocount=1.0, n_init=4, tolerance=1e-5, max_iter=500, random_state=0):
-        self.n_components = n_components
-        self.pseudocount = pseudocount
-        self.n_init = n_init
-        self.tolerance = tolerance
-        self.max_iter = max_iter
-        self.random_state = random_state
+    n_components: Any = 8
+    pseudocount: Any = 1.0
+    n_init: Any = 4
+    tolerance: Any = 1e-5
+    max_iter: Any = 500
+    random_state: Any = 0
 
     def _fit(self, data: DistinctSpins) -> None:
         count = require_integer("n_components", self.n_components)

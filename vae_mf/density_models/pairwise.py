@@ -1,5 +1,6 @@
 """Pairwise maximum-entropy model, inferred by any estimator of Ising couplings."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
 from vae_mf.statistics.distinct import DistinctSpins
 
 
+@dataclass(eq=False, repr=False)
 class PairwiseIsing(EnergyModel):
     """p(s) = exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i) / Z (Schneidman et al. 2006).
 
@@ -27,11 +29,10 @@ class PairwiseIsing(EnergyModel):
         estimator_: the fitted estimator.
     """
 
-    def __init__(self, estimator: Any = None, chains=4096, resolution=0.01, random_state=0):
-        self.estimator = estimator
-        self.chains = chains
-        self.resolution = resolution
-        self.random_state = random_state
+    estimator: Any = None
+    chains: Any = 4096
+    resolution: Any = 0.01
+    random_state: Any = 0
 
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
         estimator = BoltzmannLearning() if self.estimator is None else self.estimator

@@ -1,6 +1,7 @@
 """Restricted Boltzmann machine, hidden units that favour patterns of variables, learned from persistent chains."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -46,6 +47,7 @@ class Machine(NamedTuple):
         return Machine(active.T @ rows / len(rows), rows.mean(axis=0), active.mean(axis=0))
 
 
+@dataclass(eq=False, repr=False)
 class RestrictedBoltzmann(EnergyModel):
     """p(x) = exp(b.x) prod_a (1 + exp(W_a.x + c_a)) / Z for rows x = (s + 1) / 2, by maximum likelihood.
 
@@ -65,25 +67,14 @@ class RestrictedBoltzmann(EnergyModel):
         machine_: parameters W, b and c.
     """
 
-    def __init__(
-        self,
-        n_hidden=16,
-        steps=10000,
-        batch_size=512,
-        sweeps=1,
-        learning_rate=5e-3,
-        chains=4096,
-        resolution=0.01,
-        random_state=0,
-    ):
-        self.n_hidden = n_hidden
-        self.steps = steps
-        self.batch_size = batch_size
-        self.sweeps = sweeps
-        self.learning_rate = learning_rate
-        self.chains = chains
-        self.resolution = resolution
-        self.random_state = random_state
+    n_hidden: Any = 16
+    steps: Any = 10000
+    batch_size: Any = 512
+    sweeps: Any = 1
+    learning_rate: Any = 5e-3
+    chains: Any = 4096
+    resolution: Any = 0.01
+    random_state: Any = 0
 
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
         hidden = require_integer("n_hidden", self.n_hidden)

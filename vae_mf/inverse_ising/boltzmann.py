@@ -1,5 +1,6 @@
 """Boltzmann learning, maximum likelihood with moments by enumeration or from persistent Markov chains."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ EXACT = 1e-9
 """Largest difference of moments under enumeration."""
 
 
+@dataclass(eq=False, repr=False)
 class BoltzmannLearning(InverseIsing):
     """Maximise <ln p(s)> - l2 / (2 M) sum_{i<j} J_ij^2, after which the model has the moments of the data.
 
@@ -45,27 +47,15 @@ class BoltzmannLearning(InverseIsing):
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
     """
 
-    def __init__(
-        self,
-        method="auto",
-        l2: Any = "auto",
-        chains=1024,
-        sweeps=5,
-        precision=0.3,
-        max_iter=30,
-        standard_errors=False,
-        random_state=0,
-        encoding="spin",
-    ):
-        self.method = method
-        self.l2 = l2
-        self.chains = chains
-        self.sweeps = sweeps
-        self.precision = precision
-        self.max_iter = max_iter
-        self.standard_errors = standard_errors
-        self.random_state = random_state
-        self.encoding = encoding
+    method: str = "auto"
+    l2: Any = "auto"
+    chains: Any = 1024
+    sweeps: Any = 5
+    precision: Any = 0.3
+    max_iter: Any = 30
+    standard_errors: bool = False
+    random_state: Any = 0
+    encoding: str = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         precision = require_positive("precision", self.precision)

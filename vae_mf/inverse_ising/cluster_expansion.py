@@ -8,6 +8,7 @@ union of two kept ones with one spin less. S0 is a reference whose couplings are
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ Cluster = tuple[int, ...]
 """Spins in increasing order."""
 
 
+@dataclass(eq=False, repr=False)
 class AdaptiveClusterExpansion(InverseIsing):
     """Sum of the clusters whose contribution to the cross-entropy exceeds a threshold (Cocco and Monasson 2011, 2012).
 
@@ -59,33 +61,18 @@ class AdaptiveClusterExpansion(InverseIsing):
         path_: list of `Reconstruction`, one per threshold at which there were more clusters than before.
     """
 
-    def __init__(
-        self,
-        threshold: Any = "auto",
-        reference="mean field",
-        l2=1.0,
-        precision=1.0,
-        ratio=0.5,
-        largest=8,
-        max_clusters=20_000,
-        method="auto",
-        chains=1024,
-        sweeps=5,
-        random_state=0,
-        encoding="spin",
-    ):
-        self.threshold = threshold
-        self.reference = reference
-        self.l2 = l2
-        self.precision = precision
-        self.ratio = ratio
-        self.largest = largest
-        self.max_clusters = max_clusters
-        self.method = method
-        self.chains = chains
-        self.sweeps = sweeps
-        self.random_state = random_state
-        self.encoding = encoding
+    threshold: Any = "auto"
+    reference: str = "mean field"
+    l2: Any = 1.0
+    precision: Any = 1.0
+    ratio: Any = 0.5
+    largest: Any = 8
+    max_clusters: Any = 20_000
+    method: str = "auto"
+    chains: Any = 1024
+    sweeps: Any = 5
+    random_state: Any = 0
+    encoding: str = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         precision = require_positive("precision", self.precision)

@@ -9,8 +9,9 @@ Only observed configurations are summed over. The chosen epsilon has the largest
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -38,6 +39,7 @@ class Erasure(NamedTuple):
     """Largest entry of |<O>_f' - epsilon w|."""
 
 
+@dataclass(eq=False, repr=False)
 class ErasureMachine(InverseIsing):
     """Erasure machine whose epsilon is the one of largest mean energy.
 
@@ -57,14 +59,11 @@ class ErasureMachine(InverseIsing):
         effective_samples_: configurations that carry the averages at the chosen epsilon; few mean a noisy estimate.
     """
 
-    def __init__(
-        self, epsilons=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), rate=0.1, n_steps=100, tolerance=0.05, encoding="spin"
-    ):
-        self.epsilons = epsilons
-        self.rate = rate
-        self.n_steps = n_steps
-        self.tolerance = tolerance
-        self.encoding = encoding
+    epsilons: Any = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    rate: Any = 0.1
+    n_steps: Any = 100
+    tolerance: Any = 0.05
+    encoding: str = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         epsilons = checked_epsilons(self.epsilons)

@@ -1,5 +1,6 @@
 """Interaction screening, local objectives whose gradient vanishes at the true couplings in any ensemble."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from vae_mf.checks import require_choice
@@ -10,6 +11,7 @@ LOSSES = {"rise": (EXPONENTIAL, 0.4), "logrise": (LOG_EXPONENTIAL, 0.8)}
 """Loss and the constant c of the automatic l1 penalty (Lokhov et al. 2018)."""
 
 
+@dataclass(eq=False, repr=False)
 class InteractionScreening(PenalisedRegression):
     """Minimise <exp(-s_i (h_i + sum_j J_ij s_j))> for every spin, or its logarithm (Vuffray et al. 2016).
 
@@ -21,18 +23,7 @@ class InteractionScreening(PenalisedRegression):
             being M times the objective.
     """
 
-    def __init__(
-        self,
-        objective="rise",
-        l2: Any = "auto",
-        l1: Any = 0.0,
-        standard_errors=False,
-        tolerance=1e-6,
-        max_iter=500,
-        encoding="spin",
-    ):
-        super().__init__(l2, l1, standard_errors, tolerance, max_iter, encoding)
-        self.objective = objective
+    objective: str = "rise"
 
     @property
     def _automatic_l1(self) -> float:

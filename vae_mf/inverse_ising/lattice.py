@@ -6,6 +6,7 @@ covariance of the configurations' gradients: they are right although the factors
 other.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ FEWEST_FOR_ERRORS = 10
 ROWS = 2**10
 
 
+@dataclass(eq=False, repr=False)
 class GraphPseudoLikelihood(InverseIsing):
     """Couplings on the bonds of a given graph and fields, any of them tied together, by pseudo-likelihood.
 
@@ -51,23 +53,13 @@ class GraphPseudoLikelihood(InverseIsing):
         group_couplings_error_, group_fields_error_: standard errors, with 10 configurations or more.
     """
 
-    def __init__(
-        self,
-        bonds: Any,
-        couplings: Any = "bonds",
-        fields: Any = "sites",
-        l2: float = 1.0,
-        tolerance: float = 1e-5,
-        max_iter: int = 500,
-        encoding: str = "spin",
-    ):
-        self.bonds = bonds
-        self.couplings = couplings
-        self.fields = fields
-        self.l2 = l2
-        self.tolerance = tolerance
-        self.max_iter = max_iter
-        self.encoding = encoding
+    bonds: Any
+    couplings: Any = "bonds"
+    fields: Any = "sites"
+    l2: float = 1.0
+    tolerance: float = 1e-5
+    max_iter: int = 500
+    encoding: str = "spin"
 
     def _accepts_constant_spins(self) -> bool:
         return not (isinstance(self.fields, str) and self.fields == "sites")

@@ -4,6 +4,7 @@ Nguyen and Berg, Phys. Rev. Lett. 109, 050602 (2012). The equations hold within 
 and connected correlations C^a measured there; states are found as clusters of configurations with large overlap.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ class PureStates(NamedTuple):
     covariances: Float[np.ndarray, "states sites sites"]
 
 
+@dataclass(eq=False, repr=False)
 class LowTemperature(InverseIsing):
     """Couplings that solve the mean-field equations of all thermodynamic states at once, in the least-squares sense.
 
@@ -63,29 +65,16 @@ class LowTemperature(InverseIsing):
         n_clusters_: number of clusters that were used.
     """
 
-    def __init__(
-        self,
-        clusters: Any = "auto",
-        method="naive",
-        smallest=200.0,
-        pseudocount=1.0,
-        restarts=3,
-        tolerance=1e-5,
-        max_iter=500,
-        standard_errors=False,
-        random_state=0,
-        encoding="spin",
-    ):
-        self.clusters = clusters
-        self.method = method
-        self.smallest = smallest
-        self.pseudocount = pseudocount
-        self.restarts = restarts
-        self.tolerance = tolerance
-        self.max_iter = max_iter
-        self.standard_errors = standard_errors
-        self.random_state = random_state
-        self.encoding = encoding
+    clusters: Any = "auto"
+    method: str = "naive"
+    smallest: Any = 200.0
+    pseudocount: Any = 1.0
+    restarts: Any = 3
+    tolerance: Any = 1e-5
+    max_iter: Any = 500
+    standard_errors: bool = False
+    random_state: Any = 0
+    encoding: str = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_choice("method", self.method, ("naive", "tap"))

@@ -4,6 +4,9 @@ L_i = 1 - m_i^2 is the variance of a spin and B = C^-1. All are exact to some or
 pair and the Bethe formulas also for two spins, and Bethe on every tree.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
@@ -13,6 +16,7 @@ from vae_mf.inverse_ising.moments import Moments, inverse_covariances, refuse_co
 from vae_mf.inverse_ising.solvers.delta_method import PairValues, delta_errors, pair_values
 
 
+@dataclass(eq=False, repr=False)
 class MeanFieldEstimator(InverseIsing):
     """Base of the estimators that see moments only.
 
@@ -22,10 +26,9 @@ class MeanFieldEstimator(InverseIsing):
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
     """
 
-    def __init__(self, pseudocount=0.0, shrinkage=0.0, encoding="spin"):
-        self.pseudocount = pseudocount
-        self.shrinkage = shrinkage
-        self.encoding = encoding
+    pseudocount: Any = 0.0
+    shrinkage: Any = 0.0
+    encoding: str = "spin"
 
     def _accepts_constant_spins(self) -> bool:
         return self.pseudocount > 0

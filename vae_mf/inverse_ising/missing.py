@@ -1,5 +1,6 @@
 """Missing spins filled by the most probable values given the observed ones."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ COOLING = np.geomspace(0.2, 5.0, 20)
 """Inverse temperatures of the annealing, in units of the model's own."""
 
 
+@dataclass(eq=False, repr=False)
 class MissingSpins(TransformerMixin, BaseEstimator):
     """Fill missing spins, entries 0, by maximising p(missing | observed) of an Ising model (Jo et al. 2019).
 
@@ -37,11 +39,10 @@ class MissingSpins(TransformerMixin, BaseEstimator):
         usual_: the more frequent value of every spin.
     """
 
-    def __init__(self, estimator: Any = None, common: float = 0.95, restarts: int = 64, random_state: Any = None):
-        self.estimator = estimator
-        self.common = common
-        self.restarts = restarts
-        self.random_state = random_state
+    estimator: Any = None
+    common: float = 0.95
+    restarts: int = 64
+    random_state: Any = None
 
     def fit(self, spins: Any, y: Any = None) -> "MissingSpins":
         """Fit the model to complete configurations, shape (M, N), entries -1 and +1.

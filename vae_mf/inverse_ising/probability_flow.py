@@ -1,5 +1,6 @@
 """Minimum probability flow, couplings from whose model the data flow away most slowly."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from vae_mf.arrays import Spins
@@ -12,6 +13,7 @@ from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegressio
 from vae_mf.statistics.distinct import distinct_spins
 
 
+@dataclass(eq=False, repr=False)
 class ProbabilityFlow(InverseIsing):
     """Minimise K = sum_i <exp((E(s) - E(s with spin i flipped)) / 2)> (Sohl-Dickstein, Battaglino and DeWeese 2011).
 
@@ -29,12 +31,11 @@ class ProbabilityFlow(InverseIsing):
         l2_: weights of the squares that were used, shape (N, N).
     """
 
-    def __init__(self, l2: Any = "auto", standard_errors=False, tolerance=1e-6, max_iter=500, encoding="spin"):
-        self.l2 = l2
-        self.standard_errors = standard_errors
-        self.tolerance = tolerance
-        self.max_iter = max_iter
-        self.encoding = encoding
+    l2: Any = "auto"
+    standard_errors: bool = False
+    tolerance: Any = 1e-6
+    max_iter: Any = 500
+    encoding: str = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         data = distinct_spins(spins, weights)

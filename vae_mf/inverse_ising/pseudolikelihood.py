@@ -1,5 +1,6 @@
 """Maximum pseudo-likelihood, a logistic regression of every spin on the others."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegressio
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 
+@dataclass(eq=False, repr=False)
 class PseudoLikelihood(PenalisedRegression):
     """Maximise sum_i <ln p(s_i | all others)> = -sum_i <ln(1 + exp(-2 s_i (h_i + sum_j J_ij s_j)))> (Besag 1975).
 
@@ -41,20 +43,8 @@ class PseudoLikelihood(PenalisedRegression):
 
     _automatic_l1 = 0.2
 
-    def __init__(
-        self,
-        l2: Any = "auto",
-        l1: Any = 0.0,
-        symmetric=False,
-        firth=False,
-        standard_errors=False,
-        tolerance=1e-6,
-        max_iter=500,
-        encoding="spin",
-    ):
-        super().__init__(l2, l1, standard_errors, tolerance, max_iter, encoding)
-        self.symmetric = symmetric
-        self.firth = firth
+    symmetric: bool = False
+    firth: bool = False
 
     def _loss(self) -> Loss:
         return LOGISTIC
@@ -96,6 +86,7 @@ class PseudoLikelihood(PenalisedRegression):
         return Minimum(points, np.zeros(problem.sites), max(fit.n_iter for fit in fits), converged)
 
 
+@dataclass(eq=False, repr=False)
 class DecimatedPseudoLikelihood(InverseIsing):
     """Pseudo-likelihood on a sparse graph found by decimation (Decelle and Ricci-Tersenghi 2014).
 
@@ -115,12 +106,11 @@ class DecimatedPseudoLikelihood(InverseIsing):
         path_: shares x (first column) and tilted log pseudo-likelihoods per sample (second) of all graphs passed.
     """
 
-    def __init__(self, step=0.1, l2=16.0, tolerance=1e-5, max_iter=500, encoding="spin"):
-        self.step = step
-        self.l2 = l2
-        self.tolerance = tolerance
-        self.max_iter = max_iter
-        self.encoding = encoding
+    step: Any = 0.1
+    l2: Any = 16.0
+    tolerance: Any = 1e-5
+    max_iter: Any = 500
+    encoding: str = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_fraction("step", self.step)

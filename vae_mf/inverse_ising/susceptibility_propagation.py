@@ -1,5 +1,8 @@
 """Susceptibility propagation, belief propagation and its linear response run backwards from moments to couplings."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
@@ -23,6 +26,7 @@ DIVERGED = 1e6
 """Response beyond which the iteration counts as diverged."""
 
 
+@dataclass(eq=False, repr=False)
 class SusceptibilityPropagation(MeanFieldEstimator):
     """Couplings at the fixed point of belief propagation whose linear response is C (Mezard and Mora 2009).
 
@@ -36,11 +40,9 @@ class SusceptibilityPropagation(MeanFieldEstimator):
         pseudocount, shrinkage, encoding: as for `MeanFieldEstimator`.
     """
 
-    def __init__(self, damping=0.3, tolerance=1e-8, max_iter=500, pseudocount=0.0, shrinkage=0.0, encoding="spin"):
-        super().__init__(pseudocount=pseudocount, shrinkage=shrinkage, encoding=encoding)
-        self.damping = damping
-        self.tolerance = tolerance
-        self.max_iter = max_iter
+    damping: Any = 0.3
+    tolerance: Any = 1e-8
+    max_iter: Any = 500
 
     def _from_moments(self, data: Moments) -> Estimate:
         if not 0 <= self.damping < 1:

@@ -17,7 +17,6 @@ class ConvolutionalEncoder(nn.Module):
     """Two stride-2 convolution blocks over the lattice and T, and two linear heads (theory: paper, IX.1).
 
     Args:
-        components: numbers seen of every site.
         sites: number of sites L^2.
         latents: dimension d of z.
         channels: outputs of the first block; the second has twice as many.
@@ -27,14 +26,17 @@ class ConvolutionalEncoder(nn.Module):
         ValueError: unless ``sites`` = L^2 with L divisible by 4.
     """
 
-    def __init__(self, components: int, sites: int, latents: int, channels: int, periodic: bool):
+    components: int
+    """Numbers seen of every site."""
+
+    def __init__(self, sites: int, latents: int, channels: int = 32, periodic: bool = False):
         super().__init__()
         self.latents = require_integer("latents", latents)
         require_integer("channels", channels)
         self.side = square_side(sites)
         self.sites = sites
         self.blocks = nn.Sequential(
-            *convolution_block(components + 1, channels, periodic),
+            *convolution_block(self.components + 1, channels, periodic),
             *convolution_block(channels, 2 * channels, periodic),
             nn.Flatten(),
         )
@@ -53,7 +55,6 @@ class ConvolutionalDecoder(nn.Module):
     """The encoder's mirror: a linear map to L/4 x L/4 and two transposed convolutions.
 
     Args:
-        components: numbers given for every site.
         sites: number of sites L^2.
         latents: dimension d of z.
         channels: inputs of the last layer; twice as many before that.
@@ -63,7 +64,10 @@ class ConvolutionalDecoder(nn.Module):
         ValueError: unless ``sites`` = L^2 with L divisible by 4.
     """
 
-    def __init__(self, components: int, sites: int, latents: int, channels: int, periodic: bool):
+    components: int
+    """Numbers given for every site."""
+
+    def __init__(self, sites: int, latents: int, channels: int = 32, periodic: bool = False):
         super().__init__()
         self.latents = require_integer("latents", latents)
         require_integer("channels", channels)
@@ -75,7 +79,7 @@ class ConvolutionalDecoder(nn.Module):
             upsampling(self.channels, channels, periodic),
             nn.BatchNorm2d(channels),
             nn.GELU(),
-            upsampling(channels, components, periodic),
+            upsampling(channels, self.components, periodic),
         )
 
     def lattice(self, z: Latents) -> Lattice:

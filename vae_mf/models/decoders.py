@@ -88,22 +88,10 @@ class MLPDecoder(nn.Module):
 
 
 class CNNDecoder(ConvolutionalDecoder):
-    """Transposed convolutions to the log-weights of both spin values, see `ConvolutionalDecoder`.
-
-    Args:
-        sites: number of spins L^2.
-        latents: dimension d of z.
-        channels: inputs of the last layer; twice as many before that.
-        periodic: True if the lattice is a torus, so that convolutions wrap around.
-
-    Raises:
-        ValueError: unless ``sites`` = L^2 with L divisible by 4.
-    """
+    """Transposed convolutions to the log-weights of both spin values, see `ConvolutionalDecoder`."""
 
     kind = "spins"
-
-    def __init__(self, sites: int, latents: int, channels: int = 32, periodic: bool = False):
-        super().__init__(2, sites, latents, channels, periodic)
+    components = 2
 
     def forward(self, z: Latents) -> IndependentSpins:
         """Return p(s|z) for z (batch, d)."""

@@ -69,22 +69,10 @@ class MLPEncoder(nn.Module):
 
 
 class CNNEncoder(ConvolutionalEncoder):
-    """Convolutions over (s, T) on the L x L lattice, see `vae_mf.models.convolutions.ConvolutionalEncoder`.
-
-    Args:
-        sites: number of spins L^2.
-        latents: dimension d of z.
-        channels: outputs of the first block; the second has twice as many.
-        periodic: True if the lattice is a torus, so that convolutions wrap around instead of seeing zeros.
-
-    Raises:
-        ValueError: unless ``sites`` = L^2 with L divisible by 4.
-    """
+    """Convolutions over (s, T) on the L x L lattice, see `vae_mf.models.convolutions.ConvolutionalEncoder`."""
 
     kind = "spins"
-
-    def __init__(self, sites: int, latents: int, channels: int = 32, periodic: bool = False):
-        super().__init__(1, sites, latents, channels, periodic)
+    components = 1
 
     def forward(self, spins: SpinTensor, condition: Condition) -> DiagonalGaussian:
         """Return q(z|s,T) for spins (batch, L^2)."""

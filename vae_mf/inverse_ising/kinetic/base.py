@@ -7,6 +7,7 @@ Couplings run from j to i and need be neither symmetric nor free of self-couplin
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,7 @@ class Transitions(NamedTuple):
                 yield Block(part[0], self.before[part].astype(dtype), self.after[part].astype(dtype))
 
 
+@dataclass(eq=False, repr=False)
 class KineticIsing(BaseEstimator):
     """Base of all estimators of the kinetic Ising model.
 
@@ -73,9 +75,8 @@ class KineticIsing(BaseEstimator):
         n_features_in_: N.
     """
 
-    def __init__(self, time_dependent: bool = False, encoding: str = "spin"):
-        self.time_dependent = time_dependent
-        self.encoding = encoding
+    time_dependent: bool = False
+    encoding: str = "spin"
 
     def fit(self, trajectories: Any, y: Any = None) -> "KineticIsing":
         """Infer couplings and fields.

@@ -10,6 +10,7 @@ other hidden spins in x at their means. In the expected log likelihood theta_k h
 sigma_k^2 = sum_a J_ka^2 (1 - mu_a^2), and <ln 2cosh theta_k> is the mean of ln 2cosh at plus and minus sigma_k.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,6 +110,7 @@ class HiddenKineticIsing(KineticIsing):
             self.n_features_in_ = visible
 
 
+@dataclass(eq=False, repr=False)
 class HiddenKineticIsingCV(BaseEstimator):
     """Kinetic Ising model whose number of hidden spins is the one of largest held-out likelihood.
 
@@ -123,10 +125,9 @@ class HiddenKineticIsingCV(BaseEstimator):
         best_estimator_: estimator with this number, fitted to all data.
     """
 
-    def __init__(self, estimator: Any = None, candidates: Any = (0, 1, 2, 3), held_out: float = 0.25):
-        self.estimator = estimator
-        self.candidates = candidates
-        self.held_out = held_out
+    estimator: Any = None
+    candidates: Any = (0, 1, 2, 3)
+    held_out: float = 0.25
 
     def fit(self, trajectories: Any, y: Any = None) -> "HiddenKineticIsingCV":
         """Score every candidate and fit the best one to all trajectories, (times, N) or (repeats, times, N)."""

@@ -1,5 +1,6 @@
 """Maximum likelihood of the kinetic Ising model, N logistic regressions on the same data solved side by side."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from vae_mf.inverse_ising.solvers.local_regression import logistic
 Spread = Float[np.ndarray, "sites sites"]
 
 
+@dataclass(eq=False, repr=False)
 class KineticMaximumLikelihood(KineticIsing):
     """Couplings and fields of largest likelihood, with standard errors from the Fisher information.
 
@@ -31,22 +33,11 @@ class KineticMaximumLikelihood(KineticIsing):
         time_dependent, encoding: as for `KineticIsing`.
     """
 
-    def __init__(
-        self,
-        l2: float = 4.0,
-        fields_l2: float = 1.0,
-        standard_errors: bool = True,
-        tolerance: float = 1e-6,
-        max_iter: int = 200,
-        time_dependent: bool = False,
-        encoding: str = "spin",
-    ):
-        super().__init__(time_dependent=time_dependent, encoding=encoding)
-        self.l2 = l2
-        self.fields_l2 = fields_l2
-        self.standard_errors = standard_errors
-        self.tolerance = tolerance
-        self.max_iter = max_iter
+    l2: float = 4.0
+    fields_l2: float = 1.0
+    standard_errors: bool = True
+    tolerance: float = 1e-6
+    max_iter: int = 200
 
     def _estimate(self, data: Transitions) -> Estimate:
         l2 = require_non_negative("l2", self.l2)

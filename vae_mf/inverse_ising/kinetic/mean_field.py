@@ -8,6 +8,7 @@ D_ij = <ds_i(t+1) ds_j(t)> = sum_k J_ik <a_i(t) C_kj(t)>_t.
 They differ in the gain, and in the field that explains the magnetisation m_i(t+1).
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class DelayedMoments(NamedTuple):
     """D, connected within groups, averaged over all transitions."""
 
 
+@dataclass(eq=False, repr=False)
 class KineticMeanField(KineticIsing):
     """Base of the mean-field estimators.
 
@@ -50,18 +52,9 @@ class KineticMeanField(KineticIsing):
         time_dependent, encoding: as for `KineticIsing`.
     """
 
-    def __init__(
-        self,
-        pseudocount: float = 0.0,
-        tolerance: float = 1e-8,
-        max_iter: int = 1000,
-        time_dependent: bool = False,
-        encoding: str = "spin",
-    ):
-        super().__init__(time_dependent=time_dependent, encoding=encoding)
-        self.pseudocount = pseudocount
-        self.tolerance = tolerance
-        self.max_iter = max_iter
+    pseudocount: float = 0.0
+    tolerance: float = 1e-8
+    max_iter: int = 1000
 
     def _estimate(self, data: Transitions) -> Estimate:
         tolerance = require_positive("tolerance", self.tolerance)

@@ -1,5 +1,6 @@
 """Penalties, solvers and diagnostics of pseudo-likelihood and interaction screening."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -38,6 +39,7 @@ class RidgeProblem(Objective, Protocol):
         ...
 
 
+@dataclass(eq=False, repr=False)
 class PenalisedRegression(InverseIsing):
     """Base of the estimators that regress every spin on all others and average J_ij with J_ji.
 
@@ -62,15 +64,12 @@ class PenalisedRegression(InverseIsing):
 
     _automatic_l1: ClassVar[float]
 
-    def __init__(
-        self, l2: Any = "auto", l1: Any = 0.0, standard_errors=False, tolerance=1e-6, max_iter=500, encoding="spin"
-    ):
-        self.l2 = l2
-        self.l1 = l1
-        self.standard_errors = standard_errors
-        self.tolerance = tolerance
-        self.max_iter = max_iter
-        self.encoding = encoding
+    l2: Any = "auto"
+    l1: Any = 0.0
+    standard_errors: bool = False
+    tolerance: Any = 1e-6
+    max_iter: Any = 500
+    encoding: str = "spin"
 
     def _loss(self) -> Loss:
         """Return the loss of a margin s_i theta_i."""

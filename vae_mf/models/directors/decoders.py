@@ -37,22 +37,13 @@ class SharedBinghamDecoder(nn.Module):
 
 
 class BinghamCNNDecoder(ConvolutionalDecoder):
-    """Transposed convolutions to eight numbers per site: six for the axes, two for the gaps of the eigenvalues.
+    """Transposed convolutions to eight numbers per site, six for the axes and two for the gaps of the eigenvalues.
 
-    Args:
-        sites: number of directors L^2.
-        latents: dimension d of z.
-        channels: inputs of the last layer; twice as many before that.
-        periodic: True if the lattice is a torus, so that convolutions wrap around.
-
-    Raises:
-        ValueError: unless ``sites`` = L^2 with L divisible by 4.
+    See `vae_mf.models.convolutions.ConvolutionalDecoder`.
     """
 
     kind = "directors"
-
-    def __init__(self, sites: int, latents: int, channels: int = 32, periodic: bool = False):
-        super().__init__(8, sites, latents, channels, periodic)
+    components = 8
 
     def forward(self, z: Latents) -> IndependentDirectors:
         """Return p(n|z) for z (batch, d)."""

@@ -11,22 +11,10 @@ from vae_mf.models.tensors import Condition, DirectorTensor
 
 
 class DirectorCNNEncoder(ConvolutionalEncoder):
-    """Convolutions over the components of n nᵀ - I/3 and T, see `vae_mf.models.convolutions.ConvolutionalEncoder`.
-
-    Args:
-        sites: number of directors L^2.
-        latents: dimension d of z.
-        channels: outputs of the first block; the second has twice as many.
-        periodic: True if the lattice is a torus, so that convolutions wrap around instead of seeing zeros.
-
-    Raises:
-        ValueError: unless ``sites`` = L^2 with L divisible by 4.
-    """
+    """Convolutions over the components of n nᵀ - I/3 and T, see `vae_mf.models.convolutions.ConvolutionalEncoder`."""
 
     kind = "directors"
-
-    def __init__(self, sites: int, latents: int, channels: int = 32, periodic: bool = False):
-        super().__init__(5, sites, latents, channels, periodic)
+    components = 5
 
     def forward(self, directors: DirectorTensor, condition: Condition) -> DiagonalGaussian:
         """Return q(z|n,T) for directors (batch, L^2, 3)."""
