@@ -179,8 +179,6 @@ class EpochBatches:
     """Batches of one epoch by index, shuffled by its own seed; the rows left over by a shuffled epoch are dropped.
 
     Args:
-        data: The whole set.
-        batch_size: Number of rows in a batch of one process.
         seed: Seed of the order of rows; None for the order of the data.
         rank: Rank of this process among those that share the epoch.
         processes: Number of processes that share the epoch, each taking every n-th row.

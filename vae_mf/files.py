@@ -78,7 +78,6 @@ def put_in_place(folder: Path, last: str) -> None:
     """Put what has been made again in the place of a folder, if it is complete, and remove the former content.
 
     Args:
-        folder: folder in the place of which `again_of` it is put.
         last: name of the file that is written last.
     """
     again = again_of(folder)

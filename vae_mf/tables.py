@@ -44,12 +44,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def read_runs(folder: str, names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Return the tables of several runs and of their verdicts, the name of each run before that of the table.
-
-    Args:
-        folder: folder that holds the run folders.
-        names: names of the run folders.
-    """
+    """Return the tables of several runs and of their verdicts, the name of each run before that of the table."""
     places = [(name, place) for name in names for place in (Path(folder, name), Path(folder, name, VERDICT))]
     return {f"{name}_{key}": table for name, place in places for key, table in read_tables(place).items()}
 

@@ -47,13 +47,8 @@ def capacity_table(
     Hubbard-Stratonovich field, with ``field_source`` "exact" or "sampled". Unknown values are NaN or empty.
 
     Args:
-        vae: the model, in evaluation mode.
-        system: None for a recording.
         held_out: configurations at each temperature, rows of one chain next to each other.
-        chains: number of chains among them.
         ensembles: ensemble of the samples at each temperature; theory is exact for "equilibrium" only.
-        surgery: table of `elbo_surgery.surgery_table` at the same temperatures.
-        seed: seed of the draws of z.
         sampled: table of `sampled_half_information` at the same temperatures, None if that was not run.
     """
     rows = []
@@ -128,10 +123,6 @@ def sampled_half_information(whole: CriticResult, settings: CriticSettings) -> p
     By the chain rule it is <sum_{i in B} ln p(x_i|x_<i) / p(x_i|x_<i in B)>: the critic of the whole, whose sites
     in B have seen all of A, against one of B alone. Both miss a little; the difference is an estimate, not a bound. It
     is not known where it is negative beyond two errors: the first critic has over-fitted.
-
-    Args:
-        whole: result of `total_correlation.total_correlation` for all sites.
-        settings: settings of the second critic.
 
     Returns:
         columns temperature, sampled_half and sampled_half_error.

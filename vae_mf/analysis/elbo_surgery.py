@@ -74,9 +74,7 @@ def aggregated_log_density(z: LatentRows, mean: LatentComponents, deviation: Lat
     """Return ln q(z|T) of a mixture of posteriors, with and without each row's own.
 
     Args:
-        z: draws, row i from component i.
         mean: means of all components; those beyond the number of rows belong to other configurations.
-        deviation: standard deviations of the components.
     """
     own_rows = len(z)
     components = len(mean)
@@ -115,14 +113,8 @@ def surgery_table(
         system: system with ln Z, for ``kl_bound`` = <ln p(x|T) - ELBO(x)> and ``identity`` = C(x|z), which are NaN
             where p is not known.
         train: configurations at each temperature whose encodings complete q(z|T).
-        held_out: configurations that the estimates are averages over, rows of one chain next to each other.
-        chains: number of chains among them.
         ensembles: ensemble of the samples at each temperature; p is known for "equilibrium" only.
         components: configurations whose encodings make up q(z|T), at most.
-        seed: seed of the draws of z.
-
-    Raises:
-        ValueError: unless ``components`` is an integer of at least 2.
     """
     require_integer("components", components, minimum=2)
     rows = []

@@ -84,11 +84,8 @@ class GeneralizedHopfield:
     around the Gaussian that the latent potential suggests, their means and covariances adapted for every tilt.
 
     Args:
-        model: W, b and ln p(z|T).
-        fit: quadratic fit of its potential.
         lowest, highest: range of the prior's draws, shape (d,).
         draws: importance draws of z per tilt and round.
-        seed: seed of these draws.
     """
 
     model: LinearMeanField
@@ -244,13 +241,7 @@ def generalized_hopfield(vae: VAE, temperature: float, draws: int = 2048, seed: 
     """Return the Hamiltonian of a VAE with a linear decoder at one temperature.
 
     Args:
-        vae: the model.
-        temperature: T of the prior.
         draws: importance draws per configuration; as many draws of the prior say where it has its mass.
-        seed: seed of all draws.
-
-    Raises:
-        ValueError: if the decoder is not linear.
     """
     return from_mean_field(linear_mean_field(vae, temperature), prior_draws(vae, temperature, draws, seed), draws, seed)
 

@@ -66,15 +66,7 @@ class LikelihoodBounds(NamedTuple):
 
 @torch.no_grad()
 def score(vae: VAE, configurations: States, temperature: float, draws: int, seed: int) -> LikelihoodBounds:
-    """Return the likelihood bounds of configurations at one temperature.
-
-    Args:
-        vae: the model, in evaluation mode.
-        configurations: spins (rows, sites) or directors (rows, sites, 3).
-        temperature: T of all of them.
-        draws: draws of z of the importance-weighted bound.
-        seed: seed of all draws.
-    """
+    """Return the likelihood bounds of configurations at one temperature."""
     generator = model_generator(vae, seed)
     bounds = []
     for x, condition in batches(vae, configurations, temperature):

@@ -135,13 +135,7 @@ def potential_couplings(vae: VAE, temperature: float, draws: int, seed: int) -> 
     """Return beta J_ij = (W A^-1 W^T)_ij and fields from the potential, fitted where the prior has its mass.
 
     Args:
-        vae: model with a linear decoder.
-        temperature: T of the prior.
         draws: number of z ~ p(z|T) at which the potential is fitted.
-        seed: seed of the draws.
-
-    Raises:
-        ValueError: if the decoder is not linear.
     """
     model = linear_mean_field(vae, temperature)
     z = prior_draws(vae, temperature, draws, seed)

@@ -24,7 +24,6 @@ def divergence_from_truth(
 
     Args:
         log_truth: ln p(x) of every sample, rows of one chain next to each other and equally many of each.
-        log_model: ln p_model(x).
         chains: Markov chains among the rows, one per row at most; the error of a single one is unknown, NaN.
     """
     return average(log_truth - log_model, chains)
@@ -75,7 +74,6 @@ def likelihood_table(
 
     Args:
         samples: held-out configurations at each temperature, rows of one chain next to each other.
-        chains: number of chains among them.
         ensembles: ensemble of the samples at each temperature; the KL is NaN unless it is "equilibrium".
         draws: number of importance draws; the KL is overestimated by the gap of the bound.
     """

@@ -47,9 +47,6 @@ class NematicSettings:
         epochs: passes over the training rows at most; the training stops early when it no longer gains.
         held_out: fraction of the rows, from the end, on which R^2 is computed: whole chains if rows of one chain are
             next to each other.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     seed: int
@@ -92,15 +89,6 @@ def nematic_table(
     temperatures together. Targets: "expected" for E[A|x], the one that counts, and "sampled" for A itself, whose noise
     nothing can predict. Temperatures: each, and "pooled". The column "ceiling" is the R^2 of E[A|x] itself against the
     target: 1, or less by the share of the noise.
-
-    Args:
-        model: trained on directors.
-        system: the nematic.
-        configurations: directors (rows, N, 3) at each temperature, rows of one chain next to each other.
-        settings: settings of the regression.
-
-    Raises:
-        ValueError: if there is no temperature, or one that is not positive.
     """
     if not configurations:
         raise ValueError("configurations: expected at least one temperature, got none")

@@ -43,9 +43,7 @@ def ridge(features: Float[np.ndarray, "rows features"], values: Float[np.ndarray
     """Return the ridge regression of ``values`` on ``features``, its penalty chosen over groups of rows.
 
     Args:
-        features: features of every row, rows of one chain next to each other.
         values: numbers to predict; if all are the same, as for a critic that sees nothing, all coefficients are 0.
-        groups: number of groups of neighbouring rows.
 
     Raises:
         ValueError: unless there are from 2 groups up to one per row.
@@ -165,11 +163,6 @@ def displacement_sums(spins: Spins) -> Float[np.ndarray, "rows displacements"]:
 
 def residual_tables(result: CriticResult, temperature: float, groups: int) -> dict[str, pd.DataFrame]:
     """Return the structure that a critic has found at one temperature, on samples its weights were not fitted to.
-
-    Args:
-        result: a fitted critic of spins.
-        temperature: one of its temperatures.
-        groups: number of groups of neighbouring rows, for cross-validation and errors.
 
     Returns:
         "residual_fields" (site, coefficient, significance), "residual_pairs" (first, second, ...), on a lattice

@@ -56,9 +56,6 @@ class CriticSettings:
         absolute_tolerance: difference in nats that is always accepted between estimates.
         relative_tolerance: difference as a fraction of the value that is accepted, if that is larger.
         seed: seed of all randomness.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     dense: Callable[..., SiteCritic]
@@ -132,15 +129,6 @@ def conditional_total_correlation(
     with error and bracket from ``surgery``; ``agrees``, true if the critic is within the tolerance of the identity,
     empty where that is not known; ``correlation`` with error, per site and ``source``: the "identity" where it is
     known, else the "critic".
-
-    Args:
-        vae: the model, in evaluation mode.
-        system: None for a recording.
-        train: configurations at each temperature that the critic may learn from.
-        held_out: configurations that estimates are averages over, rows of one chain next to each other.
-        chains: number of chains among the held-out configurations.
-        surgery: table of `elbo_surgery.surgery_table` at the same temperatures.
-        settings: settings of the critic.
     """
     parts = split_parts(train, held_out, settings)
     seeds = [integer(settings.seed, "joint", k) for k in range(len(parts))]
@@ -182,11 +170,6 @@ def total_correlation(
     """Return TC = KL(p(x|T) || prod_i p(x_i|T)) per temperature by the critic, beside the exact value if it is known.
 
     Args:
-        system: None for a recording.
-        train: configurations at each temperature that the critic may learn from.
-        held_out: configurations that estimates are averages over, rows of one chain next to each other.
-        chains: number of chains among the held-out configurations.
-        settings: settings of the critic.
         part: sites whose total correlation it is; None for all.
     """
     parts = split_parts(train, held_out, settings)

@@ -128,13 +128,7 @@ def suffix_of(path: Path) -> str:
 
 
 def open_head(path: Path) -> bytes:
-    """Return the first bytes of a file.
-
-    Raises:
-        FileNotFoundError: Nothing is at ``path``.
-        PermissionError: The file may not be read.
-        DataError: It is no file at all.
-    """
+    """Return the first bytes of a file."""
     if not path.exists():
         near = get_close_matches(path.name, [file.name for file in path.parent.glob("*")], n=1)
         advice = f"did you mean {near[0]}?" if near else f"check the path, seen from {Path.cwd()}"

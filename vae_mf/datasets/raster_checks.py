@@ -77,8 +77,6 @@ def usable(rows: Int8[np.ndarray, "rows variables"], names: Sequence[str], drop:
     """Return the variables that vary and are neither the same as an earlier one nor its opposite.
 
     Args:
-        rows: Spins (rows, variables).
-        names: One name for each variable.
         drop: True to leave the others out.
         hint: More advice for the sentence that refuses them.
 
@@ -137,12 +135,7 @@ def turned(shape: tuple[int, ...]) -> bool:
 
 
 def advise(shape: tuple[int, ...], rows: Int8[np.ndarray, "rows variables"]) -> tuple[str, ...]:
-    """Return remarks about data that can be used but look unusual.
-
-    Args:
-        shape: Lengths (repeats, variables, bins) of the axes in the file.
-        rows: Spins (rows, variables) of the chosen variables.
-    """
+    """Return remarks about data that can be used but look unusual."""
     _, held, bins = shape
     count, variables = rows.shape
     remarks = []

@@ -39,7 +39,6 @@ def bin_spikes(times: SpikeTimes, bin_width: float) -> Binned:
 
     Args:
         times: Ascending times of each cell, not negative.
-        bin_width: Width of a bin in the unit of the times.
 
     Raises:
         DataError: There is no spike, times are not as described, or the bins do not fit into memory.

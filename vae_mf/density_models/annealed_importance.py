@@ -61,10 +61,6 @@ def annealed_importance(chains: AnnealedChains, resolution: float) -> Annealed:
 
     w = sum_t ln f_{t+1}(s_t) - ln f_t(s_t). The steps are of equal statistical length: each changes ln f_beta by
     ``resolution`` (standard deviation over the chains, in nats), so that they are small where the model changes fast.
-
-    Args:
-        chains: chains on draws from f_0.
-        resolution: length of a step, in nats.
     """
     beta = 0.0
     steps = 0

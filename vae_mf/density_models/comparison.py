@@ -80,9 +80,7 @@ def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_r
     likelihood on the *validation* rows, so that the test rows choose nothing.
 
     Args:
-        scores: scores of all models, among them one of independent variables.
         time: time of every test row, in bins.
-        blocks: number of blocks of time.
 
     Raises:
         ValueError: if there is not exactly one model of independent variables, or the numbers of rows differ.
@@ -103,15 +101,7 @@ def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_r
 def comparison_line(
     own: ModelScores, floor: ModelScores, best: ModelScores, order: Int[np.ndarray, " test_rows"], blocks: int
 ) -> dict[str, str | float]:
-    """Return the line of one model in the table of `compare_models`.
-
-    Args:
-        own: scores of the model.
-        floor: scores of independent variables.
-        best: scores of the best baseline.
-        order: test rows in the order of time.
-        blocks: number of blocks of time.
-    """
+    """Return the line of one model in the table of `compare_models`."""
     differences = (own.test, own.test - floor.test, own.test - best.test)
     likelihood, gain, lead = (average(values[order], blocks) for values in differences)
     return {

@@ -74,10 +74,7 @@ class AnnealedCountIsing:
     """Chains of f_beta(s) = exp of the interpolation between independent variables (beta = 0) and a model (beta = 1).
 
     Args:
-        model: model at beta = 1.
         probabilities: P(s_i = +1) of the independent variables, shape (N,).
-        count: number of chains.
-        random: source of all randomness.
     """
 
     def __init__(

@@ -32,11 +32,7 @@ class Penalty:
     The second term decides between potentials and couplings, both of which can hold what is quadratic in K.
 
     Args:
-        variables: number N of variables.
         most: largest count with a potential of its own.
-        l2: weight of the squared couplings.
-        l2_potential: weight of the squared potential.
-        smoothness: weight of the squared third differences of the potential.
     """
 
     def __init__(self, variables: int, most: int, l2: float, l2_potential: float, smoothness: float):
@@ -72,7 +68,6 @@ class CountStatistics:
     neither data nor chains have a row, until rows of very many +1 hold weight that no chain has seen.
 
     Args:
-        variables: number N of variables.
         most: largest count with a potential of its own.
     """
 
@@ -112,13 +107,7 @@ class CountStatistics:
         return self._shared[(rows > 0).sum(axis=1)]
 
     def newton_step(self, rows: FloatRows, gradient: Vector, penalty: Penalty) -> NewtonStep:
-        """Return (F + P)^-1 times the gradient, F the covariance of the statistics over rows of the model.
-
-        Args:
-            rows: rows of the model.
-            gradient: slope of log-likelihood and penalty, in nats per row.
-            penalty: penalty with the second derivative P.
-        """
+        """Return (F + P)^-1 times the gradient, F the covariance of the statistics over rows of the model."""
         shares = np.full(len(rows), 1 / len(rows))
 
         def information(direction: np.ndarray) -> np.ndarray:

@@ -123,14 +123,7 @@ class Record(NamedTuple):
 
 
 class BoltzmannSteps:
-    """Newton steps of the likelihood, the model's moments coming from chains.
-
-    Args:
-        statistics: statistics whose moments are fitted.
-        data: rows to learn from.
-        penalty: penalty in nats per row.
-        record: record of the model's chains.
-    """
+    """Newton steps of the likelihood, the model's moments coming from chains."""
 
     def __init__(self, statistics: CountStatistics, data: DistinctSpins, penalty: Penalty, record: Record):
         self._statistics, self._penalty, self._record = statistics, penalty, record

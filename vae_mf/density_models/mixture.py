@@ -102,7 +102,6 @@ class MixtureProblem:
     """Expectation-maximisation on distinct rows.
 
     Args:
-        data: distinct rows and their shares.
         pseudocount: number of rows at the mean rates that are added to each component.
     """
 

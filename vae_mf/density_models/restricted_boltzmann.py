@@ -110,12 +110,7 @@ class RestrictedBoltzmann(EnergyModel):
 
 
 class Adam:
-    """Ascent whose steps are scaled by running moments of the gradient (Kingma and Ba 2015).
-
-    Args:
-        machine: parameters that the ascent starts from.
-        decay, square_decay: decay of the running means of the gradient and of its square.
-    """
+    """Ascent whose steps are scaled by running moments of the gradient (Kingma and Ba 2015)."""
 
     def __init__(self, machine: Machine, decay: float = 0.9, square_decay: float = 0.999):
         self._decay, self._square_decay, self._count = decay, square_decay, 0
@@ -139,9 +134,7 @@ class AnnealedMachine:
     beta = 0 is the model of independent variables with log-odds h, beta = 1 the machine.
 
     Args:
-        machine: machine at beta = 1.
         probabilities: P(s_i = +1) of the independent variables, shape (N,).
-        count: number of chains.
         random: source of all randomness.
     """
 

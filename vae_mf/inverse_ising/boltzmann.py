@@ -47,15 +47,15 @@ class BoltzmannLearning(InverseIsing):
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
     """
 
-    method: str = "auto"
+    method: Any = "auto"
     l2: Any = "auto"
     chains: Any = 1024
     sweeps: Any = 5
     precision: Any = 0.3
     max_iter: Any = 30
-    standard_errors: bool = False
+    standard_errors: Any = False
     random_state: Any = 0
-    encoding: str = "spin"
+    encoding: Any = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         precision = require_positive("precision", self.precision)

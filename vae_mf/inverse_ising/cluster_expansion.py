@@ -62,17 +62,17 @@ class AdaptiveClusterExpansion(InverseIsing):
     """
 
     threshold: Any = "auto"
-    reference: str = "mean field"
+    reference: Any = "mean field"
     l2: Any = 1.0
     precision: Any = 1.0
     ratio: Any = 0.5
     largest: Any = 8
     max_clusters: Any = 20_000
-    method: str = "auto"
+    method: Any = "auto"
     chains: Any = 1024
     sweeps: Any = 5
     random_state: Any = 0
-    encoding: str = "spin"
+    encoding: Any = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         precision = require_positive("precision", self.precision)
@@ -154,7 +154,6 @@ class Expansion:
     """Models of clusters, each computed once.
 
     Args:
-        data: moments of all spins.
         ridge: weight of the squared couplings beside the cross-entropy.
         gaussian: True for the mean-field entropy as the reference.
     """

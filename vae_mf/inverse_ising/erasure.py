@@ -63,7 +63,7 @@ class ErasureMachine(InverseIsing):
     rate: Any = 0.1
     n_steps: Any = 100
     tolerance: Any = 0.05
-    encoding: str = "spin"
+    encoding: Any = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         epsilons = checked_epsilons(self.epsilons)
@@ -92,10 +92,7 @@ def erasure_steps(spins: Spins, shares: Weights, epsilons: Epsilons, rate: float
     """Yield the state before every step, without end, from zero couplings and fields on.
 
     Args:
-        spins: distinct configurations, shape (M, N).
         shares: their frequencies f, summing to 1.
-        epsilons: all values of epsilon, which share the work.
-        rate: learning rate.
     """
     sites = spins.shape[1]
     count = len(epsilons)

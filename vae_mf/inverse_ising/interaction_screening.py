@@ -23,7 +23,7 @@ class InteractionScreening(PenalisedRegression):
             being M times the objective.
     """
 
-    objective: str = "rise"
+    objective: Any = "rise"
 
     @property
     def _automatic_l1(self) -> float:

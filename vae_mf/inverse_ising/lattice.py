@@ -148,9 +148,6 @@ class TiedPseudoLikelihood:
     """Sum over sites of a loss per unit weight, of parameters shared by groups of bonds and sites.
 
     Args:
-        spins: configurations, shape (M, N).
-        weights: weight of each configuration.
-        graph: bonds, and the groups of equal parameters.
         l2: penalty l2 / 2 sum_g J_g^2, one weight or one per coupling.
         loss: loss of the margin s_i theta_i; the logistic one makes the sum minus the log pseudo-likelihood.
     """

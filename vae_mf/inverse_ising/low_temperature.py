@@ -66,15 +66,15 @@ class LowTemperature(InverseIsing):
     """
 
     clusters: Any = "auto"
-    method: str = "naive"
+    method: Any = "naive"
     smallest: Any = 200.0
     pseudocount: Any = 1.0
     restarts: Any = 3
     tolerance: Any = 1e-5
     max_iter: Any = 500
-    standard_errors: bool = False
+    standard_errors: Any = False
     random_state: Any = 0
-    encoding: str = "spin"
+    encoding: Any = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_choice("method", self.method, ("naive", "tap"))

@@ -28,7 +28,7 @@ class MeanFieldEstimator(InverseIsing):
 
     pseudocount: Any = 0.0
     shrinkage: Any = 0.0
-    encoding: str = "spin"
+    encoding: Any = "spin"
 
     def _accepts_constant_spins(self) -> bool:
         return self.pseudocount > 0

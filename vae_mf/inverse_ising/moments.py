@@ -45,12 +45,8 @@ def regularised(raw: Moments, pseudocount: Any = 0.0, shrinkage: Any = 0.0) -> M
     """Return moments pulled towards independent spins.
 
     Args:
-        raw: moments of the data.
         pseudocount: number of samples of independent unbiased spins that are added to the M of the data.
         shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
     kept = raw.samples / (raw.samples + require_non_negative("pseudocount", pseudocount))
     if not 0 <= require_non_negative("shrinkage", shrinkage) <= 1:

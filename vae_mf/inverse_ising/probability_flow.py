@@ -32,10 +32,10 @@ class ProbabilityFlow(InverseIsing):
     """
 
     l2: Any = "auto"
-    standard_errors: bool = False
+    standard_errors: Any = False
     tolerance: Any = 1e-6
     max_iter: Any = 500
-    encoding: str = "spin"
+    encoding: Any = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         data = distinct_spins(spins, weights)

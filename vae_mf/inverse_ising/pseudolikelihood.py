@@ -36,15 +36,12 @@ class PseudoLikelihood(PenalisedRegression):
         symmetric: True to impose J_ij = J_ji from the start, as one joint maximisation, without l1. Its standard
             errors take memory O(N^4).
         firth: True for Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
-
-    Raises:
-        ValueError: on fit, if options contradict each other.
     """
 
     _automatic_l1 = 0.2
 
-    symmetric: bool = False
-    firth: bool = False
+    symmetric: Any = False
+    firth: Any = False
 
     def _loss(self) -> Loss:
         return LOGISTIC
@@ -110,7 +107,7 @@ class DecimatedPseudoLikelihood(InverseIsing):
     l2: Any = 16.0
     tolerance: Any = 1e-5
     max_iter: Any = 500
-    encoding: str = "spin"
+    encoding: Any = "spin"
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_fraction("step", self.step)

@@ -83,10 +83,7 @@ class SiteCritic(nn.Module, ABC):
     """A chain of site ratios, the sites in the order of their numbers; see the module's docstring.
 
     Args:
-        sites: number of sites N.
-        kind: kind of the configurations, "spins" or "directors".
         latents: dimension of z; 0 for a reference without.
-        temperatures: number of distinct temperatures.
         hidden: width of the two hidden layers.
         part: sites whose own law the ratio is about, the others being out of sight; None for all.
 
@@ -166,7 +163,6 @@ class SiteCritic(nn.Module, ABC):
         """Return ln r(x; z, T) of every configuration, in evaluation mode.
 
         Args:
-            samples: configurations beside their reference.
             sites: numbers of the sites whose f_i are summed; None for all sites of the part.
         """
         self.eval()

@@ -114,8 +114,5 @@ def site_family(kind: str) -> SiteFamily:
     >>> site_family("spins").mean(torch.tensor([[0.0], [0.5]]))
     tensor([[0.0000],
             [0.4621]])
-
-    Raises:
-        ValueError: if there is no such kind.
     """
     return FAMILIES[require_choice("kind", kind, FAMILIES)]

@@ -25,11 +25,7 @@ WIDTH, ROW = 4.0, 0.19
 
 
 def draw_comparison(table: pd.DataFrame) -> Figure:
-    """Draw the gain over independent variables with its error over blocks of time, a panel per split.
-
-    Args:
-        table: lines of `density_models.comparison.compare_models`, with a column "split".
-    """
+    """Draw the gain over independent variables with its error over blocks of time, a panel per split."""
     splits = list(dict.fromkeys(table.split))
     with house_style():
         figure, axes = new_figure(1, len(splits))

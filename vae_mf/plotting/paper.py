@@ -22,11 +22,7 @@ SYSTEMS = {
 
 
 def draw_systems(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw per system a one-point and a two-point observable, C(x|z), and the structure of what is left (figure 3).
-
-    Args:
-        tables: tables of `tables.read_runs`, names beginning with those of `SYSTEMS`.
-    """
+    """Draw per system a one-point and a two-point observable, C(x|z), and the structure of what is left (figure 3)."""
     with house_style():
         figure, axes = new_figure(len(SYSTEMS), 4)
         for row, (name, title) in enumerate(SYSTEMS.items()):
@@ -43,11 +39,7 @@ def draw_systems(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def draw_latent_variable(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the parts of a VAE, the latent law of Curie-Weiss below, at and above T_c, and the decoder (figure 2).
-
-    Args:
-        tables: tables of `tables.read_runs`, with a run called curie_weiss.
-    """
+    """Draw the parts of a VAE, the latent law of Curie-Weiss below, at and above T_c, and the decoder (figure 2)."""
     table = tables["curie_weiss_latent_density"]
     temperatures = table.temperature.unique()
     critical = temperatures[np.abs(temperatures - 1).argmin()]

@@ -36,9 +36,6 @@ def draw_retina(tables: dict[str, pd.DataFrame]) -> Figure:
 
     Field and two patterns on the cells, K(u) with its Gaussian baseline and the means; then the frequencies of the
     states of ten cells, P(q), P(K), and pair and triplet moments.
-
-    Args:
-        tables: tables of `tables.read_runs`.
     """
     sizes = {name.removesuffix("_cells"): len(table) for name, table in tables.items() if name.endswith("_cells")}
     with house_style():

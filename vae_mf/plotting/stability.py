@@ -26,11 +26,7 @@ PROFILE_HEIGHT = 1.5
 
 
 def draw_stability_study(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw patterns, those that are not recovered in grey, and per repetition shares, C(x|z) and gains.
-
-    Args:
-        tables: tables of `studies.stability.study_tables`.
-    """
+    """Draw patterns, those that are not recovered in grey, and per repetition shares, C(x|z) and gains."""
     patterns, summary = tables["patterns"], tables["pattern_summary"]
     verdicts = pd.concat([rows for rows, *_ in kinds(tables["verdicts"])])
     verdicts["repetition"] = verdicts.repetition.str.replace("_", " ")
@@ -62,10 +58,8 @@ def draw_patterns(
     """Draw a pattern in each panel, in grey if it is not recovered.
 
     Args:
-        axes: panels, at least as many as patterns.
         patterns: table with a row per variable, and columns pattern_1, pattern_2, ...
         summary: table of `analysis.found_patterns.pattern_table`.
-        draw: function that draws the values of a pattern, in grey if that is True.
     """
     for ax, row in zip(axes, summary.to_dict("records"), strict=False):
         number, grey = row["pattern"], row["recovered"] is False
@@ -102,8 +96,6 @@ def draw_shares(ax: Axes, table: pd.DataFrame, threshold: float) -> None:
     """Draw the share of every pattern that lies in the space of each repetition.
 
     Args:
-        ax: axes to draw on.
-        table: table of `analysis.found_patterns.stability_table`.
         threshold: share from which on a pattern is recovered.
     """
     ordered = pd.concat([rows.repetition for rows, *_ in kinds(table)]).unique()
@@ -127,12 +119,7 @@ def kinds(table: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
 
 
 def draw_unexplained(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw C(x|z) of every repetition, the tolerated value, and the floor of the critic.
-
-    Args:
-        ax: axes to draw on.
-        table: table of `studies.stability.verdict_table`.
-    """
+    """Draw C(x|z) of every repetition, the tolerated value, and the floor of the critic."""
     draw_repeated(ax, table, "correlation")
     ax.plot(table.repetition, table.floor, "_", color=COLOURS["samples"], markersize=8, label="critic may miss")
     ax.plot(table.repetition, table.bound, "--", color=COLOURS["infinite"], linewidth=0.8, label="tolerated")

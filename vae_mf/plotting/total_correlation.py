@@ -161,11 +161,7 @@ def mark_sizes(ax: Axes, sizes: Iterable[int]) -> None:
 
 
 def draw_scaling_study(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw a row per system: rates and information at every temperature, and C(x|z) per site at the middle one.
-
-    Args:
-        tables: tables of `studies.scaling.scaling_tables`.
-    """
+    """Draw a row per system: rates and information at every temperature, and C(x|z) per site at the middle one."""
     columns = 1 + max(table.temperature.nunique() for table in tables.values())
     with house_style():
         figure, axes = new_figure(len(tables), columns)

@@ -113,9 +113,7 @@ def diagnose(
 
     Args:
         observables: arrays (chains, draws), basin indicators among them, for patterns need not be equally populated.
-        opposite_starts: the same observables of chains started the other way, or None.
         otherwise: name of the ensemble if it is not equilibrium, from `start_ensemble`.
-        exact: True if draws are independent by construction.
     """
     slowest = max(autocorrelation_time(chains) for chains in observables.values())
     worst = max(split_rhat(chains) for chains in observables.values())

@@ -108,9 +108,6 @@ def temperature_grid(start: float, stop: float, count: int, spacing: str = "line
 
     >>> temperature_grid(0.5, 2.0, 3, "log")
     [0.5, 1.0, 2.0]
-
-    Raises:
-        ValueError: unless both ends are positive, there are two temperatures or more, and the spacing is known.
     """
     ends = require_positive("start", start), require_positive("stop", stop)
     space = {"linear": np.linspace, "log": np.geomspace}[require_choice("spacing", spacing, ("linear", "log"))]
@@ -155,9 +152,6 @@ def pilot_time(system: System, sampler: Sampler, sampling: Sampling, seed: int, 
     """Return the autocorrelation time, in sweeps, of the slowest observable at the slowest temperature.
 
     The pilot is lengthened until it spans 50 times that, the length from which Sokal's estimate can be trusted.
-
-    Raises:
-        ValueError: if that takes more than 20,000 sweeps.
     """
     draws = 250
     while draws <= PILOT_SWEEPS:

@@ -81,14 +81,9 @@ def recall(
     [1.0, 1.0, 1.0]
 
     Args:
-        system: the network.
         starts: configurations, shape (starts, N).
         sweeps: largest number of updates per spin.
         temperature: T >= 0 in units of k_B.
-        seed: seed of the draws at T > 0.
-
-    Raises:
-        ValueError: if a shape, count or number is out of range.
     """
     if starts.ndim != 2 or starts.shape[1] != system.sites:
         raise ValueError(f"starts: expected shape (starts, {system.sites}), got {starts.shape}")
@@ -169,18 +164,11 @@ def load_curve(
     1985); below it, a corrupted pattern is recalled if it lies in the basin of attraction, which shrinks with the load.
 
     Args:
-        sites: N.
         loads: wanted values of P / N; P is rounded to a whole number of at least one.
         networks: independent sets of patterns per load, at least two.
         corruption: fraction of spins turned in the pattern to recall.
-        temperature: T of the dynamics.
         starts: patterns recalled per network, at most P.
-        sweeps: largest number of updates per spin.
-        seed: seed of patterns, corruption and dynamics.
         threads: worker threads; the curve does not depend on their number.
-
-    Raises:
-        ValueError: if an argument is out of range.
     """
     require_integer("networks", networks, minimum=2)
     require_integer("starts", starts)

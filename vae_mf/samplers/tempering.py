@@ -253,13 +253,8 @@ def choose_ladder(
     into equal parts of the wanted length, and into at least one part more whenever a pair falls short.
 
     Args:
-        sampler: sampler to be tempered.
-        coldest: lowest temperature.
-        hottest: highest temperature.
         acceptance: smallest mean swap acceptance between neighbours.
-        seed: seed of the trial runs.
         sweeps: length of a trial, half to equilibrate, half to measure; too few overestimate a cold acceptance.
-        ladders: independent ladders per trial.
 
     Raises:
         ValueError: if an argument is out of range.

@@ -23,10 +23,6 @@ def sampling_tables(
     moves. "observables" has energy, heat capacity and order statistics, of the samples and of exact theory.
 
     Args:
-        system: system that was sampled.
-        energies: energy of every sample.
-        orders: signed order parameter of every sample.
-        chains: number of chains at each temperature.
         reports: diagnostics of each temperature, those of `vae_mf.samplers.diagnostics.Report` and more.
     """
     table = pd.DataFrame(list(reports))

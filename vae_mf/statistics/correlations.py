@@ -74,7 +74,6 @@ def compare_correlations(
     """Return the correlation function and length of every source, the function beside exact theory.
 
     Args:
-        configurations: spins of every source at each temperature, rows of one Markov chain next to each other.
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
     """
     functions, lengths = [], []

@@ -13,10 +13,6 @@ def probabilities_up(rows: Spins, weights: Float[np.ndarray, " rows"] | None = N
 
     >>> probabilities_up(np.array([[1, -1], [1, 1], [1, -1]], np.int8))
     array([0.875, 0.375])
-
-    Args:
-        rows: shape (M, N), entries -1 and +1.
-        weights: how often each row counts; once for None.
     """
     up = rows > 0
     if weights is None:

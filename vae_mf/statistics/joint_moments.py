@@ -28,13 +28,7 @@ def word_table(sources: Sources, cells: int, groups: int, seed: int) -> pd.DataF
     source.
 
     Args:
-        sources: words (rows, cells) of every source.
         cells: number of cells in a group; all of them if there are no more.
-        groups: number of groups, drawn at random.
-        seed: seed of the groups.
-
-    Raises:
-        ValueError: unless there are from 1 to 16 cells and at least one group.
     """
     if require_integer("cells", cells) > MOST_CELLS:
         raise ValueError(f"cells: expected at most {MOST_CELLS}, got {cells}")
@@ -74,9 +68,7 @@ def moment_table(sources: Sources, triplets: int, seed: int) -> pd.DataFrame:
     Columns: order (1, 2 or 3), first, second and third cell (-1 where there is none), and a moment for every source.
 
     Args:
-        sources: words (rows, cells) of every source.
         triplets: number of triplets of different cells, drawn at random; all if there are no more.
-        seed: seed of the triplets.
     """
     total = next(iter(sources.values())).shape[1]
     pairs = np.stack(np.triu_indices(total, 1), axis=1)

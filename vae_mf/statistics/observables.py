@@ -98,11 +98,7 @@ def estimate_energy(energy: Float[np.ndarray, " rows"], sites: int, temperature:
 
 
 def exact_laws(system: System, temperatures: Iterable[float]) -> Laws:
-    """Return the exact law of the order parameter at each temperature, None where no exact sum is feasible.
-
-    Raises:
-        ValueError: unless every temperature is positive.
-    """
+    """Return the exact law of the order parameter at each temperature, None where no exact sum is feasible."""
     return {t: feasible_law(system, t) for t in temperatures}
 
 
@@ -146,8 +142,6 @@ def compare_observables(system: System, laws: Laws, orders: BySource, chains: di
     """Return a long table of order statistics per source and temperature, with exact theory and the infinite system.
 
     Args:
-        laws: exact laws at the temperatures of the table.
-        orders: signed order parameter of every row.
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
     """
     rows = []
@@ -164,7 +158,6 @@ def compare_energies(system: System, energies: BySource, chains: dict[str, int])
     """Return energy and heat capacity per site of every source, with exact theory where a sum is feasible.
 
     Args:
-        energies: energy of every row.
         chains: number of chains of each source at each temperature, as many as rows if these are independent.
     """
     rows = []

@@ -65,9 +65,6 @@ class Search:
         margin: number below 1, see ``tolerance``.
         fill: True to go on, after the verified, with vectors whose residual is below what chance reaches, but not
             far below: in noisy spaces most of them are patterns, but nothing proves it.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     starts: int = 50_000
@@ -99,8 +96,6 @@ def search_sign_vectors(directions: Directions, seed: int, settings: Search | No
 
     Args:
         directions: G, shape (N, d); directions of vanishing singular value do not count.
-        seed: seed of the starts.
-        settings: length and strictness of the search.
 
     Raises:
         ValueError: if the directions vanish or there are more of them than sites.
@@ -225,9 +220,6 @@ def unmix(directions: Directions, restarts: int, seed: int, oracle: Patterns | N
     [1.0, 1.0]
 
     Args:
-        directions: G, shape (N, d).
-        restarts: number of restarts of FastICA.
-        seed: seed of the first restart.
         oracle: true patterns by which the restart is chosen instead, as in the paper: not for data of unknown truth.
     """
     restarted = [ica_sources(directions, seed + restart) for restart in range(restarts)]
@@ -242,9 +234,6 @@ def recover(directions: Directions, restarts: int, seed: int, settings: Search |
     """Return the patterns (rank, N) of a column space: those of the search, then FastICA of what is left.
 
     Args:
-        directions: G, shape (N, d).
-        restarts: number of restarts of FastICA.
-        seed: seed of search and restarts.
         settings: settings of the search; None for one that fills up, the verified patterns first.
     """
     found = search_sign_vectors(directions, seed, settings or Search(fill=True)).vectors

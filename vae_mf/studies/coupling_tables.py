@@ -50,15 +50,7 @@ def field_table(estimator: InverseIsing, truth: np.ndarray | None = None) -> pd.
 def estimator_row(
     name: str, estimator: InverseIsing, pairs: pd.DataFrame, seconds: float, spins: Spins
 ) -> dict[str, str | float]:
-    """Return a row about a fitted estimator: its effort, its log-pseudo-likelihood, and its accuracy if that is known.
-
-    Args:
-        name: name of the estimator.
-        estimator: estimator that was fitted to the spins.
-        pairs: table of `pair_table`.
-        seconds: time that the fit took.
-        spins: configurations (samples, N).
-    """
+    """Return a row about a fitted estimator: effort, log-pseudo-likelihood, and accuracy where the truth is known."""
     row = {"estimator": name, "seconds": seconds, "iterations": estimator.n_iter_, "converged": estimator.converged_}
     row["log_pseudo_likelihood"] = estimator.score(spins)
     return row | accuracy(pairs.truth.to_numpy(), pairs.coupling.to_numpy()) if "truth" in pairs else row

@@ -142,10 +142,7 @@ def digit_tables(folder: str, digit: int, missing: int, images: int, seed: int) 
 
     Args:
         folder: folder of the four files of MNIST.
-        digit: digit of the images.
         missing: number of pixels removed at random from every image.
-        images: number of test images.
-        seed: seed of removal and search.
     """
     train, test = (digit_images(Path(folder), part, digit) for part in ("train", "t10k"))
     whole = test[:images]

@@ -37,9 +37,6 @@ class Unmixing:
         search: settings of the search for sign vectors.
         threshold: overlap from which a pattern counts as recovered.
         seed: seed of all randomness.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     restarts: int
@@ -98,8 +95,6 @@ def recovery_table(spaces: Mapping[str, Directions], truth: Patterns, settings: 
 
     Args:
         spaces: directions (N, d) by the name of the route, one of `ROUTES`.
-        truth: stored patterns (P, N).
-        settings: settings of the unmixing.
     """
     rows = []
     for space, directions in spaces.items():

@@ -25,9 +25,7 @@ def retrieval_tables(
     """Return one table of simulated overlaps, at every temperature, size and load, and of those of theory.
 
     Args:
-        sizes: numbers of spins N.
         loads: values of P / N of the simulation; theory spans them.
-        temperatures: temperatures of the dynamics.
         theory_loads: number of loads at which theory is solved.
         options: arguments of `samplers.retrieval.load_curve`, such as ``networks`` and ``seed``.
     """

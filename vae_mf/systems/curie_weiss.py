@@ -27,9 +27,6 @@ class CurieWeiss:
     Args:
         sites: number of spins N.
         coupling: J > 0.
-
-    Raises:
-        ValueError: if ``sites`` is not a positive integer or ``coupling`` not positive.
     """
 
     sites: int

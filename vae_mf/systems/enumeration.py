@@ -64,9 +64,6 @@ def enumerated_information(system: System, temperature: float) -> float:
     >>> from vae_mf.systems import Ising2D
     >>> round(enumerated_information(Ising2D(2), 0.3), 4)
     0.6931
-
-    Raises:
-        ValueError: for more than 20 sites, and for directors.
     """
     # Bit i of a row number is spin i, so that the last axis runs over the first half of the sites.
     joint = enumerate_system(system, temperature).probabilities.reshape(-1, 2 ** (system.sites // 2))

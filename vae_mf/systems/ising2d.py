@@ -38,9 +38,6 @@ class Ising2D:
     Args:
         side: L >= 2.
         coupling: J > 0.
-
-    Raises:
-        ValueError: if ``side`` is not an integer of at least 2 or ``coupling`` not positive.
     """
 
     side: int

@@ -42,9 +42,6 @@ def torus_correlations(side: int, coupling: float) -> Correlations:
 
     >>> torus_correlations(8, 0.4).round(3).tolist()
     [1.0, 0.611, 0.47, 0.412, 0.395]
-
-    Raises:
-        ValueError: if ``side`` is not an integer of at least 2 or ``coupling`` not positive.
     """
     require_integer("side", side, minimum=2)
     gamma = kaufman_modes(side, require_positive("coupling", coupling))[0]
@@ -60,9 +57,6 @@ def infinite_correlations(coupling: float, distances: int) -> Correlations:
 
     >>> infinite_correlations(0.4, 2).round(3).tolist()
     [1.0, 0.553, 0.364]
-
-    Raises:
-        ValueError: if ``coupling`` is not positive or ``distances`` no positive integer.
     """
     require_integer("distances", distances)
     momenta = np.pi * np.arange(1, 2 * NODES, 2) / NODES

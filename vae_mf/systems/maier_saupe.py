@@ -74,9 +74,6 @@ class MaierSaupe:
     Args:
         sites: number of directors N.
         coupling: J > 0.
-
-    Raises:
-        ValueError: if ``sites`` is not a positive integer or ``coupling`` not positive.
     """
 
     sites: int

@@ -35,9 +35,6 @@ def retrieval_overlap(temperature: float, load: float) -> float:
 
     >>> round(retrieval_overlap(0.1, 0.05), 3), retrieval_overlap(0.1, 0.2)
     (1.0, 0.0)
-
-    Raises:
-        ValueError: unless temperature and load are positive.
     """
     beta = 1 / require_positive("temperature", temperature)
     require_positive("load", load)

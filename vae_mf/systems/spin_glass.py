@@ -109,9 +109,6 @@ class SherringtonKirkpatrick(Ising):
             seed: seed of the disorder.
             mean: J0.
             scale: J > 0.
-
-        Raises:
-            ValueError: if an argument is out of range.
         """
         require_integer("sites", sites, minimum=2)
         require_positive("scale", scale)
@@ -140,9 +137,6 @@ class EdwardsAnderson(Ising):
             dimension: 2 or 3.
             disorder: "pm" for +1 and -1 with equal odds, "gaussian" for Normal(0, 1).
             seed: seed of the disorder.
-
-        Raises:
-            ValueError: if an argument is out of range.
         """
         require_integer("side", side, minimum=2)
         if dimension not in (2, 3):

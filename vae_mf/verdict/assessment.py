@@ -46,9 +46,6 @@ class AssessmentSettings:
         potential_draws: number of draws of z at which the latent potential is fitted.
         tolerance: nats per site that latent variables may leave unexplained.
         seed: seed of all randomness.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     critic: CriticSettings | None
@@ -83,10 +80,8 @@ def assess(vae: VAE, system: System | None, data: Evidence, settings: Assessment
     and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
 
     Args:
-        vae: trained model in evaluation mode.
         system: None for a recording.
         data: rows that the model was fitted to, and others to evaluate it on.
-        settings: sizes of all estimates.
     """
     seed = integer(settings.seed, "assessment")
     parts = data.train, data.held_out, data.blocks

@@ -44,11 +44,6 @@ def decide_mean_field(correlation: pd.DataFrame, capacity: pd.DataFrame, toleran
     the rate is at least the information that the data share across the worst known cut. One violation beyond two errors
     is enough for "not found". "Found" needs the first criterion met everywhere; where it rests on the critic, with the
     nats that the critic may miss added.
-
-    Args:
-        correlation: table of `total_correlation.conditional_total_correlation`.
-        capacity: table of `capacity.capacity_table`.
-        tolerance: nats per site.
     """
     unexplained = correlation_criterion(correlation, tolerance * float(capacity.sites.iloc[0]))
     evidence = pd.DataFrame([worst_case(unexplained), capacity_criterion(capacity)])

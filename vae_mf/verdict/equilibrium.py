@@ -133,9 +133,6 @@ def add_patterns(
     """Add the recovery of the stored patterns, by the decoder and by the classical route on the same samples.
 
     The couplings are those of all recovered patterns, of which no truth has chosen the best.
-
-    Args:
-        train: configurations at each temperature that the decoder was fitted to.
     """
     temperatures = list(train)
     temperature = settings.pattern_temperature or temperatures[len(temperatures) // 2]

@@ -166,12 +166,5 @@ def recorded(
     >>> rows = np.ones((6, 3), np.int8)
     >>> recorded(rows, np.arange(6), np.arange(2), np.arange(2, 6), blocks=2).temperatures
     [1.0]
-
-    Args:
-        rows: all rows.
-        time: time of each, in bins.
-        train_rows: rows that a model was fitted to.
-        held_out_rows: rows that it is evaluated on.
-        blocks: number of blocks of the latter.
     """
     return Evidence([EvidenceGroup(rows, train_rows, held_out_rows, blocks, time=time[held_out_rows])])

@@ -30,12 +30,6 @@ def evaluate_recording(
     evidence. The error of the gain over independent variables is therefore that of the means over blocks of time,
     sd(means) / sqrt(blocks); rows taken as independent would make it many times too small.
 
-    Args:
-        vae: trained model.
-        group: rows that it was fitted to and held-out ones with their times.
-        variables: number of every variable in the file.
-        settings: numbers of draws and rows.
-
     Returns:
         metrics and the tables "cells" (see `variable_table`) and those of `predictive_check`.
     """
@@ -60,11 +54,6 @@ def evaluate_recording(
 
 def predictive_check(vae: VAE, group: EvidenceGroup, settings: PredictiveCheckSettings) -> Evaluation:
     """Compare counts, overlaps, words and moments of held-out rows, of rows drawn from a model and of independent ones.
-
-    Args:
-        vae: trained model.
-        group: rows that it was fitted to, whose averages the independent variables have, and held-out ones.
-        settings: numbers of draws and of groups of variables.
 
     Returns:
         metrics and the tables "spike_counts", "overlap_distribution", "words" and "moments", sources test, model and
@@ -128,11 +117,7 @@ def variable_table(
     The components (W L)_i of the directions, with L L^T the covariance of p(z), can be compared between models.
 
     Args:
-        vae: model of one condition.
         variables: number of every variable in the file.
-        probabilities: probability that each is 1.
-        draws: number of draws of z in the average.
-        seed: seed of these draws.
     """
     weight = logit_jacobian(vae, UNCONDITIONED, draws, integer(seed, "cells")) / 2
     like = next(vae.parameters())

@@ -19,9 +19,6 @@ class EquilibriumSettings:
         tolerable_kl: KL (nats per configuration) above which a temperature is marked as not captured.
         seed: seed of all randomness of the evaluation.
         pattern_temperature: temperature at which the Jacobian is averaged; None for the middle of the list.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     generated: int
@@ -51,9 +48,6 @@ class PredictiveCheckSettings:
         word_groups: number of such groups, drawn at random.
         triplets: number of triplets of variables drawn at random for third moments.
         seed: seed of all randomness of the evaluation.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     generated: int
@@ -77,9 +71,6 @@ class RecordingSettings(PredictiveCheckSettings):
         likelihood_samples: number of held-out rows scored, at most; which ones is drawn at random.
         pattern_draws: number of draws of z over which the decoder's Jacobian is averaged.
         blocks: number of blocks of neighbouring times, whose means give the errors.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     likelihood_draws: int

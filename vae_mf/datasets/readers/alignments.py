@@ -40,11 +40,7 @@ class Consensus(NamedTuple):
 
 @register_reader(".fasta", ".fa", ".faa", ".fna", ".afa", starts=(GZIP,))
 def read_alignment(path: Path, options: Options) -> Raster:
-    """Return an aligned FASTA file in binary form: 1 where a sequence has the consensus residue, 0 elsewhere.
-
-    Raises:
-        DataError: The file is no FASTA, not aligned, repeats a name, or holds letters that are no residues.
-    """
+    """Return an aligned FASTA file in binary form: 1 where a sequence has the consensus residue, 0 elsewhere."""
     alignment = parse_fasta(decode(read_bytes(path)))
     consensus = binarise_alignment(alignment.letters)
     sequences, columns = alignment.letters.shape

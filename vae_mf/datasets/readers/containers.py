@@ -65,11 +65,7 @@ def load(container: Container, array: str | None) -> tuple[str, np.ndarray]:
 
 
 def read_entry(entry: Entry) -> Any:
-    """Return the content of an array that fits into memory.
-
-    Raises:
-        DataError: It does not, or the file is damaged.
-    """
+    """Return the content of an array that fits into memory."""
     require_array_memory(entry.shape, entry.dtype)
     with parsing(entry.kind):
         return entry.read()
@@ -114,9 +110,6 @@ def register_container(
     """Register the decorated function, which returns the arrays of a file, as a reader of arrays and spike times.
 
     Args:
-        kind: Name of the format.
-        suffixes: Endings of the names of its files.
-        starts: First bytes that its files may have.
         markers: Names of the files that tell a folder of this format.
     """
 

@@ -50,11 +50,7 @@ def read_idx(path: str | os.PathLike) -> Shaped[np.ndarray, "..."]:
 
 
 def parse_idx(data: bytes) -> Shaped[np.ndarray, "..."]:
-    """Return the array that the content of an idx file describes.
-
-    Raises:
-        DataError: The content is of another format, or longer or shorter than its header says.
-    """
+    """Return the array that the content of an idx file describes."""
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX_TYPES:
         raise DataError(f"expected an idx file, whose first bytes are 0, 0 and a type, got {data[:4]!r}: {AGAIN}")
     kind = np.dtype(IDX_TYPES[data[2]])
@@ -100,11 +96,7 @@ def read_folder(folder: Path, options: Options) -> Raster:
 
 
 def read_pictures(paths: Sequence[Path]) -> UInt8[np.ndarray, "images rows columns"]:
-    """Return the grey values of pictures of one size.
-
-    Raises:
-        DataError: A picture differs in size from the first, is damaged, or has more than 8 bits per pixel.
-    """
+    """Return the grey values of pictures of one size."""
     images, width, height = [], 0, 0
     for path in paths:
         try:
@@ -174,9 +166,6 @@ def binarise(images: Grey, threshold: Any = "otsu") -> Int8[np.ndarray, "*images
     Args:
         images: Grey values, shape (..., rows, columns).
         threshold: A number, "median" of each image, or "otsu", the value for all that separates best.
-
-    Raises:
-        ValueError: The threshold is neither a number nor one of these words.
 
     >>> binarise(np.array([[0, 200], [10, 255]], np.uint8), 128)
     array([[-1,  1],

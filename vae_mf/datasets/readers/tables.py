@@ -53,12 +53,7 @@ class Table(NamedTuple):
 
 
 def register_tables(*suffixes: str, start: bytes) -> Callable[[Callable[[Path], Table]], Callable[[Path], Table]]:
-    """Register the decorated function as the reader of tables, of rows of variables or of spike times.
-
-    Args:
-        suffixes: Endings of the names of its files.
-        start: First bytes that its files may have.
-    """
+    """Register the decorated function as the reader of tables, of rows of variables or of spike times."""
 
     def register(read_table: Callable[[Path], Table]) -> Callable[[Path], Table]:
         def read(path: Path, options: Options) -> Raster:

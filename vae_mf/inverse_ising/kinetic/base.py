@@ -160,9 +160,6 @@ def transitions(paths: Trajectories, time_dependent: bool) -> Transitions:
 
     >>> transitions(np.ones((5, 4, 2), np.int8), time_dependent=True).before.shape
     (3, 5, 2)
-
-    Raises:
-        ValueError: if fields depend on time and there is one repeat only.
     """
     before, after = paths[:, :-1], paths[:, 1:]
     if not time_dependent:

@@ -16,16 +16,7 @@ MOST_HIDDEN = 8
 
 
 def filtered_log_likelihood(paths: Trajectories, couplings: AllCouplings, fields: AllFields) -> float:
-    """Return the mean of ln p(s_i(t+1) | all earlier visible spins) over spins, steps and repeats, in nats.
-
-    Args:
-        paths: visible spins, shape (repeats, times, N).
-        couplings: J of all spins, hidden ones last, shape (N + H, N + H).
-        fields: h of all spins, shape (N + H,).
-
-    Raises:
-        ValueError: with more than 8 hidden spins.
-    """
+    """Return the mean of ln p(s_i(t+1) | all earlier visible spins) over spins, steps and repeats, in nats."""
     visible = paths.shape[2]
     hidden = len(fields) - visible
     if hidden > MOST_HIDDEN:

@@ -236,9 +236,7 @@ class ExpectedRegression:
     """Minus the mean expected log likelihood of every spin, of parameters (spins + 1, spins): J_k1 ... and h_k.
 
     Args:
-        x: means of all spins.
         visible: number of visible spins, whose means are certain.
-        l2: penalty of couplings.
     """
 
     def __init__(self, x: Paths, visible: int, l2: float):

@@ -63,7 +63,6 @@ class KineticRegression:
     """Minus the mean log likelihood of every spin, of parameters (N + G, N): column i holds J_i1 ... J_iN, h_i(1) ...
 
     Args:
-        data: transitions in G groups.
         decay: weights of the squares of the parameters in the penalty, shape (N + G,).
     """
 

@@ -24,14 +24,6 @@ def spherical_clusters(
     """Return the cluster of every configuration: that of the centre of unit length with the largest overlap.
 
     Lloyd's iteration on a subset, from k-means++ starts, the best of several; then a few passes over all data.
-
-    Args:
-        spins: configurations, shape (M, N).
-        weights: weight of each configuration.
-        count: number of clusters.
-        random: source of the starts.
-        restarts: number of starts.
-        max_iter: largest number of iterations from a start.
     """
     if count == 1:
         return np.zeros(len(spins), dtype=np.int64)

@@ -86,7 +86,6 @@ def fit_widths(estimates: Estimates, variances: Estimates, starts: Kinds) -> Wid
 
     Args:
         estimates: x, without the influence of a prior.
-        variances: squared errors s^2 of the estimates.
         starts: first sigma_k^2 in units of <x^2>, one per kind.
     """
     shares = np.full(len(starts), 1 / len(starts))

@@ -35,11 +35,7 @@ Formula = Callable[[PairValues], Couplings]
 
 
 def pair_values(data: Moments) -> PairValues:
-    """Return the arguments of closed formulas from moments.
-
-    Raises:
-        ValueError: if the covariance matrix is singular.
-    """
+    """Return the arguments of closed formulas from moments."""
     matrices = data.covariances.copy(), inverse_covariances(data)
     for matrix in matrices:
         np.fill_diagonal(matrix, 0)
@@ -51,10 +47,7 @@ def delta_errors(spins: Spins, weights: Weights, data: Moments, formula: Formula
     """Return the standard errors of the couplings that a formula symmetric in i and j gives; time O(M N^2).
 
     Args:
-        spins: configurations, shape (M, N).
-        weights: weight of each configuration.
         data: moments that the formula is given; with a pseudocount each configuration has the less weight.
-        formula: formula g of J_ij.
     """
     values = pair_values(data)
     inverse = inverse_covariances(data)

@@ -36,9 +36,6 @@ def firth_regression(
     Newton's method on the modified score, hat values q: sum_mu (w_mu (y - pi) + q_mu (1/2 - pi)) x_mu (Firth 1993).
 
     Args:
-        features: x, shape (M, K).
-        targets: t, in {-1, +1}.
-        weights: weight of each row.
         stopping: tolerance of the modified score per unit weight, and largest number of iterations.
     """
     tolerance, limit = stopping

@@ -35,9 +35,7 @@ class FisherInformation:
     """Covariance F of s_i s_j and s_i in a sample, plus ``ridge`` on the couplings.
 
     Args:
-        spins: configurations of the model, shape (n, N).
         weights: shares of the configurations, summing to 1.
-        model: moments of the configurations.
         ridge: second derivative of the penalty, one for all couplings or one for each, shape (N, N).
     """
 

@@ -17,12 +17,7 @@ NOISE = 2**15
 
 
 class GibbsChains:
-    """Markov chains of Ising models; every chain persists when the model changes between calls of `sweep`.
-
-    Args:
-        spins: first configurations, shape (chains, N).
-        random: source of all randomness.
-    """
+    """Markov chains of Ising models; every chain persists when the model changes between calls of `sweep`."""
 
     def __init__(self, spins: Spins, random: np.random.Generator):
         self.count, self._sites = spins.shape

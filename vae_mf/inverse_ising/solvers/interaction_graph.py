@@ -103,11 +103,7 @@ def checked_bonds(bonds: Any, sites: int) -> Int[np.ndarray, "bonds 2"]:
 
 
 def numbered(name: str, value: Any, count: int, choices: dict[str, str]) -> Groups:
-    """Return the group of each of ``count`` members from a word or an array of numbers.
-
-    Raises:
-        ValueError: if the word is not among the choices, or the numbers are not 0, 1, ... without gaps.
-    """
+    """Return the group of each of ``count`` members from a word or an array of numbers."""
     if isinstance(value, str):
         rule = choices[require_choice(name, value, choices)]
         return {"each": np.arange(count), "one": np.zeros(count, np.int64), "no": np.full(count, -1)}[rule]

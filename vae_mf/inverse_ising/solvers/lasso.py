@@ -25,10 +25,7 @@ def minimise_lasso(problem: LocalRegression, l1: float, start: Points, stopping:
     the violation of the optimality conditions, is within tolerance.
 
     Args:
-        problem: smooth part of the objective.
         l1: weight of the absolute couplings beside the mean loss.
-        start: first points, shape (N + 1, N).
-        stopping: tolerance and largest number of steps.
     """
     tolerance, max_iter = stopping
     gram = problem.metric

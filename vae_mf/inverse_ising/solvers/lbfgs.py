@@ -67,11 +67,6 @@ def minimise(objective: Objective, start: Points, stopping: Stopping) -> Minimum
     """Minimise every column until the largest entry of its gradient is within tolerance.
 
     Limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.4) with backtracking by Armijo's rule.
-
-    Args:
-        objective: problems to minimise.
-        start: first points, shape (parameters, problems).
-        stopping: tolerance and largest number of iterations.
     """
     tolerance, max_iter = stopping
     points = start.copy()

@@ -62,8 +62,6 @@ class LocalRegression:
     """Independent objectives, one per spin, of parameters (N + 1, N): column i holds J_i1 ... J_iN, h_i, with J_ii = 0.
 
     Args:
-        data: distinct configurations.
-        loss: loss of the margin.
         strength: lambda of the l2 penalty on couplings, as for a Gaussian prior of variance 1 / lambda.
     """
 

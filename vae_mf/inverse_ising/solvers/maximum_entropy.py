@@ -38,7 +38,6 @@ def maximum_entropy(magnetisations: Magnetisations, pair_moments: PairMoments, r
 
     Args:
         magnetisations: <s_i>, shape (n, K), inside (-1, 1).
-        pair_moments: <s_i s_j>, shape (n, K, K).
         ridge: weight of the squared couplings; with 0, pairs that miss one of their four states have no finite model.
     """
     sites = magnetisations.shape[1]

@@ -65,8 +65,6 @@ class Chains:
     """Persistent Markov chains, which contribute a configuration each every few sweeps.
 
     Args:
-        chains: the chains, on their first configurations.
-        sweeps: sweeps between contributions.
         samples: number of samples M of the data, with as many configurations as which the record begins.
     """
 
@@ -114,13 +112,6 @@ def model_source(
     Args:
         method: "enumeration" (N <= 20), "chains", or "auto" for enumeration where it is possible.
         spins: configurations of the data, on which chains start.
-        weights: weight of each configuration; their sum M is the first length of the chains' record.
-        chains: number of parallel Markov chains.
-        sweeps: number of sweeps between the configurations that a chain contributes.
-        random_state: seed or generator of the chains.
-
-    Raises:
-        ValueError: if the method is unknown, or a number is not a positive integer.
     """
     if require_choice("method", method, ("auto", "enumeration", "chains")) == "auto":
         method = "enumeration" if spins.shape[1] <= MAXIMUM_SITES else "chains"

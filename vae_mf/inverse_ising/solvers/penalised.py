@@ -66,10 +66,10 @@ class PenalisedRegression(InverseIsing):
 
     l2: Any = "auto"
     l1: Any = 0.0
-    standard_errors: bool = False
+    standard_errors: Any = False
     tolerance: Any = 1e-6
     max_iter: Any = 500
-    encoding: str = "spin"
+    encoding: Any = "spin"
 
     def _loss(self) -> Loss:
         """Return the loss of a margin s_i theta_i."""
@@ -111,11 +111,7 @@ class PenalisedRegression(InverseIsing):
 
 
 def minimise_ridge(problem: RidgeProblem, l2: Any, samples: float, start: Points, stopping: Stopping) -> Minimum:
-    """Minimise a problem of M samples under the l2 penalty given, or under what the data make likely if "auto".
-
-    Raises:
-        ValueError: unless ``l2`` is "auto" or a number of at least zero.
-    """
+    """Minimise a problem of M samples under the l2 penalty given, or under what the data make likely if "auto"."""
     if l2 != "auto":
         problem.penalise(require_non_negative("l2", l2))
         return minimise(problem, start, stopping)

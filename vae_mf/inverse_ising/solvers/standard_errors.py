@@ -31,10 +31,7 @@ def sandwich_errors(data: DistinctSpins, loss: Loss, ridge: Couplings, points: P
     assumption that the model is true (White 1982). Time O(M N^3), memory O(N^3).
 
     Args:
-        data: distinct configurations.
-        loss: loss of the margin.
         ridge: l2 weights of the couplings over M, shape (N, N).
-        points: parameters (N + 1, N).
     """
     sites = data.spins.shape[1]
     inverses = np.linalg.inv(_hessians(data, loss, ridge, points))
@@ -61,11 +58,7 @@ def joint_errors(
     """Return the standard errors of J and h at the minimum of the regressions under J = J^T; memory O(N^4).
 
     Args:
-        data: distinct configurations.
-        loss: loss of the margin.
         ridge: l2 weights of the couplings over M, shape (N, N).
-        couplings: J at the minimum.
-        fields: h at the minimum.
     """
     graph = complete_graph(len(fields))
     pairs = tuple(graph.bonds.T)

@@ -17,9 +17,6 @@ class SymmetricRegression:
     The parameters are J, row by row, and h' = h + J m, which decouples fields from couplings near J = 0.
 
     Args:
-        data: distinct configurations.
-        loss: loss of the margin, without logarithm.
-        strength: lambda of the l2 penalty on couplings.
         bonds: True where a coupling may differ from zero, symmetric (N, N); all for None.
     """
 

@@ -34,11 +34,7 @@ TOLERANCE = 4e-3
 
 
 def entropy(eigenvalues: Eigenvalues) -> Numbers:
-    """Return the differential entropy log c - Σ_k λ_k <x_k²>, in nats with respect to the area; at most log 4π.
-
-    Args:
-        eigenvalues: shape (..., 3).
-    """
+    """Return the differential entropy log c - Σ_k λ_k <x_k²>, in nats with respect to the area; at most log 4π."""
     below = _below_largest(eigenvalues)
     return log_normaliser(below) - (below * moments(below)).sum(-1)
 
@@ -49,12 +45,6 @@ def kl_divergence(
     """Return the Kullback-Leibler divergence KL(first ‖ other) of two Bingham distributions, in nats.
 
     KL = log c' - Σ_ij λ'_i <x_j²> (r'_i · r_j)² - entropy, with primes on the other one and axes r.
-
-    Args:
-        rotation: axes as columns, shape (..., 3, 3).
-        eigenvalues: shape (..., 3).
-        other_rotation: axes as columns, shape (..., 3, 3).
-        other_eigenvalues: shape (..., 3).
     """
     below = _below_largest(other_eigenvalues)
     cosines = (other_rotation[..., :, :, None] * rotation[..., :, None, :]).sum(-3)
@@ -66,9 +56,6 @@ def matrix_log_normaliser(matrix: Matrices) -> Numbers:
     """Return log c(B), whose gradient is the matrix <x xᵀ>; no eigenvector is computed or differentiated.
 
     It can be differentiated a second time where no two eigenvalues coincide.
-
-    Args:
-        matrix: B, symmetric, shape (..., 3, 3).
     """
     return log_normaliser(symmetric_eigenvalues(at_least_single(matrix)))
 
@@ -82,7 +69,6 @@ def sample(eigenvalues: Eigenvalues, generator: torch.Generator | None = None) -
     e^{(b/2)(1 - t)} t^{3/2} / M, M = e^{-(3 - b)/2} (3/b)^{3/2}; Tr (b Ω)⁻¹ = 1 makes that most frequent, 0.57 to 1.
 
     Args:
-        eigenvalues: shape (..., 3).
         generator: source of randomness on the device of the eigenvalues; None for torch's own.
 
     Raises:

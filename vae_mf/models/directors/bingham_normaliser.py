@@ -37,20 +37,12 @@ Numbers = Float[torch.Tensor, "..."]
 
 
 def log_normaliser(eigenvalues: Eigenvalues) -> Numbers:
-    """Return log c, whose gradient are the `moments`; it can be differentiated twice.
-
-    Args:
-        eigenvalues: λ in any order, shape (..., 3); half precision is raised to float32.
-    """
+    """Return log c, whose gradient are the `moments`; it can be differentiated twice."""
     return _LogNormaliser.apply(at_least_single(eigenvalues))[0]
 
 
 def moments(eigenvalues: Eigenvalues) -> Eigenvalues:
-    """Return <x_k²> along the principal axes, in the order of the eigenvalues; it can be differentiated once.
-
-    Args:
-        eigenvalues: λ in any order, shape (..., 3); half precision is raised to float32.
-    """
+    """Return <x_k²> along the principal axes, in the order of the eigenvalues; it can be differentiated once."""
     return _Moments.apply(at_least_single(eigenvalues))
 
 

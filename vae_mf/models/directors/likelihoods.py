@@ -18,11 +18,7 @@ SecondMoments = Float[torch.Tensor, "batch sites 3 3"]
 
 
 class IndependentDirectors:
-    """Independent directors, each with a Bingham distribution of its own.
-
-    Args:
-        bingham: laws of all sites, batch shape (batch, sites).
-    """
+    """Independent directors, each with a Bingham distribution of its own."""
 
     def __init__(self, bingham: Bingham):
         self.bingham = bingham
@@ -51,7 +47,6 @@ class ExchangeableDirectors:
 
     Args:
         components: components of B, symmetric and traceless, shape (batch, 5).
-        sites: number of directors N.
     """
 
     def __init__(self, components: Components, sites: int):

@@ -70,9 +70,6 @@ def symmetric_eigenvalues(matrix: Matrices) -> Eigenvalues:
 
     Symmetric functions of the eigenvalues get exact gradients through this at any matrix, and second derivatives where
     no two eigenvalues coincide.
-
-    Args:
-        matrix: symmetric, shape (..., 3, 3).
     """
     identity = torch.eye(3, dtype=matrix.dtype, device=matrix.device)
     mean = matrix.diagonal(dim1=-2, dim2=-1).mean(-1, keepdim=True)

@@ -73,14 +73,7 @@ class AutoregressiveSplinePrior(nn.Module):
 def autoregressive_layer(
     network: MADE, context: Float[torch.Tensor, "batch 2"], bins: int, bound: float
 ) -> SplineLayer:
-    """Return splines of z_j whose parameters are functions of z_<j and the temperature; the last latent comes first.
-
-    Args:
-        network: a `masked_network`.
-        context: temperature features of every row, shape (batch, 2).
-        bins: bins of each spline.
-        bound: half the length of their interval.
-    """
+    """Return splines of z_j whose parameters are functions of z_<j and the temperature; the last latent comes first."""
     rows = torch.arange(len(context), device=context.device)
 
     def knots(z: Latents) -> KnotTable:

@@ -36,9 +36,6 @@ class GaussianPrior(nn.Module):
 
     Args:
         latents: dimension d of z.
-
-    Raises:
-        ValueError: if ``latents`` is not an integer of at least 1.
     """
 
     factorised = True

@@ -31,12 +31,7 @@ class Components(NamedTuple):
 
 
 class GaussianMixture:
-    """p(z) = Σ_k w_k Normal(z; μ_k, (A_kᵀ A_k)⁻¹) with the parameters of each row's level.
-
-    Args:
-        components: w, μ and A of every level.
-        index: level of every row, shape (batch,).
-    """
+    """p(z) = Σ_k w_k Normal(z; μ_k, (A_kᵀ A_k)⁻¹) with the parameters of each row's level."""
 
     def __init__(self, components: Components, index: Levels) -> None:
         self.components = components
@@ -76,10 +71,7 @@ def whiten(
     """Return A_k (z - μ_k) of every row and component, by one matrix product and without gathering matrices by row.
 
     Args:
-        z: shape (batch, latents).
         level: 1 at the level of each row, 0 elsewhere.
-        means: μ of every level.
-        whitening: A of every level.
     """
     table = torch.cat((whitening, -whitening @ means[..., None]), dim=-1)
     extended = torch.cat((z, torch.ones_like(z[:, :1])), dim=-1)
@@ -105,9 +97,6 @@ class MixturePrior(nn.Module):
         layers: number of stacked splines (see `SplinePrior`) through which the mixture is pushed.
         bins: bins of each spline.
         bound: the splines act on [-bound, bound] and are the identity outside.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     factorised = False

@@ -63,12 +63,6 @@ def knot_table(widths: Bins, heights: Bins, derivatives: InnerKnots, bound: floa
     """Return the bins of every spline from its unconstrained parameters.
 
     With ε = 10⁻³ and K bins: sizes are 2 bound (ε + (1 - K ε) softmax), derivatives ε + softplus, and 1 at both ends.
-
-    Args:
-        widths: shape (..., levels, latents, bins).
-        heights: shape (..., levels, latents, bins).
-        derivatives: shape (..., levels, latents, bins - 1), one per inner knot.
-        bound: half the length of the interval.
     """
     shares = torch.stack((widths, heights), dim=-4).softmax(-1)
     shares = MINIMUM_BIN + (1 - MINIMUM_BIN * widths.shape[-1]) * shares
@@ -90,12 +84,6 @@ def spline(
     With ξ = (x - x_0) / w in a bin of width w, height h and slope s, equations 4 and 5:
     y = y_0 + h ξ (s ξ + d_0 (1 - ξ)) / β,  dy/dx = s² (d_1 ξ² + 2 s ξ (1 - ξ) + d_0 (1 - ξ)²) / β²,
     β = s + (d_0 + d_1 - 2 s) ξ (1 - ξ).
-
-    Args:
-        x: shape (batch, latents), in the precision of the table.
-        table: one layer of `knot_table`, shape (7, levels, latents, bins).
-        index: level of each row, shape (batch,).
-        bound: the one given to `knot_table`.
     """
     clamped = x.clamp(-bound, bound)
     bins = _look_up(table, table[0], clamped, index)
@@ -112,12 +100,6 @@ def inverse_spline(
 
     With η = (y - y_0) / h, the root in [0, 1] of a ξ² + b ξ - s η = 0 (equations 6-8 divided by h), where
     b = d_0 - η (d_0 + d_1 - 2 s) and a = s - b.
-
-    Args:
-        y: shape (batch, latents), in the precision of the table.
-        table: one layer of `knot_table`, shape (7, levels, latents, bins).
-        index: level of each row, shape (batch,).
-        bound: the one given to `knot_table`.
     """
     clamped = y.clamp(-bound, bound)
     bins = _look_up(table, table[1], clamped, index)
@@ -135,17 +117,7 @@ def reference_spline(
     bound: float,
     inverse: bool = False,
 ) -> SplineOutput:
-    """Map ``x`` through the same splines with nflows, which rebuilds the knots of every row.
-
-    Args:
-        x: shape (batch, latents).
-        widths: unconstrained, shape (levels, latents, bins).
-        heights: unconstrained, shape (levels, latents, bins).
-        derivatives: unconstrained, shape (levels, latents, bins - 1).
-        index: level of each row, shape (batch,).
-        bound: half the length of the interval.
-        inverse: map back instead.
-    """
+    """Map ``x`` through the same splines with nflows, which rebuilds the knots of every row."""
     value, log_derivative = unconstrained_rational_quadratic_spline(
         x, widths[index], heights[index], derivatives[index], inverse=inverse, tails="linear", tail_bound=bound
     )
