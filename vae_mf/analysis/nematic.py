@@ -43,7 +43,6 @@ class NematicSettings:
 
     Args:
         seed: seed of the sampled tensors, the network's weights and the order of its batches.
-        hidden: widths of the hidden layers.
         epochs: passes over the training rows at most; the training stops early when it no longer gains.
         held_out: fraction of the rows, from the end, on which R^2 is computed: whole chains if rows of one chain are
             next to each other.

@@ -55,7 +55,6 @@ class CriticSettings:
         planted: size in nats of the known correlation that the sensitivity is measured with.
         absolute_tolerance: difference in nats that is always accepted between estimates.
         relative_tolerance: difference as a fraction of the value that is accepted, if that is larger.
-        seed: seed of all randomness.
     """
 
     dense: Callable[..., SiteCritic]

@@ -119,10 +119,8 @@ def read_mnist(
     """Return the training images of one digit, a variable for each pixel that changes.
 
     Args:
-        digit: Digit from 0 to 9.
         variables: Pixels to keep, see `make_recording`; "row,column" names one.
         threshold: Grey level above which a pixel counts as 1, see `binarise`.
-        folder: Data folder, see `fetch`.
 
     Raises:
         ValueError: An argument is out of range.

@@ -39,7 +39,6 @@ class KPairwise(EnergyModel):
         sweeps: sweeps of the chains between rows.
         averaged: number of shortened steps.
         max_iter: largest number of steps before those.
-        chains: number of parallel Markov chains, in learning and for ln Z.
         resolution, random_state: as for `PairwiseIsing`.
 
     Attributes:

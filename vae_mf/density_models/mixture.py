@@ -45,12 +45,9 @@ class BernoulliMixture(DensityModel):
     of p_ki and a Dirichlet prior of w. The objective, log-likelihood and log-prior, never falls.
 
     Args:
-        n_components: number M of components.
         pseudocount: number of rows added to each component.
         n_init: number of starts, of which the best after a few iterations is continued.
         tolerance: gain per iteration, in nats per row, below which the fit has converged.
-        max_iter: largest number of iterations.
-        random_state: seed or generator of the starts.
 
     Attributes:
         weights_: w_k, shape (M,), falling.

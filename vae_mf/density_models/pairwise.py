@@ -23,7 +23,6 @@ class PairwiseIsing(EnergyModel):
         estimator: estimator of J and h; None for `BoltzmannLearning`, which is maximum likelihood.
         chains: number of chains that estimate ln Z.
         resolution: length of the steps of these chains in nats, see `vae_mf.density_models.annealed_importance`.
-        random_state: seed or generator of the chains.
 
     Attributes:
         estimator_: the fitted estimator.

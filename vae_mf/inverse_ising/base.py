@@ -83,6 +83,9 @@ class Estimate(NamedTuple):
 class InverseIsing(DensityMixin, BaseEstimator):
     """Base of all estimators of Ising couplings and fields from configurations of spins.
 
+    Args:
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1; an option of every estimator.
+
     Attributes:
         couplings_: J, shape (N, N), of p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i).
         fields_: h, shape (N,).

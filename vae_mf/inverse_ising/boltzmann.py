@@ -38,13 +38,9 @@ class BoltzmannLearning(InverseIsing):
     Args:
         method: "enumeration" (N <= 20), "chains", or "auto" for enumeration where it is possible.
         l2: weight of the squared couplings, or "auto" for those of the pseudo-likelihood estimate.
-        chains: number of parallel Markov chains.
         sweeps: number of sweeps between the configurations that a chain contributes.
         precision: largest error of the optimisation in units of the statistical error.
-        max_iter: largest number of Newton steps.
         standard_errors: True to compute them, from the inverse Fisher information (memory O(N^4)).
-        random_state: seed or generator of the chains.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
     """
 
     method: Any = "auto"

@@ -53,7 +53,6 @@ class AdaptiveClusterExpansion(InverseIsing):
         largest: largest number of spins in a cluster.
         max_clusters: largest number of clusters of two spins or more; a threshold that keeps more ends the scan.
         method, chains, sweeps, random_state: options of the model's moments, as for `BoltzmannLearning`.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         threshold_: the threshold that was kept.

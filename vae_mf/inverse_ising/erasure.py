@@ -48,10 +48,7 @@ class ErasureMachine(InverseIsing):
 
     Args:
         epsilons: values to try, each above 0 and at most 1; 1 is Hebb's rule.
-        rate: learning rate.
-        n_steps: number of steps.
         tolerance: largest |<O>_f' - epsilon w| that counts as converged.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         epsilon_: the chosen one.

@@ -45,8 +45,6 @@ class GraphPseudoLikelihood(InverseIsing):
         fields: "sites", "shared", "none", or a number per site likewise.
         l2: penalty l2 / 2 sum_g J_g^2, which keeps couplings finite where neighbours never differ.
         tolerance: largest gradient per configuration at which the fit has converged.
-        max_iter: largest number of iterations of L-BFGS.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         group_couplings_, group_fields_: J_g and h_g.

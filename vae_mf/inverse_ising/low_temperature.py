@@ -58,8 +58,6 @@ class LowTemperature(InverseIsing):
         max_iter: largest number of iterations of the clustering, and of L-BFGS.
         standard_errors: True to compute them, by a jackknife over `GROUPS` parts of the data, the clusters held
             fixed (takes as many times as long). They tell the noise of the equations, not their bias.
-        random_state: seed or generator of the clustering and of the parts.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         n_clusters_: number of clusters that were used.

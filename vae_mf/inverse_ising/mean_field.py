@@ -23,7 +23,6 @@ class MeanFieldEstimator(InverseIsing):
     Args:
         pseudocount: number of independent unbiased samples added to the data; above 0, constant spins are allowed.
         shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
     """
 
     pseudocount: Any = 0.0

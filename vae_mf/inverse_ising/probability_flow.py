@@ -24,8 +24,6 @@ class ProbabilityFlow(InverseIsing):
         l2: weight of l2 / (2 M) sum_ij J_ij^2, or "auto" as for `PenalisedRegression`.
         standard_errors: True to compute them, by the sandwich formula (memory O(N^4)).
         tolerance: largest entry of the gradient at which the fit has converged.
-        max_iter: largest number of iterations.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         l2_: weights of the squares that were used, shape (N, N).

@@ -95,8 +95,6 @@ class DecimatedPseudoLikelihood(InverseIsing):
         step: share of the remaining couplings removed at a time.
         l2: weight of the squared couplings, as for `PseudoLikelihood`.
         tolerance: largest entry of the gradient at which a fit has converged.
-        max_iter: largest number of iterations of a fit.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         bonds_: True where a coupling was kept, shape (N, N).

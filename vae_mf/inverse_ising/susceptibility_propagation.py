@@ -36,7 +36,6 @@ class SusceptibilityPropagation(MeanFieldEstimator):
     Args:
         damping: share of the old messages kept in each step, from 0 up to but not including 1.
         tolerance: largest change of a tanh J or a response at which the iteration has converged.
-        max_iter: largest number of iterations.
         pseudocount, shrinkage, encoding: as for `MeanFieldEstimator`.
     """
 

@@ -17,8 +17,6 @@ class ConvolutionalEncoder(nn.Module):
     """Two stride-2 convolution blocks over the lattice and T, and two linear heads (theory: paper, IX.1).
 
     Args:
-        sites: number of sites L^2.
-        latents: dimension d of z.
         channels: outputs of the first block; the second has twice as many.
         periodic: True if the lattice is a torus, so that convolutions wrap around instead of seeing zeros.
 
@@ -55,8 +53,6 @@ class ConvolutionalDecoder(nn.Module):
     """The encoder's mirror: a linear map to L/4 x L/4 and two transposed convolutions.
 
     Args:
-        sites: number of sites L^2.
-        latents: dimension d of z.
         channels: inputs of the last layer; twice as many before that.
         periodic: True if the lattice is a torus, so that convolutions wrap around.
 

@@ -1,4 +1,7 @@
-"""Decoders p(s|z) of spins: a latent vector yields independent spins, whatever the temperature."""
+"""Decoders p(s|z) of N = ``sites`` spins: a latent vector of d = ``latents`` yields independent spins.
+
+A layer that is hidden has ``hidden`` units.
+"""
 
 import torch
 from jaxtyping import Float
@@ -17,8 +20,6 @@ class LinearDecoder(nn.Module):
     """Log-odds 2 (W z + b): exact for Hopfield-like systems, where row i of W is ξ_i up to a mixing of the latents.
 
     Args:
-        sites: number of spins N.
-        latents: dimension d of z.
         bias: True if sites have a field b of their own.
     """
 
@@ -58,13 +59,7 @@ class LinearDecoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Log-odds 2 W z plus a network of z with one hidden layer: any independent sites, but no weights to read.
-
-    Args:
-        sites: number of spins N.
-        latents: dimension d of z.
-        hidden: width of the network's hidden layer.
-    """
+    """Log-odds 2 W z plus a network of z with one hidden layer: any independent sites, but no weights to read."""
 
     kind = "spins"
 
@@ -100,13 +95,7 @@ class CNNDecoder(ConvolutionalDecoder):
 
 
 class SharedDecoder(nn.Module):
-    """One log-odds for all sites, a network of z: for exchangeable systems, where p(s) does not tell sites apart.
-
-    Args:
-        sites: number of spins N.
-        latents: dimension d of z.
-        hidden: width of the network's hidden layer.
-    """
+    """One log-odds for all sites, a network of z: for exchangeable systems, where p(s) does not tell sites apart."""
 
     kind = "spins"
 

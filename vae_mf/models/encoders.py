@@ -13,8 +13,6 @@ class LinearEncoder(nn.Module):
     """Mean g(T) * (W s + b) and variance v(T): the family that holds the Hubbard-Stratonovich posterior exactly.
 
     Args:
-        sites: number of spins N.
-        latents: dimension d of z.
         hidden: width of the network of T that gives g and v.
     """
 
@@ -39,13 +37,7 @@ class LinearEncoder(nn.Module):
 
 
 class MLPEncoder(nn.Module):
-    """A fully connected network of (s, T) with two hidden layers.
-
-    Args:
-        sites: number of spins N.
-        latents: dimension d of z.
-        hidden: width of both hidden layers.
-    """
+    """A fully connected network of (s, T) with two hidden layers."""
 
     kind = "spins"
 

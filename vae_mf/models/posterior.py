@@ -13,10 +13,6 @@ LOG_VARIANCE_RANGE = (-12.0, 8.0)
 class DiagonalGaussian:
     """Normal(mean, diag exp(log_variance)) for each row.
 
-    Args:
-        mean: shape (batch, latents).
-        log_variance: shape (batch, latents).
-
     >>> DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2)).log_prob(torch.zeros(1, 2))
     tensor([-1.8379])
     """

@@ -81,9 +81,6 @@ class Sampler(Protocol):
 class SystemSampler(ABC):
     """Base of the samplers of one sort of system: declares what it serves, and refuses every other system.
 
-    Args:
-        system: the system to sample.
-
     Raises:
         ValueError: if the sampler does not serve such a system.
     """

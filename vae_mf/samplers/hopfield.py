@@ -57,7 +57,6 @@ class HopfieldGibbs(SystemSampler):
     """Block Gibbs sampler of a `Hopfield` system.
 
     Args:
-        system: the network.
         jump_every: sweeps between attempts to exchange the leading component of phi with a random one, a symmetric
             Metropolis move on p(phi) that hops between patterns; 0 never, None every second sweep for 2 to 16 patterns.
 

@@ -33,14 +33,9 @@ class MixedState:
 
 
 class Ising2DAuto(SystemSampler):
-    """Wolff around T_c and multispin Metropolis elsewhere (Wolff everywhere if the side is odd).
+    """Wolff from T / J = ``wolff_from`` to ``wolff_to``, else multispin Metropolis (Wolff everywhere if the side is odd).
 
     The choice is made once, from the temperature a chain is set up with, and holds while it is annealed or tempered.
-
-    Args:
-        system: the lattice.
-        wolff_from: lowest T / J at which clusters are used.
-        wolff_to: highest T / J at which clusters are used.
 
     Raises:
         ValueError: unless the system is an `Ising2D` one and 0 < ``wolff_from`` < ``wolff_to``.

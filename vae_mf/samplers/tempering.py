@@ -65,11 +65,7 @@ class TemperingState:
 
 
 class ParallelTempering:
-    """Parallel tempering of the chains of another sampler, one ladder per chain number.
-
-    Args:
-        sampler: any sampler with ``energies(state)``.
-        swap_every: sweeps between rounds of swaps.
+    """Parallel tempering of the chains of another sampler, one ladder per chain number, every ``swap_every`` sweeps.
 
     Raises:
         ValueError: if the sampler has no energies or ``swap_every`` is not a positive integer.

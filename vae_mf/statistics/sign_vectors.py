@@ -59,7 +59,6 @@ class Search:
 
     Args:
         starts: largest number of random starts; the search ends sooner with as many patterns as dimensions.
-        batch: number of starts made side by side.
         tolerance: largest residual of an accepted sign vector; None for ``margin`` times the smallest one that
             `CHANCE_BATCHES` batches reach in a random space of the same dimension.
         margin: number below 1, see ``tolerance``.

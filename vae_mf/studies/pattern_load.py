@@ -36,7 +36,6 @@ class Unmixing:
         restarts: number of starts of FastICA, and of the alternating projections.
         search: settings of the search for sign vectors.
         threshold: overlap from which a pattern counts as recovered.
-        seed: seed of all randomness.
     """
 
     restarts: int

@@ -18,15 +18,11 @@ NEGLIGIBLE = 1e-12
 
 @dataclass(frozen=True)
 class CurieWeiss:
-    """Fully connected ferromagnet, H = -(J / 2N) (sum_i s_i)^2, with its transition at T_c = J.
+    """Fully connected ferromagnet of N = ``sites`` spins, H = -(J / 2N) (sum_i s_i)^2, with its transition at T_c = J.
 
     >>> system = CurieWeiss(sites=100)
     >>> round(system.thermodynamics(0.5).energy / system.sites, 3)
     -0.457
-
-    Args:
-        sites: number of spins N.
-        coupling: J > 0.
     """
 
     sites: int

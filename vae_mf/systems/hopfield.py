@@ -31,7 +31,6 @@ class Hopfield:
 
     Args:
         patterns: xi, shape (P, N), entries in {-1, +1}.
-        coupling: J > 0.
 
     Raises:
         ValueError: if the patterns are not a (P, N) array of +-1 with 1 <= P <= N.

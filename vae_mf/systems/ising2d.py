@@ -26,7 +26,7 @@ COLDEST = 0.003
 
 @dataclass(frozen=True)
 class Ising2D:
-    """Nearest-neighbour ferromagnet on a square lattice with periodic boundaries, H = -J sum_<ij> s_i s_j.
+    """Nearest-neighbour ferromagnet on a periodic L x L lattice, L = ``side``, H = -J sum_<ij> s_i s_j.
 
     Every site has a bond to its right and one to its lower neighbour, 2 L^2 in all; with L = 2 the same pair is joined
     by two bonds, as in Kaufman's formula. Site (y, x) is number y L + x. The order parameter is the magnetisation.
@@ -34,10 +34,6 @@ class Ising2D:
     >>> system = Ising2D(side=32)
     >>> round(system.thermodynamics(2.269185).energy / system.sites, 4)
     -1.4337
-
-    Args:
-        side: L >= 2.
-        coupling: J > 0.
     """
 
     side: int
@@ -137,10 +133,6 @@ class Ising2D:
         """Return numbers whose thermal average is I(x_A; x_B), A and B the two colours of a chessboard.
 
         I = S - H(B|A) - H(A|B), see `sublattice_entropies`. It grows as N: no cut of small area is in its way.
-
-        Args:
-            spins: configurations (rows, N) in equilibrium.
-            temperature: T (k_B = 1).
 
         Raises:
             ValueError: for an odd side, where the torus is not bipartite.

@@ -62,7 +62,7 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True)
 class MaierSaupe:
-    """Fully connected nematic, H = -(J / 2N) sum_ij P2(n_i . n_j) over all i and j, P2(x) = (3 x^2 - 1) / 2.
+    """Fully connected nematic of N = ``sites`` directors, H = -(J / 2N) sum_ij P2(n_i . n_j), P2(x) = (3 x^2 - 1) / 2.
 
     The order parameter S is the largest eigenvalue of the mean of (3 n n^T - I) / 2. Partition function and entropy are
     those of the area on the sphere: ln Z tends to N ln(4 pi) when hot.
@@ -70,10 +70,6 @@ class MaierSaupe:
     >>> system = MaierSaupe(sites=64)
     >>> round(system.thermodynamics(0.1).energy / system.sites, 2)
     -0.39
-
-    Args:
-        sites: number of directors N.
-        coupling: J > 0.
     """
 
     sites: int

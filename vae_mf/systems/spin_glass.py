@@ -99,16 +99,10 @@ class SherringtonKirkpatrick(Ising):
 
     @classmethod
     def random(cls, sites: int, seed: int, mean: float = 0.0, scale: float = 1.0) -> "SherringtonKirkpatrick":
-        """Return one sample of the disorder, J_ij ~ Normal(J0 / N, J^2 / N) for i < j.
+        """Return one sample of the disorder, J_ij ~ Normal(J0 / N, J^2 / N) for i < j, J0 = ``mean`` and J = ``scale``.
 
         >>> SherringtonKirkpatrick.random(sites=100, seed=1).couplings.shape
         (100, 100)
-
-        Args:
-            sites: number of spins N >= 2.
-            seed: seed of the disorder.
-            mean: J0.
-            scale: J > 0.
         """
         require_integer("sites", sites, minimum=2)
         require_positive("scale", scale)
@@ -134,9 +128,7 @@ class EdwardsAnderson(Ising):
 
         Args:
             side: linear size L >= 2; at L = 2 the torus joins neighbours twice and their two bonds add.
-            dimension: 2 or 3.
             disorder: "pm" for +1 and -1 with equal odds, "gaussian" for Normal(0, 1).
-            seed: seed of the disorder.
         """
         require_integer("side", side, minimum=2)
         if dimension not in (2, 3):

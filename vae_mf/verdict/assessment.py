@@ -45,7 +45,6 @@ class AssessmentSettings:
         residual_groups: number of groups of rows for the cross-validation of the residual structure.
         potential_draws: number of draws of z at which the latent potential is fitted.
         tolerance: nats per site that latent variables may leave unexplained.
-        seed: seed of all randomness.
     """
 
     critic: CriticSettings | None

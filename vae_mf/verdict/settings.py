@@ -15,9 +15,7 @@ class EquilibriumSettings:
         likelihood_samples: number of held-out configurations scored at each temperature; more are thinned out, chain by
             chain.
         pattern_draws: number of draws of z over which the decoder's Jacobian is averaged.
-        restarts: number of restarts of FastICA.
         tolerable_kl: KL (nats per configuration) above which a temperature is marked as not captured.
-        seed: seed of all randomness of the evaluation.
         pattern_temperature: temperature at which the Jacobian is averaged; None for the middle of the list.
     """
 
@@ -47,7 +45,6 @@ class PredictiveCheckSettings:
         word_variables: number of variables in a group whose 2^n words are counted.
         word_groups: number of such groups, drawn at random.
         triplets: number of triplets of variables drawn at random for third moments.
-        seed: seed of all randomness of the evaluation.
     """
 
     generated: int

@@ -29,7 +29,6 @@ class KineticMaximumLikelihood(KineticIsing):
         fields_l2: penalty of time-dependent fields; 1 is close to Firth's at small fields.
         standard_errors: True to compute them, at a cost proportional to N^3 times the number of transitions.
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
-        max_iter: largest number of iterations.
         time_dependent, encoding: as for `KineticIsing`.
     """
 

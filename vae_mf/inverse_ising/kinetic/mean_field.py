@@ -48,7 +48,6 @@ class KineticMeanField(KineticIsing):
         pseudocount: number of transitions with unbiased spins that are added to the means of every group; needed with
             time-dependent fields if a spin is the same in all repeats of a step.
         tolerance: largest change of a gain, relative to it, at which the iteration has converged.
-        max_iter: largest number of iterations.
         time_dependent, encoding: as for `KineticIsing`.
     """
 

@@ -55,8 +55,6 @@ class PenalisedRegression(InverseIsing):
         standard_errors: True to compute them, the weights l2 taken as given (in time O(M N^3), often more than the
             fit itself; not with l1).
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
-        max_iter: largest number of iterations.
-        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         l2_: weights of the squares that were used, shape (N, N).

@@ -18,8 +18,6 @@ class SharedBinghamDecoder(nn.Module):
     """One Bingham distribution for all sites, B linear in z: exact for Maier-Saupe, where B = 3 beta J A / 2.
 
     Args:
-        sites: number of directors N.
-        latents: dimension d of z.
         bias: True if B has a part that does not depend on z, as in a field that breaks the rotational symmetry.
     """
 

@@ -23,13 +23,7 @@ class DirectorCNNEncoder(ConvolutionalEncoder):
 
 
 class DirectorMLPEncoder(nn.Module):
-    """A fully connected network of the components of n nᵀ - I/3 of all sites and T, with two hidden layers.
-
-    Args:
-        sites: number of directors N.
-        latents: dimension d of z.
-        hidden: width of both hidden layers.
-    """
+    """A fully connected network of the components of n nᵀ - I/3 of all sites and T, with two hidden layers."""
 
     kind = "directors"
 
@@ -48,11 +42,6 @@ class DirectorLinearEncoder(nn.Module):
     """Mean g(T) * (W q + b) and variance v(T), q the mean over the sites of the components of n nᵀ - I/3.
 
     The family holds the Hubbard-Stratonovich posterior of Maier-Saupe exactly, at all temperatures at once.
-
-    Args:
-        sites: number of directors N.
-        latents: dimension d of z.
-        hidden: width of the network of T that gives g and v.
     """
 
     kind = "directors"

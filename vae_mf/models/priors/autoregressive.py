@@ -30,12 +30,7 @@ class AutoregressiveSplinePrior(nn.Module):
     Durkan et al., Neural Spline Flows, NeurIPS 2019 (see `vae_mf.models.priors.splines`).
 
     Args:
-        latents: dimension of z.
-        layers: number of stacked splines.
-        bins: bins of each spline.
         bound: the splines act on [-bound, bound] and are the identity outside.
-        hidden: width of the masked networks.
-        blocks: residual blocks of each.
 
     Raises:
         ValueError: if a count is no positive integer, ``bins`` is not between 2 and 999 or ``bound`` is not above zero.

@@ -32,11 +32,7 @@ class StandardNormal:
 
 
 class GaussianPrior(nn.Module):
-    """The prior Normal(0, I) at every temperature.
-
-    Args:
-        latents: dimension d of z.
-    """
+    """The prior Normal(0, I) at every temperature."""
 
     factorised = True
 

@@ -91,11 +91,7 @@ class MixturePrior(nn.Module):
     ten times as many as there are modes. Splines on each latent may warp the whole.
 
     Args:
-        latents: dimension of z.
-        components: number of Gaussians.
-        hidden: width of the network's two hidden layers.
         layers: number of stacked splines (see `SplinePrior`) through which the mixture is pushed.
-        bins: bins of each spline.
         bound: the splines act on [-bound, bound] and are the identity outside.
     """
 

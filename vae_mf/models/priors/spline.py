@@ -84,11 +84,7 @@ class SplinePrior(nn.Module):
     Source: Durkan et al., Neural Spline Flows, NeurIPS 2019, section 3 (see `vae_mf.models.priors.splines`).
 
     Args:
-        latents: dimension of z.
-        layers: number of stacked splines.
-        bins: bins of each spline.
         bound: the splines act on [-bound, bound] and are the identity outside.
-        hidden: width of the network's two hidden layers.
         backend: ``fast`` or, as its reference, ``nflows``; both give the same numbers from the same weights.
 
     Raises:
