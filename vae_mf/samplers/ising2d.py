@@ -33,7 +33,7 @@ class MixedState:
 
 
 class Ising2DAuto(SystemSampler):
-    """Wolff from T / J = ``wolff_from`` to ``wolff_to``, else multispin Metropolis (Wolff everywhere if the side is odd).
+    """Wolff from T / J = ``wolff_from`` to ``wolff_to``, else multispin Metropolis (only Wolff if the side is odd).
 
     The choice is made once, from the temperature a chain is set up with, and holds while it is annealed or tempered.
 
