@@ -139,8 +139,7 @@ def test_repeated_temperatures_are_shown_in_plain_numbers(values):
 
 
 def test_paths():
-    assert checks.require_path("p", "a") == "a"
-    assert checks.require_path("p", Path("a")) == Path("a")
+    assert checks.require_path("p", "a") == checks.require_path("p", Path("a")) == Path("a")
     for value, text in ((None, "None"), (3, "3"), ("", "''"), (np.zeros(2), "[0.0, 0.0]")):
         with pytest.raises(ValueError, match=re.escape(f"p: expected a path, got {text}")):
             checks.require_path("p", value)
@@ -153,8 +152,8 @@ def test_arrays_of_several_forms():
     assert checks.require_array("x", 3).shape == ()
     for value, message in (
         (Path("x.npy"), "x: expected an array, got"),
-        (pd.DataFrame({"a": [1, None, "b"]}), "x: expected an array of numbers, got a DataFrame of object"),
-        ({"a": [1]}, "x: expected an array of numbers, got a dict"),
+        (pd.DataFrame({"a": [1, None, "b"]}), "x: expected an array of numbers, got DataFrame of object"),
+        ({"a": [1]}, "x: expected an array of numbers, got dict"),
         ([[1, 2], [3]], "x: expected rows of one length, got [[1, 2], [3]]"),
         (np.ma.masked_array([1, 2], [0, 1]), "x: expected an array without gaps, got masked entries"),
     ):

@@ -3,6 +3,7 @@
 import os
 import reprlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,11 +91,11 @@ def require_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
-def require_path(name: str, value: Any) -> str | os.PathLike[str]:
-    """Return ``value``, or raise ValueError unless it is a path or a text that is not empty."""
+def require_path(name: str, value: Any, advice: str = "") -> Path:
+    """Return ``value`` as a path, or raise ValueError unless it is one or a text that is not empty."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ValueError(f"{name}: expected a path, got {shown(value)}")
-    return value
+        raise ValueError(f"{name}: expected a path, got {shown(value)}{advice}")
+    return Path(value)
 
 
 def require_array(name: str, values: Any) -> np.ndarray:
@@ -119,7 +120,7 @@ def require_array(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name}: expected rows of one length, got {shown(values)}") from error
     if array.dtype.kind not in "biuf":
         entries = f" of {array.dtype}" if array.ndim else ""
-        raise ValueError(f"{name}: expected an array of numbers, got a {type(values).__name__}{entries}")
+        raise ValueError(f"{name}: expected an array of numbers, got {type(values).__name__}{entries}")
     return array
 
 

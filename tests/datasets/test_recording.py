@@ -1,7 +1,9 @@
 """Spike words: one meaning for every accepted raster, refusals that name the cause, and splits that part the rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +46,59 @@ def test_dtype_and_sign_convention_do_not_matter(raster, recording, dtype):
     if dtype is not bool:
         np.testing.assert_array_equal(make_recording(2 * raster.astype(dtype) - 1).rows, recording.rows)
     assert recording.rows.dtype == np.int8
+
+
+FORMS = {
+    "list": np.ndarray.tolist,
+    "objects": lambda rows: rows.astype(object),
+    "table": pd.DataFrame,
+    "mixed table": lambda rows: pd.DataFrame(rows).astype({0: bool, 1: float}),
+    "tensor": torch.as_tensor,
+    "tensor with gradients": lambda rows: torch.as_tensor(rows).double().requires_grad_(),
+    "recording": lambda rows: make_recording(rows),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_rows_in_any_form_are_the_same_recording(form):
+    rows = np.random.default_rng(3).integers(0, 2, (60, 4)).astype(np.int8)
+    expected = make_recording(rows)
+    made = make_recording(form(rows))
+    np.testing.assert_array_equal(made.rows, expected.rows)
+    assert (made.names, made.source) == (expected.names, expected.source)
+    np.testing.assert_array_equal(np.asarray(made), expected.rows)
+    assert repr(made) == "Recording(array of shape (60, 4); 60 rows of 4 variables)"
+
+
+def test_a_table_names_its_variables_and_so_does_a_turned_one():
+    rows = np.random.default_rng(3).integers(0, 2, (60, 3))
+    table = pd.DataFrame(rows, columns=["a", "b", 7])
+    assert make_recording(table).names == ("a", "b", "7")
+    assert make_recording(table.T, transpose=True).names == ("a", "b", "7")
+    assert make_recording(rows.T, names=["x", "y", "z"], transpose=True).names == ("x", "y", "z")
+    assert make_recording(table, names=["x", "y", "z"]).names == ("x", "y", "z")
+    with pytest.raises(DataError, match="first in row 1, column b: turn them"):
+        make_recording(table.assign(b=2.5))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: make_recording("spikes.npy"), "raster: expected an array, got 'spikes.npy': read the file first"),
+        (lambda: make_recording([[0, 1], [1]]), "raster: expected rows of one length"),
+        (
+            lambda: make_recording(np.eye(3), names="abc"),
+            "names: expected a list with one for each variable, got 'abc'",
+        ),
+        (lambda: make_recording(np.eye(3), transpose="no"), "transpose: expected True or False, got 'no'"),
+        (lambda: make_recording(np.eye(3), drop_unusable=1), "drop_unusable: expected True or False, got 1"),
+        (lambda: read_recording(np.eye(3)), "path: expected a path, got .*; make_recording takes arrays"),
+        (lambda: read_recording(None), "path: expected a path, got None"),
+    ],
+)
+def test_other_arguments_are_refused(call, message, without_type_checks):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 def test_reading_a_file_is_reading_its_array(tmp_path, raster, recording):

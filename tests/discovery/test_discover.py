@@ -1,16 +1,19 @@
 """A discovery says what is in data, tells it in one file, and goes on where it was stopped."""
 
+import inspect
 import json
 import re
 import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from threading import Thread
 
 import nbclient
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import PROJECT_ROOT
 from helpers.discovery import TINY, hopfield, independent, options
@@ -22,7 +25,7 @@ from vae_mf.discovery.document import html_table
 from vae_mf.discovery.folder import workplace
 from vae_mf.discovery.report import Report, discover, fingerprint, interruptible
 from vae_mf.discovery.sentences import plus_minus
-from vae_mf.discovery.settings import DiscoverySettings, discovery_config, discovery_settings
+from vae_mf.discovery.settings import ARGUMENTS, DiscoverySettings, discovery_config, discovery_settings
 from vae_mf.discovery.split import prepare
 
 PARTS = {"report.html", "metrics.json", "discovery.json", "tables", "figures", "models", "scores"}
@@ -193,6 +196,25 @@ def test_there_is_nothing_to_find_in_independent_variables():
         (independent(), {"rows": 3}, "rows: expected a mapping of options, got 3"),
         (independent(), {"training": {"epochs": 0}}, "epochs: expected an integer >= 1, got 0"),
         (independent(), {"rows.blocks": 1}, "rows.blocks: expected an integer >= 2, got 1"),
+        (independent(), {"rows.blocks": np.int64(1)}, "rows.blocks: expected an integer >= 2, got 1$"),
+        (independent(), {"quik": True}, "expected an option of a discovery, got quik; did you mean quick?"),
+        (independent(), {"ordr": "time"}, "expected an option of a discovery, got ordr; did you mean order?"),
+        (independent(), {"sede": 1}, "expected an option of a discovery, got sede; did you mean seed?"),
+        (independent(), {"drop_unusable": True}, "no drop_unusable, which is an option of vae_mf.datasets"),
+        (independent(), {"quick": "yes"}, "quick: expected True or False, got 'yes'"),
+        (independent(), {"seed": 1.5}, "seed: expected an integer >= 0, got 1.5"),
+        (independent(), {"names": "abcdef"}, "names: expected a list with one for each variable, got 'abcdef'"),
+        (independent(), {"names": 6}, "names: expected a list with one for each variable, got 6"),
+        (make_recording(independent()), {"names": list("abcdef")}, "names: expected none beside a recording"),
+        (independent(), {"name": 3}, "name: expected a text, got 3"),
+        (independent(), {"progress": True}, "progress: expected a rich.progress.Progress, got True"),
+        (independent(), {"folder": 3}, "folder: expected a path, got 3"),
+        (independent(), {"truth": "p.npy"}, "truth: expected an array, got 'p.npy': read the file first"),
+        (independent(), {"truth": [[1], [1, -1]]}, "truth: expected rows of one length, got"),
+        ("spikes.npy", {}, "data: expected an array or a recording, got the name of a file, 'spikes.npy': read it"),
+        (Path("spikes.npy"), {}, "vae_mf.datasets.read_recording or numpy.load, or run vae-mf discover spikes.npy"),
+        (None, {}, "raster: expected an array of numbers, got NoneType"),
+        (np.ma.masked_array(independent(), independent() > 0), {}, "raster: expected an array without gaps"),
         (independent(), {"assessment": {"seed": 3}}, "assessment.seed: expected null, as it follows from seed, got 3"),
         (
             independent(), {"rows": {"min_count": 1000}},
@@ -201,13 +223,35 @@ def test_there_is_nothing_to_find_in_independent_variables():
     ],
     ids=[
         "values", "few rows", "order", "truth shape", "no truth", "truth entries", "truth nan", "setting", "group",
-        "number", "blocks", "derived", "rare",
+        "number", "blocks", "NumPy's number", "quik", "ordr", "sede", "drop_unusable", "quick", "seed", "names",
+        "no names", "names twice", "name", "progress", "folder", "truth file", "ragged truth", "file", "path",
+        "nothing", "gaps", "derived", "rare",
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_refused_in_one_sentence(data, options, match, tmp_path):
+def test_what_cannot_be_used_is_refused_in_one_sentence(data, options, match, tmp_path, without_type_checks):
     with pytest.raises(ValueError, match=match):
-        discover(data, folder=tmp_path / "none", **{"quick": True, **options})
+        discover(data, **{"quick": True, "folder": tmp_path / "none", **options})
     assert not (tmp_path / "none").exists()
+
+
+def test_arguments_and_options_are_told_apart():
+    parameters = inspect.signature(discover).parameters.values()
+    assert {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} | {"seed"} == set(ARGUMENTS)
+
+
+def test_numbers_of_numpy_are_settings():
+    changed = settings(
+        selection={"patience": np.int64(3)}, **{"density_models.mixtures": np.array([2, 4])}, seed=np.int64(5)
+    )
+    assert (changed.selection.patience, list(changed.density_models.mixtures), changed.seed) == (3, [2, 4], 5)
+
+
+def test_a_report_is_saved_at_a_path_and_shown_in_a_line(tmp_path, without_type_checks):
+    report = Report("found", 2, "Two collective variables.", pd.DataFrame(), None, {}, {}, "<html>")
+    assert report.save(str(tmp_path / "new" / "r.html")).read_text() == "<html>"
+    assert repr(report) == "Report(answer='found', latents=2, headline='Two collective variables.')"
+    with pytest.raises(ValueError, match="path: expected a path, got None"):
+        report.save(None)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,12 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int, Int8, Shaped
+from jaxtyping import Bool, Int, Int8
 
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_array, require_flag, require_integer, require_path, shown
 from vae_mf.datasets.file_formats import read_raster
 from vae_mf.datasets.files import Options, Raster, about
 from vae_mf.datasets.raster_checks import IF_TURNED, active_entries, advise, oriented, require_learnable, turned, usable
@@ -79,43 +78,49 @@ def read_recording(
         DataError: The content cannot be used; one sentence says what to do.
         ValueError: An argument is out of range.
     """
-    raster = read_raster(path, Options(array, bin_width, threshold))
-    with about(Path(path)):
+    place = require_path("path", path, advice="; make_recording takes arrays")
+    raster = read_raster(place, Options(array, bin_width, threshold))
+    with about(place):
         return build_recording(raster, variables, transpose, drop_unusable)
 
 
 def make_recording(
-    raster: Shaped[np.ndarray, "..."],
+    raster: Any,
     variables: Any = "all",
     *,
     names: Sequence[str] | None = None,
     transpose: bool = False,
     drop_unusable: bool = False,
 ) -> Recording:
-    """Return the chosen variables of a raster, an array of 0 and 1 or of -1 and +1, of any dtype.
+    """Return the chosen variables of a raster: 0 and 1, -1 and +1, or False and True, of any dtype.
 
     Args:
-        raster: Array (repeats, variables, bins), or (rows, variables) for one repeat.
+        raster: Array, list, table or tensor (repeats, variables, bins), or (rows, variables) for one repeat.
         variables: ``"all"``, the number of most active ones to keep (by decreasing rate, ties by index), or a list of
             indices or names (kept in its order).
-        names: Names of all variables, unless ``transpose`` is set.
+        names: Names of all variables; of a table by default those of its columns, or of its rows if they are turned.
         transpose: See `read_recording`.
         drop_unusable: See `read_recording`.
 
     Raises:
         DataError: The raster is empty, of another dimension or not binary, has fewer rows than chosen variables, or a
             chosen variable never changes, or is the same as another one.
-        ValueError: ``variables`` does not fit the raster.
+        ValueError: The raster is no array of numbers, or ``variables`` or ``names`` do not fit it.
 
-    >>> make_recording(np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]]), variables=[2, 0]).rows
+    >>> make_recording([[0, 1, 1], [0, 1, 0], [1, 0, 0]], variables=[2, 0]).rows
     array([[ 1, -1],
            [-1, -1],
            [-1,  1]], dtype=int8)
     """
+    values = require_array("raster", raster)
+    if names is None and hasattr(raster, "columns"):
+        names = raster.index if transpose else raster.columns
+    if isinstance(names, str) or not isinstance(names, Iterable | None):
+        raise ValueError(f"names: expected a list with one for each variable, got {shown(names)}")
+    given = None if names is None else [str(name) for name in names]
     with about("raster"):
-        return build_recording(
-            Raster(raster, f"array of shape {raster.shape}", names), variables, transpose, drop_unusable
-        )
+        held = Raster(values, f"array of shape {values.shape}", given, row_names=given)
+        return build_recording(held, variables, transpose, drop_unusable)
 
 
 def build_recording(
@@ -126,8 +131,8 @@ def build_recording(
     >>> build_recording(Raster(np.array([[0, 1], [1, 1], [1, 0]]), "array", ["on", "off"])).source
     'array; 3 rows of 2 variables'
     """
-    drop_unusable |= raster.prunable
-    values = oriented(raster.values, transpose)
+    drop_unusable = require_flag("drop_unusable", drop_unusable) or raster.prunable
+    values = oriented(raster.values, require_flag("transpose", transpose))
     held = raster.row_names if transpose else raster.names
     names = [str(k) for k in range(values.shape[1])] if held is None else list(held)
     if len(names) != values.shape[1]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vae_mf.checks import require_path
 from vae_mf.files import LOCK, only_one, partial_of, write_whole
 
 IDENTITY = "discovery.json"
@@ -28,7 +29,7 @@ def workplace(folder: str | Path | None, identity: dict[str, Any], waiting: Call
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(temporary)
         return
-    place = Path(folder)
+    place = require_path("folder", folder)
     text = json.dumps(identity, indent=2)
     require_own(place, text)
     with only_one(place, waiting):

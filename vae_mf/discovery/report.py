@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from jaxtyping import Shaped
 from omegaconf import DictConfig
 from rich.progress import Progress
 
-from vae_mf.checks import require_spins
+from vae_mf.checks import require_array, require_flag, require_path, require_spins, shown
 from vae_mf.datasets.recording import Recording, make_recording
 from vae_mf.discovery.document import as_html
 from vae_mf.discovery.findings import Findings, run_discovery
@@ -71,8 +72,9 @@ class Report:
 
     def save(self, path: str | Path) -> Path:
         """Write the document to a file and return its path."""
-        write_whole(path, self.html)
-        return Path(path)
+        place = require_path("path", path)
+        write_whole(place, self.html)
+        return place
 
     def _repr_html_(self) -> str:
         """Return the document in a frame, so that its style stays its own."""
@@ -81,11 +83,11 @@ class Report:
 
 
 def discover(
-    data: Shaped[np.ndarray, "..."] | Recording,
+    data: Any,
     *,
     names: Sequence[str] | None = None,
     order: str = "auto",
-    truth: Shaped[np.ndarray, "patterns variables"] | None = None,
+    truth: Any = None,
     quick: bool = False,
     folder: str | Path | None = None,
     name: str = "data",
@@ -98,9 +100,9 @@ def discover(
     ``**{"selection.patience": 1}``.
 
     Args:
-        data: 0 and 1 or -1 and +1 of shape (rows, variables) or (repeats, variables, rows), or a recording, such as
-            `vae_mf.datasets.read_recording` reads from a file.
-        names: names of the variables of an array.
+        data: 0 and 1, -1 and +1, or False and True of shape (rows, variables) or (repeats, variables, rows) in an
+            array, list, table or tensor; or a recording, such as `vae_mf.datasets.read_recording` reads from a file.
+        names: names of the variables, by default the columns of a table; a recording has its own.
         order: "time" to hold out the last piece of time, "repeat" the last repeats, "independent" rows at random;
             "auto" for the first of these if the data have an order, else the last.
         truth: known patterns of -1 and +1 to compare with.
@@ -114,15 +116,35 @@ def discover(
         ValueError: if the data cannot be used, an argument is out of range, or the folder holds something else.
         KeyboardInterrupt: if the user stopped it; called again with the same folder it goes on where it was.
     """
-    if not isinstance(quick, bool):
-        raise ValueError(f"quick: expected True or False, got {quick!r}")
-    config, seed = discovery_config(quick, **settings)
+    config, seed = discovery_config(require_flag("quick", quick), **settings)
     arguments = {"order": order, "quick": quick, **settings}
     call = f"discover(data, {', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
-    recording = data if isinstance(data, Recording) else make_recording(np.asarray(data), names=names)
+    recording = as_recording(data, names)
+    if not isinstance(name, str):
+        raise ValueError(f"name: expected a text, got {shown(name)}")
+    if not isinstance(progress, Progress | None):
+        raise ValueError(f"progress: expected a rich.progress.Progress, got {shown(progress)}")
     return report_on(
         recording, config, seed, order=order, truth=truth, folder=folder, name=name, call=call, progress=progress
     )
+
+
+def as_recording(data: Any, names: Sequence[str] | None) -> Recording:
+    """Return a recording as it is, and one of anything that can be taken as an array.
+
+    Raises:
+        ValueError: if it is the name of a file, or the names or the data cannot be used.
+    """
+    if isinstance(data, str | PathLike):
+        advice = f"read it with vae_mf.datasets.read_recording or numpy.load, or run vae-mf discover {data}"
+        raise ValueError(
+            f"data: expected an array or a recording, got the name of a file, {shown(str(data))}: {advice}"
+        )
+    if not isinstance(data, Recording):
+        return make_recording(data, names=names)
+    if names is not None:
+        raise ValueError(f"names: expected none beside a recording, which has its own, got {shown(names)}")
+    return data
 
 
 def report_on(
@@ -131,7 +153,7 @@ def report_on(
     seed: int,
     *,
     order: str,
-    truth: Shaped[np.ndarray, "patterns variables"] | None,
+    truth: Any,
     folder: str | Path | None,
     name: str,
     call: str,
@@ -191,15 +213,13 @@ def interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def known_patterns(
-    truth: Shaped[np.ndarray, "patterns variables"], given: Recording, kept: Recording
-) -> Shaped[np.ndarray, "patterns kept"]:
+def known_patterns(truth: Any, given: Recording, kept: Recording) -> Shaped[np.ndarray, "patterns kept"]:
     """Return the true patterns on the variables that were kept.
 
     Raises:
         ValueError: unless they are rows of -1 and +1, one entry per variable of the data.
     """
-    values = np.asarray(truth)
+    values = require_array("truth", truth)
     sites = len(given.variables)
     if values.ndim != 2 or not len(values) or values.shape[1] != sites:
         raise ValueError(f"truth: expected patterns of -1 and +1 with {sites} entries each, got shape {values.shape}")

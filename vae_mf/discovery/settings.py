@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
+import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.singleton import Singleton
 from omegaconf import DictConfig, OmegaConf
 
-from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
+from vae_mf.checks import require_flag, require_fraction, require_integer, require_non_negative, require_positive, shown
+from vae_mf.datasets.recording import make_recording
 from vae_mf.paths import configurations
 from vae_mf.rng import integer
 from vae_mf.runs.instantiate import instantiate
@@ -25,6 +28,8 @@ DERIVED = {
     "predictive_check.seed": "seed",
 }
 """Options that are not free, and those that they follow from."""
+ARGUMENTS = ("names", "order", "truth", "quick", "folder", "name", "progress", "seed")
+"""Arguments of `vae_mf.discover` that are no options of `conf/discovery`."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,7 @@ class StabilitySettings:
         require_integer("stability.seeds", self.seeds, minimum=0)
         require_integer("stability.bootstraps", self.bootstraps, minimum=0)
         require_fraction("stability.recovered", self.recovered)
-        if not isinstance(self.halves, bool):
-            raise ValueError(f"stability.halves: expected true or false, got {self.halves!r}")
+        require_flag("stability.halves", self.halves)
 
 
 @dataclass(frozen=True)
@@ -190,14 +194,16 @@ def discovery_config(quick: bool = False, **changes: Any) -> tuple[DictConfig, i
             root = compose("discover", ["discovery=quick"] if quick else [])
     finally:
         Singleton.set_state(state)
-    root.seed = changes.pop("seed", root.seed)
+    root.seed = require_integer("seed", changes.pop("seed", root.seed), minimum=0)
     known = [name for name, _ in flat(plain(root.discovery)) if not name.endswith("_")]
     for name, value in flat(changes):
         if any(option.startswith(f"{name}.") for option in known):
-            raise ValueError(f"{name}: expected a mapping of options, got {value!r}")
+            raise ValueError(f"{name}: expected a mapping of options, got {shown(value)}")
         if name not in known:
             raise ValueError(unknown(name, known))
-        OmegaConf.update(root.discovery, name, list(value) if isinstance(value, tuple) else value)
+        # Arrays, NumPy's scalars and tuples become what a YAML file would hold.
+        plainly = np.asarray(value).tolist() if isinstance(value, tuple | np.ndarray | np.generic) else value
+        OmegaConf.update(root.discovery, name, plainly)
     return root.discovery, root.seed
 
 
@@ -227,7 +233,10 @@ def unknown(name: str, known: Sequence[str]) -> str:
     """
     own = name.rpartition(".")[2]
     by_last = {option.rpartition(".")[2]: option for option in reversed(known)}
-    near = get_close_matches(name, known, 1) or [by_last[last] for last in get_close_matches(own, by_last, 1)]
+    if name in signature(make_recording).parameters:
+        return f"settings: expected no {name}, which is an option of vae_mf.datasets.make_recording: give its recording"
+    near = get_close_matches(name, [*known, *ARGUMENTS], 1)
+    near = near or [by_last[last] for last in get_close_matches(own, by_last, 1)]
     groups = ", ".join(dict.fromkeys(option.partition(".")[0] for option in known))
     guess = f"; did you mean {near[0]}?" if near else f"; their groups are {groups}"
     return f"settings: expected an option of a discovery, got {name}{guess}"
