@@ -179,7 +179,7 @@ def test_the_hidden_width_is_checked(model):
 def test_directors_that_share_a_distribution_are_independent_ones_that_are_alike():
     components = 2 * torch.randn(BATCH, 5, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     shared = ExchangeableDirectors(components, SITES)
-    alike = IndependentDirectors(Bingham(traceless_matrix(components)[:, None]).expand((BATCH, SITES)))
+    alike = IndependentDirectors(Bingham(traceless_matrix(components)[:, None].expand(-1, SITES, 3, 3)))
     directors = random_directors(BATCH, SITES, dtype=torch.float64)
     torch.testing.assert_close(shared.log_prob(directors), alike.log_prob(directors))
     torch.testing.assert_close(shared.mean, alike.mean)

@@ -100,7 +100,7 @@ class DirectorSites(SiteFamily):
 
     def sample(self, parameters: SiteVectors, generator: torch.Generator | None = None) -> SiteVectors:
         """Return the components of n nᵀ - I/3 of drawn directors."""
-        bingham = Bingham(matrix=traceless_matrix(parameters), validate_args=False)
+        bingham = Bingham(matrix=traceless_matrix(parameters))
         return director_components(bingham.sample(generator=generator))
 
 

@@ -1,15 +1,10 @@
-"""Metropolis for 64 replicas of a square +-J lattice at once: one word holds the same spin of all of them.
+"""Metropolis for 64 replicas of a square ferromagnet at once: one word holds the same spin of all of them.
 
-Bit r of every word belongs to replica r, which has its own temperature and, if wanted, its own bonds. The logic of
-whole words decides which spins flip (multispin coding; Zorn, Herrmann and Rebbi 1981), and where u < p:
-reading binary digits from the first, the replicas of a word drop out where their fair digit differs from that of p.
-
-The kernels know only words, and serve any nearest-neighbour lattice of even side with couplings of one magnitude:
+Bit r of every word belongs to replica r, which has its own temperature. The logic of whole words decides which spins
+flip (multispin coding; Zorn, Herrmann and Rebbi 1981), and where u < p: reading binary digits from the first, the
+replicas of a word drop out where their fair digit differs from that of p. The kernels know only words:
 
 - ``words`` (2, L, L/2): spins, a set bit is +1. Site (y, x) is ``words[(x + y) % 2, y, x // 2]``: a chessboard.
-- ``antiferro`` (2, 4, L L/2): bonds of each site to its four neighbours, a set bit being a negative coupling in that
-  replica: to the horizontal neighbour with the same indices, to the other horizontal one, to the upper and to the lower
-  neighbour; see `bond_words`. Zeros everywhere are the ferromagnet.
 - ``thresholds`` (2, 48): binary digits of exp(-4 J / T) and exp(-8 J / T) of every replica; see `acceptance_digits`.
 - ``key`` and ``counter``: one-element uint64 arrays, the random stream that the replicas share bit by bit.
 """
@@ -64,7 +59,6 @@ class MultispinMetropolis(SystemSampler):
         super().__init__(system)
         if self.system.side % 2:
             raise ValueError(f"side: expected an even number for the multispin sampler, got {self.system.side}")
-        self._antiferro = np.zeros((2, 4, self.sites // 2), np.uint64)
 
     def begin(self, group: Group, start: str) -> MultispinState:
         """Start each chain at random, or (``start="pattern"``) with all spins up.
@@ -84,7 +78,7 @@ class MultispinMetropolis(SystemSampler):
     def sweep(self, state: MultispinState, count: int) -> None:
         """Advance every chain by ``count`` sweeps."""
         thresholds = acceptance_digits(self.system.coupling / state.temperatures)
-        metropolis_sweeps(state.words, self._antiferro, thresholds, count, state.key, state.counter)
+        metropolis_sweeps(state.words, thresholds, count, state.key, state.counter)
 
     def configurations(self, state: MultispinState) -> PackedSpins:
         """Return the current spins, bit-packed, shape (chains, bytes)."""
@@ -92,24 +86,8 @@ class MultispinMetropolis(SystemSampler):
 
     def energies(self, state: MultispinState) -> Float[np.ndarray, " chains"]:
         """Return the current energy of every chain."""
-        broken = unsatisfied_bonds(state.words, self._antiferro)[: len(state.temperatures)]
+        broken = unsatisfied_bonds(state.words)[: len(state.temperatures)]
         return self.system.coupling * (2.0 * broken - 2 * self.sites)
-
-
-def bond_words(
-    right: Int8[np.ndarray, "side side"], down: Int8[np.ndarray, "side side"]
-) -> UInt64[np.ndarray, "2 4 half_sites"]:
-    """Return ``antiferro`` of couplings +-1 from each site to its right and lower neighbour, shared by all replicas."""
-    y, half = np.indices((len(right), len(right) // 2))
-    colours = []
-    for colour in (0, 1):
-        shift = (y + colour) % 2
-        x = 2 * half + shift
-        across = np.stack([right[y, x - 1], right[y, x]])
-        beside = np.where(shift, across[1], across[0])
-        signs = np.stack([across.sum(0) - beside, beside, down[y - 1, x], down[y, x]])
-        colours.append(np.where(signs < 0, ALL, U64(0)).reshape(4, -1))
-    return np.stack(colours)
 
 
 def packed_replicas(words: UInt64[np.ndarray, "2 side half"]) -> PackedSpins:
@@ -134,7 +112,7 @@ def acceptance_digits(reduced):
 
 
 @kernel()
-def metropolis_sweeps(words, antiferro, thresholds, sweeps, key, counter):
+def metropolis_sweeps(words, thresholds, sweeps, key, counter):
     """Advance 64 replicas by ``sweeps`` chessboard sweeps, each followed by a global flip with probability 1/2.
 
     In one random row of each colour every flip is put to a fair coin as well. Without it, flips that cost nothing
@@ -158,7 +136,7 @@ def metropolis_sweeps(words, antiferro, thresholds, sweeps, key, counter):
                 last = min(first + rows, side)
                 start, count = first * half, (last - first) * half
                 gather_neighbours(neighbours, words[1 - colour], colour, first, last)
-                classify(flips[:count], single, spins, others, neighbours, antiferro, colour, start)
+                classify(flips[:count], single, spins, others, neighbours, start)
                 accept(flips[:count], single[:count], undecided[:count], thresholds, key[0], counter)
                 if first <= lazy < last:
                     for k in range(half):
@@ -198,7 +176,7 @@ def gather_neighbours(neighbours, others, colour, first, last):
 
 
 @kernel()
-def classify(free, single, spins, others, neighbours, antiferro, colour, start):
+def classify(free, single, spins, others, neighbours, start):
     """Sort the replicas at the sites from ``start`` on by the cost of a flip: none (``free``), 4 J (``single``) or 8 J.
 
     They have two or more of the four bonds unsatisfied, one, or none; where ``free``, ``single`` means nothing.
@@ -207,10 +185,10 @@ def classify(free, single, spins, others, neighbours, antiferro, colour, start):
         # Unsigned: an index that might be negative is tested for counting from the end, which rules out SIMD.
         site = U64(start) + U64(i)
         spin = spins[site]
-        same = spin ^ others[site] ^ antiferro[colour, 0, site]
-        beside = spin ^ neighbours[0, i] ^ antiferro[colour, 1, site]
-        upper = spin ^ neighbours[1, i] ^ antiferro[colour, 2, site]
-        lower = spin ^ neighbours[2, i] ^ antiferro[colour, 3, site]
+        same = spin ^ others[site]
+        beside = spin ^ neighbours[0, i]
+        upper = spin ^ neighbours[1, i]
+        lower = spin ^ neighbours[2, i]
         across, along = same ^ beside, upper ^ lower
         free[i] = (same & beside) | (upper & lower) | (across & along)
         single[i] = across | along
@@ -248,7 +226,7 @@ def accept(flips, single, undecided, thresholds, key, counter):
 
 
 @kernel()
-def unsatisfied_bonds(words, antiferro):
+def unsatisfied_bonds(words):
     """Return the number of unsatisfied bonds of every replica, shape (64,): each bond touches one site of colour 0."""
     _, side, half = words.shape
     counts = np.zeros(64, U64)
@@ -256,11 +234,11 @@ def unsatisfied_bonds(words, antiferro):
     for y in range(side):
         gather_neighbours(neighbours, words[1], 0, y, y + 1)
         for k in range(half):
-            spin, at = words[0, y, k], y * half + k
-            same = spin ^ words[1, y, k] ^ antiferro[0, 0, at]
-            beside = spin ^ neighbours[0, k] ^ antiferro[0, 1, at]
-            upper = spin ^ neighbours[1, k] ^ antiferro[0, 2, at]
-            lower = spin ^ neighbours[2, k] ^ antiferro[0, 3, at]
+            spin = words[0, y, k]
+            same = spin ^ words[1, y, k]
+            beside = spin ^ neighbours[0, k]
+            upper = spin ^ neighbours[1, k]
+            lower = spin ^ neighbours[2, k]
             across, along, both_across, both_along = same ^ beside, upper ^ lower, same & beside, upper & lower
             carry = across & along
             add_digit(counts, 0, across ^ along)

@@ -1,8 +1,8 @@
 """The Bingham distribution on the sphere, p(x) = exp(xᵀ B x) / c(B) with B symmetric: x and -x are equally likely.
 
-Functions of the eigenvalues λ of B, in any order (`log_normaliser`, `moments`, `entropy`, `kl_divergence`, `sample`),
-of B itself (`matrix_log_normaliser`), and a class in the style of `torch.distributions`. A number added to all λ
-changes nothing but c. Half precision is raised to float32.
+Functions of the eigenvalues λ of B, in any order (`log_normaliser`, `moments`, `sample`), of B itself
+(`matrix_log_normaliser`), and a class. A number added to all λ changes nothing but c. Half precision is raised to
+float32.
 
 Source: Bingham, Annals of Statistics 2 (1974) 1201; draws: Kent, Ganeiban and Mardia, JCGS 27 (2018) 291.
 
@@ -16,11 +16,8 @@ True
 torch.Size([1000, 3])
 """
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
-from torch.distributions import Distribution, constraints, register_kl
 from torch.nn.functional import normalize
 
 from vae_mf.models.directors.bingham_normaliser import Eigenvalues, Numbers, at_least_single, log_normaliser, moments
@@ -28,28 +25,6 @@ from vae_mf.models.directors.symmetric_tensors import Matrices, conjugate, symme
 
 NEWTON_STEPS = 8
 """Steps towards the best envelope; after any number of them draws are exact."""
-
-TOLERANCE = 4e-3
-"""Error that is accepted of unit vectors and rotations, that of half precision."""
-
-
-def entropy(eigenvalues: Eigenvalues) -> Numbers:
-    """Return the differential entropy log c - Σ_k λ_k <x_k²>, in nats with respect to the area; at most log 4π."""
-    below = _below_largest(eigenvalues)
-    return log_normaliser(below) - (below * moments(below)).sum(-1)
-
-
-def kl_divergence(
-    rotation: Matrices, eigenvalues: Eigenvalues, other_rotation: Matrices, other_eigenvalues: Eigenvalues
-) -> Numbers:
-    """Return the Kullback-Leibler divergence KL(first ‖ other) of two Bingham distributions, in nats.
-
-    KL = log c' - Σ_ij λ'_i <x_j²> (r'_i · r_j)² - entropy, with primes on the other one and axes r.
-    """
-    below = _below_largest(other_eigenvalues)
-    cosines = (other_rotation[..., :, :, None] * rotation[..., :, None, :]).sum(-3)
-    expected = (below[..., :, None] * cosines**2 * moments(eigenvalues)[..., None, :]).sum((-2, -1))
-    return log_normaliser(below) - expected - entropy(eigenvalues)
 
 
 def matrix_log_normaliser(matrix: Matrices) -> Numbers:
@@ -95,36 +70,19 @@ def sample(eigenvalues: Eigenvalues, generator: torch.Generator | None = None) -
     return draws.view(eigenvalues.shape)
 
 
-class _UnitVector(constraints.Constraint):
-    event_dim = 1
+class Bingham:
+    """Bingham distributions, density exp(xᵀ B x) / c(B) with respect to the area of the sphere.
 
-    def check(self, value: torch.Tensor) -> torch.Tensor:
-        return (value.float().square().sum(-1) - 1).abs() < TOLERANCE
-
-
-class _Orthogonal(constraints.Constraint):
-    event_dim = 2
-
-    def check(self, value: torch.Tensor) -> torch.Tensor:
-        products = (value[..., :, :, None] * value[..., :, None, :]).sum(-3)
-        return ((products - torch.eye(3, device=value.device)).abs() < TOLERANCE).flatten(-2).all(-1)
-
-
-class Bingham(Distribution):
-    """Bingham distribution, density exp(xᵀ B x) / c(B) with respect to the area of the sphere.
-
-    Made from ``matrix``, its log-density and entropy have exact gradients at any B; draws, `second_moment` and the
-    divergence use eigenvectors, whose gradient exists for distinct eigenvalues only.
+    Made from ``matrix``, their log-density has exact gradients at any B; draws and `second_moment` use eigenvectors,
+    whose gradient exists for distinct eigenvalues only.
 
     Args:
         matrix: B, symmetric, shape (..., 3, 3); None if its axes and eigenvalues are given.
         rotation: principal axes of B as columns, shape (..., 3, 3); None if B is given.
         eigenvalues: eigenvalues of B along these axes, shape (..., 3); None if B is given.
-        validate_args: true to check arguments and values, which waits for the device.
 
     Raises:
-        ValueError: unless one of the two ways is chosen; with ``validate_args`` also for a matrix that is not
-            symmetric, a rotation that is not orthogonal or eigenvalues that are NaN.
+        ValueError: unless one of the two ways is chosen.
     """
 
     def __init__(
@@ -133,19 +91,17 @@ class Bingham(Distribution):
         *,
         rotation: Float[torch.Tensor, "..."] | None = None,
         eigenvalues: Float[torch.Tensor, "..."] | None = None,
-        validate_args: bool | None = None,
     ) -> None:
+        self._by_matrix = matrix is not None
         if matrix is not None and rotation is None and eigenvalues is None:
             _require_shape("matrix", matrix, 3, 3)
             self._given = at_least_single(matrix)
-            self._by_matrix = True
             self.eigenvalues = symmetric_eigenvalues(self._given)
         elif matrix is None and rotation is not None and eigenvalues is not None:
             _require_shape("rotation", rotation, 3, 3)
             _require_shape("eigenvalues", eigenvalues, 3)
             batch = torch.broadcast_shapes(rotation.shape[:-2], eigenvalues.shape[:-1])
             self._given = at_least_single(rotation).expand(*batch, 3, 3)
-            self._by_matrix = False
             self.eigenvalues = at_least_single(eigenvalues).expand(*batch, 3)
         else:
             arguments = {"matrix": matrix, "rotation": rotation, "eigenvalues": eigenvalues}
@@ -153,34 +109,8 @@ class Bingham(Distribution):
             raise ValueError(
                 f"Bingham: expected matrix alone, or rotation and eigenvalues, got {given or 'none of them'}"
             )
-        super().__init__(self.eigenvalues.shape[:-1], torch.Size([3]), validate_args=validate_args)
         self._largest = self.eigenvalues.detach().amax(-1)
         self._log_normaliser = log_normaliser(_below_largest(self.eigenvalues))
-
-    def expand(self, batch_shape: torch.Size | tuple[int, ...], _instance: "Bingham | None" = None) -> "Bingham":
-        """Return the distribution with its batch expanded; nothing is computed again."""
-        new: Any = self._get_checked_instance(Bingham, _instance)
-        batch_shape = torch.Size(batch_shape)
-        new._given = self._given.expand(*batch_shape, 3, 3)
-        new._by_matrix = self._by_matrix
-        new.eigenvalues = self.eigenvalues.expand(*batch_shape, 3)
-        new._largest = self._largest.expand(batch_shape)
-        new._log_normaliser = self._log_normaliser.expand(batch_shape)
-        Distribution.__init__(new, batch_shape, self.event_shape, validate_args=False)
-        new._validate_args = self._validate_args
-        return new
-
-    @property
-    def arg_constraints(self) -> dict[str, constraints.Constraint]:
-        """Constraints that `torch.distributions` checks."""
-        if self._by_matrix:
-            return {"matrix": constraints.symmetric, "eigenvalues": constraints.real_vector}
-        return {"rotation": _Orthogonal(), "eigenvalues": constraints.real_vector}
-
-    @property
-    def support(self) -> constraints.Constraint:
-        """Unit vectors."""
-        return _UnitVector()
 
     @property
     def matrix(self) -> Matrices:
@@ -198,42 +128,18 @@ class Bingham(Distribution):
         return self._largest + self._log_normaliser
 
     @property
-    def mean(self) -> Eigenvalues:
-        """Zero, by symmetry."""
-        return torch.zeros_like(self.eigenvalues)
-
-    @property
-    def mode(self) -> Eigenvalues:
-        """Axis of the largest eigenvalue; its negative is as likely."""
-        column = self.eigenvalues.argmax(-1)[..., None, None].expand(*self.batch_shape, 3, 1)
-        return self.rotation.gather(-1, column)[..., 0]
-
-    @property
     def second_moment(self) -> Matrices:
         """<x xᵀ>, the covariance matrix, shape (..., 3, 3)."""
         return conjugate(self.rotation, moments(self.eigenvalues))
 
-    @property
-    def variance(self) -> Eigenvalues:
-        """Diagonal of the covariance matrix, shape (..., 3)."""
-        return self.second_moment.diagonal(dim1=-2, dim2=-1)
-
     def log_prob(self, value: Eigenvalues) -> Numbers:
         """Return the log-density of unit vectors (..., 3) with respect to the area."""
-        if self._validate_args:
-            self._validate_sample(value)
         return self._exponent(value) - self._log_normaliser
 
-    def entropy(self) -> Numbers:
-        """Return the differential entropy in nats with respect to the area, at most log 4π."""
-        return entropy(self.eigenvalues)
-
     @torch.no_grad()
-    def sample(
-        self, sample_shape: torch.Size | tuple[int, ...] = (), generator: torch.Generator | None = None
-    ) -> Eigenvalues:
-        """Return draws of shape (*sample_shape, *batch_shape, 3), without gradient."""
-        components = sample(self.eigenvalues.expand(self._extended_shape(torch.Size(sample_shape))), generator)
+    def sample(self, sample_shape: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Eigenvalues:
+        """Return draws of shape (*sample_shape, ..., 3), without gradient."""
+        components = sample(self.eigenvalues.expand(*sample_shape, *self.eigenvalues.shape), generator)
         return (self.rotation * components[..., None, :]).sum(-1)
 
     def _exponent(self, value: torch.Tensor) -> torch.Tensor:
@@ -242,11 +148,6 @@ class Bingham(Distribution):
             return ((self._given * value[..., None, :]).sum(-1) * value).sum(-1) - self._largest
         components = (self._given * value[..., :, None]).sum(-2)
         return (_below_largest(self.eigenvalues) * components**2).sum(-1)
-
-
-@register_kl(Bingham, Bingham)
-def _kl_bingham_bingham(p: Bingham, q: Bingham) -> torch.Tensor:
-    return kl_divergence(p.rotation, p.eigenvalues, q.rotation, q.eigenvalues)
 
 
 def _below_largest(eigenvalues: torch.Tensor) -> torch.Tensor:

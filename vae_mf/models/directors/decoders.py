@@ -48,7 +48,7 @@ class BinghamCNNDecoder(ConvolutionalDecoder):
         # One copy: a strided head takes half as long again.
         head = at_least_single(self.lattice(z)).flatten(2).transpose(1, 2).contiguous()
         axes, gaps = head.split((6, 2), dim=-1)
-        distribution = Bingham(rotation=rotation(axes), eigenvalues=ordered_eigenvalues(gaps), validate_args=False)
+        distribution = Bingham(rotation=rotation(axes), eigenvalues=ordered_eigenvalues(gaps))
         return IndependentDirectors(distribution)
 
 

@@ -73,4 +73,4 @@ class ExchangeableDirectors:
         return self._bingham().sample((self.sites,), generator).transpose(0, 1)
 
     def _bingham(self) -> Bingham:
-        return Bingham(matrix=traceless_matrix(self.components), validate_args=False)
+        return Bingham(matrix=traceless_matrix(self.components))
