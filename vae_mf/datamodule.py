@@ -51,11 +51,6 @@ class ResidentSet:
         """Return some rows as a model takes them."""
         raise NotImplementedError
 
-    def at_level(self, level: int) -> "ResidentSet":
-        """Return the configurations of one temperature."""
-        chosen = self.level == level
-        return replace(self, data=self.data[chosen], level=self.level[chosen])
-
     def states(self) -> States:
         """Return all configurations as a NumPy array."""
         raise NotImplementedError

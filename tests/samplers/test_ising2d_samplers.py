@@ -12,7 +12,7 @@ from vae_mf.samplers import multispin, wolff
 from vae_mf.samplers.base import Group, Sampler, Schedule, sample_block
 from vae_mf.samplers.ising2d import Ising2DAuto
 from vae_mf.samplers.kernels.random_bits import ALL, U64, fill_random_spins, fill_random_words, random_word
-from vae_mf.samplers.multispin import MultispinMetropolis, acceptance_digits, bond_words, unsatisfied_bonds
+from vae_mf.samplers.multispin import MultispinMetropolis, acceptance_digits
 from vae_mf.samplers.wolff import Wolff
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.ising2d import Ising2D, critical_temperature, spontaneous_magnetisation
@@ -105,30 +105,6 @@ def test_replicas_of_a_word_have_their_own_temperature_and_are_independent():
     assert scores.std() == pytest.approx(1, abs=0.3)
     pairs = np.corrcoef(energies[:, ::20].reshape(-1, 64).T)[np.triu_indices(64, 1)]
     assert np.abs(pairs).max() < norm.isf(FAMILY / 2 / pairs.size) / np.sqrt(300 - 3)
-
-
-@pytest.mark.parametrize("side", [2, 4])
-def test_plus_minus_couplings_equal_enumeration(side):
-    rng = np.random.default_rng(4)
-    right, down = rng.choice([-1, 1], (2, side, side)).astype(np.int8)
-    states = all_configurations(side**2).reshape(-1, side, side).astype(float)
-    levels = -(right * states * np.roll(states, -1, 2) + down * states * np.roll(states, -1, 1)).sum((1, 2))
-    temperatures, antiferro = np.linspace(1.0, 4, 64), bond_words(right, down)
-    weights = np.exp(-np.subtract(levels, levels.min()) / temperatures[:, None])
-    exact = weights @ levels / weights.sum(1)
-    measured = np.empty((64, 50, 200))
-    for run in range(50):
-        key, counter = keys(run, count=1), np.zeros(1, np.uint64)
-        words = np.full((2, side, side // 2), ALL)
-        fill_random_words(words.reshape(1, -1), 64 * words.size, key, counter)
-        for draw in range(-50, 200):
-            multispin.metropolis_sweeps(words, antiferro, acceptance_digits(1 / temperatures), 2, key, counter)
-            if draw >= 0:
-                measured[:, run, draw] = 2 * unsatisfied_bonds(words, antiferro) - 2 * side**2
-    lattice = unpack_spins(multispin.packed_replicas(words), side**2).reshape(64, side, side).astype(float)
-    energies = -(right * lattice * np.roll(lattice, -1, 2) + down * lattice * np.roll(lattice, -1, 1)).sum((1, 2))
-    np.testing.assert_array_equal(measured[:, -1, -1], energies)
-    assert_family(z_scores(measured, exact))
 
 
 def test_costless_flips_do_not_trap_the_chessboard():
@@ -298,20 +274,15 @@ def test_clusters_compiled_equal_interpreted():
 
 
 def multispin_arguments(side=6):
-    right, down = np.random.default_rng(1).choice([-1, 1], (2, side, side)).astype(np.int8)
     key, counter = keys(2, count=1), np.zeros(1, np.uint64)
     words = np.zeros((2, side, side // 2), np.uint64)
     fill_random_words(words.reshape(1, -1), 64 * words.size, key, counter)
-    return words, bond_words(right, down), acceptance_digits(1 / np.linspace(1, 3, 40)), key, counter
+    return words, acceptance_digits(1 / np.linspace(1, 3, 40)), 2, key, counter
 
 
 def test_multispin_kernels_compiled_equal_interpreted():
-    def sweep_arguments():
-        words, antiferro, thresholds, key, counter = multispin_arguments()
-        return words, antiferro, thresholds, 2, key, counter
-
-    assert_parity(multispin.metropolis_sweeps, sweep_arguments, *CALLEES)
-    assert_parity(multispin.unsatisfied_bonds, lambda: multispin_arguments()[:2])
+    assert_parity(multispin.metropolis_sweeps, multispin_arguments, *CALLEES)
+    assert_parity(multispin.unsatisfied_bonds, lambda: multispin_arguments()[:1])
     words = multispin_arguments()[0]
     np.testing.assert_array_equal(multispin.gather_replicas(words), multispin.gather_replicas.py_func(words))
 

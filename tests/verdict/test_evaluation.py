@@ -137,7 +137,7 @@ def test_a_recording_is_one_group_without_a_condition():
     data = recorded(*parts, blocks=4)
     (only,) = data.groups
     assert (only.condition, only.temperature, only.ensemble) == (None, UNCONDITIONED, RECORDED)
-    assert not only.is_equilibrium
+    assert only.ensemble == "recorded"
     np.testing.assert_array_equal(only.held_out, recording.rows[split.test])
     time = np.repeat(np.arange(24, 30), 3)[:16]
     in_time = [recording.rows[(recording.time == t) & (recording.repeat == k % 3)][0] for k, t in enumerate(time)]

@@ -32,7 +32,6 @@ SIGN, AXIS = "sign vector", "principal axis"
 """Kinds of pattern."""
 DIRECTION = "direction"
 """Begins the names of the columns of a table that hold directions."""
-
 PatternRows = Float[np.ndarray, "patterns sites"]
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int8
-from scipy.special import expit, gammaln, logsumexp
+from scipy.special import gammaln, logsumexp
 
 from vae_mf.analysis.latent_potential import (
     LatentRows,
@@ -38,7 +38,6 @@ DEGREES = 8.0
 """Degrees of freedom of the proposals, whose tails are heavier than Gaussian."""
 CHUNK = 2**16
 """Latent vectors at a time."""
-
 Tilts = Float[np.ndarray, "rows latents"]
 """u = W^T x."""
 SpinRows = Int8[np.ndarray, "rows sites"]
@@ -51,10 +50,6 @@ class Integral(NamedTuple):
     """ln int dz p(z|T) e^{u.z} / prod_i 2cosh(W_i.z + b_i)."""
     error: Float[np.ndarray, " rows"]
     """Its standard error, 0 on a grid."""
-    mean: LatentRows
-    """Mean of z."""
-    covariance: Float[np.ndarray, "rows latents latents"]
-    """Covariance of z."""
 
 
 class Cumulant(NamedTuple):
@@ -65,15 +60,6 @@ class Cumulant(NamedTuple):
     """Standard error of the importance sampling, 0 on a grid."""
     gaussian: Float[np.ndarray, " rows"]
     """The same with a Gaussian in place of p~, fitted to its logarithm where the prior has its mass."""
-
-
-class GibbsDraws(NamedTuple):
-    """Last states of independent Gibbs chains."""
-
-    spins: SpinRows
-    latents: LatentRows
-    acceptance: float
-    """Of the proposals of z; 1 where p~ is Gaussian."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,38 +110,6 @@ class GeneralizedHopfield:
         parts = [summed(tilts[start : start + rows], start) for start in range(0, len(tilts), rows)]
         return Integral(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def sample(self, chains: int, sweeps: int, seed: int) -> GibbsDraws:
-        """Return the last states of Gibbs chains from random spins: z given x, then x given z.
-
-        p(z|x) ~ p~(z) e^{u.z} is drawn by two Metropolis steps: a proposal from the Gaussian Normal(A^-1 (l + u), A^-1)
-        of the potential's fit, which is always accepted where that is exact, and a random walk of the same shape.
-        """
-        require_integer("chains", chains)
-        random = generator(seed, "gibbs")
-        covariance = self._proposal
-        factor = np.linalg.cholesky(covariance)
-        x = random.choice([-1.0, 1.0], (chains, len(self.model.field)))
-        z = (self.fit.linear + x @ self.model.weights) @ covariance
-        density = self.model.potential(z)
-        accepted = 0.0
-        for _ in range(require_integer("sweeps", sweeps)):
-            tilts = x @ self.model.weights
-            for independent in (True, False):
-                noise = random.standard_normal(z.shape) @ factor.T
-                centre = (self.fit.linear + tilts) @ covariance
-                proposed = centre + noise if independent else z + 2.4 / np.sqrt(z.shape[1]) * noise
-                new = self.model.potential(proposed)
-                log_ratio = new - density + ((proposed - z) * tilts).sum(1)
-                if independent:
-                    log_ratio += self._square(proposed - centre) - self._square(z - centre)
-                accept = np.log(random.random(chains)) < log_ratio
-                z = np.where(accept[:, None], proposed, z)
-                density = np.where(accept, new, density)
-                accepted += independent * accept.mean()
-            up = expit(2 * (z @ self.model.weights.T + self.model.field))
-            x = np.where(random.random(x.shape) < up, 1.0, -1.0)
-        return GibbsDraws(x.astype(np.int8), z, accepted / sweeps)
-
     @cached_property
     def _origin(self) -> Integral:
         """p~ itself."""
@@ -171,10 +125,6 @@ class GeneralizedHopfield:
         least = 1 / np.max(self.highest - self.lowest) ** 2
         return (vectors / np.maximum(values, least)) @ vectors.T
 
-    def _square(self, steps: LatentRows) -> Float[np.ndarray, " rows"]:
-        """Return half the squared length in units of the proposal's covariance."""
-        return 0.5 * (steps * np.linalg.solve(self._proposal, steps.T).T).sum(1)
-
     @cached_property
     def _grid(self) -> tuple[LatentRows, Float[np.ndarray, " nodes"]]:
         """Nodes, and ln of the integrand without a tilt times the volume of a cell."""
@@ -187,12 +137,7 @@ class GeneralizedHopfield:
     def _on_grid(self, tilts: Tilts, start: int) -> Integral:
         nodes, log_cells = self._grid
         log_weights = log_cells + tilts @ nodes.T
-        total = logsumexp(log_weights, axis=1)
-        weights = np.exp(log_weights - total[:, None])
-        mean = weights @ nodes
-        squares = (nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1)
-        covariance = (weights @ squares).reshape(len(tilts), *[nodes.shape[1]] * 2) - mean[:, :, None] * mean[:, None]
-        return Integral(total, np.zeros(len(tilts)), mean, covariance)
+        return Integral(logsumexp(log_weights, axis=1), np.zeros(len(tilts)))
 
     def _by_importance(self, tilts: Tilts, start: int, draws: int) -> Integral:
         random = generator(self.seed, "cumulant", start)
@@ -215,7 +160,7 @@ class GeneralizedHopfield:
             mean = np.where(learned[:, None], new_mean, mean)
             covariance = np.where(learned[:, None, None], new_covariance, covariance)
         error = np.sqrt(np.maximum(1 / effective - 1 / draws, 0))
-        return Integral(total - np.log(draws), error, new_mean, new_covariance)
+        return Integral(total - np.log(draws), error)
 
 
 def moments(

@@ -14,7 +14,6 @@ from vae_mf.models.vae import VAE
 
 Configurations = dict[float, Shaped[np.ndarray, "..."]]
 """Spins (rows, sites) or directors (rows, sites, 3) at each temperature."""
-
 STRONGEST = 2.0
 """Largest coupling of a planted correlation: sites that hardly fluctuate cannot hold more."""
 

@@ -22,7 +22,6 @@ ROWS = 2000
 """Configurations whose posteriors make up the aggregated one."""
 MARGIN = 4.0
 """Posterior deviations beyond the outermost posterior mean."""
-
 Grid = Float[np.ndarray, " points"]
 
 

@@ -26,7 +26,6 @@ from vae_mf.systems.base import HasMeanFieldCouplings
 
 ROWS = 2**16
 """Latent vectors whose densities are computed at a time."""
-
 LatentRows = Float[np.ndarray, "rows latents"]
 LogDensity = Callable[[LatentRows], Float[np.ndarray, " rows"]]
 

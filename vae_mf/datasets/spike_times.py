@@ -15,7 +15,6 @@ ROUNDING = 1 + 1e-12
 """A time such as 0.06 belongs to the bin that it opens, though 0.06 / 0.02 may come out below 3."""
 LARGEST_LABEL = 2.0**53
 """Integers from here on are not exact in floating point."""
-
 SpikeTimes = Mapping[str, np.ndarray]
 """Times of the spikes of each cell, by the name of the cell."""
 

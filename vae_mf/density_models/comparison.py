@@ -16,7 +16,6 @@ from vae_mf.statistics.averages import average
 
 INDEPENDENT, VAE = "Independent", "VAE"
 """Families of the model that all others are compared with, and of those that are no baselines."""
-
 Part = Int8[np.ndarray, "_ variables"]
 """Some rows of the data."""
 

@@ -16,10 +16,8 @@ from vae_mf.inverse_ising.solvers.fisher import FisherInformation, IsingParamete
 CONJUGATE_STEPS, CONJUGATE_TOLERANCE = 100, 1e-2
 OVERLAP = 0.3
 """Effective share of the model's sample that must survive reweighting to the next model; else the step is halved."""
-
 RARE = 1e-7
 """Smallest share of rows with one count in the preconditioner."""
-
 Vector = Float[np.ndarray, " parameters"]
 """J_ij row by row, i < j, then h_i, then V(0) ... V(most), or moments in the same order."""
 FloatRows = Float32[np.ndarray, "rows variables"]

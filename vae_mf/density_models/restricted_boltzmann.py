@@ -17,7 +17,6 @@ INITIAL = 0.1
 """Standard deviation of the first weights."""
 AVERAGED = 0.2
 """Share of the steps, the last ones, over which the parameters are averaged."""
-
 FloatRows = Float[np.ndarray, "rows variables"]
 
 

@@ -21,7 +21,6 @@ from vae_mf.inverse_ising.moments import Moments
 
 Responses = Float[np.ndarray, "sites sites sites"]
 """g_{i->j,k}, the derivative of the message u_{i->j} = artanh(t_ij tanh h_{i->j}) with respect to the field of k."""
-
 DIVERGED = 1e6
 """Response beyond which the iteration counts as diverged."""
 

@@ -32,25 +32,18 @@ from vae_mf.models.tensors import Condition, Latents, PerSample
 
 Sites = Int64[torch.Tensor, " chosen"]
 """Numbers of some of the sites."""
-
 Hidden = Float[torch.Tensor, "batch chosen width"]
 """Hidden layer of each chosen site of every configuration."""
-
 Features = Float[torch.Tensor, "batch chosen features"]
 """Latents, temperature and η of each chosen site."""
-
 Seen = Float[torch.Tensor, "batch chosen sites components"]
 """Residuals of the others that every chosen site sees."""
-
 Tilts = Float[torch.Tensor, "batch chosen components"]
 """γ of each chosen site of every configuration."""
-
 SiteRatios = Float[torch.Tensor, "batch chosen"]
 """f_i of each chosen site of every configuration."""
-
 OVERFITTING = 0.02
 """Nats that the couplings of pairs may cost by over-fitting, 1 / (2 rows) each."""
-
 ROWS, CHOSEN = 64, 64
 """Configurations and sites that the full log-ratio is computed for at a time."""
 

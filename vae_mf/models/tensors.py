@@ -7,22 +7,16 @@ from jaxtyping import Float, Int64
 
 SpinTensor = Float[torch.Tensor, "batch sites"]
 """Configurations of spins in {-1, +1}, as floats."""
-
 DirectorTensor = Float[torch.Tensor, "batch sites 3"]
 """Configurations of unit vectors, n and -n being the same state."""
-
 ConfigurationTensor = SpinTensor | DirectorTensor
 """Configurations x of either kind."""
-
 Latents = Float[torch.Tensor, "batch latents"]
 """Latent vectors z."""
-
 ImportanceNoise = Float[torch.Tensor, "draws batch latents"]
 """Standard normal noise for several draws of every latent vector."""
-
 SiteParameters = Float[torch.Tensor, "batch sites components"]
 """Natural parameters of every site of every configuration."""
-
 PerSample = Float[torch.Tensor, " batch"]
 """One number for every configuration."""
 
@@ -35,7 +29,6 @@ class Condition(NamedTuple):
 
     temperatures: Float[torch.Tensor, " levels"]
     """Distinct temperatures T (k_B = 1); a single 1 for data without a temperature."""
-
     index: Int64[torch.Tensor, " batch"]
     """Level of each configuration."""
 

@@ -12,7 +12,6 @@ LINES = {
     "infinite": {"linestyle": "--", "linewidth": 0.8},
 }
 """Sources drawn as a line, without errors."""
-
 SYMBOLS = {
     "energy": "energy per site ⟨E⟩ / N",
     "heat_capacity": "heat capacity per site C / N",

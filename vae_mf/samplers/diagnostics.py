@@ -12,7 +12,6 @@ from vae_mf.rng import generator
 
 OppositeChains = Float[np.ndarray, "opposite_starts draws"]
 """One scalar observable along each of the chains that were started the other way."""
-
 WINDOW = 6.0
 RHAT_LIMIT = 1.1
 AGREEMENT_LEVEL = 1e-3

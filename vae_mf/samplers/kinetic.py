@@ -29,7 +29,6 @@ from vae_mf.samplers.kernels.sign_products import (
 
 REPEATS = 128
 """Repeats advanced together by one thread; fixed, so that results never depend on the number of threads."""
-
 DrivingFields = Float[np.ndarray, " sites"] | Float[np.ndarray, "steps sites"]
 """Fields h_i, constant or one row per step."""
 

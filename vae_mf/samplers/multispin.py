@@ -12,7 +12,7 @@ replicas of a word drop out where their fair digit differs from that of p. The k
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int8, UInt64
+from jaxtyping import Float, UInt64
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.kernels import kernel

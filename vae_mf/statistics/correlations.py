@@ -12,7 +12,6 @@ from vae_mf.systems.base import HasRowCorrelations
 
 BLOCK = 1000
 """Configurations at a time."""
-
 Lattices = Int8[np.ndarray, "rows sites"]
 
 

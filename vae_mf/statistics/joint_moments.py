@@ -15,7 +15,6 @@ MOST_CELLS = 16
 """Largest group of cells whose 2^n words are counted."""
 ROWS, TRIPLETS = 4096, 64
 """Rows and triplets at a time, few enough for the cache."""
-
 Words = Int8[np.ndarray, "rows cells"]
 Sources = Mapping[str, Int8[np.ndarray, "_rows cells"]]
 """Words of every source, +-1."""

@@ -22,7 +22,6 @@ GROUPS = 20
 """Groups of chains that the jackknife deletes in turn."""
 CURVE_POINTS = 201
 """Temperatures on the curve of the infinite system."""
-
 Laws = dict[float, OrderParameterLaw | None]
 """Exact law of the order parameter at each temperature, None where no exact sum is feasible."""
 BySource = dict[str, dict[float, np.ndarray]]

@@ -14,7 +14,6 @@ from vae_mf.systems.base import OrderParameterLaw
 
 BINS = 60
 """Bins of q, at most about."""
-
 States = Shaped[np.ndarray, "rows *site"]
 """Spins (rows, sites) or directors (rows, sites, 3)."""
 

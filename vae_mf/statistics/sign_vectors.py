@@ -20,7 +20,6 @@ from vae_mf.rng import generator
 
 Directions = Float[np.ndarray, "sites latents"]
 """A matrix whose columns span the patterns."""
-
 DESCENT_STEPS, ROUNDING_STEPS = 20, 20
 """Iterations of the descent of the fourth moment, and of s <- sign(Pi s)."""
 STAGES = (1 / 8, 1 / 4, 1 / 2, 1)

@@ -33,10 +33,8 @@ SYSTEM = "system"
 COMMITTED = "committed"
 METADATA = "zarr.json"
 """Zarr's file in every group and array; the one at the root is the header of the store."""
-
 COMPRESSORS = (ZstdCodec(level=3), Crc32cCodec())
 """The checksum comes last, so that a damaged file is noticed before it is decompressed."""
-
 CHUNK_KEYS = {"name": "default", "separator": "."}
 """All chunks of an array are files `c.<block>` or `c.<block>.0` of one folder."""
 

@@ -22,7 +22,6 @@ from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
 
 ESTIMATORS: dict[str, type[InverseIsing]] = {"naive_mean_field": NaiveMeanField, "pseudo_likelihood": PseudoLikelihood}
 """Estimators of couplings, whose leading eigenvectors should span the patterns."""
-
 POTENTIAL_DRAWS = 20
 """Least number of draws of z per coefficient of the latent potential."""
 METHODS = ("fastica", "procrustes", "search")

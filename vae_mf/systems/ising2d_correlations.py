@@ -16,7 +16,6 @@ from vae_mf.systems.kaufman import kaufman_modes
 
 NODES = 2**16
 """Momenta that stand for the infinite lattice: errors are below 1e-4 at T_c and vanish exponentially elsewhere."""
-
 Correlations = Float[np.ndarray, " distances"]
 Momenta = Float[np.ndarray, " momenta"]
 

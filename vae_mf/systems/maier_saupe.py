@@ -24,7 +24,6 @@ from vae_mf.systems.field_information import gaussian_entropy
 
 LARGEST_RADIUS = np.sqrt(2 / 3)
 """Largest r of a tensor Q / N, that of aligned directors."""
-
 UNIT_NODES, UNIT_WEIGHTS = (0.5 * part for part in np.polynomial.legendre.leggauss(64))
 UNIT_NODES = UNIT_NODES + 0.5
 POLAR_ANGLES, POLAR_WEIGHTS = 0.5 * np.pi * UNIT_NODES**2, np.pi * UNIT_NODES * UNIT_WEIGHTS
@@ -32,7 +31,6 @@ POLAR_ANGLES, POLAR_WEIGHTS = 0.5 * np.pi * UNIT_NODES**2, np.pi * UNIT_NODES * 
 
 Its error in ln c is 2e-13 up to lambda = 1000, 3e-9 at 10^4 and 5e-6 at 10^5.
 """
-
 SHAPE_NODES, SHAPE_WEIGHTS = (0.5 * part for part in np.polynomial.legendre.leggauss(96))
 SHAPE_NODES = SHAPE_NODES + 0.5
 """Quadrature on [0, 1] for v in w = 1 - 2 v^4, which resolves nematics, where 1 - w is of order 1 / N."""

@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from vae_mf.analysis.log_likelihood import EQUILIBRIUM
 from vae_mf.checks import require_integer
 from vae_mf.statistics.averages import draws_per_chain
 
@@ -14,7 +13,6 @@ RECORDED = "recorded"
 """Ensemble of rows that are draws of an unknown law."""
 UNCONDITIONED = 1.0
 """Condition that a model of data without one was trained at; its tables have it in their column "temperature"."""
-
 GroupRows = Shaped[np.ndarray, "rows *site"]
 TrainRows = Shaped[np.ndarray, "train_rows *site"]
 HeldOutRows = Shaped[np.ndarray, "held_out_rows *site"]
@@ -56,11 +54,6 @@ class EvidenceGroup:
             raise ValueError(f"time: expected one for each of the {count} held-out rows, got {len(self.time)}")
         elif count < self.blocks:
             raise ValueError(f"blocks: expected at most the {count} held-out rows, got {self.blocks}")
-
-    @property
-    def is_equilibrium(self) -> bool:
-        """True if the rows are draws of the Boltzmann distribution at this temperature."""
-        return self.ensemble == EQUILIBRIUM
 
     @property
     def temperature(self) -> float:

@@ -33,7 +33,6 @@ PICTURES = (".png", ".jpg", ".jpeg")
 AGAIN = "download or copy the file again"
 BROKEN_PICTURE = (OSError, SyntaxError, EOFError, TypeError, KeyError, IndexError, DecompressionBombError, struct.error)
 """What Pillow raises when the content of a picture is damaged; UnidentifiedImageError is an OSError."""
-
 Grey = UInt8[np.ndarray, "*images rows columns"]
 """Brightness from 0, black, to 255."""
 

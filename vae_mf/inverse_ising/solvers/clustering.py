@@ -13,7 +13,6 @@ SETTLED = 1e-6
 """Relative gain of the total overlap at which Lloyd's iteration ends."""
 PASSES = 3
 """Assignments of all configurations after those of the subset have settled."""
-
 Labels = Int[np.ndarray, " samples"]
 Centres = Float32[np.ndarray, "clusters sites"]
 

@@ -19,7 +19,6 @@ MOST_PAIRS = 20_000
 MOST_STEPS = 2000
 SETTLED = 1e-4
 """Gain in log-likelihood at which the widths have settled."""
-
 Estimates = Float[np.ndarray, " pairs"]
 Kinds = Float[np.ndarray, " kinds"]
 

@@ -23,16 +23,13 @@ from jaxtyping import Float
 NODES = {torch.float32: 10, torch.float64: 20}
 REACH = {torch.float32: 4.0, torch.float64: 5.8}
 """Where the Gaussian e^{-D u²} is cut off, in units of 1 / √D."""
-
 UNIT_RULES = {
     dtype: np.multiply(0.5, np.add(np.polynomial.legendre.leggauss(count), [[1], [0]])).tolist()
     for dtype, count in NODES.items()
 }
 """Nodes and weights of Gauss-Legendre quadrature on [0, 1]."""
-
 Eigenvalues = Float[torch.Tensor, "... 3"]
 """Eigenvalues of B, in any order."""
-
 Numbers = Float[torch.Tensor, "..."]
 
 

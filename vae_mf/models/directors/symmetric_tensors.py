@@ -11,7 +11,6 @@ from jaxtyping import Float
 
 Matrices = Float[torch.Tensor, "... 3 3"]
 """Symmetric matrices, or rotations with the axes as columns."""
-
 Eigenvalues = Float[torch.Tensor, "... 3"]
 
 Components = Float[torch.Tensor, "... 5"]

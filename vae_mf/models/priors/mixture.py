@@ -22,10 +22,8 @@ class Components(NamedTuple):
 
     log_weights: Float[torch.Tensor, "levels components"]
     """Logarithms of the normalised weights w."""
-
     means: Float[torch.Tensor, "levels components latents"]
     """Means μ."""
-
     whitening: Float[torch.Tensor, "levels components latents latents"]
     """Lower triangular matrices A with a positive diagonal; the covariances are (AᵀA)⁻¹."""
 

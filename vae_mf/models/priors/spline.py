@@ -32,7 +32,6 @@ class SplineLayer(NamedTuple):
 
     forward: Callable[[torch.Tensor], SplineOutput]
     """Maps from z towards the noise."""
-
     inverse: Callable[[torch.Tensor], SplineOutput]
     """Maps back."""
 

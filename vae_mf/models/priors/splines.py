@@ -20,22 +20,16 @@ from vae_mf.models.tensors import Latents
 
 MINIMUM_BIN = 1e-3
 """Smallest width and height of a bin, as a fraction of the interval; `bins` must stay below its inverse."""
-
 MINIMUM_DERIVATIVE = 1e-3
 """Smallest derivative at a knot."""
-
 UNIT_DERIVATIVE = math.log(math.expm1(1 - MINIMUM_DERIVATIVE))
 """Unconstrained derivative that stands for the derivative 1; with equal widths and heights it gives the identity."""
-
 KnotTable = Float[torch.Tensor, "*layers 7 levels latents bins"]
 """Seven numbers per bin, in the order of `Bin`."""
-
 Bins = Float[torch.Tensor, "*layers levels latents bins"]
 """Unconstrained widths or heights of the bins."""
-
 InnerKnots = Float[torch.Tensor, "*layers levels latents bins-1"]
 """Unconstrained derivatives at the knots between the bins."""
-
 Levels = Int64[torch.Tensor, " batch"]
 """Level of each row."""
 

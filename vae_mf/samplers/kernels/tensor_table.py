@@ -21,7 +21,6 @@ from vae_mf.systems.maier_saupe import LARGEST_RADIUS, MaierSaupe
 
 ROWS_PER_WIDTH = 8
 """Cells in r per standard deviation s: enough for the cubics, and to accept nine proposals in ten."""
-
 COLUMNS = 64
 NEGLIGIBLE = 50.0
 """Rows of the table end where the density is e^50 below its maximum."""
