@@ -15,14 +15,9 @@ BATCH = 4096
 """Configurations at a time."""
 
 
-def model_device(vae: VAE) -> torch.device:
-    """Return the device of the model's weights."""
-    return next(vae.parameters()).device
-
-
 def model_generator(vae: VAE, seed: int) -> torch.Generator:
     """Return a random generator on the model's device."""
-    return torch.Generator(model_device(vae)).manual_seed(seed)
+    return torch.Generator(next(vae.parameters()).device).manual_seed(seed)
 
 
 def batches(vae: VAE, configurations: States, temperature: float) -> Iterator[Batch]:

@@ -27,7 +27,6 @@ from vae_mf.systems.base import HasMeanFieldCouplings
 ROWS = 2**16
 """Latent vectors whose densities are computed at a time."""
 LatentRows = Float[np.ndarray, "rows latents"]
-LogDensity = Callable[[LatentRows], Float[np.ndarray, " rows"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ class LinearMeanField:
 
     weights: Float[np.ndarray, "sites latents"]
     field: Fields
-    log_prior: LogDensity
+    log_prior: Callable[[LatentRows], Float[np.ndarray, " rows"]]
 
     def potential(self, z: LatentRows) -> Float[np.ndarray, " rows"]:
         """Return phi(z) = ln p(z|T) - sum_i ln 2cosh(W_i.z + b_i) of every row."""

@@ -13,8 +13,6 @@ from vae_mf.density_models.annealed_importance import PerChain
 from vae_mf.inverse_ising.base import exponents
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 
-Potential = Float[np.ndarray, " counts"]
-
 
 class CountIsing(NamedTuple):
     """Parameters J, h and V of a model."""
@@ -22,7 +20,7 @@ class CountIsing(NamedTuple):
     couplings: Couplings
     """J, symmetric with zero diagonal."""
     fields: Fields
-    potential: Potential
+    potential: Float[np.ndarray, " counts"]
     """V(0) ... V(N)."""
 
     def exponents(self, spins: Spins) -> Float[np.ndarray, " rows"]:

@@ -62,7 +62,8 @@ class KPairwise(EnergyModel):
         averaged = require_integer("averaged", self.averaged, 0)
         limit = require_integer("max_iter", self.max_iter)
         gains, self.converged_ = [], False
-        most = int((data.spins > 0).sum(axis=1).max())
+        counts = (data.spins > 0).sum(axis=1)
+        most = int(counts.max())
         statistics = CountStatistics(data.spins.shape[1], most)
         learning = BoltzmannSteps(statistics, data, self._penalty(data, most), self._sampling(data, random))
         parameters = statistics.vector(*learning.start(self.probabilities_))
@@ -73,7 +74,8 @@ class KPairwise(EnergyModel):
             gains.append(step.gain)
         for k in range(averaged):
             parameters = parameters + learning.step(parameters).move / (k + 2)
-        self.model_ = statistics.model(parameters).canonical(count_law(data))
+        law = np.bincount(counts, weights=data.shares, minlength=data.spins.shape[1] + 1)
+        self.model_ = statistics.model(parameters).canonical(law)
         self.gains_ = np.array(gains)
         self.n_iter_ = len(gains)
         # A potential that is constant, linear or quadratic in K is nothing new beside ln Z, h and J.
@@ -145,8 +147,3 @@ class BoltzmannSteps:
         # Where the data have more rows of one count than the model, its rows say too little about the curvature.
         missing = np.maximum(self._target - sampled, 0)[self._counts]
         return self._statistics.newton_step(rows, gradient, self._penalty.damped(missing))
-
-
-def count_law(data: DistinctSpins) -> Float[np.ndarray, " counts"]:
-    """Return P(K), K = 0 ... N, of the rows."""
-    return np.bincount((data.spins > 0).sum(axis=1), weights=data.shares, minlength=data.spins.shape[1] + 1)

@@ -62,6 +62,7 @@ class BoltzmannLearning(InverseIsing):
         source = model_source(self.method, spins, weights, self.chains, self.sweeps, self.random_state)
         ridge = regression.l2_ / data.samples
         model = IsingParameters(start.couplings, start.fields)
+        parameters = spins.shape[1] * (spins.shape[1] + 1) // 2
         converged = False
         steps = 0
         while not converged and steps < limit:
@@ -75,7 +76,7 @@ class BoltzmannLearning(InverseIsing):
                 converged = bool(max(np.abs(gradient.couplings).max(), np.abs(gradient.fields).max()) <= EXACT)
             else:
                 noise = noise_share(sample, data.samples)
-                moved = data.samples * move.dot(gradient) / parameter_count(model)
+                moved = data.samples * move.dot(gradient) / parameters
                 converged = noise <= precision**2 and moved <= 2 * precision**2
                 if not converged and moved < 4 * noise and not source.lengthen(noise / precision**2):
                     break
@@ -97,12 +98,6 @@ def step_length(sample: ModelSample, move: IsingParameters) -> float:
         if overlap >= OVERLAP:
             return length
         length /= 2
-
-
-def parameter_count(model: IsingParameters) -> int:
-    """Return N (N + 1) / 2."""
-    sites = len(model.fields)
-    return sites * (sites + 1) // 2
 
 
 def fisher_errors(sample: ModelSample, samples: float, ridge: Couplings) -> IsingParameters:

@@ -133,7 +133,9 @@ class TAP(PairFormula):
         discriminant = TAP._discriminant(pairs)
         # 2 c / (1 + sqrt(...)) is the root that tends to -B_ij as m does to zero, without cancellation.
         real = -2 * pairs.inverse / (1 + np.sqrt(np.maximum(discriminant, 0)))
-        return np.where(discriminant < 0, -1 / (4 * safe_product(pairs)), real)
+        product = pairs.first * pairs.second
+        nonzero = np.where(np.abs(product) < 1e-300, 1e-300, product)
+        return np.where(discriminant < 0, -1 / (4 * nonzero), real)
 
 
 class SessakMonasson(PairFormula):
@@ -269,9 +271,3 @@ def zero_diagonal(matrix: Float[np.ndarray, "sites sites"]) -> Float[np.ndarray,
            [1., 0.]])
     """
     return np.where(np.eye(len(matrix), dtype=bool), 0.0, matrix)
-
-
-def safe_product(pairs: PairValues) -> Couplings:
-    """Return m_i m_j with entries of magnitude at least 1e-300, to divide by."""
-    product = pairs.first * pairs.second
-    return np.where(np.abs(product) < 1e-300, 1e-300, product)

@@ -36,8 +36,6 @@ Hidden = Float[torch.Tensor, "batch chosen width"]
 """Hidden layer of each chosen site of every configuration."""
 Features = Float[torch.Tensor, "batch chosen features"]
 """Latents, temperature and η of each chosen site."""
-Seen = Float[torch.Tensor, "batch chosen sites components"]
-"""Residuals of the others that every chosen site sees."""
 Tilts = Float[torch.Tensor, "batch chosen components"]
 """γ of each chosen site of every configuration."""
 SiteRatios = Float[torch.Tensor, "batch chosen"]
@@ -247,7 +245,7 @@ class LatticeCritic(SiteCritic):
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def seen(self, residuals: SiteVectors, sites: Sites) -> Seen:
+    def seen(self, residuals: SiteVectors, sites: Sites) -> Float[torch.Tensor, "batch chosen sites components"]:
         """Return the residuals before each chosen site at their displacement from it."""
         window = self.window[sites]
         return residuals[:, window] * self.visible[sites].gather(1, window)[..., None]

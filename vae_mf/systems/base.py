@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from vae_mf.arrays import Couplings, Patterns
+from vae_mf.arrays import Couplings, Patterns, Spins
 
 
 class Thermodynamics(NamedTuple):
@@ -225,6 +225,21 @@ class HasRowCorrelations(Protocol):
     def infinite_row_correlations(self, temperature: float) -> Float[np.ndarray, " distances"]:
         """Return <s_0 s_r> of the infinite lattice at the same distances."""
         ...
+
+
+class Magnet:
+    """Spins whose order parameter is the magnetisation per site, and whose basin is its sign."""
+
+    order_name = "magnetisation m"
+    kind = "spins"
+
+    def order_parameter(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
+        """Return the magnetisation per site m of each configuration (..., N)."""
+        return spins.mean(-1, dtype=np.float64)
+
+    def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
+        """Return the sign of the magnetisation, +1 where it vanishes."""
+        return np.where(spins.sum(-1, dtype=np.int64) >= 0, 1, -1)
 
 
 def order_statistics(law: OrderParameterLaw, sites: int, temperature: float) -> OrderStatistics:

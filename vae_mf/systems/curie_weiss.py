@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.special import gammaln, logsumexp, xlogy
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.systems.base import CutInformation, FieldInformation, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.base import CutInformation, FieldInformation, Magnet, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.field_information import overlap_field_information
 from vae_mf.systems.mean_field import mean_field_magnetisation
 
@@ -17,7 +17,7 @@ NEGLIGIBLE = 1e-12
 
 
 @dataclass(frozen=True)
-class CurieWeiss:
+class CurieWeiss(Magnet):
     """Fully connected ferromagnet of N = ``sites`` spins, H = -(J / 2N) (sum_i s_i)^2, with its transition at T_c = J.
 
     >>> system = CurieWeiss(sites=100)
@@ -28,8 +28,6 @@ class CurieWeiss:
     sites: int
     coupling: float = 1.0
     name = "curie_weiss"
-    order_name = "magnetisation m"
-    kind = "spins"
     default_sampler = "vae_mf.samplers.CurieWeissDirect"
     symmetries = ("spin_flip",)
 
@@ -50,14 +48,6 @@ class CurieWeiss:
     def energy(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
         """Return -(J / 2N) M^2 of each configuration (..., N)."""
         return -self.coupling / (2 * self.sites) * spins.sum(-1, dtype=np.float64) ** 2
-
-    def order_parameter(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
-        """Return the magnetisation per site m of each configuration (..., N)."""
-        return spins.mean(-1, dtype=np.float64)
-
-    def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
-        """Return the sign of the magnetisation, +1 where it vanishes."""
-        return np.where(spins.sum(-1, dtype=np.int64) >= 0, 1, -1)
 
     def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
         """Return P(m) on the N + 1 values of m: P(M) proportional to C(N, (N+M)/2) exp(beta J M^2 / 2N)."""

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.special import logsumexp
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.packing import all_configurations
-from vae_mf.systems.base import CutInformation, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.base import CutInformation, Magnet, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.ising2d_correlations import infinite_correlations, torus_correlations
 from vae_mf.systems.ising2d_information import (
     LARGEST_SIDE,
@@ -25,7 +25,7 @@ COLDEST = 0.003
 
 
 @dataclass(frozen=True)
-class Ising2D:
+class Ising2D(Magnet):
     """Nearest-neighbour ferromagnet on a periodic L x L lattice, L = ``side``, H = -J sum_<ij> s_i s_j.
 
     Every site has a bond to its right and one to its lower neighbour, 2 L^2 in all; with L = 2 the same pair is joined
@@ -39,8 +39,6 @@ class Ising2D:
     side: int
     coupling: float = 1.0
     name = "ising2d"
-    order_name = "magnetisation m"
-    kind = "spins"
     default_sampler = "vae_mf.samplers.Ising2DAuto"
     symmetries = ("spin_flip", "translation")
 
@@ -58,14 +56,6 @@ class Ising2D:
         lattice = spins.reshape(*spins.shape[:-1], self.side, self.side)
         bonds = lattice * (np.roll(lattice, -1, -1) + np.roll(lattice, -1, -2))
         return -self.coupling * bonds.sum((-2, -1), dtype=np.int64).astype(np.float64)
-
-    def order_parameter(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
-        """Return the magnetisation per site m of each configuration (..., N)."""
-        return spins.mean(-1, dtype=np.float64)
-
-    def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
-        """Return the sign of the magnetisation, +1 where it vanishes."""
-        return np.where(spins.sum(-1, dtype=np.int64) >= 0, 1, -1)
 
     def thermodynamics(self, temperature: float) -> Thermodynamics:
         """Return ln Z, U, C and S at any L from Kaufman's sum and its analytic derivatives.

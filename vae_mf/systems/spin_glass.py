@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy import sparse
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_choice, require_integer, require_positive
 from vae_mf.rng import generator
-from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
+from vae_mf.systems.base import Magnet, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.enumeration import enumerate_system
 
 SYMMETRY_TOLERANCE = 1e-10
@@ -18,7 +18,7 @@ SYMMETRY_TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class Ising:
+class Ising(Magnet):
     """Generic Ising model, E = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i.
 
     The order parameter is the magnetisation per site and the basin its sign: the only labels that need no knowledge of
@@ -39,8 +39,6 @@ class Ising:
     couplings: Couplings | sparse.sparray | sparse.spmatrix
     fields: Fields | None = None
     name = "ising"
-    order_name = "magnetisation m"
-    kind = "spins"
     default_sampler = "vae_mf.samplers.IsingMetropolis"
 
     def __post_init__(self) -> None:
@@ -63,14 +61,6 @@ class Ising:
         rows = spins.reshape(-1, self.sites).astype(np.float64)
         pairs = np.einsum("ri,ri->r", rows, rows @ self.couplings)
         return (-0.5 * pairs - rows @ np.asarray(self.fields)).reshape(spins.shape[:-1])
-
-    def order_parameter(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
-        """Return the magnetisation per site m of each configuration (..., N)."""
-        return spins.mean(-1, dtype=np.float64)
-
-    def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
-        """Return the sign of the magnetisation, +1 where it vanishes."""
-        return np.where(spins.sum(-1, dtype=np.int64) >= 0, 1, -1)
 
     def thermodynamics(self, temperature: float) -> Thermodynamics:
         """Return ln Z, U, C and S by enumeration.

@@ -13,8 +13,6 @@ from vae_mf.inverse_ising.kinetic.base import GroupFields, KineticIsing, Transit
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points, Stopping, minimise
 from vae_mf.inverse_ising.solvers.local_regression import logistic
 
-Spread = Float[np.ndarray, "sites sites"]
-
 
 @dataclass(eq=False, repr=False)
 class KineticMaximumLikelihood(KineticIsing):
@@ -107,7 +105,7 @@ class SharedCurvature(NamedTuple):
     Blocks are w_i S + sum_g W_gi m_g m_g' for couplings, W_gi m_g between couplings and fields, and D_gi for fields.
     """
 
-    inverse_spread: Spread
+    inverse_spread: Float[np.ndarray, "sites sites"]
     """S^-1, with S the sum over groups of the connected second moments of s(t)."""
     means: GroupFields
     """m_g = <s(t)> in group g."""
