@@ -18,11 +18,7 @@ from vae_mf.checks import require_choice, require_positive
 from vae_mf.datasets import readers
 from vae_mf.datasets.files import DataError, Options, Raster, about, check_head, open_head, require_threshold, suffix_of
 
-USES = {
-    "array": "arrays in npz, mat and zarr",
-    "bin_width": "spike times in tables and arrays",
-    "threshold": "images",
-}
+USES = {"array": "arrays in npz, mat and zarr", "bin_width": "spike times in tables and arrays", "threshold": "images"}
 """Purpose of each option."""
 
 

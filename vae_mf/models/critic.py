@@ -87,13 +87,7 @@ class SiteCritic(nn.Module, ABC):
     part: torch.Tensor
 
     def __init__(
-        self,
-        sites: int,
-        kind: str,
-        latents: int,
-        temperatures: int,
-        hidden: int,
-        part: Sequence[int] | None = None,
+        self, sites: int, kind: str, latents: int, temperatures: int, hidden: int, part: Sequence[int] | None = None
     ):
         super().__init__()
         self.sites = require_integer("sites", sites)

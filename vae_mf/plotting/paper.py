@@ -12,12 +12,7 @@ from vae_mf.plotting.total_correlation import draw_conditional_correlation
 from vae_mf.plotting.verdict import draw_decoded, draw_residuals
 from vae_mf.tables import tables_of
 
-SYSTEMS = {
-    "ising2d": "2D Ising",
-    "curie_weiss": "Curie-Weiss",
-    "hopfield": "Hopfield",
-    "maier_saupe": "Maier-Saupe",
-}
+SYSTEMS = {"ising2d": "2D Ising", "curie_weiss": "Curie-Weiss", "hopfield": "Hopfield", "maier_saupe": "Maier-Saupe"}
 """Rows of figure 3, by the name of the run."""
 
 

@@ -100,10 +100,7 @@ def start_ensemble(start: str, basins: Int[np.ndarray, "chains draws"]) -> str:
 
 
 def diagnose(
-    observables: Mapping[str, Chains],
-    opposite_starts: Mapping[str, OppositeChains] | None,
-    otherwise: str,
-    exact: bool,
+    observables: Mapping[str, Chains], opposite_starts: Mapping[str, OppositeChains] | None, otherwise: str, exact: bool
 ) -> Report:
     """Report on the chains of one temperature and say which ensemble they may be taken for.
 

@@ -9,13 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.statistics.averages import group_starts
-from vae_mf.systems.base import (
-    HasInfiniteLimit,
-    OrderParameterLaw,
-    System,
-    order_statistics,
-    statistics_from_moments,
-)
+from vae_mf.systems.base import HasInfiniteLimit, OrderParameterLaw, System, order_statistics, statistics_from_moments
 from vae_mf.systems.enumeration import feasible_law, feasible_thermodynamics
 
 GROUPS = 20

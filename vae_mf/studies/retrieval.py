@@ -16,11 +16,7 @@ COLD = 0.005
 
 
 def retrieval_tables(
-    sizes: Sequence[int],
-    loads: Sequence[float],
-    temperatures: Sequence[float],
-    theory_loads: int,
-    **options: Any,
+    sizes: Sequence[int], loads: Sequence[float], temperatures: Sequence[float], theory_loads: int, **options: Any
 ) -> dict[str, pd.DataFrame]:
     """Return one table of simulated overlaps, at every temperature, size and load, and of those of theory.
 

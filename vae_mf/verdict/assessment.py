@@ -106,12 +106,7 @@ class Readings(NamedTuple):
 
 
 def read_by_critic(
-    vae: VAE,
-    system: System | None,
-    data: Evidence,
-    surgery: pd.DataFrame,
-    critic: CriticSettings,
-    residual_groups: int,
+    vae: VAE, system: System | None, data: Evidence, surgery: pd.DataFrame, critic: CriticSettings, residual_groups: int
 ) -> Readings:
     """Fit critics to what the model leaves, to the data and to draws from the model."""
     parts = data.train, data.held_out, data.blocks

@@ -8,12 +8,7 @@ from torch.nn import functional
 
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.models.priors.gaussian import StandardNormal
-from vae_mf.models.priors.spline import (
-    SplineDistribution,
-    SplineLayer,
-    require_bins,
-    split_parameters,
-)
+from vae_mf.models.priors.spline import SplineDistribution, SplineLayer, require_bins, split_parameters
 from vae_mf.models.priors.splines import KnotTable, SplineOutput, inverse_spline, knot_table, spline
 from vae_mf.models.temperature import temperature_features
 from vae_mf.models.tensors import Condition, Latents

@@ -96,13 +96,7 @@ class MixturePrior(nn.Module):
     factorised = False
 
     def __init__(
-        self,
-        latents: int,
-        components: int = 64,
-        hidden: int = 64,
-        layers: int = 0,
-        bins: int = 16,
-        bound: float = 8.0,
+        self, latents: int, components: int = 64, hidden: int = 64, layers: int = 0, bins: int = 16, bound: float = 8.0
     ) -> None:
         super().__init__()
         self.latents = require_integer("latents", latents)

@@ -94,13 +94,7 @@ class SplinePrior(nn.Module):
     factorised = True
 
     def __init__(
-        self,
-        latents: int,
-        layers: int = 3,
-        bins: int = 16,
-        bound: float = 8.0,
-        hidden: int = 64,
-        backend: str = "fast",
+        self, latents: int, layers: int = 3, bins: int = 16, bound: float = 8.0, hidden: int = 64, backend: str = "fast"
     ) -> None:
         super().__init__()
         self.latents = require_integer("latents", latents)
