@@ -36,7 +36,6 @@ def simulate(
     if it had never been interrupted.
 
     Args:
-        path: folder of the store, or its URL, as `open_writer` takes it.
         progress: wraps the iteration over blocks, for a progress bar.
         threads: worker threads; the samples do not depend on their number.
 

@@ -112,7 +112,6 @@ def surgery_table(
     Args:
         system: system with ln Z, for ``kl_bound`` = <ln p(x|T) - ELBO(x)> and ``identity`` = C(x|z), which are NaN
             where p is not known.
-        train: configurations at each temperature whose encodings complete q(z|T).
         ensembles: ensemble of the samples at each temperature; p is known for "equilibrium" only.
         components: configurations whose encodings make up q(z|T), at most.
     """

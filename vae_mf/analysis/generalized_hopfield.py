@@ -71,7 +71,6 @@ class GeneralizedHopfield:
 
     Args:
         lowest, highest: range of the prior's draws, shape (d,).
-        draws: importance draws of z per tilt and round.
     """
 
     model: LinearMeanField

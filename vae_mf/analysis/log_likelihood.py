@@ -73,7 +73,6 @@ def likelihood_table(
     """Return per temperature: ensemble, mean ELBO, importance-weighted log-likelihood, KL(p || p_model), its error.
 
     Args:
-        samples: held-out configurations at each temperature, rows of one chain next to each other.
         ensembles: ensemble of the samples at each temperature; the KL is NaN unless it is "equilibrium".
         draws: number of importance draws; the KL is overestimated by the gap of the bound.
     """

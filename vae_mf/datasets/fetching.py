@@ -60,7 +60,6 @@ def fetch(name: str, folder: str | os.PathLike | None = None) -> Path:
     """Return the path of a public file, downloaded if it is not yet in the data folder.
 
     Args:
-        name: One of `PUBLIC`.
         folder: The data folder; None for `vae_mf.paths.downloads`.
 
     Raises:

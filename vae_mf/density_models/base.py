@@ -50,7 +50,6 @@ class DensityModel(DensityMixin, BaseEstimator):
 
         Args:
             rows: shape (M, N), entries -1 and +1.
-            y: ignored, for scikit-learn.
             sample_weight: shape (M,), how often each row counts.
 
         Raises:

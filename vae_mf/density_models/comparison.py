@@ -78,9 +78,6 @@ def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_r
     has that of rows as if they were independent. The best baseline is the model, VAEs apart, with the highest
     likelihood on the *validation* rows, so that the test rows choose nothing.
 
-    Args:
-        time: time of every test row, in bins.
-
     Raises:
         ValueError: if there is not exactly one model of independent variables, or the numbers of rows differ.
     """

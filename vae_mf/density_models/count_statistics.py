@@ -28,9 +28,6 @@ class Penalty:
     """Half of l2 sum_{i<j} J_ij^2 + l2_potential sum_K V(K)^2 + smoothness sum_K V'''(K)^2, V''' the third difference.
 
     The second term decides between potentials and couplings, both of which can hold what is quadratic in K.
-
-    Args:
-        most: largest count with a potential of its own.
     """
 
     def __init__(self, variables: int, most: int, l2: float, l2_potential: float, smoothness: float):

@@ -144,8 +144,6 @@ class InverseIsing(DensityMixin, BaseEstimator):
         At low temperature, where chains do not leave the valley of their start, these are not equilibrium samples.
 
         Args:
-            n_samples: number of configurations.
-            random_state: seed or generator, as everywhere in scikit-learn.
             burn_in: number of sweeps before the first draw.
             thinning: number of sweeps between successive draws of a chain.
 

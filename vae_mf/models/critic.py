@@ -75,7 +75,6 @@ class SiteCritic(nn.Module, ABC):
 
     Args:
         latents: dimension of z; 0 for a reference without.
-        hidden: width of the two hidden layers.
         part: sites whose own law the ratio is about, the others being out of sight; None for all.
 
     Raises:

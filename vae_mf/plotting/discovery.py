@@ -22,12 +22,7 @@ PIXEL = re.compile(r"\d+,\d+")
 
 
 def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[str, Figure]:
-    """Return the figures that the tables of a discovery call for, by name.
-
-    Args:
-        tables: tables of `vae_mf.discovery.findings.Findings`.
-        recovered: share from which on a pattern is recovered.
-    """
+    """Return the figures that the tables of a discovery call for, by name."""
     figures = {"gains": gains_figure(tables["sweep"], tables["models"])}
     if "patterns" in tables:
         figures["patterns"] = patterns_figure(tables["patterns"], tables["pattern_summary"])
@@ -71,12 +66,7 @@ def draw_sweep(ax: Axes, table: pd.DataFrame) -> None:
 
 
 def patterns_figure(patterns: pd.DataFrame, summary: pd.DataFrame) -> Figure:
-    """Draw every pattern over the variables, as pictures if these are pixels; those that are not recovered in grey.
-
-    Args:
-        patterns: a row per variable, columns variable and pattern_1, pattern_2, ...
-        summary: table of `analysis.found_patterns.pattern_table`.
-    """
+    """Draw every pattern over the variables, as pictures if these are pixels; those that are not recovered in grey."""
     names = patterns.variable
     pixels = all(PIXEL.fullmatch(str(name)) for name in names)
     with house_style():

@@ -55,12 +55,7 @@ def empty_panels(patterns: int) -> tuple[Figure, list[Axes], list[Axes]]:
 def draw_patterns(
     axes: Iterable[Axes], patterns: pd.DataFrame, summary: pd.DataFrame, draw: Callable[[Axes, pd.Series, bool], None]
 ) -> None:
-    """Draw a pattern in each panel, in grey if it is not recovered.
-
-    Args:
-        patterns: table with a row per variable, and columns pattern_1, pattern_2, ...
-        summary: table of `analysis.found_patterns.pattern_table`.
-    """
+    """Draw a pattern in each panel, in grey if it is not recovered."""
     for ax, row in zip(axes, summary.to_dict("records"), strict=False):
         number, grey = row["pattern"], row["recovered"] is False
         draw(ax, patterns[f"pattern_{number}"], grey)
@@ -93,11 +88,7 @@ def label_variables(ax: Axes, names: pd.Series, what: str) -> None:
 
 
 def draw_shares(ax: Axes, table: pd.DataFrame, threshold: float) -> None:
-    """Draw the share of every pattern that lies in the space of each repetition.
-
-    Args:
-        threshold: share from which on a pattern is recovered.
-    """
+    """Draw the share of every pattern that lies in the space of each repetition."""
     ordered = pd.concat([rows.repetition for rows, *_ in kinds(table)]).unique()
     shifts = dict(zip(ordered, np.linspace(-0.3, 0.3, len(ordered) + 2)[1:-1], strict=True))
     for rows, marker, name in kinds(table):

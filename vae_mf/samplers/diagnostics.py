@@ -105,11 +105,8 @@ def diagnose(
     """Report on the chains of one temperature and say which ensemble they may be taken for.
 
     "equilibrium" is claimed for exact draws, or if every observable mixes (split R-hat < 1.1) and chains started the
-    opposite way agree on all averages.
-
-    Args:
-        observables: arrays (chains, draws), basin indicators among them, for patterns need not be equally populated.
-        otherwise: name of the ensemble if it is not equilibrium, from `start_ensemble`.
+    opposite way agree on all averages. Basin indicators are among the ``observables``, for patterns need not be equally
+    populated; ``otherwise`` names the ensemble if it is not equilibrium (`start_ensemble`).
     """
     slowest = max(autocorrelation_time(chains) for chains in observables.values())
     worst = max(split_rhat(chains) for chains in observables.values())

@@ -52,7 +52,6 @@ def kinetic_trajectories(
         couplings: J (N, N), J_ij from j to i, any finite real matrix; its diagonal acts too. Temperature is absorbed.
         fields: h, shape (N,) if constant, (steps, N) with h(t) acting between s(t) and s(t+1), or None for none.
         steps: transitions recorded; there is one time more than steps.
-        repeats: number of trajectories.
         seed: seed of all draws; repeat r does not depend on the number of repeats.
         start: s(-burn_in) for all, (N,), or each, (repeats, N); random if None.
         burn_in: transitions before s(0), with constant fields only.

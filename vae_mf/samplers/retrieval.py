@@ -81,8 +81,6 @@ def recall(
     [1.0, 1.0, 1.0]
 
     Args:
-        starts: configurations, shape (starts, N).
-        sweeps: largest number of updates per spin.
         temperature: T >= 0 in units of k_B.
     """
     if starts.ndim != 2 or starts.shape[1] != system.sites:

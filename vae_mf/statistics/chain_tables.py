@@ -21,9 +21,6 @@ def sampling_tables(
 
     "chains" has one row per temperature: samples, diagnostics (times in draws) and the sampler's records of its
     moves. "observables" has energy, heat capacity and order statistics, of the samples and of exact theory.
-
-    Args:
-        reports: diagnostics of each temperature, those of `vae_mf.samplers.diagnostics.Report` and more.
     """
     table = pd.DataFrame(list(reports))
     table.insert(0, "temperature", list(energies))

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int8
 
 from vae_mf.statistics.averages import Average, average
-from vae_mf.statistics.observables import GROUPS, jackknife, statistics_rows
+from vae_mf.statistics.observables import GROUPS, Chains, jackknife, statistics_rows
 from vae_mf.systems.base import HasRowCorrelations
 
 BLOCK = 1000
@@ -68,13 +68,9 @@ class CorrelationTables(NamedTuple):
 
 
 def compare_correlations(
-    system: HasRowCorrelations, configurations: dict[str, dict[float, Lattices]], chains: dict[str, int]
+    system: HasRowCorrelations, configurations: dict[str, dict[float, Lattices]], chains: Chains
 ) -> CorrelationTables:
-    """Return the correlation function and length of every source, the function beside exact theory.
-
-    Args:
-        chains: number of chains of each source at each temperature, as many as rows if these are independent.
-    """
+    """Return the correlation function and length of every source, the function beside exact theory."""
     functions, lengths = [], []
     for source, by_temperature in configurations.items():
         for temperature, spins in by_temperature.items():

@@ -16,6 +16,8 @@ GROUPS = 20
 """Groups of chains that the jackknife deletes in turn."""
 CURVE_POINTS = 201
 """Temperatures on the curve of the infinite system."""
+Chains = dict[str, int]
+"""Number of chains of each source at each temperature, as many as rows if these are independent."""
 Laws = dict[float, OrderParameterLaw | None]
 """Exact law of the order parameter at each temperature, None where no exact sum is feasible."""
 BySource = dict[str, dict[float, np.ndarray]]
@@ -50,7 +52,6 @@ def jackknife(
     are unknown, NaN.
 
     Args:
-        moments: moments of every row, rows of one Markov chain next to each other.
         statistics: a function of the mean moments that returns a named tuple of numbers.
         chains: number of chains, equally long; as many as rows if these are independent.
 
@@ -131,12 +132,8 @@ def infinite_rows(system: System, temperatures: Iterable[float]) -> list[dict]:
     ]
 
 
-def compare_observables(system: System, laws: Laws, orders: BySource, chains: dict[str, int]) -> pd.DataFrame:
-    """Return a long table of order statistics per source and temperature, with exact theory and the infinite system.
-
-    Args:
-        chains: number of chains of each source at each temperature, as many as rows if these are independent.
-    """
+def compare_observables(system: System, laws: Laws, orders: BySource, chains: Chains) -> pd.DataFrame:
+    """Return a long table of order statistics per source and temperature, with exact theory and the infinite system."""
     rows = []
     for temperature, law in laws.items():
         for source, values in orders.items():
@@ -147,12 +144,8 @@ def compare_observables(system: System, laws: Laws, orders: BySource, chains: di
     return pd.DataFrame(rows + infinite_rows(system, laws)).assign(order_name=system.order_name)
 
 
-def compare_energies(system: System, energies: BySource, chains: dict[str, int]) -> pd.DataFrame:
-    """Return energy and heat capacity per site of every source, with exact theory where a sum is feasible.
-
-    Args:
-        chains: number of chains of each source at each temperature, as many as rows if these are independent.
-    """
+def compare_energies(system: System, energies: BySource, chains: Chains) -> pd.DataFrame:
+    """Return energy and heat capacity per site of every source, with exact theory where a sum is feasible."""
     rows = []
     for temperature in next(iter(energies.values())):
         for source, values in energies.items():

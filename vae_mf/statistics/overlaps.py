@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from vae_mf.checks import require_integer
 from vae_mf.rng import generator
 from vae_mf.statistics.averages import average, draws_per_chain
-from vae_mf.statistics.observables import GROUPS, lattice_bins
+from vae_mf.statistics.observables import GROUPS, Chains, lattice_bins
 from vae_mf.systems.base import OrderParameterLaw
 
 BINS = 60
@@ -60,7 +60,7 @@ def random_overlaps(configurations: States, seed: int) -> Float[np.ndarray, " ro
 
 def overlap_law_table(
     configurations: dict[str, dict[float, States]],
-    chains: dict[str, int],
+    chains: Chains,
     exact: Mapping[float, OrderParameterLaw] | None = None,
     shuffle: int | None = None,
 ) -> pd.DataFrame:
@@ -70,8 +70,6 @@ def overlap_law_table(
     source, temperature, q, density, error.
 
     Args:
-        configurations: spins or directors of every source at each temperature, rows of one chain next to each other.
-        chains: number of chains of each source at each temperature, as many as rows if these are independent.
         exact: exact P(q) of the system at each temperature; None if it is not known.
         shuffle: seed of random pairs among all rows, for chains that do not sample the same law, such as blocks of a
             recording; their errors are twice those over chains, as for the mean over all pairs. None to pair chains.

@@ -138,12 +138,7 @@ def processor_time(model: InverseIsing, spins: Spins) -> float:
 
 
 def digit_tables(folder: str, digit: int, missing: int, images: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Return errors of completed test images of one digit ("completion"), and the first four of them ("pixels").
-
-    Args:
-        folder: folder of the four files of MNIST.
-        missing: number of pixels removed at random from every image.
-    """
+    """Return errors of completed test images of one digit ("completion"), and the first four of them ("pixels")."""
     train, test = (digit_images(Path(folder), part, digit) for part in ("train", "t10k"))
     whole = test[:images]
     torn = torn_images(whole, missing, generator(seed, "missing"))

@@ -89,11 +89,7 @@ def sample_spaces(spins: Spins, count: int, seed: int) -> dict[str, Directions]:
 
 
 def recovery_table(spaces: Mapping[str, Directions], truth: Patterns, settings: Unmixing) -> pd.DataFrame:
-    """Return the number of patterns, the share recovered and the cost of every route, a line each.
-
-    Args:
-        spaces: directions (N, d) by the name of the route, one of `ROUTES`.
-    """
+    """Return the number of patterns, the share recovered and the cost of every route, a line each."""
     rows = []
     for space, directions in spaces.items():
         for method in ROUTES[space]:

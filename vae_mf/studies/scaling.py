@@ -32,10 +32,6 @@ COLUMNS = (
 def scaling_tables(folder: str, systems: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Return the scaling study of every system from the verdicts on its runs.
 
-    Args:
-        folder: folder of run folders.
-        systems: beginnings of the names of run folders.
-
     Raises:
         FileNotFoundError: if a system has no run with a verdict.
     """
@@ -50,9 +46,6 @@ def scaling_tables(folder: str, systems: Sequence[str]) -> dict[str, pd.DataFram
 
 def scaling_table(runs: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Return the capacity against sites and latents, a line per run and temperature.
-
-    Args:
-        runs: capacity tables of runs of one system that differ in size and number of latents.
 
     Returns:
         sites, latents, temperature, rate and information with errors, ``shortfall`` = information - rate,

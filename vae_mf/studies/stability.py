@@ -19,10 +19,8 @@ def study_tables(folder: str, reference: str, recovered: float, seed: int) -> di
     """Return the patterns of one run that are recovered in its repetitions, and the verdicts on all of them.
 
     Args:
-        folder: folder of run folders of recordings, each with a verdict.
         reference: name of the run whose patterns are looked for in the others.
         recovered: share of a pattern in the space of a repetition from which on it counts as recovered.
-        seed: seed of the search for sign vectors.
 
     Returns:
         "patterns" (`profile_table`), "pattern_summary" (`found_patterns.pattern_table`, with the ``threshold``),

@@ -55,10 +55,6 @@ def sampled_field_bound(order: Float[np.ndarray, "rows components"], noise_varia
 
     >>> round(sampled_field_bound(np.array([[-0.5], [0.5]]), 0.01), 2)
     1.63
-
-    Args:
-        order: components of the order parameter of every configuration.
-        noise_variance: v of every component of the field, given the configuration.
     """
     centred = order - order.mean(0)
     covariance = centred.T @ centred / len(order)

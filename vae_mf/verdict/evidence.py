@@ -25,8 +25,6 @@ class EvidenceGroup:
 
     Args:
         rows: all rows; of a simulation those of one Markov chain next to each other.
-        train_rows: rows that the model was fitted to.
-        held_out_rows: rows that it is evaluated on.
         blocks: number of blocks among these that are equally long, Markov chains or pieces of time; the spread of
             their means gives the errors.
         condition: temperature; None for data that have none.
@@ -93,9 +91,6 @@ class EvidenceGroup:
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """Groups of rows that a model is evaluated on.
-
-    Args:
-        groups: groups of different conditions, all with as many blocks.
 
     Raises:
         ValueError: if there is no group, a condition occurs twice, or the numbers of blocks differ.

@@ -163,7 +163,6 @@ def binarise(images: Grey, threshold: Any = "otsu") -> Int8[np.ndarray, "*images
     """Return +1 where an image is brighter than a threshold and -1 elsewhere.
 
     Args:
-        images: Grey values, shape (..., rows, columns).
         threshold: A number, "median" of each image, or "otsu", the value for all that separates best.
 
     >>> binarise(np.array([[0, 200], [10, 255]], np.uint8), 128)

@@ -117,9 +117,7 @@ class KineticIsing(BaseEstimator):
 
         Args:
             steps: number of transitions; with time-dependent fields at most as many as were fitted.
-            repeats: number of trajectories.
             start: s(0), shape (N,) or (repeats, N), in the estimator's encoding; random if None.
-            random_state: seed or generator, as everywhere in scikit-learn.
 
         Returns:
             Array (repeats, steps + 1, N), int8, in the estimator's encoding.

@@ -62,7 +62,6 @@ def kind_strengths(posterior: Posterior, strength: float) -> Couplings | None:
     Args:
         posterior: posterior under a Gaussian prior of one strength. J_ij and J_ji, which separate regressions find
             from nearly the same information, are averaged, and their precisions too.
-        strength: strength of that prior.
     """
     upper = np.triu_indices(len(posterior.means), 1)
     precisions = 1 / np.where(np.eye(len(posterior.means), dtype=bool), np.inf, posterior.variances)

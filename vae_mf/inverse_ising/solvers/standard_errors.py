@@ -55,11 +55,7 @@ def sandwich_errors(data: DistinctSpins, loss: Loss, ridge: Couplings, points: P
 def joint_errors(
     data: DistinctSpins, loss: Loss, ridge: Couplings, couplings: Couplings, fields: Fields
 ) -> StandardErrors:
-    """Return the standard errors of J and h at the minimum of the regressions under J = J^T; memory O(N^4).
-
-    Args:
-        ridge: l2 weights of the couplings over M, shape (N, N).
-    """
+    """Return the standard errors of J and h at the minimum of the regressions under J = J^T; memory O(N^4)."""
     graph = complete_graph(len(fields))
     pairs = tuple(graph.bonds.T)
     # The joint penalty counts every pair twice.
