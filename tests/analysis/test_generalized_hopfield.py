@@ -173,5 +173,3 @@ def test_impossible_settings_are_refused():
         generalized_hopfield(vae, 0.0)
     with pytest.raises(ValueError, match="count: expected"):
         generalized_hopfield(vae, 1.0, draws=0)
-    with pytest.raises(ValueError, match="sweeps: expected"):
-        generalized_hopfield(vae, 1.0, DRAWS).sample(3, 0, seed=1)

@@ -190,13 +190,11 @@ def test_alternating_projections_find_few_patterns():
     assert recovered(found, patterns) == 8
 
 
-def test_the_truth_may_choose_the_restart_but_does_not_by_default():
-    """Among restarts that differ, the oracle's choice is at least as near to the truth."""
+def test_one_of_the_restarts_is_chosen():
     patterns = planted(36, 256, 1)
     directions = mixed(patterns, 2)
     single = [total_overlap(unmix(directions, 1, 4 + k), patterns) for k in range(2)]
     assert len(set(single)) > 1
-    assert total_overlap(unmix(directions, 2, 4, oracle=patterns), patterns) == max(single)
     assert total_overlap(unmix(directions, 2, 4), patterns) in single
 
 

@@ -206,7 +206,7 @@ def distinct(
     return np.array(chosen[len(known) :], np.float32).reshape(-1, candidates.shape[1])
 
 
-def unmix(directions: Directions, restarts: int, seed: int, oracle: Patterns | None = None) -> Patterns:
+def unmix(directions: Directions, restarts: int, seed: int) -> Patterns:
     """Return +-1 patterns (d, N) that span the given directions, by FastICA with the sites as samples (paper, IX.4).
 
     Of the restarts the one whose unit-variance sources lie closest to +-1 is kept: the truth has no say in it. A
@@ -216,16 +216,9 @@ def unmix(directions: Directions, restarts: int, seed: int, oracle: Patterns | N
     >>> found = unmix(patterns @ [[1, 2], [1, -1]], restarts=2, seed=1)
     >>> np.abs(found @ patterns / 64).max(0).tolist()
     [1.0, 1.0]
-
-    Args:
-        oracle: true patterns by which the restart is chosen instead, as in the paper: not for data of unknown truth.
     """
     restarted = [ica_sources(directions, seed + restart) for restart in range(restarts)]
-    if oracle is None:
-        best = min(restarted, key=lambda sources: np.mean((np.abs(sources) - 1) ** 2))
-    else:
-        best = max(restarted, key=lambda sources: np.abs(np.sign(sources).T @ oracle.T).max(0).sum())
-    return as_patterns(best)
+    return as_patterns(min(restarted, key=lambda sources: np.mean((np.abs(sources) - 1) ** 2)))
 
 
 def recover(directions: Directions, restarts: int, seed: int, settings: Search | None = None) -> Patterns:
