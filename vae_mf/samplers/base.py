@@ -112,11 +112,7 @@ class SystemSampler(ABC):
         return self.name
 
     def initial(self, group: Group, start: str) -> Any:
-        """Return the state of new chains, as `begin` starts them.
-
-        Raises:
-            ValueError: if ``start`` is none of the sampler's ``starts``.
-        """
+        """Return the state of new chains, as `begin` starts them."""
         return self.begin(group, require_choice("start", start, self.starts))
 
     @abstractmethod

@@ -36,9 +36,6 @@ class Ising2DAuto(SystemSampler):
     """Wolff from T / J = ``wolff_from`` to ``wolff_to``, else multispin Metropolis (only Wolff if the side is odd).
 
     The choice is made once, from the temperature a chain is set up with, and holds while it is annealed or tempered.
-
-    Raises:
-        ValueError: unless the system is an `Ising2D` one and 0 < ``wolff_from`` < ``wolff_to``.
     """
 
     name = "ising2d_auto"

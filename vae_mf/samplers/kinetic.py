@@ -40,7 +40,6 @@ def kinetic_trajectories(
     repeats: int,
     seed: int,
     start: Spins | None = None,
-    burn_in: int = 0,
     threads: int | None = None,
 ) -> Int8[np.ndarray, "repeats times sites"]:
     """Return independent trajectories s(0), ..., s(steps) of the parallel dynamics.
@@ -53,12 +52,11 @@ def kinetic_trajectories(
         fields: h, shape (N,) if constant, (steps, N) with h(t) acting between s(t) and s(t+1), or None for none.
         steps: transitions recorded; there is one time more than steps.
         seed: seed of all draws; repeat r does not depend on the number of repeats.
-        start: s(-burn_in) for all, (N,), or each, (repeats, N); random if None.
-        burn_in: transitions before s(0), with constant fields only.
+        start: s(0) for all, (N,), or each, (repeats, N); random if None.
         threads: worker threads; the trajectories do not depend on their number.
 
     Raises:
-        ValueError: if a shape or count is wrong, a number not finite, a start not of +-1, or fields move in burn-in.
+        ValueError: if a shape or count is wrong, a number not finite, or a start not of +-1.
     """
     matrix = finite("couplings", couplings)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
@@ -66,8 +64,7 @@ def kinetic_trajectories(
     sites = len(matrix)
     require_integer("steps", steps, minimum=0)
     require_integer("repeats", repeats)
-    require_integer("burn_in", burn_in, minimum=0)
-    field_rows = checked_fields(fields, sites, steps, burn_in)
+    field_rows = checked_fields(fields, sites, steps)
     first = checked_start(start, repeats, sites, require_integer("seed", seed, minimum=0))
     keys = stream_keys(seed, "kinetic", count=repeats)
     columns = column_blocks(matrix)
@@ -75,7 +72,7 @@ def kinetic_trajectories(
     paths[:, 0] = first
 
     def advance(block: slice) -> None:
-        follow(paths[block], columns, field_rows, keys[block], burn_in)
+        follow(paths[block], columns, field_rows, keys[block])
 
     blocks = [slice(begin, begin + REPEATS) for begin in range(0, repeats, REPEATS)]
     with ThreadPoolExecutor(threads or available_threads()) as pool:
@@ -92,7 +89,7 @@ def column_blocks(couplings: Couplings) -> Float32[np.ndarray, "blocks columns l
 
 
 @kernel()
-def follow(paths, columns, fields, keys, burn_in):
+def follow(paths, columns, fields, keys):
     """Fill paths (repeats, times, N) from paths[:, 0] on; ``fields`` has one row, or one per step."""
     repeats, times, sites = paths.shape
     theta = aligned_rows(repeats, row_stride(fields.shape[1]))
@@ -100,8 +97,7 @@ def follow(paths, columns, fields, keys, burn_in):
     words = np.empty((repeats, columns.shape[1] // WORD), np.uint32)
     counters = np.zeros(repeats, np.uint64)
     spins[:, :sites] = paths[:, 0]
-    for step in range(burn_in + times - 1):
-        time = max(step + 1 - burn_in, 0)
+    for time in range(1, times):
         pack_signs(words, spins)
         start_fields(theta, fields[time - 1] if fields.shape[0] > 1 else fields[0])
         for block in range(columns.shape[0]):
@@ -133,13 +129,11 @@ def draw_parallel(spins, theta, sites, keys, counters):
         counters[r] += half
 
 
-def checked_fields(fields: Any, sites: int, steps: int, burn_in: int) -> Float32[np.ndarray, "rows width"]:
+def checked_fields(fields: Any, sites: int, steps: int) -> Float32[np.ndarray, "rows width"]:
     """Return padded float32 fields, one row if constant, or raise ValueError if they fit no trajectory."""
     values = np.zeros(sites) if fields is None else finite("fields", fields)
     if values.shape not in ((sites,), (steps, sites)):
         raise ValueError(f"fields: expected shape {(sites,)} or {(steps, sites)}, got {values.shape}")
-    if values.ndim == 2 and burn_in:
-        raise ValueError(f"burn_in: expected 0 with fields that change in time, got {burn_in}")
     rows = np.atleast_2d(values)
     return np.pad(rows, [(0, 0), (0, padded(sites) - sites)]).astype(np.float32)
 

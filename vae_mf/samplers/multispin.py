@@ -61,11 +61,7 @@ class MultispinMetropolis(SystemSampler):
             raise ValueError(f"side: expected an even number for the multispin sampler, got {self.system.side}")
 
     def begin(self, group: Group, start: str) -> MultispinState:
-        """Start each chain at random, or (``start="pattern"``) with all spins up.
-
-        Raises:
-            ValueError: if there are more than 64 chains.
-        """
+        """Start each chain at random, or (``start="pattern"``) with all spins up."""
         if len(group.keys) > REPLICAS:
             raise ValueError(f"chains: expected at most {REPLICAS} in a group, got {len(group.keys)}")
         key = np.random.SeedSequence(group.keys.tolist()).generate_state(1, np.uint64)

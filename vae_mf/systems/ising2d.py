@@ -123,9 +123,6 @@ class Ising2D(Magnet):
         """Return numbers whose thermal average is I(x_A; x_B), A and B the two colours of a chessboard.
 
         I = S - H(B|A) - H(A|B), see `sublattice_entropies`. It grows as N: no cut of small area is in its way.
-
-        Raises:
-            ValueError: for an odd side, where the torus is not bipartite.
         """
         conditional = sublattice_entropies(spins, self.side, self.coupling / temperature)
         return self.thermodynamics(temperature).entropy - conditional

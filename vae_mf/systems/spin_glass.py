@@ -71,11 +71,7 @@ class Ising(Magnet):
         return enumerate_system(self, temperature).thermodynamics
 
     def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
-        """Return the law of the magnetisation by enumeration.
-
-        Raises:
-            ValueError: above 20 sites.
-        """
+        """Return the law of the magnetisation by enumeration."""
         exact = enumerate_system(self, temperature)
         up = (exact.spins > 0).sum(-1)
         probabilities = np.bincount(up, exact.probabilities, minlength=self.sites + 1)

@@ -52,11 +52,7 @@ Container = Mapping[str, Entry]
 
 
 def load(container: Container, array: str | None) -> tuple[str, np.ndarray]:
-    """Return name and values of the array to read, see `choose`.
-
-    Raises:
-        DataError: There is no such array of numbers, or it does not fit into memory.
-    """
+    """Return name and values of the array to read, see `choose`."""
     name = choose(container, array)
     entry = container[name]
     if not is_number(entry.dtype):

@@ -66,11 +66,7 @@ def parse_idx(data: bytes) -> Shaped[np.ndarray, "..."]:
 
 @register_reader(IDX, options=("threshold",), starts=(GZIP,))
 def read_idx_images(path: Path, options: Options) -> Raster:
-    """Return the images of an idx file, a row for each of them and a variable for each pixel.
-
-    Raises:
-        DataError: The file is no idx file, or holds no images of one byte per pixel.
-    """
+    """Return the images of an idx file, a row for each of them and a variable for each pixel."""
     array = parse_idx(read_bytes(path))
     if array.ndim != 3 or array.dtype != np.uint8 or not array.size:
         advice = "give the file of the images, not of their labels"

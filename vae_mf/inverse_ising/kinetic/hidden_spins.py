@@ -63,11 +63,7 @@ class HiddenKineticIsing(KineticIsing):
         self.max_iter = max_iter
 
     def fit(self, trajectories: Any, y: Any = None) -> "HiddenKineticIsing":
-        """Infer couplings and fields of visible and hidden spins from trajectories (times, N) or (repeats, times, N).
-
-        Raises:
-            ValueError: if values, shapes or options are wrong, or a spin is constant.
-        """
+        """Infer couplings and fields of all spins from trajectories (times, N) or (repeats, times, N)."""
         paths = checked_trajectories(trajectories, self.encoding)
         refuse_constant_spins(paths.reshape(-1, paths.shape[2]))
         hidden = require_integer("hidden", self.hidden, minimum=0)

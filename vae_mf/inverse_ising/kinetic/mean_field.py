@@ -173,11 +173,7 @@ def delayed_moments(data: Transitions, pseudocount: float) -> DelayedMoments:
 
 
 def solve_couplings(found: DelayedMoments, gains: GroupFields) -> Couplings:
-    """Return J from D_ij = sum_k J_ik sum_g a_ig C_kj(g), row by row.
-
-    Raises:
-        ValueError: if the correlations are singular, as with fewer transitions than spins.
-    """
+    """Return J from D_ij = sum_k J_ik sum_g a_ig C_kj(g), row by row."""
     sites = len(found.delayed)
     weighted = np.tensordot(gains, found.equal, axes=(0, 0)) if len(gains) > 1 else found.equal
     spectrum = np.linalg.eigvalsh(weighted)

@@ -26,9 +26,6 @@ class AutoregressiveSplinePrior(nn.Module):
 
     Args:
         bound: the splines act on [-bound, bound] and are the identity outside.
-
-    Raises:
-        ValueError: if a count is no positive integer, ``bins`` is not between 2 and 999 or ``bound`` is not above zero.
     """
 
     factorised = False
