@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Shaped
 
 from vae_mf.analysis.generation import batches, joined, model_generator
-from vae_mf.analysis.log_likelihood import EQUILIBRIUM, log_truth
+from vae_mf.analysis.log_likelihood import known_log_truth
 from vae_mf.arrays import States
 from vae_mf.checks import require_integer
 from vae_mf.models.vae import VAE
@@ -148,14 +148,3 @@ def surgery_terms(vae: VAE, draws: LatentDraws, others: States, temperature: flo
         "excess_kl": middle - draws.log_prior,
         "bracket": (density.with_own - density.without_own) / 2,
     }
-
-
-def known_log_truth(system: System | None, configurations: States, temperature: float, ensemble: str) -> PerRow:
-    """Return ln p(x|T) of every configuration, NaN where p is not known (see `log_likelihood.exact_divergence`)."""
-    unknown = np.full(len(configurations), np.nan)
-    if system is None or ensemble != EQUILIBRIUM:
-        return unknown
-    try:
-        return log_truth(system, configurations, temperature)
-    except ValueError:
-        return unknown

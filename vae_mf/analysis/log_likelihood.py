@@ -17,18 +17,6 @@ EQUILIBRIUM = "equilibrium"
 UNKNOWN = Average(float("nan"), float("nan"))
 
 
-def divergence_from_truth(
-    log_truth: Float[np.ndarray, " rows"], log_model: Float[np.ndarray, " rows"], chains: int
-) -> Average:
-    """Return KL(p || p_model) = <ln p(x) - ln p_model(x)> over samples of p, the error from ``chains`` means.
-
-    Args:
-        log_truth: ln p(x) of every sample, rows of one chain next to each other and equally many of each.
-        chains: Markov chains among the rows, one per row at most; the error of a single one is unknown, NaN.
-    """
-    return average(log_truth - log_model, chains)
-
-
 def log_truth(system: System, configurations: States, temperature: float) -> Float[np.ndarray, " rows"]:
     """Return ln p(x) = -E(x) / T - ln Z per sample: unlike -S it carries no noise of its own into a difference.
 
@@ -38,27 +26,22 @@ def log_truth(system: System, configurations: States, temperature: float) -> Flo
     return -system.energy(configurations) / temperature - exact_thermodynamics(system, temperature).log_partition
 
 
-def exact_divergence(
-    system: System,
-    configurations: States,
-    temperature: float,
-    log_model: Float[np.ndarray, " rows"],
-    chains: int,
-    ensemble: str,
-) -> Average:
-    """Return KL(p || p_model) with its error in nats, NaN where p is not known.
+def known_log_truth(
+    system: System | None, configurations: States, temperature: float, ensemble: str
+) -> Float[np.ndarray, " rows"]:
+    """Return ln p(x|T) of every configuration, NaN where p is not known.
 
     That is where no exact sum for ln Z is feasible, and where the samples are not in equilibrium: chains that stay in
-    their valleys follow a restricted law, of which the exact ln Z is not the normalisation, and the difference could
-    even come out negative.
+    their valleys follow a restricted law, of which the exact ln Z is not the normalisation, and the divergence from it
+    could even come out negative.
     """
-    if ensemble != EQUILIBRIUM:
-        return UNKNOWN
+    unknown = np.full(len(configurations), np.nan)
+    if system is None or ensemble != EQUILIBRIUM:
+        return unknown
     try:
-        truth = log_truth(system, configurations, temperature)
+        return log_truth(system, configurations, temperature)
     except ValueError:
-        return UNKNOWN
-    return divergence_from_truth(truth, log_model, chains)
+        return unknown
 
 
 def likelihood_table(
@@ -80,7 +63,8 @@ def likelihood_table(
     for temperature, configurations in samples.items():
         elbo, importance = score(vae, configurations, temperature, draws, integer(seed, "score"))
         ensemble = ensembles[temperature]
-        divergence = exact_divergence(system, configurations, temperature, importance, chains, ensemble)
+        truth = known_log_truth(system, configurations, temperature, ensemble)
+        divergence = average(truth - importance, chains)
         rows.append(
             {
                 "temperature": temperature,
