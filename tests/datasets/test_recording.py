@@ -279,10 +279,19 @@ def test_repeat_split_holds_out_the_last_repeats(recording):
         ({"test": 0}, "test: expected a number between 0 and 1, got 0"),
         ({"validation": 1.0}, "validation: expected a number between 0 and 1, got 1.0"),
         ({"seed": -1}, "seed: expected an integer >= 0, got -1"),
-        ({"test": 0.5, "validation": 0.5}, "enough rows for each part, got train 0, validation 60, test 60 of 120"),
-        ({"test": 0.9, "validation": 0.9}, "enough rows for each part, got train -96"),
-        ({"split": "time", "test": 0.01}, "enough movie times for each part, got train 27, validation 3, test 0 of 30"),
-        ({"split": "repeat"}, "enough repeats for each part, got train 4, validation 0, test 0 of 4"),
+        (
+            {"test": 0.5, "validation": 0.5},
+            "random with too few rows: train 0, validation 60, test 60 of 120",
+        ),
+        ({"test": 0.9, "validation": 0.9}, "random with too few rows: train -96"),
+        (
+            {"split": "time", "test": 0.01},
+            "expected random, got time with too few movie times: train 27, validation 3, test 0 of 30",
+        ),
+        (
+            {"split": "repeat"},
+            "expected random or time, got repeat with too few repeats: train 4, validation 0, test 0 of 4",
+        ),
     ],
 )
 def test_splits_that_cannot_be_made_are_refused(recording, arguments, expected):

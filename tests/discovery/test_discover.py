@@ -3,7 +3,6 @@
 import inspect
 import json
 import re
-import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -23,7 +22,7 @@ from numpy.testing import assert_array_equal
 from vae_mf.datasets.recording import make_recording
 from vae_mf.discovery.document import html_table
 from vae_mf.discovery.folder import workplace
-from vae_mf.discovery.report import Report, discover, fingerprint, interruptible
+from vae_mf.discovery.report import Report, discover, fingerprint
 from vae_mf.discovery.sentences import plus_minus
 from vae_mf.discovery.settings import ARGUMENTS, DiscoverySettings, discovery_config, discovery_settings
 from vae_mf.discovery.split import prepare
@@ -160,18 +159,6 @@ def test_data_are_known_by_the_split_of_their_rows_too():
     recordings = make_recording(values), make_recording(values.transpose(0, 2, 1).reshape(300, 4))
     assert_array_equal(recordings[0].rows, recordings[1].rows)
     assert fingerprint(recordings[0]) != fingerprint(recordings[1])
-
-
-def test_an_interrupt_during_a_training_is_one_and_the_next_is_heard():
-    def trained() -> None:
-        # What Lightning does when the user presses Ctrl-C.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.exit(1)
-
-    handler = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), interruptible():
-        trained()
-    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_there_is_nothing_to_find_in_independent_variables():

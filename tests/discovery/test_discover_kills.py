@@ -23,8 +23,8 @@ from vae_mf.tables import METRICS
 KILLS = 25
 FOLDER = "found"
 SETTINGS = TINY | {"training": TINY["training"] | {"epochs": 3}, "stability": {"bootstraps": 1}}
-OPTIONS = ["dataset.path=words.npy", "truth=patterns.npy", "quick=true", f"folder={FOLDER}"]
-OPTIONS += options(SETTINGS)
+DISCOVERY = ["dataset.path=words.npy", "truth=patterns.npy", "quick=true", *options(SETTINGS)]
+OPTIONS = [*DISCOVERY, f"folder={FOLDER}"]
 
 
 def prepared(place: Path) -> Path:
@@ -100,6 +100,20 @@ def test_kills_change_nothing_that_is_found(tmp_path):
         discoveries += 1
     print(dict(stages), "discoveries:", discoveries)
     assert len(set(stages) & {"sweep", "models", "critics", "verdict", "repetitions", "report"}) >= 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_discovery_names_its_own_folder_and_how_to_go_on(number, tmp_path):
+    place = prepared(tmp_path / "stopped")
+    process = start_command("discover", [*DISCOVERY, "paths.outputs=found"], place)
+    while process.is_alive() and not list(place.glob("found/discover-*/models")):
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode == 130
+    (folder,) = (place / "found").iterdir()
+    said = f"stopped; the same command goes on where it was, in {folder.relative_to(place)}\n"
+    assert (place / "errors").read_text() == said
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ take most of the time.
 import multiprocessing
 import os
 import runpy
+import signal
 import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,6 +22,8 @@ FORKS.set_forkserver_preload(
 
 def run_command(name: str, arguments: list[str], folder: Path) -> None:
     """Run a command as the shell would; git, whose state may change between two runs, is out of its sight."""
+    # A shell that runs the tests in the background has made them deaf to it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["GIT_DIR"] = os.devnull
     os.chdir(folder)
     script = str(SCRIPTS / f"{name}.py")

@@ -1,6 +1,8 @@
 """Training runs: they learn, they survive being killed without a trace, and they log what they say."""
 
+import os
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -51,6 +53,17 @@ def new_module(decay: float = 0.9) -> VAEModule:
         torch.manual_seed(5)
         vae = VAE(LinearEncoder(SITES, 1), LinearDecoder(SITES, 1), SplinePrior(1, layers=1, bins=4, hidden=8))
     return VAEModule(vae, learning_rate=1e-2, weight_decay=1e-4, decay=decay, seed=SEED)
+
+
+class Interrupter(pl.Callback):
+    """Sends a signal to its own process in the second epoch."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def on_train_epoch_start(self, trainer, pl_module) -> None:
+        if trainer.current_epoch == 1:
+            os.kill(os.getpid(), self.number)
 
 
 class Killed(Exception):
@@ -390,3 +403,17 @@ def test_without_a_logger_nothing_is_logged(data, tmp_path):
 def test_arguments_of_the_trainer_that_are_none_are_refused(argument, message):
     with pytest.raises(ValueError, match=message):
         check_trainer({**TRAINER, argument: 1})
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_stops_a_training_is_heard_the_next_time_too_and_it_goes_on(number, data, tmp_path):
+    handlers = [signal.signal(signal.SIGINT, signal.default_int_handler), signal.getsignal(signal.SIGTERM)]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(new_module(), SpinDataModule(data, BATCH, SEED), tmp_path, EPOCHS, TRAINER, [Interrupter(number)])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) == handlers[1]
+    finally:
+        signal.signal(signal.SIGINT, handlers[0])
+    assert (tmp_path / LAST).exists()
+    assert not (tmp_path / OUTCOME).exists()

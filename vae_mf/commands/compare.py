@@ -22,7 +22,7 @@ from rich.table import Column, Table
 
 from vae_mf.checks import require_integer
 from vae_mf.datasets.recording import Recording
-from vae_mf.datasets.splits import Split
+from vae_mf.datasets.splits import UNITS, Split, possible_splits
 from vae_mf.density_models.comparison import ModelScores, compare_models, kept_scores, score_density_model
 from vae_mf.discovery.scores import score_vae
 from vae_mf.plotting.density_models import draw_comparison
@@ -95,11 +95,16 @@ def scorings(cfg: DictConfig, rows: list[np.ndarray], runs: list[Run]) -> dict[s
     return found | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, rows) for run in runs}
 
 
-def chosen_splits(cfg: DictConfig, recording: Recording) -> dict[str, Split]:
-    """Return the splits of the configuration by name."""
-    asked = cfg.dataset.split.split
-    names = [asked] if isinstance(asked, str) else asked
-    return {name: instantiate(cfg.dataset.split)(recording, split=name) for name in names}
+def chosen_splits(cfg: DictConfig, recording: Recording, say: Callable[[str], None]) -> dict[str, Split]:
+    """Return the splits of the configuration by name; of several, those that the recording allows."""
+    settings = cfg.dataset.split
+    names = [settings.split] if isinstance(settings.split, str) else list(settings.split)
+    possible = possible_splits(recording, settings.test, settings.validation)
+    absent = [name for name in names if name not in possible]
+    if absent and len(absent) < len(names):
+        say(f"left out: {', '.join(f'split={name}, as there are too few {UNITS[name]}' for name in absent)}")
+        names = [name for name in names if name in possible]
+    return {name: instantiate(settings)(recording, split=name) for name in names}
 
 
 def printed(split: str, table: pd.DataFrame) -> Table:
@@ -116,7 +121,7 @@ def main(cfg: DictConfig) -> None:
     console = Console()
     folder = Path(cfg.folder)
     recording = instantiate(cfg.dataset.read)
-    splits = chosen_splits(cfg, recording)
+    splits = chosen_splits(cfg, recording, partial(console.print, soft_wrap=True))
     runs = [(split_of(run, recording, splits, cfg.dataset), run) for run in (find_runs(cfg.runs) if cfg.runs else [])]
     tables = {}
     for split, parts in splits.items():

@@ -67,6 +67,7 @@ def report(cfg: DictConfig, console: Console) -> None:
             recording,
             cfg.discovery,
             cfg.seed,
+            given=[word.partition("=")[0].removeprefix("discovery.") for word in HydraConfig.get().overrides.task],
             order=cfg.order,
             truth=truth,
             folder=again,

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import yaml
 from hydra import initialize_config_dir
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.paths import configurations
+from vae_mf.runs.composition import Composer
 
 HYDRA_VERSION = "1.3"
 Folders = tuple[Path, ...]
@@ -100,15 +100,26 @@ class Composition:
                 before = found.get(full)
                 comment = option.comment or (before.comment if before else "")
                 found[full] = Option(full, option.default, comment)
-        return [option for option in found.values() if option.comment or not WIRE.fullmatch(option.default)]
+        # What an experiment says of a class that another choice has replaced is no option any more.
+        known = set(names_in(self.plain))
+        said = [option for option in found.values() if option.name in known]
+        return [option for option in said if option.comment or not WIRE.fullmatch(option.default)]
+
+
+def names_in(node: dict[str, Any], before: str = "") -> Iterator[str]:
+    """Yield the dotted names of everything in plain containers."""
+    for key, value in node.items():
+        yield f"{before}{key}"
+        if isinstance(value, dict):
+            yield from names_in(value, f"{before}{key}.")
 
 
 @contextmanager
-def loader_of_hydra() -> Iterator[ConfigLoaderImpl]:
+def loader_of_hydra() -> Iterator[Composer]:
     """Give what Hydra reads configurations by."""
     with initialize_config_dir(str(configurations()), version_base=HYDRA_VERSION):
         loader = GlobalHydra.instance().config_loader()
-        assert isinstance(loader, ConfigLoaderImpl)
+        assert isinstance(loader, Composer)
         yield loader
 
 

@@ -16,9 +16,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from vae_mf.checks import require_integer
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.build import build_sampler
+from vae_mf.runs.build import build_sampler, build_sampling
 from vae_mf.runs.progress import stage_progress
 from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.plan import plan
@@ -63,9 +64,13 @@ def main(cfg: DictConfig) -> None:
     console = Console()
     system = instantiate(cfg.system)
     sampler = build_sampler(cfg, system)
+    request = build_sampling(cfg, sampler)
+    require_integer("seed", cfg.seed, minimum=0)
+    if cfg.threads is not None:
+        require_integer("threads", cfg.threads)
     with stage_progress(console) as progress:
         choosing = progress.add_task("choosing temperatures, burn-in and thinning", total=None)
-        sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
+        sampling = plan(system, sampler, request, cfg.seed, cfg.threads)
         progress.remove_task(choosing)
         console.print(
             f"{system.name}, {system.sites} sites, {len(sampling.levels)} temperatures x {sampling.samples} samples, "

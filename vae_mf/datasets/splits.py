@@ -15,6 +15,8 @@ ALL = "all"
 HALVES = ("first_half", "second_half")
 BOOTSTRAP = re.compile(r"bootstrap_(\d+)", re.ASCII)
 """A bootstrap sample by its seed."""
+UNITS = {"random": "rows", "time": "movie times", "repeat": "repeats"}
+"""Units that each split holds out as a whole."""
 
 
 class Split(NamedTuple):
@@ -57,10 +59,17 @@ def split_rows(
     >>> split_rows(make_recording(np.arange(40).reshape(20, 2) % 3 % 2), "time").test
     array([18, 19])
     """
-    require_choice("split", split, ["random", "time", "repeat"])
-    units = {"random": np.arange(len(recording.rows)), "time": recording.time, "repeat": recording.repeat}[split]
-    count = int(units.max()) + 1
-    sizes = _part_sizes(split, count, test, validation)
+    units = units_of(recording, require_choice("split", split, UNITS))
+    sizes = part_sizes(units, test, validation)
+    if min(sizes) < 1:
+        parts = ", ".join(f"{name} {size}" for name, size in zip(Split._fields, sizes, strict=True))
+        possible = (
+            " or ".join(possible_splits(recording, test, validation))
+            or "other fractions of validation and test, or more data"
+        )
+        raise ValueError(
+            f"split: expected {possible}, got {split} with too few {UNITS[split]}: {parts} of {sum(sizes)}"
+        )
     part = np.repeat(np.arange(3), sizes)
     if split == "random":
         part = generator(require_integer("seed", seed, minimum=0), "split").permutation(part)
@@ -70,16 +79,27 @@ def split_rows(
     return rows
 
 
-def _part_sizes(split: str, count: int, test: Any, validation: Any) -> tuple[int, int, int]:
-    """Return the numbers of training, validation and test units among ``count`` rows, movie times or repeats."""
+def units_of(recording: Recording, split: str) -> Rows:
+    """Return the number of the unit, held out as a whole by a split, that each row belongs to."""
+    return {"random": np.arange(len(recording.rows)), "time": recording.time, "repeat": recording.repeat}[split]
+
+
+def part_sizes(units: Rows, test: Any, validation: Any) -> tuple[int, int, int]:
+    """Return the numbers of training, validation and test units."""
+    count = int(units.max()) + 1
     validation_size = round(require_fraction("validation", validation) * count)
     test_size = round(require_fraction("test", test) * count)
-    sizes = (count - validation_size - test_size, validation_size, test_size)
-    if min(sizes) < 1:
-        unit = {"random": "rows", "time": "movie times", "repeat": "repeats"}[split]
-        parts = ", ".join(f"{name} {size}" for name, size in zip(Split._fields, sizes, strict=True))
-        raise ValueError(f"split: expected enough {unit} for each part, got {parts} of {count}")
-    return sizes
+    return count - validation_size - test_size, validation_size, test_size
+
+
+def possible_splits(recording: Recording, test: Any, validation: Any) -> list[str]:
+    """Return the splits of which no part would be empty.
+
+    >>> from vae_mf.datasets import make_recording
+    >>> possible_splits(make_recording(np.arange(40).reshape(20, 2) % 3 % 2), 0.1, 0.1)
+    ['random', 'time']
+    """
+    return [split for split in UNITS if min(part_sizes(units_of(recording, split), test, validation)) >= 1]
 
 
 def rows_of_repeats(repeat: Int[np.ndarray, " total"], chosen: Any) -> Rows:

@@ -8,9 +8,7 @@
 """
 
 import hashlib
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -30,9 +28,10 @@ from vae_mf.discovery.document import as_html
 from vae_mf.discovery.findings import Findings, run_discovery
 from vae_mf.discovery.folder import remove_others, workplace
 from vae_mf.discovery.sentences import headline
-from vae_mf.discovery.settings import discovery_config, discovery_settings, plain
+from vae_mf.discovery.settings import discovery_config, discovery_settings, flat, plain
 from vae_mf.discovery.split import prepare
 from vae_mf.discovery.stages import Study
+from vae_mf.discovery.training import require_enough_epochs
 from vae_mf.files import write_whole
 from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure
@@ -125,7 +124,16 @@ def discover(
     if not isinstance(progress, Progress | None):
         raise ValueError(f"progress: expected a rich.progress.Progress, got {shown(progress)}")
     return report_on(
-        recording, config, seed, order=order, truth=truth, folder=folder, name=name, call=call, progress=progress
+        recording,
+        config,
+        seed,
+        given=[option for option, _ in flat(settings)],
+        order=order,
+        truth=truth,
+        folder=folder,
+        name=name,
+        call=call,
+        progress=progress,
     )
 
 
@@ -152,6 +160,7 @@ def report_on(
     config: DictConfig,
     seed: int,
     *,
+    given: Collection[str],
     order: str,
     truth: Any,
     folder: str | Path | None,
@@ -165,6 +174,7 @@ def report_on(
         recording: data.
         config: settings by the names of `conf/discovery`.
         seed: seed of all randomness.
+        given: names of the settings that were asked for, which must have an effect.
         order: order of the rows.
         truth: known patterns to compare with.
         folder: folder that keeps everything; None keeps nothing.
@@ -174,6 +184,8 @@ def report_on(
     """
     settings = discovery_settings(config, seed)
     rows = prepare(recording, order, settings)
+    if "training.epochs" in given:
+        require_enough_epochs(settings.training, settings.schedule, len(rows.train))
     truth = None if truth is None else known_patterns(truth, recording, rows.recording)
     origin = {
         "name": name,
@@ -184,8 +196,8 @@ def report_on(
     }
     identity = {key: origin[key] for key in ("data", "settings")}
     bar = progress or Progress(disable=True)
-    show = partial(bar.update, bar.add_task("reading", total=STEPS))
-    with workplace(folder, identity, lambda text: show(description=text)) as place, interruptible():
+    show = partial(bar.update, bar.add_task("reading", total=STEPS, stages=True))
+    with workplace(folder, identity, lambda text: show(description=text)) as place:
         found = run_discovery(
             Study(rows, settings, place, bar), truth, lambda stage: show(advance=1, description=stage)
         )
@@ -198,19 +210,6 @@ def fingerprint(recording: Recording) -> str:
     """Return a hash of the rows of a recording, and of the times and repeats by which they are split."""
     parts = recording.rows, recording.time, recording.repeat
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Pass on an interrupt by the user, of which Lightning makes an exit and after which it lets none be heard."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as error:
-        raise KeyboardInterrupt from error
-    finally:
-        if signal.getsignal(signal.SIGINT) is not handler:
-            signal.signal(signal.SIGINT, handler)
 
 
 def known_patterns(truth: Any, given: Recording, kept: Recording) -> Shaped[np.ndarray, "patterns kept"]:

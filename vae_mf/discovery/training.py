@@ -65,6 +65,16 @@ def long_enough(recipe: Recipe, schedule: Schedule, rows: int) -> Recipe:
     return replace(recipe, epochs=max(recipe.epochs, -(-schedule.steps // steps_per_epoch)))
 
 
+def require_enough_epochs(recipe: Recipe, schedule: Schedule, rows: int) -> None:
+    """Raise ValueError if the schedule asks for more epochs than the recipe, whose number then has no effect."""
+    needed = long_enough(recipe, schedule, rows).epochs
+    if needed > recipe.epochs:
+        raise ValueError(
+            f"training.epochs: expected {needed} or more, as many as schedule.steps = {schedule.steps} takes for {rows} "
+            f"rows, got {recipe.epochs}; to train less, lower schedule.steps"
+        )
+
+
 def keep_weights_only(folder: Path) -> None:
     """Remove checkpoints, logs and whatever a process that was killed has left of half a file."""
     for path in folder.iterdir():

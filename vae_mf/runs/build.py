@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
@@ -11,6 +12,7 @@ from vae_mf.models.vae import VAE
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import build_vae
 from vae_mf.samplers.base import Sampler
+from vae_mf.samplers.plan import Sampling
 from vae_mf.systems.base import System
 from vae_mf.training.augmentation import augmentation
 from vae_mf.training.vae_module import VAEModule
@@ -24,6 +26,20 @@ def build_sampler(config: DictConfig, system: System) -> Sampler:
     sampler = instantiate(config.sampler)(system)
     wrapper = config.get("tempering")
     return sampler if wrapper is None else instantiate(wrapper)(sampler)
+
+
+def build_sampling(config: DictConfig, sampler: Sampler) -> Sampling:
+    """Build the request for samples of a configuration.
+
+    Raises:
+        ValueError: if a number is out of range, or an option that was typed has no effect on the sampler.
+    """
+    sampling = instantiate(config.sampling)
+    typed = [word.lstrip("+").partition("=")[0] for word in HydraConfig.get().overrides.task]
+    for name, reason in sampling.unused(sampler).items():
+        if f"sampling.{name}" in typed:
+            raise ValueError(f"sampling.{name}: expected no such option, as {reason}, got {getattr(sampling, name)}")
+    return sampling
 
 
 def build_module(config: DictConfig, sites: int, system: System | None = None) -> VAEModule:

@@ -1,6 +1,7 @@
 """A function of a configuration run by Hydra, as one job or as the jobs of a sweep."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ Job = Callable[[DictConfig], None]
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """Environment variable: with 1 the traceback of an expected error is shown."""
 STOPPED = 130
-"""Exit status of a command that was stopped from the keyboard, by the shell's convention."""
+"""Exit status of a command that was stopped, from the keyboard or by a signal to end, as shells have it."""
 
 register()  # on import, because the processes of a sweep import this module before they read a configuration
 
@@ -52,6 +53,7 @@ def launch(job: Job, root: str, words: Sequence[str]) -> None:
         words: assignments and, behind them, flags, in the grammar of Hydra.
     """
     show_traceback = os.environ.get(FULL_ERROR) == "1"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the job stops it as the user would
     sys.path.append(os.getcwd())  # a part of the user's own may lie in the working folder
     # Without this Hydra prints composition errors by itself, on several lines, and exits.
     os.environ[FULL_ERROR] = "1"

@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.paths import workplace
+from vae_mf.runs.composition import REPLACED
 from vae_mf.runs.identity import IDENTITY, config_digest
 from vae_mf.runs.names import put
 from vae_mf.samplers.plan import temperature_grid
@@ -22,10 +23,13 @@ def node_digest(*paths: str, _root_: DictConfig) -> str:
     return config_digest(config, paths or IDENTITY)
 
 
-def chosen(*groups: str) -> str:
-    """Return the first choice that the command has made in any of these groups."""
+def name_of_run() -> str:
+    """Return the name of the experiment, or, where that is another's system or data, the name of these."""
     choices = HydraConfig.get().runtime.choices
-    return next((choices[group] for group in groups if choices.get(group) is not None), "run")
+    subject = [choices[group] for group in ("system", "dataset") if choices.get(group) is not None]
+    experiment = choices.get("experiment")
+    own = experiment is not None and not {"system", "dataset"}.intersection(choices[REPLACED])
+    return experiment if own else next(iter(subject), "run")
 
 
 def register() -> None:
@@ -33,5 +37,5 @@ def register() -> None:
     OmegaConf.register_new_resolver("digest", node_digest, replace=True)
     OmegaConf.register_new_resolver("linear_grid", temperature_grid, replace=True)
     OmegaConf.register_new_resolver("log_grid", partial(temperature_grid, spacing="log"), replace=True)
-    OmegaConf.register_new_resolver("chosen", chosen, replace=True)
+    OmegaConf.register_new_resolver("name_of_run", name_of_run, replace=True)
     OmegaConf.register_new_resolver("workplace", lambda: str(workplace()), replace=True)

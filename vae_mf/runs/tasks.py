@@ -6,12 +6,12 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from filelock import Timeout
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.progress import Progress
 
 from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
 from vae_mf.models.vae import VAE
-from vae_mf.runs.build import build_module, build_sampler
+from vae_mf.runs.build import build_module, build_sampler, build_sampling
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.samplers.plan import plan
 from vae_mf.simulation import simulate
@@ -28,6 +28,11 @@ from vae_mf.verdict.recording import evaluate_recording
 from vae_mf.verdict.settings import EquilibriumSettings, RecordingSettings
 
 Settings = TypeVar("Settings", EquilibriumSettings, RecordingSettings)
+PARTS = {
+    "system": {"sampler": "sampler=auto", "sampling": "sampling=markov_chain", "store": "store=default"},
+    "dataset": {"dataset.split": "split=random"},
+}
+"""Groups that samples of a system and data take beside them, and a choice of each."""
 POLL_SECONDS = 1.0
 """Time between two looks at a store that another process writes."""
 
@@ -52,7 +57,7 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     if recipe.start != RANDOM:
         raise ValueError(f"training.start: expected {RANDOM} for samples of a system, got {recipe.start}")
     sampler = build_sampler(cfg, system)
-    sampling = plan(system, sampler, instantiate(cfg.sampling), cfg.seed, cfg.threads)
+    sampling = plan(system, sampler, build_sampling(cfg, sampler), cfg.seed, cfg.threads)
     module = build_module(cfg, system.sites, system)
     split_blocks(sampling.block_count, recipe.validation, recipe.test)
     track = partial(progress.track, description="sampling")
@@ -134,5 +139,12 @@ def evaluation_settings(cfg: DictConfig, kind: type[Settings]) -> Settings:
 
 
 def build_task(cfg: DictConfig, progress: Progress) -> Task:
-    """Sample or read what the configuration asks for, and build its model."""
+    """Sample or read what the configuration asks for, and build its model; ValueError if that is no one thing."""
+    kinds = [kind for kind in PARTS if kind in cfg]
+    if len(kinds) != 1:
+        got = "both; experiment=null leaves out those of the experiment" if kinds else "neither"
+        raise ValueError(f"train: expected a system, as in system=curie_weiss, or a dataset, got {got}")
+    missing = [choice for group, choice in PARTS[kinds[0]].items() if OmegaConf.select(cfg, group) is None]
+    if missing:
+        raise ValueError(f"{kinds[0]}: expected an experiment, or with it {' '.join(missing)}, got neither")
     return (equilibrium_task if "system" in cfg else recording_task)(cfg, progress)

@@ -98,7 +98,9 @@ class SystemSampler(ABC):
         if not isinstance(system, self.serves):
             expected = self.serves.__name__
             got = type(system).__name__
-            raise ValueError(f"system: expected {expected} for the sampler {self.name}, got {got}")
+            raise ValueError(
+                f"system: expected {expected} for the sampler {self.name}, got {got}; sampler=auto takes its own"
+            )
         self.system: Any = system
         self.sites = system.sites
 

@@ -17,6 +17,8 @@ PREFERRED_CHAINS = 100
 FEWEST_CHAINS = 10
 PILOT_CHAINS = 16
 PILOT_SWEEPS = 20_000
+WITHOUT_EFFECT = {"burn_in": 0, "thinning": 1, "anneal": 0, "opposite_starts": 0, "start": "random"}
+"""Options that say nothing of independent draws, and the values that ask for nothing."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,26 @@ class Sampling:
         burn_in = 0 if self.burn_in is None else self.burn_in
         thinning = 1 if self.thinning is None else self.thinning
         return Schedule(draws, burn_in, thinning, self.anneal, self.anneal_from)
+
+    def unused(self, sampler: Sampler) -> dict[str, str]:
+        """Return the options that have a value and no effect on a sampler, each with the reason.
+
+        >>> from vae_mf.samplers import CurieWeissDirect
+        >>> from vae_mf.systems import CurieWeiss
+        >>> sorted(Sampling([0.5], samples=4000, burn_in=100).unused(CurieWeissDirect(CurieWeiss(64))))
+        ['anneal_from', 'burn_in']
+        """
+        found = {} if self.anneal else {"anneal_from": "nothing is cooled with anneal=0"}
+        if self.effective is not None:
+            found["samples"] = "their number follows from effective"
+        if self.swap_acceptance is not None and not sampler.tempered:
+            found["swap_acceptance"] = "it takes tempering=parallel"
+        if sampler.tempered and self.anneal:
+            found |= dict.fromkeys(("anneal", "anneal_from"), "tempered chains are not cooled")
+        if sampler.exact:
+            asked = [name for name, value in WITHOUT_EFFECT.items() if getattr(self, name) not in (None, value)]
+            found |= dict.fromkeys(("anneal_from", *asked), f"draws of {sampler.name} are independent")
+        return found
 
 
 def temperature_grid(start: float, stop: float, count: int, spacing: str = "linear") -> list[float]:

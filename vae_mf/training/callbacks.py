@@ -34,6 +34,11 @@ class EpochProgress(pl.Callback):
         assert self.task is not None
         self.progress.update(self.task, advance=1, description=text)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Fill the bar of a training that has ended before its last epoch."""
+        task = next(task for task in self.progress.tasks if task.id == self.task)
+        self.progress.update(task.id, total=task.completed)
+
     def close(self) -> None:
         """Take the bar off the screen."""
         if self.task is not None:

@@ -12,6 +12,7 @@ import torch
 from vae_mf.checks import require_integer, require_non_negative, require_positive
 from vae_mf.models.critic import CHOSEN, ROWS, JointSamples, SiteCritic, relative_ratio_loss
 from vae_mf.rng import integer
+from vae_mf.training.fit import interruptible
 
 GAINS = 11
 """Gains between 0 and 1 that are compared on the held-out pairs."""
@@ -149,7 +150,8 @@ def fit_critic(
             enable_model_summary=False,
             **(trainer or {}),
         )
-        engine.fit(module, train_dataloaders=batches)
+        with interruptible():
+            engine.fit(module, train_dataloaders=batches)
     calibrate(critic.eval(), validation)
     return critic
 

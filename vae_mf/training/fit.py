@@ -2,8 +2,10 @@
 
 import inspect
 import json
+import signal
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,8 +101,6 @@ def fit(
         **(trainer or {}),
     )
     run(engine, module, data, folder / LAST)
-    if engine.interrupted:
-        raise KeyboardInterrupt
     assert best.best_model_score is not None
     result = Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
     if result.rank == 0:
@@ -114,7 +114,7 @@ def run(engine: pl.Trainer, module: VAEModule, data: pl.LightningDataModule, las
     if last.exists():
         found = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
         require_same_architecture(last, module.state_dict(), found)
-    with warnings.catch_warnings():
+    with interruptible(), warnings.catch_warnings():
         # Lightning's own use of a name that torch has deprecated, and its surprise that a run is resumed.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
         warnings.filterwarnings("ignore", message="Checkpoint directory")
@@ -123,6 +123,19 @@ def run(engine: pl.Trainer, module: VAEModule, data: pl.LightningDataModule, las
         # Averages are logged once per epoch, whatever the interval.
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         engine.fit(module, datamodule=data, ckpt_path=last if last.exists() else None)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Pass on an interrupt by the user, of which Lightning makes an exit and after which it lets none be heard."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
+    finally:
+        if signal.getsignal(signal.SIGINT) is not handler:
+            signal.signal(signal.SIGINT, handler)
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
