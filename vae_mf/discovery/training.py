@@ -70,8 +70,8 @@ def require_enough_epochs(recipe: Recipe, schedule: Schedule, rows: int) -> None
     needed = long_enough(recipe, schedule, rows).epochs
     if needed > recipe.epochs:
         raise ValueError(
-            f"training.epochs: expected {needed} or more, as many as schedule.steps = {schedule.steps} takes for {rows} "
-            f"rows, got {recipe.epochs}; to train less, lower schedule.steps"
+            f"training.epochs: expected {needed} or more, as schedule.steps={schedule.steps} takes for {rows} rows, "
+            f"got {recipe.epochs}; to train less, lower schedule.steps"
         )
 
 
