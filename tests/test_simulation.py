@@ -206,3 +206,52 @@ def test_chains_and_blocks_by_default():
     assert Sampling((1.0,), 90, blocks=8).block_count == 6
     assert Sampling((1.0,), 7).chain_count == 7
     assert nearest_divisor(997, 100) == 1
+
+
+def test_numbers_of_numpy_ask_for_the_same_store(tmp_path, without_type_checks):
+    def filled(coupling, count):
+        system = CurieWeiss(21, coupling)
+        return simulate(
+            system, CurieWeissDirect(system), Sampling((0.7,), count, chains=count), tmp_path / "store", count
+        )
+
+    filled(0.5, 10)
+    files = tree(tmp_path / "store")
+    store = filled(np.float32(0.5), np.int64(10))
+    assert (store.attrs["coupling"], store.attrs["seed"], store.attrs["chains"]) == (0.5, 10, 10)
+    assert tree(tmp_path / "store") == files
+    with pytest.raises(StoreError, match=r"holds other samples: attrs.coupling: expected 0\.5, got 2\.0"):
+        filled(np.float32(2), 10)
+
+
+def test_a_new_store_takes_the_numbers_of_numpy(tmp_path, without_type_checks):
+    system = CurieWeiss(np.int64(21), np.float32(0.5))
+    sampling = Sampling(np.array([0.7]), np.int64(20), np.int64(1), np.int64(2), chains=np.int64(10))
+    attrs = simulate(system, CurieWeissDirect(system), sampling, tmp_path / "store", np.int64(3)).attrs
+    assert {"sites": 21, "coupling": 0.5, "draws": 2, "burn_in": 1, "chains": 10, "seed": 3}.items() <= attrs.items()
+
+
+def test_a_system_that_cannot_be_told_from_another_is_refused(tmp_path):
+    system = CurieWeiss(21)
+    vars(system)["lattice"] = {"side": 3}
+    with pytest.raises(ValueError, match=r"expected numbers, texts and arrays, got lattice = {'side': 3}: make it"):
+        simulate(system, CurieWeissDirect(system), Sampling((0.7,), 20), tmp_path / "store", seed=1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"sampler": HopfieldGibbs(HOPFIELD)}, r"sampler: expected one of the system CurieWeiss\(sites=21"),
+        ({"sampler": CurieWeissDirect(CurieWeiss(32))}, r"got one of CurieWeiss\(sites=32, coupling=1.0\)"),
+        ({"sampler": CurieWeissDirect}, "sampler: expected an object such as"),
+        ({"sampling": [0.8]}, r"sampling: expected a vae_mf.samplers.Sampling, got \[0.8\]"),
+        ({"seed": 1.5}, "seed: expected an integer >= 0, got 1.5"),
+        ({"threads": 1.5}, "threads: expected an integer >= 1, got 1.5"),
+        ({"path": None}, "path: expected a path, got None"),
+    ],
+)
+def test_other_arguments_are_refused_and_nothing_is_written(changed, message, tmp_path, without_type_checks):
+    usual = dict(zip(("system", "sampler", "sampling"), REQUESTS["curie_weiss"], strict=True))
+    with pytest.raises(ValueError, match=message):
+        simulate(**usual | {"path": tmp_path / "store", "seed": 1} | changed)
+    assert list(tmp_path.iterdir()) == []

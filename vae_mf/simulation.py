@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 
-from vae_mf.checks import require_integer
+from vae_mf.checks import plain_number, require_integer, shown
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.samplers.base import Sampler, record_names, sample_block
 from vae_mf.samplers.diagnostics import diagnose, start_ensemble
@@ -41,11 +41,9 @@ def simulate(
 
     Raises:
         StoreError: if ``path`` holds anything but a store of this very request.
-        ValueError: if ``seed`` or ``threads`` is no such number.
+        ValueError: if an argument is no such thing, or the sampler is one of another system.
     """
-    require_integer("seed", seed, minimum=0)
-    if threads is not None:
-        require_integer("threads", threads)
+    seed = require_integer("seed", seed, minimum=0)
     sampling = plan(system, sampler, sampling, seed, threads)
     chains = sampling.chain_count // sampling.block_count
     rows_per_block = chains * sampling.schedule.draws
@@ -72,9 +70,8 @@ def describe(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return what identifies the request: numbers of system, sampler and schedule, and arrays (patterns, couplings)."""
     numbers, arrays = system_parameters(system)
-    settings: dict[str, Any] = {
-        name: value for name, value in vars(sampler).items() if isinstance(value, int | float | str)
-    }
+    plain = {name: plain_number(value) for name, value in vars(sampler).items()}
+    settings: dict[str, Any] = {name: value for name, value in plain.items() if isinstance(value, int | float | str)}
     algorithms = [sampler.algorithm(t) for t in sampling.levels.tolist()]
     if set(algorithms) != {sampler.name}:
         settings["algorithms"] = algorithms
@@ -84,19 +81,24 @@ def describe(
         "sampler": sampler.name,
         **settings,
         "seed": seed,
-        "chains": sampling.chain_count,
-        **asdict(sampling.schedule),
+        "chains": int(sampling.chain_count),
+        **{name: plain_number(value) for name, value in asdict(sampling.schedule).items()},
         "start": sampling.start,
-        "witnesses": sampling.opposite_starts,  # the name in stores
+        "witnesses": int(sampling.opposite_starts),  # the name in stores
     }
     return attrs, arrays
 
 
 def system_parameters(system: System) -> tuple[dict[str, int | float | str], dict[str, np.ndarray]]:
-    """Return the numbers and the arrays that define a system; a sparse matrix becomes its rows, columns and values."""
+    """Return the numbers and the arrays that define a system; a sparse matrix becomes its rows, columns and values.
+
+    Raises:
+        ValueError: if it has an attribute of another kind, by which its samples could not be told from others.
+    """
     numbers, arrays = {}, {}
-    for name, value in vars(system).items():
-        if name.startswith("_"):
+    for name, attribute in vars(system).items():
+        value = plain_number(attribute)
+        if name.startswith("_") or value is None:
             continue
         if isinstance(value, int | float | str):
             numbers[name] = value
@@ -105,6 +107,9 @@ def system_parameters(system: System) -> tuple[dict[str, int | float | str], dic
             arrays |= {f"{name}_row": entries.row, f"{name}_column": entries.col, f"{name}_value": entries.data}
         elif isinstance(value, np.ndarray):
             arrays[name] = value
+        else:
+            advice = "make it an array, or begin its name with _ if no sample depends on it"
+            raise ValueError(f"system: expected numbers, texts and arrays, got {name} = {shown(value)}: {advice}")
     return numbers, arrays
 
 

@@ -1,6 +1,7 @@
 """Run folders explain themselves, refuse strangers, and give the trained model back."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -145,3 +146,23 @@ def test_errors_are_told_on_one_line():
     with pytest.raises(InstantiationException) as caught:
         instantiate({"_target_": "vae_mf.models.GaussianPrior", "latents": 0})
     assert one_line(caught.value) == "latents: expected an integer >= 1, got 0"
+
+
+def test_a_folder_without_a_run_is_told_from_the_run_that_was_meant(tmp_path, without_type_checks):
+    run = tmp_path / "outputs" / "hopfield-01"
+    store = tmp_path / "data.zarr"
+    for file in (run / "run.json", run / "metrics.json", store / "zarr.json"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    for folder, advice in [
+        (store, ": it is a sample store, which vae_mf.open_store opens"),
+        (run / "metrics.json", f": give the folder, {run}"),
+        (tmp_path / "outputs", f": it holds runs, such as {run}"),
+        (tmp_path / "outputs" / "hopfeld-01", f": did you mean {run}?"),
+        (tmp_path / "nothing" / "at all", ""),
+    ]:
+        with pytest.raises(FileNotFoundError, match=re.escape(f"run.json, got {folder}{advice}") + "$"):
+            load(folder)
+    for folder in (None, 3, ""):
+        with pytest.raises(ValueError, match="folder: expected a path, got "):
+            load(folder)

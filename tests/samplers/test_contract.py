@@ -1,9 +1,12 @@
 """Contract of every sampler with every system: it serves it, and then draws from its law, or refuses it in one line."""
 
+import re
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from scipy.stats import chisquare
 
 from vae_mf import samplers, systems
@@ -103,5 +106,57 @@ def test_a_system_without_a_sampler_is_named():
         kind, symmetries, sites = "spins", (), 2
         energy = order_parameter = basin = staticmethod(lambda spins: spins[..., 0])
 
-    with pytest.raises(ValueError, match="expected one with a default_sampler, got Nameless"):
+    with pytest.raises(ValueError, match=r"expected one with a default_sampler, such as .*Nameless"):
         samplers.sample(Nameless(), 1.0, 10, seed=1)
+
+
+@pytest.mark.parametrize("one", [0.8, np.float32(0.8), np.array(0.8)], ids=["float", "NumPy's", "no axes"])
+def test_one_temperature_is_a_list_of_one(one, without_type_checks):
+    drawn = samplers.sample(SYSTEMS["curie_weiss"], one, 5, seed=1)
+    np.testing.assert_array_equal(drawn, samplers.sample(SYSTEMS["curie_weiss"], [float(one)], 5, seed=1))
+
+
+@pytest.mark.parametrize(
+    "several",
+    [(0.8, 1.2), range(1, 3), pd.Series([0.8, 1.2]), {1, 2}, (t for t in (0.8, 1.2)), torch.tensor([0.8, 1.2])],
+)
+def test_temperatures_come_in_any_list(several, without_type_checks):
+    assert samplers.sample(SYSTEMS["curie_weiss"], several, 5, seed=1).shape == (2, 5, 4)
+
+
+OTHER = systems.Hopfield(np.ones((1, 4), np.int8))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"temperatures": [0.8, 0.8]}, "temperatures: expected at least one and no duplicates, got [0.8, 0.8]"),
+        ({"temperatures": np.array([0.8, -1.0])}, "temperatures: expected a finite number > 0, got -1.0"),
+        ({"temperatures": [[0.8], [1.2, 3]]}, "temperatures: expected a finite number > 0, got [0.8]"),
+        ({"temperatures": "0.8"}, "temperatures: expected a list of numbers > 0, got '0.8'"),
+        ({"temperatures": True}, "temperatures: expected a finite number > 0, got True"),
+        ({"seed": np.float64(2)}, "seed: expected an integer >= 0, got 2.0"),
+        ({"threads": 0}, "threads: expected an integer >= 1, got 0"),
+        ({"threads": "a"}, "threads: expected an integer >= 1, got 'a'"),
+        ({"sampler": "wolff"}, "sampler: expected an object such as vae_mf.samplers.Wolff(system), got 'wolff'"),
+        ({"sampler": samplers.CurieWeissDirect}, "sampler: expected an object such as vae_mf.samplers.Wolff(system)"),
+        (
+            {"sampler": SYSTEMS["ising2d"]},
+            "sampler: expected an object such as vae_mf.samplers.Wolff(system), got Ising2D",
+        ),
+        (
+            {"sampler": samplers.HopfieldGibbs(OTHER)},
+            "expected one of the system CurieWeiss(sites=4, coupling=1.0)",
+        ),
+        ({"sampler": samplers.ParallelTempering(samplers.HopfieldGibbs(OTHER))}, "got one of Hopfield(patterns="),
+        (
+            {"system": systems.CurieWeiss},
+            "system: expected one with a default_sampler, such as vae_mf.systems.CurieWeiss(64)",
+        ),
+        ({"system": "curie_weiss"}, "vae_mf.systems.CurieWeiss(64), got 'curie_weiss'; choose a sampler"),
+    ],
+)
+def test_what_is_no_system_sampler_or_number_is_refused(changed, message, without_type_checks):
+    usual = {"system": SYSTEMS["curie_weiss"], "temperatures": [0.8, 1.2], "count": 5, "seed": 1}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        samplers.sample(**usual | changed)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -503,13 +504,44 @@ def test_attributes_that_are_not_json_and_arrays_that_are_not_numbers_are_refuse
     assert list(tmp_path.iterdir()) == []
 
 
-def test_questions_a_store_cannot_answer_are_refused(uninterrupted):
+def test_questions_a_store_cannot_answer_are_refused(uninterrupted, without_type_checks):
     store = open_store(uninterrupted)
     for ask, message in [
         (lambda: store.spins(3), "level: expected an index from 0 to 2, got 3"),
         (lambda: store.packed(-1), "level: expected an index from 0 to 2, got -1"),
+        (
+            lambda: store.spins(1.5),
+            r"level: expected an index from 0 to 2, got 1.5; the temperatures are \[1.5, 2.25, 3.0\]",
+        ),
+        (lambda: store.scalar("energy", "a"), "level: expected an index from 0 to 2, got 'a'"),
+        (lambda: store.spins(True), "level: expected an index from 0 to 2, got True"),
         (lambda: store.scalar("spins", 0), "name: expected one of energy, basin, got 'spins'"),
         (lambda: store.array("fields"), "name: expected patterns, got 'fields'"),
     ]:
         with pytest.raises(ValueError, match=message):
             ask()
+
+
+def test_a_path_without_a_store_is_told_from_what_was_meant(tmp_path, uninterrupted, without_type_checks):
+    shutil.copytree(uninterrupted, tmp_path / "data" / "ising.zarr")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").touch()
+    (tmp_path / "rows.npy").touch()
+    for path, message in [
+        (tmp_path / "data" / "isng.zarr", f"got nothing there: did you mean {tmp_path}/data/ising.zarr?"),
+        (tmp_path / "data", f"left alone: it holds stores, such as {tmp_path}/data/ising.zarr"),
+        (tmp_path / "run", "left alone: it is a run, which vae_mf.load opens"),
+        (tmp_path / "rows.npy", "got something else, which is left alone"),
+    ]:
+        with pytest.raises(StoreError, match=f"{re.escape(message)}$"):
+            open_store(path)
+    for path in (None, 3, "", open_store(uninterrupted)):
+        with pytest.raises(ValueError, match="path: expected a path, got "):
+            open_store(path)
+
+
+def test_a_store_is_shown_in_a_line(uninterrupted, tmp_path):
+    with open_writer(tmp_path / "store", LAYOUT, {"system": "ising2d", "chains": 4, "draws": 5}) as writer:
+        drawn = f"ising2d: {LAYOUT.sites} spins, 4 chains x 5 draws at T = [1.5, 2.25, 3.0]"
+        assert repr(writer.read()) == f"SampleStore({drawn}, unknown ensemble, '{tmp_path}/store')"
+    assert "unknown: " in repr(open_store(uninterrupted))

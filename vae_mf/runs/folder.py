@@ -6,6 +6,7 @@ import platform
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -131,8 +132,22 @@ def find_run(folder: Path) -> Run:
         FileNotFoundError: if the folder holds no run, or one whose training has not begun.
     """
     if not ((folder / CONFIG).exists() and (folder / RECORD).exists()):
-        raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}")
+        advice = elsewhere(folder)
+        raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}{advice}")
     return Run(folder, read_config(folder))
+
+
+def elsewhere(folder: Path) -> str:
+    """Return a clause on what a folder is, if it is no run folder, or on the run that was probably meant."""
+    if (folder / "zarr.json").exists():
+        return ": it is a sample store, which vae_mf.open_store opens"
+    if (folder.parent / RECORD).exists():
+        return f": give the folder, {folder.parent}"
+    inside = [path.parent.name for path in sorted(folder.glob(f"*/{RECORD}"))]
+    if inside:
+        return f": it holds runs, such as {folder / inside[0]}"
+    near = get_close_matches(folder.name, [path.parent.name for path in folder.parent.glob(f"*/{RECORD}")], 1)
+    return f": did you mean {folder.parent / near[0]}?" if near else ""
 
 
 def read_config(folder: Path) -> DictConfig:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from vae_mf.analysis.trained_model import TrainedModel
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, require_path
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.runs.folder import find_run, read_record
@@ -42,8 +42,13 @@ def load(folder: str | Path) -> TrainedModel:
 
     Raises:
         FileNotFoundError: if the folder holds no run or its training is not finished.
+        ValueError: if it is no path.
+
+    >>> load("outputs/none")
+    Traceback (most recent call last):
+    FileNotFoundError: run: expected a run folder with config.yaml and run.json, got outputs/none
     """
-    run = find_run(Path(folder))
+    run = find_run(require_path("folder", folder))
     record = read_record(run)
     vae = build_vae(run.config.model, record["sites"], run.config.seed)
     load_weights(vae, run.weights)

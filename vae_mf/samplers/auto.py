@@ -2,6 +2,7 @@
 
 from pkgutil import resolve_name
 
+from vae_mf.checks import shown
 from vae_mf.samplers.base import Sampler
 from vae_mf.systems.base import HasSampler, System
 
@@ -16,6 +17,7 @@ def automatic_sampler(system: System) -> Sampler:
     Raises:
         ValueError: if the system names none.
     """
-    if not isinstance(system, HasSampler):
-        raise ValueError(f"system: expected one with a default_sampler, got {type(system).__name__}; choose a sampler")
+    if isinstance(system, type) or not isinstance(system, HasSampler):
+        expected = "one with a default_sampler, such as vae_mf.systems.CurieWeiss(64)"
+        raise ValueError(f"system: expected {expected}, got {shown(system)}; choose a sampler")
     return resolve_name(system.default_sampler)(system)

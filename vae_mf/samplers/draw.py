@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Shaped
 
-from vae_mf.checks import require_integer, require_temperatures
+from vae_mf.checks import plain_number, require_integer, require_temperatures
 from vae_mf.samplers.auto import automatic_sampler
 from vae_mf.samplers.base import Sampler, sample_chains
 from vae_mf.samplers.plan import PREFERRED_CHAINS, Sampling, plan
@@ -42,7 +42,8 @@ def sample(
             a long pilot run.
     """
     chosen = automatic_sampler(system) if sampler is None else sampler
-    levels = require_temperatures(np.atleast_1d(temperatures)).tolist()
+    number = plain_number(temperatures)
+    levels = require_temperatures([number] if isinstance(number, int | float) else temperatures).tolist()
     chains = min(require_integer("count", count), PREFERRED_CHAINS)
     draws = -(-count // chains)
     request = Sampling(levels, chains * draws, None, None, chains=chains)

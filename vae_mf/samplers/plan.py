@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vae_mf.arrays import Chains, Configurations
-from vae_mf.checks import require_choice, require_fraction, require_integer, require_positive, require_temperatures
+from vae_mf.checks import (
+    require_choice,
+    require_fraction,
+    require_integer,
+    require_positive,
+    require_temperatures,
+    shown,
+)
 from vae_mf.packing import unpack_spins
-from vae_mf.samplers.base import Sampler, Schedule, sample_block
+from vae_mf.samplers.base import Sampler, Schedule, SystemSampler, sample_block
 from vae_mf.samplers.diagnostics import autocorrelation_time, basin_indicators
 from vae_mf.samplers.tempering import ParallelTempering, choose_ladder
 from vae_mf.systems.base import System
@@ -144,9 +151,14 @@ def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, thread
     neither.
 
     Raises:
-        ValueError: if chains do not decorrelate within the longest pilot run (give the numbers yourself then), or a
-            ladder is asked for without parallel tempering.
+        ValueError: if chains do not decorrelate within the longest pilot run (give the numbers yourself then), a
+            ladder is asked for without parallel tempering, or an argument is no such thing.
     """
+    require_sampler(system, sampler)
+    if not isinstance(sampling, Sampling):
+        raise ValueError(f"sampling: expected a vae_mf.samplers.Sampling, got {shown(sampling)}")
+    if threads is not None:
+        require_integer("threads", threads)
     if sampling.swap_acceptance is not None:
         sampling = replace(sampling, temperatures=ladder(sampler, sampling, seed), swap_acceptance=None)
     if not sampling.automatic:
@@ -160,6 +172,15 @@ def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, thread
         chains = chains or PREFERRED_CHAINS
         samples = chains * max(4, int(np.ceil(sampling.effective * correlation / chains)))
     return replace(sampling, thinning=thinning, burn_in=burn_in, samples=samples, chains=chains, effective=None)
+
+
+def require_sampler(system: System, sampler: Sampler) -> None:
+    """Raise ValueError unless ``sampler`` is one, and one of this very system."""
+    if not isinstance(sampler, Sampler):
+        raise ValueError(f"sampler: expected an object such as vae_mf.samplers.Wolff(system), got {shown(sampler)}")
+    inner = sampler.sampler if isinstance(sampler, ParallelTempering) else sampler
+    if isinstance(inner, SystemSampler) and inner.system is not system:
+        raise ValueError(f"sampler: expected one of the system {shown(system)}, got one of {shown(inner.system)}")
 
 
 def ladder(sampler: Sampler, sampling: Sampling, seed: int) -> list[float]:

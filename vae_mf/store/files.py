@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,10 +72,23 @@ def read_header(folder: Folder) -> dict[str, Any] | None:
     if not header and folder.vacant():
         return None
     if header.get("schema") != SCHEMA:
-        raise StoreError(f"{folder}: expected a {SCHEMA} store or nothing, got something else, which is left alone")
+        found = f"got something else, which is left alone{elsewhere(folder)}"
+        raise StoreError(f"{folder}: expected a {SCHEMA} store or nothing, {found}")
     if header.get("schema_version") != SCHEMA_VERSION:
         raise StoreError(f"{folder}: expected schema_version {SCHEMA_VERSION}, got {header.get('schema_version')}")
     return header
+
+
+def elsewhere(folder: Folder) -> str:
+    """Return a clause on what a folder of this machine is, if it is no store, or on the store that was meant."""
+    place = Path(str(folder))
+    if (place / "run.json").exists():
+        return ": it is a run, which vae_mf.load opens"
+    inside = sorted(path.parent for path in place.glob(f"*/{METADATA}"))
+    if inside:
+        return f": it holds stores, such as {inside[0]}"
+    near = get_close_matches(place.name, [path.parent.name for path in place.parent.glob(f"*/{METADATA}")], 1)
+    return f": did you mean {place.with_name(near[0])}?" if near and near[0] != place.name else ""
 
 
 def _root_attributes(folder: Folder) -> dict[str, Any]:

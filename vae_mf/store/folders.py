@@ -17,6 +17,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 from zarr.abc.store import Store
 
+from vae_mf.checks import require_path
 from vae_mf.store.local import LocalFolder
 from vae_mf.store.remote import FRESH, RemoteFolder
 from vae_mf.store.schema import StoreError
@@ -71,6 +72,7 @@ class Folder(Protocol):
 
 def find_folder(path: str | Path) -> Folder:
     """Return the folder that a path or a URL names, or raise StoreError for a URL that cannot be opened."""
+    require_path("path", path)
     url = str(path).rstrip("/")
     if "://" not in url:
         return LocalFolder(Path(path).absolute())

@@ -14,13 +14,14 @@ import zarr
 from jaxtyping import Float32, Shaped
 
 from vae_mf.arrays import PackedSpins, Spins
-from vae_mf.checks import require_choice
+from vae_mf.checks import require_choice, shown
 from vae_mf.packing import unpack_spins
 from vae_mf.store.files import (
     KEEP_ZEROS,
     array_bytes,
     check_arrays,
     disk_errors,
+    elsewhere,
     empty_store,
     read_array,
     read_committed,
@@ -85,6 +86,14 @@ class SampleStore:
         self.attrs: dict[str, Any] = header["attrs"]
         self.diagnostics: dict[str, Any] = header.get("diagnostics", {})
 
+    def __repr__(self) -> str:
+        """Return what the samples are of, how many, of which ensembles, and where."""
+        asked = {name: self.attrs.get(name, "unknown") for name in ("system", "chains", "draws")}
+        reports = self.diagnostics.get("temperatures", [])
+        ensembles = ", ".join(sorted({str(report.get("ensemble")) for report in reports})) or "unknown ensemble"
+        drawn = f"{asked['chains']} chains x {asked['draws']} draws at T = {shown(self.temperatures)}"
+        return f"SampleStore({asked['system']}: {self.sites} {self.kind}, {drawn}, {ensembles}, {self.path!r})"
+
     def spins(self, level: int) -> Spins:
         """Return the spins (rows, sites) at a level; raises as `packed`."""
         return unpack_spins(self.packed(level), self.sites)
@@ -125,8 +134,10 @@ class SampleStore:
         return self._column(level, kind)
 
     def _column(self, level: int, name: str) -> np.ndarray:
-        if not 0 <= level < len(self.temperatures):
-            raise ValueError(f"level: expected an index from 0 to {len(self.temperatures) - 1}, got {level}")
+        last = self.temperatures.size - 1
+        if isinstance(level, bool) or not isinstance(level, int | np.integer) or not 0 <= level <= last:
+            known = f"the temperatures are {shown(self.temperatures)}"
+            raise ValueError(f"level: expected an index from 0 to {last}, got {shown(level)}; {known}")
         return read_array(self._folder, column_path(level, name), self._layout.columns()[name], self.rows)
 
 
@@ -302,7 +313,7 @@ def open_store(path: str | Path) -> SampleStore:
     folder = find_folder(path)
     header = read_header(folder)
     if header is None:
-        raise StoreError(f"{folder}: expected a sample store, got nothing there")
+        raise StoreError(f"{folder}: expected a sample store, got nothing there{elsewhere(folder)}")
     if "complete" not in header:
         done = f"{read_committed(folder)} of {header['blocks']} blocks"
         raise StoreError(f"{folder} is not finished: {done}; run the same command again to resume")
