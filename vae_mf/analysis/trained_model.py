@@ -123,7 +123,7 @@ class TrainedModel:
             expected = f"finite numbers of shape (rows, {self.latents})"
             raise ValueError(f"z: expected {expected}, got {shown(rows)} of shape {rows.shape}")
         like = next(self.vae.parameters())
-        parts = torch.as_tensor(rows, dtype=like.dtype, device=like.device).split(BATCH)
+        parts = torch.tensor(rows, dtype=like.dtype, device=like.device).split(BATCH)
         return torch.cat([self.vae.decoder(part).mean for part in parts]).cpu().numpy()
 
     def sample(self, temperature: float | None = None, count: int = 1, seed: int = 0) -> States:
@@ -193,7 +193,7 @@ class TrainedModel:
     def _require_configurations(self, configurations: Any) -> States:
         """Return the configurations as an array; ValueError unless they are of the model's kind and width."""
         # The order in memory is fixed, on which the last digits of a product of matrices depend.
-        rows = np.asarray(require_array("configurations", configurations), order="C")
+        rows = np.require(require_array("configurations", configurations), requirements=["C", "W"])
         shape = (self.sites,) if self.kind == "spins" else (self.sites, 3)
         if rows.shape[1:] != shape or not len(rows):
             expected = f"{self.kind} of shape ({', '.join(map(str, ('rows', *shape)))})"
