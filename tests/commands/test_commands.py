@@ -262,8 +262,13 @@ REFUSALS = {
 }
 
 
-MISTYPED = {"unknown option", "unknown system", "unknown experiment", "no recording"}
-"""Refusals of the command line itself."""
+NO_USAGE = {
+    "nan in couplings", "couplings not symmetric", "ladder of one temperature", "tempered exact draws", "few blocks",
+    "missing recording", "no spikes", "trainer", "foreign store",
+}  # fmt: skip
+"""Refusals of files, and of what is wrong only together."""
+UNKNOWN = {"unknown option", "unknown system", "unknown experiment", "no recording"}
+"""Refusals of names and choices that there are not, or of too few."""
 
 
 @pytest.fixture(scope="module")
@@ -282,10 +287,12 @@ def refused(tmp_path_factory):
 @pytest.mark.parametrize("name", REFUSALS)
 def test_bad_input_is_refused_in_one_line(refused, name):
     result = refused[1][name]
-    assert result.code == (2 if name in MISTYPED else 1)
+    assert result.code == (1 if name in NO_USAGE else 2)
     (line,) = [line for line in result.err.splitlines() if line.strip()]
     assert line.startswith("error: ")
     assert re.search(REFUSALS[name][1], line), line
+    if name not in NO_USAGE | UNKNOWN:
+        assert line.split(": ")[1] in {word.partition("=")[0] for word in REFUSALS[name][0]}
     assert "Traceback" not in result.out
 
 
@@ -300,8 +307,8 @@ def test_bad_input_leaves_nothing_finished_behind(refused):
 
 def test_a_refusal_reaches_the_shell(tmp_path):
     result = run("sample", "system.sites=abc", *paths(tmp_path))
-    assert result.code == 1
-    assert result.err.startswith("error: sites: expected an integer >= 1, got 'abc'")
+    assert result.code == 2
+    assert result.err.startswith("error: system.sites: expected an integer >= 1, got 'abc'")
     assert len(result.err.splitlines()) == 1
     assert result.out == ""
 

@@ -96,7 +96,7 @@ def test_runs_are_scored_on_their_own_split_and_no_other(place):
     assert row.model == "VAE d=1 mixture linear, seed 42"
     assert np.isfinite(row.log_likelihood)
     refused = run(place, "compare", *SMALL, "split=repeat", glob)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     (line,) = refused.stderr.strip().splitlines()
     assert "'split': ['repeat']" in line
     assert "'split': 'time'" in line

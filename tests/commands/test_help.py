@@ -91,7 +91,7 @@ def test_three_examples_of_every_command_are_understood(name, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     for file in ("FILE", "TIMES.csv", "PATTERNS.npy", "bint_fishmovie32_100.mat"):
         (tmp_path / file).touch()
-    for folder in ("hopfield_quick-0123456789", "retina-0123456789", "run (1)"):
+    for folder in ("hopfield_quick-0123456789", "retina-0123456789", "ising2d_scaling-0123456789", "run (1)"):
         (tmp_path / "outputs" / folder).mkdir(parents=True)
     lines = examples(COMMANDS[name])
     assert len(lines) == 3

@@ -1,18 +1,23 @@
 """What is mistyped gets one line with the nearest name and exit status 2, and leaves nothing behind."""
 
+import os
 import re
 import sys
+from functools import cache
+from random import Random
 
 import numpy as np
 import pytest
 from helpers.commands import paths, run, run_all
 from hydra import compose, initialize_config_dir
 
-from vae_mf.commands.arguments import read_arguments
+from vae_mf.commands import options
+from vae_mf.commands.arguments import Mistake, read_arguments
 from vae_mf.commands.main import main
 from vae_mf.commands.mistakes import LAUNCHERS, understood
 from vae_mf.commands.reproduce import stages_of
 from vae_mf.commands.table import COMMANDS
+from vae_mf.commands.unknown import names_of
 from vae_mf.paths import configurations
 from vae_mf.runs.resolvers import register
 
@@ -28,6 +33,11 @@ TYPOS = {
     "discover F --quick": "got --quick; did you mean quick=true",
     "train --seed=3": "did you mean seed=3",
     "train --cfg": "argument --cfg/-c: expected one argument",
+    "train --config-dir=": "--config-dir: expected a value, as in --config-dir=VALUE, got none",
+    "train --config-dir nowhere": "--config-dir: expected a folder of configurations, got .*/nowhere",
+    "train --multirun=2": "ignored explicit argument '2'",
+    "train -- --cfg": "expected NAME=VALUE, got --cfg",
+    "discover F -- -odd.npy": "expected one dataset.path, got 2: F -odd.npy",
     "train --cfg jobs": "invalid choice: 'jobs'",
     "train experiment=hopfeld_quick": "expected one of \\d+, got hopfeld_quick; did you mean experiment=hopfield_quick",
     "train system=isng": "system: expected one of .*ising.*, got isng; did you mean system=ising",
@@ -52,7 +62,18 @@ TYPOS = {
     "sample experiment=hopfield_quick": "chooses model/prior, which sample does not use",
     "sample model.latents=2": "got model.latents=2; train would take it",
     "sample ~nosuch": "got ~nosuch",
-    "sample ~system.sits": "did you mean ~?system.sites",
+    "sample ~system.sits": "did you mean ~system.sites\\?",
+    "sample experiment=hopfield": "did you mean experiment=sampling/hopfield\\?",
+    "train traning.x=2": "got traning.x=2; vae-mf train --help lists all options",
+    "train sytem=isng": "did you mean system=ising\\?",
+    "train model.latent=1,2": "did you mean -m model.latents=1,2\\?",
+    "train dataset.split.validation=0.2": "it comes with split=random",
+    "train experiment=retina dataset.path=F dataset.split.validaton=0.2": "did you mean training.validation=0.2",
+    "discover F dataset.repeats=2": "got dataset.repeats=2; compare would take it",
+    "train experiment=retina F": "expected NAME=VALUE, got F; did you mean dataset.path=F",
+    "compare F splits=[tme]": "called split now; use split=time",
+    "figure nothere": "run: expected a run folder, got nothere; (there is none|did you mean|the newest)",
+    "collect runs=[a,b]": "runs: expected globs that match run folders, got \\[a,b\\]; ",
     "train dataset.variables=3": "it comes with dataset=mnist8 or dataset=recording",
     "train experiment=retina dataset.path=F dataset.cells=3": "called dataset.variables now; use dataset.variables=3",
     "sample sampling.witnesses=3": "called sampling.opposite_starts now; use sampling.opposite_starts=3",
@@ -92,6 +113,98 @@ def test_a_typo_is_told_in_one_line_with_the_nearest_name(place, monkeypatch, ca
     assert {path.name for path in place.iterdir()} == {"F", "spikes.npy"}
 
 
+def suggestions(name: str, words: list[str]) -> list[str]:
+    """Everything that may stand in the place of what was mistyped."""
+    with pytest.raises(Mistake) as caught:
+        understood(COMMANDS[name], read_arguments(words))
+    found = re.search(r"(?:did you mean|it comes with|; use) (.+?)\??$", str(caught.value))
+    return found[1].split(" or ") if found else []
+
+
+@pytest.fixture
+def composed_once(monkeypatch):
+    """Configurations are composed once for many mistakes."""
+    known = cache(options.compose)
+    for module in ("mistakes", "unknown"):
+        monkeypatch.setattr(
+            f"vae_mf.commands.{module}.compose", lambda root, choices=(), search=(): known(root, tuple(choices), search)
+        )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_is_suggested_is_understood(place, composed_once, name):
+    rng = Random(name)
+    names = names_of(options.compose(COMMANDS[name].module))
+    count = 0
+    for right in rng.sample(names, min(4, len(names))):
+        cut = rng.randrange(max(right.rfind("."), right.rfind("/")) + 1, len(right))
+        for typo in (right[:cut] + right[cut + 1 :], f"{right}s", right.rpartition(".")[2]):
+            for value in ("1,2", "hopfeld"):
+                if typo in names or typo.startswith("hydra"):
+                    continue
+                for suggested in suggestions(name, [f"{typo}={value}", "--help"]):
+                    understood(COMMANDS[name], read_arguments([*suggested.split(), "--help"]))
+                    count += 1
+    assert count
+
+
+@pytest.mark.parametrize(
+    ("before", "typo"),
+    [
+        ("train", "traning.x=2"),
+        ("train", "model=cnn"),
+        ("train", "retina"),
+        ("train", "--system isng"),
+        ("train", "--trainr"),
+        ("train", "dataset.split.validation=0.2"),
+        ("train", "dataset.split.split=tme"),
+        ("train experiment=retina", "dataset.split.validaton=0.2"),
+        ("train experiment=retina", "F"),
+        ("discover F", "discovery.latnets=2"),
+        ("discover F", "dataset.repeats=2"),
+        ("discover", "quik"),
+        ("compare F", "splits=[tme]"),
+        ("sample", "~system.sits"),
+        ("reproduce", "retreival"),
+    ],
+)
+def test_what_is_suggested_in_the_place_of_a_mistake_is_understood(place, composed_once, before, typo):
+    name, *words = before.split()
+    for suggested in suggestions(name, [*words, *typo.split(), "--help"]):
+        understood(COMMANDS[name], read_arguments([*words, *suggested.split(), "--help"]))
+
+
+def made(place, *names: str) -> None:
+    """Folders of runs that have begun, the last the newest."""
+    for age, name in enumerate(reversed(names)):
+        folder = place / "outputs" / name
+        folder.mkdir(parents=True)
+        (folder / "run.json").touch()
+        os.utime(folder, (1e9 - age, 1e9 - age))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("evaluate outputs/hopfild_quick-01", "did you mean run=outputs/hopfield_quick-01?"),
+        ("evaluate hopfield_quick", "did you mean run=outputs/hopfield_quick-01?"),
+        ("evaluate run=xyzzy", "the newest are run=outputs/retina-23, run=outputs/hopfield_quick-01"),
+        ("figure outputs/retin-*", "did you mean run=outputs/retina-23?"),
+        ("collect runs=outputs/hopfeld*", "did you mean runs=outputs/hopfield_quick-01?"),
+        ("compare F runs=[retina*]", "did you mean runs=outputs/retina-23?"),
+    ],
+)
+def test_a_run_that_there_is_not_is_answered_with_the_nearest(place, monkeypatch, typed, said):
+    monkeypatch.setattr("vae_mf.commands.mistakes.workplace", lambda: place)
+    name, *words = typed.split()
+    with pytest.raises(Mistake, match=r"; there is none in .*/outputs: vae-mf train makes one"):
+        understood(COMMANDS[name], read_arguments(words))
+    made(place, "hopfield_quick-01", "retina-23")
+    with pytest.raises(Mistake) as caught:
+        understood(COMMANDS[name], read_arguments(words))
+    assert str(caught.value).endswith(f"; {said}")
+
+
 def config(name: str, *words: str):
     """The configuration that Hydra composes of what was typed."""
     register()
@@ -103,7 +216,8 @@ def config(name: str, *words: str):
 
 NAMES = [
     "größe.npy", "x y.npy", "x#1.npy", "run (1).npy", "a=b.npy", "a,b.npy", "x[1].npy", "x{1}.npy", "it's.npy",
-    "$x.npy", "50%.npy", "x:1.npy", "~/x.npy", "null", "[a]", "-x.npy", "back\\slash", "seed=1.npy",
+    "$x.npy", "${x}.npy", "${oc.env:HOME}", r"\${x}.npy", "50%.npy",
+    "x:1.npy", "~/x.npy", "null", "[a]", "-x.npy", "back\\slash", "seed=1.npy",
 ]  # fmt: skip
 """The thirteen of the reports of users, and more."""
 
@@ -170,6 +284,29 @@ def test_what_is_no_mistake_is_left_to_hydra():
         "dataset.variables=[14,'größe']",
     ]
     assert config("train", "experiment=null", "system=curie_weiss", "model.latents=1").system.sites == 256
+
+
+@pytest.mark.parametrize("glued", [False, True])
+def test_a_flag_takes_its_value_as_a_word_or_behind_an_equals_sign(place, glued):
+    (place / "mine" / "experiment").mkdir(parents=True)
+    (place / "mine" / "experiment" / "mine.yaml").write_text("# @package _global_\nmodel:\n  latents: 7\n")
+
+    def words(flag, value, *more):
+        given = [f"{flag}={value}"] if glued else [flag, value]
+        return understood(COMMANDS["train"], read_arguments([*given, *more]))[0]
+
+    for flag in ("--config-dir", "-cd"):
+        assert words(flag, "mine", "experiment=mine") == ["experiment=mine", flag, "mine"]
+    for flag, value in [("--cfg", "job"), ("-c", "hydra"), ("--info", "plugins"), ("--package", "training")]:
+        assert words(flag, value) == [flag, value]
+
+
+def test_what_stands_behind_two_dashes_is_no_flag(place):
+    (place / "-odd.npy").touch()
+    assert config("discover", "--", "-odd.npy").dataset.path == "-odd.npy"
+    assert config("discover", "quick=true", "--", "-odd.npy", "seed=7").seed == 7
+    (place / "--help").touch()
+    assert config("infer-couplings", "--", "--help").dataset.path == "--help"
 
 
 def test_options_of_a_launcher_are_understood():

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
+
+from vae_mf.runs.literal import literal
 
 HELP = ("-h", "--help")
 SWEEP = ("-m", "--multirun")
@@ -29,6 +32,8 @@ FLAGS = (
 )
 VALUES = ("-c", "--cfg", "-p", "--package", "-cn", "--config-name", "-cd", "--config-dir")
 """Flags behind which a value comes; those of --info may follow or not."""
+END = "--"
+"""Word behind which nothing is a flag."""
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 ASSIGNMENT = re.compile(r"(~|\+{0,2})([^\W\d][\w./@:-]*)=(.*)", re.DOTALL)
 DELETION = re.compile(r"~([^\W\d][\w.@:-]*(?:/[\w.@:-]+)*)")
@@ -72,13 +77,18 @@ class Arguments(NamedTuple):
         return not set(SWEEP).isdisjoint(self.flags)
 
     @property
+    def folders(self) -> list[Path]:
+        """Folders of configurations of one's own, of -cd or --config-dir."""
+        return [
+            Path(value).absolute() for flag, value in pairwise(self.flags) if flag in ("-cd", "--config-dir") and value
+        ]
+
+    @property
     def search(self) -> tuple[Path, ...]:
-        """Folders of configurations of one's own: of hydra.searchpath, and of -cd or --config-dir."""
+        """Folders of configurations of one's own, those of hydra.searchpath first."""
         listed = (self.value_of("hydra.searchpath") or "").strip("[]")
         places = [item.strip("'\" ").removeprefix("file://") for item in listed.split(",") if item]
-        behind = zip(self.flags, self.flags[1:], strict=False)
-        places += [value for flag, value in behind if flag in ("-cd", "--config-dir")]
-        return tuple(Path(place).absolute() for place in places)
+        return (*(Path(place).absolute() for place in places), *self.folders)
 
     @property
     def asks_for_help(self) -> bool:
@@ -88,7 +98,7 @@ class Arguments(NamedTuple):
     @property
     def only_shows(self) -> bool:
         """True if nothing is to be run."""
-        return any(flag.partition("=")[0] in SHOW for flag in self.flags)
+        return not set(SHOW).isdisjoint(self.flags)
 
     def value_of(self, name: str | None) -> str | None:
         """Return the value that an option is given, None if it is given none."""
@@ -101,20 +111,41 @@ def read_arguments(words: Iterable[str]) -> Arguments:
 
     >>> read_arguments(["-m", "seed=1,2", "~experiment", "spikes.npy"]).words
     ['spikes.npy']
+    >>> read_arguments(["--config-dir=conf", "--", "-odd.npy"])[:3]
+    (['--config-dir', 'conf'], [], ['-odd.npy'])
     """
     found = Arguments([], [], [], list(words))
-    for word in found.typed:
+    end = found.typed.index(END) if END in found.typed else len(found.typed)
+    for word in found.typed[:end]:
         before = found.flags[-1] if found.flags else ""
         asked = before in VALUES or (before in ("-i", "--info") and word in INFO)
         if asked or (word.startswith("-") and not exists(word)):
-            found.flags.append(word)
-        elif match := ASSIGNMENT.fullmatch(word):
-            found.assignments.append(Assignment(*match.groups()))
-        elif (match := DELETION.fullmatch(word)) and not exists(word):
-            found.assignments.append(Assignment("~", match[1], None))
+            found.flags.extend(parted(word))
         else:
-            found.words.append(word)
+            sort(word, found)
+    for word in found.typed[end + 1 :]:
+        sort(word, found)
     return found
+
+
+def parted(flag: str) -> list[str]:
+    """Return a flag and its value, if it has one behind "=", as two words.
+
+    >>> parted("--cfg=job"), parted("--quick=true")
+    (['--cfg', 'job'], ['--quick=true'])
+    """
+    name, equals, value = flag.partition("=")
+    return [name, value] if equals and name in (*VALUES, "-i", "--info") else [flag]
+
+
+def sort(word: str, found: Arguments) -> None:
+    """Add a word that is no flag to the assignments or to the words that are neither."""
+    if match := ASSIGNMENT.fullmatch(word):
+        found.assignments.append(Assignment(*match.groups()))
+    elif (match := DELETION.fullmatch(word)) and not exists(word):
+        found.assignments.append(Assignment("~", match[1], None))
+    else:
+        found.words.append(word)
 
 
 def parse(text: str) -> Override | None:
@@ -150,14 +181,14 @@ def file(value: str, sweep: bool) -> str:
     if not there and (value == "null" or QUOTED.fullmatch(value) or (sweep and FUNCTION.fullmatch(value))):
         return value
     names = value.split(",") if sweep and not there else [value]
-    return ",".join(literal(name) for name in names)
+    return ",".join(read_as_is(name) for name in names)
 
 
 def list_of_files(value: str) -> str:
     """Return a list of names of files, or a single one, as a list that Hydra reads literally."""
     if value.startswith("[") and value.endswith("]") and not exists(value):
         return listed(value)
-    return f"[{literal(value)}]"
+    return f"[{read_as_is(value)}]"
 
 
 def listed(value: str) -> str:
@@ -170,13 +201,14 @@ def listed(value: str) -> str:
     return f"[{','.join(quoted(item) if parse(f'name={item}') is None else item for item in items)}]"
 
 
-def literal(name: str) -> str:
-    """Return the name of a file as it is, or in quotation marks where Hydra would read something else.
+def read_as_is(name: str) -> str:
+    """Return the name of a file so that it is read literally: in quotation marks where Hydra would misread it.
 
-    >>> literal("x.npy"), literal("x=1 (2).npy")
+    >>> read_as_is("x.npy"), read_as_is("x=1 (2).npy")
     ('x.npy', "'x=1 (2).npy'")
     """
     text = str(at_home(name)) if name.startswith("~/") else name
+    text = literal(text) if exists(name) else text
     read = parse(f"name={text}")
     return text if QUOTED.fullmatch(text) or (read is not None and read.value() == text) else quoted(text)
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich import box
 from rich.console import Console
@@ -30,6 +29,7 @@ from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
 from vae_mf.runs.folder import FIGURES, Run, find_runs
 from vae_mf.runs.identity import digest
+from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load
 from vae_mf.tables import read_metrics, read_tables, write_tables
 

@@ -8,7 +8,6 @@ vae-mf discover FILE truth=PATTERNS.npy discovery.selection.largest_latents=4
 """
 
 import shlex
-import sys
 from pathlib import Path
 
 import torch
@@ -27,15 +26,13 @@ from vae_mf.files import again_of, put_in_place, write_whole
 from vae_mf.runs.folder import CONFIG, FINISHED
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
+from vae_mf.runs.sweeps import typed
 from vae_mf.tables import read_metrics
-
-STOPPED = 130
-"""Exit status of a command that was stopped from the keyboard, by the shell's convention."""
 
 
 def with_quick_settings(cfg: DictConfig) -> DictConfig:
     """Return the configuration with the settings of a first look where quick=true asks for them."""
-    return compose("discover", ["discovery=quick", *HydraConfig.get().overrides.task]) if cfg.quick else cfg
+    return compose("discover", ["discovery=quick", *typed(HydraConfig.get())]) if cfg.quick else cfg
 
 
 def settled(folder: Path, force: bool, console: Console) -> Path:
@@ -67,12 +64,12 @@ def report(cfg: DictConfig, console: Console) -> None:
             recording,
             cfg.discovery,
             cfg.seed,
-            given=[word.partition("=")[0].removeprefix("discovery.") for word in HydraConfig.get().overrides.task],
+            given=[word.partition("=")[0].removeprefix("discovery.") for word in typed(HydraConfig.get())],
             order=cfg.order,
             truth=truth,
             folder=again,
             name=Path(str(cfg.name)).name,
-            call=shlex.join(["vae-mf", "discover", *HydraConfig.get().overrides.task]),
+            call=shlex.join(["vae-mf", "discover", *typed(HydraConfig.get())]),
             progress=progress,
         )
     write_whole(again / CONFIG, OmegaConf.to_yaml(cfg))
@@ -86,7 +83,5 @@ def main(cfg: DictConfig) -> None:
     chosen = with_quick_settings(cfg)
     try:
         report(chosen, Console())
-    except KeyboardInterrupt:
-        text = f"stopped; the same command goes on where it was, in {chosen.folder}"
-        Console(stderr=True).print(text, soft_wrap=True)
-        sys.exit(STOPPED)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(f"the same command goes on where it was, in {chosen.folder}") from stop

@@ -11,7 +11,6 @@ from glob import has_magic
 from pathlib import Path
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.markdown import Markdown
@@ -23,6 +22,7 @@ from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs
 from vae_mf.runs.identity import digest
+from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.tasks import build_task

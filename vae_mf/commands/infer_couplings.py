@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich import box
 from rich.console import Console
@@ -28,6 +27,7 @@ from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
+from vae_mf.runs.instantiate import instantiate
 from vae_mf.store.sample_store import is_sealed, open_store
 from vae_mf.studies.coupling_tables import correlation_table, couplings_of, estimator_row, field_table, pair_table
 from vae_mf.tables import write_tables

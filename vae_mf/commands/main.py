@@ -1,22 +1,62 @@
 """The console command ``vae-mf`` and its sub-commands; what they import comes after what was typed is understood."""
 
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 from vae_mf.commands.table import COMMANDS, Command
+from vae_mf.runs.status import STOPPED, UNREAD, USAGE
 
-USAGE = 2
-"""Exit status where the command line itself is wrong."""
+GOES_ON = "the same command goes on where it was"
 
 
 def main() -> None:
     """Run ``vae-mf`` with the words of the command line."""
     name, *words = sys.argv[1:] or ["--help"]
-    if name in COMMANDS:
-        run(COMMANDS[name], words)
-    else:
-        about(name, words)
+    if name == "help":
+        name, *words = [*words, "--help"]
+    with shell():
+        if name in COMMANDS:
+            run(COMMANDS[name], words)
+        else:
+            about(name, words)
+
+
+@contextmanager
+def shell() -> Iterator[None]:
+    """End a command as a shell expects it: with one line where the user stops it, silently where nobody reads on."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        print(f"stopped; {str(stop) or GOES_ON}", file=sys.stderr)
+        sys.exit(STOPPED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
+        sys.exit(UNREAD)
+
+
+@contextmanager
+def start() -> Iterator[None]:
+    """Let Ctrl-C end the process at once while nothing is done yet: some packages fail otherwise if it meets them."""
+
+    def end(*_: object) -> None:
+        os.write(sys.stderr.fileno(), f"stopped; {GOES_ON}\n".encode())
+        os._exit(STOPPED)
+
+    # In the background of a script it is ignored, and stays so.
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def about(flag: str, words: list[str]) -> None:
@@ -42,27 +82,34 @@ def about(flag: str, words: list[str]) -> None:
 
 def script(name: str) -> Callable[[], None]:
     """Return the main function of a script that is one of the commands."""
-    return lambda: run(COMMANDS[name], sys.argv[1:])
+
+    def main() -> None:
+        with shell():
+            run(COMMANDS[name], sys.argv[1:])
+
+    return main
 
 
 def run(command: Command, words: list[str]) -> None:
     """Run a command with the words behind its name."""
-    from vae_mf.commands.arguments import Mistake, read_arguments
-    from vae_mf.commands.mistakes import understood
+    with start():
+        from vae_mf.commands.arguments import Mistake, read_arguments
+        from vae_mf.commands.mistakes import understood
 
-    arguments = read_arguments(words)
-    try:
-        overrides, composition = understood(command, arguments)
-    except Mistake as mistake:
-        sys.exit(refusal(mistake))
-    if arguments.asks_for_help:
-        from vae_mf.commands.help import page
+        arguments = read_arguments(words)
+        try:
+            overrides, composition = understood(command, arguments)
+        except Mistake as mistake:
+            sys.exit(refusal(mistake))
+        if arguments.asks_for_help:
+            from vae_mf.commands.help import page
 
-        print(page(command, composition, arguments.value_of(command.word)))
-        return
-    from vae_mf.runs.command import launch
+            print(page(command, composition, arguments.value_of(command.word)))
+            return
+        from vae_mf.runs.command import launch
 
-    launch(import_module(f"vae_mf.commands.{command.module}").main, command.module, overrides)
+        job = import_module(f"vae_mf.commands.{command.module}").main
+    launch(job, command.module, overrides)
 
 
 def refusal(mistake: object) -> int:

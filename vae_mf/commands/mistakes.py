@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from glob import has_magic
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +15,7 @@ from vae_mf.commands.arguments import (
     FLAGS,
     FUNCTION,
     PLACES,
+    VALUES,
     Arguments,
     Assignment,
     Mistake,
@@ -22,13 +23,15 @@ from vae_mf.commands.arguments import (
     parse,
     spelled,
 )
+from vae_mf.commands.nearby import RUN, RUNS, refuse_absent
 from vae_mf.commands.options import Composition, compose
 from vae_mf.commands.table import Command
 from vae_mf.commands.unknown import (
     ABSENT,
     REALLY_SIMILAR,
     advice,
-    example,
+    examples,
+    meant,
     names_of,
     nearest,
     no_such,
@@ -36,6 +39,7 @@ from vae_mf.commands.unknown import (
     not_an_option,
     unknown_option,
 )
+from vae_mf.paths import workplace
 
 LAUNCHERS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray", "ray_aws": "ray"}
 """The extra of this package that installs each launcher of sweeps."""
@@ -48,22 +52,28 @@ def understood(command: Command, arguments: Arguments) -> tuple[list[str], Compo
     Raises:
         Mistake: if there is one.
     """
+    for folder in arguments.folders:
+        if not folder.is_dir():
+            raise Mistake(f"--config-dir: expected a folder of configurations, got {folder}")
     base = compose(command.module, (), arguments.search)
     arguments = files_apart(command, arguments, base)
     refuse_unknown_flags(command, arguments, base)
     parser = get_args_parser()
     parser.error = refuse
     parser.parse_args(arguments.flags)
-    given = [*word_as_option(command, arguments, base), *arguments.assignments]
+    given = arguments.assignments
     for assignment in given:
         if assignment.value == "":
             raise Mistake(f"{assignment.name}: expected a value, as in {assignment.name}=VALUE, got none")
     chosen = [choice for item in given if is_group(item, base) for choice in checked_choice(item, base, arguments)]
-    options = [item for item in given if not is_group(item, base)]
     compositions = [composed(command, combination, arguments) for combination in combinations(chosen, arguments)]
+    by_word = word_as_option(command, arguments, compositions[0])
+    options = [*by_word, *(item for item in given if not is_group(item, base))]
     texts = [checked_option(command, item, compositions, arguments) for item in options]
     refuse_unknown_recipe(command, options, compositions[0])
     if not (arguments.only_shows or arguments.asks_for_help):
+        if not arguments.sweep:
+            refuse_absent_runs(options, compositions[0])
         refuse_missing(options, compositions)
     return [*map(str, chosen), *texts, *arguments.flags], compositions[0]
 
@@ -89,6 +99,9 @@ def refuse(message: str) -> NoReturn:
 
 def refuse_unknown_flags(command: Command, arguments: Arguments, base: Composition) -> None:
     """Raise Mistake for a flag that there is not, with the option that was perhaps meant."""
+    for name, value in pairwise(arguments.flags):
+        if name in VALUES and not value:
+            raise Mistake(f"{name}: expected a value, as in {name}=VALUE, got none")
     for flag in arguments.flags:
         name, equals, value = flag.partition("=")
         if not flag.startswith("-") or name in FLAGS:
@@ -96,10 +109,10 @@ def refuse_unknown_flags(command: Command, arguments: Arguments, base: Compositi
         if not equals:
             behind = arguments.typed[arguments.typed.index(flag) + 1 :]
             value = behind[0] if behind and not behind[0].startswith("-") and "=" not in behind[0] else ""
-        found = nearest(name.lstrip("-").replace("-", "_"), names_of(base))
-        meant = f"{found[0]}={value or example(found[0], base)}" if found else ""
+        word = name.lstrip("-").replace("-", "_")
+        near = meant(word, value, base) if value else examples(nearest(word, names_of(base)), base)
         got = flag if equals or not value else f"{flag} {value}"
-        raise Mistake(f"expected options as NAME=VALUE, got {got}{advice(command, [meant] if meant else [])}")
+        raise Mistake(f"expected options as NAME=VALUE, got {got}{advice(command, near[:1])}")
 
 
 def word_as_option(command: Command, arguments: Arguments, base: Composition) -> list[Assignment]:
@@ -109,16 +122,18 @@ def word_as_option(command: Command, arguments: Arguments, base: Composition) ->
     word, *more = arguments.words
     known = [name for name in names_of(base) if word in (name, name.rpartition(".")[2])]
     if known:
-        raise Mistake(f"expected NAME=VALUE, got {word}{advice(command, [f'{n}={example(n, base)}' for n in known])}")
+        raise Mistake(f"expected NAME=VALUE, got {word}{advice(command, examples(known, base))}")
     if command.word is None:
-        near = [f"{group}={word}" for group in base.groups if word in base.choices_of(group)]
-        near = near or [f"{name}={example(name, base)}" for name in nearest(word, names_of(base))]
+        files = [o.name for o in base.options() if o.required and o.name.rpartition(".")[2] in PLACES]
+        near = [f"{name}={word}" for name in files if exists(word)]
+        near = near or [f"{group}={word}" for group in base.groups if word in base.choices_of(group)]
+        near = near or examples(nearest(word, names_of(base)), base)
         raise Mistake(f"expected NAME=VALUE, got {word}{advice(command, near)}")
     if more:
         got = " ".join(arguments.words)
         raise Mistake(f"expected one {command.word}, got {len(arguments.words)}: {got}; put a pattern in quotes")
-    if command.choices is None and not (exists(word) or has_magic(word) or "://" in word):
-        options = [f"{name}={example(name, base)}" for name in nearest(word, names_of(base), REALLY_SIMILAR)]
+    if command.word != RUN and command.choices is None and not (exists(word) or has_magic(word) or "://" in word):
+        options = examples(nearest(word, names_of(base), REALLY_SIMILAR), base)
         files = get_close_matches(word, map(str, Path(word).parent.glob("*")), 3, REALLY_SIMILAR)
         raise Mistake(f"{command.word}: expected a file or folder, got {word}{advice(command, [*files, *options])}")
     return [Assignment("", command.word, word)]
@@ -149,7 +164,7 @@ def checked_choice(assignment: Assignment, base: Composition, arguments: Argumen
         if piece not in [*known, "null"]:
             if piece in absent:
                 raise Mistake(f"{group}={piece}: {NO_LAUNCHER}'.[{absent[piece]}]'")
-            raise no_such(group, piece, list(dict.fromkeys([*known, *absent])))
+            raise no_such(group, piece, list(dict.fromkeys([*known, *absent])), base)
     return [assignment._replace(sign="" if group in base.choices else sign)]
 
 
@@ -215,7 +230,15 @@ def refuse_unknown_recipe(command: Command, options: list[Assignment], compositi
     known = list(composition.plain.get(command.choices or "", {}))
     for option in options:
         if known and option.name == command.word and option.value not in known:
-            raise no_such(option.name, str(option.value), known)
+            raise no_such(option.name, str(option.value), known, composition)
+
+
+def refuse_absent_runs(options: list[Assignment], composition: Composition) -> None:
+    """Raise Mistake if there is nothing where the run folders of a command are said to be."""
+    outputs = next((option.value for option in options if option.name == "paths.outputs"), None)
+    for option in options:
+        if option.name in (RUN, RUNS) and node(composition, option.name) is not ABSENT:
+            refuse_absent(option, Path(outputs or workplace() / "outputs"))
 
 
 def refuse_missing(options: list[Assignment], compositions: list[Composition]) -> None:

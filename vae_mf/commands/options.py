@@ -65,6 +65,8 @@ class Composition:
     """Files that it is composed of, in their order, each with the node that its options belong to."""
     choices: dict[str, Any]
     """Choice of every group, None for no choice, a list for several."""
+    root: str
+    """Name of the root file."""
     search: Folders = ()
     """Further folders of files, of one's own."""
 
@@ -143,7 +145,7 @@ def compose(root: str, choices: Iterable[str] = (), search: Folders = ()) -> Com
         group: [name.removeprefix(f"{group}/") for name, _ in own if name.startswith(f"{group}/")]
         for group in read_comments(root, search).groups
     }
-    return Composition(config, own, several | dict(defaults.overrides.known_choices), search)
+    return Composition(config, own, several | dict(defaults.overrides.known_choices), root, search)
 
 
 @cache

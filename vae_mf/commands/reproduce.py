@@ -13,13 +13,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from vae_mf.checks import require_choice
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
+from vae_mf.runs.instantiate import instantiate, locate
+from vae_mf.runs.status import STOPPED
 from vae_mf.tables import TABLES, read_tables, write_tables
 
 TRAIN = "train"
@@ -45,9 +46,15 @@ def run_stage(words: Sequence[str]) -> None:
     Raises:
         ValueError: if it fails.
     """
-    done = subprocess.run([sys.executable, "-m", "vae_mf", *words])
-    if done.returncode:
-        raise ValueError(f"stages: expected {shlex.join(words)} to succeed, got exit status {done.returncode}")
+    stage = subprocess.Popen([sys.executable, "-m", "vae_mf", *words])
+    try:
+        status = stage.wait()
+    except KeyboardInterrupt:
+        status = stage.wait()
+    if status == STOPPED:
+        sys.exit(STOPPED)  # the stage was stopped as well, and has said so
+    if status:
+        raise ValueError(f"stages: expected {shlex.join(words)} to succeed, got exit status {status}")
 
 
 def main(cfg: DictConfig) -> None:
@@ -63,5 +70,5 @@ def main(cfg: DictConfig) -> None:
     if not (folder / TABLES).exists():
         with console.status(f"computing {name}"):
             write_tables(folder, instantiate(recipe.tables))
-    figure = get_method(recipe.draw)(read_tables(folder))
+    figure = locate(recipe.draw)(read_tables(folder))
     console.print(f"figure: {save_figure(figure, folder / FIGURES, name)}", soft_wrap=True)

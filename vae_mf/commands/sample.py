@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +19,7 @@ from vae_mf.checks import require_integer
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler, build_sampling
+from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
 from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.plan import plan

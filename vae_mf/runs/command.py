@@ -11,15 +11,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from vae_mf.paths import configurations
-from vae_mf.runs.errors import EXPECTED, one_line
+from vae_mf.runs.errors import EXPECTED, is_usage, one_line, refused_option
 from vae_mf.runs.resolvers import register
+from vae_mf.runs.status import USAGE
 from vae_mf.runs.sweeps import record_failure, sweep_job
 
 Job = Callable[[DictConfig], None]
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """Environment variable: with 1 the traceback of an expected error is shown."""
-STOPPED = 130
-"""Exit status of a command that was stopped, from the keyboard or by a signal to end, as shells have it."""
 
 register()  # on import, because the processes of a sweep import this module before they read a configuration
 
@@ -35,13 +34,18 @@ class Guarded:
         """Run the job."""
         try:
             self.job(config)
+        except BrokenPipeError:  # nobody reads on, which is no error of the job
+            raise
         except Exception as error:
+            option = refused_option(error, config)
+            said = one_line(error, option)
             if sweep_job() and "failed_jobs" in HydraConfig.get().callbacks:
-                record_failure(error)
+                record_failure(error, said)
             elif self.show_traceback or sweep_job() or not isinstance(error, EXPECTED):
                 raise
             else:
-                sys.exit(f"error: {one_line(error)}")
+                sys.stderr.write(f"error: {said}\n")
+                sys.exit(USAGE if is_usage(option, config) else 1)
 
 
 def launch(job: Job, root: str, words: Sequence[str]) -> None:
@@ -66,9 +70,8 @@ def launch(job: Job, root: str, words: Sequence[str]) -> None:
             config_path=str(configurations()),
             config_name=root,
         )
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on where it was\n")
-        sys.exit(STOPPED)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if show_traceback or not (isinstance(error, EXPECTED) or from_launcher(error)):
             raise

@@ -1,20 +1,60 @@
 """Errors that a user may cause, told on one line."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from hydra.errors import HydraException, InstantiationException
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 EXPECTED = (HydraException, OmegaConfBaseException, MisconfigurationException, ValueError, OSError, ImportError)
 """Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
+HANDED_ON = re.compile(r"\$\{([\w.]+)\}")
+"""Value of an option that is that of another."""
 
 
-def one_line(error: BaseException) -> str:
-    """Return what an error says, on one line; an error raised while building an object speaks for itself."""
+def one_line(error: BaseException, option: str | None = None) -> str:
+    """Return what an error says, on one line, an option that it refuses by its whole name."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return one_line(error.__cause__)
     missing = re.search(r"Missing mandatory value: (\S+)", str(error))
     if missing:
         return f"{missing[1]}: expected a value, as in {missing[1]}=VALUE, got none"
-    return " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if option is None else f"{option}:{said.partition(':')[2]}"
+
+
+def refused_option(error: BaseException, config: DictConfig) -> str | None:
+    """Return the option whose value an error refuses, by the name before its colon; None if it refuses none.
+
+    >>> config = OmegaConf.create({"n": 0, "training": {"epochs": 0}, "read": {"bins": "${n}"}})
+    >>> [refused_option(ValueError(f"{name}: expected more"), config) for name in ("epochs", "read.bins", "x")]
+    ['training.epochs', 'n', None]
+    """
+    values = dict(options(OmegaConf.to_container(config, resolve=False)))
+    name = str(error).partition(":")[0]
+    while handed_on := HANDED_ON.fullmatch(str(values.get(name))):
+        name = handed_on[1]
+    own = [option for option, value in values.items() if not HANDED_ON.fullmatch(str(value))]
+    found = [name] if name in own else [option for option in own if option.endswith(f".{name}")]
+    return found[0] if isinstance(error, ValueError) and len(found) == 1 else None
+
+
+def options(node: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name and the value of every option of plain containers."""
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from options(value, f"{place}{name}.")
+        else:
+            yield f"{place}{name}", value
+
+
+def is_usage(option: str | None, config: DictConfig) -> bool:
+    """Return whether the value of an option is to blame, and not the content of a file that it names."""
+    if option is None:
+        return False
+    value = OmegaConf.select(config, option)
+    return not (isinstance(value, str) and Path(value).exists())

@@ -17,6 +17,7 @@ from vae_mf.checks import require_integer
 from vae_mf.files import LOCK, again_of, only_one, put_in_place, write_whole
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.runs.identity import IDENTITY
+from vae_mf.runs.literal import literal
 from vae_mf.runs.names import present_names
 from vae_mf.training.weights import WEIGHTS
 
@@ -91,7 +92,7 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
     if not path.exists():
         with only_one(run.folder):
             if not path.exists():
-                write_whole(path, OmegaConf.to_yaml(config, resolve=True))
+                write_whole(path, OmegaConf.to_yaml(literal(OmegaConf.to_container(config, resolve=True))))
     if OmegaConf.load(path).run.digest != config.run.digest:
         raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
     return run

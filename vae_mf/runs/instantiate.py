@@ -2,9 +2,10 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -15,7 +16,7 @@ PARTIAL = "_partial_"
 """Key of a node that becomes a function of the arguments that it lacks."""
 
 
-def instantiate(node: Any, *, kind: type | None = None, **more: Any) -> Any:
+def instantiate(node: Any, *, kind: type | None = None, place: str = "", **more: Any) -> Any:
     """Return the object that a node asks for; inner nodes are built first.
 
     >>> instantiate({"_target_": "vae_mf.systems.CurieWeiss", "sites": 8}).sites
@@ -24,43 +25,61 @@ def instantiate(node: Any, *, kind: type | None = None, **more: Any) -> Any:
     Args:
         node: mapping with a ``_target_``, or containers of such mappings.
         kind: class of which everything from outside this package must be a subclass; None for no demand.
+        place: dotted name of a node in plain containers; one of a configuration knows its own.
         more: further arguments, which replace those of the node.
 
     Raises:
-        ValueError: if a target does not exist, is of another kind, or takes no such arguments.
+        ValueError: if a target does not exist, is of another kind, takes no such arguments or refuses their values;
+            an option is called by its whole name.
     """
-    plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if OmegaConf.is_config(node) else node
-    return build(plain | more if more else plain, kind)  # pyright: ignore
+    plain = node
+    if OmegaConf.is_config(node):
+        plain = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+        place = node._get_full_key(None)
+    return build(plain, kind, place, build(more, kind, ""))
 
 
-def build(node: Any, kind: type | None) -> Any:
-    """Return plain containers with every node built."""
+def build(node: Any, kind: type | None, place: str, more: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """Return plain containers with every node built, the outermost with more arguments."""
     if isinstance(node, list):
-        return [build(item, kind) for item in node]
+        return [build(item, kind, f"{place}[{number}]") for number, item in enumerate(node)]
     if not isinstance(node, dict):
         return node
-    arguments = {key: build(value, kind) for key, value in node.items() if key not in (TARGET, PARTIAL)}
+    inside = {key: value for key, value in node.items() if key not in (TARGET, PARTIAL, *more)}
+    own = {key: build(value, kind, f"{place}.{key}".lstrip(".")) for key, value in inside.items()}
     if TARGET not in node:
-        return arguments
-    return call(node[TARGET], arguments, bool(node.get(PARTIAL)), kind)
+        return own | more
+    return call(node[TARGET], own, more, bool(node.get(PARTIAL)), kind, place)
 
 
-def call(target: str, arguments: Mapping[str, Any], later: bool, kind: type | None) -> Any:
-    """Call a target, or return a function that calls it later."""
-    function = locate(target)
-    own = target.partition(".")[0] == PACKAGE
-    if not own and kind is not None and not (isinstance(function, type) and issubclass(function, kind)):
-        raise ValueError(f"{TARGET}: expected a subclass of {kind.__module__}.{kind.__qualname__}, got {target}")
+def call(
+    target: str, own: Mapping[str, Any], more: Mapping[str, Any], later: bool, kind: type | None, place: str
+) -> Any:
+    """Call a target with arguments of its own and more, or return a function that calls it later."""
+    function = call_naming(locate, place, (TARGET,), target, kind)
+    arguments = {**own, **more}
     require_arguments(target, function, arguments, later)
     if later:
-        return partial(function, **arguments)
+        return partial(call_naming, function, place, tuple(own), **arguments)
     try:
-        return function(**arguments)
+        return call_naming(function, place, tuple(own), **arguments)
     except Exception as error:
-        if own or isinstance(error, (ValueError, OSError, ImportError)):
+        if target.startswith(f"{PACKAGE}.") or isinstance(error, (ValueError, OSError, ImportError)):
             raise
         # Whatever a function of another package raises, it was asked for by an option.
         raise ValueError(f"{target}: {type(error).__name__}: {error}") from error
+
+
+def call_naming(
+    function: Callable[..., Any], place: str, options: Sequence[str], /, *arguments: Any, **more: Any
+) -> Any:
+    """Call a function; a refusal that begins with the name of one of its options begins with the whole name then."""
+    try:
+        return function(*arguments, **more)
+    except ValueError as error:
+        if not place or str(error).partition(":")[0] not in options:
+            raise
+        raise ValueError(f"{place}.{error}") from error
 
 
 def require_arguments(target: str, function: Callable[..., Any], arguments: Mapping[str, Any], later: bool) -> None:
@@ -76,12 +95,14 @@ def require_arguments(target: str, function: Callable[..., Any], arguments: Mapp
         raise ValueError(f"{target}: {error}; its options are {', '.join(known) or 'none'}") from None
 
 
-def locate(target: str) -> Any:
+def locate(target: str, kind: type | None = None) -> Any:
     """Return the class or function of a dotted name, of today or of an earlier version.
 
     Raises:
-        ValueError: if there is none, naming the nearest.
+        ValueError: if there is none, naming the nearest, or it is from outside this package and of another kind.
     """
+    if not isinstance(target, str):
+        raise ValueError(f"{TARGET}: expected a class or function, got {target!r}")
     parts = present_name(target).split(".")
     found, place = None, 0
     for place in range(1, len(parts)):
@@ -100,4 +121,7 @@ def locate(target: str) -> Any:
         found = getattr(found, part)
     if not callable(found):
         raise ValueError(f"{TARGET}: expected a class or function, got {target}, a {type(found).__name__}")
+    ours = target.startswith(f"{PACKAGE}.")
+    if not ours and kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
+        raise ValueError(f"{TARGET}: expected a subclass of {kind.__module__}.{kind.__qualname__}, got {target}")
     return found

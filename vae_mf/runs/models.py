@@ -31,9 +31,9 @@ def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
     with torch.random.fork_rng():
         torch.manual_seed(integer(seed, "weights"))
         return VAE(
-            instantiate(model["encoder"], kind=nn.Module, sites=sites, latents=latents),
-            instantiate(model["decoder"], kind=nn.Module, sites=sites, latents=latents),
-            instantiate(model["prior"], kind=nn.Module, latents=latents),
+            instantiate(model["encoder"], kind=nn.Module, place="model.encoder", sites=sites, latents=latents),
+            instantiate(model["decoder"], kind=nn.Module, place="model.decoder", sites=sites, latents=latents),
+            instantiate(model["prior"], kind=nn.Module, place="model.prior", latents=latents),
         )
 
 

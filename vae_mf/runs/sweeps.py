@@ -8,24 +8,29 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from vae_mf.runs.errors import EXPECTED, one_line
+from vae_mf.runs.errors import EXPECTED
 
 FAILURE = "failure-*.txt"
+
+
+def typed(config: DictConfig) -> list[str]:
+    """Return the options of a command line from the configuration of Hydra, interpolations as they were typed."""
+    return OmegaConf.to_container(config.overrides.task, resolve=False)  # pyright: ignore
 
 
 def sweep_job() -> str | None:
     """Return number and options of the job of a sweep that is running here, None outside a sweep."""
     job = HydraConfig.get()
-    return f"job {job.job.num}: {' '.join(job.overrides.task)}" if job.mode == RunMode.MULTIRUN else None
+    return f"job {job.job.num}: {' '.join(typed(job))}" if job.mode == RunMode.MULTIRUN else None
 
 
-def record_failure(error: Exception) -> None:
+def record_failure(error: Exception, said: str) -> None:
     """Write the error of a job of a sweep, its options and the traceback into the folder of the sweep."""
     job = HydraConfig.get()
-    said = one_line(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {one_line(error)}"
-    text = "\n".join([said, *job.overrides.task, "", traceback.format_exc()])
+    head = said if isinstance(error, EXPECTED) else f"{type(error).__name__}: {said}"
+    text = "\n".join([head, *typed(job), "", traceback.format_exc()])
     Path(job.sweep.dir, FAILURE.replace("*", f"{job.job.num:03d}")).write_text(text)
 
 
@@ -46,7 +51,7 @@ class FailedJobs(Callback):
         lines = []
         for path in files:
             said, *options = path.read_text().partition("\n\n")[0].splitlines()
-            varied = [option for option in options if option not in config.hydra.overrides.task]
+            varied = [option for option in options if option not in typed(config.hydra)]
             lines.append(f"  {' '.join(varied or options)}: {said}")
         if files:
             count = f"{len(files)} job{'s' if len(files) > 1 else ''}"

@@ -1,0 +1,75 @@
+"""A command that is stopped, or whose output nobody reads on, ends as the shell expects it: without a traceback."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from vae_mf.commands.main import main
+from vae_mf.commands.reproduce import run_stage
+
+STOPPED_WHILE_IMPORTING = """
+import os, signal, sys
+from importlib.abc import MetaPathFinder
+
+class CtrlC(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, CtrlC())
+from vae_mf.commands.main import main
+sys.argv = ["vae-mf", *{words!r}]
+main()
+"""
+GOES_ON = "stopped; the same command goes on where it was\n"
+
+
+def ended(module: str, *words: str) -> tuple[int, str]:
+    """Exit status and errors of a command that is stopped while it imports a module."""
+    code = STOPPED_WHILE_IMPORTING.format(module=module, words=words)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("module", ["hydra", "numpy", "torch", "vae_mf.runs.command"])
+def test_a_command_that_is_stopped_while_it_starts_says_so_in_one_line(module):
+    assert ended(module, "train") == (130, GOES_ON)
+
+
+def test_help_that_is_stopped_says_so_in_one_line():
+    assert ended("vae_mf.commands.help", "train", "--help") == (130, GOES_ON)
+    assert ended("vae_mf.commands.help", "--help") == (130, GOES_ON)
+
+
+@pytest.mark.parametrize("said", ["", "the same command goes on where it was, in outputs/discover-x"])
+def test_a_command_that_is_stopped_at_work_says_so_in_one_line(tmp_path, monkeypatch, capsys, said):
+    def stopped(config):
+        raise KeyboardInterrupt(*filter(None, [said]))
+
+    monkeypatch.setattr("vae_mf.commands.figure.main", stopped)
+    monkeypatch.setattr(sys, "argv", ["vae-mf", "figure", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    assert capsys.readouterr().err == (f"stopped; {said}\n" if said else GOES_ON)
+
+
+def test_a_figure_whose_stage_is_stopped_ends_as_the_stage_did_and_says_nothing_more(tmp_path, monkeypatch, capsys):
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 130\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(SystemExit) as end:
+        run_stage(["train"])
+    assert end.value.code == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["train", "--cfg", "job"]], ids=" ".join)
+def test_output_that_nobody_reads_ends_a_command_silently(words):
+    unread, output = os.pipe()
+    os.close(unread)
+    done = subprocess.run([sys.executable, "-m", "vae_mf", *words], stdout=output, stderr=subprocess.PIPE, text=True)
+    os.close(output)
+    assert (done.returncode, done.stderr) == (141, "")

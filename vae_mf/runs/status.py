@@ -1,0 +1,8 @@
+"""Exit statuses of a command, by the conventions of the shell."""
+
+USAGE = 2
+"""What was typed is wrong; 1 stands for everything else."""
+STOPPED = 130
+"""It was stopped, from the keyboard or by a signal to end."""
+UNREAD = 141
+"""Nobody reads its output on: the status of tools that end by SIGPIPE."""
