@@ -68,9 +68,6 @@ class GeneralizedHopfield:
 
     Integrals are sums on a grid for one or two latents, and adaptive importance sampling for more: Student proposals
     around the Gaussian that the latent potential suggests, their means and covariances adapted for every tilt.
-
-    Args:
-        lowest, highest: range of the prior's draws, shape (d,).
     """
 
     model: LinearMeanField

@@ -130,11 +130,7 @@ def fit_quadratic(z: LatentRows, values: Float[np.ndarray, " rows"]) -> Quadrati
 
 
 def potential_couplings(vae: VAE, temperature: float, draws: int, seed: int) -> PotentialCouplings:
-    """Return beta J_ij = (W A^-1 W^T)_ij and fields from the potential, fitted where the prior has its mass.
-
-    Args:
-        draws: number of z ~ p(z|T) at which the potential is fitted.
-    """
+    """Return beta J_ij = (W A^-1 W^T)_ij and fields from the potential, fitted where the prior has its mass."""
     model = linear_mean_field(vae, temperature)
     z = prior_draws(vae, temperature, draws, seed)
     fit = fit_quadratic(z, model.potential(z))

@@ -76,10 +76,6 @@ def _position(fine: Bool[np.ndarray, "repeats variables bins"], names: Sequence[
 def usable(rows: Int8[np.ndarray, "rows variables"], names: Sequence[str], drop: bool, hint: str = "") -> Usable:
     """Return the variables that vary and are neither the same as an earlier one nor its opposite.
 
-    Args:
-        drop: True to leave the others out.
-        hint: More advice for the sentence that refuses them.
-
     Raises:
         DataError: Some are not, and ``drop`` is false; or none is left.
     """

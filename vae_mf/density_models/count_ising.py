@@ -43,9 +43,6 @@ class CountIsing(NamedTuple):
 
         K = (N + sum_i s_i) / 2, so that b K + c K^2 in the potential is the same as b / 2 + c N / 2 in every field and
         c / 2 in every coupling, but for a constant.
-
-        Args:
-            law: P(K), weight of V(K)^2.
         """
         variables = len(self.fields)
         counts = np.arange(variables + 1)
@@ -69,11 +66,7 @@ def independent_model(probabilities: Float[np.ndarray, " variables"]) -> CountIs
 
 
 class AnnealedCountIsing:
-    """Chains of f_beta(s) = exp of the interpolation between independent variables (beta = 0) and a model (beta = 1).
-
-    Args:
-        probabilities: P(s_i = +1) of the independent variables, shape (N,).
-    """
+    """Chains of f_beta(s), exp of the interpolation between independent variables (beta = 0) and a model (beta = 1)."""
 
     def __init__(
         self, model: CountIsing, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator

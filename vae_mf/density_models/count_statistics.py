@@ -61,9 +61,6 @@ class CountStatistics:
 
     Counts above the largest one of the data share its potential, less (K - most)^2 / 2. Left free, V would rise where
     neither data nor chains have a row, until rows of very many +1 hold weight that no chain has seen.
-
-    Args:
-        most: largest count with a potential of its own.
     """
 
     def __init__(self, variables: int, most: int):

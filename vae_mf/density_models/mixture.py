@@ -96,11 +96,7 @@ class BernoulliMixture(DensityModel):
 
 
 class MixtureProblem:
-    """Expectation-maximisation on distinct rows.
-
-    Args:
-        pseudocount: number of rows at the mean rates that are added to each component.
-    """
+    """Expectation-maximisation on distinct rows."""
 
     def __init__(self, data: DistinctSpins, pseudocount: float):
         self._active = (data.spins > 0).astype(np.float32)

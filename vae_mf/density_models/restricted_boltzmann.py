@@ -131,10 +131,6 @@ class AnnealedMachine:
     """Chains of f_beta(x) = exp((1 - beta) h.x + beta b.x) prod_a (1 + exp(beta (W_a.x + c_a))).
 
     beta = 0 is the model of independent variables with log-odds h, beta = 1 the machine.
-
-    Args:
-        probabilities: P(s_i = +1) of the independent variables, shape (N,).
-        random: source of all randomness.
     """
 
     def __init__(

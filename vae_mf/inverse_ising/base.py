@@ -102,7 +102,6 @@ class InverseIsing(DensityMixin, BaseEstimator):
 
         Args:
             spins: configurations, shape (M, N), entries -1 and +1, or 0 and 1 with ``encoding="01"``.
-            y: ignored, for scikit-learn.
             sample_weight: shape (M,), how often each configuration counts.
 
         Raises:

@@ -86,11 +86,7 @@ def checked_epsilons(values: Sequence[float]) -> Epsilons:
 
 
 def erasure_steps(spins: Spins, shares: Weights, epsilons: Epsilons, rate: float) -> Iterator[Erasure]:
-    """Yield the state before every step, without end, from zero couplings and fields on.
-
-    Args:
-        shares: their frequencies f, summing to 1.
-    """
+    """Yield the state before every step, without end, from zero couplings and fields on."""
     sites = spins.shape[1]
     count = len(epsilons)
     couplings = np.zeros((count, sites, sites))

@@ -79,9 +79,6 @@ def recall(
     >>> found = recall(network, corrupt(network.patterns, 0.2, seed=1))
     >>> network.overlaps(found.spins).diagonal().tolist()
     [1.0, 1.0, 1.0]
-
-    Args:
-        temperature: T >= 0 in units of k_B.
     """
     if starts.ndim != 2 or starts.shape[1] != system.sites:
         raise ValueError(f"starts: expected shape (starts, {system.sites}), got {starts.shape}")

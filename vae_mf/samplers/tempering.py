@@ -249,7 +249,6 @@ def choose_ladder(
     into equal parts of the wanted length, and into at least one part more whenever a pair falls short.
 
     Args:
-        acceptance: smallest mean swap acceptance between neighbours.
         sweeps: length of a trial, half to equilibrate, half to measure; too few overestimate a cold acceptance.
 
     Raises:

@@ -25,9 +25,6 @@ def word_table(sources: Sources, cells: int, groups: int, seed: int) -> pd.DataF
 
     Columns: group, word (cell k of the group is bit k), active (cells that fire in it), and a frequency for every
     source.
-
-    Args:
-        cells: number of cells in a group; all of them if there are no more.
     """
     if require_integer("cells", cells) > MOST_CELLS:
         raise ValueError(f"cells: expected at most {MOST_CELLS}, got {cells}")
@@ -65,9 +62,6 @@ def moment_table(sources: Sources, triplets: int, seed: int) -> pd.DataFrame:
     """Return means, pair covariances and third central moments of every source.
 
     Columns: order (1, 2 or 3), first, second and third cell (-1 where there is none), and a moment for every source.
-
-    Args:
-        triplets: number of triplets of different cells, drawn at random; all if there are no more.
     """
     total = next(iter(sources.values())).shape[1]
     pairs = np.stack(np.triu_indices(total, 1), axis=1)

@@ -52,7 +52,6 @@ def jackknife(
     are unknown, NaN.
 
     Args:
-        statistics: a function of the mean moments that returns a named tuple of numbers.
         chains: number of chains, equally long; as many as rows if these are independent.
 
     Raises:

@@ -92,9 +92,6 @@ def search_sign_vectors(directions: Directions, seed: int, settings: Search | No
     >>> search_sign_vectors(patterns @ [[1, 2], [1, -1]], seed=1).verified
     2
 
-    Args:
-        directions: G, shape (N, d); directions of vanishing singular value do not count.
-
     Raises:
         ValueError: if the directions vanish or there are more of them than sites.
     """
@@ -222,11 +219,7 @@ def unmix(directions: Directions, restarts: int, seed: int) -> Patterns:
 
 
 def recover(directions: Directions, restarts: int, seed: int, settings: Search | None = None) -> Patterns:
-    """Return the patterns (rank, N) of a column space: those of the search, then FastICA of what is left.
-
-    Args:
-        settings: settings of the search; None for one that fills up, the verified patterns first.
-    """
+    """Return the patterns (rank, N) of a column space: those of the search, then FastICA of what is left."""
     found = search_sign_vectors(directions, seed, settings or Search(fill=True)).vectors
     left = complement(orthonormal_basis(directions), found)
     rest = unmix(left, restarts, seed) if left.shape[1] else found[:0]

@@ -22,7 +22,6 @@ def retrieval_tables(
 
     Args:
         loads: values of P / N of the simulation; theory spans them.
-        theory_loads: number of loads at which theory is solved.
         options: arguments of `samplers.retrieval.load_curve`, such as ``networks`` and ``seed``.
     """
     grid = np.linspace(min(loads), max(loads), theory_loads)

@@ -77,10 +77,6 @@ def assess(vae: VAE, system: System | None, data: Evidence, settings: Assessment
     at the temperature with the largest C(x|z). Of what can be decoded, "latent_density" of a single latent, "cumulants"
     (K(u) of the generalised Hopfield Hamiltonian) of a linear decoder, its "latent_potential" (beta J) for Curie-Weiss
     and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
-
-    Args:
-        system: None for a recording.
-        data: rows that the model was fitted to, and others to evaluate it on.
     """
     seed = integer(settings.seed, "assessment")
     parts = data.train, data.held_out, data.blocks

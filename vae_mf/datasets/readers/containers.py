@@ -103,11 +103,7 @@ def choose(container: Container, array: str | None) -> str:
 def register_container(
     kind: str, *suffixes: str, starts: tuple[bytes, ...] = (), markers: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Path], Container]], Callable[[Path], Container]]:
-    """Register the decorated function, which returns the arrays of a file, as a reader of arrays and spike times.
-
-    Args:
-        markers: Names of the files that tell a folder of this format.
-    """
+    """Register the decorated function, which returns the arrays of a file, as a reader of arrays and spike times."""
 
     def register(open_file: Callable[[Path], Container]) -> Callable[[Path], Container]:
         def opened(path: Path) -> Container:

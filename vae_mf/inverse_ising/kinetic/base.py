@@ -83,7 +83,6 @@ class KineticIsing(BaseEstimator):
 
         Args:
             trajectories: shape (times, N), or (repeats, times, N), repeats being independent.
-            y: ignored, for scikit-learn.
 
         Raises:
             ValueError: if values, shapes or options are wrong, or a spin is constant.

@@ -226,11 +226,7 @@ def maximised(x: Paths, couplings: AllCouplings, fields: AllFields, visible: int
 
 
 class ExpectedRegression:
-    """Minus the mean expected log likelihood of every spin, of parameters (spins + 1, spins): J_k1 ... and h_k.
-
-    Args:
-        visible: number of visible spins, whose means are certain.
-    """
+    """Minus the mean expected log likelihood of every spin, of parameters (spins + 1, spins): J_k1 ... and h_k."""
 
     def __init__(self, x: Paths, visible: int, l2: float):
         spins = x.shape[2]

@@ -83,7 +83,6 @@ def fit_widths(estimates: Estimates, variances: Estimates, starts: Kinds) -> Wid
     """Return the mixture of largest likelihood, by expectation maximisation.
 
     Args:
-        estimates: x, without the influence of a prior.
         starts: first sigma_k^2 in units of <x^2>, one per kind.
     """
     shares = np.full(len(starts), 1 / len(starts))

@@ -34,9 +34,6 @@ def firth_regression(
     """Maximise sum_mu w_mu ln p(t_mu | theta_mu) + 1/2 ln det I, p = 1 / (1 + exp(-2 t theta)), theta = features . w.
 
     Newton's method on the modified score, hat values q: sum_mu (w_mu (y - pi) + q_mu (1/2 - pi)) x_mu (Firth 1993).
-
-    Args:
-        stopping: tolerance of the modified score per unit weight, and largest number of iterations.
     """
     tolerance, limit = stopping
     parameters = np.zeros(features.shape[1])

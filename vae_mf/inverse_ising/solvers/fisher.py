@@ -35,7 +35,6 @@ class FisherInformation:
     """Covariance F of s_i s_j and s_i in a sample, plus ``ridge`` on the couplings.
 
     Args:
-        weights: shares of the configurations, summing to 1.
         ridge: second derivative of the penalty, one for all couplings or one for each, shape (N, N).
     """
 

@@ -23,9 +23,6 @@ def minimise_lasso(problem: LocalRegression, l1: float, start: Points, stopping:
 
     Fast iterative shrinkage-thresholding (Beck and Teboulle 2009) until the largest entry of the scaled step, which is
     the violation of the optimality conditions, is within tolerance.
-
-    Args:
-        l1: weight of the absolute couplings beside the mean loss.
     """
     tolerance, max_iter = stopping
     gram = problem.metric

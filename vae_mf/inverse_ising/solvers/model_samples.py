@@ -62,11 +62,7 @@ class Enumerated:
 
 
 class Chains:
-    """Persistent Markov chains, which contribute a configuration each every few sweeps.
-
-    Args:
-        samples: number of samples M of the data, with as many configurations as which the record begins.
-    """
+    """Persistent Markov chains, which contribute a configuration each every few sweeps."""
 
     def __init__(self, chains: GibbsChains, sweeps: int, samples: float):
         self._chains, self._sweeps = chains, sweeps

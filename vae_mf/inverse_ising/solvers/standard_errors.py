@@ -29,9 +29,6 @@ def sandwich_errors(data: DistinctSpins, loss: Loss, ridge: Couplings, points: P
     A configuration moves the parameters of spin i by H_i^-1 g_i, with g_i its gradient and H_i the mean Hessian; the
     error is the root mean square of these influences, averaged over (i, j) and (j, i), over sqrt(M). It needs no
     assumption that the model is true (White 1982). Time O(M N^3), memory O(N^3).
-
-    Args:
-        ridge: l2 weights of the couplings over M, shape (N, N).
     """
     sites = data.spins.shape[1]
     inverses = np.linalg.inv(_hessians(data, loss, ridge, points))

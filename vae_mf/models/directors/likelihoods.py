@@ -43,11 +43,7 @@ class IndependentDirectors:
 
 
 class ExchangeableDirectors:
-    """Independent directors of one Bingham distribution, p(n) = exp(b . q(n)) / c, q the components of n nᵀ - I/3.
-
-    Args:
-        components: components of B, symmetric and traceless, shape (batch, 5).
-    """
+    """Independent directors of one Bingham distribution, p(n) = exp(b . q(n)) / c, q the components of n nᵀ - I/3."""
 
     def __init__(self, components: Components, sites: int):
         self.components = at_least_single(components)

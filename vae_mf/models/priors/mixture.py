@@ -66,11 +66,7 @@ def whiten(
     means: Float[torch.Tensor, "levels components latents"],
     whitening: Float[torch.Tensor, "levels components latents latents"],
 ) -> Float[torch.Tensor, "batch components latents"]:
-    """Return A_k (z - μ_k) of every row and component, by one matrix product and without gathering matrices by row.
-
-    Args:
-        level: 1 at the level of each row, 0 elsewhere.
-    """
+    """Return A_k (z - μ_k) of every row and component, by one matrix product and without gathering matrices by row."""
     table = torch.cat((whitening, -whitening @ means[..., None]), dim=-1)
     extended = torch.cat((z, torch.ones_like(z[:, :1])), dim=-1)
     # A row is zero but for the columns of its level, which pick that level's matrices.
