@@ -137,7 +137,7 @@ def _format_of_folder(path: Path) -> FileFormat:
     for known in reversed(FORMATS):
         if any(fnmatch(name, marker) for name in names for marker in known.markers):
             return known
-    markers = ", ".join(marker for known in FORMATS for marker in known.markers)
+    markers = ", ".join(sorted(marker for known in FORMATS for marker in known.markers))
     raise DataError(f"expected a folder with one of {markers} in it, found none: give the path of a file")
 
 
