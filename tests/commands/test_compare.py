@@ -10,7 +10,8 @@ from helpers import PROJECT_ROOT
 from helpers.third_party import Hebb
 from hydra.utils import instantiate
 
-from vae_mf.commands.compare import scorings
+from vae_mf.commands.compare import chosen_splits, scorings
+from vae_mf.datasets import make_recording
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import VAE
 from vae_mf.inverse_ising import InverseIsing
@@ -101,6 +102,39 @@ def test_runs_are_scored_on_their_own_split_and_no_other(place):
     assert "'split': ['repeat']" in line
     assert "'split': 'time'" in line
     assert "retina-" in line
+
+
+@pytest.mark.parametrize(
+    ("shape", "split", "names", "said"),
+    [
+        ((12, 5, 40), "all", ["random", "repeat", "time"], []),
+        ((400, 5), "all", ["random", "time"], ["left out: split=repeat, as there are too few repeats"]),
+        ((400, 5), "time", ["time"], []),
+    ],
+)
+def test_splits_that_the_data_cannot_give_are_left_out_and_named(shape, split, names, said, compose_config):
+    recording = make_recording((np.random.default_rng(3).random(shape) < 0.5).astype(np.int8))
+    lines = []
+    config = compose_config("compare", "dataset.path=recording.npy", f"split={split}")
+    assert list(chosen_splits(config, recording, lines.append)) == names
+    assert lines == said
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["split=repeat"], "split: expected random or time, got repeat with too few repeats"),
+        (
+            ["dataset.split.test=1.0e-4"],
+            "split: expected other fractions .* or more data, got random",
+        ),
+    ],
+)
+def test_a_split_that_is_asked_for_and_impossible_is_refused_with_those_that_are_not(options, match, compose_config):
+    recording = make_recording((np.random.default_rng(3).random((400, 5)) < 0.5).astype(np.int8))
+    config = compose_config("compare", "dataset.path=recording.npy", *options)
+    with pytest.raises(ValueError, match=match):
+        chosen_splits(config, recording, pytest.fail)
 
 
 def test_a_density_model_of_a_third_party_is_found_by_its_import_path(compose_config):
