@@ -75,11 +75,7 @@ def again_of(folder: Path) -> Path:
 
 
 def put_in_place(folder: Path, last: str) -> None:
-    """Put what has been made again in the place of a folder, if it is complete, and remove the former content.
-
-    Args:
-        last: name of the file that is written last.
-    """
+    """Put what has been made again in the place of a folder, if it is complete, and remove the former content."""
     again = again_of(folder)
     former = folder.with_name(f".{folder.name}.former")
     if not (again / last).exists():

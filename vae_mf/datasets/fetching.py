@@ -59,9 +59,6 @@ PUBLIC = {
 def fetch(name: str, folder: str | os.PathLike | None = None) -> Path:
     """Return the path of a public file, downloaded if it is not yet in the data folder.
 
-    Args:
-        folder: The data folder; None for `vae_mf.paths.downloads`.
-
     Raises:
         ValueError: The name is not known.
         DataError: A file of that name is in the folder, with other content.

@@ -150,12 +150,7 @@ class ClusterModel(NamedTuple):
 
 
 class Expansion:
-    """Models of clusters, each computed once.
-
-    Args:
-        ridge: weight of the squared couplings beside the cross-entropy.
-        gaussian: True for the mean-field entropy as the reference.
-    """
+    """Models of clusters, each computed once."""
 
     def __init__(self, data: Moments, ridge: float, gaussian: bool):
         self._data, self._ridge, self._gaussian = data, ridge, gaussian

@@ -42,12 +42,7 @@ def spin_moments(spins: Spins, weights: Weights | None = None) -> Moments:
 
 
 def regularised(raw: Moments, pseudocount: Any = 0.0, shrinkage: Any = 0.0) -> Moments:
-    """Return moments pulled towards independent spins.
-
-    Args:
-        pseudocount: number of samples of independent unbiased spins that are added to the M of the data.
-        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
-    """
+    """Return moments pulled towards independent spins."""
     kept = raw.samples / (raw.samples + require_non_negative("pseudocount", pseudocount))
     if not 0 <= require_non_negative("shrinkage", shrinkage) <= 1:
         raise ValueError(f"shrinkage: expected a number from 0 to 1, got {shrinkage!r}")

@@ -162,8 +162,6 @@ def load_curve(
         loads: wanted values of P / N; P is rounded to a whole number of at least one.
         networks: independent sets of patterns per load, at least two.
         corruption: fraction of spins turned in the pattern to recall.
-        starts: patterns recalled per network, at most P.
-        threads: worker threads; the curve does not depend on their number.
     """
     require_integer("networks", networks, minimum=2)
     require_integer("starts", starts)

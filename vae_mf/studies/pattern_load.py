@@ -33,8 +33,6 @@ class Unmixing:
 
     Args:
         restarts: number of starts of FastICA, and of the alternating projections.
-        search: settings of the search for sign vectors.
-        threshold: overlap from which a pattern counts as recovered.
     """
 
     restarts: int

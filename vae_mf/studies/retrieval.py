@@ -18,12 +18,7 @@ COLD = 0.005
 def retrieval_tables(
     sizes: Sequence[int], loads: Sequence[float], temperatures: Sequence[float], theory_loads: int, **options: Any
 ) -> dict[str, pd.DataFrame]:
-    """Return one table of simulated overlaps, at every temperature, size and load, and of those of theory.
-
-    Args:
-        loads: values of P / N of the simulation; theory spans them.
-        options: arguments of `samplers.retrieval.load_curve`, such as ``networks`` and ``seed``.
-    """
+    """Return one table of simulated overlaps, at every temperature, size and load, and of those of theory."""
     grid = np.linspace(min(loads), max(loads), theory_loads)
     parts = [infinite_overlaps(grid, temperature) for temperature in temperatures]
     for temperature, sites in product(temperatures, sizes):

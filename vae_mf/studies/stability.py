@@ -18,10 +18,6 @@ GAIN = "test_gain_over_independent"
 def study_tables(folder: str, reference: str, recovered: float, seed: int) -> dict[str, pd.DataFrame]:
     """Return the patterns of one run that are recovered in its repetitions, and the verdicts on all of them.
 
-    Args:
-        reference: name of the run whose patterns are looked for in the others.
-        recovered: share of a pattern in the space of a repetition from which on it counts as recovered.
-
     Returns:
         "patterns" (`profile_table`), "pattern_summary" (`found_patterns.pattern_table`, with the ``threshold``),
         "stability" (`found_patterns.stability_table`) and "verdicts" (`verdict_table`).

@@ -57,11 +57,7 @@ class KineticMaximumLikelihood(KineticIsing):
 
 
 class KineticRegression:
-    """Minus the mean log likelihood of every spin, of parameters (N + G, N): column i holds J_i1 ... J_iN, h_i(1) ...
-
-    Args:
-        decay: weights of the squares of the parameters in the penalty, shape (N + G,).
-    """
+    """Minus the mean log likelihood of every spin, of parameters (N + G, N): column i has J_i1 ... J_iN, h_i(1) ..."""
 
     def __init__(self, data: Transitions, decay: Float[np.ndarray, " parameters"]):
         self._data, self._decay = data, decay
