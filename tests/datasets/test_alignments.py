@@ -67,7 +67,7 @@ def test_sequences_have_no_time(tmp_path):
     np.testing.assert_array_equal(recording.repeat, np.arange(60))
     assert not recording.time.any()
     assert len(split_rows(recording, "random", seed=3).test) == 6
-    with pytest.raises(ValueError, match="enough movie times for each part, got train 1, validation 0, test 0 of 1"):
+    with pytest.raises(ValueError, match="got time with too few movie times: train 1, validation 0, test 0 of 1"):
         split_rows(recording, "time")
 
 

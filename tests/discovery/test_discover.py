@@ -305,7 +305,7 @@ def test_few_rows_are_evaluated_in_few_blocks():
     pattern = random.choice([-1, 1], 8)
     spins = random.choice([-1, 1], (190, 1)) * pattern * np.where(random.random((190, 8)) < 0.06, -1, 1)
     few = TINY | {"rows": {"blocks": 5, "min_count": 2}, "stability": {"seeds": 0, "halves": False}}
-    few |= {"schedule": {"steps": 60}, "training": {"epochs": 2, "batch_size": 32, "encoder_refit_steps": 5}}
+    few |= {"schedule": {"steps": 60}, "training": {"epochs": 15, "batch_size": 32, "encoder_refit_steps": 5}}
     report = discover(
         spins.astype(np.int8), order="independent", quick=True, **few, **{"assessment.residual_groups": 2}
     )
