@@ -8,7 +8,6 @@ from scipy.stats import binom
 
 from vae_mf.samplers.diagnostics import (
     AGREEMENT_LEVEL,
-    autocorrelation_time,
     basin_indicators,
     chain_agreement,
     diagnose,
@@ -16,6 +15,7 @@ from vae_mf.samplers.diagnostics import (
     split_rhat,
     start_ensemble,
 )
+from vae_mf.statistics.row_order import autocorrelation_time
 
 
 def autoregressive(memory, chains=50, draws=2000, seed=0):

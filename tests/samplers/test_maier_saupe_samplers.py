@@ -14,9 +14,9 @@ from scipy.stats import chi2, kstest
 from vae_mf.rng import keys
 from vae_mf.samplers import maier_saupe
 from vae_mf.samplers.base import Group
-from vae_mf.samplers.diagnostics import autocorrelation_time
 from vae_mf.samplers.kernels import bingham, random_bits, tensor_table
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
+from vae_mf.statistics.row_order import autocorrelation_time
 from vae_mf.systems.maier_saupe import MaierSaupe, mean_field_transition, tensor_eigenvalues
 
 T_NI = mean_field_transition().temperature

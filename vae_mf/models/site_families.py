@@ -42,6 +42,15 @@ class SiteFamily(ABC):
             point = parameters.detach().clone().requires_grad_()
             return torch.autograd.grad(self.log_normaliser(point).sum(), point)[0]
 
+    def covariance(self, parameters: SiteVectors) -> Float[torch.Tensor, "*rows components components"]:
+        """Return <t tᵀ> - <t> <t>ᵀ, the second derivatives of ln Z; for directors, of distinct eigenvalues."""
+        with torch.enable_grad():
+            point = parameters.detach().clone().requires_grad_()
+            (mean,) = torch.autograd.grad(self.log_normaliser(point).sum(), point, create_graph=True)
+            means = mean.unbind(-1)
+            rows = [torch.autograd.grad(part.sum(), point, retain_graph=True)[0] for part in means]
+        return torch.stack(rows, -2)
+
     def match(self, means: SiteVectors) -> SiteVectors:
         """Return the η with <t> = ``means``, where ln Z(η) - η·means is smallest."""
         parameters = torch.zeros_like(means).requires_grad_()

@@ -9,35 +9,15 @@ from jaxtyping import Float, Int
 
 from vae_mf.arrays import Chains
 from vae_mf.rng import generator
+from vae_mf.statistics.row_order import autocorrelation_time
 
 OppositeChains = Float[np.ndarray, "opposite_starts draws"]
 """One scalar observable along each of the chains that were started the other way."""
-WINDOW = 6.0
 RHAT_LIMIT = 1.1
 AGREEMENT_LEVEL = 1e-3
 """Level, per temperature, at which chains started in opposite ways are said to disagree."""
 PERMUTATIONS = 9999
 NAMED_BASINS = 3
-
-
-def autocorrelation_time(chains: Chains) -> float:
-    """Return the integrated autocorrelation time tau = 1/2 + sum_t rho(t), in draws; 1/2 for independent draws.
-
-    The sum stops at the first t >= 6 tau (Sokal's window). Chains are centred on their common mean, so chains that sit
-    in different valleys show as a long time. A constant observable counts as independent.
-
-    >>> autocorrelation_time(np.ones((4, 10)))
-    0.5
-    """
-    length = chains.shape[1]
-    if np.ptp(chains) == 0:
-        return 0.5
-    centred = chains - chains.mean()
-    spectrum = np.fft.rfft(centred, 2 ** (2 * length - 1).bit_length(), axis=1)
-    covariance = np.fft.irfft((np.abs(spectrum) ** 2).mean(0))[:length] / np.arange(length, 0, -1)
-    times = 0.5 + np.concatenate([[0.0], np.cumsum(covariance[1:] / covariance[0])])
-    inside = np.arange(length) < WINDOW * times
-    return max(0.5, float(times[-1] if inside.all() else times[np.argmin(inside)]))
 
 
 def effective_size(chains: Chains) -> float:

@@ -16,8 +16,9 @@ from vae_mf.checks import (
 )
 from vae_mf.packing import unpack_spins
 from vae_mf.samplers.base import Sampler, Schedule, SystemSampler, sample_block
-from vae_mf.samplers.diagnostics import autocorrelation_time, basin_indicators
+from vae_mf.samplers.diagnostics import basin_indicators
 from vae_mf.samplers.tempering import ParallelTempering, choose_ladder
+from vae_mf.statistics.row_order import autocorrelation_time
 from vae_mf.systems.base import System
 
 PREFERRED_CHAINS = 100

@@ -13,9 +13,9 @@ from numba import njit
 
 from vae_mf.rng import keys
 from vae_mf.samplers.base import GROUP, Group
-from vae_mf.samplers.diagnostics import autocorrelation_time
 from vae_mf.samplers.kernels.bingham import BLOCK, envelope_parameter, fill_bingham
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
+from vae_mf.statistics.row_order import autocorrelation_time
 from vae_mf.systems.maier_saupe import MaierSaupe, mean_field_transition
 
 from .timing import SEED, Baseline, Row, Run, race, sweeps

@@ -1,0 +1,112 @@
+"""Residual information at any order: products of three and more residuals, without a list of them.
+
+I_k = ½ Σ_{|S|=k} ρ_S², ρ_S = <Π_{i in S} r_i>, with residuals r_i = δ_i / √<v_i> of one draw of z. For two rows the sum
+over all sets is an elementary symmetric polynomial: Σ_S Π_{i in S} r_i r'_i = e_k(w), w_i = r_i · r'_i. Its errors grow
+as √binom(N, k) / n, so that orders above 2 detect and do not bound.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from vae_mf.checks import require_integer
+from vae_mf.statistics.averages import evenly_spaced
+from vae_mf.statistics.latent_model import Variables
+from vae_mf.statistics.u_statistics import Blocks, Estimate, u_statistic
+
+FirstDraw = Float[np.ndarray, "rows columns"]
+"""Residuals δ at one draw of z for every row."""
+
+CHUNK = 256
+"""Rows at a time against all others."""
+
+
+class SampledRows(NamedTuple):
+    """Some rows of residuals with their blocks."""
+
+    residuals: FirstDraw
+    blocks: Blocks
+
+
+def residual_orders(
+    data: SampledRows, variables: Variables, largest: int, rows: int, model: SampledRows | None = None
+) -> dict[int, Estimate]:
+    """Return I_k in nats for k = 2 ... ``largest``; the cost grows with the square of the rows.
+
+    Args:
+        data: residuals of the rows that are judged, one draw of z each.
+        variables: variable of every column.
+        largest: highest order.
+        rows: largest number of rows that are used of each sample, evenly spaced.
+        model: residuals of the model's own rows, whose means are the zero; None if zero is known.
+    """
+    samples = [thinned(data, rows)] if model is None else [thinned(data, rows), thinned(model, rows)]
+    deviation = np.sqrt((samples[-1].residuals.astype(np.float64) ** 2).mean(0))
+    inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    scaled = np.concatenate([sample.residuals for sample in samples]) * inverse
+    owners = [sample.blocks.labels for sample in samples]
+    owners[1:] = [labels + owners[0][-1] + 1 for labels in owners[1:]]
+    grams = block_products(scaled, np.concatenate(owners), variables, require_integer("largest", largest, minimum=2))
+    return {order: u_statistic(grams[order], *(sample.blocks for sample in samples)) for order in range(2, largest + 1)}
+
+
+def thinned(sample: SampledRows, rows: int) -> SampledRows:
+    """Return at most ``rows`` evenly spaced rows; blocks that keep none of theirs are gone."""
+    kept = evenly_spaced(len(sample.residuals), require_integer("rows", rows))
+    labels = np.unique(sample.blocks.labels[kept], return_inverse=True)[1]
+    return SampledRows(sample.residuals[kept], Blocks(labels, sample.blocks.gap))
+
+
+def block_products(
+    residuals: FirstDraw, owners: Int[np.ndarray, " rows"], variables: Variables, largest: int
+) -> Float[np.ndarray, "orders blocks blocks"]:
+    """Return the sums of e_k(w) over the rows of two blocks, for k = 0 ... ``largest``.
+
+    Args:
+        residuals: r of every row.
+        owners: block of every row, never falling.
+        variables: variable of every column.
+        largest: highest order.
+    """
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    totals = np.zeros((largest + 1, len(starts), len(starts)))
+    for start in range(0, len(residuals), CHUNK):
+        part = owners[start : start + CHUNK]
+        powers = power_sums(residuals[start : start + CHUNK], residuals, variables, largest)
+        products = np.add.reduceat(elementary_symmetric(powers), starts, axis=2)
+        begins = np.flatnonzero(np.diff(part, prepend=-1))
+        totals[:, part[begins]] += np.add.reduceat(products, begins, axis=1)
+    return totals
+
+
+def power_sums(
+    first: Float[np.ndarray, "rows columns"],
+    second: Float[np.ndarray, "others columns"],
+    variables: Variables,
+    largest: int,
+) -> Float[np.ndarray, "orders rows others"]:
+    """Return Σ_i w_i^k of two rows for k = 0 ... ``largest``, w_i the scalar product of their columns of variable i."""
+    counts = np.bincount(variables)
+    if (counts <= 1).all():
+        return np.stack([first**order @ (second**order).T for order in range(largest + 1)])
+    sums = np.zeros((largest + 1, len(first), len(second)))
+    for variable in np.flatnonzero(counts):
+        chosen = variables == variable
+        products = first[:, chosen] @ second[:, chosen].T
+        for order in range(largest + 1):
+            sums[order] += products**order
+    return sums
+
+
+def elementary_symmetric(powers: Float[np.ndarray, "orders *shape"]) -> Float[np.ndarray, "orders *shape"]:
+    """Return e_0, e_1, ... from power sums p_0, p_1, ..., by Newton's identities k e_k = Σ_i (-1)^{i-1} e_{k-i} p_i.
+
+    >>> elementary_symmetric(np.array([3.0, 6.0, 14.0, 36.0])).tolist()  # of 1, 2, 3
+    [1.0, 6.0, 11.0, 6.0]
+    """
+    elementary = np.ones_like(powers)
+    for order in range(1, len(powers)):
+        terms = [(-1) ** (i - 1) * elementary[order - i] * powers[i] for i in range(1, order + 1)]
+        elementary[order] = sum(terms) / order
+    return elementary

@@ -1,0 +1,221 @@
+"""Order of rows: their correlation time, blocks that are longer than it, drift, and columns shifted in time."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from scipy.stats import f
+
+from vae_mf.arrays import Chains
+from vae_mf.checks import require_integer
+from vae_mf.rng import generator
+from vae_mf.statistics.u_statistics import Blocks
+
+Columns = Shaped[np.ndarray, "rows columns"]
+"""Binary variables as ±1, or any numbers, one row after the other."""
+
+WINDOW = 6.0
+INDEPENDENT = 1.5
+"""Correlation time in rows below which they count as independent: the noise of the largest of many estimates."""
+TIMES = 2.5
+"""Correlation times in a block."""
+CHUNK = 8192
+"""Rows at a time."""
+
+
+def autocorrelation_time(chains: Chains) -> float:
+    """Return the integrated autocorrelation time tau = 1/2 + sum_t rho(t), in draws; 1/2 for independent draws.
+
+    The sum stops at the first t >= 6 tau (Sokal's window). Chains are centred on their common mean, so chains that sit
+    in different valleys show as a long time. A constant observable counts as independent.
+
+    >>> autocorrelation_time(np.ones((4, 10)))
+    0.5
+    """
+    length = chains.shape[1]
+    if np.ptp(chains) == 0:
+        return 0.5
+    centred = chains - chains.mean()
+    spectrum = np.fft.rfft(centred, 2 ** (2 * length - 1).bit_length(), axis=1)
+    covariance = np.fft.irfft((np.abs(spectrum) ** 2).mean(0))[:length] / np.arange(length, 0, -1)
+    times = 0.5 + np.concatenate([[0.0], np.cumsum(covariance[1:] / covariance[0])])
+    inside = np.arange(length) < WINDOW * times
+    return max(0.5, float(times[-1] if inside.all() else times[np.argmin(inside)]))
+
+
+def chunks(rows: Columns) -> Iterator[Float[np.ndarray, "chunk columns"]]:
+    """Yield consecutive rows in single precision."""
+    for start in range(0, len(rows), CHUNK):
+        yield rows[start : start + CHUNK].astype(np.float32)
+
+
+def covariance(rows: Columns) -> Float[np.ndarray, "columns columns"]:
+    """Return the covariances of the columns.
+
+    >>> covariance(np.array([[1, 1], [-1, -1]], np.int8)).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    total = sum((part.T @ part).astype(np.float64) for part in chunks(rows))
+    mean = rows.mean(0, dtype=np.float64)
+    return total / len(rows) - np.outer(mean, mean)
+
+
+def correlation_time(rows: Columns) -> float:
+    """Return τ = 1 + 2 Σ_t ρ(t) in rows, the largest of all columns and of their first principal component.
+
+    The mean of n rows has the variance of n / τ independent ones. Below 1.5 it is returned as 1.
+
+    >>> correlation_time(np.random.default_rng(1).choice(np.int8([-1, 1]), (1000, 5)))
+    1.0
+    """
+    component = np.linalg.eigh(covariance(rows))[1][:, -1].astype(np.float32)
+    series = (rows[:, column].astype(np.float64) for column in range(rows.shape[1]))
+    slowest = max(autocorrelation_time(values[None]) for values in series)
+    projected = np.concatenate([part @ component for part in chunks(rows)]).astype(np.float64)
+    time = 2 * max(slowest, autocorrelation_time(projected[None]))
+    return time if time >= INDEPENDENT else 1.0
+
+
+def row_blocks(rows: int, time: float = 1.0, most: int = 1000) -> Blocks:
+    """Return blocks of about equal length, at least 2.5 correlation times each.
+
+    Blocks of correlated rows still resemble those that they touch: these are not paired.
+
+    Args:
+        rows: number of rows.
+        time: correlation time in rows, 1 for independent rows.
+        most: largest number of blocks.
+
+    >>> row_blocks(8, most=4)
+    Blocks(labels=array([0, 0, 1, 1, 2, 2, 3, 3]), gap=0)
+    """
+    length = TIMES * time if time > 1 else 1
+    count = int(np.clip(rows // length, 1, require_integer("most", most)))
+    return Blocks(np.arange(rows) * count // rows, int(time > 1))
+
+
+def drift(rows: Columns, slowest: int = 4, cosines: int = 24) -> float:
+    """Return the p-value that no column follows the order of the rows, Bonferroni's over the columns.
+
+    F test of the power of the slowest cosines of a column against that of the next ones. It holds if correlations die
+    within about a fiftieth of the rows.
+
+    >>> line = np.linspace(-1, 1, 500)[:, None]
+    >>> drift(line + np.random.default_rng(1).normal(size=(500, 1))) < 1e-6
+    True
+    """
+    phases = np.pi * (np.arange(len(rows)) + 0.5) / len(rows)
+    # Cosines of these phases are orthogonal to a constant: means need not be taken off.
+    amplitudes = np.zeros((cosines, rows.shape[1]))
+    for number, part in enumerate(chunks(rows)):
+        phase = phases[number * CHUNK : number * CHUNK + len(part)]
+        amplitudes += np.cos(np.arange(1, cosines + 1)[:, None] * phase) @ part
+    power = amplitudes**2
+    fast = power[slowest:].mean(0)
+    ratio = np.divide(power[:slowest].mean(0), fast, out=np.zeros_like(fast), where=fast > 0)
+    return float(min(1.0, len(ratio) * f.sf(ratio.max(), slowest, cosines - slowest)))
+
+
+def local_residuals(rows: Columns, windows: int) -> Float[np.ndarray, "rows columns"]:
+    """Return rows less the mean of their window, scaled so that covariances stay unbiased: drift is taken out.
+
+    >>> local_residuals(np.array([[1, 1], [-1, 1]]), windows=1).astype(float).round(3).tolist()
+    [[1.414, 0.0], [-1.414, 0.0]]
+
+    Raises:
+        ValueError: unless every window holds at least two rows.
+    """
+    if require_integer("windows", windows) > len(rows) // 2:
+        raise ValueError(f"windows: expected at most {len(rows) // 2}, half the number of rows, got {windows}")
+    parts = np.array_split(rows, windows)
+    centred = [(part - part.mean(0)) * (len(part) / (len(part) - 1)) ** 0.5 for part in parts]
+    return np.concatenate(centred).astype(np.float32)
+
+
+def shifted_columns(rows: Columns, count: int, seed: int) -> Iterator[Columns]:
+    """Yield surrogates: every column shifted in time by a lag of its own, round the ends.
+
+    Correlations between columns are lost, the law and the memory of each stay.
+
+    Args:
+        rows: the data.
+        count: number of surrogates.
+        seed: seed of the lags.
+    """
+    for number in range(require_integer("count", count)):
+        lags = generator(seed, "shifts", number).integers(len(rows), size=rows.shape[1])
+        surrogate = np.empty_like(rows)
+        for column, lag in enumerate(lags):
+            surrogate[:lag, column] = rows[len(rows) - lag :, column]
+            surrogate[lag:, column] = rows[: len(rows) - lag, column]
+        yield surrogate
+
+
+class SurrogateTest(NamedTuple):
+    """A number of the data beside those of surrogates."""
+
+    value: float
+    null_mean: float
+    null_spread: float
+    """Standard deviation over the surrogates."""
+    p_value: float
+    """Share of the surrogates that are at least as large, the data counted among them."""
+
+    @property
+    def excess(self) -> float:
+        """Value less the mean of the surrogates."""
+        return self.value - self.null_mean
+
+    @property
+    def significance(self) -> float:
+        """Excess in standard deviations of the surrogates."""
+        return self.excess / self.null_spread
+
+
+class ShiftTest(NamedTuple):
+    """Tests of independence of the columns, whatever the memory of each."""
+
+    information: SurrogateTest
+    """½ Σ ρ_ij² over pairs of columns, the information in nats at order 2 that no latent variable explains."""
+    eigenvalue: SurrogateTest
+    """Largest eigenvalue of the correlation matrix."""
+
+
+def shift_test(
+    rows: Columns, count: int, seed: int, variables: Shaped[np.ndarray, " columns"] | None = None
+) -> ShiftTest:
+    """Return the correlations of the columns beside those of columns shifted against each other in time.
+
+    Args:
+        rows: the data.
+        count: number of surrogates.
+        seed: seed of the surrogates.
+        variables: variable that every column belongs to, columns of one being no pair; None for a column a variable.
+    """
+    variables = np.arange(rows.shape[1]) if variables is None else variables
+    pairs = variables[:, None] < variables
+    found = [correlation_numbers(rows, pairs)]
+    found += [correlation_numbers(surrogate, pairs) for surrogate in shifted_columns(rows, count, seed)]
+    return ShiftTest(*(surrogate_test(values) for values in np.array(found).T))
+
+
+def correlation_numbers(rows: Columns, pairs: Shaped[np.ndarray, "columns columns"]) -> tuple[float, float]:
+    """Return ½ Σ ρ_ij² over the pairs, and the largest eigenvalue of the correlations; constant columns have none."""
+    products = covariance(rows)
+    variances = products.diagonal()
+    spread = np.sqrt(np.outer(variances, variances))
+    correlations = np.divide(products, spread, out=np.zeros_like(products), where=spread > 0)
+    return float((correlations[pairs] ** 2).sum()) / 2, float(np.linalg.eigvalsh(correlations)[-1])
+
+
+def surrogate_test(values: Float[np.ndarray, " surrogates"]) -> SurrogateTest:
+    """Return the test of the first value against the others.
+
+    >>> surrogate_test(np.array([3.0, 1.0, -1.0]))
+    SurrogateTest(value=3.0, null_mean=0.0, null_spread=1.4142135623730951, p_value=0.3333333333333333)
+    """
+    null = values[1:]
+    return SurrogateTest(
+        float(values[0]), float(null.mean()), float(null.std(ddof=1)), float((values >= values[0]).mean())
+    )
