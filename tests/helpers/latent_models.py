@@ -68,7 +68,7 @@ class OneLatent:
 
 
 def coupled_pairs(model: OneLatent, couplings: dict[tuple[int, int], float], states: np.ndarray) -> np.ndarray:
-    """ln p of states where in each pair (a, b), given z and s_a, the log-odds of s_b are raised by 2 J s_a."""
+    """Ln p of states where in each pair (a, b), given z and s_a, the log-odds of s_b are raised by 2 J s_a."""
     logs = np.empty((len(GRID), len(states)))
     for level in range(len(GRID)):
         log_odds = np.tile(model.log_odds[level], (len(states), 1))

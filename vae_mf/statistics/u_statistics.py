@@ -12,11 +12,14 @@ parts, after Hoeffding: one that grows with the distance of <a> from <b>, and on
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.stats import norm
 
 Gram = Float[np.ndarray, "blocks blocks"]
 """Products of the sums of features over blocks, those of the data first and then those of the model."""
+
+Owners = Int[np.ndarray, " blocks"]
+"""Sample of every block: 0 for the data, 1 for the model."""
 
 
 class Blocks(NamedTuple):
@@ -83,9 +86,9 @@ def own_weights(blocks: Blocks) -> Gram:
 def u_statistic(gram: Gram, data: Blocks, model: Blocks | None = None) -> Estimate:
     """Return ½ |<a> - <b>|² from products of block sums, ½ |<a>|² without a model.
 
-    With w the weights of products, K = w G and K' = w G' of centred sums, the estimate is ½ Σ K. Its variance is the
-    degenerate part ½ Σ K'², alone at zero, and Σ_b (Σ_c K_bc - its mean)² for the distance, less what the noise of the
-    means adds to that.
+    With w the weights of products, K = w G and K' = w G' of centred products, the estimate is ½ Σ K. Its variance is
+    the degenerate part ½ Σ K'², alone at zero, and Σ_b (Σ_c K_bc - its mean)² for the distance, less what the noise of
+    the means adds to that.
 
     Args:
         gram: products of the sums of features.
@@ -94,26 +97,37 @@ def u_statistic(gram: Gram, data: Blocks, model: Blocks | None = None) -> Estima
 
     Source: Hoeffding, Annals of Mathematical Statistics 19 (1948) 293.
     """
+    samples = [data] if model is None else [data, model]
+    sizes = np.concatenate([blocks.sizes for blocks in samples])
+    owner = np.repeat(np.arange(len(samples)), [len(blocks.sizes) for blocks in samples])
     weights = pair_weights(data, model)
-    samples = [data.sizes] if model is None else [data.sizes, model.sizes]
-    shares = membership([sizes / sizes.sum() for sizes in samples])
-    members = membership([np.ones(len(sizes)) for sizes in samples])
-    totals = shares @ (members.T @ gram)
-    centred = gram - totals - totals.T + shares @ (members.T @ gram @ members) @ shares.T
-    centred *= weights
+    centred = weights * centred_products(gram, weights != 0, sizes, owner)
     degenerate = float(np.vdot(centred, centred)) / 2
     projections = (weights * gram).sum(1)
     value = float(projections.sum()) / 2
-    projections -= shares @ (members.T @ projections)
+    projections -= (np.bincount(owner, projections) / np.bincount(owner, sizes))[owner] * sizes
     distance = max(float(projections @ projections) - 2 * degenerate, 0.0)
     return Estimate(value, (distance + degenerate) ** 0.5, degenerate**0.5)
 
 
-def membership(values: list[Float[np.ndarray, " _"]]) -> Float[np.ndarray, "blocks samples"]:
-    """Return a column for every sample that holds its values in the rows of its blocks, and zeros elsewhere.
+def centred_products(
+    gram: Gram, used: Bool[np.ndarray, "blocks blocks"], sizes: Float[np.ndarray, " blocks"], owner: Owners
+) -> Gram:
+    """Return the products of block sums less the means of their samples.
 
-    >>> membership([np.ones(1), np.full(2, 0.5)]).tolist()
-    [[1.0, 0.0], [0.0, 0.5], [0.0, 0.5]]
+    Means come from the products that are used alone. The square of a block, which is far larger where there are more
+    features than blocks, is in none of them.
+
+    Args:
+        gram: products of block sums.
+        used: true for the products that are used.
+        sizes: rows of every block.
+        owner: sample of every block.
     """
-    owner = np.repeat(np.arange(len(values)), [len(part) for part in values])
-    return (owner[:, None] == np.arange(len(values))) * np.concatenate(values)[:, None]
+    members = (owner[:, None] == np.arange(owner[-1] + 1)).astype(np.float64)
+    sums = np.where(used, gram, 0.0) @ members
+    counts = used @ (sizes[:, None] * members)
+    means = sums / counts
+    grand = members.T @ sums / (members.T @ (sizes[:, None] * counts))
+    along = means[:, owner] * sizes
+    return gram - along - along.T + grand[np.ix_(owner, owner)] * np.outer(sizes, sizes)
