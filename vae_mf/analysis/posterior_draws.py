@@ -15,7 +15,7 @@ from vae_mf.analysis.joint_samples import expected
 from vae_mf.arrays import States
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.models.site_families import site_family
-from vae_mf.models.tensors import Condition, ConfigurationTensor, constant_condition
+from vae_mf.models.tensors import Batch, Condition, ConfigurationTensor, Latents, constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.latent_model import Products, Residuals, Variables
 
@@ -72,16 +72,20 @@ class LatentVAE:
         covariance = sum(part.sum(0) for part in self._covariances()) / PRIOR_DRAWS
         self._whitening = isotropic(covariance)
 
-    @torch.no_grad()
     def residuals(self, rows: States, draws: int, seed: int) -> Iterator[Residuals]:
         """Yield t(x) - <t|z> of all components at draws of z from p(z|x), in parts of consecutive rows."""
         generator = model_generator(self.vae, seed)
-        for x, condition in batches(self.vae, rows, self.temperature):
-            z = posterior_draws(self.vae, x, condition, draws, self.proposals, generator)
-            means = expected(self.family, self.vae.decoder(z.flatten(0, 1)).natural_parameters)
-            residuals = self.family.statistics(x)[:, None] - means.unflatten(0, z.shape[:2])
-            whitened = torch.einsum("rdsc,sck->rdsk", residuals, self._whitening.to(residuals.dtype))
-            yield whitened.flatten(2).float().cpu().numpy()
+        for batch in batches(self.vae, rows, self.temperature):
+            yield self._residuals(batch, draws, generator).flatten(2).float().cpu().numpy()
+
+    @torch.no_grad()
+    def _residuals(
+        self, batch: Batch, draws: int, generator: torch.Generator
+    ) -> Float[torch.Tensor, "rows draws sites components"]:
+        z = posterior_draws(self.vae, *batch, draws, self.proposals, generator)
+        means = expected(self.family, self.vae.decoder(z.flatten(0, 1)).natural_parameters)
+        residuals = self.family.statistics(batch.configurations)[:, None] - means.unflatten(0, z.shape[:2])
+        return torch.einsum("rdsc,sck->rdsk", residuals, self._whitening.to(residuals.dtype))
 
     def draw_rows(self, count: int, seed: int) -> States:
         """Return configurations of the model."""
@@ -105,13 +109,15 @@ class LatentVAE:
             products = products + variances.T @ variances
         return (products / PRIOR_DRAWS).cpu().numpy()
 
-    @torch.no_grad()
     def _covariances(self) -> Iterator[Float[torch.Tensor, "draws sites components components"]]:
         """Yield the covariances of every site's components at draws of z from the prior."""
-        generator = model_generator(self.vae, self._seed)
-        condition = constant_condition(self.temperature, PRIOR_DRAWS, next(self.vae.parameters()))
-        for z in self.vae.sample_latents(condition, generator).split(FEW):
+        for z in self._prior_draws().split(FEW):
             yield self.family.covariance(self.vae.decoder(z).natural_parameters.double())
+
+    @torch.no_grad()
+    def _prior_draws(self) -> Latents:
+        condition = constant_condition(self.temperature, PRIOR_DRAWS, next(self.vae.parameters()))
+        return self.vae.sample_latents(condition, model_generator(self.vae, self._seed))
 
 
 def isotropic(

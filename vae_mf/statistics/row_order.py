@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from scipy.stats import f
+from scipy.special import fdtrc
 
 from vae_mf.arrays import Chains
 from vae_mf.checks import require_integer
@@ -114,7 +114,7 @@ def drift(rows: Columns, slowest: int = 4, cosines: int = 24) -> float:
     power = amplitudes**2
     fast = power[slowest:].mean(0)
     ratio = np.divide(power[:slowest].mean(0), fast, out=np.zeros_like(fast), where=fast > 0)
-    return float(min(1.0, len(ratio) * f.sf(ratio.max(), slowest, cosines - slowest)))
+    return float(min(1.0, len(ratio) * fdtrc(slowest, cosines - slowest, ratio.max())))
 
 
 def local_residuals(rows: Columns, windows: int) -> Float[np.ndarray, "rows columns"]:

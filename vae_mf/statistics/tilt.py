@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.special import logsumexp, ndtr
 
 from vae_mf.checks import require_fraction, require_integer
 from vae_mf.statistics.averages import Average
@@ -25,7 +24,7 @@ RIDGES = (0.3, 1.0, 3.0, 10.0)
 STEPS = (0.5, 1.0)
 """Candidates of the length of the Newton step."""
 
-Features = Float[np.ndarray, "rows features"]
+Features = Float[np.ndarray, "_ features"]
 PairChoice = Int[np.ndarray, " _"]
 
 
@@ -121,7 +120,7 @@ def significant_features(data: PairSums, model: PairSums, level: float, most: in
     scores = np.divide(differences, errors, out=np.zeros_like(errors), where=errors > 0)
     order = np.argsort(-scores, kind="stable")
     bounds = require_fraction("level", level) * np.arange(1, len(scores) + 1) / len(scores)
-    below = np.flatnonzero(2 * norm.sf(scores[order]) <= bounds)
+    below = np.flatnonzero(2 * ndtr(-scores[order]) <= bounds)
     return order[: min(below[-1] + 1, require_integer("most", most))] if len(below) else order[:0]
 
 

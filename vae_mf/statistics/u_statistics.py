@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import norm
+from scipy.special import ndtri
 
 Gram = Float[np.ndarray, "blocks blocks"]
 """Products of the sums of features over blocks, those of the data first and then those of the model."""
@@ -56,7 +56,7 @@ class Estimate(NamedTuple):
         >>> round(Estimate(0.0, 0.01, 0.01).detectable(4.0), 4)
         0.0564
         """
-        return (threshold + float(norm.ppf(power))) * self.null_error
+        return (threshold + float(ndtri(power))) * self.null_error
 
 
 def pair_weights(data: Blocks, model: Blocks | None) -> Gram:
