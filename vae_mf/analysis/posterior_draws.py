@@ -69,8 +69,8 @@ class LatentVAE:
         self.family = site_family(vae.kind)
         self.variables: Variables = np.repeat(np.arange(vae.sites), self.family.components)
         self._seed = seed
-        covariance = sum(part.sum(0) for part in self._covariances()) / PRIOR_DRAWS
-        self._whitening = isotropic(covariance)
+        covariances = [part.sum(0) for part in self._covariances()]
+        self._whitening = isotropic(torch.stack(covariances).sum(0) / PRIOR_DRAWS)
 
     def residuals(self, rows: States, draws: int, seed: int) -> Iterator[Residuals]:
         """Yield t(x) - <t|z> of all components at draws of z from p(z|x), in parts of consecutive rows."""
@@ -103,10 +103,10 @@ class LatentVAE:
 
     def variance_products(self) -> Products:
         """Return <v_i v_j> of all columns, exact for every draw of z from the prior."""
-        products = 0.0
+        products = torch.zeros((len(self.variables),) * 2, dtype=torch.float64, device=self._whitening.device)
         for part in self._covariances():
             variances = torch.einsum("rsck,scm,skm->rsm", part, self._whitening, self._whitening).flatten(1)
-            products = products + variances.T @ variances
+            products += variances.T @ variances
         return (products / PRIOR_DRAWS).cpu().numpy()
 
     def _covariances(self) -> Iterator[Float[torch.Tensor, "draws sites components components"]]:
