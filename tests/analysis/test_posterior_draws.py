@@ -131,7 +131,7 @@ def test_components_are_made_equal_on_the_average():
     assert_allclose(whole[1], [[1.5, 0], [0, 0]], atol=1e-12)
 
 
-@pytest.mark.parametrize("decoder", ["shared", "sites"])
+@pytest.mark.parametrize("decoder", ["shared", pytest.param("sites", marks=pytest.mark.slow)])
 def test_directors_have_five_components_and_coupled_ones_are_seen(decoder):
     """A model's own configurations leave nothing; a director that often copies another is seen."""
     vae = directors()
@@ -139,12 +139,12 @@ def test_directors_have_five_components_and_coupled_ones_are_seen(decoder):
         torch.manual_seed(5)
         vae = VAE(vae.encoder, BinghamCNNDecoder(16, 3, channels=4), vae.prior).eval()
     model = LatentVAE(vae, proposals=64)
-    rows = model.draw_rows(1000, 3)
+    rows = model.draw_rows(700, 3)
     assert model.variables.tolist() == np.repeat(np.arange(16), 5).tolist()
-    assert next(model.residuals(rows, 2, 1)).shape == (1000, 2, 80)
-    null = information(model, rows, 2000, draws=2)
+    assert next(model.residuals(rows, 2, 1)).shape == (700, 2, 80)
+    null = information(model, rows, 1400, draws=2)
     assert abs(null.significance) < 3
     copied = rows.copy()
-    chosen = np.random.default_rng(4).random(1000) < 0.6
+    chosen = np.random.default_rng(4).random(700) < 0.6
     copied[chosen, 1] = -rows[chosen, 0]
-    assert information(model, copied, 2000, draws=2).significance > 4
+    assert information(model, copied, 1400, draws=2).significance > 4

@@ -51,7 +51,7 @@ def test_products_of_blocks_are_sums_over_sets_of_variables(variables):
 
 
 def test_orders_are_those_of_an_enumerated_law():
-    """Six spins with a field, a pair, a triple and a four-point coupling: the mean of 200 samples is exact."""
+    """Six spins with a field, a pair, a triple and a four-point coupling: the mean of 80 samples is exact."""
     states = all_configurations(6).astype(float)
     energy = 0.4 * states[:, 0] * states[:, 1] + 0.4 * states[:, 1:4].prod(1) + 0.5 * states[:, 2:].prod(1)
     log_truth = energy + 0.3 * states.sum(1)
@@ -59,16 +59,16 @@ def test_orders_are_those_of_an_enumerated_law():
     mean = truth @ states
     residuals = (states - mean) / np.sqrt(1 - mean**2)
     found = []
-    for seed in range(200):
-        rows = draw_states(log_truth, 300, seed) - mean
-        orders = residual_orders(sampled(rows), np.arange(6), 4, rows=300)
+    for seed in range(80):
+        rows = draw_states(log_truth, 200, seed) - mean
+        orders = residual_orders(sampled(rows), np.arange(6), 4, rows=200)
         found.append([orders[order].value for order in (2, 3, 4)])
     values = np.array(found)
     for column, order in enumerate((2, 3, 4)):
         sets = [list(chosen) for chosen in combinations(range(6), order)]
         exact = sum((truth @ residuals[:, chosen].prod(1)) ** 2 for chosen in sets) / 2
         # The variances are those of the sample, so that each value is off by a share of about 1 / rows.
-        margin = 4 * values[:, column].std() / 200**0.5 + 0.02 * exact
+        margin = 4 * values[:, column].std() / 80**0.5 + 0.02 * exact
         assert values[:, column].mean() == pytest.approx(exact, abs=margin)
 
 
@@ -89,11 +89,11 @@ def test_errors_of_independent_columns_are_those_of_all_sets():
     """Each of binom(N, k) sets adds 1 / 2 n² to the variance, and the stated error is their spread."""
     found = []
     for seed in range(60):
-        orders = residual_orders(sampled(coins(300, 10, seed)), np.arange(10), 4, rows=300)
+        orders = residual_orders(sampled(coins(200, 10, seed)), np.arange(10), 4, rows=200)
         found.append([(orders[order].value, orders[order].null_error) for order in (2, 3, 4)])
     values, null_errors = np.moveaxis(np.array(found), 2, 0)
     for column, sets in enumerate((45, 120, 210)):
-        assert_allclose(null_errors[:, column].mean(), np.sqrt(2 * sets) / 2 / 300, rtol=0.05)
+        assert_allclose(null_errors[:, column].mean(), np.sqrt(2 * sets) / 2 / 200, rtol=0.05)
         assert_allclose(values[:, column].std(), null_errors[:, column].mean(), rtol=0.35)
 
 

@@ -10,7 +10,7 @@ from scipy.stats import binom
 from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.u_statistics import Blocks, Estimate, u_statistic
 
-REPETITIONS = 400
+REPETITIONS = 200
 
 
 def block_sums(features: np.ndarray, blocks: Blocks) -> np.ndarray:
@@ -66,9 +66,9 @@ def test_values_are_unbiased_and_errors_cover(distance, centred):
     assert abs(values.mean() - truth) < 4 * values.std() / REPETITIONS**0.5
     covered = (np.abs(values - truth) < 1.96 * errors).sum()
     assert binom.cdf(covered, REPETITIONS, 0.95) > 1e-3
-    assert_allclose(errors.mean(), values.std(), rtol=0.12 if distance else 0.25)
+    assert_allclose(errors.mean(), values.std(), rtol=0.17 if distance else 0.3)
     if not distance:
-        assert_allclose(null_errors.mean(), values.std(), rtol=0.12)
+        assert_allclose(null_errors.mean(), values.std(), rtol=0.17)
 
 
 def test_the_null_error_does_not_grow_with_the_distance():
