@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from vae_mf import density_models
+from vae_mf.density_models.autoregressive import LogisticAutoregression
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.k_pairwise import KPairwise
@@ -26,6 +27,7 @@ SIGMAS = 4.5
 ANNEALING = {"chains": 1024, "resolution": 0.05}
 MODELS = [
     Independent(),
+    LogisticAutoregression(),
     BernoulliMixture(3, random_state=1),
     PairwiseIsing(**ANNEALING),
     PairwiseIsing(PseudoLikelihood(), **ANNEALING),

@@ -5,13 +5,14 @@ import numpy as np
 from vae_mf.discovery.settings import flat
 
 TINY = {
-    "selection": {"largest_latents": 2, "negligible": 0.01, "draws": 4},
+    "selection": {"largest_latents": 2, "draws": 4},
     "rows": {"training": 2000},
     "training": {"epochs": 2, "batch_size": 128, "encoder_refit_steps": 5},
     "schedule": {"steps": 1},
     "model": {"encoder": {"hidden": 16}, "prior": {"components": 8}},
-    "density_models": {"mixtures": [2], "pairwise_chains": 32},
-    "assessment": {"critic": {"training_samples": 400, "fit": {"epochs": 1}, "dense": {"hidden": 8}}},
+    "density_models": {"mixtures": [2], "pairwise_chains": 32, "pairwise_variables": 0},
+    "independence": {"shifts": 9, "orders": 3},
+    "assessment": {"likelihood_draws": 4, "readings": {"orders": 3, "permutations": 20}},
     "predictive_check": {"generated": 1000},
 }
 """Settings of the smallest discovery that goes through every stage."""

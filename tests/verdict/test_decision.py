@@ -1,120 +1,281 @@
-"""The answer follows from its evidence: one violation decides against, doubt decides nothing, and all is said."""
+"""The answer follows from an interval: noise never helps, doubt decides nothing, and all is said."""
 
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm, t
 
+from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.assessment import Assessment
-from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Subject, decide_mean_field
+from vae_mf.verdict.decision import (
+    FOUND,
+    NOT_DECIDED,
+    NOT_FOUND,
+    POOLED,
+    Subject,
+    decide_mean_field,
+    family_errors,
+    left_intervals,
+    rows_to_decide,
+)
+from vae_mf.verdict.readings import reading
 from vae_mf.verdict.report import as_json, as_markdown
+from vae_mf.verdict.settings import Tolerance
 
-SITES, TOLERANCE = 100, 0.002
-BOUND = SITES * TOLERANCE
-
-
-def correlation_table(values, error=0.01, *, exact=True, floor=0.05, decided=True, bracket=0.0) -> pd.DataFrame:
-    temperatures = [0.5 + 0.5 * k for k in range(len(values))]
-    return pd.DataFrame(
-        {
-            "temperature": temperatures,
-            "test": values,
-            "test_error": error,
-            "identity": values if exact else np.nan,
-            "identity_error": error if exact else np.nan,
-            "bracket": bracket if exact else np.nan,
-            "floor": floor,
-            "decided": decided,
-            "samples_needed": np.nan if decided else 5000.0,
-            "agrees": True if exact else np.nan,
-            "correlation": values,
-            "correlation_error": error,
-            "correlation_per_site": np.array(values) / SITES,
-            "source": "identity" if exact else "critic",
-        }
-    )
+SITES, ROWS = 100, 10_000
+TOLERANCE = Tolerance(share=0.02, per_site=0.002)
+GAIN = 5.0
+"""The tolerance is .02 * 5 = .1, less than .002 * 100 = .2."""
+BOUND = TOLERANCE.share * GAIN
 
 
-def capacity_table(rates, information=0.5) -> pd.DataFrame:
+def readings(*lines: dict, temperature: float = 1.0) -> pd.DataFrame:
+    return pd.DataFrame(lines).assign(temperature=temperature)
+
+
+def pairs(value: float, error: float = 0.01, allowance: float = 0.0) -> dict:
+    return reading("order 2", "pairs", Estimate(value, error, error), allowance)
+
+
+def exact(value: float, error: float = 0.01, bracket: float = 0.0) -> dict:
+    return reading("exact identity", "identity", Estimate(value, error, error), bracket)
+
+
+def lead(value: float, error: float = 0.01, kind: str = "model without latents") -> dict:
+    return reading("lead of it", kind, Estimate(value, error, error))
+
+
+def higher(value: float, error: float = 0.02) -> dict:
+    return reading("order 3", "higher order", Estimate(value, error, error))
+
+
+def gains(*values: float) -> pd.DataFrame:
+    lines = [{"temperature": 1.0 + k, "gain": value} for k, value in enumerate(values)]
+    return pd.DataFrame(lines).assign(gain_error=0.1, rows=ROWS, sites=SITES)
+
+
+def answer(*lines: dict, gain: float = GAIN) -> str:
+    return decide_mean_field(readings(*lines), gains(gain), TOLERANCE).answer
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([pairs(0.0)], FOUND),
+        ([pairs(0.05, 0.01)], FOUND),
+        ([pairs(0.3)], NOT_FOUND),
+        ([pairs(BOUND, 0.01)], NOT_DECIDED),
+        # Up to 20 % of the information of pairs may be an artefact of their scale.
+        ([pairs(1.1 * BOUND, 0.0001)], NOT_DECIDED),
+        ([pairs(0.0, 0.001, allowance=BOUND)], NOT_DECIDED),
+        ([pairs(0.0), lead(0.3)], NOT_FOUND),
+        ([pairs(0.0), lead(0.3, 0.2)], FOUND),
+        ([pairs(0.0), lead(0.11, 0.02)], NOT_DECIDED),
+        ([pairs(0.0), lead(-1.0)], FOUND),
+        ([pairs(0.0), lead(0.3, kind="latent model")], NOT_DECIDED),
+        ([pairs(0.0), higher(0.3)], NOT_FOUND),
+        ([pairs(0.0), higher(0.3, 0.2)], FOUND),
+        ([pairs(0.0), higher(0.07, 0.017)], NOT_DECIDED),
+        ([pairs(0.3), exact(0.0)], FOUND),
+        ([pairs(0.0), exact(0.3)], NOT_FOUND),
+        ([pairs(0.0), exact(0.05, bracket=0.1)], NOT_DECIDED),
+        ([pairs(0.0), exact(0.25, bracket=0.5)], NOT_DECIDED),
+        ([pairs(0.0), exact(0.05, np.nan)], NOT_DECIDED),
+        ([pairs(0.0, np.nan)], NOT_DECIDED),
+        ([pairs(0.0), lead(0.3, np.nan)], FOUND),
+    ],
+)  # fmt: skip
+def test_the_answer_follows_from_the_interval(lines, expected):
+    assert answer(*lines) == expected
+
+
+@pytest.mark.parametrize("value", [0.0, 0.05, BOUND, 0.5, 5.0])
+@pytest.mark.parametrize("make", [pairs, exact])
+def test_noise_never_helps_a_description(value, make):
+    """A larger error may turn an answer into an open one, and never an open one or a denial into "found"."""
+    order = {NOT_DECIDED: 0, FOUND: 1, NOT_FOUND: 1}
+    answers = [answer(make(value, error)) for error in (1e-4, 0.01, 0.05, 0.5, 2.5)]
+    ranks = [order[each] for each in answers]
+    assert ranks == sorted(ranks, reverse=True)
+    assert len(set(answers) - {NOT_DECIDED}) <= 1
+
+
+def test_the_tolerance_is_a_share_of_all_correlations_and_small_in_nats():
+    (line,) = decide_mean_field(readings(pairs(0.3, 0.01)), gains(GAIN), TOLERANCE).left.to_dict("records")
+    assert line["total"] == pytest.approx(GAIN + 0.3)
+    assert line["tolerance"] == pytest.approx(TOLERANCE.share * (GAIN + 0.3))
+    large = decide_mean_field(readings(pairs(0.3, 0.01)), gains(100.0), TOLERANCE).left.iloc[0]
+    assert large.tolerance == pytest.approx(TOLERANCE.per_site * SITES)
+
+
+def test_the_ends_are_shares_of_the_total_correlation():
+    line = left_intervals(readings(pairs(0.3, 0.01)), gains(GAIN)).iloc[0]
+    assert line.lower == pytest.approx(0.28 / 1.2)
+    assert line.upper == pytest.approx(1.25 * 0.32)
+    assert line.share_lower == pytest.approx(line.lower / 5.3)
+    assert line.share_upper == pytest.approx(line.upper / (5.3 + line.upper - line.lower))
+    assert (line.least, line.most) == ("order 2", "order 2")
+
+
+def test_what_another_reading_sees_beyond_pairs_is_added_to_them():
+    line = left_intervals(readings(pairs(0.1, 0.001), higher(0.3)), gains(GAIN)).iloc[0]
+    assert line.upper == pytest.approx(0.3 + 2 * 0.02 + 0.1)
+    assert line.most == "order 3"
+
+
+def test_one_level_holds_over_all_conditions():
+    many = pd.concat([readings(pairs(0.0), temperature=float(k)) for k in range(10)])
+    assert family_errors(many, 1) == pytest.approx(2.0)
+    expected = norm.isf(norm.sf(2.0) / 10)
+    assert family_errors(many, 10) == pytest.approx(expected, rel=1e-6)
+    few = many.assign(degrees=9)
+    assert family_errors(few, 1) == pytest.approx(t.isf(norm.sf(2.0), 9))
+
+
+def test_exact_models_are_denied_at_the_stated_level(rng=np.random.default_rng(1)):
+    """Ten temperatures with nothing left, each a measurement: "not found" hardly ever, as far as errors are right."""
+    count = 400
+    denied = 0
+    for _ in range(count):
+        lines = [readings(exact(BOUND * 0.99 + rng.normal() * 0.01), temperature=1.0 + k) for k in range(10)]
+        found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(*[GAIN] * 10), TOLERANCE)
+        denied += found.answer == NOT_FOUND
+    # At most 5 % and two errors of a binomial count.
+    assert denied <= count * 0.05 + 2 * np.sqrt(count * 0.05)
+
+
+def test_a_single_condition_can_speak_against_a_description_but_not_for_it():
+    lines = [readings(exact(0.0), temperature=1.0), readings(exact(0.5), temperature=2.0)]
+    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 5.0), TOLERANCE)
+    assert found.answer == NOT_FOUND
+    whole, single = found.evidence.to_dict("records")
+    assert whole["temperature"] == POOLED
+    assert (single["temperature"], single["holds"]) == (2.0, False)
+    # The same is left of more: within the tolerance there, and open whether it is everywhere.
+    lines = [readings(exact(0.0), temperature=1.0), readings(exact(0.1, 0.05), temperature=2.0)]
+    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 5.0), TOLERANCE)
+    assert found.answer == FOUND
+    assert found.evidence.holds.tolist() == [True, None]
+
+
+def test_deviations_of_independent_conditions_average_out():
+    lines = [readings(pairs(0.0, 0.05), temperature=1.0 + k) for k in range(16)]
+    left = left_intervals(pd.concat(lines, ignore_index=True), gains(*[GAIN] * 16))
+    single, whole = left.iloc[0], left.iloc[-1]
+    assert whole.upper == pytest.approx(single.upper / 4)
+    assert whole.rows == 16 * ROWS
+
+
+def test_as_many_rows_are_named_as_bring_the_upper_end_within_the_tolerance():
+    left = decide_mean_field(readings(pairs(0.0, 0.1)), gains(GAIN), TOLERANCE).left
+    needed = rows_to_decide(left)
+    assert needed == pytest.approx(ROWS * 0.25 / BOUND)
+    # The error of pairs falls as 1 / rows.
+    after = readings(pairs(0.0, 0.1 * ROWS / (1.01 * needed)))
+    assert decide_mean_field(after, gains(GAIN), TOLERANCE).answer == FOUND
+    verdict = decide_mean_field(readings(pairs(0.0, 0.1)), gains(GAIN), TOLERANCE)
+    assert verdict.remarks[-1].subject == Subject.ROWS
+    assert f"{needed:,.0f} rows" in verdict.remarks[-1].text
+
+
+def capacity_table(rates, information=0.5, cut="half") -> pd.DataFrame:
     rates = np.array(rates, dtype=float)
     information = np.broadcast_to(information, rates.shape)
     table = pd.DataFrame(
         {
-            "temperature": [0.5 + 0.5 * k for k in range(len(rates))],
-            "sites": SITES,
+            "temperature": [1.0 + k for k in range(len(rates))],
             "rate": rates,
             "rate_error": 0.01,
-            "useful_rate": rates - 0.01,
-            "excess_kl": 0.01,
             "information": information,
             "information_error": 0.0,
-            "cut": "half",
+            "cut": np.where(np.isnan(information), None, cut),
             "field": 2.0,
+            "useful_rate": rates - 0.01,
+            "excess_kl": 0.01,
         }
     )
-    table["satisfied"] = (rates >= information - 0.02).astype(object)
-    return table
+    return table.assign(satisfied=(rates >= information - 0.02).astype(object))
 
 
 @pytest.mark.parametrize(
-    ("correlation", "capacity", "answer"),
+    ("rate", "information", "cut", "expected"),
     [
-        (correlation_table([0.05, 0.1]), capacity_table([1.0, 1.0]), FOUND),
-        (correlation_table([0.05, 3.0]), capacity_table([1.0, 1.0]), NOT_FOUND),
-        (correlation_table([0.05, 0.1]), capacity_table([1.0, 0.1]), NOT_FOUND),
-        (correlation_table([0.05, BOUND + 0.015]), capacity_table([1.0, 1.0]), FOUND),
-        (correlation_table([0.05, BOUND + 0.025]), capacity_table([1.0, 1.0]), NOT_FOUND),
-        (correlation_table([0.05, BOUND + 0.025], bracket=0.1), capacity_table([1.0, 1.0]), NOT_DECIDED),
-        (correlation_table([0.05, 0.1], exact=False), capacity_table([1.0, 1.0]), FOUND),
-        (correlation_table([0.05, 0.1], exact=False, floor=0.15), capacity_table([1.0, 1.0]), NOT_DECIDED),
-        (correlation_table([0.05, 0.1], exact=False, decided=False), capacity_table([1.0, 1.0]), NOT_DECIDED),
-        (correlation_table([0.05, 3.0], exact=False, decided=False), capacity_table([1.0, 1.0]), NOT_FOUND),
-        (correlation_table([0.05, 0.1]), capacity_table([1.0, 1.0], np.nan), FOUND),
+        (1.0, 0.5, "half", FOUND),
+        (0.1, 0.5, "half", NOT_FOUND),
+        (0.1, 0.5, "sublattice", NOT_FOUND),
+        # An estimate is no bound.
+        (0.1, 0.5, "sampled_half", FOUND),
+        (0.1, 0.5, "area_law_half", FOUND),
+        (0.1, np.nan, "half", FOUND),
     ],
 )
-def test_the_answer_follows_from_the_evidence(correlation, capacity, answer):
-    assert decide_mean_field(correlation, capacity, TOLERANCE).answer == answer
+def test_only_information_that_is_exactly_known_speaks_against_a_rate(rate, information, cut, expected):
+    capacity = capacity_table([rate], information, cut)
+    found = decide_mean_field(readings(exact(0.0)), gains(GAIN), TOLERANCE, None, capacity)
+    assert found.answer == expected
 
 
-def test_the_evidence_is_that_of_the_worst_temperature():
-    verdict = decide_mean_field(correlation_table([0.05, 3.0, 0.1]), capacity_table([0.7, 2.0, 0.6]), TOLERANCE)
-    first, second = verdict.evidence.to_dict("records")
-    assert (first["temperature"], first["value"], first["holds"]) == (1.0, 3.0, False)
-    assert first["bound"] == pytest.approx(BOUND)
-    assert (second["temperature"], second["value"], second["bound"], second["holds"]) == (1.5, 0.6, 0.5, True)
+def correlation_table(count: int, *, known: bool, decided: bool = True, agrees: bool = True) -> pd.DataFrame:
+    identity = 0.05 if known else np.nan
+    return pd.DataFrame(
+        {
+            "temperature": [1.0 + k for k in range(count)],
+            "test": 0.05,
+            "test_error": 0.01,
+            "identity": identity,
+            "identity_error": 0.01 if known else np.nan,
+            "bracket": 0.0 if known else np.nan,
+            "floor": 0.05,
+            "correlation_per_site": 0.0005,
+            "decided": decided,
+            "samples_needed": np.nan if decided else 5000.0,
+            "agrees": agrees if known else np.nan,
+            "source": "identity" if known else "critic",
+        }
+    )
 
 
 def test_what_is_missing_is_said_with_the_reason():
-    correlation = correlation_table([0.05, 0.1], exact=False, decided=False)
-    remarks = decide_mean_field(correlation, capacity_table([1, 1], np.nan), TOLERANCE).remarks
+    correlation = correlation_table(2, known=False, decided=False)
+    lines = pd.concat([readings(pairs(0.0)), readings(pairs(0.0), temperature=2.0)], ignore_index=True)
+    remarks = decide_mean_field(
+        lines, gains(GAIN, GAIN), TOLERANCE, correlation, capacity_table([1, 1], np.nan)
+    ).remarks
     assert [remark.subject for remark in remarks] == [Subject.PARTITION_FUNCTION, Subject.SAMPLES, Subject.CUTS]
     said = " ".join(remark.text for remark in remarks)
     assert "ln Z is not known" in said
     assert "about 5,000 to learn from at every temperature" in said
-    assert "No cut whose information is known" in said
-    assert decide_mean_field(correlation_table([0.1]), capacity_table([1]), TOLERANCE).remarks == []
+    assert "No cut whose information is exactly known" in said
 
 
 def test_a_critic_that_disagrees_with_the_identity_is_named():
-    correlation = correlation_table([0.05, 0.1]).assign(agrees=[True, False])
-    (remark,) = decide_mean_field(correlation, capacity_table([1, 1]), TOLERANCE).remarks
+    correlation = correlation_table(1, known=True, agrees=False)
+    (remark,) = decide_mean_field(readings(exact(0.0)), gains(GAIN), TOLERANCE, correlation).remarks
     assert "disagrees with the exact identity at T = 1;" in remark.text
     assert remark.subject == Subject.DISAGREEMENT
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_the_report_tells_a_person_and_the_json_a_program(exact):
-    correlation, capacity = correlation_table([0.05, 3.0], exact=exact), capacity_table([1.0, 1.0])
-    verdict = decide_mean_field(correlation, capacity, TOLERANCE)
-    found = Assessment(verdict, {"conditional_correlation": correlation, "capacity": capacity})
+@pytest.mark.parametrize("known", [True, False])
+def test_the_report_tells_a_person_and_the_json_a_program(known):
+    lines = [readings(exact(0.0), temperature=1.0), readings(exact(3.0), temperature=2.0)]
+    tables = {
+        "readings": pd.concat(lines, ignore_index=True),
+        "gains": gains(GAIN, GAIN),
+        "conditional_correlation": correlation_table(2, known=known),
+        "capacity": capacity_table([1.0, 1.0]),
+    }
+    verdict = decide_mean_field(
+        tables["readings"], tables["gains"], TOLERANCE, tables["conditional_correlation"], tables["capacity"]
+    )
+    found = Assessment(verdict, tables | {"left": verdict.left})
     text, content = as_markdown("hopfield", found), json.loads(as_json(found))
     assert text.startswith("# hopfield: not found\n")
     # A bar of C(x|z) must not end a cell: every line of a table has as many of them as its head.
     blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert all(len({line.replace("\\|", "").count("|") for line in block}) == 1 for block in blocks)
     assert all(remark.text in text for remark in verdict.remarks)
-    assert "| 1 | 3 |" in text if exact else "| 1 | – |" in text
     assert content["mean_field_description"] == "not found"
-    assert [row["holds"] for row in content["evidence"]] == [False, True]
-    assert content["evidence"][0]["bound"] == pytest.approx(BOUND)
+    assert [row["holds"] for row in content["evidence"]] == [False, False, True]
+    assert content["evidence"][1]["lower"] == pytest.approx(verdict.left.lower[1])

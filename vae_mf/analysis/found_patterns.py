@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float
 from scipy.linalg import orth, subspace_angles
 from scipy.optimize import linear_sum_assignment
@@ -21,6 +22,8 @@ from vae_mf.statistics.sign_vectors import Search, search_sign_vectors
 
 PRIOR_DRAWS = 10_000
 """Draws of z that give the covariance of the prior."""
+VARIANCE_DRAWS = 4000
+"""Draws of z that give the variance of every variable's mean."""
 JACOBIAN_DRAWS = 64
 """Draws of z that the Jacobian is averaged over; a linear decoder has the same everywhere."""
 STARTS = 8192
@@ -56,6 +59,20 @@ class FoundPatterns(NamedTuple):
 def read_patterns(vae: VAE, seed: int) -> FoundPatterns:
     """Return the patterns of a model: verified sign vectors of its space, and the principal axes of the rest."""
     return separate(scaled_directions(vae, seed), seed)
+
+
+def variables_per_latent(vae: VAE, seed: int) -> float:
+    """Return the number of variables, on the average, that carry a latent variable.
+
+    With c_i the share of the variance of variable i that the latent variables hold, (sum c)^2 / sum c^2 variables take
+    part, divided by the number of latent variables.
+    """
+    draws = torch.as_tensor(prior_draws(vae, 1.0, VARIANCE_DRAWS, integer(seed, "participation")))
+    like = next(vae.parameters())
+    with torch.no_grad():
+        means = vae.decoder(draws.to(like.device, like.dtype)).mean.double().cpu().numpy()
+    shares = means.var(0) / np.maximum(1 - means.mean(0) ** 2, np.finfo(float).tiny)
+    return float(shares.sum() ** 2 / (shares**2).sum() / vae.latents)
 
 
 def scaled_directions(vae: VAE, seed: int) -> Float[np.ndarray, "sites latents"]:

@@ -93,6 +93,20 @@ def marginal_parameters(
     return family.match(torch.stack(means))
 
 
+@torch.no_grad()
+def site_log_likelihood(
+    train: Shaped[np.ndarray, "train_rows *site"], rows: Shaped[np.ndarray, "rows *site"]
+) -> Float[np.ndarray, " rows"]:
+    """Return ln p of every row if sites were independent, with the marginals that training rows suggest.
+
+    Densities of directors are with respect to the area, as those of models are.
+    """
+    family = site_family(configuration_kind({1.0: rows}))
+    parameters = marginal_parameters({1.0: train}, torch.zeros((), dtype=torch.float64))[0]
+    statistics = family.statistics(torch.as_tensor(rows, dtype=torch.float64))
+    return ((statistics * parameters).sum(-1) - family.log_normaliser(parameters)).sum(1).numpy()
+
+
 def plant(samples: JointSamples, family: SiteFamily, size: float, generator: torch.Generator) -> Planted:
     """Return reference samples in which every odd site leans on the one before it, by about ``size`` nats in all.
 

@@ -1,5 +1,6 @@
 """Public names of the room, read by `__init__.py` and by editors."""
 
+from .autoregressive import LogisticAutoregression
 from .base import DensityModel
 from .independent import Independent
 from .k_pairwise import KPairwise
@@ -12,6 +13,7 @@ __all__ = [
     "DensityModel",
     "Independent",
     "KPairwise",
+    "LogisticAutoregression",
     "PairwiseIsing",
     "RestrictedBoltzmann",
 ]

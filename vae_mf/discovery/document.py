@@ -12,7 +12,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vae_mf.discovery.findings import Findings
-from vae_mf.discovery.sentences import SPLITS, gain_of_one, headline, leading, limits, plus_minus, sentence, summary
+from vae_mf.discovery.sentences import (
+    SPLITS,
+    headline,
+    leading,
+    limits,
+    next_steps,
+    plus_minus,
+    sentence,
+    summary,
+)
 from vae_mf.discovery.settings import flat
 from vae_mf.plotting.style import house_style
 from vae_mf.verdict.report import entry as text_of
@@ -44,6 +53,9 @@ th { text-align: right; font-weight: 500; font-size: .75rem; color: var(--soft);
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); }
 td { text-align: right; } th:first-child, td:first-child, td.text, th.text { text-align: left; }
 tr.chosen td { font-weight: 600; } tr.grey td { color: #9a9a9a; }
+dl.terms div { margin: .5rem 0; max-width: 42rem; } dl.terms dt { font-size: .8rem; color: var(--accent); }
+dl.terms dd { margin: 0; font-size: .92rem; }
+td { white-space: nowrap; } td.text { white-space: normal; }
 .wide { overflow-x: auto; } .pair { display: flex; flex-wrap: wrap; gap: 0 2rem; align-items: flex-end; }
 .remarks { background: #f5efe6; padding: .8rem 1.2rem; margin: 1.2rem 0; } .remarks p { margin: .2rem 0; }
 pre { background: #f4f2ee; padding: .9rem 1.1rem; overflow-x: auto; font-size: .82rem; line-height: 1.5;
@@ -60,17 +72,38 @@ MODELS = {
     "gain_over_independent": "gain over independent", "gain_over_best_baseline": "over the best other model",
     "log_partition_error": "error of ln Z",
 }  # fmt: skip
-EVIDENCE = {"criterion": "criterion", "value": "value", "bound": "bound", "holds": "holds"}
+CLASSES = {"classes": "k", **{name: title for name, title in SWEEP.items() if name != "latents"}}
+TESTS = {
+    "rows": "rows", "order": "order", "value": "information, nats per row", "significance": "in errors",
+    "detectable": "seen 95 times in 100",
+}  # fmt: skip
+READINGS = {"reading": "reading", "value": "nats per row", "allowance": "allowance"}
+PAIRS = {
+    "first": "variable", "second": "variable", "difference": "correlation beyond the model", "score": "in errors",
+    "p_value": "p, family-wise", "nats": "nats per row",
+}  # fmt: skip
+CONTROLS = {"control": "control", "known": "known, nats per row", "value": "read", "passed": "passed"}
+PAIRS_SHOWN = 20
+"""Pairs in the table of the page; all are in the tables of the report."""
+GLOSSARY = {
+    "nat": "Unit of information, 1.44 bits: a model that gains g nats per row makes a row e^g times as likely.",
+    "total correlation": "Information that all variables share, by which rows are likelier than if they were independent.",
+    "order k": "The part of it that shows in products of k variables, given the latent variables.",
+    "fitted tilt": "Lower bound of what is left: the gain of reweighting the model by pairs, fitted on other rows.",
+    "lead": "Nats per row by which another model predicts held-out rows better.",
+    "rate": "Information that the latent variables carry about a row.",
+}
+ABOUT = "Discovering and decoding latent mean-field structure with variational autoencoders (2026)"
 PATTERNS = {
     "pattern": "pattern", "kind": "kind", "strength": "strength", "residual": "residual",
     "median_share": "median share", "least_share": "least share", "recovered": "recovered",
     "raised": "raises most", "lowered": "lowers most",
 }  # fmt: skip
-ERRORS = {"value": "error"}
+ERRORS = {"value": "error", "reading": "", "significance": ""}
 """Columns of errors whose names do not follow from those of the values."""
 REM_PER_INCH = 5.8
 """Size of a figure on the page; one of 8.5 inches has the width of the text."""
-TEXTUAL = {"model", "criterion", "kind", "raised", "lowered"}
+TEXTUAL = {"model", "reading", "control", "rows", "first", "second", "kind", "raised", "lowered"}
 
 
 def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str, Any]) -> str:
@@ -81,10 +114,13 @@ def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str,
         figures: figures of `plotting.discovery.draw_discovery`.
         origin: name, call, software and settings, for the title and the last section.
     """
-    parts = [opening(found, str(origin["name"])), given(found), how_many(found, figures)]
-    if found.choice.latents:
-        parts += [left_unexplained(found, figures), patterns(found, figures), predictive_check(figures)]
-    parts += [section("What this does not say", listing(limits(found))), reproduction(origin)]
+    parts = [opening(found, str(origin["name"])), given(found), dependence(found), how_many(found, figures)]
+    if found.assessment is not None:
+        parts.append(left_unexplained(found, figures))
+    if found.description.latents:
+        parts += [patterns(found, figures), over_rows(found, figures), predictive_check(figures)]
+    steps = what_next(found, str(origin["call"]))
+    parts += [steps, section("What this does not say", listing(limits(found))), glossary(), reproduction(origin)]
     title = escape(f"{origin['name']}: {found.decision.answer}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body = "<body><main>\n" + "\n".join(parts) + "\n</main></body>"
@@ -102,30 +138,41 @@ def opening(found: Findings, name: str) -> str:
 def facts(found: Findings) -> str:
     """Return the key numbers as a list of terms."""
     numbers = found.metrics
-    terms = {"collective variables": str(numbers["latents"])}
-    if not found.choice.latents:
-        terms["gain of one latent variable, nats per row"] = plus_minus(*gain_of_one(found))
-        models = found.tables["models"]
-        best = models[models.best_baseline].iloc[0]
-        if best.gain_over_independent > 0:
-            terms[f"gain of {best.model}"] = plus_minus(best.gain_over_independent, best.gain_over_independent_error)
-    else:
+    latents, classes = found.description
+    terms = {"classes of rows" if classes else "collective variables": str(classes or latents)}
+    possible = [each for each in numbers["latents_possible"] if each]
+    if len(possible) > 1:
+        terms["numbers that the rows allow"] = ", ".join(map(str, possible))
+    terms["shared by pairs of variables, nats per row"] = plus_minus(
+        numbers["pairs_without_model"], numbers["pairs_without_model_error"]
+    )
+    if found.assessment is not None:
         terms |= {
             "gain over independent, nats per row": plus_minus(
                 numbers["gain_over_independent"], numbers["gain_over_independent_error"]
             ),
-            f"gain over {numbers['best_rival']}": plus_minus(
-                numbers["gain_over_best_rival"], numbers["gain_over_best_rival_error"]
-            ),
-            "left unexplained, nats per row": plus_minus(numbers["unexplained"], numbers["unexplained_error"])
-            if numbers["unexplained"]
-            else "none seen",
-            "patterns recovered": f"{numbers['returning_patterns']} of {numbers['latents']}",
+            "left unexplained, nats per row": f"{numbers['left_lower']:.2g} to {numbers['left_upper']:.2g}",
+            "share of the total correlation": f"{numbers['share_lower']:.1%} to {numbers['share_upper']:.1%}",
         }
+    if latents and len(found.tables["stability"]):
+        terms["patterns recovered"] = f"{numbers['returning_patterns']} of {latents}"
     if "overlap_with_truth_min" in numbers:
         terms["least overlap with a known pattern"] = f"{numbers['overlap_with_truth_min']:.3f}"
     items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in terms.items())
     return f'<dl class="facts">{items}</dl>'
+
+
+def dependence(found: Findings) -> str:
+    """Return the test of independence of the variables."""
+    test = found.independence
+    memory = "no" if test.correlation_time == 1 else f"{test.correlation_time:.1f} rows of"
+    text = (
+        "Before any model: the information that pairs, triples and larger sets of variables share if there are no latent "
+        f"variables, over all rows and within windows of them, with the error that it has where there is none. "
+        f"Rows have {memory} memory."
+    )
+    table = found.tables["independence"]
+    return section("Do the variables depend on each other?", f"<p>{text}</p>" + html_table(table, TESTS, {}))
 
 
 def given(found: Findings) -> str:
@@ -145,39 +192,61 @@ def given(found: Findings) -> str:
 
 
 def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
-    """Return the sweep over the number of latents, and the other models."""
+    """Return the sweeps over the numbers of latents and of classes, and the other models."""
+    share = found.settings.selection.resolution
     text = (
-        "A model with d latent variables is trained for d = 0 (independent variables), 1, 2, and so on. Chosen is the "
-        "smallest d that predicts the rows to choose on as well as the best one does, within one paired standard error."
+        "A model with d latent variables is trained for d = 0 (independent variables), 1, 2, and so on, and a mixture of "
+        "k classes of rows. Chosen is the smallest number that predicts the rows to choose on as well as the best one "
+        f"does, within {share:.0%} of its gain, or within two paired errors if that is not much more."
     )
     caption = (
         "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "
         "Right: the chosen one among other models. Errors are those of means over blocks of neighbouring rows."
     )
-    sweep = found.tables["sweep"]
-    models = found.tables["models"]
+    sweep, classes, models = (found.tables[name] for name in ("sweep", "classes", "models"))
     own = models.family.eq("VAE")
     models = models.assign(log_partition_error=models.log_partition_error.where(models.log_partition_error > 0))
-    tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(models, MODELS, {"chosen": own})
+    tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(classes, CLASSES, {"chosen": classes.chosen})
+    tables += html_table(models, MODELS, {"chosen": own})
     return section("How many collective variables", f"<p>{text}</p>" + picture(figures["gains"], caption) + tables)
 
 
 def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     """Return the evidence of the verdict."""
-    assert found.assessment is not None
     text = (
-        "If the latent variables are all there is, the variables are independent given them. A critic learns to tell "
-        "the data from rows that are: what it can tell, C(x|z), is left unexplained. And the latent variables must "
-        "carry at least the information that two halves of the variables share."
+        "If the latent variables, or classes, are all there is, the variables are independent given them. Several "
+        "readings say how far they are not, in nats per row. From below: the information left in pairs and larger sets, "
+        "the gain of a tilt of the model that was fitted on other rows, and models without latent variables that predict "
+        "better. From above: the upper ends of the same, and an allowance for rows that the model was fitted to."
     )
     caption = (
-        "Total correlation (TC) is all that the variables share; C(x|z) of it is left unexplained, and a critic may "
-        "miss what the dotted line says. The rate is what the latent variables tell of a row; it must exceed the "
-        "information across a cut. Coloured pairs, if any, are those that the model misses. The cumulants K(u) take "
-        "the place of the squared overlap in the energy of a Hopfield network."
+        "Readings of what is left, with two errors, beside the tolerance. Orders above the second are shown where they "
+        "stand out; a lead below zero means that the other model predicts worse."
     )
-    evidence = html_table(found.assessment.verdict.evidence, EVIDENCE, {})
-    return section("What they leave unexplained", f"<p>{text}</p>{evidence}" + picture(figures["unexplained"], caption))
+    readings = found.tables["readings"]
+    shown = readings.assign(allowance=readings.allowance.where(readings.allowance > 0))
+    body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
+    text = (
+        "Controls: the same reading of pairs, of rows whose answer is known. Columns shifted against each other in time are "
+        "independent; rows drawn from the model leave nothing; rows of the pairwise model are as far from it as "
+        "their log-likelihoods say."
+    )
+    tested = f"<p>{text}</p>" + html_table(found.tables["controls"], CONTROLS, {})
+    return section("What they leave unexplained", body + pairs_left(found) + tested)
+
+
+def pairs_left(found: Findings) -> str:
+    """Return the table of pairs that are correlated beyond the model, by their names."""
+    pairs = found.tables["pairs"]
+    level = found.settings.assessment.readings.level
+    if pairs.empty:
+        return f"<p>No pair of variables is correlated beyond the model (family-wise level {level:.0%}).</p>"
+    names = np.array(found.rows.recording.names)
+    named = pairs.head(PAIRS_SHOWN).assign(first=lambda t: names[t["first"]], second=lambda t: names[t["second"]])
+    count = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'} of variables"
+    most = f", of which the first {PAIRS_SHOWN} are listed" if len(pairs) > PAIRS_SHOWN else ""
+    text = f"{count} stand out beyond the model at a family-wise level of {level:.0%}{most}."
+    return f"<p>{text}</p>" + html_table(named, PAIRS, {})
 
 
 def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
@@ -205,6 +274,32 @@ def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
     return section("The patterns", f'{body}<div class="pair">{further}</div>' if further else body)
 
 
+def over_rows(found: Findings, figures: Mapping[str, Figure]) -> str:
+    """Return the figure of the latent variables of every row."""
+    caption = (
+        "Mean of each latent variable given the row, over time (averages over repeats, if there are any) or over the rows "
+        "in their order; thin: rows or short averages, thick: averages over a hundredth of them."
+    )
+    return section("The latent variables of every row", picture(figures["latents"], caption))
+
+
+def what_next(found: Findings, call: str) -> str:
+    """Return what to do next, with commands."""
+    steps = next_steps(found, call)
+    if not steps:
+        return ""
+    items = "".join(
+        f"<li>{escape(sentence(text))}{f'<pre>{escape(command)}</pre>' if command else ''}</li>" for text, command in steps
+    )
+    return section("What to do next", f"<ul>{items}</ul>")
+
+
+def glossary() -> str:
+    """Return the terms of the report and what they mean."""
+    items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(text)}</dd></div>" for term, text in GLOSSARY.items())
+    return section("Terms", f'<dl class="terms">{items}</dl>')
+
+
 def predictive_check(figures: Mapping[str, Figure]) -> str:
     """Return the figure of rows drawn from the model beside the data."""
     caption = "Rows drawn from the model beside held-out rows: active variables, overlap of two rows, covariances."
@@ -216,7 +311,9 @@ def reproduction(origin: Mapping[str, Any]) -> str:
     lines = [f"{key}: {value}" for group in ("data", "settings", "software") for key, value in flat(origin[group])]
     call, details = (f"<pre>{escape(text)}</pre>" for text in (str(origin["call"]), "\n".join(lines)))
     folded = f"<details><summary>data, settings and software</summary>{details}</details>"
-    return section("How to make it again", call + folded)
+    made = f"Made on {origin['date']} with vae_mf {origin['version']}; rows: sha256 {origin['data']['sha256 of the rows'][:12]}."
+    cite = f"To cite: {ABOUT}, and vae_mf {origin['version']}."
+    return section("How to make it again", call + f'<p class="small">{escape(made)} {escape(cite)}</p>' + folded)
 
 
 def section(title: str, body: str) -> str:

@@ -1,25 +1,46 @@
 """Findings of a discovery, as tables and numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int8
+from jaxtyping import Float, Int8
 
-from vae_mf.analysis.found_patterns import SIGN, FoundPatterns, pattern_table, read_patterns, stability_table
+from vae_mf.analysis.found_patterns import (
+    SIGN,
+    FoundPatterns,
+    pattern_table,
+    read_patterns,
+    stability_table,
+    variables_per_latent,
+)
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
 from vae_mf.arrays import Patterns
-from vae_mf.density_models.comparison import compare_models
-from vae_mf.discovery.model_selection import Choice, Decision, choose_latents, decide
+from vae_mf.density_models.comparison import INDEPENDENT, VAE, ModelScores, compare_models
+from vae_mf.discovery.decision import Decision, decide, lead_readings
+from vae_mf.discovery.model_selection import Choice, Description, choose_number, classes_take_over, gain
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.stages import Study
-from vae_mf.models.vae import VAE
+from vae_mf.models.vae import VAE as Model
+from vae_mf.statistics.averages import Average
 from vae_mf.statistics.independent import probabilities_up
+from vae_mf.statistics.row_order import drift
 from vae_mf.verdict.assessment import Assessment
+from vae_mf.verdict.evidence import UNCONDITIONED
+from vae_mf.verdict.independence import Independence
 from vae_mf.verdict.recording import predictive_check, variable_table
+
+
+class Choices(NamedTuple):
+    """Numbers that validation rows ask for."""
+
+    latents: Choice
+    """Number of continuous latent variables."""
+    classes: Choice
+    """Number of latent classes, 0 for a single one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +51,10 @@ class Findings:
         rows: training, validation and test rows.
         settings: settings of the discovery.
         decision: answer in a word, with remarks.
-        choice: chosen number of latent variables.
-        assessment: assessment of the model with that number; None if it is 0.
+        description: latent variables or classes that describe the rows, if any do.
+        choices: numbers of latent variables and of classes that validation rows ask for.
+        independence: test of independence of the variables.
+        assessment: assessment of the description; None if there is none.
         tables: all numbers by name.
         metrics: the few numbers that matter.
     """
@@ -39,7 +62,9 @@ class Findings:
     rows: SplitRows
     settings: DiscoverySettings
     decision: Decision
-    choice: Choice
+    description: Description
+    choices: Choices
+    independence: Independence
     assessment: Assessment | None
     tables: dict[str, pd.DataFrame]
     metrics: dict[str, Any]
@@ -56,28 +81,92 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     Raises:
         ValueError: if the true patterns are not those of the variables.
     """
-    blocks = study.settings.rows.blocks
+    settings = study.settings
+    resolution = settings.selection.resolution
+    stage("independence of the variables")
+    independence = study.independence
     stage("number of latent variables")
-    scores = study.sweep()
-    choice = choose_latents(scores, blocks, study.negligible)
+    sweep = study.sweep()
     stage("other models")
-    compared = study.others() + ([scores[choice.latents]] if choice.latents else [])
-    models = compare_models(compared, np.arange(len(study.rows.test)), blocks)
-    tables = {"sweep": choice.table, "models": models}
+    classes = study.classes()
+    others = study.others()
+    choices = Choices(
+        choose_number(sweep, study.blocks, resolution, dependent=bool(independence.seen)),
+        choose_number(classes, study.blocks, resolution),
+    )
+    description = describe(choices, sweep, classes, study)
+    latent = [scores for each in (sweep, classes) for number, scores in each.items() if number]
+    own = sweep[description.latents] if description.latents else classes[description.classes]
+    models = compare_models(
+        [*others, *(scores for scores in latent if scores.family != VAE or scores is sweep[choices.latents.latents])],
+        np.arange(len(study.rows.test)),
+        study.blocks,
+    )
+    tables = {
+        "sweep": choices.latents.table,
+        "classes": choices.classes.table.rename(columns={"latents": "classes"}),
+        "models": models,
+        "independence": independence.table,
+    }
     assessment = None
-    if choice.latents:
+    drifting = False
+    participation = np.inf
+    if description.latents or description.classes:
         stage("what is left unexplained")
-        assessment = study.assessment(choice.latents)
+        rest = [scores for scores in latent if scores is not own]
+        leads = lead_readings(own, others, rest, study.blocks, UNCONDITIONED)
+        assessment = study.assessment(description, leads)
+        tables |= assessment.tables
+        tables["controls"] = study.control(description, float(assessment.verdict.left.tolerance.iloc[-1]))
+    if description.latents:
         stage("patterns")
-        vae = study.best(choice.latents)
-        tables |= assessment.tables | predictive_tables(vae, study)
-        tables |= pattern_tables(study, read_patterns(vae, study.settings.seed), truth)
-    decision = decide(choice, models, assessment and assessment.verdict)
-    metrics = key_numbers(decision, choice, assessment, tables)
-    return Findings(study.rows, study.settings, decision, choice, assessment, tables, metrics)
+        vae = study.best(description.latents)
+        z = study.latents(description.latents)
+        drifting = drift(z[study.order.order]) < settings.independence.drift
+        participation = variables_per_latent(vae, settings.seed)
+        tables |= predictive_tables(vae, study) | {"latents": latent_table(z, study)}
+        tables |= pattern_tables(study, read_patterns(vae, settings.seed), truth)
+    gains = [
+        Average(row.gain_over_independent, float(np.hypot(row.gain_over_independent_error, row.log_partition_error)))
+        for row in models.itertuples()
+        if row.family != INDEPENDENT
+    ]
+    decision = decide(
+        independence,
+        gains,
+        description,
+        assessment and assessment.verdict,
+        participation=participation,
+        latents_drift=drifting,
+        fewest_variables=settings.selection.fewest_variables,
+    )
+    metrics = key_numbers(decision, description, choices, assessment, independence, tables)
+    return Findings(
+        study.rows, settings, decision, description, choices, independence, assessment, tables, metrics
+    )
 
 
-def predictive_tables(vae: VAE, study: Study) -> dict[str, pd.DataFrame]:
+def describe(
+    choices: Choices, sweep: Mapping[int, ModelScores], classes: Mapping[int, ModelScores], study: Study
+) -> Description:
+    """Return the description that validation rows prefer: continuous latent variables, unless classes are better."""
+    latents, count = choices.latents.latents, choices.classes.latents
+    if not count:
+        return Description(latents, 0)
+    blocks = study.blocks
+    whole = gain(classes[count].validation, classes[0].validation, blocks).value
+    better = classes_take_over(classes[count], sweep[latents], whole, blocks, study.settings.selection.resolution)
+    return Description(0, count) if better else Description(latents, 0)
+
+
+def latent_table(z: Float[np.ndarray, "rows latents"], study: Study) -> pd.DataFrame:
+    """Return the mean of the latent variables of every row, with its time and repeat."""
+    recording = study.rows.recording
+    columns = {f"z_{k + 1}": values for k, values in enumerate(z.T)}
+    return pd.DataFrame({"repeat": recording.repeat, "time": recording.time, **columns})
+
+
+def predictive_tables(vae: Model, study: Study) -> dict[str, pd.DataFrame]:
     """Return the posterior predictive check, and the field and pattern components of every variable."""
     (group,) = study.evidence.groups
     settings = study.settings.predictive_check
@@ -108,32 +197,57 @@ def signs(found: FoundPatterns) -> Int8[np.ndarray, "patterns sites"]:
 
 
 def key_numbers(
-    decision: Decision, choice: Choice, assessment: Assessment | None, tables: dict[str, pd.DataFrame]
+    decision: Decision,
+    description: Description,
+    choices: Choices,
+    assessment: Assessment | None,
+    independence: Independence,
+    tables: dict[str, pd.DataFrame],
 ) -> dict[str, Any]:
     """Return the numbers that a program asks for first."""
-    chosen = choice.table[choice.table.chosen].iloc[0]
     models = tables["models"]
     numbers: dict[str, Any] = {
         "answer": decision.answer,
-        "latents": choice.latents,
-        "test_log_likelihood": float(chosen.test_log_likelihood),
-        "gain_over_independent": float(chosen.gain),
-        "gain_over_independent_error": float(chosen.gain_error),
+        "latents": description.latents,
+        "classes": description.classes,
+        "drift": decision.drift,
+        "drift_alone": decision.drift_alone,
+        "groups": decision.groups,
+        "correlation_time": independence.correlation_time,
+        "effective_rows": independence.effective,
+        "pairs_without_model": independence.pairs.value,
+        "pairs_without_model_error": independence.pairs.null_error,
         "best_rival": str(models.model[models.best_baseline].iloc[0]),
+    }
+    chosen = choices.classes if description.classes else choices.latents
+    row = chosen.table[chosen.table.chosen].iloc[0]
+    numbers |= {
+        "latents_possible": choices.latents.possible,
+        "test_log_likelihood": float(row.test_log_likelihood),
+        "gain_over_independent": float(row.gain),
+        "gain_over_independent_error": float(row.gain_error),
     }
     if assessment is None:
         return numbers
-    own = models[models.family == "VAE"].iloc[0]
-    left, carried = (assessment.tables[name].iloc[0] for name in ("conditional_correlation", "capacity"))
+    left = assessment.verdict.left.iloc[-1]
+    readings = assessment.tables["readings"].set_index("reading")
+    numbers |= {
+        "left_lower": float(left.lower),
+        "left_upper": float(left.upper),
+        "total_correlation": float(left.total),
+        "share_lower": float(left.share_lower),
+        "share_upper": float(left.share_upper),
+        "tolerance": float(left.tolerance),
+        "left_at_order_2": float(readings.value["order 2"]),
+        "left_at_order_2_error": float(readings.error["order 2"]),
+        "correlated_pairs": len(assessment.tables["pairs"]),
+    }
+    if not description.latents:
+        return numbers
+    carried = assessment.tables["capacity"].iloc[0]
     summary = tables["pattern_summary"]
     numbers |= {
-        "gain_over_best_rival": float(own.gain_over_best_baseline),
-        "gain_over_best_rival_error": float(own.gain_over_best_baseline_error),
-        "unexplained": float(left.correlation),
-        "unexplained_error": float(left.correlation_error),
-        "critic_floor": float(left.floor),
         "rate": float(carried.rate),
-        "information": float(carried.information),
         "sign_vectors": int((summary.kind == SIGN).sum()),
         "returning_patterns": int(summary.recovered.eq(True).sum()),
     }

@@ -1,4 +1,4 @@
-"""Number of latent variables that held-out rows ask for, and the answer about a data set."""
+"""Number of latent variables, or of classes, that held-out rows ask for."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,64 +7,82 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from vae_mf.density_models.comparison import VAE, ModelScores
+from vae_mf.density_models.comparison import ModelScores
 from vae_mf.statistics.averages import Average, average
-from vae_mf.verdict.decision import NOT_FOUND, Subject, Verdict
 
-NOTHING = "nothing to find"
-"""Beside those of `verdict.Verdict`: held-out rows look independent to every model."""
 SIGNIFICANT = 2.0
-"""Standard errors that a gain over independent variables must exceed to count."""
+"""Standard errors that a difference must exceed to count."""
+CLEARLY = 3.0
+"""Multiple of the resolution below which a difference within its errors may be passed over; and standard errors by
+which classes must be ahead of latent variables to take their place."""
 FEWEST_TRIED = 2
 """Numbers of latents that every sweep tries, so that one training which finds nothing is not the last word."""
+
+
+class Description(NamedTuple):
+    """A latent description of data: continuous variables, or classes of rows."""
+
+    latents: int
+    """Number of continuous latent variables, 0 if there are none or if classes are better."""
+    classes: int
+    """Number of latent classes, 0 if there are none or if continuous variables are as good."""
 
 
 class Choice(NamedTuple):
     """The number of latent variables and what it was chosen on."""
 
     latents: int
-    """0 if no model with latent variables predicts held-out rows better than independent variables do."""
+    """Smallest number that predicts as well as the best does; 0 if none predicts better than independent variables."""
     table: pd.DataFrame
-    """A row per number that was tried, see `choose_latents`."""
+    """A row per number that was tried, see `choose_number`."""
+
+    @property
+    def possible(self) -> list[int]:
+        """Numbers that the rows allow beside the chosen one."""
+        return [int(number) for number in self.table.latents[self.table.possible]]
 
 
-class Decision(NamedTuple):
-    """Answer about a data set."""
+def choose_number(
+    scores: Mapping[int, ModelScores],
+    blocks: int,
+    resolution: float,
+    *,
+    dependent: bool = False,
+    spread: float = 0.0,
+) -> Choice:
+    """Choose the smallest number of latent variables that predicts validation rows as well as the best number does.
 
-    answer: str
-    """`NOTHING`, `verdict.FOUND`, `verdict.NOT_FOUND` or `verdict.NOT_DECIDED`."""
-    remarks: list[str]
-    """Limits of the answer, a sentence each."""
-
-
-def choose_latents(scores: Mapping[int, ModelScores], blocks: int, negligible: float = 0.0) -> Choice:
-    """Choose the smallest number of latent variables within one paired standard error of the best.
-
-    The choice is made on validation rows, so that the gains of test rows are those of a model that they did not choose.
-    Number 0 stands for independent variables; another one is chosen only if it gains more than `SIGNIFICANT` errors
-    over them on the test rows too. Errors are those of means over blocks of neighbouring rows (`chains.average`).
-
-    Source: the one-standard-error rule of Breiman et al., Classification and Regression Trees, 1984, section 3.4.3.
+    A number is as good as the best if it is behind by at most ``resolution`` times the gain of the best, or by no more
+    than `SIGNIFICANT` errors and `CLEARLY` times that: where rows are few, noise must not hide a variable that matters.
+    It is possible if it is behind by no more than `SIGNIFICANT` errors, the spread between trainings among them, or by
+    the resolution. Number 0 stands for independent variables and is chosen if the best gains no more than
+    `SIGNIFICANT` errors over them, unless all rows together show that they are dependent. Test rows choose nothing.
+    Errors are those of means over blocks of neighbouring rows.
 
     Args:
         scores: scores of every number, 0 among them; rows in their order.
         blocks: number of blocks of neighbouring rows.
-        negligible: nats per row that count for nothing even where they exceed the error.
+        resolution: share of the gain that another latent variable must add to count.
+        dependent: True if the variables are known to depend on each other, and 0 is no choice.
+        spread: nats per row by which trainings of the same model differ.
 
     Raises:
         ValueError: if there are no scores of independent variables.
     """
     if 0 not in scores:
         raise ValueError(f"scores: expected 0 latents among them, got {sorted(scores)}")
-    rows = [{"latents": latents} | sweep_row(scores, latents, blocks) for latents in sorted(scores)]
-    table = pd.DataFrame(rows)
-    best = table.latents[table.validation_log_likelihood.idxmax()]
-    behind = [gain(scores[best].validation, scores[k].validation, blocks) for k in table.latents]
+    table = pd.DataFrame([{"latents": number} | sweep_row(scores, number, blocks) for number in sorted(scores)])
+    tried = table[table.latents > 0] if dependent else table
+    best = tried.latents[tried.validation_log_likelihood.idxmax()]
+    behind = [gain(scores[best].validation, scores[number].validation, blocks) for number in table.latents]
     table["behind"], table["behind_error"] = zip(*behind, strict=True)
-    chosen = int(table.latents[table.behind <= table.behind_error.clip(lower=negligible)].min())
-    if not significant(gain(scores[chosen].test, scores[0].test, blocks)):
-        chosen = 0
-    return Choice(chosen, table.assign(chosen=table.latents == chosen))
+    whole = gain(scores[best].validation, scores[0].validation, blocks)
+    small = resolution * max(whole.value, 0.0)
+    within = np.minimum(SIGNIFICANT * table.behind_error, CLEARLY * small).clip(lower=small)
+    seen = dependent or (best > 0 and significant(whole))
+    chosen = int(table.latents[(table.behind <= within) & (table.latents > 0)].min()) if seen else 0
+    allowed = (SIGNIFICANT * np.hypot(table.behind_error, spread)).clip(lower=small)
+    return Choice(chosen, table.assign(chosen=table.latents == chosen, possible=table.behind <= allowed))
 
 
 def sweep_row(scores: Mapping[int, ModelScores], latents: int, blocks: int) -> dict[str, float]:
@@ -95,61 +113,26 @@ def significant(difference: Average) -> bool:
     return bool(difference.value > SIGNIFICANT * difference.error)
 
 
-def has_saturated(scores: Mapping[int, ModelScores], patience: int, blocks: int, negligible: float = 0.0) -> bool:
-    """Return True if the last ``patience`` numbers of latents gained nothing over the best of those before them.
+def has_saturated(scores: Mapping[int, ModelScores], patience: int, blocks: int, resolution: float) -> bool:
+    """Return True if the last ``patience`` numbers of latents added nothing that counts to the best of those before.
 
     It never is before `FEWEST_TRIED` are known.
+
+    Args:
+        scores: scores of every number, 0 among them.
+        patience: number of latent numbers in a row that add nothing.
+        blocks: number of blocks of neighbouring rows.
+        resolution: share of the gain that another latent variable must add to count.
     """
     numbers = sorted(scores)
-    before, last = numbers[:-patience] if patience else numbers, numbers[-patience:] if patience else []
+    before = numbers[:-patience] if patience else numbers
+    last = numbers[-patience:] if patience else []
     if not before or not last or last[-1] < FEWEST_TRIED:
         return False
     best = max(before, key=lambda number: scores[number].validation.mean())
-    gains = [gain(scores[number].validation, scores[best].validation, blocks) for number in last]
-    return not any(each.value > max(each.error, negligible) for each in gains)
-
-
-def decide(choice: Choice, models: pd.DataFrame, verdict: Verdict | None) -> Decision:
-    """Return the answer about a data set.
-
-    Where no number of latent variables gains anything there is nothing to find, unless another model does gain:
-    then there are correlations, but not those of collective variables. Otherwise the verdict decides.
-
-    Args:
-        choice: chosen number of latent variables.
-        models: table of `density_models.comparison.compare_models`, with the chosen model if there is one.
-        verdict: verdict on the chosen model; None if there is none.
-
-    Raises:
-        ValueError: if latent variables were chosen and there is no verdict.
-    """
-    if choice.latents and verdict is None:
-        raise ValueError(f"verdict: expected one on the model with {choice.latents} latents, got none")
-    if verdict is not None and choice.latents:
-        # That there is no ln Z of real data goes without saying.
-        remarks = [remark.text for remark in verdict.remarks if remark.subject != Subject.PARTITION_FUNCTION]
-        return Decision(verdict.answer, [*remarks, *beaten(models)])
-    error = models.gain_over_independent_error + models.log_partition_error
-    winners = models[models.gain_over_independent > SIGNIFICANT * error]
-    if winners.empty:
-        return Decision(NOTHING, [])
-    names = ", ".join(winners.model)
-    return Decision(
-        NOT_FOUND, [f"Rows are correlated, as {names} predict them better, but not by collective variables."]
-    )
-
-
-def beaten(models: pd.DataFrame) -> list[str]:
-    """Return a sentence if the best baseline predicts test rows better than the model with latent variables does."""
-    own = models[models.family == VAE]
-    if own.empty:
-        return []
-    ahead = -float(own.gain_over_best_baseline.iloc[0])
-    error = float(own.gain_over_best_baseline_error.iloc[0])
-    if not ahead > SIGNIFICANT * error:
-        return []
-    name = str(models.model[models.best_baseline].iloc[0])
-    return [f"{name} predicts held-out rows better, by {ahead:.3f} ± {error:.3f} nats per row."]
+    whole = gain(scores[best].validation, scores[0].validation, blocks)
+    added = [gain(scores[number].validation, scores[best].validation, blocks) for number in last]
+    return not any(each.value > max(each.error, resolution * max(whole.value, 0.0)) for each in added)
 
 
 def numbers_to_try(largest: int, variables: int) -> Sequence[int]:
@@ -159,3 +142,17 @@ def numbers_to_try(largest: int, variables: int) -> Sequence[int]:
     [1, 2, 3]
     """
     return range(1, min(largest, variables - 1) + 1)
+
+
+def classes_take_over(classes: ModelScores, latents: ModelScores, whole: float, blocks: int, resolution: float) -> bool:
+    """Return True if latent classes describe validation rows better than continuous latent variables do.
+
+    Args:
+        classes: scores of the mixture with the chosen number of classes.
+        latents: scores of the model with the chosen number of latent variables, or of independent variables.
+        whole: gain of the classes over independent variables, in nats per row.
+        blocks: number of blocks of neighbouring rows.
+        resolution: share of that gain by which they must at least be ahead.
+    """
+    lead = gain(classes.validation, latents.validation, blocks)
+    return bool(lead.value > CLEARLY * lead.error and lead.value > resolution * whole)

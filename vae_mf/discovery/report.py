@@ -10,6 +10,7 @@
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from html import escape
 from os import PathLike
@@ -22,6 +23,7 @@ from jaxtyping import Shaped
 from omegaconf import DictConfig
 from rich.progress import Progress
 
+from vae_mf import __version__
 from vae_mf.checks import require_array, require_flag, require_path, require_spins, shown
 from vae_mf.datasets.recording import Recording, make_recording
 from vae_mf.discovery.document import as_html
@@ -41,7 +43,7 @@ from vae_mf.verdict.decision import Verdict
 
 DOCUMENT = "report.html"
 FIGURES = "figures"
-STEPS = 5
+STEPS = 6
 """Number of stages, which the progress bar shows."""
 
 
@@ -52,6 +54,7 @@ class Report:
     Attributes:
         answer: "found", "not found", "not decided" or "nothing to find".
         latents: Number of collective variables.
+        classes: Number of latent classes, if these describe the data better.
         headline: Answer and number in a sentence.
         patterns: A row per variable, a column per pattern.
         verdict: Answer with its evidence; None if there are no collective variables.
@@ -62,6 +65,7 @@ class Report:
 
     answer: str
     latents: int
+    classes: int
     headline: str
     patterns: pd.DataFrame = field(repr=False)
     verdict: Verdict | None = field(repr=False)
@@ -192,6 +196,8 @@ def report_on(
         "call": call,
         "data": {"sha256 of the rows": fingerprint(rows.recording), "order": order},
         "settings": {"seed": seed} | plain(config),
+        "date": date.today().isoformat(),
+        "version": __version__,
         "software": {"revision": git_revision(), **software_versions()},
     }
     identity = {key: origin[key] for key in ("data", "settings")}
@@ -242,7 +248,8 @@ def write_report(found: Findings, origin: dict[str, Any], folder: Path | None) -
         write_metrics(folder, found.metrics)
     return Report(
         answer=found.decision.answer,
-        latents=found.choice.latents,
+        latents=found.description.latents,
+        classes=found.description.classes,
         headline=headline(found),
         patterns=found.tables.get("patterns", pd.DataFrame({"variable": found.rows.recording.names})),
         verdict=found.assessment and found.assessment.verdict,

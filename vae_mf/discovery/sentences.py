@@ -3,10 +3,10 @@
 import pandas as pd
 
 from vae_mf.analysis.found_patterns import SIGN
+from vae_mf.discovery.decision import NOTHING
 from vae_mf.discovery.findings import Findings
-from vae_mf.discovery.model_selection import NOTHING, SIGNIFICANT
-from vae_mf.statistics.averages import Average
-from vae_mf.verdict.decision import FOUND, NOT_FOUND
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, rows_to_decide
+from vae_mf.verdict.time_order import WINDOWS
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 SPLITS = {
@@ -55,58 +55,141 @@ def plus_minus(value: float, error: float) -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
+def described(found: Findings) -> str:
+    """Return the description in words: "two latent variables", "six classes of rows"."""
+    latents, classes = found.description
+    return f"{number(classes)} classes of rows" if classes else counted(latents, "latent variable")
+
+
 def headline(found: Findings) -> str:
     """Return the answer as a title."""
-    if found.decision.answer == NOTHING:
+    decision = found.decision
+    latents, classes = found.description
+    if decision.drift_alone:
+        return "Rates drift, and nothing else is shared"
+    if decision.answer == NOTHING:
         return "Nothing to find"
-    if not found.choice.latents:
+    if not latents and not classes:
         return "Correlated, but not by collective variables"
-    variables = counted(found.choice.latents, "collective variable").capitalize()
-    if found.decision.answer == FOUND:
-        return f"{variables}, and {'it explains' if found.choice.latents == 1 else 'they explain'} the correlations"
-    return f"{variables}, {'and more' if found.decision.answer == NOT_FOUND else 'at least'}"
+    what = f"{number(classes)} classes of rows" if classes else counted(latents, "collective variable")
+    follows = "; it follows the order of the rows" if latents == 1 else "; they follow the order of the rows"
+    if decision.groups:
+        return "Groups of a few variables, and no collective variables"
+    if decision.answer == FOUND:
+        verb = "explains" if latents == 1 else "explain"
+        return f"{what} {verb} the correlations{follows if decision.drift else ''}".capitalize()
+    if decision.answer == NOT_FOUND:
+        return f"Correlated, but not by {what} alone".capitalize()
+    seen = "is seen; whether it is all" if latents == 1 else "are seen; whether they are all"
+    return f"{what} {seen} is not decided".capitalize()
 
 
 def summary(found: Findings) -> list[str]:
     """Return the answer in a few sentences."""
-    rows, variables = found.rows.test.shape
     if found.decision.answer == NOTHING:
-        seen = SIGNIFICANT * gain_of_one(found).error
-        return [
-            f"No model predicts the {rows:,} held-out rows better than {variables} independent variables do: neither "
-            "one with latent variables nor any other that was tried. If these data hold collective variables, their "
-            f"effect is too weak to be seen in this many rows: a gain of {seen:.1g} nats per row would have been."
-        ]
+        return [*nothing(found), *drifting(found)]
+    if found.assessment is None:
+        return [dependence(found), "No number of latent variables and no number of classes describes them.", *drifting(found)]
     numbers = found.metrics
     gain = plus_minus(numbers["gain_over_independent"], numbers["gain_over_independent_error"])
-    if not found.choice.latents:
-        return ["No number of latent variables predicts held-out rows better than independent variables do."]
-    text = [
-        f"A model with {counted(found.choice.latents, 'latent variable')} predicts held-out rows better than "
-        f"independent variables do, by {gain} nats per row. {unexplained(found)}"
+    said = [
+        f"A model with {described(found)} predicts held-out rows better than independent variables do, by {gain} nats "
+        f"per row. {left_over(found)}",
+        compared(found),
+        *drifting(found),
     ]
-    return [*text, patterns(found)]
+    return [*said, patterns(found)] if found.description.latents else said
 
 
-def gain_of_one(found: Findings) -> Average:
-    """Return the gain of one latent variable over independent variables on the test rows."""
-    row = found.choice.table.set_index("latents").loc[1]
-    return Average(float(row.gain), float(row.gain_error))
+def nothing(found: Findings) -> list[str]:
+    """Return the sentences about variables that look independent."""
+    test = found.independence
+    rows, variables = found.rows.recording.rows.shape
+    if found.decision.drift_alone:
+        return [
+            f"Within {WINDOWS} windows of the {rows:,} rows the {variables} variables look independent: "
+            f"pairs of them share {plus_minus(max(test.local_pairs.value, 0.0), test.local_pairs.null_error)} nats per row "
+            f"there, and {plus_minus(test.pairs.value, test.pairs.null_error)} over all rows."
+        ]
+    higher = [f"{each.detectable(test.settings.orders_seen):.2g} at order {k}" for k, each in test.orders.items()]
+    beyond = f", and {', '.join(higher)}" if higher else ""
+    return [
+        f"The {variables} variables look independent in {rows:,} rows, and no model predicts held-out rows better than "
+        f"independent variables do. Pairs of them share less than {test.bound:.2g} nats per row. Correlations of pairs of "
+        f"{test.detectable:.2g} nats would have been seen 95 times in 100{beyond}."
+    ]
 
 
-def unexplained(found: Findings) -> str:
-    """Return a sentence about the correlations that the latent variables leave."""
+def dependence(found: Findings) -> str:
+    """Return a sentence about how the variables depend on each other."""
+    test = found.independence
+    orders = {2: test.pairs} | test.orders
+    seen = [f"at order {k} ({plus_minus(orders[k].value, orders[k].null_error)} nats per row)" for k in test.seen]
+    if seen:
+        return f"The variables depend on each other: {', '.join(seen)}."
+    return "The variables depend on each other: some model predicts held-out rows better than independent ones do."
+
+
+def left_over(found: Findings) -> str:
+    """Return a sentence about the correlations that the description leaves."""
     numbers = found.metrics
-    left = f"{plus_minus(numbers['unexplained'], numbers['unexplained_error'])} nats per row"
-    missed = f"a critic that may miss up to {numbers['critic_floor']:.2g} nats per row"
-    bound = found.settings.assessment.tolerance * found.rows.test.shape[1]
-    if found.decision.answer == FOUND:
-        seen = f"{left} are left for" if numbers["unexplained"] else "nothing is left for"
-        return f"Given these variables all others are independent, as far as can be seen: {seen} {missed}."
-    if found.decision.answer == NOT_FOUND:
-        return f"They do not explain everything: {left} of correlations are left, where {bound:.2g} would be tolerable."
-    seen = f"{left} of correlations are" if numbers["unexplained"] else "nothing is"
-    return f"Whether they explain everything is not decided: {seen} seen to be left by {missed}."
+    shares = f"{numbers['share_lower']:.1%} to {numbers['share_upper']:.1%} of the total correlation"
+    return (
+        f"It leaves between {numbers['left_lower']:.2g} and {numbers['left_upper']:.2g} nats per row unexplained, {shares}, "
+        f"where {numbers['tolerance']:.2g} would be tolerable."
+    )
+
+
+def compared(found: Findings) -> str:
+    """Return a sentence about the best model without latent variables."""
+    readings = found.tables["readings"]
+    leads = readings[readings.kind == "model without latents"]
+    best = leads.loc[leads.value.idxmax()]
+    name = best.reading.removeprefix("lead of ")
+    ahead = "better" if best.value > 0 else "worse"
+    return (
+        f"Of the models without latent variables the best, {name}, predicts held-out rows {ahead}, by "
+        f"{plus_minus(abs(best.value), best.error)} nats per row."
+    )
+
+
+def drifting(found: Findings) -> list[str]:
+    """Return a sentence about rates and latent variables that follow the order of the rows."""
+    test = found.independence
+    said = []
+    if found.decision.drift:
+        what = "Rates of variables follow" if test.drifts else "Latent variables follow"
+        said.append(f"{what} the order of the rows: part of the correlations is slow change over the recording.")
+    if test.correlation_time > 1:
+        said.append(
+            f"Rows resemble their neighbours over {test.correlation_time:.1f} rows, which leaves {test.effective:,.0f} "
+            "independent ones in effect; errors take that into account."
+        )
+    return said
+
+
+def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
+    """Return what to do next, each with the command or call that does it, which may be empty.
+
+    Args:
+        found: the findings.
+        call: command line or call that asked for the report.
+    """
+    answer = found.decision.answer
+    thorough = call.replace(" quick=true", "").replace("quick=True", "quick=False")
+    steps = []
+    if thorough != call and answer == NOT_DECIDED:
+        steps.append(("More training and all rows, which may decide", thorough))
+    if found.assessment is not None and answer == NOT_DECIDED:
+        rows = rows_to_decide(found.assessment.verdict.left)
+        steps.append((f"More data: about {rows:,.0f} rows would decide, where there are {len(found.rows.recording.rows):,}", ""))
+    if answer == NOT_FOUND and call.startswith("vae-mf discover"):
+        steps.append(("The couplings of pairs", call.replace("discover", "infer-couplings", 1).replace(" quick=true", "")))
+    if found.decision.drift and call.startswith("vae-mf discover"):
+        steps.append(("Part of the rows, over which rates are constant, in a file of its own", ""))
+    if answer == FOUND and thorough != call:
+        steps.append(("The same with more repetitions, before it is published", thorough))
+    return steps
 
 
 def patterns(found: Findings) -> str:
@@ -137,20 +220,26 @@ def limits(found: Findings) -> list[str]:
     settings = found.settings
     said = [
         f"Held out were {SPLITS[rows.split]}. Gains hold for rows of that kind.",
-        "Rows are taken as draws from one law, whatever their order: nothing is said of dynamics or causes.",
+        "Rows are taken as draws from one law: nothing is said of dynamics or causes.",
     ]
     if rows.split == "random":
         said.append("If neighbouring rows resemble each other, rows held out at random are too easily predicted.")
-    if found.choice.latents == settings.selection.largest_latents:
+    if found.assessment is not None:
+        orders = found.tables["independence"].order.max()
+        said += [
+            f"What is left is bounded from above as far as pairs, orders up to {orders} and the models that were tried can "
+            "see; correlations that none of them sees are not excluded by any number of rows.",
+            "The total correlation is at least what is explained and seen: shares err on the high side.",
+        ]
+    if found.description.latents == settings.selection.largest_latents:
         said.append(
             f"The largest number of latent variables that was tried, {settings.selection.largest_latents}, was chosen."
         )
-    if found.choice.latents:
+    if found.description.classes:
+        said.append("A number k of classes spans k - 1 linear dimensions.")
+    if found.description.latents:
         said += [
-            "The number of latent variables is the smallest that predicts as well as the best within the error; more "
-            "data may ask for more of them.",
-            f"Unexplained correlations are seen by a critic, which may miss up to {found.metrics['critic_floor']:.2f} "
-            "nats per row; what it reads is a lower bound.",
+            "The number of latent variables is a linear dimension: one circular variable needs two.",
             "Log-odds are linear in the latent variables. These are known up to an invertible mixing: patterns that "
             "are no sign vectors are the principal axes of the space that they share.",
             "Every training starts at the principal components of its rows: that a pattern is recovered with another "

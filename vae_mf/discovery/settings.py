@@ -19,6 +19,7 @@ from vae_mf.rng import integer
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.training.recipe import Recipe
 from vae_mf.verdict.assessment import AssessmentSettings
+from vae_mf.verdict.independence import IndependenceSettings
 from vae_mf.verdict.settings import PredictiveCheckSettings
 
 DERIVED = {
@@ -78,37 +79,44 @@ class SelectionSettings:
     Args:
         largest_latents: largest number that is tried.
         patience: number of them in a row that may gain nothing before the sweep ends.
-        negligible: nats per variable that another latent variable must gain at least.
+        resolution: share of the gain that another latent variable must add to count.
         draws: number of importance draws of z per likelihood.
+        fewest_variables: number of variables, on the average, that a collective variable is carried by at least.
     """
 
     largest_latents: int
     patience: int
-    negligible: float
+    resolution: float
     draws: int
+    fewest_variables: float
 
     def __post_init__(self) -> None:
         require_integer("selection.largest_latents", self.largest_latents)
         require_integer("selection.patience", self.patience, minimum=0)
-        require_non_negative("selection.negligible", self.negligible)
+        require_fraction("selection.resolution", self.resolution)
         require_integer("selection.draws", self.draws)
+        require_non_negative("selection.fewest_variables", self.fewest_variables)
 
 
 @dataclass(frozen=True)
 class DensityModelSettings:
-    """Density models without collective variables, for comparison.
+    """Other density models: latent classes, and models without latent variables.
 
     Args:
-        mixtures: numbers of components of the Bernoulli mixtures.
+        mixtures: numbers of classes of the Bernoulli mixtures that are tried first.
         mixture_tolerance: nats per row and iteration at which their fit ends.
         pairwise_variables: number of variables up to which a pairwise Ising model is fitted.
         pairwise_chains: number of chains that estimate its ln Z.
+        pairwise_resolution: length in nats of the steps of these chains.
+        autoregression_variables: number of variables up to which a logistic autoregression is fitted.
     """
 
     mixtures: Sequence[int]
     mixture_tolerance: float
     pairwise_variables: int
     pairwise_chains: int
+    pairwise_resolution: float
+    autoregression_variables: int
 
     def __post_init__(self) -> None:
         if isinstance(self.mixtures, str) or not isinstance(self.mixtures, Iterable):
@@ -118,6 +126,8 @@ class DensityModelSettings:
         require_positive("density_models.mixture_tolerance", self.mixture_tolerance)
         require_integer("density_models.pairwise_variables", self.pairwise_variables, minimum=0)
         require_integer("density_models.pairwise_chains", self.pairwise_chains)
+        require_positive("density_models.pairwise_resolution", self.pairwise_resolution)
+        require_integer("density_models.autoregression_variables", self.autoregression_variables, minimum=0)
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,7 @@ class DiscoverySettings:
         schedule: length of a training and fall of its learning rate.
         selection: sweep over the number of latent variables.
         density_models: other models, for comparison.
+        independence: test of independence of the variables.
         assessment: settings of the verdict.
         predictive_check: settings of the comparison of data and draws from the model.
         stability: repetitions.
@@ -167,6 +178,7 @@ class DiscoverySettings:
     schedule: Schedule
     selection: SelectionSettings
     density_models: DensityModelSettings
+    independence: IndependenceSettings
     assessment: AssessmentSettings
     predictive_check: PredictiveCheckSettings
     stability: StabilitySettings
@@ -259,7 +271,8 @@ def discovery_settings(config: DictConfig, seed: int) -> DiscoverySettings:
                 f"{name}: expected null, as it follows from {source}, got {OmegaConf.select(config, name)}"
             )
     options["assessment"]["seed"] = integer(seed, "assessment")
-    options["assessment"]["critic"]["seed"] = integer(seed, "critic")
+    if options["assessment"]["critic"] is not None:
+        options["assessment"]["critic"]["seed"] = integer(seed, "critic")
     # The name of the random stream is that of version 0.1.
     options["predictive_check"]["seed"] = integer(seed, "likeness")
     return DiscoverySettings(
@@ -270,6 +283,7 @@ def discovery_settings(config: DictConfig, seed: int) -> DiscoverySettings:
         schedule=Schedule(**options["schedule"]),
         selection=SelectionSettings(**options["selection"]),
         density_models=DensityModelSettings(**options["density_models"]),
+        independence=IndependenceSettings(**options["independence"]),
         assessment=instantiate(options["assessment"], place="assessment"),
         predictive_check=instantiate(options["predictive_check"], place="predictive_check"),
         stability=StabilitySettings(**options["stability"]),

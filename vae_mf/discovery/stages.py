@@ -7,37 +7,56 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
 from rich.progress import Progress
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.analysis.found_patterns import FoundPatterns, read_patterns
+from vae_mf.analysis.generation import score
+from vae_mf.analysis.posterior_draws import LatentVAE
+from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.arrays import Spins
 from vae_mf.datamodule import DataSplit, SpinSet, spin_set
+from vae_mf.density_models.autoregressive import LogisticAutoregression
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import ModelScores, kept_scores, score_density_model
 from vae_mf.density_models.independent import Independent
+from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
-from vae_mf.discovery.model_selection import has_saturated, numbers_to_try
+from vae_mf.discovery.model_selection import Description, choose_number, has_saturated, numbers_to_try
 from vae_mf.discovery.scores import score_vae
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.training import model_of
-from vae_mf.files import write_whole
+from vae_mf.files import replacing, write_whole
+from vae_mf.inverse_ising.base import InverseIsing
+from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
 from vae_mf.rng import generator, integer
+from vae_mf.statistics.averages import average
+from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.verdict.assessment import Assessment, assess
-from vae_mf.verdict.decision import decide_mean_field
-from vae_mf.verdict.evidence import UNCONDITIONED, Evidence, recorded
+from vae_mf.verdict.assessment import Assessment, assess, assess_classes, concluded
+from vae_mf.verdict.controls import KnownRows, controls
+from vae_mf.verdict.evidence import UNCONDITIONED, Evidence, EvidenceGroup
+from vae_mf.verdict.independence import Independence, independence_of
 from vae_mf.verdict.report import as_json
+from vae_mf.verdict.time_order import TimeOrder, time_order
 
 INDEPENDENT = "independent variables"
-PAIRWISE_STEP = 0.03
-"""Length in nats of the steps that estimate ln Z of a pairwise model."""
+ENUMERATED = 12
+"""Variables up to which the likelihood of the pairwise model is summed over all states."""
+STEPS = 12
+"""Newton steps after which its likelihood counts as not maximised."""
+CONTROL_ROWS = 4000
+"""Rows of the pairwise model that the verdict is controlled with."""
+FEWEST_BLOCKS = 5
+"""Blocks of held-out rows, at least: fewer tell no error."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +80,32 @@ class Study:
         """Number of variables."""
         return self.rows.train.shape[1]
 
-    @property
-    def negligible(self) -> float:
-        """Nats per row that another latent variable must gain at least."""
-        return self.settings.selection.negligible * self.variables
+    @cached_property
+    def order(self) -> TimeOrder:
+        """Order of all rows in time; rows that were split at random count as independent."""
+        recording = self.rows.recording
+        ordered = self.rows.split != "random"
+        return time_order(recording.rows, recording.time if ordered else np.zeros_like(recording.time))
+
+    @cached_property
+    def independence(self) -> Independence:
+        """Test of independence of the variables."""
+        seed = integer(self.settings.seed, "independence")
+        return independence_of(self.rows.recording.rows, self.order, self.settings.independence, seed)
+
+    @cached_property
+    def blocks(self) -> int:
+        """Number of blocks of held-out rows, each of them longer than the correlation time."""
+        long_enough = int(self.order.effective * self.settings.training.test / TIMES)
+        return min(self.settings.rows.blocks, max(FEWEST_BLOCKS, long_enough))
 
     @cached_property
     def evidence(self) -> Evidence:
         """Rows that the models are evaluated on."""
-        recording = self.rows.recording
+        rows = self.rows.recording.rows
         parts = self.rows.rows
-        return recorded(recording.rows, recording.time, parts.train, parts.test, self.settings.rows.blocks)
+        time = self.rows.recording.time[parts.test]
+        return Evidence([EvidenceGroup(rows, parts.train, parts.test, self.blocks, time=time, order=self.order)])
 
     def model(self, latents: int, train: Spins, seed: int, name: str) -> VAE:
         """Return the model of this name, fitted to some of the training rows."""
@@ -86,6 +120,10 @@ class Study:
         """Return the model of the sweep with this number of latent variables."""
         return self.model(latents, self.rows.train, self.settings.seed, f"latents-{latents}")
 
+    def latents(self, latents: int) -> Float[np.ndarray, "rows latents"]:
+        """Return the posterior mean of z of every row, by the model with this number of latent variables."""
+        return TrainedModel(self.best(latents), (UNCONDITIONED,)).encode(self.rows.recording.rows).mean
+
     def sweep(self) -> dict[int, ModelScores]:
         """Return the scores of independent variables, 0, and of every number of latents until no more is gained."""
         settings = self.settings.selection
@@ -93,7 +131,7 @@ class Study:
         for latents in numbers_to_try(settings.largest_latents, self.variables):
             path = self.folder / "scores" / f"latents-{latents}.npz"
             scores[latents] = kept_scores(path, partial(self.score, latents))
-            if has_saturated(scores, settings.patience, self.settings.rows.blocks, self.negligible):
+            if has_saturated(scores, settings.patience, self.blocks, settings.resolution):
                 break
         return scores
 
@@ -107,44 +145,129 @@ class Study:
         held_out = (self.rows.validation, self.rows.test)
         return score_vae(f"VAE, d = {latents}", vae, *held_out, draws=draws, seed=seed, seconds=seconds)
 
-    def others(self) -> list[ModelScores]:
-        """Return the scores of models without collective variables, independent ones first."""
+    def classes(self) -> dict[int, ModelScores]:
+        """Return the scores of mixtures of independent variables by their number of classes, 0 for one class.
+
+        Numbers between the best of those that are tried first and the one before are tried next.
+        """
         settings = self.settings.density_models
-        seed = self.settings.seed
-        models: dict[str, DensityModel] = {INDEPENDENT: Independent()}
-        for count in settings.mixtures:
-            models[f"mixture of {count}"] = BernoulliMixture(
-                count, n_init=2, tolerance=settings.mixture_tolerance, random_state=seed
-            )
+        scores = {0: self.score_other(INDEPENDENT, Independent())}
+        scores |= {count: self.score_other(f"mixture of {count}", self.mixture(count)) for count in settings.mixtures}
+        best = choose_number(scores, self.blocks, self.settings.selection.resolution).latents
+        below = max((count for count in scores if count < best), default=0)
+        between = range(max(below, 1) + 1, best)
+        scores |= {count: self.score_other(f"mixture of {count}", self.mixture(count)) for count in between}
+        return scores
+
+    def mixture(self, count: int) -> BernoulliMixture:
+        """Return a mixture of so many classes, not fitted yet."""
+        tolerance = self.settings.density_models.mixture_tolerance
+        return BernoulliMixture(count, n_init=2, tolerance=tolerance, random_state=self.settings.seed)
+
+    def others(self) -> list[ModelScores]:
+        """Return the scores of models without latent variables, independent ones first."""
+        settings = self.settings.density_models
+        scores = [self.score_other(INDEPENDENT, Independent())]
         if self.variables <= settings.pairwise_variables:
-            models["pairwise Ising"] = PairwiseIsing(
-                PseudoLikelihood(), settings.pairwise_chains, PAIRWISE_STEP, random_state=seed
-            )
-        return [self.score_other(name, model) for name, model in models.items()]
+            scores.append(kept_scores(self.folder / "scores" / "pairwise-Ising.npz", self.score_pairwise))
+        if self.variables <= settings.autoregression_variables:
+            scores.append(self.score_other("logistic autoregression", LogisticAutoregression()))
+        return scores
+
+    def score_pairwise(self) -> ModelScores:
+        """Return the scores of the pairwise Ising model of maximum likelihood, or where that fails pseudo-likelihood.
+
+        Rows of it are kept for the controls.
+        """
+        # Enumeration of more states than rows of a chain costs more than it gains.
+        method = "enumeration" if self.variables <= ENUMERATED else "chains"
+        likelihood = BoltzmannLearning(method=method, max_iter=STEPS, random_state=self.settings.seed)
+        model = self.pairwise(likelihood)
+        found = self.fitted_scores("pairwise Ising", model)
+        if not model.estimator_.converged_:
+            model = self.pairwise(PseudoLikelihood())
+            found = self.fitted_scores("pairwise Ising (pseudo-likelihood)", model)
+        drawn = model.sample(CONTROL_ROWS, random_state=integer(self.settings.seed, "pairwise") % 2**32)
+        with replacing(self.pairwise_rows) as place, open(place, "wb") as file:
+            np.savez(file, rows=drawn, log_likelihood=model.score_samples(drawn))
+        return found
+
+    def pairwise(self, estimator: InverseIsing) -> PairwiseIsing:
+        """Return the pairwise model of an estimator of couplings, not fitted yet."""
+        settings = self.settings.density_models
+        return PairwiseIsing(
+            estimator,
+            chains=settings.pairwise_chains,
+            resolution=settings.pairwise_resolution,
+            random_state=self.settings.seed,
+        )
+
+    def control(self, description: Description, tolerance: float) -> pd.DataFrame:
+        """Return the controls of the verdict on a description.
+
+        Args:
+            description: number of latent variables or of classes.
+            tolerance: nats per row that it may leave.
+        """
+        settings = self.settings.assessment
+        seed = integer(self.settings.seed, "controls")
+        (group,) = self.evidence.groups
+        if description.classes:
+            mixture = self.mixture(description.classes).fit(self.rows.train)
+            model, score = LatentClasses(mixture), mixture.score_samples
+        else:
+            vae = self.best(description.latents)
+            model = LatentVAE(vae, UNCONDITIONED, settings.proposals, seed)
+            score = partial(self.log_likelihood, vae)
+        judged = group.judged(self.variables, held_out=False)
+        known = None
+        if self.pairwise_rows.exists():
+            with np.load(self.pairwise_rows) as stored:
+                rows, own = stored["rows"], stored["log_likelihood"]
+            known = KnownRows(rows, average(own - score(rows), len(rows)))
+        return controls(model, judged, settings.readings, tolerance, seed, known)
+
+    def log_likelihood(self, vae: VAE, rows: Spins) -> Float[np.ndarray, " rows"]:
+        """Return the importance-weighted bound on the log-likelihood of rows."""
+        draws = self.settings.selection.draws
+        return score(vae, rows, UNCONDITIONED, draws, integer(self.settings.seed, "score")).importance
+
+    @property
+    def pairwise_rows(self) -> Path:
+        """File of rows of the pairwise model, with their log-likelihoods."""
+        return self.folder / "scores" / "pairwise-rows.npz"
 
     def score_other(self, name: str, model: DensityModel) -> ModelScores:
-        """Return the scores of another model, fitted to the training rows."""
+        """Return the scores of another model, fitted to the training rows, from its file if it has one."""
+        path = self.folder / "scores" / f"{name.replace(' ', '-')}.npz"
+        return kept_scores(path, partial(self.fitted_scores, name, model))
 
-        def compute() -> ModelScores:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                return score_density_model(name, model, self.rows.train, self.rows.validation, self.rows.test)
+    def fitted_scores(self, name: str, model: DensityModel) -> ModelScores:
+        """Return the scores of a model, which is fitted to the training rows."""
+        with warnings.catch_warnings():
+            # A fit that has not converged shows by its held-out likelihood.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return score_density_model(name, model, self.rows.train, self.rows.validation, self.rows.test)
 
-        return kept_scores(self.folder / "scores" / f"{name.replace(' ', '-')}.npz", compute)
+    def assessment(self, description: Description, others: pd.DataFrame) -> Assessment:
+        """Return the verdict on a description by latent variables or by classes.
 
-    def assessment(self, latents: int) -> Assessment:
-        """Return the verdict on the model with this number of latent variables."""
+        Args:
+            description: number of latent variables or of classes, one of them.
+            others: readings of other models that are ahead.
+        """
         folder = self.folder / "assessment"
         settings = self.settings.assessment
         if (folder / ANSWER).exists():
-            tables = read_tables(folder)
-            verdict = decide_mean_field(tables["conditional_correlation"], tables["capacity"], settings.tolerance)
-            return Assessment(verdict, tables)
-        found = assess(self.best(latents), None, self.evidence, settings)
-        tables = found.tables | {"evidence": found.verdict.evidence}
-        write_tables(folder, tables)
+            return concluded(read_tables(folder), settings)
+        if description.classes:
+            mixture = self.mixture(description.classes).fit(self.rows.train)
+            found = assess_classes(mixture, self.evidence, settings, others)
+        else:
+            found = assess(self.best(description.latents), None, self.evidence, settings, others)
+        write_tables(folder, found.tables)
         write_whole(folder / ANSWER, as_json(found))
-        return Assessment(found.verdict, tables)
+        return found
 
     def repetitions(self, latents: int) -> dict[str, FoundPatterns]:
         """Return the patterns of models with other seeds and of parts of the training rows."""
@@ -157,7 +280,7 @@ class Study:
             cases |= {"first half": (first, seed), "second half": (second, seed)}
         for k in range(settings.bootstraps):
             random = generator(seed, "bootstrap", k)
-            blocks = np.array_split(train, self.settings.rows.blocks)
+            blocks = np.array_split(train, self.blocks)
             drawn = [blocks[block] for block in random.integers(len(blocks), size=len(blocks))]
             cases[f"resampling {k + 1}"] = (np.concatenate(drawn), seed)
         return {

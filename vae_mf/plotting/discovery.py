@@ -15,8 +15,9 @@ from vae_mf.plotting.observables import draw_overlaps
 from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
 from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
-from vae_mf.plotting.verdict import draw_verdict
 
+SEEN = 4.0
+"""Errors by which an order above the second must stand out to be drawn."""
 PIXEL = re.compile(r"\d+,\d+")
 """Names of variables that are pixels, "row,column"."""
 
@@ -27,7 +28,9 @@ def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[st
     if "patterns" in tables:
         figures["patterns"] = patterns_figure(tables["patterns"], tables["pattern_summary"])
         figures["predictive_check"] = predictive_figure(tables)
-        figures["unexplained"] = unexplained_figure(tables)
+        figures["latents"] = latents_figure(tables["latents"])
+    if "readings" in tables:
+        figures["left"] = left_figure(tables["readings"], tables["left"])
     if len(tables.get("stability", ())):
         figures["stability"] = stability_figure(tables["stability"], recovered)
     if "overlaps" in tables:
@@ -105,12 +108,53 @@ def stability_figure(table: pd.DataFrame, recovered: float) -> Figure:
     return figure
 
 
-def unexplained_figure(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw what is left unexplained and what is carried, without a map of missed pairs if none is missed."""
-    missed = {"residual_pairs"} if not tables["residual_pairs"].significance.any() else set()
-    figure = draw_verdict({name: table for name, table in tables.items() if name not in missed | {"overlaps"}})
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(1.15 * width, height)
+def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
+    """Draw the readings of what is left with two errors each, the interval that follows, and the tolerance.
+
+    Args:
+        readings: table of `verdict.decision.decide_mean_field`.
+        left: table of `verdict.decision.left_intervals` with the tolerance.
+    """
+    higher = readings.kind.eq("higher order") & (readings.value < SEEN * readings.null_error)
+    shown = readings[~higher & readings.reading.ne("lead of independent variables")].iloc[::-1]
+    whole = left.iloc[-1]
+    with house_style():
+        figure, (ax,) = new_figure(1, 1)
+        figure.set_size_inches(8.4, 0.9 + 0.24 * len(shown))
+        ax.axvspan(whole.lower, whole.upper, color=COLOURS["model"], alpha=0.15, lw=0, label="left unexplained")
+        ax.axvline(0, color=COLOURS["independent"], linewidth=0.8)
+        ax.axvline(whole.tolerance, color=COLOURS["exact"], linestyle=":", label="tolerance")
+        ax.errorbar(
+            shown.value, range(len(shown)), xerr=2 * shown.error, fmt="o", color=COLOURS["model"], markersize=4, capsize=2
+        )
+        ax.set_yticks(range(len(shown)), list(shown.reading))
+        ax.set_xscale("symlog", linthresh=max(2 * whole.tolerance, 1e-3))
+        ax.set(xlabel="nats per row")
+        ax.legend(loc="lower left")
+    return figure
+
+
+def latents_figure(table: pd.DataFrame) -> Figure:
+    """Draw each latent variable over time, averaged over repeats, or over the rows in their order.
+
+    Args:
+        table: a row per row of the data, columns repeat, time, z_1, z_2, ...
+    """
+    values = table.filter(like="z_")
+    repeated = table.repeat.nunique() > 1 and table.time.nunique() > 1
+    series = values.groupby(table.time).mean() if repeated else values.reset_index(drop=True)
+    points = 2000
+    fine = series.groupby(np.arange(len(series)) * min(points, len(series)) // len(series)).mean()
+    coarse = series.groupby(np.arange(len(series)) * min(100, len(series)) // len(series)).mean()
+    with house_style():
+        figure, axes = new_figure(values.shape[1], 1)
+        figure.set_size_inches(8.4, 1.1 * values.shape[1] + 0.5)
+        for ax, name in zip(axes, values, strict=True):
+            for part, width, alpha in ((fine, 0.4, 0.4), (coarse, 1.2, 1.0)):
+                places = (np.arange(len(part)) + 0.5) * len(series) / len(part)
+                ax.plot(places, part[name], color=COLOURS["model"], linewidth=width, alpha=alpha)
+            ax.set_ylabel(f"$z_{name[2:]}$")
+        axes[-1].set_xlabel("time  [bins]" if repeated else "row")
     return figure
 
 

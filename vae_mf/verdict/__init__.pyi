@@ -1,11 +1,14 @@
 """Public names of the room, read by `__init__.py` and by editors."""
 
 from .assessment import AssessmentSettings
-from .settings import EquilibriumSettings, PredictiveCheckSettings, RecordingSettings
+from .readings import ReadingSettings
+from .settings import EquilibriumSettings, PredictiveCheckSettings, RecordingSettings, Tolerance
 
 __all__ = [
     "AssessmentSettings",
     "EquilibriumSettings",
     "PredictiveCheckSettings",
+    "ReadingSettings",
     "RecordingSettings",
+    "Tolerance",
 ]

@@ -1,18 +1,22 @@
 """Assessment of a trained model: unexplained correlations, information capacity, decoded parameters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from vae_mf.analysis.capacity import capacity_table, sampled_half_information
 from vae_mf.analysis.elbo_surgery import surgery_table
 from vae_mf.analysis.generalized_hopfield import cumulant_table, generalized_hopfield
-from vae_mf.analysis.joint_samples import configuration_kind
+from vae_mf.analysis.generation import score
+from vae_mf.analysis.joint_samples import configuration_kind, site_log_likelihood
 from vae_mf.analysis.latent_density import latent_density_table
 from vae_mf.analysis.latent_potential import coupling_table
 from vae_mf.analysis.nematic import NematicSettings, nematic_table
+from vae_mf.analysis.posterior_draws import LatentVAE
 from vae_mf.analysis.residuals import residual_tables
 from vae_mf.analysis.total_correlation import (
     CriticSettings,
@@ -22,14 +26,20 @@ from vae_mf.analysis.total_correlation import (
     total_correlation,
 )
 from vae_mf.analysis.trained_model import TrainedModel
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_integer
+from vae_mf.density_models.latent_classes import LatentClasses
+from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
-from vae_mf.statistics.averages import thin
+from vae_mf.statistics.averages import average, thin
+from vae_mf.statistics.latent_model import LatentModel
+from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.systems.base import HasMeanFieldCouplings, HasTensorField, System
 from vae_mf.verdict.decision import Verdict, decide_mean_field
-from vae_mf.verdict.evidence import Evidence
+from vae_mf.verdict.evidence import Evidence, EvidenceGroup
+from vae_mf.verdict.readings import COLUMNS, ReadingSettings, optimism, reading, what_is_left
+from vae_mf.verdict.settings import Tolerance
 
 CUMULANT_ROWS = 2000
 """Configurations whose tilts say how far K(u) matters."""
@@ -44,21 +54,31 @@ class AssessmentSettings:
         components: number of encodings that make up the aggregated posterior, at most.
         residual_groups: number of groups of rows for the cross-validation of the residual structure.
         potential_draws: number of draws of z at which the latent potential is fitted.
-        tolerance: nats per site that latent variables may leave unexplained.
+        likelihood_draws: number of importance draws of z per likelihood.
+        proposals: number of draws of the encoder from which those of the posterior are taken.
+        readings: settings of the readings of what is left.
+        tolerance: correlations that latent variables may leave unexplained.
+        seed: seed of all randomness.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     critic: CriticSettings | None
     components: int
     residual_groups: int
     potential_draws: int
-    tolerance: float
+    likelihood_draws: int
+    proposals: int
+    readings: ReadingSettings
+    tolerance: Tolerance
     seed: int
 
     def __post_init__(self) -> None:
         for name in ("components", "residual_groups"):
             require_integer(name, getattr(self, name), minimum=2)
-        require_integer("potential_draws", self.potential_draws)
-        require_positive("tolerance", self.tolerance)
+        for name in ("potential_draws", "likelihood_draws", "proposals"):
+            require_integer(name, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -69,14 +89,24 @@ class Assessment:
     tables: dict[str, pd.DataFrame]
 
 
-def assess(vae: VAE, system: System | None, data: Evidence, settings: AssessmentSettings) -> Assessment:
+def assess(
+    vae: VAE, system: System | None, data: Evidence, settings: AssessmentSettings, others: pd.DataFrame | None = None
+) -> Assessment:
     """Return the verdict on a trained model.
 
-    Tables: "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and identity) and "capacity"
-    (rate against information); with a critic also "total_correlation" (of data and model) and for spins "residual_..."
-    at the temperature with the largest C(x|z). Of what can be decoded, "latent_density" of a single latent, "cumulants"
-    (K(u) of the generalised Hopfield Hamiltonian) of a linear decoder, its "latent_potential" (beta J) for Curie-Weiss
-    and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
+    Tables: "readings" and "gains" (of which `decision.decide_mean_field` decides), "left" (the intervals), "pairs"
+    (correlated beyond the model), "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and
+    identity) and "capacity" (rate against information); with a critic also "total_correlation" (of data and model) and
+    for spins "residual_..." at the temperature with the largest C(x|z). Of what can be decoded, "latent_density" of a
+    single latent, "cumulants" (K(u) of the generalised Hopfield Hamiltonian) of a linear decoder, its
+    "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
+
+    Args:
+        vae: trained model in evaluation mode.
+        system: None for a recording.
+        data: rows that the model was fitted to, and others to evaluate it on.
+        settings: sizes of all estimates.
+        others: further readings, of other models that are ahead.
     """
     seed = integer(settings.seed, "assessment")
     parts = data.train, data.held_out, data.blocks
@@ -89,7 +119,113 @@ def assess(vae: VAE, system: System | None, data: Evidence, settings: Assessment
     held_out = data.held_out, data.blocks, data.ensembles
     capacity = capacity_table(vae, system, *held_out, surgery, seed, sampled=halves)
     tables |= {"surgery": surgery, "capacity": capacity} | decoded(vae, system, data, settings)
-    return Assessment(decide_mean_field(tables["conditional_correlation"], capacity, settings.tolerance), tables)
+    models = {
+        group.temperature: LatentVAE(vae, group.temperature, settings.proposals, integer(seed, "variances"))
+        for group in data.groups
+    }
+    tables |= read_left(models, data, vae.free_parameters(), settings)
+    read = [tables["readings"], correlation_readings(tables["conditional_correlation"], data.blocks)]
+    tables["readings"] = pd.concat([*read, *([] if others is None else [others])], ignore_index=True)
+    tables["gains"] = pd.DataFrame([gain_over_independent(vae, group, settings) for group in data.groups])
+    return concluded(tables, settings)
+
+
+def assess_classes(
+    mixture: BernoulliMixture, data: Evidence, settings: AssessmentSettings, others: pd.DataFrame
+) -> Assessment:
+    """Return the verdict on latent classes as a description of data without a condition.
+
+    Args:
+        mixture: fitted mixture.
+        data: rows that it was fitted to, and others to evaluate it on.
+        settings: sizes of all estimates.
+        others: further readings, of other models that are ahead.
+    """
+    (group,) = data.groups
+    tables = read_left({group.temperature: LatentClasses(mixture)}, data, mixture.n_parameters_, settings)
+    tables["readings"] = pd.concat([tables["readings"], others], ignore_index=True)
+    own = mixture.score_samples(group.in_blocks)
+    tables["gains"] = pd.DataFrame([gain_line(own, group)])
+    return concluded(tables, settings)
+
+
+def concluded(tables: dict[str, pd.DataFrame], settings: AssessmentSettings) -> Assessment:
+    """Return the assessment whose tables these are, with the verdict that follows from them."""
+    verdict = decide_mean_field(
+        tables["readings"],
+        tables["gains"],
+        settings.tolerance,
+        tables.get("conditional_correlation"),
+        tables.get("capacity"),
+    )
+    return Assessment(verdict, tables | {"left": verdict.left, "evidence": verdict.evidence})
+
+
+def read_left(
+    models: Mapping[float, LatentModel], data: Evidence, parameters: int, settings: AssessmentSettings
+) -> dict[str, pd.DataFrame]:
+    """Return the tables "readings" and "pairs" of what a model leaves at every condition.
+
+    Args:
+        models: model at every condition.
+        data: rows that it was fitted to, and others.
+        parameters: number of its free parameters.
+        settings: sizes of all estimates.
+    """
+    allowance = optimism(parameters, sum(len(group.train) for group in data.groups))
+    readings, pairs = [], []
+    for level, group in enumerate(data.groups):
+        model = models[group.temperature]
+        columns = len(model.variables)
+        everything = group.judged(columns, held_out=False, optimism=allowance)
+        held_out = group.judged(columns, held_out=True)
+        left = what_is_left(model, everything, held_out, settings.readings, integer(settings.seed, "left", level))
+        readings.append(left.readings.assign(temperature=group.temperature))
+        pairs.append(left.pairs.assign(temperature=group.temperature))
+    return {"readings": pd.concat(readings, ignore_index=True), "pairs": pd.concat(pairs, ignore_index=True)}
+
+
+def correlation_readings(table: pd.DataFrame, blocks: int) -> pd.DataFrame:
+    """Return the readings by the identity, and those by a critic that learned enough.
+
+    Args:
+        table: table of `total_correlation.conditional_total_correlation`.
+        blocks: number of blocks behind their errors.
+    """
+    lines = []
+    for row in table.itertuples():
+        if np.isfinite(row.identity):
+            found = Estimate(row.identity, row.identity_error, row.identity_error)
+            line = reading("exact identity", "identity", found, row.bracket, blocks - 1)
+            lines.append(line | {"temperature": row.temperature})
+        if np.isfinite(row.test):
+            found = Estimate(row.test, row.test_error, row.test_error)
+            line = reading("critic", "critic", found, degrees=blocks - 1)
+            lines.append(line | {"temperature": row.temperature})
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def gain_over_independent(vae: VAE, group: EvidenceGroup, settings: AssessmentSettings) -> dict[str, float]:
+    """Return the line of the gains of one condition by a VAE."""
+    seed = integer(settings.seed, "gain")
+    return gain_line(score(vae, group.in_blocks, group.temperature, settings.likelihood_draws, seed).importance, group)
+
+
+def gain_line(own: Float[np.ndarray, " rows"], group: EvidenceGroup) -> dict[str, float]:
+    """Return the gain in log-likelihood over independent sites on held-out rows of one condition, with its error.
+
+    Args:
+        own: log-likelihood of every held-out row, in blocks.
+        group: rows of the condition.
+    """
+    gained = average(own - site_log_likelihood(group.train, group.in_blocks), group.blocks)
+    return {
+        "temperature": group.temperature,
+        "gain": gained.value,
+        "gain_error": gained.error,
+        "rows": len(group.rows),
+        "sites": group.rows.shape[1],
+    }
 
 
 class Readings(NamedTuple):

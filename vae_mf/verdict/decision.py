@@ -1,12 +1,57 @@
-"""Decision on a mean-field description, found, not found or not decided, with its evidence."""
+"""Decision on a mean-field description, found, not found or not decided, from an interval of what is left unexplained.
+
+Everything is in nats per row. Several readings say how much a model leaves: the orders of residual information, a fitted
+tilt, a critic, the exact identity, other models that are ahead. None of them alone bounds it from both sides; `KINDS`
+says which ends each may set. What there is to explain, the total correlation TC, is at least what the model gains over
+independent variables and what it is seen to leave, so that shares of it err on the high side.
+"""
 
 from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
+from scipy.stats import norm, t
+
+from vae_mf.verdict.settings import Tolerance
 
 FOUND, NOT_FOUND, NOT_DECIDED = "found", "not found", "not decided"
+SUSPICION = float(2 * norm.sf(2))
+"""Probability that some end of an interval errs, over all conditions: two errors of a single one."""
+SEEN = 4.0
+"""Errors, those where nothing is left, by which an order above the second must stand out to count."""
+POOLED = "all"
+"""Entry of the column "temperature" for the mean over all conditions."""
+EXACT_CUTS = ("half", "sublattice")
+"""Cuts of `capacity.CUTS` whose information is known exactly."""
+ROOM = 0.2
+"""Least distance of a reading from the tolerance, in units of it, that an estimate of rows reckons with."""
+
+
+class Kind(NamedTuple):
+    """Ends of the interval that a kind of reading may set."""
+
+    lower: float
+    """Factor on its lower confidence limit; 0 for none."""
+    upper: float
+    """Factor on its upper confidence limit; 0 for none."""
+    only_if_seen: bool
+    """True if it sets the upper end only where it stands out itself."""
+
+
+KINDS = {
+    # Residual information of pairs is up to 20 % too small for a given model and too large for a fitted one.
+    "pairs": Kind(1 / 1.2, 1.25, False),
+    "higher order": Kind(1.0, 1.0, True),
+    "tilt": Kind(1.0, 1.0, False),
+    "critic": Kind(1.0, 1.0, True),
+    "identity": Kind(1.0, 1.0, False),
+    "model without latents": Kind(1.0, 1.0, True),
+    # Another latent description that is ahead says that the fit is poor, not that there is none.
+    "latent model": Kind(0.0, 1.0, True),
+}
+"""Kinds of readings."""
 
 
 class Subject(Enum):
@@ -17,6 +62,7 @@ class Subject(Enum):
     SAMPLES = "samples that a critic lacks"
     DISAGREEMENT = "critic against identity"
     CUTS = "cuts of unknown information"
+    ROWS = "rows that would decide"
 
 
 class Remark(NamedTuple):
@@ -32,88 +78,217 @@ class Verdict(NamedTuple):
     answer: str
     """`FOUND`, `NOT_FOUND` or `NOT_DECIDED`."""
     evidence: pd.DataFrame
-    """Columns criterion, temperature (of the worst case), value, error, bound, holds (True, False or None)."""
+    """Table of `explanation_criteria`, and the capacity criterion: criterion, temperature, value, lower, upper, bound,
+    holds (True, False or None)."""
     remarks: list[Remark]
     """Gaps of the evidence, and their reasons."""
+    left: pd.DataFrame
+    """Table of `left_intervals`."""
 
 
-def decide_mean_field(correlation: pd.DataFrame, capacity: pd.DataFrame, tolerance: float) -> Verdict:
-    """Decide whether the latent variables of a model explain all correlations, as those of a mean-field theory do.
+def decide_mean_field(
+    readings: pd.DataFrame,
+    gains: pd.DataFrame,
+    tolerance: Tolerance,
+    correlation: pd.DataFrame | None = None,
+    capacity: pd.DataFrame | None = None,
+) -> Verdict:
+    """Decide whether the latent variables of a model explain the correlations, as those of a mean-field theory do.
 
-    Two criteria, at every temperature: what is left unexplained, C(x|z), is at most ``tolerance`` nats per site, and
-    the rate is at least the information that the data share across the worst known cut. One violation beyond two errors
-    is enough for "not found". "Found" needs the first criterion met everywhere; where it rests on the critic, with the
-    nats that the critic may miss added.
+    "Found" needs the upper end of what is left, in the mean over all conditions, below the tolerance. "Not found" needs
+    the lower end above it, there or at any one condition, or a rate below the information across an exactly known cut.
+    All else is "not decided". Ends are two errors away, and more where there are many conditions.
+
+    Args:
+        readings: a row per condition and reading, columns temperature, reading, kind (of `KINDS`), value, error,
+            null_error (that where nothing is left), allowance (nats that the upper end grants beyond), degrees (of
+            freedom of the error, infinite for most).
+        gains: a row per condition, columns temperature, gain over independent variables, gain_error, rows, sites.
+        tolerance: correlations that may be left.
+        correlation: table of `total_correlation.conditional_total_correlation`; None if nothing was asked of it.
+        capacity: table of `capacity.capacity_table`; None for a model without a rate.
     """
-    unexplained = correlation_criterion(correlation, tolerance * float(capacity.sites.iloc[0]))
-    evidence = pd.DataFrame([worst_case(unexplained), capacity_criterion(capacity)])
-    explained, carried = evidence.holds
-    violated = explained is False or carried is False
-    answer = NOT_FOUND if violated else FOUND if explained else NOT_DECIDED
-    return Verdict(answer, evidence, gaps(correlation, capacity))
+    left = left_intervals(readings, gains)
+    bounds = np.minimum(tolerance.share * left.total, tolerance.per_site * gains.sites.iloc[0])
+    left = left.assign(tolerance=bounds)
+    criteria = explanation_criteria(left)
+    if capacity is not None:
+        criteria.append(capacity_criterion(capacity))
+    violated = any(row["holds"] is False for row in criteria)
+    answer = NOT_FOUND if violated else FOUND if criteria[0]["holds"] else NOT_DECIDED
+    remarks = [] if correlation is None else gaps(correlation)
+    if capacity is not None and not capacity.cut.isin(EXACT_CUTS).any():
+        text = "No cut whose information is exactly known: the capacity criterion is left open."
+        remarks.append(Remark(Subject.CUTS, text))
+    if answer == NOT_DECIDED:
+        remarks.append(Remark(Subject.ROWS, f"About {rows_to_decide(left):,.0f} rows would decide."))
+    return Verdict(answer, pd.DataFrame(criteria), remarks, left)
 
 
-def correlation_criterion(table: pd.DataFrame, bound: float) -> pd.DataFrame:
-    """Return per temperature whether C(x|z) is at most ``bound``, None where that is open.
+def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
+    """Return the interval of what is left at every condition, and in the mean over them in the last row.
 
-    False: it is above by two errors and the bracket of the identity. True: it is not above by two errors; the critic,
-    which gives a lower bound, must be trusted for that, and what it may have missed counts as found.
+    Columns: temperature; centre, lower and upper in nats; least and most, the readings that set the ends; gain; total,
+    the least total correlation; share_lower and share_upper of it; rows. Independent deviations of several conditions
+    add in squares.
     """
-    by_identity = table.source == "identity"
-    least = table.correlation - 2 * table.correlation_error.fillna(0)
-    missed = table.floor.where(~by_identity, 0.0)
-    bracket = table.bracket.where(by_identity, 0.0)
-    within = (by_identity | table.decided) & (least + missed <= bound)
-    above = least - bracket > bound
-    holds = pd.Series(
-        [False if no else True if yes else None for no, yes in zip(above, within, strict=True)], dtype=object
-    )
-    return table.assign(bound=bound, margin=bound - least, holds=holds.set_axis(table.index))
+    errors = family_errors(readings, len(gains))
+    lines = [
+        {"temperature": row.temperature, **interval(readings[readings.temperature == row.temperature], errors)}
+        | {"gain": max(float(row.gain), 0.0), "rows": int(row.rows)}
+        for row in gains.itertuples()
+    ]
+    table = pd.DataFrame(lines)
+    if len(table) > 1:
+        table = pd.concat([table, pd.DataFrame([pooled(table)])], ignore_index=True)
+    table["total"] = table.gain + np.maximum(table.lower, table.centre)
+    known = table.total > 0
+    table["share_lower"] = (table.lower / table.total).where(known, 0.0)
+    most = table.upper / (table.total + table.upper - np.minimum(table.lower, table.upper))
+    table["share_upper"] = most.where(np.isfinite(table.upper) & (table.upper > 0), 1.0)
+    return table
 
 
-def worst_case(table: pd.DataFrame) -> dict:
-    """Return the evidence of the temperature with the smallest margin; the criterion holds if it does everywhere."""
-    worst = table.loc[table.margin.idxmin()]
-    states = list(table.holds)
-    holds = False if False in states else True if all(states) else None
+def family_errors(readings: pd.DataFrame, conditions: int) -> Float[np.ndarray, " readings"]:
+    """Return the number of errors to either end of each reading, for one level over all conditions."""
+    degrees = readings.degrees.to_numpy(dtype=float)
+    return t.isf(SUSPICION / 2 / conditions, np.where(np.isfinite(degrees), degrees, 1e9))
+
+
+def interval(readings: pd.DataFrame, errors: Float[np.ndarray, " all_readings"]) -> dict[str, float | str]:
+    """Return centre and ends of what is left at one condition, and the readings that set them.
+
+    Where the identity gives it exactly nothing else is asked. A reading of unknown error sets no lower end, and an
+    upper end that is infinite.
+    """
+    exact = readings[readings.kind == "identity"]
+    used = exact if len(exact) else readings
+    ends = [reading_ends(row, errors[index]) for index, row in used.iterrows()]
+    lower = np.array([end[0] for end in ends])
+    upper = np.array([end[1] for end in ends])
+    pairs = used[used.kind.isin(("identity", "pairs"))].value
+    # Correlations of different orders add up, and what one reading of pairs sees another need not see again.
+    beyond = used.kind.eq("higher order") & np.isfinite(upper)
+    centre = float(pairs.clip(lower=0).max()) if len(pairs) else 0.0
+    upper = np.where(beyond, upper + centre, upper)
+    known = np.where(np.isnan(upper), -np.inf, upper)
+    names = used.reading.to_numpy()
     return {
-        "criterion": "unexplained correlation C(x|z)",
-        "temperature": worst.temperature,
-        "value": worst.correlation,
-        "error": worst.correlation_error,
-        "bound": worst.bound,
-        "holds": holds,
+        "centre": centre,
+        "lower": max(float(lower.max()), 0.0),
+        "upper": max(float(known.max()), 0.0) if np.isfinite(known).any() or np.isposinf(known).any() else np.inf,
+        "least": str(names[lower.argmax()]),
+        "most": str(names[known.argmax()]),
+    }
+
+
+def reading_ends(row: pd.Series, errors: float) -> tuple[float, float]:
+    """Return the ends that a reading sets: -inf for no lower end, NaN for no upper one."""
+    kind = KINDS[row.kind]
+    if not np.isfinite(row.error):
+        return -np.inf, np.nan if kind.only_if_seen else np.inf
+    stands_out = row.value > (SEEN * row.null_error if row.kind == "higher order" else errors * row.error)
+    low = row.value - errors * row.error - (row.allowance if row.kind == "identity" else 0.0)
+    high = kind.upper * max(row.value + errors * row.error, 0.0) + row.allowance
+    if kind.only_if_seen and not stands_out:
+        return -np.inf, np.nan
+    return kind.lower * low if kind.lower and low > 0 else -np.inf, high
+
+
+def pooled(table: pd.DataFrame) -> dict[str, float | str]:
+    """Return the mean over all conditions, whose deviations are independent of each other."""
+    count = len(table)
+    below = np.sqrt(((table.centre - table.lower).clip(lower=0) ** 2).sum()) / count
+    above = np.sqrt(((table.upper - table.centre).clip(lower=0) ** 2).sum()) / count
+    centre = float(table.centre.mean())
+    worst = table.upper.idxmax()
+    return {
+        "temperature": POOLED,
+        "centre": centre,
+        "lower": max(float(np.maximum(table.centre, table.lower).mean()) - below, 0.0),
+        "upper": centre + above,
+        "least": str(table.least[table.lower.idxmax()]),
+        "most": str(table.most[worst]),
+        "gain": float(table.gain.mean()),
+        "rows": int(table.rows.sum()),
+    }
+
+
+def explanation_criteria(left: pd.DataFrame) -> list[dict]:
+    """Return the evidence of what is left in the mean over all conditions, and at the worst of them."""
+    whole = left.iloc[-1]
+    rows = [criterion("left unexplained", whole, found_possible=True)]
+    if len(left) > 1:
+        single = left.iloc[:-1]
+        worst = single.loc[(single.lower - single.tolerance).idxmax()]
+        rows.append(criterion("left unexplained at one condition", worst, found_possible=False))
+    return rows
+
+
+def criterion(name: str, row: pd.Series, *, found_possible: bool) -> dict:
+    """Return the line of one criterion: it holds if the upper end is within the tolerance, not if the lower is above.
+
+    Args:
+        name: name of the criterion.
+        row: line of the table of intervals.
+        found_possible: False where it can only speak against a description.
+    """
+    holds = False if row.lower > row.tolerance else True if row.upper <= row.tolerance else None
+    return {
+        "criterion": name,
+        "temperature": row.temperature,
+        "value": row.centre,
+        "lower": row.lower,
+        "upper": row.upper,
+        "bound": row.tolerance,
+        "holds": None if holds and not found_possible else holds,
     }
 
 
 def capacity_criterion(table: pd.DataFrame) -> dict:
-    """Return the evidence of the temperature at which the rate falls most short of the known information."""
-    row = {"criterion": "rate R at least the information I of the worst cut"}
-    known = table[table.information.notna()]
+    """Return the evidence of the temperature at which the rate falls most short of information that is exactly known.
+
+    Information that a critic reads, or that is extrapolated, is an estimate and no bound: it decides nothing.
+    """
+    row = {"criterion": "rate at least the information across any known cut"}
+    known = table[table.information.notna() & table.cut.isin(EXACT_CUTS)]
     if known.empty:
-        return row | dict.fromkeys(("temperature", "value", "error", "bound"), np.nan) | {"holds": None}
+        return row | dict.fromkeys(("temperature", "value", "lower", "upper", "bound"), np.nan) | {"holds": None}
     worst = known.loc[(known.rate - known.information).idxmin()]
+    margin = 2 * worst.rate_error
     return row | {
         "temperature": worst.temperature,
         "value": worst.rate,
-        "error": worst.rate_error,
+        "lower": worst.rate - margin,
+        "upper": worst.rate + margin,
         "bound": worst.information,
         "holds": bool(known.satisfied.astype(bool).all()),
     }
 
 
-def gaps(correlation: pd.DataFrame, capacity: pd.DataFrame) -> list[Remark]:
-    """Return a remark on everything that the evidence lacks, with the reason."""
+def rows_to_decide(left: pd.DataFrame) -> float:
+    """Return about how many rows would bring the upper end within the tolerance, whose excess falls as 1 / rows.
+
+    Where the reading itself lies near the tolerance or above it, the number is a way to say: more than there are.
+    """
+    whole = left.iloc[-1]
+    room = max(whole.tolerance - whole.centre, ROOM * whole.tolerance)
+    return float(whole.rows) * max(1.0, (whole.upper - whole.centre) / room)
+
+
+def gaps(correlation: pd.DataFrame) -> list[Remark]:
+    """Return a remark on everything that the evidence lacks, with the reason.
+
+    Args:
+        correlation: table of `total_correlation.conditional_total_correlation`.
+    """
     said = []
-    if correlation.source.eq("none").all():
-        text = "ln Z is not known and no critic was asked: C(x|z) is not known."
-        said.append(Remark(Subject.SAMPLES, text))
-    elif correlation.identity.isna().all():
-        text = "ln Z is not known: C(x|z) rests on the critic alone, and there is no exact KL divergence."
+    if correlation.identity.isna().all():
+        text = "ln Z is not known: there is no exact KL divergence, and what is left is read off the rows."
         said.append(Remark(Subject.PARTITION_FUNCTION, text))
     elif correlation.identity.isna().any():
         out = ", ".join(f"{t:g}" for t in correlation.temperature[correlation.identity.isna()])
-        text = f"Not in equilibrium at T = {out}: there C(x|z) rests on the critic."
+        text = f"Not in equilibrium at T = {out}: there what is left is read off the rows."
         said.append(Remark(Subject.EQUILIBRIUM, text))
     by_critic = correlation[(correlation.source == "critic") & ~correlation.decided]
     if len(by_critic):
@@ -126,7 +301,4 @@ def gaps(correlation: pd.DataFrame, capacity: pd.DataFrame) -> list[Remark]:
         listed = ", ".join(f"{t:g}" for t in apart.temperature)
         text = f"The critic disagrees with the exact identity at T = {listed}; the identity counts."
         said.append(Remark(Subject.DISAGREEMENT, text))
-    if capacity.information.isna().all():
-        text = "No cut whose information is known: the capacity criterion is left open."
-        said.append(Remark(Subject.CUTS, text))
     return said

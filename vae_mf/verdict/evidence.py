@@ -8,11 +8,18 @@ from jaxtyping import Int, Shaped
 
 from vae_mf.checks import require_integer
 from vae_mf.statistics.averages import draws_per_chain
+from vae_mf.statistics.residual_information import affordable_blocks
+from vae_mf.statistics.row_order import correlation_time, row_blocks
+from vae_mf.statistics.u_statistics import Blocks
+from vae_mf.verdict.readings import Judged
+from vae_mf.verdict.time_order import TimeOrder, time_order
 
 RECORDED = "recorded"
 """Ensemble of rows that are draws of an unknown law."""
 UNCONDITIONED = 1.0
 """Condition that a model of data without one was trained at; its tables have it in their column "temperature"."""
+FEWEST_BLOCKS = 20
+"""Number of chains below which they are cut into pieces by their correlation time."""
 GroupRows = Shaped[np.ndarray, "rows *site"]
 TrainRows = Shaped[np.ndarray, "train_rows *site"]
 HeldOutRows = Shaped[np.ndarray, "held_out_rows *site"]
@@ -30,6 +37,7 @@ class EvidenceGroup:
         condition: temperature; None for data that have none.
         ensemble: law that the rows are draws of, "equilibrium" or another tag of `samplers.diagnostics`, or `RECORDED`.
         time: time of every held-out row, by which these are cut into blocks; None if they are in the order of chains.
+        order: order of all rows in time; None for chains of equal length, which are independent of each other.
 
     Raises:
         ValueError: unless the held-out rows can be cut into so many blocks, and each has a time or none has.
@@ -42,6 +50,7 @@ class EvidenceGroup:
     condition: float | None = None
     ensemble: str = RECORDED
     time: Int[np.ndarray, " held_out_rows"] | None = None
+    order: TimeOrder | None = None
 
     def __post_init__(self) -> None:
         require_integer("blocks", self.blocks)
@@ -86,6 +95,27 @@ class EvidenceGroup:
             return self.held_out
         length = len(self.held_out) // self.blocks
         return self.held_out[np.argsort(self.time, kind="stable")[: length * self.blocks]]
+
+    def judged(self, columns: int, *, held_out: bool, optimism: float = 0.0) -> Judged:
+        """Return the rows that a model is judged on, in blocks that do not resemble each other.
+
+        Args:
+            columns: number of columns of its residuals.
+            held_out: True for held-out rows alone.
+            optimism: nats by which what is left is too small on all rows.
+        """
+        if self.order is None:
+            rows = self.held_out if held_out else self.rows
+            chains = self.blocks if held_out else self.chains
+            kept = min(chains, affordable_blocks(columns))
+            if kept < FEWEST_BLOCKS:
+                time = correlation_time(rows.reshape(len(rows), -1))
+                return Judged(rows, row_blocks(len(rows), time, affordable_blocks(columns)), optimism)
+            return Judged(rows, Blocks(np.arange(len(rows)) * kept // len(rows), 0), optimism)
+        is_held_out = np.zeros(len(self.rows), bool)
+        is_held_out[self.held_out_rows] = True
+        chosen = is_held_out[self.order.order] if held_out else np.ones(len(self.rows), bool)
+        return Judged(self.rows[self.order.order[chosen]], self.order.blocks(columns, chosen), optimism)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,4 +185,5 @@ def recorded(
     >>> recorded(rows, np.arange(6), np.arange(2), np.arange(2, 6), blocks=2).temperatures
     [1.0]
     """
-    return Evidence([EvidenceGroup(rows, train_rows, held_out_rows, blocks, time=time[held_out_rows])])
+    order = time_order(rows, time)
+    return Evidence([EvidenceGroup(rows, train_rows, held_out_rows, blocks, time=time[held_out_rows], order=order)])

@@ -2,7 +2,27 @@
 
 from dataclasses import dataclass, fields
 
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_fraction, require_integer, require_positive
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Correlations that latent variables may leave unexplained and still count as the description of the data.
+
+    Args:
+        share: share of the total correlation.
+        per_site: nats per site or variable; of the two the smaller counts.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    share: float
+    per_site: float
+
+    def __post_init__(self) -> None:
+        require_fraction("tolerance.share", self.share)
+        require_positive("tolerance.per_site", self.per_site)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,111 @@
+"""The answer about a data set says what tests, models and the verdict say together."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vae_mf.density_models.comparison import ModelScores
+from vae_mf.discovery.decision import NOTHING, decide, lead_readings
+from vae_mf.discovery.model_selection import Description
+from vae_mf.discovery.settings import discovery_config, discovery_settings
+from vae_mf.statistics.averages import Average
+from vae_mf.statistics.u_statistics import Estimate
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Remark, Subject, Verdict
+from vae_mf.verdict.independence import Independence
+
+SETTINGS = discovery_settings(*discovery_config()).independence
+NONE, ONE, SIX_CLASSES = Description(0, 0), Description(1, 0), Description(0, 6)
+GAIN = [Average(1.0, 0.1)]
+NO_GAIN = [Average(0.3, 0.1)]
+
+
+def independence(pairs=0.0, local=None, triples=0.0, drift=1.0, time=1.0, times=10_000) -> Independence:
+    """Test whose estimates have a null error of 1."""
+    local = pairs if local is None else local
+    return Independence(
+        Estimate(pairs, 1.0, 1.0), Estimate(local, 1.0, 1.0), {3: Estimate(triples, 1.0, 1.0)}, drift, time, times, SETTINGS
+    )
+
+
+def verdict(answer: str) -> Verdict:
+    remarks = [Remark(Subject.PARTITION_FUNCTION, "of course"), Remark(Subject.ROWS, "a remark")]
+    return Verdict(answer, pd.DataFrame(), remarks, pd.DataFrame())
+
+
+def test_variables_that_look_independent_to_tests_and_models_are_nothing_to_find():
+    assert decide(independence(3.9, triples=4.9), NO_GAIN, NONE, None).answer == NOTHING
+    # A description that gains nothing beyond doubt is none.
+    assert decide(independence(), NO_GAIN, ONE, verdict(FOUND)).answer == NOTHING
+
+
+@pytest.mark.parametrize("test", [independence(4.1), independence(triples=5.1)], ids=["pairs", "triples"])
+def test_what_is_seen_at_any_order_is_not_nothing(test):
+    assert decide(test, NO_GAIN, NONE, None).answer == NOT_FOUND
+    assert decide(test, NO_GAIN, ONE, verdict(FOUND)).answer == FOUND
+
+
+def test_a_model_that_is_far_ahead_is_not_nothing_either():
+    assert decide(independence(), GAIN, NONE, None).answer == NOT_DECIDED
+    assert decide(independence(), GAIN, ONE, verdict(FOUND)).answer == FOUND
+
+
+@pytest.mark.parametrize("said", [FOUND, NOT_FOUND, NOT_DECIDED])
+@pytest.mark.parametrize("description", [ONE, SIX_CLASSES], ids=["latents", "classes"])
+def test_the_verdict_decides_on_a_description(said, description):
+    found = decide(independence(100.0), GAIN, description, verdict(said))
+    assert (found.answer, found.remarks) == (said, ["a remark"])
+
+
+def test_rates_that_drift_and_nothing_else_are_no_collective_variable():
+    found = decide(independence(100.0, local=3.0, drift=1e-6), GAIN, ONE, verdict(FOUND))
+    assert (found.answer, found.drift, found.drift_alone) == (NOTHING, True, True)
+    # With correlations within windows, or of triples, there is more than drift.
+    for test in (independence(100.0, local=50.0, drift=1e-6), independence(100.0, 3.0, triples=6.0, drift=1e-6)):
+        found = decide(test, GAIN, ONE, verdict(FOUND))
+        assert (found.answer, found.drift, found.drift_alone) == (FOUND, True, False)
+
+
+def test_slow_memory_is_no_drift():
+    assert independence(100.0, local=3.0, drift=1e-6, time=1.0).drifts
+    assert not independence(100.0, local=3.0, drift=1e-6, time=100.0).drifts
+
+
+def test_latent_variables_that_follow_the_rows_are_named():
+    assert decide(independence(100.0), GAIN, ONE, verdict(FOUND), latents_drift=True).drift
+
+
+def test_few_effective_rows_decide_nothing():
+    few = independence(100.0, time=100.0, times=10_000)
+    found = decide(few, GAIN, ONE, verdict(FOUND))
+    assert found.answer == NOT_DECIDED
+    assert "only 100 independent ones in effect; at least 200 are needed" in found.remarks[0]
+    nothing = decide(independence(0.0, triples=9.0, time=100.0, times=10_000), NO_GAIN, NONE, None)
+    assert nothing.answer == NOTHING
+    assert nothing.remarks
+
+
+def test_latent_variables_of_few_variables_are_groups():
+    test = independence(100.0)
+    assert decide(test, GAIN, ONE, verdict(FOUND), participation=2.1, fewest_variables=4) == (
+        NOT_FOUND, False, False, True, ["a remark"],
+    )  # fmt: skip
+    assert decide(test, GAIN, ONE, verdict(FOUND), participation=4.1, fewest_variables=4).answer == FOUND
+
+
+def test_a_description_needs_a_verdict():
+    with pytest.raises(ValueError, match="expected one on the description that was chosen, got none"):
+        decide(independence(100.0), GAIN, ONE, None)
+
+
+def test_leads_of_other_models_hold_the_error_of_their_partition_function():
+    test = np.repeat([0.0, 0.2], 10)
+    own, other, mixture = (
+        ModelScores(name, name, 1, rows, rows, error, 0.0)
+        for name, rows, error in (("VAE", 0 * test, 0.0), ("pairwise", test, 0.3), ("mixture", -test, 0.0))
+    )
+    table = lead_readings(own, [other], [mixture], blocks=4, temperature=1.0).set_index("reading")
+    sampling = np.array([0.0, 0.0, 0.2, 0.2]).std(ddof=1) / 2
+    assert table.value["lead of pairwise"] == pytest.approx(0.1)
+    assert table.error["lead of pairwise"] == pytest.approx(np.hypot(sampling, 0.3))
+    assert table.kind["lead of mixture"] == "latent model"
+    assert table.degrees.eq(3).all()

@@ -1,0 +1,115 @@
+"""Answer about a data set, from the test of independence, the description that was chosen, and the verdict on it."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vae_mf.density_models.comparison import ModelScores
+from vae_mf.discovery.model_selection import Description, gain
+from vae_mf.statistics.averages import Average
+from vae_mf.statistics.u_statistics import Estimate
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Subject, Verdict
+from vae_mf.verdict.independence import Independence
+from vae_mf.verdict.readings import COLUMNS, reading
+
+NOTHING = "nothing to find"
+"""Beside those of `verdict.Verdict`: variables look independent to every test and every model."""
+GAINED = 4.0
+"""Errors by which a model must be ahead of independent variables to count beside the test of independence."""
+
+
+class Decision(NamedTuple):
+    """Answer about a data set."""
+
+    answer: str
+    """`NOTHING`, `verdict.FOUND`, `verdict.NOT_FOUND` or `verdict.NOT_DECIDED`."""
+    drift: bool
+    """True if rates of variables, or latent variables, follow the order of the rows."""
+    drift_alone: bool
+    """True if that is all there is."""
+    groups: bool
+    """True if latent variables stand for few variables each: groups, and no collective variables."""
+    remarks: list[str]
+    """Limits of the answer, a sentence each."""
+
+
+def lead_readings(
+    own: ModelScores, others: list[ModelScores], latent: list[ModelScores], blocks: int, temperature: float
+) -> pd.DataFrame:
+    """Return the readings of other models that may be ahead of the description, on test rows.
+
+    The error of a lead holds that of ln Z.
+
+    Args:
+        own: scores of the description.
+        others: scores of models without latent variables.
+        latent: scores of other latent descriptions.
+        blocks: number of blocks of test rows.
+        temperature: condition of all rows.
+    """
+    lines = []
+    for kind, compared in (("model without latents", others), ("latent model", latent)):
+        for each in compared:
+            lead = gain(each.test, own.test, blocks)
+            error = float(np.hypot(lead.error, each.log_partition_error))
+            line = reading(f"lead of {each.model}", kind, Estimate(lead.value, error, error), degrees=blocks - 1)
+            lines.append(line | {"temperature": temperature})
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def decide(
+    independence: Independence,
+    gains: list[Average],
+    description: Description,
+    verdict: Verdict | None,
+    *,
+    participation: float = np.inf,
+    latents_drift: bool = False,
+    fewest_variables: float = 0.0,
+) -> Decision:
+    """Return the answer about a data set.
+
+    Where variables look independent and no model predicts better there is nothing to find; where rates drift and that
+    is all, neither. Where they depend on each other the verdict on the description decides; without a description there
+    are correlations, but no collective variables. Few effective rows decide nothing.
+
+    Args:
+        independence: test of independence of the variables.
+        gains: gains of all models over independent variables on test rows, the errors of ln Z in theirs.
+        description: latent description that was chosen.
+        verdict: verdict on it; None if there is none.
+        participation: number of variables, on the average, that a latent variable is carried by.
+        latents_drift: True if latent variables follow the order of the rows.
+        fewest_variables: number of variables that it must be carried by to be a collective one.
+
+    Raises:
+        ValueError: if there is a description and no verdict on it.
+    """
+    described = bool(description.latents or description.classes)
+    if described and verdict is None:
+        raise ValueError("verdict: expected one on the description that was chosen, got none")
+    ahead = any(each.value > GAINED * each.error for each in gains)
+    drift = independence.drifts or latents_drift
+    if independence.drift_alone or not (independence.seen or ahead):
+        return Decision(NOTHING, drift, independence.drift_alone, False, few_remarks(independence))
+    if verdict is None or not described:
+        answer = NOT_DECIDED if independence.few or not independence.seen else NOT_FOUND
+        return Decision(answer, drift, False, False, few_remarks(independence))
+    # That there is no ln Z of real data, nor a cut that theory knows, goes without saying.
+    silent = {Subject.PARTITION_FUNCTION, Subject.CUTS}
+    remarks = [remark.text for remark in verdict.remarks if remark.subject not in silent]
+    if independence.few:
+        return Decision(NOT_DECIDED, drift, False, False, few_remarks(independence) + remarks)
+    groups = verdict.answer == FOUND and participation < fewest_variables
+    return Decision(NOT_FOUND if groups else verdict.answer, drift, False, groups, remarks)
+
+
+def few_remarks(independence: Independence) -> list[str]:
+    """Return a sentence about too few effective rows, if there are."""
+    if not independence.few:
+        return []
+    return [
+        f"Neighbouring rows resemble each other so much that there are only {independence.effective:.0f} independent "
+        f"ones in effect; at least {independence.settings.fewest_effective:.0f} are needed."
+    ]

@@ -1,0 +1,168 @@
+"""Rows themselves, before any model: their order in time, drift, and a test of independence of the variables."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Shaped
+
+from vae_mf.arrays import Spins
+from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.statistics.latent_model import IndependentColumns
+from vae_mf.statistics.residual_information import pair_information, pair_sums
+from vae_mf.statistics.residual_orders import SampledRows, residual_orders
+from vae_mf.statistics.row_order import drift, local_residuals, shift_test
+from vae_mf.statistics.u_statistics import Estimate
+from vae_mf.verdict.time_order import SHORT, WINDOWS, TimeOrder
+
+
+@dataclass(frozen=True)
+class IndependenceSettings:
+    """Settings of the test of independence.
+
+    Args:
+        orders: highest order of residual information that is looked at.
+        order_rows: number of rows from which orders above the second are estimated, at most.
+        order_variables: number of variables up to which they are.
+        shifts: number of surrogates whose columns are shifted in time against each other.
+        shift_rows: number of rows of these, at most.
+        drift: p-value below which rates follow the order of the rows.
+        pairs_seen: errors by which pairs must stand out to count.
+        orders_seen: errors by which higher orders must.
+        fewest_effective: effective number of rows below which nothing is concluded from what is not seen.
+        local_share: share of the information of pairs below which what is left within windows is drift alone.
+    """
+
+    orders: int
+    order_rows: int
+    order_variables: int
+    shifts: int
+    shift_rows: int
+    drift: float
+    pairs_seen: float
+    orders_seen: float
+    fewest_effective: float
+    local_share: float
+
+    def __post_init__(self) -> None:
+        require_integer("orders", self.orders, minimum=2)
+        for name in ("order_rows", "shift_rows", "shifts"):
+            require_integer(name, getattr(self, name), minimum=2)
+        require_integer("order_variables", self.order_variables, minimum=0)
+        for name in ("drift", "local_share"):
+            require_fraction(name, getattr(self, name))
+        for name in ("pairs_seen", "orders_seen", "fewest_effective"):
+            require_positive(name, getattr(self, name))
+
+
+class Independence(NamedTuple):
+    """Numbers that tell dependent variables from independent ones."""
+
+    pairs: Estimate
+    """Information of pairs, in nats; of autocorrelated rows, beyond that of columns shifted in time."""
+    local_pairs: Estimate
+    """Information of pairs within windows of the rows: drift is taken out."""
+    orders: dict[int, Estimate]
+    """Information of higher orders."""
+    drift: float
+    """p-value that no variable follows the order of the rows."""
+    correlation_time: float
+    """Correlation time in rows, 1 for independent ones."""
+    times: int
+    """Number of different times, of independent rows that of the rows."""
+    settings: IndependenceSettings
+
+    @property
+    def effective(self) -> float:
+        """Effective number of rows."""
+        return self.times / self.correlation_time
+
+    @property
+    def few(self) -> bool:
+        """True if there are too few effective rows to conclude from what is not seen."""
+        return self.effective < self.settings.fewest_effective
+
+    @property
+    def seen(self) -> list[int]:
+        """Orders at which variables depend on each other beyond doubt."""
+        pairs = [2] if self.pairs.significance > self.settings.pairs_seen else []
+        higher = [order for order, found in self.orders.items() if found.significance > self.settings.orders_seen]
+        return pairs + ([] if self.few else higher)
+
+    @property
+    def drifts(self) -> bool:
+        """True if the rates of variables follow the order of the rows more than their memory explains."""
+        return self.drift < self.settings.drift and self.correlation_time * WINDOWS < SHORT * self.times
+
+    @property
+    def drift_alone(self) -> bool:
+        """True if rates drift, and within windows of the rows hardly anything is left of the information of pairs."""
+        local = self.local_pairs
+        most = max(self.settings.pairs_seen * local.null_error, self.settings.local_share * self.pairs.value)
+        return self.drifts and local.value < most and not set(self.seen) - {2}
+
+    @property
+    def bound(self) -> float:
+        """Information of pairs, in nats, below which the truth lies if nothing is seen."""
+        return max(self.pairs.value, 0.0) + 2 * self.pairs.null_error
+
+    @property
+    def detectable(self) -> float:
+        """Information of pairs, in nats, that would have been seen 95 times in 100."""
+        return self.pairs.detectable(self.settings.pairs_seen)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per statistic: order, value and null error in nats, significance, and what would have been seen."""
+        settings = self.settings
+        found = [("all rows", 2, self.pairs, settings.pairs_seen), ("within windows", 2, self.local_pairs, settings.pairs_seen)]
+        found += [("all rows", order, each, settings.orders_seen) for order, each in self.orders.items()]
+        return pd.DataFrame(
+            {
+                "rows": where,
+                "order": order,
+                "value": each.value,
+                "null_error": each.null_error,
+                "significance": each.significance,
+                "detectable": each.detectable(threshold),
+            }
+            for where, order, each, threshold in found
+        )
+
+
+def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSettings, seed: int) -> Independence:
+    """Return the test of independence of the variables of a recording.
+
+    Pairs are tested on all rows. Where rows resemble their neighbours the null law is that of columns shifted in time
+    against each other, each keeping its own memory; else that of the U-statistic.
+
+    Args:
+        rows: spins (rows, variables).
+        order: their order.
+        settings: sizes and thresholds.
+        seed: seed of the surrogates.
+    """
+    ordered = rows[order.order]
+    model = IndependentColumns(ordered)
+    blocks = order.blocks(len(model.variables))
+    products = model.variance_products()
+    pairs = pair_information(pair_sums(model.residuals(ordered, 1, 0), blocks, model.variables), None, products)
+    if order.correlation_time > 1:
+        pairs = shifted_pairs(rows, settings, seed)
+    local = local_residuals(ordered, min(WINDOWS, len(rows) // 2))
+    parts = (local[start : start + 8192, None] for start in range(0, len(local), 8192))
+    within = pair_information(pair_sums(parts, blocks, model.variables), None, products)
+    orders = {}
+    if settings.orders > 2 and len(model.variables) <= settings.order_variables:
+        centred = np.concatenate([part[:, 0] for part in model.residuals(ordered, 1, 0)])
+        found = residual_orders(SampledRows(centred, blocks), model.variables, settings.orders, settings.order_rows)
+        orders = {k: each for k, each in found.items() if k > 2}
+    return Independence(pairs, within, orders, drift(ordered), order.correlation_time, int(order.times[-1]) + 1, settings)
+
+
+def shifted_pairs(rows: Shaped[np.ndarray, "rows variables"], settings: IndependenceSettings, seed: int) -> Estimate:
+    """Return the information of pairs beyond that of columns shifted in time."""
+    # A step through the rows would destroy the memory whose effect the surrogates show.
+    test = shift_test(rows[: settings.shift_rows], settings.shifts, seed).information
+    return Estimate(test.excess, test.null_spread, test.null_spread)

@@ -1,0 +1,183 @@
+"""Readings of what a latent-variable model leaves unexplained, from rows of the data and rows of its own."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Shaped
+
+from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.rng import integer
+from vae_mf.statistics.averages import Average, evenly_spaced
+from vae_mf.statistics.latent_model import LatentModel
+from vae_mf.statistics.pair_scores import pair_scores, significant_pairs
+from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
+from vae_mf.statistics.residual_orders import SampledRows, residual_orders
+from vae_mf.statistics.row_order import row_blocks
+from vae_mf.statistics.tilt import tilt_bound
+from vae_mf.statistics.u_statistics import Blocks, Estimate
+
+OPTIMISM = 0.35
+"""Share of parameters / (2 rows), in nats, by which what is left on rows that a model was fitted to is too small."""
+COLUMNS = ("temperature", "reading", "kind", "value", "error", "null_error", "allowance", "degrees")
+"""Columns of a table of readings."""
+
+StateRows = Shaped[np.ndarray, "rows *site"]
+
+
+@dataclass(frozen=True)
+class ReadingSettings:
+    """Settings of the readings of what a model leaves.
+
+    Args:
+        draws: number of draws of z for every row.
+        rows: number of rows that are read, at most, evenly spaced.
+        entries: number of residuals that are kept at once, of all rows, variables and draws of z.
+        model_rows: number of the model's own rows, whose averages are the zero, for each row of the data.
+        orders: highest order of residual information.
+        order_rows: number of rows from which orders above the second are estimated, at most.
+        order_variables: number of variables up to which they are.
+        permutations: number of random deals that give the law of the most significant pair.
+        level: probability that any pair is listed if the model is right.
+        tilt_level: false discovery rate of the pairs of the tilt.
+        tilt_pairs: number of these pairs, at most.
+    """
+
+    draws: int
+    rows: int
+    entries: int
+    model_rows: float
+    orders: int
+    order_rows: int
+    order_variables: int
+    permutations: int
+    level: float
+    tilt_level: float
+    tilt_pairs: int
+
+    def __post_init__(self) -> None:
+        for name in ("draws", "rows", "entries", "order_rows", "permutations", "tilt_pairs"):
+            require_integer(name, getattr(self, name))
+        require_integer("orders", self.orders, minimum=2)
+        require_integer("order_variables", self.order_variables, minimum=0)
+        require_positive("model_rows", self.model_rows)
+        for name in ("level", "tilt_level"):
+            require_fraction(name, getattr(self, name))
+
+
+class Left(NamedTuple):
+    """Readings of what a model leaves at one condition."""
+
+    readings: pd.DataFrame
+    """Table of readings, see `decision.decide_mean_field`."""
+    pairs: pd.DataFrame
+    """Pairs of variables that are correlated beyond the model, table of `pair_scores.significant_pairs`."""
+
+
+def optimism(parameters: int, fitted: int) -> float:
+    """Return the nats by which what is left is too small on the rows that a model was fitted to.
+
+    >>> optimism(parameters=48, fitted=1000)
+    0.0084
+    """
+    return OPTIMISM * parameters / (2 * fitted)
+
+
+class Judged(NamedTuple):
+    """Rows that a model is judged on."""
+
+    rows: StateRows
+    """Rows in the order of their blocks."""
+    blocks: Blocks
+    optimism: float
+    """Nats by which what is left is too small on these rows, as the model was fitted to some of them."""
+
+
+def what_is_left(model: LatentModel, everything: Judged, held_out: Judged, settings: ReadingSettings, seed: int) -> Left:
+    """Return the readings of what a model leaves.
+
+    All rows are read, those that the model was fitted to among them, with an allowance for that; held-out rows alone if
+    that costs less precision than the allowance. Orders above the second are read on held-out rows.
+
+    Args:
+        model: latent-variable model.
+        everything: all rows.
+        held_out: rows that the model has not seen.
+        settings: sizes and levels.
+        seed: seed of the model's rows.
+    """
+    found = read_pairs(model, everything, settings, seed)
+    # Errors fall as 1 / rows.
+    if found.allowance > 2 * found.pairs.error * (len(everything.rows) / len(held_out.rows) - 1):
+        found = read_pairs(model, held_out, settings, seed)
+    readings = [
+        reading("order 2", "pairs", found.pairs, found.allowance),
+        reading("fitted tilt", "tilt", Estimate(*found.tilt, found.tilt.error)),
+    ]
+    if settings.orders > 2 and len(np.unique(model.variables)) <= settings.order_variables:
+        orders = read_orders(model, held_out, settings, integer(seed, "orders"))
+        readings += [reading(f"order {k}", "higher order", each) for k, each in orders.items() if k > 2]
+    return Left(pd.DataFrame(readings), found.significant)
+
+
+def reading(name: str, kind: str, found: Estimate, allowance: float = 0.0, degrees: float = np.inf) -> dict:
+    """Return the line of a reading, but for its condition.
+
+    >>> reading("order 2", "pairs", Estimate(0.1, 0.02, 0.01))["null_error"]
+    0.01
+    """
+    line = {"reading": name, "kind": kind, **found._asdict(), "allowance": allowance, "degrees": degrees}
+    return line
+
+
+class PairReadings(NamedTuple):
+    """Readings of pairs of variables."""
+
+    pairs: Estimate
+    tilt: Average
+    allowance: float
+    significant: pd.DataFrame
+
+
+def read_pairs(model: LatentModel, judged: Judged, settings: ReadingSettings, seed: int) -> PairReadings:
+    """Return residual information of order 2, the bound of a fitted tilt, and the significant pairs."""
+    columns = len(model.variables)
+    data = thinned(judged, settings, model)
+    own = model.draw_rows(max(2, round(settings.model_rows * len(data.rows))), seed)
+    own_blocks = row_blocks(len(own), most=affordable_blocks(columns))
+    parts = [
+        list(model.residuals(rows, settings.draws, integer(seed, name)))
+        for name, rows in (("data", data.rows), ("model", own))
+    ]
+    sums = [
+        pair_sums(part, blocks, model.variables) for part, blocks in zip(parts, (data.blocks, own_blocks), strict=True)
+    ]
+    products = model.variance_products()
+    scores = pair_scores(*sums, settings.permutations, integer(seed, "deals"))
+    return PairReadings(
+        pair_information(*sums, products),
+        tilt_bound(*sums, *parts, settings.tilt_level, settings.tilt_pairs),
+        judged.optimism,
+        significant_pairs(scores, sums[0], products, model.variables, settings.level),
+    )
+
+
+def read_orders(model: LatentModel, judged: Judged, settings: ReadingSettings, seed: int) -> dict[int, Estimate]:
+    """Return residual information of all orders, from one draw of z for each of some rows."""
+    data = thinned(judged, settings, model, settings.order_rows)
+    own = model.draw_rows(len(data.rows), seed)
+    samples = []
+    for name, rows, blocks in (("data", *data[:2]), ("model", own, row_blocks(len(own), most=len(own)))):
+        residuals = model.residuals(rows, 1, integer(seed, name))
+        samples.append(SampledRows(np.concatenate([part[:, 0] for part in residuals]), blocks))
+    return residual_orders(samples[0], model.variables, settings.orders, len(own), samples[1])
+
+
+def thinned(judged: Judged, settings: ReadingSettings, model: LatentModel, most: int | None = None) -> Judged:
+    """Return as many evenly spaced rows as the settings allow; blocks that keep none of theirs are gone."""
+    each = len(model.variables) * settings.draws * (1 + settings.model_rows)
+    most = min(most or settings.rows, max(2, int(settings.entries / each)))
+    kept = evenly_spaced(len(judged.rows), most)
+    labels = np.unique(judged.blocks.labels[kept], return_inverse=True)[1]
+    return judged._replace(rows=judged.rows[kept], blocks=Blocks(labels, judged.blocks.gap))

@@ -1,0 +1,76 @@
+"""Order of rows in time, with blocks that do not resemble each other."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from vae_mf.arrays import Rows, Spins
+from vae_mf.statistics.residual_information import affordable_blocks
+from vae_mf.statistics.row_order import correlation_time, local_residuals, row_blocks
+from vae_mf.statistics.u_statistics import Blocks
+
+WINDOWS = 40
+"""Windows of the rows within which the rates count as constant."""
+SHORT = 0.1
+"""Share of a window within which correlations must die for slower change to count as drift."""
+
+Times = Int[np.ndarray, " rows"]
+
+
+class TimeOrder(NamedTuple):
+    """Rows in the order of their times, those of all repeats at one time next to each other."""
+
+    order: Rows
+    """Number of the row at every place."""
+    times: Times
+    """Rank of the time at every place: whole numbers from 0 that never fall. Rows without an order have one each."""
+    correlation_time: float
+    """Correlation time in units of these times; 1 for independent ones."""
+
+    @property
+    def effective(self) -> float:
+        """Number of independent times that are worth as much."""
+        return (int(self.times[-1]) + 1) / self.correlation_time
+
+    def blocks(self, columns: int, chosen: Bool[np.ndarray, " rows"] | None = None) -> Blocks:
+        """Return blocks of times longer than the correlation time, as many as can be afforded.
+
+        Args:
+            columns: number of columns whose pairs are summed over each block.
+            chosen: places that count; all for None.
+        """
+        by_time = row_blocks(int(self.times[-1]) + 1, self.correlation_time, affordable_blocks(columns))
+        labels = by_time.labels[self.times if chosen is None else self.times[chosen]]
+        if chosen is None or by_time.gap:
+            # A block that keeps no rows still stands between its neighbours.
+            return Blocks(labels, by_time.gap)
+        return Blocks(np.unique(labels, return_inverse=True)[1], 0)
+
+
+def time_order(rows: Spins, time: Times) -> TimeOrder:
+    """Return the order of the rows of a recording, which has them by repeat and then by time.
+
+    >>> rows = np.array([[1, -1], [-1, 1], [1, 1], [-1, -1]], np.int8)
+    >>> time_order(rows, np.array([0, 1, 0, 1])).order
+    array([0, 2, 1, 3])
+
+    Args:
+        rows: spins (rows, variables).
+        time: time of every row within its repeat; all the same for rows without an order.
+    """
+    if not np.ptp(time):
+        return TimeOrder(np.arange(len(rows)), np.arange(len(rows)), 1.0)
+    order = np.argsort(time, kind="stable")
+    times = np.unique(time[order], return_inverse=True)[1]
+    return TimeOrder(order, times, memory(rows))
+
+
+def memory(rows: Spins) -> float:
+    """Return the correlation time of rows in their order, from which slow drift of the rates is kept apart.
+
+    Where correlations die within a small part of a window, what is slower than windows is drift; else all is memory.
+    """
+    windows = min(WINDOWS, len(rows) // 2)
+    within = correlation_time(local_residuals(rows, windows))
+    return within if within < SHORT * len(rows) / windows else max(within, correlation_time(rows))
