@@ -200,9 +200,7 @@ class TrainedModel:
             advice = "; of a single row make [row]" if rows.shape == shape else ""
             raise ValueError(f"configurations: expected {expected}, got an array of shape {rows.shape}{advice}")
         if self.kind == "spins":
-            with about("configurations"):
-                active = active_entries(rows.T[np.newaxis], [str(site) for site in range(self.sites)])[0].T
-            return np.where(active, np.int8(1), np.int8(-1))
+            return binary_rows("configurations", rows)
         deviation = np.abs(np.linalg.norm(rows, axis=-1) - 1).max()
         if not deviation <= UNIT_TOLERANCE:
             raise ValueError(
@@ -224,3 +222,19 @@ class TrainedModel:
         if not lowest <= value <= highest:
             raise ValueError(f"temperature: expected one in the range of the training, {trained}, got {value:g}")
         return value
+
+
+def binary_rows(name: str, values: Any) -> Spins:
+    """Return rows of 0 and 1, of -1 and +1 or of booleans as spins.
+
+    >>> binary_rows("rows", [[0, 1], [1, 1]])
+    array([[-1,  1],
+           [ 1,  1]], dtype=int8)
+
+    Raises:
+        ValueError: unless they are binary, and not ambiguous.
+    """
+    rows = require_array(name, values)
+    with about(name):
+        active = active_entries(rows.T[np.newaxis], [str(site) for site in range(rows.shape[1])])[0].T
+    return np.where(active, np.int8(1), np.int8(-1))

@@ -17,8 +17,10 @@ from vae_mf.analysis.found_patterns import (
     variables_per_latent,
 )
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
+from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.arrays import Patterns
 from vae_mf.density_models.comparison import INDEPENDENT, VAE, ModelScores, compare_models
+from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.decision import Decision, decide, lead_readings
 from vae_mf.discovery.model_selection import Choice, Description, choose_number, classes_take_over, gain
 from vae_mf.discovery.settings import DiscoverySettings
@@ -57,6 +59,7 @@ class Findings:
         assessment: assessment of the description; None if there is none.
         tables: all numbers by name.
         metrics: the few numbers that matter.
+        model: model of the description; None if there is none.
     """
 
     rows: SplitRows
@@ -68,6 +71,7 @@ class Findings:
     assessment: Assessment | None
     tables: dict[str, pd.DataFrame]
     metrics: dict[str, Any]
+    model: TrainedModel | LatentClasses | None
 
 
 def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], None]) -> Findings:
@@ -141,8 +145,9 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         fewest_variables=settings.selection.fewest_variables,
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
+    metrics["variables"] = study.variables
     return Findings(
-        study.rows, settings, decision, description, choices, independence, assessment, tables, metrics
+        study.rows, settings, decision, description, choices, independence, assessment, tables, metrics, study.described(description)
     )
 
 

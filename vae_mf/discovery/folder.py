@@ -9,8 +9,7 @@ from typing import Any
 
 from vae_mf.checks import require_path
 from vae_mf.files import LOCK, only_one, partial_of, write_whole
-
-IDENTITY = "discovery.json"
+from vae_mf.runs.folder import DISCOVERY
 
 
 @contextmanager
@@ -34,13 +33,13 @@ def workplace(folder: str | Path | None, identity: dict[str, Any], waiting: Call
     require_own(place, text)
     with only_one(place, waiting):
         require_own(place, text)
-        write_whole(place / IDENTITY, text)
+        write_whole(place / DISCOVERY, text)
         yield place
 
 
 def require_own(folder: Path, identity: str) -> None:
     """Raise ValueError unless a folder is new, empty, or belongs to the discovery of this identity."""
-    path = folder / IDENTITY
+    path = folder / DISCOVERY
     if path.exists():
         own = path.read_text(encoding="utf-8") == identity
     else:

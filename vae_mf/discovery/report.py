@@ -19,13 +19,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from omegaconf import DictConfig
 from rich.progress import Progress
 
 from vae_mf import __version__
+from vae_mf.analysis.trained_model import TrainedModel, binary_rows
 from vae_mf.checks import require_array, require_flag, require_path, require_spins, shown
 from vae_mf.datasets.recording import Recording, make_recording
+from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.document import as_html
 from vae_mf.discovery.findings import Findings, run_discovery
 from vae_mf.discovery.folder import remove_others, workplace
@@ -61,6 +63,7 @@ class Report:
         metrics: Key numbers.
         tables: All numbers, by name.
         html: Report as one self-contained document.
+        model: Model of the latent variables, or of the classes; None if there are none.
     """
 
     answer: str
@@ -72,6 +75,22 @@ class Report:
     metrics: dict[str, Any] = field(repr=False)
     tables: dict[str, pd.DataFrame] = field(repr=False)
     html: str = field(repr=False)
+    model: TrainedModel | LatentClasses | None = field(repr=False)
+
+    def encode(self, rows: Any) -> Float[np.ndarray, "rows latents"]:
+        """Return the mean of the latent variables given each row, or the probabilities of the classes.
+
+        Args:
+            rows: 0 and 1, or -1 and +1, of shape (rows, variables), the variables in the order of ``patterns``.
+
+        Raises:
+            ValueError: if nothing describes the data, or the rows do not fit.
+        """
+        if self.model is None:
+            raise ValueError(f'report: expected one with latent variables or classes, got "{self.answer}"')
+        if isinstance(self.model, TrainedModel):
+            return self.model.encode(rows).mean
+        return self.model.class_probabilities(binary_rows("rows", rows))
 
     def save(self, path: str | Path) -> Path:
         """Write the document to a file and return its path."""
@@ -256,4 +275,5 @@ def write_report(found: Findings, origin: dict[str, Any], folder: Path | None) -
         metrics=found.metrics,
         tables=found.tables,
         html=html,
+        model=found.model,
     )

@@ -120,6 +120,12 @@ class Study:
         """Return the model of the sweep with this number of latent variables."""
         return self.model(latents, self.rows.train, self.settings.seed, f"latents-{latents}")
 
+    def described(self, description: Description) -> TrainedModel | LatentClasses | None:
+        """Return the model of a description; None if there is none."""
+        if description.classes:
+            return LatentClasses(self.mixture(description.classes).fit(self.rows.train))
+        return TrainedModel(self.best(description.latents), (UNCONDITIONED,)) if description.latents else None
+
     def latents(self, latents: int) -> Float[np.ndarray, "rows latents"]:
         """Return the posterior mean of z of every row, by the model with this number of latent variables."""
         return TrainedModel(self.best(latents), (UNCONDITIONED,)).encode(self.rows.recording.rows).mean

@@ -22,6 +22,8 @@ from vae_mf.runs.names import present_names
 from vae_mf.training.weights import WEIGHTS
 
 CONFIG = "config.yaml"
+DISCOVERY = "discovery.json"
+"""Data and settings of a discovery, which make its folder its own."""
 RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
 FIGURES = "figures"

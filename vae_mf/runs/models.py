@@ -1,5 +1,6 @@
 """Models of configurations, and trained models of run folders."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.checks import require_integer, require_path
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
-from vae_mf.runs.folder import find_run, read_record
+from vae_mf.runs.folder import DISCOVERY, find_run, read_record
 from vae_mf.runs.instantiate import instantiate
-from vae_mf.training.weights import load_weights
+from vae_mf.training.weights import WEIGHTS, load_weights
+
+
+UNCONDITIONED = 1.0
+"""Temperature of a model of rows without one."""
 
 
 def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
@@ -38,20 +43,45 @@ def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
 
 
 def load(folder: str | Path) -> TrainedModel:
-    """Return the trained model of a run folder, ready for evaluation.
+    """Return the trained model of a run or of a discovery, ready for evaluation.
+
+    Of a discovery it is the model with the chosen number of latent variables; its rows have the variables that were
+    kept, in the order of the table "patterns".
 
     Raises:
         FileNotFoundError: if the folder holds no run or its training is not finished.
-        ValueError: if it is no path.
+        ValueError: if it is no path, or a discovery that found no latent variables.
 
     >>> load("outputs/none")
     Traceback (most recent call last):
     FileNotFoundError: run: expected a run folder with config.yaml and run.json, got outputs/none
     """
-    run = find_run(require_path("folder", folder))
+    place = require_path("folder", folder)
+    if (place / DISCOVERY).exists():
+        return load_discovery(place)
+    run = find_run(place)
     record = read_record(run)
     vae = build_vae(run.config.model, record["sites"], run.config.seed)
     load_weights(vae, run.weights)
     # Records of version 0.1 hold no temperatures.
     asked = run.config.sampling.temperatures if "system" in run.config else [1.0]
     return TrainedModel(vae.eval(), tuple(record.get("temperatures", asked)))
+
+
+def load_discovery(folder: Path) -> TrainedModel:
+    """Return the model with the number of latent variables that a discovery has chosen."""
+    from vae_mf.tables import METRICS, read_metrics  # loading the model of a run does not wait for pandas
+
+    if not (folder / METRICS).exists():
+        raise FileNotFoundError(f"folder: expected a finished discovery, got {folder}; the same command goes on with it")
+    settings = json.loads((folder / DISCOVERY).read_text(encoding="utf-8"))["settings"]
+    metrics = read_metrics(folder)
+    latents = metrics["latents"]
+    if not latents:
+        raise ValueError(
+            f"folder: expected a discovery that chose latent variables, got {folder}, whose answer is "
+            f'"{metrics["answer"]}"'
+        )
+    vae = build_vae({**settings["model"], "latents": latents}, metrics["variables"], settings["seed"])
+    load_weights(vae, folder / "models" / f"latents-{latents}" / WEIGHTS)
+    return TrainedModel(vae.eval(), (UNCONDITIONED,))
