@@ -23,7 +23,13 @@ def independence(pairs=0.0, local=None, triples=0.0, drift=1.0, time=1.0, times=
     """Test whose estimates have a null error of 1."""
     local = pairs if local is None else local
     return Independence(
-        Estimate(pairs, 1.0, 1.0), Estimate(local, 1.0, 1.0), {3: Estimate(triples, 1.0, 1.0)}, drift, time, times, SETTINGS
+        Estimate(pairs, 1.0, 1.0),
+        Estimate(local, 1.0, 1.0),
+        {3: Estimate(triples, 1.0, 1.0)},
+        drift,
+        time,
+        times,
+        SETTINGS,
     )
 
 

@@ -53,7 +53,7 @@ def lead_readings(
         for each in compared:
             lead = gain(each.test, own.test, blocks)
             error = float(np.hypot(lead.error, each.log_partition_error))
-            line = reading(f"lead of {each.model}", kind, Estimate(lead.value, error, error), degrees=blocks - 1)
+            line = reading(f"lead of {each.model}", kind, Estimate(lead.value, error, error), degrees=float(blocks - 1))
             lines.append(line | {"temperature": temperature})
     return pd.DataFrame(lines, columns=list(COLUMNS))
 

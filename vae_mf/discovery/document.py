@@ -87,7 +87,7 @@ PAIRS_SHOWN = 20
 """Pairs in the table of the page; all are in the tables of the report."""
 GLOSSARY = {
     "nat": "Unit of information, 1.44 bits: a model that gains g nats per row makes a row e^g times as likely.",
-    "total correlation": "Information that all variables share, by which rows are likelier than if they were independent.",
+    "total correlation": "Information that all variables share: rows are likelier by it than if they were independent.",
     "order k": "The part of it that shows in products of k variables, given the latent variables.",
     "fitted tilt": "Lower bound of what is left: the gain of reweighting the model by pairs, fitted on other rows.",
     "lead": "Nats per row by which another model predicts held-out rows better.",
@@ -167,8 +167,8 @@ def dependence(found: Findings) -> str:
     test = found.independence
     memory = "no" if test.correlation_time == 1 else f"{test.correlation_time:.1f} rows of"
     text = (
-        "Before any model: the information that pairs, triples and larger sets of variables share if there are no latent "
-        f"variables, over all rows and within windows of them, with the error that it has where there is none. "
+        "Before any model: the information that pairs, triples and larger sets of variables share if there are no "
+        f"latent variables, over all rows and within windows of them, with the error that it has where there is none. "
         f"Rows have {memory} memory."
     )
     table = found.tables["independence"]
@@ -195,9 +195,9 @@ def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
     """Return the sweeps over the numbers of latents and of classes, and the other models."""
     share = found.settings.selection.resolution
     text = (
-        "A model with d latent variables is trained for d = 0 (independent variables), 1, 2, and so on, and a mixture of "
-        "k classes of rows. Chosen is the smallest number that predicts the rows to choose on as well as the best one "
-        f"does, within {share:.0%} of its gain, or within two paired errors if that is not much more."
+        "A model with d latent variables is trained for d = 0 (independent variables), 1, 2, and so on, and a mixture "
+        "of k classes of rows. Chosen is the smallest number that predicts the rows to choose on as well as the best "
+        f"one does, within {share:.0%} of its gain, or within two paired errors if that is not much more."
     )
     caption = (
         "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "
@@ -206,7 +206,9 @@ def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
     sweep, classes, models = (found.tables[name] for name in ("sweep", "classes", "models"))
     own = models.family.eq("VAE")
     models = models.assign(log_partition_error=models.log_partition_error.where(models.log_partition_error > 0))
-    tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(classes, CLASSES, {"chosen": classes.chosen})
+    tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(
+        classes, CLASSES, {"chosen": classes.chosen}
+    )
     tables += html_table(models, MODELS, {"chosen": own})
     return section("How many collective variables", f"<p>{text}</p>" + picture(figures["gains"], caption) + tables)
 
@@ -215,9 +217,9 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     """Return the evidence of the verdict."""
     text = (
         "If the latent variables, or classes, are all there is, the variables are independent given them. Several "
-        "readings say how far they are not, in nats per row. From below: the information left in pairs and larger sets, "
-        "the gain of a tilt of the model that was fitted on other rows, and models without latent variables that predict "
-        "better. From above: the upper ends of the same, and an allowance for rows that the model was fitted to."
+        "readings say how far they are not, in nats per row. From below: the information left in pairs and larger "
+        "sets, the gain of a tilt of the model that was fitted on other rows, and models without latent variables that "
+        "predict better. From above: the upper ends of the same, and an allowance for rows that it was fitted to."
     )
     caption = (
         "Readings of what is left, with two errors, beside the tolerance. Orders above the second are shown where they "
@@ -227,9 +229,9 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     shown = readings.assign(allowance=readings.allowance.where(readings.allowance > 0))
     body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
     text = (
-        "Controls: the same reading of pairs, of rows whose answer is known. Columns shifted against each other in time are "
-        "independent; rows drawn from the model leave nothing; rows of the pairwise model are as far from it as "
-        "their log-likelihoods say."
+        "Controls: the same reading of pairs, of rows whose answer is known. Columns shifted against each other "
+        "in time are independent; rows drawn from the model leave nothing; rows of the pairwise model are as far from it "
+        "as their log-likelihoods say."
     )
     tested = f"<p>{text}</p>" + html_table(found.tables["controls"], CONTROLS, {})
     return section("What they leave unexplained", body + pairs_left(found) + tested)
@@ -277,8 +279,8 @@ def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
 def over_rows(found: Findings, figures: Mapping[str, Figure]) -> str:
     """Return the figure of the latent variables of every row."""
     caption = (
-        "Mean of each latent variable given the row, over time (averages over repeats, if there are any) or over the rows "
-        "in their order; thin: rows or short averages, thick: averages over a hundredth of them."
+        "Mean of each latent variable given the row, over time (averages over repeats, if there are any) or over the "
+        "rows in their order; thin: rows or short averages, thick: averages over a hundredth of them."
     )
     return section("The latent variables of every row", picture(figures["latents"], caption))
 
@@ -289,7 +291,8 @@ def what_next(found: Findings, call: str) -> str:
     if not steps:
         return ""
     items = "".join(
-        f"<li>{escape(sentence(text))}{f'<pre>{escape(command)}</pre>' if command else ''}</li>" for text, command in steps
+        f"<li>{escape(sentence(text))}{f'<pre>{escape(command)}</pre>' if command else ''}</li>"
+        for text, command in steps
     )
     return section("What to do next", f"<ul>{items}</ul>")
 
@@ -311,7 +314,8 @@ def reproduction(origin: Mapping[str, Any]) -> str:
     lines = [f"{key}: {value}" for group in ("data", "settings", "software") for key, value in flat(origin[group])]
     call, details = (f"<pre>{escape(text)}</pre>" for text in (str(origin["call"]), "\n".join(lines)))
     folded = f"<details><summary>data, settings and software</summary>{details}</details>"
-    made = f"Made on {origin['date']} with vae_mf {origin['version']}; rows: sha256 {origin['data']['sha256 of the rows'][:12]}."
+    rows = origin["data"]["sha256 of the rows"][:12]
+    made = f"Made on {origin['date']} with vae_mf {origin['version']}; rows: sha256 {rows}."
     cite = f"To cite: {ABOUT}, and vae_mf {origin['version']}."
     return section("How to make it again", call + f'<p class="small">{escape(made)} {escape(cite)}</p>' + folded)
 

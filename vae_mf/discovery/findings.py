@@ -147,7 +147,16 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
     metrics["variables"] = study.variables
     return Findings(
-        study.rows, settings, decision, description, choices, independence, assessment, tables, metrics, study.described(description)
+        study.rows,
+        settings,
+        decision,
+        description,
+        choices,
+        independence,
+        assessment,
+        tables,
+        metrics,
+        study.described(description),
     )
 
 

@@ -89,7 +89,11 @@ def summary(found: Findings) -> list[str]:
     if found.decision.answer == NOTHING:
         return [*nothing(found), *drifting(found)]
     if found.assessment is None:
-        return [dependence(found), "No number of latent variables and no number of classes describes them.", *drifting(found)]
+        return [
+            dependence(found),
+            "No number of latent variables and no number of classes describes them.",
+            *drifting(found),
+        ]
     numbers = found.metrics
     gain = plus_minus(numbers["gain_over_independent"], numbers["gain_over_independent_error"])
     said = [
@@ -108,15 +112,15 @@ def nothing(found: Findings) -> list[str]:
     if found.decision.drift_alone:
         return [
             f"Within {WINDOWS} windows of the {rows:,} rows the {variables} variables look independent: "
-            f"pairs of them share {plus_minus(max(test.local_pairs.value, 0.0), test.local_pairs.null_error)} nats per row "
-            f"there, and {plus_minus(test.pairs.value, test.pairs.null_error)} over all rows."
+            f"pairs of them share {plus_minus(max(test.local_pairs.value, 0.0), test.local_pairs.null_error)} nats per "
+            f"row there, and {plus_minus(test.pairs.value, test.pairs.null_error)} over all rows."
         ]
     higher = [f"{each.detectable(test.settings.orders_seen):.2g} at order {k}" for k, each in test.orders.items()]
     beyond = f", and {', '.join(higher)}" if higher else ""
     return [
         f"The {variables} variables look independent in {rows:,} rows, and no model predicts held-out rows better than "
-        f"independent variables do. Pairs of them share less than {test.bound:.2g} nats per row. Correlations of pairs of "
-        f"{test.detectable:.2g} nats would have been seen 95 times in 100{beyond}."
+        f"independent variables do. Pairs of them share less than {test.bound:.2g} nats per row. Correlations of pairs "
+        f"of {test.detectable:.2g} nats would have been seen 95 times in 100{beyond}."
     ]
 
 
@@ -135,8 +139,8 @@ def left_over(found: Findings) -> str:
     numbers = found.metrics
     shares = f"{numbers['share_lower']:.1%} to {numbers['share_upper']:.1%} of the total correlation"
     return (
-        f"It leaves between {numbers['left_lower']:.2g} and {numbers['left_upper']:.2g} nats per row unexplained, {shares}, "
-        f"where {numbers['tolerance']:.2g} would be tolerable."
+        f"It leaves between {numbers['left_lower']:.2g} and {numbers['left_upper']:.2g} nats per row unexplained, "
+        f"{shares}, where {numbers['tolerance']:.2g} would be tolerable."
     )
 
 
@@ -182,9 +186,13 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
         steps.append(("More training and all rows, which may decide", thorough))
     if found.assessment is not None and answer == NOT_DECIDED:
         rows = rows_to_decide(found.assessment.verdict.left)
-        steps.append((f"More data: about {rows:,.0f} rows would decide, where there are {len(found.rows.recording.rows):,}", ""))
+        steps.append(
+            (f"More data: about {rows:,.0f} rows would decide, where there are {len(found.rows.recording.rows):,}", "")
+        )
     if answer == NOT_FOUND and call.startswith("vae-mf discover"):
-        steps.append(("The couplings of pairs", call.replace("discover", "infer-couplings", 1).replace(" quick=true", "")))
+        steps.append(
+            ("The couplings of pairs", call.replace("discover", "infer-couplings", 1).replace(" quick=true", ""))
+        )
     if found.decision.drift and call.startswith("vae-mf discover"):
         steps.append(("Part of the rows, over which rates are constant, in a file of its own", ""))
     if answer == FOUND and thorough != call:
@@ -227,8 +235,8 @@ def limits(found: Findings) -> list[str]:
     if found.assessment is not None:
         orders = found.tables["independence"].order.max()
         said += [
-            f"What is left is bounded from above as far as pairs, orders up to {orders} and the models that were tried can "
-            "see; correlations that none of them sees are not excluded by any number of rows.",
+            f"What is left is bounded from above as far as pairs, orders up to {orders} and the models that were tried "
+            "can see; correlations that none of them sees are not excluded by any number of rows.",
             "The total correlation is at least what is explained and seen: shares err on the high side.",
         ]
     if found.description.latents == settings.selection.largest_latents:

@@ -125,7 +125,13 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
         ax.axvline(0, color=COLOURS["independent"], linewidth=0.8)
         ax.axvline(whole.tolerance, color=COLOURS["exact"], linestyle=":", label="tolerance")
         ax.errorbar(
-            shown.value, range(len(shown)), xerr=2 * shown.error, fmt="o", color=COLOURS["model"], markersize=4, capsize=2
+            shown.value,
+            range(len(shown)),
+            xerr=2 * shown.error,
+            fmt="o",
+            color=COLOURS["model"],
+            markersize=4,
+            capsize=2,
         )
         ax.set_yticks(range(len(shown)), list(shown.reading))
         ax.set_xscale("symlog", linthresh=max(2 * whole.tolerance, 1e-3))

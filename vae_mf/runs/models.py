@@ -16,7 +16,6 @@ from vae_mf.runs.folder import DISCOVERY, find_run, read_record
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.training.weights import WEIGHTS, load_weights
 
-
 UNCONDITIONED = 1.0
 """Temperature of a model of rows without one."""
 
@@ -73,7 +72,9 @@ def load_discovery(folder: Path) -> TrainedModel:
     from vae_mf.tables import METRICS, read_metrics  # loading the model of a run does not wait for pandas
 
     if not (folder / METRICS).exists():
-        raise FileNotFoundError(f"folder: expected a finished discovery, got {folder}; the same command goes on with it")
+        raise FileNotFoundError(
+            f"folder: expected a finished discovery, got {folder}; the same command goes on with it"
+        )
     settings = json.loads((folder / DISCOVERY).read_text(encoding="utf-8"))["settings"]
     metrics = read_metrics(folder)
     latents = metrics["latents"]

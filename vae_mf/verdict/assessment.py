@@ -196,11 +196,11 @@ def correlation_readings(table: pd.DataFrame, blocks: int) -> pd.DataFrame:
     for row in table.itertuples():
         if np.isfinite(row.identity):
             found = Estimate(row.identity, row.identity_error, row.identity_error)
-            line = reading("exact identity", "identity", found, row.bracket, blocks - 1)
+            line = reading("exact identity", "identity", found, row.bracket, float(blocks - 1))
             lines.append(line | {"temperature": row.temperature})
         if np.isfinite(row.test):
             found = Estimate(row.test, row.test_error, row.test_error)
-            line = reading("critic", "critic", found, degrees=blocks - 1)
+            line = reading("critic", "critic", found, degrees=float(blocks - 1))
             lines.append(line | {"temperature": row.temperature})
     return pd.DataFrame(lines, columns=list(COLUMNS))
 

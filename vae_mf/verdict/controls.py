@@ -8,8 +8,8 @@ import pandas as pd
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.latent_model import IndependentColumns, LatentModel
-from vae_mf.statistics.row_order import row_blocks, shifted_columns
 from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
+from vae_mf.statistics.row_order import row_blocks, shifted_columns
 from vae_mf.statistics.u_statistics import Blocks, Estimate
 from vae_mf.verdict.decision import KINDS
 from vae_mf.verdict.readings import Judged, ReadingSettings, StateRows, read_pairs

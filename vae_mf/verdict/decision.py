@@ -1,9 +1,9 @@
 """Decision on a mean-field description, found, not found or not decided, from an interval of what is left unexplained.
 
-Everything is in nats per row. Several readings say how much a model leaves: the orders of residual information, a fitted
-tilt, a critic, the exact identity, other models that are ahead. None of them alone bounds it from both sides; `KINDS`
-says which ends each may set. What there is to explain, the total correlation TC, is at least what the model gains over
-independent variables and what it is seen to leave, so that shares of it err on the high side.
+Everything is in nats per row. Several readings say how much a model leaves: the orders of residual information, a
+fitted tilt, a critic, the exact identity, other models that are ahead. None of them alone bounds it from both sides;
+`KINDS` says which ends each may set. What there is to explain, the total correlation TC, is at least what the model
+gains over independent variables and what it is seen to leave, so that shares of it err on the high side.
 """
 
 from enum import Enum

@@ -116,7 +116,10 @@ class Independence(NamedTuple):
     def table(self) -> pd.DataFrame:
         """A row per statistic: order, value and null error in nats, significance, and what would have been seen."""
         settings = self.settings
-        found = [("all rows", 2, self.pairs, settings.pairs_seen), ("within windows", 2, self.local_pairs, settings.pairs_seen)]
+        found = [
+            ("all rows", 2, self.pairs, settings.pairs_seen),
+            ("within windows", 2, self.local_pairs, settings.pairs_seen),
+        ]
         found += [("all rows", order, each, settings.orders_seen) for order, each in self.orders.items()]
         return pd.DataFrame(
             {
@@ -158,7 +161,9 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
         centred = np.concatenate([part[:, 0] for part in model.residuals(ordered, 1, 0)])
         found = residual_orders(SampledRows(centred, blocks), model.variables, settings.orders, settings.order_rows)
         orders = {k: each for k, each in found.items() if k > 2}
-    return Independence(pairs, within, orders, drift(ordered), order.correlation_time, int(order.times[-1]) + 1, settings)
+    return Independence(
+        pairs, within, orders, drift(ordered), order.correlation_time, int(order.times[-1]) + 1, settings
+    )
 
 
 def shifted_pairs(rows: Shaped[np.ndarray, "rows variables"], settings: IndependenceSettings, seed: int) -> Estimate:

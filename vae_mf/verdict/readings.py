@@ -94,7 +94,9 @@ class Judged(NamedTuple):
     """Nats by which what is left is too small on these rows, as the model was fitted to some of them."""
 
 
-def what_is_left(model: LatentModel, everything: Judged, held_out: Judged, settings: ReadingSettings, seed: int) -> Left:
+def what_is_left(
+    model: LatentModel, everything: Judged, held_out: Judged, settings: ReadingSettings, seed: int
+) -> Left:
     """Return the readings of what a model leaves.
 
     All rows are read, those that the model was fitted to among them, with an allowance for that; held-out rows alone if
@@ -127,8 +129,7 @@ def reading(name: str, kind: str, found: Estimate, allowance: float = 0.0, degre
     >>> reading("order 2", "pairs", Estimate(0.1, 0.02, 0.01))["null_error"]
     0.01
     """
-    line = {"reading": name, "kind": kind, **found._asdict(), "allowance": allowance, "degrees": degrees}
-    return line
+    return {"reading": name, "kind": kind, **found._asdict(), "allowance": allowance, "degrees": degrees}
 
 
 class PairReadings(NamedTuple):
