@@ -92,10 +92,10 @@ def test_few_effective_rows_decide_nothing():
 
 def test_latent_variables_of_few_variables_are_groups():
     test = independence(100.0)
-    assert decide(test, GAIN, ONE, verdict(FOUND), participation=2.1, fewest_variables=4) == (
+    assert decide(test, GAIN, ONE, verdict(FOUND), participation=2.1, fewest_variables=4.0) == (
         NOT_FOUND, False, False, True, ["a remark"],
     )  # fmt: skip
-    assert decide(test, GAIN, ONE, verdict(FOUND), participation=4.1, fewest_variables=4).answer == FOUND
+    assert decide(test, GAIN, ONE, verdict(FOUND), participation=4.1, fewest_variables=4.0).answer == FOUND
 
 
 def test_a_description_needs_a_verdict():
