@@ -234,9 +234,9 @@ def test_numbers_of_numpy_are_settings():
 
 
 def test_a_report_is_saved_at_a_path_and_shown_in_a_line(tmp_path, without_type_checks):
-    report = Report("found", 2, "Two collective variables.", pd.DataFrame(), None, {}, {}, "<html>")
+    report = Report("found", 2, 0, "Two collective variables.", pd.DataFrame(), None, {}, {}, "<html>", None)
     assert report.save(str(tmp_path / "new" / "r.html")).read_text() == "<html>"
-    assert repr(report) == "Report(answer='found', latents=2, headline='Two collective variables.')"
+    assert repr(report) == "Report(answer='found', latents=2, classes=0, headline='Two collective variables.')"
     with pytest.raises(ValueError, match="path: expected a path, got None"):
         report.save(None)
 
@@ -287,7 +287,8 @@ def test_settings_go_by_the_names_of_the_files_nested_or_dotted_and_over_those_o
     thorough = settings()
     quick = settings(True)
     assert quick.training.epochs < thorough.training.epochs
-    assert quick.assessment.critic.generated_test == quick.rows.held_out < thorough.rows.held_out
+    assert quick.assessment.critic is None
+    assert thorough.assessment.critic.generated_test == thorough.rows.held_out > quick.rows.held_out
     changed = settings(True, training={"epochs": 9}, **{"rows.blocks": 5}, seed=3)
     assert (changed.training.epochs, changed.rows.blocks, changed.seed) == (9, 5, 3)
     assert settings(density_models={"mixtures": (2, 3)}).density_models.mixtures == [2, 3]

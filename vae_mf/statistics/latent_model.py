@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Shaped
 
 from vae_mf.statistics.row_order import Columns, chunks, shifted_columns
 
-Residuals = Float[np.ndarray, "rows draws columns"]
+Residuals = Float[np.ndarray, "_ draws columns"]
 """δ = x - <x|z> at several draws of z for every row."""
 Products = Float[np.ndarray, "columns columns"]
 """<v_i v_j> of all columns, v the conditional variances."""
