@@ -58,6 +58,12 @@ def lead_readings(
     return pd.DataFrame(lines, columns=list(COLUMNS))
 
 
+def is_nothing(independence: Independence, gains: list[Average]) -> bool:
+    """Return True if variables look independent to the test and to all models, or only their rates drift."""
+    ahead = any(each.value > GAINED * each.error for each in gains)
+    return independence.drift_alone or not (independence.seen or ahead)
+
+
 def decide(
     independence: Independence,
     gains: list[Average],
@@ -89,9 +95,8 @@ def decide(
     described = bool(description.latents or description.classes)
     if described and verdict is None:
         raise ValueError("verdict: expected one on the description that was chosen, got none")
-    ahead = any(each.value > GAINED * each.error for each in gains)
     drift = independence.drifts or latents_drift
-    if independence.drift_alone or not (independence.seen or ahead):
+    if is_nothing(independence, gains):
         return Decision(NOTHING, drift, independence.drift_alone, False, few_remarks(independence))
     if verdict is None or not described:
         answer = NOT_DECIDED if independence.few or not independence.seen else NOT_FOUND

@@ -1,7 +1,7 @@
 """Findings of a discovery, as tables and numbers."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,14 +19,14 @@ from vae_mf.analysis.found_patterns import (
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.arrays import Patterns
-from vae_mf.density_models.comparison import INDEPENDENT, VAE, ModelScores, compare_models
+from vae_mf.density_models.comparison import INDEPENDENT, ModelScores, compare_models
 from vae_mf.density_models.latent_classes import LatentClasses
-from vae_mf.discovery.decision import Decision, decide, lead_readings
+from vae_mf.discovery.decision import Decision, decide, is_nothing, lead_readings
 from vae_mf.discovery.model_selection import Choice, Description, choose_number, classes_take_over, gain
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.stages import Study
-from vae_mf.models.vae import VAE as Model
+from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.independent import probabilities_up
 from vae_mf.statistics.row_order import drift
@@ -74,6 +74,26 @@ class Findings:
     model: TrainedModel | LatentClasses | None
 
 
+class Candidates(NamedTuple):
+    """Scores of all models."""
+
+    latents: dict[int, ModelScores]
+    """Scores by the number of latent variables, 0 for independent ones."""
+    classes: dict[int, ModelScores]
+    """Scores by the number of classes, 0 for a single one."""
+    others: list[ModelScores]
+    """Scores of models without latent variables."""
+
+    def of(self, description: Description) -> ModelScores:
+        """Return the scores of a description."""
+        return self.classes[description.classes] if description.classes else self.latents[description.latents]
+
+    @property
+    def latent(self) -> list[ModelScores]:
+        """Scores of all models with latent variables or classes."""
+        return [scores for sweep in (self.latents, self.classes) for number, scores in sweep.items() if number]
+
+
 def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], None]) -> Findings:
     """Return the findings, from finished stages where there are any.
 
@@ -85,27 +105,17 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     Raises:
         ValueError: if the true patterns are not those of the variables.
     """
-    settings = study.settings
-    resolution = settings.selection.resolution
     stage("independence of the variables")
     independence = study.independence
     stage("number of latent variables")
     sweep = study.sweep()
     stage("other models")
-    classes = study.classes()
-    others = study.others()
-    choices = Choices(
-        choose_number(sweep, study.blocks, resolution, dependent=bool(independence.seen)),
-        choose_number(classes, study.blocks, resolution),
-    )
-    description = describe(choices, sweep, classes, study)
-    latent = [scores for each in (sweep, classes) for number, scores in each.items() if number]
-    own = sweep[description.latents] if description.latents else classes[description.classes]
-    models = compare_models(
-        [*others, *(scores for scores in latent if scores.family != VAE or scores is sweep[choices.latents.latents])],
-        np.arange(len(study.rows.test)),
-        study.blocks,
-    )
+    candidates = Candidates(sweep, study.classes(), study.others())
+    choices = choose(candidates, study)
+    models = comparison(candidates, choices, study)
+    gains = gains_of(models)
+    nothing = is_nothing(independence, gains)
+    description = Description(0, 0) if nothing else describe(choices, candidates, study)
     tables = {
         "sweep": choices.latents.table,
         "classes": choices.classes.table.rename(columns={"latents": "classes"}),
@@ -113,63 +123,98 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         "independence": independence.table,
     }
     assessment = None
-    drifting = False
-    participation = np.inf
-    if description.latents or description.classes:
+    traits = Traits(np.inf, follows=False)
+    if description != Description(0, 0):
         stage("what is left unexplained")
-        rest = [scores for scores in latent if scores is not own]
-        leads = lead_readings(own, others, rest, study.blocks, UNCONDITIONED)
-        assessment = study.assessment(description, leads)
+        assessment = judged(description, candidates, study)
         tables |= assessment.tables
-        tables["controls"] = study.control(description, float(assessment.verdict.left.tolerance.iloc[-1]))
     if description.latents:
         stage("patterns")
-        vae = study.best(description.latents)
-        z = study.latents(description.latents)
-        drifting = drift(z[study.order.order]) < settings.independence.drift
-        participation = variables_per_latent(vae, settings.seed)
-        tables |= predictive_tables(vae, study) | {"latents": latent_table(z, study)}
-        tables |= pattern_tables(study, read_patterns(vae, settings.seed), truth)
-    gains = [
-        Average(row.gain_over_independent, float(np.hypot(row.gain_over_independent_error, row.log_partition_error)))
-        for row in models.itertuples()
-        if row.family != INDEPENDENT
-    ]
+        traits = traits_of(description, study)
+        tables |= decoded_tables(description, study, truth)
     decision = decide(
         independence,
         gains,
         description,
         assessment and assessment.verdict,
-        participation=participation,
-        latents_drift=drifting,
-        fewest_variables=settings.selection.fewest_variables,
+        participation=traits.participation,
+        latents_drift=traits.follows,
+        fewest_variables=study.settings.selection.fewest_variables,
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
     metrics["variables"] = study.variables
-    return Findings(
-        study.rows,
-        settings,
-        decision,
-        description,
-        choices,
-        independence,
-        assessment,
-        tables,
-        metrics,
-        study.described(description),
+    parts = decision, description, choices, independence, assessment, tables, metrics
+    return Findings(study.rows, study.settings, *parts, study.described(description))
+
+
+def choose(candidates: Candidates, study: Study) -> Choices:
+    """Return the numbers of latent variables and of classes that validation rows ask for."""
+    resolution = study.settings.selection.resolution
+    dependent = bool(study.independence.seen)
+    return Choices(
+        choose_number(candidates.latents, study.blocks, resolution, dependent=dependent),
+        choose_number(candidates.classes, study.blocks, resolution),
     )
 
 
-def describe(
-    choices: Choices, sweep: Mapping[int, ModelScores], classes: Mapping[int, ModelScores], study: Study
-) -> Description:
+def comparison(candidates: Candidates, choices: Choices, study: Study) -> pd.DataFrame:
+    """Return the table of all models, of those with latent variables the chosen one."""
+    chosen = [candidates.latents[choices.latents.latents]] if choices.latents.latents else []
+    classes = [scores for number, scores in candidates.classes.items() if number]
+    return compare_models([*candidates.others, *classes, *chosen], np.arange(len(study.rows.test)), study.blocks)
+
+
+def gains_of(models: pd.DataFrame) -> list[Average]:
+    """Return the gains of all models over independent variables, with the errors of ln Z."""
+    errors = np.hypot(models.gain_over_independent_error, models.log_partition_error)
+    own = models.family != INDEPENDENT
+    return [Average(*pair) for pair in zip(models.gain_over_independent[own], errors[own], strict=True)]
+
+
+def judged(description: Description, candidates: Candidates, study: Study) -> Assessment:
+    """Return the verdict on a description, with its controls."""
+    own = candidates.of(description)
+    rest = [scores for scores in candidates.latent if scores is not own]
+    leads = lead_readings(own, candidates.others, rest, study.blocks, UNCONDITIONED)
+    found = study.assessment(description, leads)
+    tolerance = float(found.verdict.left.tolerance.iloc[-1])
+    return replace(found, tables=found.tables | {"controls": study.control(description, tolerance)})
+
+
+class Traits(NamedTuple):
+    """Traits of latent variables that are no collective ones."""
+
+    participation: float
+    """Number of variables, on the average, that carry a latent variable."""
+    follows: bool
+    """True if latent variables follow the order of the rows."""
+
+
+def traits_of(description: Description, study: Study) -> Traits:
+    """Return the traits of latent variables that are no collective ones."""
+    z = study.latents(description.latents)[study.order.order]
+    limit = study.settings.independence.drift
+    participation = variables_per_latent(study.best(description.latents), study.settings.seed)
+    return Traits(participation, bool(drift(z) < limit) and study.independence.short)
+
+
+def decoded_tables(description: Description, study: Study, truth: Patterns | None) -> dict[str, pd.DataFrame]:
+    """Return the tables of what is read off the model with latent variables."""
+    vae = study.best(description.latents)
+    z = study.latents(description.latents)
+    tables = predictive_tables(vae, study) | {"latents": latent_table(z, study)}
+    return tables | pattern_tables(study, read_patterns(vae, study.settings.seed), truth)
+
+
+def describe(choices: Choices, candidates: Candidates, study: Study) -> Description:
     """Return the description that validation rows prefer: continuous latent variables, unless classes are better."""
     latents, count = choices.latents.latents, choices.classes.latents
     if not count:
         return Description(latents, 0)
-    blocks = study.blocks
-    whole = gain(classes[count].validation, classes[0].validation, blocks).value
-    better = classes_take_over(classes[count], sweep[latents], whole, blocks, study.settings.selection.resolution)
+    own = candidates.classes[count]
+    whole = gain(own.validation, candidates.classes[0].validation, study.blocks).value
+    resolution = study.settings.selection.resolution
+    better = classes_take_over(own, candidates.latents[latents], whole, study.blocks, resolution)
     return Description(0, count) if better else Description(latents, 0)
 
 
@@ -180,7 +225,7 @@ def latent_table(z: Float[np.ndarray, "rows latents"], study: Study) -> pd.DataF
     return pd.DataFrame({"repeat": recording.repeat, "time": recording.time, **columns})
 
 
-def predictive_tables(vae: Model, study: Study) -> dict[str, pd.DataFrame]:
+def predictive_tables(vae: VAE, study: Study) -> dict[str, pd.DataFrame]:
     """Return the posterior predictive check, and the field and pattern components of every variable."""
     (group,) = study.evidence.groups
     settings = study.settings.predictive_check

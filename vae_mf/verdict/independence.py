@@ -93,7 +93,12 @@ class Independence(NamedTuple):
     @property
     def drifts(self) -> bool:
         """True if the rates of variables follow the order of the rows more than their memory explains."""
-        return self.drift < self.settings.drift and self.correlation_time * WINDOWS < SHORT * self.times
+        return self.drift < self.settings.drift and self.short
+
+    @property
+    def short(self) -> bool:
+        """True if the memory of the rows is short enough to be told from drift."""
+        return self.correlation_time * WINDOWS < SHORT * self.times
 
     @property
     def drift_alone(self) -> bool:
