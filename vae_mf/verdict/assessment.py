@@ -123,7 +123,9 @@ def assess(
         group.temperature: LatentVAE(vae, group.temperature, settings.proposals, integer(seed, "variances"))
         for group in data.groups
     }
-    tables |= read_left(models, data, vae.free_parameters(), settings)
+    # A flexible prior hides hardly any correlation of pairs, the decoder does.
+    parameters = sum(weights.numel() for weights in vae.decoder.parameters())
+    tables |= read_left(models, data, parameters, settings)
     read = [tables["readings"], correlation_readings(tables["conditional_correlation"], data.blocks)]
     tables["readings"] = pd.concat([*read, *([] if others is None else [others])], ignore_index=True)
     tables["gains"] = pd.DataFrame([gain_over_independent(vae, group, settings) for group in data.groups])
@@ -169,7 +171,7 @@ def read_left(
     Args:
         models: model at every condition.
         data: rows that it was fitted to, and others.
-        parameters: number of its free parameters.
+        parameters: number of its parameters that say how variables depend on the latent ones.
         settings: sizes of all estimates.
     """
     allowance = optimism(parameters, sum(len(group.train) for group in data.groups))
