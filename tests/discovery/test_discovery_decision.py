@@ -110,8 +110,8 @@ def test_leads_of_other_models_hold_the_error_of_their_partition_function():
         for name, rows, error in (("VAE", 0 * test, 0.0), ("pairwise", test, 0.3), ("mixture", -test, 0.0))
     )
     table = lead_readings(own, [other], [mixture], blocks=4, temperature=1.0).set_index("reading")
-    sampling = np.array([0.0, 0.0, 0.2, 0.2]).std(ddof=1) / 2
+    sampling = np.array([0.0, 0.0, 0.2, 0.2] * 2).std(ddof=1) / np.sqrt(8)
     assert table.value["lead of pairwise"] == pytest.approx(0.1)
     assert table.error["lead of pairwise"] == pytest.approx(np.hypot(sampling, 0.3))
     assert table.kind["lead of mixture"] == "latent model"
-    assert table.degrees.eq(3).all()
+    assert table.degrees.eq(7).all()

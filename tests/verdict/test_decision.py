@@ -73,6 +73,7 @@ def answer(*lines: dict, gain: float = GAIN) -> str:
         ([pairs(0.0), lead(0.3)], NOT_FOUND),
         ([pairs(0.0), lead(0.3, 0.2)], FOUND),
         ([pairs(0.0), lead(0.11, 0.02)], NOT_DECIDED),
+        ([pairs(0.0), lead(0.11, 0.04)], FOUND),
         ([pairs(0.0), lead(-1.0)], FOUND),
         ([pairs(0.0), lead(0.3, kind="latent model")], NOT_DECIDED),
         ([pairs(0.0), higher(0.3)], NOT_FOUND),

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from vae_mf.density_models.comparison import ModelScores
 from vae_mf.discovery.model_selection import Description, gain
@@ -37,25 +38,33 @@ class Decision(NamedTuple):
 def lead_readings(
     own: ModelScores, others: list[ModelScores], latent: list[ModelScores], blocks: int, temperature: float
 ) -> pd.DataFrame:
-    """Return the readings of other models that may be ahead of the description, on test rows.
+    """Return the readings of other models that may be ahead of the description, on validation and test rows.
 
-    The error of a lead holds that of ln Z.
+    Both were held out from all fits; validation rows favour the description a little, as they chose its number. The
+    error of a lead holds that of ln Z.
 
     Args:
         own: scores of the description.
         others: scores of models without latent variables.
         latent: scores of other latent descriptions.
-        blocks: number of blocks of test rows.
+        blocks: number of blocks of test rows, and of validation rows.
         temperature: condition of all rows.
     """
     lines = []
     for kind, compared in (("model without latents", others), ("latent model", latent)):
         for each in compared:
-            lead = gain(each.test, own.test, blocks)
+            lead = gain(held_out(each), held_out(own), 2 * blocks)
             error = float(np.hypot(lead.error, each.log_partition_error))
-            line = reading(f"lead of {each.model}", kind, Estimate(lead.value, error, error), degrees=float(blocks - 1))
+            line = reading(
+                f"lead of {each.model}", kind, Estimate(lead.value, error, error), degrees=float(2 * blocks - 1)
+            )
             lines.append(line | {"temperature": temperature})
     return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def held_out(scores: ModelScores) -> Float[np.ndarray, " rows"]:
+    """Return the log-likelihoods of all held-out rows."""
+    return np.concatenate([scores.validation, scores.test])
 
 
 def is_nothing(independence: Independence, gains: list[Average]) -> bool:

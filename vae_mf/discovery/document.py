@@ -140,7 +140,7 @@ def facts(found: Findings) -> str:
     numbers = found.metrics
     latents, classes = found.description
     terms = {"classes of rows" if classes else "collective variables": str(classes or latents)}
-    possible = [each for each in numbers["latents_possible"] if each]
+    possible = [each for each in numbers["numbers_possible"] if each]
     if len(possible) > 1:
         terms["numbers that the rows allow"] = ", ".join(map(str, possible))
     terms["shared by pairs of variables, nats per row"] = plus_minus(
@@ -230,8 +230,8 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
     text = (
         "Controls: the same reading of pairs, of rows whose answer is known. Columns shifted against each other "
-        "in time are independent; rows drawn from the model leave nothing; rows of the pairwise model, whose distance is known, must "
-        "be seen if that is more than tolerable, and must not come out further away."
+        "in time are independent; rows drawn from the model leave nothing; rows of the pairwise model, whose "
+        "distance is known, must be seen if that is more than tolerable, and must not come out further away."
     )
     tested = f"<p>{text}</p>" + html_table(found.tables["controls"], CONTROLS, {})
     return section("What they leave unexplained", body + pairs_left(found) + tested)

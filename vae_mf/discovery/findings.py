@@ -281,7 +281,7 @@ def key_numbers(
     chosen = choices.classes if description.classes else choices.latents
     row = chosen.table[chosen.table.chosen].iloc[0]
     numbers |= {
-        "latents_possible": choices.latents.possible,
+        "numbers_possible": chosen.possible,
         "test_log_likelihood": float(row.test_log_likelihood),
         "gain_over_independent": float(row.gain),
         "gain_over_independent_error": float(row.gain_error),

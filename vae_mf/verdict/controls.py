@@ -38,7 +38,7 @@ def controls(
 
     Columns of the data that are shifted against each other in time are independent, and rows of the model leave
     nothing: both must come out as zero, the latter with an upper end below the tolerance. Rows of a pairwise model must
-    be seen to differ if they do by more than the tolerance, and must not come out further away than they are known to be.
+    be seen to differ if they do by more than the tolerance, and not come out further away than they are known to be.
 
     Args:
         model: latent-variable model that the verdict is on.

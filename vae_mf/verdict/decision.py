@@ -21,6 +21,8 @@ SUSPICION = float(2 * norm.sf(2))
 """Probability that some end of an interval errs, over all conditions: two errors of a single one."""
 SEEN = 4.0
 """Errors, those where nothing is left, by which an order above the second must stand out to count."""
+AHEAD = 3.0
+"""Errors by which one of several other models must be ahead to count."""
 POOLED = "all"
 """Entry of the column "temperature" for the mean over all conditions."""
 EXACT_CUTS = ("half", "sublattice")
@@ -187,7 +189,7 @@ def reading_ends(row: pd.Series, errors: float) -> tuple[float, float]:
     kind = KINDS[row.kind]
     if not np.isfinite(row.error):
         return -np.inf, np.nan if kind.only_if_seen else np.inf
-    stands_out = row.value > (SEEN * row.null_error if row.kind == "higher order" else errors * row.error)
+    stands_out = row.value > (SEEN * row.null_error if row.kind == "higher order" else AHEAD * row.error)
     low = row.value - errors * row.error - (row.allowance if row.kind == "identity" else 0.0)
     high = kind.upper * max(row.value + errors * row.error, 0.0) + row.allowance
     if kind.only_if_seen and not stands_out:
