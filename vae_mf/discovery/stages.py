@@ -151,15 +151,21 @@ class Study:
         held_out = (self.rows.validation, self.rows.test)
         return score_vae(f"VAE, d = {latents}", vae, *held_out, draws=draws, seed=seed, seconds=seconds)
 
-    def classes(self) -> dict[int, ModelScores]:
+    def classes(self, rival: ModelScores) -> dict[int, ModelScores]:
         """Return the scores of mixtures of independent variables by their number of classes, 0 for one class.
 
-        Numbers between the best of those that are tried first and the one before are tried next.
+        Where the best of those that are tried first is better than a rival, the numbers between it and the one before
+        are tried next.
+
+        Args:
+            rival: scores of the best model with continuous latent variables.
         """
         settings = self.settings.density_models
         scores = {0: self.score_other(INDEPENDENT, Independent())}
         scores |= {count: self.score_other(f"mixture of {count}", self.mixture(count)) for count in settings.mixtures}
         best = choose_number(scores, self.blocks, self.settings.selection.resolution).latents
+        if scores[best].validation.mean() <= rival.validation.mean():
+            return scores
         below = max((count for count in scores if count < best), default=0)
         between = range(max(below, 1) + 1, best)
         scores |= {count: self.score_other(f"mixture of {count}", self.mixture(count)) for count in between}

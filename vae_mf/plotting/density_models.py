@@ -13,6 +13,7 @@ FAMILIES = {
     "Independent": (COLOURS["independent"], "independent variables"),
     "BernoulliMixture": ("#4477aa", "Bernoulli mixture"),
     "PairwiseIsing": ("#228833", "pairwise Ising"),
+    "LogisticAutoregression": ("#66ccee", "logistic autoregression"),
     "KPairwise": ("#ccbb44", "K-pairwise"),
     "RestrictedBoltzmann": ("#aa3377", "restricted Boltzmann"),
     "VAE": (COLOURS["vae"], "VAE"),
