@@ -24,6 +24,7 @@ from vae_mf.discovery.sentences import (
 )
 from vae_mf.discovery.settings import flat
 from vae_mf.plotting.style import house_style
+from vae_mf.verdict.decision import FOUND
 from vae_mf.verdict.report import entry as text_of
 
 STYLE = """
@@ -139,7 +140,8 @@ def facts(found: Findings) -> str:
     """Return the key numbers as a list of terms."""
     numbers = found.metrics
     latents, classes = found.description
-    terms = {"classes of rows" if classes else "collective variables": str(classes or latents)}
+    kind = "classes of rows" if classes else "collective" if found.decision.answer == FOUND else "latent"
+    terms = {kind if classes else f"{kind} variables": str(classes or latents)}
     possible = [each for each in numbers["numbers_possible"] if each]
     if len(possible) > 1:
         terms["numbers that the rows allow"] = ", ".join(map(str, possible))
