@@ -1,0 +1,111 @@
+"""Readings of what a model leaves: nothing of its own rows, and of a coupled pair what it is worth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vae_mf.density_models import BernoulliMixture
+from vae_mf.density_models.latent_classes import LatentClasses
+from vae_mf.discovery.settings import discovery_config, discovery_settings
+from vae_mf.packing import all_configurations
+from vae_mf.statistics.averages import Average
+from vae_mf.statistics.row_order import row_blocks
+from vae_mf.verdict.controls import KnownRows, controls
+from vae_mf.verdict.decision import left_intervals
+from vae_mf.verdict.readings import Judged, optimism, what_is_left
+
+ROWS, VARIABLES = 6000, 8
+SETTINGS = discovery_settings(
+    *discovery_config(assessment={"readings": {"orders": 3, "order_rows": 600, "permutations": 60}})
+).assessment.readings
+
+
+@pytest.fixture(scope="module")
+def model():
+    random = np.random.default_rng(1)
+    rates = np.where(random.random((2, VARIABLES)) < 0.5, 0.2, 0.8)
+    rows = np.where(random.random((4000, VARIABLES)) < rates[random.integers(2, size=4000)], 1, -1).astype(np.int8)
+    return LatentClasses(BernoulliMixture(2, random_state=1).fit(rows))
+
+
+def judged(rows: np.ndarray, share: float = 0.0) -> Judged:
+    return Judged(rows, row_blocks(len(rows)), share)
+
+
+def coupled(model, strength: float, seed: int, rows: int = ROWS) -> np.ndarray:
+    """Rows of the model of which the last two variables are the same more often than given the class."""
+    random = np.random.default_rng(seed)
+    x = model.draw_rows(rows, seed)
+    copied = random.random(rows) < strength
+    x[copied, -1] = x[copied, -2]
+    return x
+
+
+def readings(model, rows, share=0.0):
+    return what_is_left(model, judged(rows, share), judged(rows[-1000:]), SETTINGS, seed=2)
+
+
+def test_nothing_is_left_of_the_rows_of_the_model(model):
+    left = readings(model, model.draw_rows(ROWS, 5))
+    lines = left.readings.set_index("reading")
+    assert abs(lines.value["order 2"]) < 4 * lines.null_error["order 2"]
+    assert abs(lines.value["order 3"]) < 5 * lines.null_error["order 3"]
+    assert lines.value["fitted tilt"] <= 2 * lines.error["fitted tilt"]
+
+
+def test_a_coupled_pair_is_named_and_worth_what_the_interval_says(model):
+    rows = coupled(model, 0.3, seed=3)
+    left = readings(model, rows)
+    first = left.pairs.iloc[0]
+    assert (first["first"], first["second"]) == (VARIABLES - 2, VARIABLES - 1)
+    gains = pd.DataFrame([{"temperature": 1.0, "gain": 1.0, "rows": ROWS}])
+    table = left_intervals(left.readings.assign(temperature=1.0), gains)
+    exact = divergence(model, 0.3)
+    assert table.lower[0] <= exact <= table.upper[0]
+    assert table.lower[0] > 0
+
+
+def divergence(model, strength: float) -> float:
+    """KL of the rows of `coupled` from the model, by a sum over all states."""
+    states = all_configurations(VARIABLES)
+    mixture = model.mixture
+    own = np.exp(mixture.score_samples(states))
+    # A copied row has the law of all variables but the last, which repeats the one before.
+    flipped = states.copy()
+    flipped[:, -1] *= -1
+    without = own + np.exp(mixture.score_samples(flipped))
+    copied = np.where(states[:, -1] == states[:, -2], without, 0.0)
+    law = (1 - strength) * own + strength * copied
+    return float(law @ (np.log(law) - np.log(own)))
+
+
+def test_rows_that_a_model_was_fitted_to_are_granted_an_allowance(model):
+    rows = model.draw_rows(ROWS, 7)
+    share = optimism(parameters=18, fitted=ROWS)
+    assert share == pytest.approx(0.35 * 18 / (2 * ROWS))
+    assert readings(model, rows, share).readings.allowance[0] == share
+    # A large allowance costs more than fewer rows: held-out ones alone are read.
+    assert readings(model, rows, 1.0).readings.allowance[0] == 0
+
+
+def test_controls_pass_and_a_blind_reading_does_not(model):
+    rows = model.draw_rows(ROWS, 8)
+    table = controls(model, judged(rows), SETTINGS, tolerance=0.02, seed=4).set_index("control")
+    assert table.passed.all()
+    # Rows that are called far away and are not seen to differ.
+    own = KnownRows(model.draw_rows(2000, 9), Average(0.5, 0.001))
+    failed = controls(model, judged(rows), SETTINGS, 0.02, 4, own).set_index("control")
+    assert not failed.passed["rows of the pairwise model"]
+    # Rows that differ and are called the same.
+    far = KnownRows(coupled(model, 0.5, 10, 4000), Average(0.0, 0.001))
+    failed = controls(model, judged(rows), SETTINGS, 0.02, 4, far).set_index("control")
+    assert not failed.passed["rows of the pairwise model"]
+
+
+def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):
+    """Rates that drift survive a shift of the columns: the control says so."""
+    random = np.random.default_rng(1)
+    slow = np.linspace(-2, 2, ROWS)[:, None] * np.ones(VARIABLES)
+    rows = np.where(random.random(slow.shape) < 1 / (1 + np.exp(-slow)), 1, -1).astype(np.int8)
+    table = controls(model, judged(rows), SETTINGS, 0.02, 4).set_index("control")
+    assert not table.passed["columns shifted in time"]
