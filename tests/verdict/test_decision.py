@@ -162,6 +162,13 @@ def test_a_single_condition_can_speak_against_a_description_but_not_for_it():
     assert found.evidence.holds.tolist() == [True, None]
 
 
+def test_a_condition_with_hardly_any_correlations_decides_nothing():
+    lines = [readings(exact(0.0), temperature=1.0), readings(exact(0.05, 0.001), temperature=2.0)]
+    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 0.1), TOLERANCE)
+    assert found.answer == FOUND
+    assert found.left.tolerance[1] == pytest.approx(found.left.tolerance[2])
+
+
 def test_deviations_of_independent_conditions_average_out():
     lines = [readings(pairs(0.0, 0.05), temperature=1.0 + k) for k in range(16)]
     left = left_intervals(pd.concat(lines, ignore_index=True), gains(*[GAIN] * 16))

@@ -111,7 +111,9 @@ def decide_mean_field(
         capacity: table of `capacity.capacity_table`; None for a model without a rate.
     """
     left = left_intervals(readings, gains)
-    bounds = np.minimum(tolerance.share * left.total, tolerance.per_site * gains.sites.iloc[0])
+    # A condition with hardly any correlations decides nothing: what is left there is held against those of all.
+    whole = left.total.clip(lower=left.total.iloc[-1])
+    bounds = np.minimum(tolerance.share * whole, tolerance.per_site * gains.sites.iloc[0])
     left = left.assign(tolerance=bounds)
     criteria = explanation_criteria(left)
     if capacity is not None:
