@@ -18,6 +18,7 @@ from vae_mf.analysis.total_correlation import (
     CriticSettings,
     conditional_total_correlation,
     decide,
+    divergence_bounds,
     exact_total_correlation,
     model_total_correlation,
     pair_floors,
@@ -158,6 +159,14 @@ def test_correlations_beyond_the_model_are_bounded_from_below():
     assert row.divergence_error < 0.1 * divergence
 
 
+@pytest.mark.parametrize(("own", "subtracted"), [(-3.0, 0.0), (0.5, 0.5)])
+def test_only_correlations_in_rows_of_the_model_are_subtracted(ising, monkeypatch, own, subtracted):
+    """Where its rows of large ratio are too rare to be drawn, ln <r> is negative and would raise the bound."""
+    monkeypatch.setattr(ising.critic, "log_ratio", lambda samples: torch.full((len(samples.latents),), own))
+    values = [bound.value for bound in divergence_bounds(untrained(16), ising, seed=1)]
+    np.testing.assert_allclose(values, ising.table.test - subtracted, rtol=1e-5)
+
+
 def test_the_error_of_a_single_chain_is_unknown():
     row, _ = critic_of_curie_weiss(coupling=0.3, narrowing=0.0, chains=1)
     assert np.isnan(row.divergence_error)
@@ -232,6 +241,14 @@ def test_a_product_of_five_shows_in_no_fewer_sites():
     assert max(abs(product.mean().item()) for product in products) < 4.5 / 20_000**0.5
     # ln r = J prod_i s_i - ln cosh J with J²/2 = 0.2.
     assert planted.prod(1).mean().item() == pytest.approx(np.tanh(0.4**0.5), abs=4.5 / 20_000**0.5)
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_nothing_is_planted_in_sites_that_are_frozen(order):
+    samples = marginal_samples({1.0: np.ones((100, 6), np.int8)}, torch.full((1, 6, 1), 30.0))
+    planted = plant(samples, FAMILIES["spins"], order, 0.2, torch.Generator().manual_seed(1))
+    assert not planted.log_ratio.any()
+    assert (planted.samples.statistics == 1).all()
 
 
 @pytest.mark.parametrize("order", [1, 6])
