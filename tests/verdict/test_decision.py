@@ -270,12 +270,12 @@ def sensitivity(*lines: tuple[int, float, float]) -> pd.DataFrame:
         ([(2, 0.2, 0.03)], "the critic may miss 0.03 of 0.2 nats of order 2."),
         (
             [(2, 0.2, np.nan), (2, 1.0, 0.1), (3, 0.2, 0.14), (5, 0.2, np.nan), (5, 0.8, np.nan)],
-            "the critic may miss 0.1 of 1 nats of order 2, 0.14 of 0.2 nats of order 3; the critic is blind to those "
-            "of order 5, of which 0.8 nats went unseen: it may miss any amount.",
+            "the critic may miss 0.1 of 1 nats of order 2, 0.14 of 0.2 nats of order 3; the critic is blind to order 5 "
+            "(0.8 nats went unseen) and may miss any amount.",
         ),
         (
             [(2, 1.0, np.nan)],
-            "the critic is blind to those of order 2, of which 1 nats went unseen: it may miss any amount.",
+            "the critic is blind to order 2 (1 nats went unseen) and may miss any amount.",
         ),
     ],
 )

@@ -323,11 +323,11 @@ def sight(sensitivity: pd.DataFrame) -> Remark:
         last = lines.drop_duplicates("temperature", keep="last")
         if last.floor.isna().any():
             unseen = last.planted[last.floor.isna()].max()
-            blind.append(f"those of order {order}, of which {unseen:.2g} nats went unseen")
+            blind.append(f"order {order} ({unseen:.2g} nats went unseen)")
         else:
             worst = last.loc[last.floor.idxmax()]
             seen.append(f"{worst.floor:.2g} of {worst.planted:.2g} nats of order {order}")
     parts = [f"the critic may miss {', '.join(seen)}"] if seen else []
-    parts += [f"the critic is blind to {' and '.join(blind)}: it may miss any amount"] if blind else []
+    parts += [f"the critic is blind to {' and '.join(blind)} and may miss any amount"] if blind else []
     text = f"Of correlations planted in products of neighbours, {'; '.join(parts)}."
     return Remark(Subject.BLINDNESS, text)
