@@ -57,6 +57,16 @@ def test_the_exact_model_of_curie_weiss_carries_what_every_cut_demands(curie_wei
         assert abs(row.rate - row.field) < 4.5 * row.rate_error
 
 
+def test_a_rate_of_unknown_error_is_not_said_to_satisfy():
+    system, temperatures = CurieWeiss(8), [1.0]
+    held_out = exact_draws(system, temperatures, 200, 2)
+    surgery = surgery_table(gaussian_vae(8, 1, 1.0, -2.0), system, held_out, held_out, 1, {1.0: "equilibrium"}, 200, 3)
+    table = capacity_table(gaussian_vae(8, 1, 1.0, -2.0), system, held_out, 1, {1.0: "equilibrium"}, surgery, 4)
+    assert table.rate_error.isna().all()
+    assert table.information.notna().all()
+    assert table.satisfied.isna().all()
+
+
 def test_a_starved_model_violates_the_criterion():
     table = judged(gaussian_vae(12, 1, 0.0, 0.0), CurieWeiss(12), 300)
     assert table.rate.abs().max() < 1e-5

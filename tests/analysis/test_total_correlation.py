@@ -1,5 +1,6 @@
 """Total correlations: the critic against sums over all states and the identity, and what it cannot know."""
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -13,11 +14,15 @@ from scipy.special import xlogy
 from vae_mf.analysis.elbo_surgery import surgery_table
 from vae_mf.analysis.joint_samples import decoded_samples, marginal_parameters, marginal_samples, plant
 from vae_mf.analysis.total_correlation import (
+    CriticSamples,
     CriticSettings,
     conditional_total_correlation,
     decide,
+    divergence_bounds,
     exact_total_correlation,
     model_total_correlation,
+    pair_floors,
+    sensitivity_table,
     total_correlation,
 )
 from vae_mf.models.critic import DenseCritic, LatticeCritic
@@ -59,7 +64,8 @@ def settings(epochs: int = 6, **changes) -> CriticSettings:
         "validation": 0.1,
         "generated": 400,
         "generated_test": 100,
-        "planted": 0.2,
+        "planted": (0.2, 1.0),
+        "planted_orders": (2, 3, 5),
         "absolute_tolerance": 0.1,
         "relative_tolerance": 0.1,
         "seed": 1,
@@ -115,7 +121,57 @@ def test_an_exactly_factorised_model_reads_zero():
     assert (table.source == "critic").all()
     assert table.agrees.isna().all()
     assert table.decided.all()
-    assert ((table.floor > 0) & (table.floor < 0.5)).all()
+    assert (table.divergence.abs() < 0.02).all()
+
+
+def tilted_curie_weiss(coupling: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """States of ten spins with further couplings of pairs, their law, and its divergence from Curie-Weiss."""
+    states = enumerate_system(CurieWeiss(10), 1.0)
+    spins = states.spins.astype(float)
+    law = states.probabilities * np.exp(coupling * (spins[:, ::2] * spins[:, 1::2]).sum(1))
+    law /= law.sum()
+    return states.spins.astype(np.int8), law, float(law @ np.log(law / states.probabilities))
+
+
+def critic_of_curie_weiss(coupling: float, narrowing: float, chains: int = 3000) -> tuple[pd.Series, float]:
+    """The reading of a model that is Curie-Weiss exactly, its encoder too narrow, and the exact divergence."""
+    states, law, divergence = tilted_curie_weiss(coupling)
+    generator = np.random.default_rng(1)
+    train, held_out = ({1.0: states[generator.choice(len(law), rows, p=law)]} for rows in (6000, 3000))
+    vae = exact_vae(np.ones((1, 10), np.int8), [1.0])
+    vae.encoder.thermal[-1].bias.data[1:] -= narrowing
+    surgery = surgery_table(vae, None, train, held_out, chains, {1.0: "recorded"}, 2000, 3)
+    result = conditional_total_correlation(vae, None, train, held_out, chains, surgery, settings(epochs=8))
+    return result.table.iloc[0], divergence
+
+
+def test_a_bad_encoder_of_an_exact_model_is_no_divergence():
+    """The rows correlate given a z that is too sure of itself; those of the model do so as well."""
+    row, divergence = critic_of_curie_weiss(coupling=0.0, narrowing=2.0)
+    assert divergence == pytest.approx(0, abs=1e-12)
+    assert row.test > 20 * row.test_error
+    assert row.divergence < 2 * row.divergence_error
+
+
+def test_correlations_beyond_the_model_are_bounded_from_below():
+    row, divergence = critic_of_curie_weiss(coupling=0.3, narrowing=0.0)
+    assert 0.5 * divergence < row.divergence < divergence + 2 * row.divergence_error
+    assert row.divergence_error < 0.1 * divergence
+
+
+@pytest.mark.parametrize(("own", "subtracted"), [(-3.0, 0.0), (0.5, 0.5)])
+def test_only_correlations_in_rows_of_the_model_are_subtracted(ising, monkeypatch, own, subtracted):
+    """Where its rows of large ratio are too rare to be drawn, ln <r> is negative and would raise the bound."""
+    monkeypatch.setattr(ising.critic, "log_ratio", lambda samples: torch.full((len(samples.latents),), own))
+    values = [bound.value for bound in divergence_bounds(untrained(16), ising, seed=1)]
+    np.testing.assert_allclose(values, ising.table.test - subtracted, rtol=1e-5)
+
+
+def test_the_error_of_a_single_chain_is_unknown():
+    row, _ = critic_of_curie_weiss(coupling=0.3, narrowing=0.0, chains=1)
+    assert np.isnan(row.divergence_error)
+    assert not row.decided
+    assert np.isnan(row.samples_needed)
 
 
 def test_total_correlation_of_data_against_the_sum_over_all_states():
@@ -151,8 +207,10 @@ def test_total_correlation_of_hot_directors_vanishes_and_an_unknown_one_is_nan()
     assert np.isnan(exact_total_correlation(Hopfield.random(12, 4, 1), 1.0))
 
 
-@pytest.mark.parametrize("kind", FAMILIES)
-def test_a_planted_correlation_has_the_size_it_says(kind):
+@pytest.mark.parametrize(
+    ("kind", "order"), [("spins", 2), ("spins", 3), ("spins", 5), ("directors", 2), ("directors", 3)]
+)
+def test_a_planted_correlation_has_the_size_it_says(kind, order):
     """E_reference[r] = 1, and ln r averages to about the size that was asked for."""
     torch.manual_seed(1)
     family, rows = FAMILIES[kind], 5000
@@ -162,15 +220,91 @@ def test_a_planted_correlation_has_the_size_it_says(kind):
     samples = like._replace(
         statistics=drawn, parameters=parameters.expand(rows, -1, -1), residuals=drawn - family.mean(parameters)
     )
-    planted = plant(samples, family, 0.1, torch.Generator().manual_seed(2))
+    planted = plant(samples, family, order, 0.1, torch.Generator().manual_seed(2))
     assert planted.log_ratio.mean().item() == pytest.approx(0.1, rel=0.25)
     inverse = (-planted.log_ratio).exp()
     assert abs(inverse.mean() - 1) < 4.5 * inverse.std() / rows**0.5
     centred = planted.samples.statistics - family.mean(parameters)
     torch.testing.assert_close(planted.samples.residuals, centred)
-    # Even sites keep their law, odd ones lean on them.
-    even = planted.samples.residuals[:, ::2]
-    assert (even.mean(0).abs() < 4.5 * even.std(0) / rows**0.5).all()
+    # The last site of a group leans on the others, which keep their law.
+    free = planted.samples.residuals[:, torch.arange(6) % order != order - 1]
+    assert (free.mean(0).abs() < 4.5 * free.std(0) / rows**0.5).all()
+
+
+def test_a_product_of_five_shows_in_no_fewer_sites():
+    parameters = torch.zeros(1, 5, 1)
+    spins = np.random.default_rng(1).choice(np.int8([-1, 1]), (20_000, 5))
+    planted = plant(
+        marginal_samples({1.0: spins}, parameters), FAMILIES["spins"], 5, 0.2, torch.Generator().manual_seed(1)
+    ).samples.statistics[..., 0]
+    products = [planted[:, list(sites)].prod(1) for sites in itertools.combinations(range(5), 4)]
+    assert max(abs(product.mean().item()) for product in products) < 4.5 / 20_000**0.5
+    # ln r = J prod_i s_i - ln cosh J with J²/2 = 0.2.
+    assert planted.prod(1).mean().item() == pytest.approx(np.tanh(0.4**0.5), abs=4.5 / 20_000**0.5)
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_nothing_is_planted_in_sites_that_are_frozen(order):
+    samples = marginal_samples({1.0: np.ones((100, 6), np.int8)}, torch.full((1, 6, 1), 30.0))
+    planted = plant(samples, FAMILIES["spins"], order, 0.2, torch.Generator().manual_seed(1))
+    assert not planted.log_ratio.any()
+    assert (planted.samples.statistics == 1).all()
+
+
+@pytest.mark.parametrize("order", [1, 6])
+def test_a_product_of_sites_that_are_not_there_is_refused(order):
+    samples = marginal_samples({1.0: np.ones((4, 5), np.int8)}, torch.zeros(1, 5, 1))
+    with pytest.raises(ValueError, match=f"order: expected a number of sites from 2 to 5, got {order}"):
+        plant(samples, FAMILIES["spins"], order, 0.2, torch.Generator())
+
+
+def independent_samples(sites: int = 20, chains: int = 1000) -> CriticSamples:
+    """Fair spins beside a reference that is their law, at two temperatures."""
+    generator = np.random.default_rng(1)
+    parts = [{t: generator.choice(np.int8([-1, 1]), (rows, sites)) for t in TEMPERATURES} for rows in (4000, 400, 1000)]
+    joint = [marginal_samples(part, torch.zeros(2, sites, 1)) for part in parts]
+    return CriticSamples(*joint, list(TEMPERATURES), chains, "spins", False)
+
+
+@pytest.fixture(scope="module")
+def sensitivity():
+    """Planted correlations of two, three and five of twenty fair spins."""
+    return sensitivity_table(independent_samples(), settings())
+
+
+def test_pairs_are_seen_with_the_error_of_the_difference(sensitivity):
+    pairs = sensitivity[sensitivity.order == 2]
+    assert len(pairs) == 2
+    # J s s' - ln cosh J of ten pairs with J² = 0.04.
+    np.testing.assert_allclose(pairs.planted, 10 * (0.2 * np.tanh(0.2) - np.log(np.cosh(0.2))), rtol=0.15)
+    # Alone the mean of ln r over 4,000 rows is known to 0.01.
+    assert (pairs.error < 0.004).all()
+    assert (pairs.seen > 0.7 * pairs.planted).all()
+    np.testing.assert_allclose(pairs.floor, (pairs.planted - pairs.seen).clip(lower=0) + 2 * pairs.error)
+    pd.testing.assert_series_equal(pair_floors(sensitivity), pairs.set_index("temperature").floor)
+
+
+def test_a_product_of_five_is_not_seen_however_large(sensitivity):
+    five = sensitivity[sensitivity.order == 5]
+    assert five.temperature.tolist() == [*TEMPERATURES] * 2
+    assert (five.planted.iloc[2:] > 0.7).all()
+    assert (five.seen.abs() < 0.02).all()
+    assert five.floor.isna().all()
+
+
+def test_a_blind_critic_has_no_floor():
+    blind = settings(fit=lambda critic, *samples, seed: critic.eval(), planted_orders=(2,))
+    table = sensitivity_table(independent_samples(), blind)
+    assert (table.seen.abs() < 1e-6).all()
+    assert len(table) == 4
+    assert table.floor.isna().all()
+    assert pair_floors(table).isna().all()
+
+
+def test_a_single_chain_gives_no_floor_and_missing_sites_no_line():
+    table = sensitivity_table(independent_samples(sites=4, chains=1), settings(planted=(0.2,)))
+    assert sorted(set(table.order)) == [2, 3]
+    assert table.floor.isna().all()
 
 
 def test_train_and_test_that_disagree_leave_it_open():
@@ -180,6 +314,14 @@ def test_train_and_test_that_disagree_leave_it_open():
     assert found.decided.tolist() == [True, False, True]
     assert found.samples_needed.isna().tolist() == [True, False, True]
     assert found.samples_needed[1] == 400
+
+
+@pytest.mark.parametrize("error", ["train_error", "test_error"])
+def test_an_unknown_error_decides_nothing(error):
+    table = pd.DataFrame({"train": [1.0, 9.0], "test": 1.0, "train_error": 0.01, "test_error": 0.01})
+    found = decide(table.assign(**{error: np.nan}), np.array([100, 100]), settings())
+    assert not found.decided.any()
+    assert found.samples_needed.isna().all()
 
 
 def test_few_samples_are_not_decided():
@@ -217,9 +359,15 @@ def test_joint_samples_hold_what_the_decoder_says():
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("training_samples", 0), ("validation", 1.0), ("generated", 0), ("planted", 0.0), ("absolute_tolerance", -1.0)],
+    [("training_samples", 0), ("validation", 1.0), ("generated", 0), ("absolute_tolerance", -1.0)],
 )
 def test_settings_out_of_range_are_refused(setting, value):
+    with pytest.raises(ValueError, match=f"{setting}: expected"):
+        settings(**{setting: value})
+
+
+@pytest.mark.parametrize(("setting", "value"), [("planted", (0.2, 0.0)), ("planted_orders", (2, 1))])
+def test_planted_correlations_out_of_range_are_refused(setting, value):
     with pytest.raises(ValueError, match=f"{setting}: expected"):
         settings(**{setting: value})
 

@@ -129,12 +129,12 @@ def test_the_relative_ratio_is_bounded():
     assert torch.isfinite(log_relative_ratio(extreme, 0.1)).all()
 
 
-def spin_rows(rows: int, coupled: list[tuple[int, int]], seed: int) -> torch.Tensor:
-    """Independent spins but for pairs that agree with probability 0.6."""
+def spin_rows(rows: int, coupled: list[tuple[int, int]], seed: int, strong: tuple[int, ...] = ()) -> torch.Tensor:
+    """Independent spins but for pairs that agree with probability 0.6, those that end in a strong site with 0.9."""
     generator = torch.Generator().manual_seed(seed)
     spins = torch.randint(2, (rows, 64), generator=generator).double() * 2 - 1
     for first, second in coupled:
-        agree = torch.rand(rows, generator=generator) < 0.6
+        agree = torch.rand(rows, generator=generator) < (0.9 if second in strong else 0.6)
         spins[:, second] = spins[:, first] * torch.where(agree, 1, -1)
     return spins
 
@@ -151,12 +151,27 @@ def test_correlated_pairs_are_coupled(coupled):
     assert len(found - set(coupled)) <= 5
 
 
-def test_collective_correlations_couple_no_pair():
-    critic = DenseCritic(64, "spins", LATENTS, 2, 8).double()
-    pairs = list(itertools.pairwise(range(64)))
-    samples = joint(spin_rows(500, pairs, 6))
+@pytest.mark.parametrize(("rows", "affordable"), [(500, 20), (20, 0)])
+def test_of_more_pairs_than_are_affordable_the_strongest_are_coupled(rows, affordable):
+    """63 pairs of neighbours are correlated, a few strongly."""
+    critic, strong = DenseCritic(64, "spins", LATENTS, 2, 8).double(), (5, 17, 40)
+    samples = joint(spin_rows(rows, list(itertools.pairwise(range(64))), 6, strong))
     critic.screen(samples._replace(residuals=samples.statistics))
-    assert not critic.pairs.any()
+    found = {tuple(pair) for pair in critic.pairs.T.nonzero().tolist()}
+    assert len(found) == affordable
+    assert not affordable or found >= {(site - 1, site) for site in strong}
+
+
+def test_sites_that_never_change_are_coupled_to_none():
+    spins = spin_rows(4000, [(3, 40)], 5)
+    samples = joint(spins)
+    residuals = samples.statistics.clone()
+    residuals[:, 7] = 0
+    critic = DenseCritic(64, "spins", LATENTS, 2, 8).double()
+    critic.screen(samples._replace(residuals=residuals))
+    assert critic.pairs[40, 3]
+    assert not critic.pairs[7].any()
+    assert not critic.pairs[:, 7].any()
 
 
 @pytest.mark.parametrize("part", [[], [9], [-1, 2]])

@@ -66,7 +66,7 @@ def test_every_repetition_has_its_verdict_and_its_gain_in_the_order_of_kinds(tab
             assert_allclose(np.ptp(bar[:, 1]), 2 * row[f"{column}_error"])
     (legend,) = [text.get_text() for text in axes[3].get_legend().get_texts()][:1]
     told = [text.get_text() for text in axes[3].get_legend().get_texts()]
-    assert legend == "critic may miss"
+    assert legend == "critic may miss of pairs"
     assert told[1:] == ["tolerated", "mean field not found", "mean field not decided", "mean field found"]
 
 

@@ -68,6 +68,7 @@ def test_errors_of_correlated_rows_come_from_blocks():
     blocks = Blocks(np.arange(1000) // 10, 1)
     ratio = donsker_varadhan(values, model, blocks).error / donsker_varadhan(values, model).error
     assert ratio == pytest.approx(10**0.5, rel=1e-6)
+    assert np.isnan(donsker_varadhan(values, model, Blocks(np.zeros(1000, int), 0)).error)
 
 
 @pytest.mark.parametrize(("strength", "runs"), [(0.0, 40), (0.15, 40), (0.5, 40)])

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm, t
 
 from vae_mf.statistics.u_statistics import Estimate
-from vae_mf.verdict.assessment import Assessment
+from vae_mf.verdict.assessment import Assessment, correlation_readings
 from vae_mf.verdict.decision import (
     FOUND,
     NOT_DECIDED,
@@ -236,6 +236,8 @@ def correlation_table(count: int, *, known: bool, decided: bool = True, agrees: 
             "identity": identity,
             "identity_error": 0.01 if known else np.nan,
             "bracket": 0.0 if known else np.nan,
+            "divergence": 0.05,
+            "divergence_error": 0.01,
             "floor": 0.05,
             "correlation_per_site": 0.0005,
             "decided": decided,
@@ -257,6 +259,56 @@ def test_what_is_missing_is_said_with_the_reason():
     assert "ln Z is not known" in said
     assert "about 5,000 to learn from at every temperature" in said
     assert "No cut whose information is exactly known" in said
+
+
+def test_a_critic_of_unknown_error_is_named():
+    correlation = correlation_table(1, known=False, decided=False).assign(samples_needed=np.nan)
+    remarks = decide_mean_field(readings(pairs(0.0)), gains(GAIN), TOLERANCE, correlation).remarks
+    assert [remark.subject for remark in remarks] == [Subject.PARTITION_FUNCTION, Subject.SAMPLES]
+    assert "The error of the critic is not known" in remarks[1].text
+
+
+def sensitivity(*lines: tuple[int, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(lines, columns=["order", "planted", "floor"]).assign(temperature=1.0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([(2, 0.2, 0.03)], "the critic may miss 0.03 of 0.2 nats of order 2."),
+        (
+            [(2, 0.2, np.nan), (2, 1.0, 0.1), (3, 0.2, 0.14), (5, 0.2, np.nan), (5, 0.8, np.nan)],
+            "the critic may miss 0.1 of 1 nats of order 2, 0.14 of 0.2 nats of order 3; the critic is blind to order 5 "
+            "(0.8 nats went unseen) and may miss any amount.",
+        ),
+        (
+            [(2, 1.0, np.nan)],
+            "the critic is blind to order 2 (1 nats went unseen) and may miss any amount.",
+        ),
+    ],
+)
+def test_a_critic_says_to_which_correlations_it_is_blind(lines, expected):
+    verdict = decide_mean_field(readings(pairs(0.0)), gains(GAIN), TOLERANCE, sensitivity=sensitivity(*lines))
+    (remark,) = verdict.remarks
+    assert remark.subject == Subject.BLINDNESS
+    assert remark.text == f"Of correlations planted in products of neighbours, {expected}"
+
+
+@pytest.mark.parametrize(("satisfied", "holds"), [([True, np.nan], None), ([False, np.nan], False), ([True], True)])
+def test_a_rate_of_unknown_error_satisfies_nothing(satisfied, holds):
+    capacity = capacity_table([1.0] * len(satisfied), 0.5).assign(satisfied=pd.Series(satisfied, dtype=object))
+    found = decide_mean_field(readings(pairs(0.0)), gains(GAIN), TOLERANCE, capacity=capacity)
+    assert found.evidence.holds.tolist()[-1] is holds
+
+
+def test_the_reading_of_a_critic_is_its_bound_on_the_divergence():
+    """What a bad encoder adds to C(x|z) is not left by the model, and an unknown error sets no end."""
+    table = correlation_table(1, known=False).assign(test=0.5, divergence=0.07, divergence_error=0.01)
+    (line,) = correlation_readings(table, blocks=20).to_dict("records")
+    assert (line["kind"], line["value"], line["error"], line["degrees"]) == ("critic", 0.07, 0.01, 19.0)
+    unknown = correlation_readings(table.assign(divergence=9.0, divergence_error=np.nan), blocks=1)
+    left = decide_mean_field(pd.concat([readings(pairs(0.0)), unknown]), gains(GAIN), TOLERANCE).left
+    assert left.least.item() == left.most.item() == "order 2"
 
 
 def test_a_critic_that_disagrees_with_the_identity_is_named():

@@ -43,7 +43,7 @@ def capacity_table(
     Columns beside those of ``surgery``: ``posterior_variance`` and ``sphere_packing`` (see there); with errors, the
     information between two halves as an exact ``half``, an ``area_law_half`` or, by the critic, a ``sampled_half``, and
     that between the two sublattices, ``sublattice``; ``information``, the largest of them, with error and its ``cut``;
-    ``satisfied``, true if rate >= information within two errors; ``field``, the upper bound of the
+    ``satisfied``, true if rate >= information within two errors, which must be known; ``field``, the upper bound of the
     Hubbard-Stratonovich field, with ``field_source`` "exact" or "sampled". Unknown values are NaN or empty.
 
     Args:
@@ -65,8 +65,8 @@ def capacity_table(
             | field_columns(known, configurations, temperature)
         )
     table = surgery.merge(pd.DataFrame(rows), on="temperature")
-    margin = table.rate - table.information + 2 * np.hypot(table.rate_error.fillna(0), table.information_error)
-    table["satisfied"] = (margin >= 0).where(table.information.notna())
+    margin = table.rate - table.information + 2 * np.hypot(table.rate_error, table.information_error)
+    table["satisfied"] = (margin >= 0).where(margin.notna())
     return table
 
 

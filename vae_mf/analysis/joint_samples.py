@@ -15,7 +15,7 @@ from vae_mf.models.vae import VAE
 Configurations = dict[float, Shaped[np.ndarray, "..."]]
 """Spins (rows, sites) or directors (rows, sites, 3) at each temperature."""
 STRONGEST = 2.0
-"""Largest coupling of a planted correlation: sites that hardly fluctuate cannot hold more."""
+"""Largest coupling of a planted pair, and largest tilt of longer products in its units: frozen sites hold no more."""
 
 
 class Planted(NamedTuple):
@@ -107,27 +107,44 @@ def site_log_likelihood(
     return ((statistics * parameters).sum(-1) - family.log_normaliser(parameters)).sum(1).numpy()
 
 
-def plant(samples: JointSamples, family: SiteFamily, size: float, generator: torch.Generator) -> Planted:
-    """Return reference samples in which every odd site leans on the one before it, by about ``size`` nats in all.
+def plant(samples: JointSamples, family: SiteFamily, order: int, size: float, generator: torch.Generator) -> Planted:
+    """Return reference samples in which groups of neighbouring sites are correlated, by about ``size`` nats in all.
 
-    x_i ~ p(x_i|z) exp(J r_{i-1}·t(x_i)) / norm for odd i, r the residual, the other sites independent. To second order
-    the total correlation is (J² / 2) sum_i <|r_{i-1}|²> <|r_i|²> / components, which sets J at every temperature.
+    The last site of a group has x ~ p(x|z) exp(J ρ·t(x)) / norm, with ρ the product of the residuals of all others,
+    component by component; all else is independent. To second order the total correlation is
+    (J² / 2) sum_groups <|ρ|²> <|r|²> / components, r the last residual, which sets J at every temperature.
+
+    Args:
+        samples: joint samples whose reference and latents are taken.
+        family: family of the sites.
+        order: number of sites in a group; fewer of them show nothing if the reference is symmetric.
+        size: total correlation in nats.
+        generator: source of the draws.
+
+    Raises:
+        ValueError: if there are not as many sites, or ``order`` is below 2.
     """
+    sites = samples.statistics.shape[1]
+    if not 2 <= order <= sites:
+        raise ValueError(f"order: expected a number of sites from 2 to {sites}, got {order}")
     drawn = family.sample(samples.parameters, generator)
     residuals = drawn - (samples.statistics - samples.residuals)
     index = samples.condition.index
     count = len(samples.condition.temperatures)
-    power = residuals.square().sum(-1)
-    powers = torch.stack([power[index == level].mean(0) for level in range(count)])
-    even = slice(0, 2 * (power.shape[1] // 2), 2)
-    odd = slice(1, None, 2)
-    capacity = (powers[:, even] * powers[:, odd]).sum(1) / (2 * family.components)
-    coupling = (size / capacity).sqrt().clamp(max=STRONGEST)[index, None, None]
-    tilt, reference = coupling * residuals[:, even], samples.parameters[:, odd]
+    last = slice(order - 1, None, order)
+    others = torch.stack([residuals[:, k::order][:, : sites // order] for k in range(order - 1)]).prod(0)
+    products, powers, firsts = (
+        torch.stack([part[index == level].square().sum(-1).mean(0) for level in range(count)])
+        for part in (others, residuals[:, last], residuals[:, : 1 - order : order])
+    )
+    capacity = (products * powers).sum(1) / (2 * family.components)
+    strongest = STRONGEST * (firsts.mean(1) / products.mean(1).clamp(min=torch.finfo(products.dtype).tiny)).sqrt()
+    tilt = (size / capacity).sqrt().minimum(strongest)[index, None, None] * others
+    reference = samples.parameters[:, last]
     leaning = family.sample(reference + tilt, generator)
     log_ratio = (tilt * leaning).sum(-1) - family.log_normaliser(reference + tilt) + family.log_normaliser(reference)
     statistics = drawn.clone()
     residuals = residuals.clone()
-    residuals[:, odd] += leaning - drawn[:, odd]
-    statistics[:, odd] = leaning
+    residuals[:, last] += leaning - drawn[:, last]
+    statistics[:, last] = leaning
     return Planted(samples._replace(statistics=statistics, residuals=residuals), log_ratio.sum(1))

@@ -5,7 +5,7 @@ product of the marginals as reference, is all there is to explain. Errors are th
 for a mean has the closed form of `averages.average`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +28,9 @@ from vae_mf.models.critic import JointSamples, SiteCritic
 from vae_mf.models.site_families import site_family
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
-from vae_mf.statistics.averages import average, thin
+from vae_mf.statistics.averages import Average, average, thin
+from vae_mf.statistics.tilt import donsker_varadhan
+from vae_mf.statistics.u_statistics import Blocks
 from vae_mf.systems.base import System
 from vae_mf.systems.enumeration import feasible_thermodynamics
 
@@ -52,7 +54,8 @@ class CriticSettings:
         validation: fraction of the training samples, the last ones of every temperature, that the gain is set on.
         generated: number of configurations drawn from the model at a temperature to fit its critic to.
         generated_test: number of configurations drawn from the model at a temperature to average over.
-        planted: size in nats of the known correlation that the sensitivity is measured with.
+        planted: sizes in nats of the known correlations that the sensitivity is measured with, from the smallest on.
+        planted_orders: numbers of sites that these correlate, one kind after the other.
         absolute_tolerance: difference in nats that is always accepted between estimates.
         relative_tolerance: difference as a fraction of the value that is accepted, if that is larger.
     """
@@ -64,7 +67,8 @@ class CriticSettings:
     validation: float
     generated: int
     generated_test: int
-    planted: float
+    planted: Sequence[float]
+    planted_orders: Sequence[int]
     absolute_tolerance: float
     relative_tolerance: float
     seed: int
@@ -74,7 +78,10 @@ class CriticSettings:
         require_fraction("validation", self.validation)
         require_integer("generated", self.generated)
         require_integer("generated_test", self.generated_test)
-        require_positive("planted", self.planted)
+        for size in self.planted:
+            require_positive("planted", size)
+        for order in self.planted_orders:
+            require_integer("planted_orders", order, minimum=2)
         require_positive("absolute_tolerance", self.absolute_tolerance)
         require_non_negative("relative_tolerance", self.relative_tolerance)
 
@@ -122,22 +129,52 @@ def conditional_total_correlation(
     surgery: pd.DataFrame,
     settings: CriticSettings,
 ) -> CriticResult:
-    """Return C(x|z) per temperature by the critic, its sensitivity floor, and by the identity where ln Z is known.
+    """Return C(x|z) per temperature by the critic, and by the identity where ln Z is known.
 
-    Columns beside those of `evaluate_critic`: ``floor``, nats that may go unseen (`sensitivity_floor`); ``identity``
-    with error and bracket from ``surgery``; ``agrees``, true if the critic is within the tolerance of the identity,
-    empty where that is not known; ``correlation`` with error, per site and ``source``: the "identity" where it is
-    known, else the "critic".
+    Columns beside those of `evaluate_critic`: ``divergence`` with error, the part of the critic's reading that rows of
+    the model do not show (`divergence_bounds`); ``identity`` with error and bracket from ``surgery``; ``agrees``, true
+    if the critic is within the tolerance of the identity, empty where that is not known; ``correlation`` with error,
+    per site and ``source``: the "identity" where it is known, else the "critic".
     """
     parts = split_parts(train, held_out, settings)
     seeds = [integer(settings.seed, "joint", k) for k in range(len(parts))]
     fitted, validation, test = (decoded_samples(vae, part, seed) for part, seed in zip(parts, seeds, strict=True))
     samples = CriticSamples(fitted, validation, test, list(held_out), chains, vae.kind, has_lattice(system))
     result = evaluate_critic(samples, settings)
-    table = beside_identity(result.table.assign(floor=sensitivity_floor(samples, settings)), surgery)
+    bounds = pd.DataFrame(divergence_bounds(vae, result, settings.seed))
+    table = beside_identity(result.table.assign(divergence=bounds.value, divergence_error=bounds.error), surgery)
     difference = (table.test - table.identity).abs()
     agrees = difference <= settings.tolerance(table.identity) + table.bracket
     return result._replace(table=table.assign(agrees=agrees.where(table.identity.notna())))
+
+
+def divergence_bounds(vae: VAE, result: CriticResult, seed: int) -> list[Average]:
+    """Return a lower bound on KL(p(x|T) || model) in nats at every temperature, from a critic of what the model leaves.
+
+    Its ratio is normalised under the decoder for every z, so that <ln r> bounds C(x|z); but a z that is not drawn from
+    the model's own posterior correlates sites even if the model is right. It does so in rows of the model, too, and by
+    Donsker and Varadhan ln <r> over them is to be subtracted. For a right encoder it is zero: it counts where it is
+    positive, since too few rows, among which the largest ratios are missing, give less.
+
+    Args:
+        vae: the model.
+        result: critic of what it leaves, with its readings.
+        seed: seed of its rows and their z.
+    """
+    samples, critic, table = result.samples, result.critic, result.table
+    counts = torch.bincount(samples.test.condition.index, minlength=len(table)).numpy(force=True)
+    drawn = {
+        temperature: generate(vae, temperature, int(count), integer(seed, "own rows", level))
+        for level, (temperature, count) in enumerate(zip(samples.temperatures, counts, strict=True))
+    }
+    own = critic.log_ratio(decoded_samples(vae, drawn, integer(seed, "own latents"))).double().numpy(force=True)
+    data, model = (np.split(values, counts.cumsum()[:-1]) for values in (result.log_ratios, own))
+    bounds = []
+    for row, ratios, own_ratios in zip(table.itertuples(), data, model, strict=True):
+        blocks = Blocks(np.arange(len(ratios)) * min(samples.chains, len(ratios)) // len(ratios), 0)
+        normalised = Average(row.test, row.test_error)
+        bounds.append(min(normalised, donsker_varadhan(ratios, own_ratios, blocks), key=lambda each: each.value))
+    return bounds
 
 
 def beside_identity(readings: pd.DataFrame, surgery: pd.DataFrame) -> pd.DataFrame:
@@ -154,7 +191,8 @@ def beside_identity(readings: pd.DataFrame, surgery: pd.DataFrame) -> pd.DataFra
 
 def identity_alone(surgery: pd.DataFrame) -> pd.DataFrame:
     """Return C(x|z) by the identity in the form of `conditional_total_correlation`, no critic having been asked."""
-    unread = dict.fromkeys(("train", "train_error", "test", "test_error", "gain", "samples_needed", "floor"), np.nan)
+    columns = ("train", "test", "divergence", "gain", "samples_needed", "floor")
+    unread = dict.fromkeys([*columns, "train_error", "test_error", "divergence_error"], np.nan)
     return beside_identity(surgery[["temperature"]].assign(decided=False, **unread), surgery).assign(agrees=np.nan)
 
 
@@ -218,14 +256,7 @@ def evaluate_critic(samples: CriticSamples, settings: CriticSettings, part: list
     the number per temperature at which the difference, which falls as 1 / samples, would be within it.
     """
     learned = samples.train
-    sites = learned.statistics.shape[1]
-    latents = learned.latents.shape[1]
-    temperatures = len(samples.temperatures)
-    build = settings.lattice if samples.lattice else settings.dense
-    with torch.random.fork_rng():
-        torch.manual_seed(integer(settings.seed, "critic weights"))
-        critic = build(sites, samples.kind, latents, temperatures, part=part).to(learned.latents)
-    critic = settings.fit(critic, learned, samples.validation, seed=integer(settings.seed, "critic"))
+    critic = fitted_critic(samples, settings, part)
     seen = as_many(learned, samples.test)
     log_ratio = critic.log_ratio(samples.test)
     own_log_ratio = critic.log_ratio(seen)
@@ -238,9 +269,21 @@ def evaluate_critic(samples: CriticSamples, settings: CriticSettings, part: list
         }
         for level, temperature in enumerate(samples.temperatures)
     ]
-    counts = torch.bincount(learned.condition.index, minlength=temperatures).numpy(force=True)
+    counts = torch.bincount(learned.condition.index, minlength=len(rows)).numpy(force=True)
     table = decide(pd.DataFrame(rows), counts, settings)
     return CriticResult(table, critic, samples, log_ratio.double().numpy(force=True))
+
+
+def fitted_critic(samples: CriticSamples, settings: CriticSettings, part: list[int] | None = None) -> SiteCritic:
+    """Return a critic fitted to the training samples."""
+    learned = samples.train
+    latents = learned.latents.shape[1]
+    build = settings.lattice if samples.lattice else settings.dense
+    with torch.random.fork_rng():
+        torch.manual_seed(integer(settings.seed, "critic weights"))
+        sites = learned.statistics.shape[1]
+        critic = build(sites, samples.kind, latents, len(samples.temperatures), part=part).to(learned.latents)
+    return settings.fit(critic, learned, samples.validation, seed=integer(settings.seed, "critic"))
 
 
 def estimate(name: str, log_ratio: torch.Tensor, samples: JointSamples, level: int, chains: int) -> dict[str, float]:
@@ -260,34 +303,72 @@ def as_many(samples: JointSamples, like: JointSamples) -> JointSamples:
 
 
 def decide(table: pd.DataFrame, learned: np.ndarray, settings: CriticSettings) -> pd.DataFrame:
-    """Add ``decided``, true if train and test agree, and the samples per temperature with which they would."""
+    """Add ``decided``, true if train and test agree, and the samples per temperature with which they would.
+
+    Where an error is unknown nothing is decided, nor is it known how many samples would do.
+    """
     tolerance = settings.tolerance(table.test)
     gap = table.train - table.test
-    noise = 2 * np.hypot(table.train_error.fillna(0), table.test_error.fillna(0))
+    noise = 2 * np.hypot(table.train_error, table.test_error)
     table["decided"] = gap - noise <= tolerance
     needed = np.ceil(learned * gap / tolerance)
-    table["samples_needed"] = needed.where(~table.decided)
+    table["samples_needed"] = needed.where(~table.decided & noise.notna())
     return table
 
 
-def sensitivity_floor(samples: CriticSamples, settings: CriticSettings) -> Float[np.ndarray, " levels"]:
-    """Return the nats that may go unseen: the part of a known correlation that the critic misses, plus twice its error.
+def sensitivity_table(samples: CriticSamples, settings: CriticSettings) -> pd.DataFrame:
+    """Return the part that the critic sees of correlations whose size is known (`joint_samples.plant`).
 
-    Another critic is fitted to as many reference samples in which neighbouring pairs of sites are correlated by about
-    ``settings.planted`` nats in all, spread thinly over the sites (`joint_samples.plant`).
+    For every order the sizes are planted one after the other, until one is seen at all temperatures; orders beyond the
+    number of sites are left out. Other critics are fitted to as many reference samples.
+
+    Returns:
+        columns order, temperature; ``planted``, exact nats of the test samples; ``seen``, nats that the critic reads
+        off them; ``error`` of the difference, in which the noise that both share is gone; ``floor``, the planted nats
+        that may go unseen, the difference and twice its error. It is unknown unless more than twice the error is seen:
+        a critic that is blind to a kind of correlations may miss any amount of it.
+    """
+    lines = []
+    for order in settings.planted_orders:
+        for size in settings.planted if order <= samples.test.statistics.shape[1] else ():
+            lines += planted_lines(samples, settings, order, size)
+            if not any(np.isnan(line["floor"]) for line in lines[-len(samples.temperatures) :]):
+                break
+    return pd.DataFrame(lines, columns=["order", "temperature", "planted", "seen", "error", "floor"])
+
+
+def planted_lines(
+    samples: CriticSamples, settings: CriticSettings, order: int, size: float
+) -> list[dict[str, int | float]]:
+    """Return the lines of `sensitivity_table` for one kind of planted correlations.
+
+    There are about as many test samples as training samples: every z is used as often as that takes.
     """
     family = site_family(samples.kind)
-    generator = torch.Generator(samples.test.latents.device).manual_seed(integer(settings.seed, "planted"))
+    generator = torch.Generator(samples.test.latents.device).manual_seed(integer(settings.seed, "planted", order))
+    rows = torch.arange(len(samples.test.latents), device=samples.test.latents.device)
+    repeated = samples.test.select(rows.repeat_interleave(max(1, len(samples.train.latents) // len(rows))))
     train, validation, test = (
-        plant(part, family, settings.planted, generator) for part in (samples.train, samples.validation, samples.test)
+        plant(part, family, order, size, generator) for part in (samples.train, samples.validation, repeated)
     )
     planted = samples._replace(train=train.samples, validation=validation.samples, test=test.samples)
-    table = evaluate_critic(planted, settings).table
-    truth = test.log_ratio
-    index = samples.test.condition.index
-    exact = np.array([float(truth[index == level].mean()) for level in range(len(table))])
-    missed = (1 - table.test / exact).clip(lower=0)
-    return (missed * settings.planted + 2 * table.test_error.fillna(0)).to_numpy()
+    found = fitted_critic(planted, settings).log_ratio(test.samples).double()
+    lines = []
+    for level, temperature in enumerate(samples.temperatures):
+        own = test.samples.condition.index == level
+        known = float(test.log_ratio[own].double().mean())
+        missed = average((test.log_ratio[own] - found[own]).numpy(force=True), samples.chains)
+        seen = known - missed.value
+        floor = max(missed.value, 0.0) + 2 * missed.error if seen > 2 * missed.error else float("nan")
+        line: dict = {"order": order, "temperature": temperature, "planted": known, "seen": seen}
+        lines.append(line | {"error": missed.error, "floor": floor})
+    return lines
+
+
+def pair_floors(sensitivity: pd.DataFrame) -> pd.Series:
+    """Return the nats of correlations of pairs that may go unseen, by temperature, from `sensitivity_table`."""
+    pairs = sensitivity[sensitivity.order == 2]
+    return pairs.drop_duplicates("temperature", keep="last").set_index("temperature").floor
 
 
 def exact_total_correlation(system: System | None, temperature: float) -> float:

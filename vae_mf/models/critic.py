@@ -161,7 +161,8 @@ class DenseCritic(SiteCritic):
     """Dense projections of the residuals before each site, with a read-out of its own, and couplings of pairs.
 
     A few projections cannot hold correlations of many separate pairs, and a coupling for each of N² / 2 would cost more
-    by over-fitting than it finds: there is one for every pair whose residuals are correlated beyond chance (`screen`).
+    by over-fitting than it finds: there is one for the pairs whose residuals are most correlated beyond chance
+    (`screen`). Correlations that no pair shows are left to the projections, which hold few of them.
     """
 
     pairs: torch.Tensor
@@ -195,18 +196,20 @@ class DenseCritic(SiteCritic):
 
     @torch.no_grad()
     def screen(self, samples: JointSamples) -> None:
-        """Couple the pairs with |sum_rows r_i·r_j| above what one pair of all would reach by chance.
+        """Couple the strongest pairs, as many as over-fitting allows for.
 
-        The variance of that sum for uncorrelated sites is sum_rows (r_i·r_j)². Where more pairs pass than over-fitting
-        allows for, the correlations are collective, which the projections hold, and none is coupled.
+        They have |sum_rows r_i·r_j| above what one pair of all would reach by chance; the variance of that sum for
+        uncorrelated sites is sum_rows (r_i·r_j)².
         """
         components = samples.residuals.unbind(-1)
         total = torch.stack([one.T @ one for one in components]).sum(0)
         squares = torch.stack([(one * other).T @ (one * other) for one in components for other in components]).sum(0)
         chance = torch.tensor(1 - 1 / (self.sites * (self.sites - 1)), dtype=torch.float64)
-        beyond = (total.abs() > float(torch.special.ndtri(chance)) * squares.sqrt()) * self.visible
-        affordable = beyond.sum() <= 2 * OVERFITTING * len(samples.latents)
-        self.pairs.copy_(beyond * affordable)
+        scores = (total.abs() / squares.sqrt().clamp(min=torch.finfo(squares.dtype).tiny) * self.visible).flatten()
+        affordable = min(int(2 * OVERFITTING * len(samples.latents)), len(scores))
+        strongest = scores.topk(affordable)
+        kept = (strongest.values > float(torch.special.ndtri(chance))).to(self.pairs)
+        self.pairs.copy_(torch.zeros_like(scores).scatter(0, strongest.indices, kept).view_as(self.pairs))
 
 
 class LatticeCritic(SiteCritic):

@@ -110,9 +110,11 @@ def kinds(table: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
 
 
 def draw_unexplained(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw C(x|z) of every repetition, the tolerated value, and the floor of the critic."""
+    """Draw C(x|z) of every repetition, the tolerated value, and the critic's floor for pairs."""
     draw_repeated(ax, table, "correlation")
-    ax.plot(table.repetition, table.floor, "_", color=COLOURS["samples"], markersize=8, label="critic may miss")
+    ax.plot(
+        table.repetition, table.floor, "_", color=COLOURS["samples"], markersize=8, label="critic may miss of pairs"
+    )
     ax.plot(table.repetition, table.bound, "--", color=COLOURS["infinite"], linewidth=0.8, label="tolerated")
     for answer in filter(set(table.answer).__contains__, ANSWERS):
         point: dict = {"color": COLOURS["model"], "fillstyle": ANSWERS[answer], "linestyle": ""}

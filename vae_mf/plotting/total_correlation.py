@@ -50,7 +50,7 @@ def draw_readings(ax: Axes, table: pd.DataFrame) -> None:
         ax.fill_between(table.temperature, 0, table.floor, linewidth=0, **floor)
     else:
         ax.axhspan(0, table.floor.iloc[0], linewidth=0, **floor)
-    ax.plot([], [], linewidth=6, label="below the critic's floor", **floor)
+    ax.plot([], [], linewidth=6, label="below the critic's floor for pairs", **floor)
     ax.plot(table.temperature, table.train, "s", mfc="none", color=COLOURS["train"], label="critic, own samples")
     ax.errorbar(
         table.temperature, table.test, table.test_error, fmt="o", color=COLOURS["model"], capsize=2,

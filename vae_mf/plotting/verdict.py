@@ -50,7 +50,7 @@ def draw_balance(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     ]
     for place, (_, value, error, source) in enumerate(bars):
         ax.barh(place, value, xerr=error, color=COLOURS[source], alpha=0.6, height=0.6, capsize=2)
-    ax.plot([left.floor] * 2, [-0.4, 0.4], ":", color=COLOURS["exact"], label="critic may miss")
+    ax.plot([left.floor] * 2, [-0.4, 0.4], ":", color=COLOURS["exact"], label="critic may miss of pairs")
     ax.axvline(0, color=COLOURS["exact"], linewidth=0.8)
     ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
     ax.invert_yaxis()

@@ -33,7 +33,8 @@ def donsker_varadhan(
 ) -> Average:
     """Return <T>_p - ln <exp T>_q in nats, a lower bound of KL(p || q) for a T that these rows have not chosen.
 
-    The logarithm of a sample mean is low on the average, by half the square of its error, which is added to it.
+    The logarithm of a sample mean is low on the average, by half the square of its error, which is added to it. The
+    error is unknown if the rows of p make up a single block.
 
     Args:
         data: T of rows of p.
@@ -48,7 +49,8 @@ def donsker_varadhan(
         deviations = np.bincount(blocks.labels, deviations)
     log_mean = float(logsumexp(model)) - np.log(len(model))
     relative = float(np.exp(model - log_mean).std()) / len(model) ** 0.5
-    error = np.hypot(np.sqrt(np.vdot(deviations, deviations)) / len(data), relative)
+    spread = np.sqrt(np.vdot(deviations, deviations)) if len(deviations) > 1 else np.nan
+    error = np.hypot(spread / len(data), relative)
     return Average(float(data.mean() - log_mean - relative**2 / 2), float(error))
 
 

@@ -81,8 +81,8 @@ def verdict_table(runs: Mapping[str, Path]) -> pd.DataFrame:
     """Return the verdict on every run.
 
     Columns repetition, ``answer``; C(x|z) in nats per row as ``correlation`` with error, the ``bound`` that it must
-    not exceed and the ``floor`` that the critic may miss; the ``rate`` with error; and the ``gain`` over independent
-    variables on held-out rows, in nats per row, with error.
+    not exceed and the ``floor``, nats of pairs that the critic may miss; the ``rate`` with error; and the ``gain`` over
+    independent variables on held-out rows, in nats per row, with error.
     """
     return pd.DataFrame([{"repetition": name, **verdict_row(run)} for name, run in runs.items()])
 

@@ -23,6 +23,8 @@ from vae_mf.analysis.total_correlation import (
     conditional_total_correlation,
     identity_alone,
     model_total_correlation,
+    pair_floors,
+    sensitivity_table,
     total_correlation,
 )
 from vae_mf.analysis.trained_model import TrainedModel
@@ -96,10 +98,11 @@ def assess(
 
     Tables: "readings" and "gains" (of which `decision.decide_mean_field` decides), "left" (the intervals), "pairs"
     (correlated beyond the model), "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and
-    identity) and "capacity" (rate against information); with a critic also "total_correlation" (of data and model) and
-    for spins "residual_..." at the temperature with the largest C(x|z). Of what can be decoded, "latent_density" of a
-    single latent, "cumulants" (K(u) of the generalised Hopfield Hamiltonian) of a linear decoder, its
-    "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
+    identity) and "capacity" (rate against information); with a critic also "total_correlation" (of data and model),
+    "sensitivity" (planted correlations that it sees) and for spins "residual_..." at the temperature with the largest
+    C(x|z). Of what can be decoded, "latent_density" of a single latent, "cumulants" (K(u) of the generalised Hopfield
+    Hamiltonian) of a linear decoder, its "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2
+    of the order tensor) for Maier-Saupe.
 
     Args:
         vae: trained model in evaluation mode.
@@ -159,6 +162,7 @@ def concluded(tables: dict[str, pd.DataFrame], settings: AssessmentSettings) -> 
         settings.tolerance,
         tables.get("conditional_correlation"),
         tables.get("capacity"),
+        tables.get("sensitivity"),
     )
     return Assessment(verdict, tables | {"left": verdict.left, "evidence": verdict.evidence})
 
@@ -188,7 +192,7 @@ def read_left(
 
 
 def correlation_readings(table: pd.DataFrame, blocks: int) -> pd.DataFrame:
-    """Return the readings by the identity, and those by a critic that learned enough.
+    """Return the readings by the identity, and the bounds by a critic.
 
     Args:
         table: table of `total_correlation.conditional_total_correlation`.
@@ -200,8 +204,8 @@ def correlation_readings(table: pd.DataFrame, blocks: int) -> pd.DataFrame:
             found = Estimate(row.identity, row.identity_error, row.identity_error)
             line = reading("exact identity", "identity", found, row.bracket, float(blocks - 1))
             lines.append(line | {"temperature": row.temperature})
-        if np.isfinite(row.test):
-            found = Estimate(row.test, row.test_error, row.test_error)
+        if np.isfinite(row.divergence):
+            found = Estimate(row.divergence, row.divergence_error, row.divergence_error)
             line = reading("critic", "critic", found, degrees=float(blocks - 1))
             lines.append(line | {"temperature": row.temperature})
     return pd.DataFrame(lines, columns=list(COLUMNS))
@@ -234,7 +238,7 @@ class Readings(NamedTuple):
     """Readings of the critics of a model and of its data."""
 
     tables: dict[str, pd.DataFrame]
-    """"conditional_correlation", "total_correlation" and, for spins, "residual_..."."""
+    """"conditional_correlation", "sensitivity", "total_correlation" and, for spins, "residual_..."."""
     halves: pd.DataFrame
     """Table of `capacity.sampled_half_information`."""
 
@@ -247,8 +251,10 @@ def read_by_critic(
     left = conditional_total_correlation(vae, system, *parts, surgery, critic)
     whole = total_correlation(system, *parts, critic)
     own = model_total_correlation(vae, system, data.held_out, critic)
+    sensitivity = sensitivity_table(left.samples, critic)
     tables = {
-        "conditional_correlation": left.table,
+        "conditional_correlation": left.table.assign(floor=left.table.temperature.map(pair_floors(sensitivity))),
+        "sensitivity": sensitivity,
         "total_correlation": pd.concat([whole.table, own.table], ignore_index=True),
     }
     if configuration_kind(data.held_out) == "spins":

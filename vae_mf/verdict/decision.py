@@ -61,6 +61,7 @@ class Subject(Enum):
 
     PARTITION_FUNCTION = "ln Z that no exact theory gives"
     EQUILIBRIUM = "samples out of equilibrium"
+    BLINDNESS = "correlations that a critic does not see"
     SAMPLES = "samples that a critic lacks"
     DISAGREEMENT = "critic against identity"
     CUTS = "cuts of unknown information"
@@ -94,6 +95,7 @@ def decide_mean_field(
     tolerance: Tolerance,
     correlation: pd.DataFrame | None = None,
     capacity: pd.DataFrame | None = None,
+    sensitivity: pd.DataFrame | None = None,
 ) -> Verdict:
     """Decide whether the latent variables of a model explain the correlations, as those of a mean-field theory do.
 
@@ -109,6 +111,7 @@ def decide_mean_field(
         tolerance: correlations that may be left.
         correlation: table of `total_correlation.conditional_total_correlation`; None if nothing was asked of it.
         capacity: table of `capacity.capacity_table`; None for a model without a rate.
+        sensitivity: table of `total_correlation.sensitivity_table`; None without a critic.
     """
     left = left_intervals(readings, gains)
     # A condition with hardly any correlations decides nothing: what is left there is held against those of all.
@@ -121,6 +124,8 @@ def decide_mean_field(
     violated = any(row["holds"] is False for row in criteria)
     answer = NOT_FOUND if violated else FOUND if criteria[0]["holds"] else NOT_DECIDED
     remarks = [] if correlation is None else gaps(correlation)
+    if sensitivity is not None and len(sensitivity):
+        remarks.append(sight(sensitivity))
     if capacity is not None and not capacity.cut.isin(EXACT_CUTS).any():
         text = "No cut whose information is exactly known: the capacity criterion is left open."
         remarks.append(Remark(Subject.CUTS, text))
@@ -266,7 +271,7 @@ def capacity_criterion(table: pd.DataFrame) -> dict:
         "lower": worst.rate - margin,
         "upper": worst.rate + margin,
         "bound": worst.information,
-        "holds": bool(known.satisfied.astype(bool).all()),
+        "holds": False if known.satisfied.eq(False).any() else None if known.satisfied.isna().any() else True,
     }
 
 
@@ -295,7 +300,10 @@ def gaps(correlation: pd.DataFrame) -> list[Remark]:
         text = f"Not in equilibrium at T = {out}: there what is left is read off the rows."
         said.append(Remark(Subject.EQUILIBRIUM, text))
     by_critic = correlation[(correlation.source == "critic") & ~correlation.decided]
-    if len(by_critic):
+    if by_critic.samples_needed.isna().any():
+        text = "The error of the critic is not known: its rows are those of a single chain."
+        said.append(Remark(Subject.SAMPLES, text))
+    elif len(by_critic):
         needed = float(f"{by_critic.samples_needed.max():.2g}")
         each = " at every temperature" if len(correlation) > 1 else ""
         text = f"Too few samples for the critic: it would need about {needed:,.0f} to learn from{each}."
@@ -306,3 +314,24 @@ def gaps(correlation: pd.DataFrame) -> list[Remark]:
         text = f"The critic disagrees with the exact identity at T = {listed}; the identity counts."
         said.append(Remark(Subject.DISAGREEMENT, text))
     return said
+
+
+def sight(sensitivity: pd.DataFrame) -> Remark:
+    """Return a remark on the planted correlations that the critic saw, and those to which it is blind.
+
+    Args:
+        sensitivity: table of `total_correlation.sensitivity_table`, with at least one line.
+    """
+    seen, blind = [], []
+    for order, lines in sensitivity.groupby("order"):
+        last = lines.drop_duplicates("temperature", keep="last")
+        if last.floor.isna().any():
+            unseen = last.planted[last.floor.isna()].max()
+            blind.append(f"order {order} ({unseen:.2g} nats went unseen)")
+        else:
+            worst = last.loc[last.floor.idxmax()]
+            seen.append(f"{worst.floor:.2g} of {worst.planted:.2g} nats of order {order}")
+    parts = [f"the critic may miss {', '.join(seen)}"] if seen else []
+    parts += [f"the critic is blind to {' and '.join(blind)} and may miss any amount"] if blind else []
+    text = f"Of correlations planted in products of neighbours, {'; '.join(parts)}."
+    return Remark(Subject.BLINDNESS, text)

@@ -21,8 +21,18 @@ CORRELATION = {
     "identity_error": "±",
     "test": "critic",
     "test_error": "±",
-    "floor": "critic may miss",
+    "divergence": "beyond the model's own rows",
+    "divergence_error": "±",
+    "floor": "critic may miss of pairs",
     "correlation_per_site": "C per site",
+}
+SENSITIVITY = {
+    "order": "order",
+    "temperature": "T",
+    "planted": "planted",
+    "seen": "seen",
+    "error": "± of the difference",
+    "floor": "may be missed",
 }
 CAPACITY = {
     "temperature": "T",
@@ -51,6 +61,9 @@ def as_markdown(name: str, assessment: Assessment) -> str:
         "## What they carry, and what they must, in nats per configuration",
         pipe_table(tables["capacity"], CAPACITY),
     ]
+    if "sensitivity" in tables:
+        title = "## Products of neighbouring sites that the critic was shown, in nats; a dash where it is blind"
+        parts += [title, pipe_table(tables["sensitivity"], SENSITIVITY)]
     for title, table in decoded_tables(tables).items():
         parts += [f"## {title}", pipe_table(table, dict(zip(table, table, strict=True)))]
     return "\n\n".join(filter(None, parts)) + "\n"
