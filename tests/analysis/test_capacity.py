@@ -18,7 +18,7 @@ from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerated_information
 from vae_mf.systems.hopfield import Hopfield
 from vae_mf.systems.ising2d import Ising2D
-from vae_mf.systems.ising2d_information import area_law_information
+from vae_mf.systems.ising2d_information import torus_information
 
 TEMPERATURES = [0.6, 1.0, 1.4]
 
@@ -86,7 +86,8 @@ def test_a_large_torus_follows_the_area_law():
     vae = gaussian_vae(256, 1, 0.1, 0.0)
     surgery = surgery_table(vae, system, held_out, held_out, 5, ensembles, 100, 3)
     table = capacity_table(vae, system, held_out, 5, ensembles, surgery, 4)
-    assert table.area_law_half.item() == area_law_information(16, 1 / 2.5)
+    small, large = (torus_information(side, 1 / 2.5) for side in (8, 10))
+    assert table.area_law_half.item() == pytest.approx(large + 3 * (large - small))
     assert np.isnan(table.half.item())
 
 
@@ -140,6 +141,36 @@ def test_sphere_packing_of_a_gaussian_encoder(latents):
     found = sphere_packing(vae, exact_draws(CurieWeiss(12), TEMPERATURES, 50, 1)[1.0], 1.0, 2)
     assert found["posterior_variance"] == pytest.approx(np.exp(-4), rel=0.05)
     assert found["sphere_packing"] == pytest.approx(2 * latents, abs=0.03 * latents)
+
+
+class CorrelatedPrior(torch.nn.Module):
+    """Two latents of variance 1 and the given correlation, at every temperature."""
+
+    latents, factorised = 2, False
+
+    def __init__(self, correlation: float):
+        super().__init__()
+        self.covariance = torch.tensor([[1.0, correlation], [correlation, 1.0]])
+
+    def forward(self, condition):
+        self.rows = len(condition.index)
+        return self
+
+    def sample(self, generator=None):
+        return torch.randn(self.rows, 2, generator=generator) @ torch.linalg.cholesky(self.covariance).T
+
+    def log_prob(self, z):
+        return torch.distributions.MultivariateNormal(torch.zeros(2), self.covariance).log_prob(z)
+
+
+def test_spheres_are_packed_into_the_ellipsoid_of_a_correlated_prior():
+    """Two latents of correlation r: the inverse of their covariance has the diagonal 1 / (1 - r^2)."""
+    vae, correlation = gaussian_vae(12, 2, 0.1, -4.0), 0.9
+    vae.prior = CorrelatedPrior(correlation)
+    found = sphere_packing(vae, exact_draws(CurieWeiss(12), TEMPERATURES, 50, 1)[1.0], 1.0, 2)
+    expected = np.exp(-4) / (1 - correlation**2)
+    assert found["posterior_variance"] == pytest.approx(expected, rel=0.06)
+    assert found["sphere_packing"] == pytest.approx(-np.log(expected), abs=0.06)
 
 
 def test_an_unknown_cut_has_no_name():

@@ -99,7 +99,8 @@ def test_the_exact_decoder_of_hopfield_has_the_energy_of_hopfield(count, tempera
     cumulant = found.cumulant(tilts)
     np.testing.assert_array_less(np.abs(cumulant.value - exact), 5 * cumulant.error + 1e-6)
     energy = system.energy(states) / temperature
-    np.testing.assert_allclose(found.energy(states), energy, atol=1e-6 + 5 * cumulant.error.max())
+    np.testing.assert_array_less(np.abs(found.energy(states) - energy), 5 * cumulant.error + 1e-6)
+    assert cumulant.error.max() < (0.03 if count > 2 else 1e-12)
     np.testing.assert_allclose(
         cumulant.gaussian, exact, rtol=1e-6 if count < 3 else 0.02, atol=1e-6 if count < 3 else 0.05
     )

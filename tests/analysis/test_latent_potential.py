@@ -24,22 +24,23 @@ SITES = 40
 
 
 class ExactPrior(torch.nn.Module):
-    """p(z|T) ~ exp(-N T |z|^2 / 2) prod_i 2cosh(xi_i.z), not normalised, with draws of any law that covers it."""
+    """p(z|T) ~ exp(-N T |z|^2 / 2 + l.z) prod_i 2cosh(xi_i.z + b_i), not normalised; draws of a law that covers it."""
 
     factorised = False
 
-    def __init__(self, patterns: np.ndarray, linear: float = 0.0):
+    def __init__(self, patterns: np.ndarray, linear: float, fields: np.ndarray):
         super().__init__()
         self.latents = len(patterns)
         self.linear = linear
         self.register_buffer("patterns", torch.from_numpy(patterns.astype(float)))
+        self.register_buffer("fields", torch.from_numpy(fields))
 
     def forward(self, condition):
         self.condition = condition
         return self
 
     def log_prob(self, z):
-        temperature, fields = self.condition.temperatures[0], z @ self.patterns
+        temperature, fields = self.condition.temperatures[0], z @ self.patterns + self.fields
         gaussian = -0.5 * self.patterns.shape[1] * temperature * z.square().sum(-1) + self.linear * z.sum(-1)
         return gaussian + torch.logaddexp(fields, -fields).sum(-1)
 
@@ -47,12 +48,13 @@ class ExactPrior(torch.nn.Module):
         return torch.randn(len(self.condition.index), self.latents, generator=generator, dtype=torch.float64)
 
 
-def exact_vae(patterns: np.ndarray, linear: float = 0.0) -> VAE:
+def exact_vae(patterns: np.ndarray, linear: float = 0.0, fields: np.ndarray | None = None) -> VAE:
     count, sites = patterns.shape
-    vae = VAE(LinearEncoder(sites, count), LinearDecoder(sites, count), ExactPrior(patterns, linear)).double()
+    fields = np.zeros(sites) if fields is None else fields
+    vae = VAE(LinearEncoder(sites, count), LinearDecoder(sites, count), ExactPrior(patterns, linear, fields)).double()
     vae.requires_grad_(False)
     vae.decoder.log_odds.weight.copy_(torch.from_numpy(2.0 * patterns.T))
-    vae.decoder.log_odds.bias.zero_()
+    vae.decoder.log_odds.bias.copy_(torch.from_numpy(2.0 * fields))
     return vae
 
 
@@ -108,6 +110,16 @@ def test_a_shifted_potential_is_a_field():
     """Phi has the slope l, the couplings 1 / (N T) between all spins: h_i = l / (N T)."""
     found = potential_couplings(exact_vae(np.ones((1, SITES), np.int8), linear=6.0), 1.5, 300, seed=2)
     np.testing.assert_allclose(found.fields, 6 / (SITES * 1.5), rtol=1e-6)
+
+
+def test_fields_of_the_decoder_add_to_that_of_the_potential():
+    """p(x) ~ exp((xi.x)^2 / (2 N T) + sum_i (b_i + l xi_i / (N T)) x_i) for one pattern xi."""
+    pattern = np.random.default_rng(4).choice([-1, 1], (1, SITES)).astype(np.int8)
+    fields = np.random.default_rng(5).normal(size=SITES)
+    found = potential_couplings(exact_vae(pattern, 6.0, fields), 1.5, 300, seed=2)
+    np.testing.assert_allclose(found.fields, fields + 6 * pattern[0] / (SITES * 1.5), atol=1e-7)
+    exact = pattern.T @ pattern.astype(float) / (SITES * 1.5)
+    np.testing.assert_allclose(found.couplings, exact - np.diag(np.diag(exact)), atol=1e-7)
 
 
 class StrongDecoder(torch.nn.Module):

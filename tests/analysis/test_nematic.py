@@ -96,6 +96,15 @@ def test_a_blind_latent_gives_nothing(system, directors):
     assert table.r2.max() < 0.05
 
 
+@pytest.mark.parametrize("regressor", ["linear", "mlp"])
+def test_the_regressions_have_not_seen_the_rows_that_they_are_scored_on(system, directors, regressor):
+    """A blind latent and 20 rows for 12 coefficients: fitted noise is worse than the mean of other rows."""
+    few = {temperature: rows[:15] for temperature, rows in directors.items()}
+    settings = NematicSettings(1, (64,), 2000)
+    found = scores(nematic_table(linear_model(1.0, blind=True), system, few, settings), regressor, "expected").r2
+    assert (found < 0).all()
+
+
 def test_the_sampled_tensors_have_the_law_of_the_field(system, directors):
     means = expected_tensors(directors[0.15])
     noise = sampled_tensors(means, system, 0.15, seed=5) - means

@@ -94,7 +94,16 @@ def test_noise_is_featureless():
     z = tables["residual_pairs"].significance
     # Student's t with 14 degrees of freedom exceeds 3.8 once in 500.
     assert (z.abs() > 3.8).sum() <= 4
-    assert z.std() == pytest.approx(1, abs=0.35)
+
+
+def test_significance_is_in_units_of_its_error():
+    """The mean square of 1,440 coefficients of noise is that of Student's t with 14 degrees of freedom."""
+    squares = []
+    for seed in range(12):
+        noise = np.random.default_rng(seed).normal(size=ROWS)
+        tables = regressions(spins(seed=seed + 100), noise, lattice=False, groups=GROUPS)
+        squares.append((tables["residual_pairs"].significance ** 2).mean())
+    assert np.sqrt(np.mean(squares)) == pytest.approx(np.sqrt(14 / 12), rel=0.12)
 
 
 def test_a_silent_critic_has_no_structure():

@@ -82,6 +82,27 @@ def test_standard_errors_are_the_scatter_of_repeated_fits(estimator):
     assert_allclose(scatter / claimed, 1, atol=4 * 0.035 + 0.02)
 
 
+@pytest.mark.filterwarnings("ignore:TAP:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "estimator", [IndependentPair(), TAP(), SessakMonasson(), Bethe()], ids=lambda value: type(value).__name__
+)
+def test_standard_errors_are_those_of_the_influence_of_every_state(estimator):
+    """In fields where |m| is .65 to .88, and third moments count: Var J = sum_x (dJ / d ln p(x))^2 / (M p(x))."""
+    model = oracle(dense(5, 0.6, seed=5).couplings, np.array([0.6, -0.8, 1.0, -1.2, 1.4]))
+    samples, step = 2000, 1e-3
+    counts = samples * model.probabilities
+
+    def couplings(state, logarithm):
+        changed = counts.copy()
+        changed[state] *= np.exp(logarithm)
+        return estimator.fit(model.states, sample_weight=changed * samples / changed.sum()).couplings_
+
+    slopes = [(couplings(state, step) - couplings(state, -step)) / (2 * step) for state in range(len(counts))]
+    expected = np.sqrt(np.einsum("s,sij->ij", 1 / counts, np.square(slopes)))
+    found = estimator.fit(model.states, sample_weight=counts).couplings_error_
+    assert_allclose(found, expected, rtol=1e-3, atol=1e-9)
+
+
 def test_divergence_ends_finite_with_a_warning():
     model = tree(8, 1.5, 3)
     with pytest.warns(ConvergenceWarning):

@@ -44,21 +44,23 @@ def test_exchangeable_law_agrees_with_enumeration(temperature):
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_table_of_exact_draws_is_within_its_errors_of_the_exact_law():
-    system, temperature = CurieWeiss(64), 0.9
-    law = system.order_parameter_law(temperature)
-    random = np.random.default_rng(3)
-    up = random.choice(65, 4000, p=law.probabilities)
-    spins = np.where(random.permuted(np.tile(np.arange(64), (4000, 1)), axis=1) < up[:, None], 1, -1).astype(np.int8)
-    table = overlap_law_table(
-        {"samples": {temperature: spins}}, {"samples": 4000}, {temperature: system.overlap_law(temperature)}
-    )
-    drawn, exact = (table[table.source == source].reset_index() for source in ("samples", "exact"))
-    step = np.diff(exact.q).mean()
-    assert (drawn.density.sum() * step, exact.density.sum() * step) == pytest.approx((1, 1))
-    z = ((drawn.density - exact.density) / drawn.error)[exact.density > 0.1]
-    assert z.abs().max() < 4.5
-    assert z.abs().mean() > 0.3  # the errors are no larger than they should be
+def test_tables_of_exact_draws_scatter_about_the_exact_law_as_their_errors_say():
+    """Errors over 20 groups: the deviations have the mean square of Student's t with 19 degrees of freedom."""
+    system, temperature, pulls = CurieWeiss(64), 0.9, []
+    law, random = system.order_parameter_law(temperature), np.random.default_rng(3)
+    for _ in range(40):
+        up = random.choice(65, 4000, p=law.probabilities)
+        order = random.permuted(np.tile(np.arange(64), (4000, 1)), axis=1)
+        spins = np.where(order < up[:, None], 1, -1).astype(np.int8)
+        table = overlap_law_table(
+            {"samples": {temperature: spins}}, {"samples": 4000}, {temperature: system.overlap_law(temperature)}
+        )
+        drawn, exact = (table[table.source == source].reset_index() for source in ("samples", "exact"))
+        step = np.diff(exact.q).mean()
+        assert (drawn.density.sum() * step, exact.density.sum() * step) == pytest.approx((1, 1))
+        pulls.append(((drawn.density - exact.density) / drawn.error)[exact.density > 0.1])
+    assert np.abs(pulls).max() < 5.5
+    assert np.mean(np.square(pulls)) == pytest.approx(19 / 17, rel=0.25)
 
 
 def test_directors_have_overlaps_from_minus_a_half_to_one():
@@ -79,13 +81,14 @@ def test_random_pairs_are_of_different_rows_and_of_the_pooled_law():
 
 
 def test_errors_of_random_pairs_are_those_of_a_mean_over_all_pairs():
-    """The rate of silent rows varies from stretch to stretch: P(q = 1) of 400 recordings scatters as its errors say."""
+    """The rate of silent rows varies from block to block: P(q = 1) of 400 recordings scatters as its errors say."""
     random, values, errors = np.random.default_rng(5), [], []
     for seed in range(400):
-        rates = np.repeat(random.uniform(0.2, 0.8, 20), 25)
-        words = np.where(random.random(500) < rates, -1, 1).astype(np.int8)[:, None] * np.ones((1, 4), np.int8)
+        rates = np.repeat(random.uniform(0.6, 1, 20), 1000)
+        words = np.where(random.random(20_000) < rates, -1, 1).astype(np.int8)[:, None] * np.ones((1, 2), np.int8)
         table = overlap_law_table({"test": {1.0: words}}, {"test": 20}, shuffle=seed)
         silent = table.iloc[table.q.sub(1).abs().argmin()]
         values.append(silent.density)
         errors.append(silent.error)
-    assert np.std(values) < np.mean(errors) < 2.2 * np.std(values)
+    # Of long blocks: in short ones the noise of single rows, which a mean over all pairs has not, makes them too large.
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.12)

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import norm
 
+from vae_mf.analysis.stored_patterns import coupling_error
+from vae_mf.inverse_ising.mean_field import NaiveMeanField
 from vae_mf.models.decoders import CNNDecoder, LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.priors.gaussian import GaussianPrior
@@ -75,15 +78,31 @@ def test_half_of_the_patterns_is_half_recovered():
     assert not table.solved.any()
 
 
-def test_couplings_are_those_of_a_decoder_that_holds_the_patterns(network, spins):
-    """The Hebbian ones exactly; those of a Gaussian prior not; those of the classical estimators roughly."""
+def test_couplings_are_those_of_a_decoder_that_holds_the_patterns(network):
+    """The Hebbian ones exactly; those of a Gaussian prior not; classical estimators within their errors."""
+    temperature, truth = 2.0, network.couplings / 2.0
+    rows = sample_chains(HopfieldGibbs(network), np.array([temperature]), 400, Schedule(20, 200, 10), 3).reshape(-1, 64)
     vae = VAE(LinearEncoder(64, 4), LinearDecoder(64, 4), GaussianPrior(4)).requires_grad_(False)
     vae.decoder.log_odds.weight.copy_(torch.from_numpy(2.0 * network.patterns.T))
-    table = coupling_table(vae, network, {1.2: spins[2000:]}, 100, SETTINGS).set_index("route").relative_error
+    vae.decoder.log_odds.bias.zero_()
+    table = coupling_table(vae, network, {temperature: rows}, 2000, SETTINGS).set_index("route").relative_error
     assert table["patterns"] == pytest.approx(0, abs=1e-12)
-    assert table["latent_potential"] > 0.5
-    assert table["naive_mean_field"] < 1.5
-    assert table["pseudo_likelihood"] < 1
+    assert table["latent_potential"] == pytest.approx(
+        coupling_error(gaussian_couplings(network.patterns), truth), rel=0.05
+    )
+    errors = NaiveMeanField().fit(rows).couplings_error_
+    predicted = np.sqrt((errors[~np.eye(64, dtype=bool)] ** 2).sum()) / np.linalg.norm(truth)
+    assert table["naive_mean_field"] == pytest.approx(predicted, rel=0.1)
+    assert 0.4 < table["pseudo_likelihood"] < table["naive_mean_field"] < 0.8
+
+
+def gaussian_couplings(patterns: np.ndarray) -> np.ndarray:
+    """Couplings of z ~ Normal(0, 1) and the fields xi_i.z, by Stein: A = 1 + sum_i <sech^2(xi_i.z)> xi_i xi_i^T."""
+    z = np.linspace(-10, 10, 2001)
+    curvature = (norm.pdf(z) / np.cosh(np.sqrt(len(patterns)) * z) ** 2).sum() * (z[1] - z[0])
+    weights = patterns.T.astype(float)
+    couplings = weights @ np.linalg.solve(np.eye(len(patterns)) + curvature * weights.T @ weights, weights.T)
+    return couplings - np.diag(np.diag(couplings))
 
 
 def test_a_cnn_has_no_latent_potential(network, spins):

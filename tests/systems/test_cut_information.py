@@ -66,6 +66,14 @@ def test_the_area_law_predicts_a_larger_torus(temperature):
     assert area_law_information(12, 1 / temperature) == pytest.approx(exact, rel=0.01)
 
 
+@pytest.mark.parametrize("temperature", [2.5, 3.0])
+def test_the_line_through_two_sides_meets_a_third(monkeypatch, temperature):
+    """The area law from smaller tori than it is used with, which are 2 % off and not 1 %."""
+    monkeypatch.setattr("vae_mf.systems.ising2d_information.EXTRAPOLATED_FROM", (6, 8))
+    coupling = 1 / temperature
+    assert area_law_information(10, coupling) == pytest.approx(torus_information(10, coupling), rel=0.025)
+
+
 def test_a_large_torus_follows_the_area_law():
     found = feasible_cuts(Ising2D(14), np.ones((2, 196), np.int8), 2.5)
     assert found.keys() == {"area_law_half", "sublattice"}

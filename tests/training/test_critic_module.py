@@ -68,6 +68,13 @@ def test_a_fit_repeats_itself():
     assert not torch.equal(first.log_ratio(sample), other.log_ratio(sample))
 
 
+def test_the_gain_is_set_on_samples_that_the_weights_have_not_seen():
+    samples, generator = draws(400, 2), torch.Generator().manual_seed(3)
+    noise = torch.randint(2, samples.statistics.shape, generator=generator).float() * 2 - 1
+    unlike = samples._replace(statistics=noise, residuals=noise)
+    assert not fit_critic(critic(), draws(2000, 1), unlike, **{**SETTINGS, "epochs": 2}).gain.any()
+
+
 def test_a_critic_of_noise_is_silenced_and_a_good_one_kept():
     fitted = fit_critic(critic(), draws(2000, 1), draws(400, 2), **{**SETTINGS, "epochs": 4})
     assert (fitted.gain >= 0.5).all()
