@@ -19,7 +19,7 @@ GAIN = [Average(1.0, 0.1)]
 NO_GAIN = [Average(0.3, 0.1)]
 
 
-def independence(pairs=0.0, local=None, triples=0.0, drift=1.0, time=1.0, times=10_000) -> Independence:
+def independence(pairs=0.0, local=None, triples=0.0, drift=1.0, time=1.0, rows=10_000) -> Independence:
     """Test whose estimates have a null error of 1."""
     local = pairs if local is None else local
     return Independence(
@@ -28,7 +28,7 @@ def independence(pairs=0.0, local=None, triples=0.0, drift=1.0, time=1.0, times=
         {3: Estimate(triples, 1.0, 1.0)},
         drift,
         time,
-        times,
+        rows,
         SETTINGS,
     )
 
@@ -81,11 +81,11 @@ def test_latent_variables_that_follow_the_rows_are_named():
 
 
 def test_few_effective_rows_decide_nothing():
-    few = independence(100.0, time=100.0, times=10_000)
+    few = independence(100.0, time=100.0, rows=10_000)
     found = decide(few, GAIN, ONE, verdict(FOUND))
     assert found.answer == NOT_DECIDED
     assert "only 100 independent ones in effect; at least 200 are needed" in found.remarks[0]
-    nothing = decide(independence(0.0, triples=9.0, time=100.0, times=10_000), NO_GAIN, NONE, None)
+    nothing = decide(independence(0.0, triples=9.0, time=100.0, rows=10_000), NO_GAIN, NONE, None)
     assert nothing.answer == NOTHING
     assert nothing.remarks
 

@@ -19,7 +19,7 @@ def up(random: np.random.Generator, probabilities: np.ndarray) -> np.ndarray:
     return np.where(random.random(probabilities.shape) < probabilities, 1, -1).astype(np.int8)
 
 
-def judged(rows: np.ndarray, settings=SETTINGS):
+def outcome(rows: np.ndarray, settings=SETTINGS):
     return independence_of(rows, time_order(rows, np.arange(len(rows))), settings, seed=1)
 
 
@@ -47,29 +47,29 @@ def sticky(random, rows=12_000, variables=10, time=20):
 @pytest.mark.parametrize("make", [rare, heterogeneous, sticky])
 @pytest.mark.parametrize("seed", range(4))
 def test_independent_variables_are_not_seen_to_depend_on_each_other(make, seed):
-    found = judged(make(np.random.default_rng(seed)))
+    found = outcome(make(np.random.default_rng(seed)))
     assert found.seen == []
     assert not found.drift_alone
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_rates_that_drift_are_called_drift_and_nothing_else(seed):
-    found = judged(drifting(np.random.default_rng(seed)))
+    found = outcome(drifting(np.random.default_rng(seed)))
     assert found.drifts
     assert found.drift_alone
 
 
 def test_the_memory_of_rows_is_measured_and_counts():
-    found = judged(sticky(np.random.default_rng(1)))
+    found = outcome(sticky(np.random.default_rng(1)))
     # Each chain is renewed with probability 1 / 20: tau = 2 * 20 - 1 rows, the largest of eleven estimates is larger.
     assert 30 < found.correlation_time < 90
     assert found.effective == pytest.approx(12_000 / found.correlation_time)
     assert found.few is (found.effective < 200)
-    assert judged(heterogeneous(np.random.default_rng(1))).correlation_time == 1
+    assert outcome(heterogeneous(np.random.default_rng(1))).correlation_time == 1
 
 
 def test_drift_is_kept_apart_from_memory():
-    assert judged(drifting(np.random.default_rng(1))).correlation_time < 5
+    assert outcome(drifting(np.random.default_rng(1))).correlation_time < 5
 
 
 def pairs(random, rows):
@@ -86,20 +86,20 @@ def triples(random, rows):
 
 @pytest.mark.parametrize(("make", "order"), [(pairs, 2), (triples, 3)])
 def test_the_order_at_which_variables_depend_is_seen(make, order):
-    assert judged(make(np.random.default_rng(1), 4000)).seen == [order]
+    assert outcome(make(np.random.default_rng(1), 4000)).seen == [order]
 
 
 def test_what_would_have_been_seen_is_seen_as_often_as_stated():
     """A pair at the stated sensitivity is seen 95 times in 100; of 40 draws at least 33 (two errors less)."""
     rows, variables = 2000, 10
-    independent = judged(up(np.random.default_rng(0), np.full((rows, variables), 0.5)))
+    independent = outcome(up(np.random.default_rng(0), np.full((rows, variables), 0.5)))
     correlation = np.sqrt(2 * independent.detectable)
     seen = 0
     for seed in range(40):
         random = np.random.default_rng(seed)
         x = up(random, np.full((rows, variables), 0.5))
         x[:, 1] = np.where(random.random(rows) < (1 + correlation) / 2, x[:, 0], -x[:, 0])
-        seen += 2 in judged(x, PAIRS_ALONE).seen
+        seen += 2 in outcome(x, PAIRS_ALONE).seen
     assert seen >= 33
 
 

@@ -12,7 +12,7 @@ from vae_mf.statistics.averages import Average
 from vae_mf.statistics.row_order import row_blocks
 from vae_mf.verdict.controls import KnownRows, controls
 from vae_mf.verdict.decision import left_intervals
-from vae_mf.verdict.readings import Judged, optimism, what_is_left
+from vae_mf.verdict.readings import BlockedRows, optimism, what_is_left
 
 ROWS, VARIABLES = 6000, 8
 SETTINGS = discovery_settings(
@@ -28,8 +28,8 @@ def model():
     return LatentClasses(BernoulliMixture(2, random_state=1).fit(rows))
 
 
-def judged(rows: np.ndarray, share: float = 0.0) -> Judged:
-    return Judged(rows, row_blocks(len(rows)), share)
+def blocked(rows: np.ndarray, share: float = 0.0) -> BlockedRows:
+    return BlockedRows(rows, row_blocks(len(rows)), share)
 
 
 def coupled(model, strength: float, seed: int, rows: int = ROWS) -> np.ndarray:
@@ -42,7 +42,7 @@ def coupled(model, strength: float, seed: int, rows: int = ROWS) -> np.ndarray:
 
 
 def readings(model, rows, share=0.0):
-    return what_is_left(model, judged(rows, share), judged(rows[-1000:]), SETTINGS, seed=2)
+    return what_is_left(model, blocked(rows, share), blocked(rows[-1000:]), SETTINGS, seed=2)
 
 
 def test_nothing_is_left_of_the_rows_of_the_model(model):
@@ -90,15 +90,15 @@ def test_rows_that_a_model_was_fitted_to_are_granted_an_allowance(model):
 
 def test_controls_pass_and_a_blind_reading_does_not(model):
     rows = model.draw_rows(ROWS, 8)
-    table = controls(model, judged(rows), SETTINGS, tolerance=0.02, seed=4).set_index("control")
+    table = controls(model, blocked(rows), SETTINGS, tolerance=0.02, seed=4).set_index("control")
     assert table.passed.all()
     # Rows that are called far away and are not seen to differ.
     own = KnownRows(model.draw_rows(2000, 9), Average(0.5, 0.001))
-    failed = controls(model, judged(rows), SETTINGS, 0.02, 4, own).set_index("control")
+    failed = controls(model, blocked(rows), SETTINGS, 0.02, 4, own).set_index("control")
     assert not failed.passed["rows of the pairwise model"]
     # Rows that differ and are called the same.
     far = KnownRows(coupled(model, 0.5, 10, 4000), Average(0.0, 0.001))
-    failed = controls(model, judged(rows), SETTINGS, 0.02, 4, far).set_index("control")
+    failed = controls(model, blocked(rows), SETTINGS, 0.02, 4, far).set_index("control")
     assert not failed.passed["rows of the pairwise model"]
 
 
@@ -107,5 +107,5 @@ def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):
     random = np.random.default_rng(1)
     slow = np.linspace(-2, 2, ROWS)[:, None] * np.ones(VARIABLES)
     rows = np.where(random.random(slow.shape) < 1 / (1 + np.exp(-slow)), 1, -1).astype(np.int8)
-    table = controls(model, judged(rows), SETTINGS, 0.02, 4).set_index("control")
+    table = controls(model, blocked(rows), SETTINGS, 0.02, 4).set_index("control")
     assert not table.passed["columns shifted in time"]

@@ -142,9 +142,9 @@ def facts(found: Findings) -> str:
     latents, classes = found.description
     kind = "classes of rows" if classes else "collective" if found.decision.answer == FOUND else "latent"
     terms = {kind if classes else f"{kind} variables": str(classes or latents)}
-    possible = [each for each in numbers["numbers_possible"] if each]
-    if len(possible) > 1:
-        terms["numbers that the rows allow"] = ", ".join(map(str, possible))
+    fewest, most = numbers["fewest_possible"], numbers["most_possible"]
+    if fewest < most and (latents or classes):
+        terms["numbers that the rows allow"] = f"{fewest} to {most}"
     terms["shared by pairs of variables, nats per row"] = plus_minus(
         numbers["pairs_without_model"], numbers["pairs_without_model_error"]
     )

@@ -44,6 +44,11 @@ class Choices(NamedTuple):
     classes: Choice
     """Number of latent classes, 0 for a single one."""
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Tables "sweep" and "classes"."""
+        return {"sweep": self.latents.table, "classes": self.classes.table.rename(columns={"latents": "classes"})}
+
 
 @dataclass(frozen=True, eq=False)
 class Findings:
@@ -117,17 +122,12 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     gains = gains_of(models)
     nothing = is_nothing(independence, gains)
     description = Description(0, 0) if nothing else describe(choices, candidates, study)
-    tables = {
-        "sweep": choices.latents.table,
-        "classes": choices.classes.table.rename(columns={"latents": "classes"}),
-        "models": models,
-        "independence": independence.table,
-    }
+    tables = choices.tables | {"models": models, "independence": independence.table}
     assessment = None
     traits = Traits(np.inf, follows=False)
     if description != Description(0, 0):
         stage("what is left unexplained")
-        assessment = judged(description, candidates, study)
+        assessment = assessed(description, candidates, study)
         tables |= assessment.tables
     if description.latents:
         stage("patterns")
@@ -172,7 +172,7 @@ def gains_of(models: pd.DataFrame) -> list[Average]:
     return [Average(*pair) for pair in zip(models.gain_over_independent[own], errors[own], strict=True)]
 
 
-def judged(description: Description, candidates: Candidates, study: Study) -> Assessment:
+def assessed(description: Description, candidates: Candidates, study: Study) -> Assessment:
     """Return the verdict on a description, with its controls."""
     own = candidates.of(description)
     rest = [scores for scores in candidates.latent if scores is not own]
@@ -193,7 +193,7 @@ class Traits(NamedTuple):
 
 def traits_of(description: Description, study: Study) -> Traits:
     """Return the traits of latent variables that are no collective ones."""
-    z = study.latents(description.latents)[study.order.order]
+    z = study.latents(description.latents)
     limit = study.settings.independence.drift
     participation = variables_per_latent(study.best(description.latents), study.settings.seed)
     return Traits(participation, bool(drift(z) < limit) and study.independence.short)
@@ -280,18 +280,26 @@ def key_numbers(
         "best_rival": str(models.model[models.best_baseline].iloc[0]),
     }
     chosen = choices.classes if description.classes else choices.latents
-    row = chosen.table[chosen.table.chosen].iloc[0]
+    row = chosen.table.set_index("latents").loc[description.classes or description.latents]
     numbers |= {
-        "numbers_possible": chosen.possible,
+        "fewest_possible": min(chosen.possible),
+        "most_possible": max(chosen.possible),
         "test_log_likelihood": float(row.test_log_likelihood),
         "gain_over_independent": float(row.gain),
         "gain_over_independent_error": float(row.gain_error),
     }
-    if assessment is None:
-        return numbers
+    if assessment is not None:
+        numbers |= left_numbers(assessment)
+    if assessment is not None and description.latents:
+        numbers |= latent_numbers(assessment, tables)
+    return numbers
+
+
+def left_numbers(assessment: Assessment) -> dict[str, Any]:
+    """Return the key numbers of what a description leaves."""
     left = assessment.verdict.left.iloc[-1]
     readings = assessment.tables["readings"].set_index("reading")
-    numbers |= {
+    return {
         "left_lower": float(left.lower),
         "left_upper": float(left.upper),
         "total_correlation": float(left.total),
@@ -302,11 +310,13 @@ def key_numbers(
         "left_at_order_2_error": float(readings.error["order 2"]),
         "correlated_pairs": len(assessment.tables["pairs"]),
     }
-    if not description.latents:
-        return numbers
+
+
+def latent_numbers(assessment: Assessment, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return the key numbers of latent variables and their patterns."""
     carried = assessment.tables["capacity"].iloc[0]
     summary = tables["pattern_summary"]
-    numbers |= {
+    numbers: dict[str, Any] = {
         "rate": float(carried.rate),
         "sign_vectors": int((summary.kind == SIGN).sum()),
         "returning_patterns": int(summary.recovered.eq(True).sum()),

@@ -41,7 +41,7 @@ from vae_mf.statistics.averages import average
 from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.verdict.assessment import Assessment, assess, assess_classes, concluded
+from vae_mf.verdict.assessment import Assessment, assess, assess_latent_model, concluded
 from vae_mf.verdict.controls import KnownRows, controls
 from vae_mf.verdict.evidence import UNCONDITIONED, Evidence, EvidenceGroup
 from vae_mf.verdict.independence import Independence, independence_of
@@ -151,20 +151,20 @@ class Study:
         held_out = (self.rows.validation, self.rows.test)
         return score_vae(f"VAE, d = {latents}", vae, *held_out, draws=draws, seed=seed, seconds=seconds)
 
-    def classes(self, rival: ModelScores) -> dict[int, ModelScores]:
+    def classes(self, latents: ModelScores) -> dict[int, ModelScores]:
         """Return the scores of mixtures of independent variables by their number of classes, 0 for one class.
 
-        Where the best of those that are tried first is better than a rival, the numbers between it and the one before
-        are tried next.
+        Where the best of those that are tried first is better than latent variables, the numbers between it and the one
+        before are tried next.
 
         Args:
-            rival: scores of the best model with continuous latent variables.
+            latents: scores of the best model with continuous latent variables.
         """
         settings = self.settings.density_models
         scores = {0: self.score_other(INDEPENDENT, Independent())}
         scores |= {count: self.score_other(f"mixture of {count}", self.mixture(count)) for count in settings.mixtures}
         best = choose_number(scores, self.blocks, self.settings.selection.resolution).latents
-        if scores[best].validation.mean() <= rival.validation.mean():
+        if scores[best].validation.mean() <= latents.validation.mean():
             return scores
         below = max((count for count in scores if count < best), default=0)
         between = range(max(below, 1) + 1, best)
@@ -226,18 +226,19 @@ class Study:
         (group,) = self.evidence.groups
         if description.classes:
             mixture = self.mixture(description.classes).fit(self.rows.train)
-            model, score = LatentClasses(mixture), mixture.score_samples
+            model = LatentClasses(mixture)
+            scored = mixture.score_samples
         else:
             vae = self.best(description.latents)
             model = LatentVAE(vae, UNCONDITIONED, settings.proposals, seed)
-            score = partial(self.log_likelihood, vae)
-        judged = group.judged(self.variables, held_out=False)
+            scored = partial(self.log_likelihood, vae)
+        blocked = group.blocked(self.variables, held_out=False)
         known = None
         if self.pairwise_rows.exists():
             with np.load(self.pairwise_rows) as stored:
                 rows, own = stored["rows"], stored["log_likelihood"]
-            known = KnownRows(rows, average(own - score(rows), len(rows)))
-        return controls(model, judged, settings.readings, tolerance, seed, known)
+            known = KnownRows(rows, average(own - scored(rows), len(rows)))
+        return controls(model, blocked, settings.readings, tolerance, seed, known)
 
     def log_likelihood(self, vae: VAE, rows: Spins) -> Float[np.ndarray, " rows"]:
         """Return the importance-weighted bound on the log-likelihood of rows."""
@@ -274,7 +275,10 @@ class Study:
             return concluded(read_tables(folder), settings)
         if description.classes:
             mixture = self.mixture(description.classes).fit(self.rows.train)
-            found = assess_classes(mixture, self.evidence, settings, others)
+            (group,) = self.evidence.groups
+            own = mixture.score_samples(group.in_blocks)
+            model = LatentClasses(mixture)
+            found = assess_latent_model(model, mixture.n_parameters_, own, self.evidence, settings, others)
         else:
             found = assess(self.best(description.latents), None, self.evidence, settings, others)
         write_tables(folder, found.tables)

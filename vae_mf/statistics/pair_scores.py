@@ -39,7 +39,7 @@ def pair_scores(data: PairSums, model: PairSums, permutations: int, seed: int) -
     variances of all pairs together, widens the errors.
 
     Args:
-        data: features of the rows that are judged.
+        data: features of the rows of the data.
         model: features of the model's own rows, in blocks of about as many rows.
         permutations: number of random deals.
         seed: seed of the deals.

@@ -106,7 +106,7 @@ def pair_information(data: PairSums, model: PairSums | None, products: Products)
     """Return I_2 in nats.
 
     Args:
-        data: features of the rows that are judged.
+        data: features of the rows of the data.
         model: features of the model's own rows, whose means are the zero; None if zero is known.
         products: <v_i v_j> under the model.
     """

@@ -35,7 +35,7 @@ def residual_orders(
     """Return I_k in nats for k = 2 ... ``largest``; the cost grows with the square of the rows.
 
     Args:
-        data: residuals of the rows that are judged, one draw of z each.
+        data: residuals of the rows of the data, one draw of z each.
         variables: variable of every column.
         largest: highest order.
         rows: largest number of rows that are used of each sample, evenly spaced.

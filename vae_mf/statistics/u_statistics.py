@@ -92,7 +92,7 @@ def u_statistic(gram: Gram, data: Blocks, model: Blocks | None = None) -> Estima
 
     Args:
         gram: products of the sums of features.
-        data: blocks of the rows that are judged.
+        data: blocks of the rows of the data.
         model: blocks of the model's own rows.
 
     Source: Hoeffding, Annals of Mathematical Statistics 19 (1948) 293.

@@ -29,8 +29,6 @@ from vae_mf.analysis.total_correlation import (
 )
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.checks import require_integer
-from vae_mf.density_models.latent_classes import LatentClasses
-from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
@@ -135,22 +133,28 @@ def assess(
     return concluded(tables, settings)
 
 
-def assess_classes(
-    mixture: BernoulliMixture, data: Evidence, settings: AssessmentSettings, others: pd.DataFrame
+def assess_latent_model(
+    model: LatentModel,
+    parameters: int,
+    log_likelihood: Float[np.ndarray, " held_out_rows"],
+    data: Evidence,
+    settings: AssessmentSettings,
+    others: pd.DataFrame,
 ) -> Assessment:
-    """Return the verdict on latent classes as a description of data without a condition.
+    """Return the verdict on any latent-variable model of data without a condition, such as latent classes.
 
     Args:
-        mixture: fitted mixture.
+        model: latent-variable model.
+        parameters: number of its parameters that say how variables depend on the latent ones.
+        log_likelihood: log-likelihood of every held-out row, in blocks.
         data: rows that it was fitted to, and others to evaluate it on.
         settings: sizes of all estimates.
         others: further readings, of other models that are ahead.
     """
     (group,) = data.groups
-    tables = read_left({group.temperature: LatentClasses(mixture)}, data, mixture.n_parameters_, settings)
+    tables = read_left({group.temperature: model}, data, parameters, settings)
     tables["readings"] = pd.concat([tables["readings"], others], ignore_index=True)
-    own = mixture.score_samples(group.in_blocks)
-    tables["gains"] = pd.DataFrame([gain_line(own, group)])
+    tables["gains"] = pd.DataFrame([gain_line(log_likelihood, group)])
     return concluded(tables, settings)
 
 
@@ -183,8 +187,8 @@ def read_left(
     for level, group in enumerate(data.groups):
         model = models[group.temperature]
         columns = len(model.variables)
-        everything = group.judged(columns, held_out=False, optimism=allowance)
-        held_out = group.judged(columns, held_out=True)
+        everything = group.blocked(columns, held_out=False, optimism=allowance)
+        held_out = group.blocked(columns, held_out=True)
         left = what_is_left(model, everything, held_out, settings.readings, integer(settings.seed, "left", level))
         readings.append(left.readings.assign(temperature=group.temperature))
         pairs.append(left.pairs.assign(temperature=group.temperature))

@@ -12,7 +12,7 @@ from vae_mf.statistics.residual_information import affordable_blocks, pair_infor
 from vae_mf.statistics.row_order import row_blocks, shifted_columns
 from vae_mf.statistics.u_statistics import Blocks, Estimate
 from vae_mf.verdict.decision import KINDS
-from vae_mf.verdict.readings import Judged, ReadingSettings, StateRows, read_pairs
+from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_pairs
 
 PASSED = 4.0
 """Errors by which a control may be off."""
@@ -28,7 +28,7 @@ class KnownRows(NamedTuple):
 
 def controls(
     model: LatentModel,
-    data: Judged,
+    data: BlockedRows,
     settings: ReadingSettings,
     tolerance: float,
     seed: int,
@@ -42,7 +42,7 @@ def controls(
 
     Args:
         model: latent-variable model that the verdict is on.
-        data: rows that it is judged on.
+        data: rows that it is evaluated on.
         settings: settings of the readings.
         tolerance: nats that a model may leave.
         seed: seed of all randomness.
@@ -69,7 +69,7 @@ def control(name: str, known: float, found: Estimate, passed: bool) -> dict[str,
     return {"control": name, "known": known, "value": found.value, "error": found.error, "passed": bool(passed)}
 
 
-def shifted_control(data: Judged, seed: int) -> dict[str, str | float | bool]:
+def shifted_control(data: BlockedRows, seed: int) -> dict[str, str | float | bool]:
     """Return the control by the columns of the data, shifted in time."""
     (surrogate,) = shifted_columns(data.rows, 1, seed)
     model = IndependentColumns(surrogate)
@@ -82,4 +82,4 @@ def shifted_control(data: Judged, seed: int) -> dict[str, str | float | bool]:
 def read_control(model: LatentModel, rows: StateRows, settings: ReadingSettings, seed: int) -> Estimate:
     """Return residual information of order 2 of independent rows."""
     blocks: Blocks = row_blocks(len(rows), most=affordable_blocks(len(model.variables)))
-    return read_pairs(model, Judged(np.asarray(rows), blocks, 0.0), settings, seed).pairs
+    return read_pairs(model, BlockedRows(np.asarray(rows), blocks, 0.0), settings, seed).pairs

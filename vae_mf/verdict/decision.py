@@ -2,8 +2,8 @@
 
 Everything is in nats per row. Several readings say how much a model leaves: the orders of residual information, a
 fitted tilt, a critic, the exact identity, other models that are ahead. None of them alone bounds it from both sides;
-`KINDS` says which ends each may set. What there is to explain, the total correlation TC, is at least what the model
-gains over independent variables and what it is seen to leave, so that shares of it err on the high side.
+`KINDS` says which ends each may set. The total correlation TC, all there is to explain, is at least the gain of
+the model over independent variables and the least that it leaves, so that shares of it err on the high side.
 """
 
 from enum import Enum
@@ -172,7 +172,9 @@ def interval(readings: pd.DataFrame, errors: Float[np.ndarray, " all_readings"])
     """
     exact = readings[readings.kind == "identity"]
     used = exact if len(exact) else readings
-    ends = [reading_ends(row, errors[index]) for index, row in used.iterrows()]
+    ends = [
+        reading_ends(row, float(errors[place])) for place, (_, row) in zip(used.index, used.iterrows(), strict=True)
+    ]
     lower = np.array([end[0] for end in ends])
     upper = np.array([end[1] for end in ends])
     pairs = used[used.kind.isin(("identity", "pairs"))].value

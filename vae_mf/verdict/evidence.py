@@ -11,7 +11,7 @@ from vae_mf.statistics.averages import draws_per_chain
 from vae_mf.statistics.residual_information import affordable_blocks
 from vae_mf.statistics.row_order import correlation_time, row_blocks
 from vae_mf.statistics.u_statistics import Blocks
-from vae_mf.verdict.readings import Judged
+from vae_mf.verdict.readings import BlockedRows
 from vae_mf.verdict.time_order import TimeOrder, time_order
 
 RECORDED = "recorded"
@@ -96,8 +96,8 @@ class EvidenceGroup:
         length = len(self.held_out) // self.blocks
         return self.held_out[np.argsort(self.time, kind="stable")[: length * self.blocks]]
 
-    def judged(self, columns: int, *, held_out: bool, optimism: float = 0.0) -> Judged:
-        """Return the rows that a model is judged on, in blocks that do not resemble each other.
+    def blocked(self, columns: int, *, held_out: bool, optimism: float = 0.0) -> BlockedRows:
+        """Return the rows that a model is evaluated on, in blocks that do not resemble each other.
 
         Args:
             columns: number of columns of its residuals.
@@ -110,12 +110,12 @@ class EvidenceGroup:
             kept = min(chains, affordable_blocks(columns))
             if kept < FEWEST_BLOCKS:
                 time = correlation_time(rows.reshape(len(rows), -1))
-                return Judged(rows, row_blocks(len(rows), time, affordable_blocks(columns)), optimism)
-            return Judged(rows, Blocks(np.arange(len(rows)) * kept // len(rows), 0), optimism)
+                return BlockedRows(rows, row_blocks(len(rows), time, affordable_blocks(columns)), optimism)
+            return BlockedRows(rows, Blocks(np.arange(len(rows)) * kept // len(rows), 0), optimism)
         is_held_out = np.zeros(len(self.rows), bool)
         is_held_out[self.held_out_rows] = True
         chosen = is_held_out[self.order.order] if held_out else np.ones(len(self.rows), bool)
-        return Judged(self.rows[self.order.order[chosen]], self.order.blocks(columns, chosen), optimism)
+        return BlockedRows(self.rows[self.order.order[chosen]], self.order.blocks(columns, chosen), optimism)
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,14 +69,14 @@ class Independence(NamedTuple):
     """p-value that no variable follows the order of the rows."""
     correlation_time: float
     """Correlation time in rows, 1 for independent ones."""
-    times: int
-    """Number of different times, of independent rows that of the rows."""
+    rows: int
+    """Number of rows."""
     settings: IndependenceSettings
 
     @property
     def effective(self) -> float:
         """Effective number of rows."""
-        return self.times / self.correlation_time
+        return self.rows / self.correlation_time
 
     @property
     def few(self) -> bool:
@@ -98,7 +98,7 @@ class Independence(NamedTuple):
     @property
     def short(self) -> bool:
         """True if the memory of the rows is short enough to be told from drift."""
-        return self.correlation_time * WINDOWS < SHORT * self.times
+        return self.correlation_time * WINDOWS < SHORT * self.rows
 
     @property
     def drift_alone(self) -> bool:
@@ -158,7 +158,8 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
     pairs = pair_information(pair_sums(model.residuals(ordered, 1, 0), blocks, model.variables), None, products)
     if order.correlation_time > 1:
         pairs = shifted_pairs(rows, settings, seed)
-    local = local_residuals(ordered, min(WINDOWS, len(rows) // 2))
+    # Slow change is that over the recording, not over the time of a stimulus that it repeats.
+    local = local_residuals(rows, min(WINDOWS, len(rows) // 2))[order.order]
     parts = (local[start : start + 8192, None] for start in range(0, len(local), 8192))
     within = pair_information(pair_sums(parts, blocks, model.variables), None, products)
     orders = {}
@@ -166,9 +167,7 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
         centred = np.concatenate([part[:, 0] for part in model.residuals(ordered, 1, 0)])
         found = residual_orders(SampledRows(centred, blocks), model.variables, settings.orders, settings.order_rows)
         orders = {k: each for k, each in found.items() if k > 2}
-    return Independence(
-        pairs, within, orders, drift(ordered), order.correlation_time, int(order.times[-1]) + 1, settings
-    )
+    return Independence(pairs, within, orders, drift(rows), order.correlation_time, len(rows), settings)
 
 
 def shifted_pairs(rows: Shaped[np.ndarray, "rows variables"], settings: IndependenceSettings, seed: int) -> Estimate:

@@ -84,8 +84,8 @@ def optimism(parameters: int, fitted: int) -> float:
     return OPTIMISM * parameters / (2 * fitted)
 
 
-class Judged(NamedTuple):
-    """Rows that a model is judged on."""
+class BlockedRows(NamedTuple):
+    """Rows that a model is evaluated on."""
 
     rows: StateRows
     """Rows in the order of their blocks."""
@@ -95,7 +95,7 @@ class Judged(NamedTuple):
 
 
 def what_is_left(
-    model: LatentModel, everything: Judged, held_out: Judged, settings: ReadingSettings, seed: int
+    model: LatentModel, everything: BlockedRows, held_out: BlockedRows, settings: ReadingSettings, seed: int
 ) -> Left:
     """Return the readings of what a model leaves.
 
@@ -141,32 +141,29 @@ class PairReadings(NamedTuple):
     significant: pd.DataFrame
 
 
-def read_pairs(model: LatentModel, judged: Judged, settings: ReadingSettings, seed: int) -> PairReadings:
+def read_pairs(model: LatentModel, blocked: BlockedRows, settings: ReadingSettings, seed: int) -> PairReadings:
     """Return residual information of order 2, the bound of a fitted tilt, and the significant pairs."""
     columns = len(model.variables)
-    data = thinned(judged, settings, model)
+    data = thinned(blocked, settings, model)
     own = model.draw_rows(max(2, round(settings.model_rows * len(data.rows))), seed)
     own_blocks = row_blocks(len(own), most=affordable_blocks(columns))
-    parts = [
-        list(model.residuals(rows, settings.draws, integer(seed, name)))
-        for name, rows in (("data", data.rows), ("model", own))
-    ]
-    sums = [
-        pair_sums(part, blocks, model.variables) for part, blocks in zip(parts, (data.blocks, own_blocks), strict=True)
-    ]
+    parts = list(model.residuals(data.rows, settings.draws, integer(seed, "data")))
+    own_parts = list(model.residuals(own, settings.draws, integer(seed, "model")))
+    sums = pair_sums(parts, data.blocks, model.variables)
+    own_sums = pair_sums(own_parts, own_blocks, model.variables)
     products = model.variance_products()
-    scores = pair_scores(*sums, settings.permutations, integer(seed, "deals"))
+    scores = pair_scores(sums, own_sums, settings.permutations, integer(seed, "deals"))
     return PairReadings(
-        pair_information(*sums, products),
-        tilt_bound(*sums, *parts, settings.tilt_level, settings.tilt_pairs),
-        judged.optimism,
-        significant_pairs(scores, sums[0], products, model.variables, settings.level),
+        pair_information(sums, own_sums, products),
+        tilt_bound(sums, own_sums, parts, own_parts, settings.tilt_level, settings.tilt_pairs),
+        blocked.optimism,
+        significant_pairs(scores, sums, products, model.variables, settings.level),
     )
 
 
-def read_orders(model: LatentModel, judged: Judged, settings: ReadingSettings, seed: int) -> dict[int, Estimate]:
+def read_orders(model: LatentModel, blocked: BlockedRows, settings: ReadingSettings, seed: int) -> dict[int, Estimate]:
     """Return residual information of all orders, from one draw of z for each of some rows."""
-    data = thinned(judged, settings, model, settings.order_rows)
+    data = thinned(blocked, settings, model, settings.order_rows)
     own = model.draw_rows(len(data.rows), seed)
     samples = []
     for name, rows, blocks in (("data", *data[:2]), ("model", own, row_blocks(len(own), most=len(own)))):
@@ -175,10 +172,12 @@ def read_orders(model: LatentModel, judged: Judged, settings: ReadingSettings, s
     return residual_orders(samples[0], model.variables, settings.orders, len(own), samples[1])
 
 
-def thinned(judged: Judged, settings: ReadingSettings, model: LatentModel, most: int | None = None) -> Judged:
+def thinned(
+    blocked: BlockedRows, settings: ReadingSettings, model: LatentModel, most: int | None = None
+) -> BlockedRows:
     """Return as many evenly spaced rows as the settings allow; blocks that keep none of theirs are gone."""
     each = len(model.variables) * settings.draws * (1 + settings.model_rows)
     most = min(most or settings.rows, max(2, int(settings.entries / each)))
-    kept = evenly_spaced(len(judged.rows), most)
-    labels = np.unique(judged.blocks.labels[kept], return_inverse=True)[1]
-    return judged._replace(rows=judged.rows[kept], blocks=Blocks(labels, judged.blocks.gap))
+    kept = evenly_spaced(len(blocked.rows), most)
+    labels = np.unique(blocked.blocks.labels[kept], return_inverse=True)[1]
+    return blocked._replace(rows=blocked.rows[kept], blocks=Blocks(labels, blocked.blocks.gap))

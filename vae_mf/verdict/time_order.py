@@ -3,13 +3,22 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Int8
 
 from vae_mf.arrays import Rows, Spins
 from vae_mf.statistics.residual_information import affordable_blocks
-from vae_mf.statistics.row_order import correlation_time, local_residuals, row_blocks
+from vae_mf.statistics.row_order import (
+    INDEPENDENT,
+    TIMES,
+    autocorrelation_time,
+    correlation_time,
+    local_residuals,
+    row_blocks,
+)
 from vae_mf.statistics.u_statistics import Blocks
 
+FEWEST_BLOCKS = 20
+"""Blocks that rows are cut into at least, however long their memory."""
 WINDOWS = 40
 """Windows of the rows within which the rates count as constant."""
 SHORT = 0.1
@@ -30,8 +39,8 @@ class TimeOrder(NamedTuple):
 
     @property
     def effective(self) -> float:
-        """Number of independent times that are worth as much."""
-        return (int(self.times[-1]) + 1) / self.correlation_time
+        """Number of independent rows that are worth as much."""
+        return len(self.times) / self.correlation_time
 
     def blocks(self, columns: int, chosen: Bool[np.ndarray, " rows"] | None = None) -> Blocks:
         """Return blocks of times longer than the correlation time, as many as can be afforded.
@@ -40,7 +49,9 @@ class TimeOrder(NamedTuple):
             columns: number of columns whose pairs are summed over each block.
             chosen: places that count; all for None.
         """
-        by_time = row_blocks(int(self.times[-1]) + 1, self.correlation_time, affordable_blocks(columns))
+        times = int(self.times[-1]) + 1
+        length = min(self.correlation_time, times / (TIMES * FEWEST_BLOCKS))
+        by_time = row_blocks(times, length, affordable_blocks(columns))
         labels = by_time.labels[self.times if chosen is None else self.times[chosen]]
         if chosen is None or by_time.gap:
             # A block that keeps no rows still stands between its neighbours.
@@ -63,7 +74,17 @@ def time_order(rows: Spins, time: Times) -> TimeOrder:
         return TimeOrder(np.arange(len(rows)), np.arange(len(rows)), 1.0)
     order = np.argsort(time, kind="stable")
     times = np.unique(time[order], return_inverse=True)[1]
+    length = int(times[-1]) + 1
+    repeats = len(rows) // length
+    if repeats > 1 and np.array_equal(time, np.tile(time[:length], repeats)):
+        return TimeOrder(order, times, memory_within(rows.reshape(repeats, length, -1)))
     return TimeOrder(order, times, memory(rows))
+
+
+def memory_within(rows: Int8[np.ndarray, "repeats times variables"]) -> float:
+    """Return the correlation time within repeats, the largest of all variables: what repeats share is no memory."""
+    times = [2 * autocorrelation_time(rows[..., k].astype(np.float64)) for k in range(rows.shape[2])]
+    return max(times) if max(times) >= INDEPENDENT else 1.0
 
 
 def memory(rows: Spins) -> float:
