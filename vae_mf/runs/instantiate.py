@@ -48,7 +48,7 @@ def build(node: Any, kind: type | None, place: str, more: Mapping[str, Any] = Ma
     inside = {key: value for key, value in node.items() if key not in (TARGET, PARTIAL, *more)}
     own = {key: build(value, kind, f"{place}.{key}".lstrip(".")) for key, value in inside.items()}
     if TARGET not in node:
-        return own | more
+        return {**own, **more}
     return call(node[TARGET], own, more, bool(node.get(PARTIAL)), kind, place)
 
 

@@ -29,7 +29,7 @@ def name_of_run() -> str:
     subject = [choices[group] for group in ("system", "dataset") if choices.get(group) is not None]
     experiment = choices.get("experiment")
     own = experiment is not None and not {"system", "dataset"}.intersection(choices[REPLACED])
-    return experiment if own else next(iter(subject), "run")
+    return str(experiment if own else next(iter(subject), "run"))
 
 
 def register() -> None:

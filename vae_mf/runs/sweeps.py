@@ -5,6 +5,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -15,7 +16,7 @@ from vae_mf.runs.errors import EXPECTED
 FAILURE = "failure-*.txt"
 
 
-def typed(config: DictConfig) -> list[str]:
+def typed(config: DictConfig | HydraConf) -> list[str]:
     """Return the options of a command line from the configuration of Hydra, interpolations as they were typed."""
     return OmegaConf.to_container(config.overrides.task, resolve=False)  # pyright: ignore
 
