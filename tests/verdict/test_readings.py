@@ -9,7 +9,7 @@ from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.averages import Average
-from vae_mf.statistics.row_order import row_blocks
+from vae_mf.statistics.row_order import row_blocks, shifted_columns
 from vae_mf.verdict.controls import KnownRows, controls
 from vae_mf.verdict.decision import left_intervals
 from vae_mf.verdict.readings import BlockedRows, optimism, what_is_left
@@ -39,6 +39,10 @@ def coupled(model, strength: float, seed: int, rows: int = ROWS) -> np.ndarray:
     copied = random.random(rows) < strength
     x[copied, -1] = x[copied, -2]
     return x
+
+
+def shifted(rows: np.ndarray) -> np.ndarray:
+    return next(shifted_columns(rows, 1, seed=6))
 
 
 def readings(model, rows, share=0.0):
@@ -90,15 +94,15 @@ def test_rows_that_a_model_was_fitted_to_are_granted_an_allowance(model):
 
 def test_controls_pass_and_a_blind_reading_does_not(model):
     rows = model.draw_rows(ROWS, 8)
-    table = controls(model, blocked(rows), SETTINGS, tolerance=0.02, seed=4).set_index("control")
+    table = controls(model, blocked(rows), SETTINGS, 0.02, 4, shifted(rows)).set_index("control")
     assert table.passed.all()
     # Rows that are called far away and are not seen to differ.
     own = KnownRows(model.draw_rows(2000, 9), Average(0.5, 0.001))
-    failed = controls(model, blocked(rows), SETTINGS, 0.02, 4, own).set_index("control")
+    failed = controls(model, blocked(rows), SETTINGS, 0.02, 4, shifted(rows), own).set_index("control")
     assert not failed.passed["rows of the pairwise model"]
     # Rows that differ and are called the same.
     far = KnownRows(coupled(model, 0.5, 10, 4000), Average(0.0, 0.001))
-    failed = controls(model, blocked(rows), SETTINGS, 0.02, 4, far).set_index("control")
+    failed = controls(model, blocked(rows), SETTINGS, 0.02, 4, shifted(rows), far).set_index("control")
     assert not failed.passed["rows of the pairwise model"]
 
 
@@ -107,5 +111,5 @@ def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):
     random = np.random.default_rng(1)
     slow = np.linspace(-2, 2, ROWS)[:, None] * np.ones(VARIABLES)
     rows = np.where(random.random(slow.shape) < 1 / (1 + np.exp(-slow)), 1, -1).astype(np.int8)
-    table = controls(model, blocked(rows), SETTINGS, 0.02, 4).set_index("control")
+    table = controls(model, blocked(rows), SETTINGS, 0.02, 4, shifted(rows)).set_index("control")
     assert not table.passed["columns shifted in time"]

@@ -112,7 +112,13 @@ class LatentVAE:
     def _covariances(self) -> Iterator[Float[torch.Tensor, "draws sites components components"]]:
         """Yield the covariances of every site's components at draws of z from the prior."""
         for z in self._prior_draws().split(FEW):
-            yield self.family.covariance(self.vae.decoder(z).natural_parameters.double())
+            parameters = self.vae.decoder(z).natural_parameters.double()
+            if (parameters == parameters[:, :1]).all():
+                # Sites that share their parameters share their covariance.
+                covariance = self.family.covariance(parameters[:, :1])
+                yield covariance.expand(-1, parameters.shape[1], -1, -1)
+            else:
+                yield self.family.covariance(parameters)
 
     @torch.no_grad()
     def _prior_draws(self) -> Latents:

@@ -244,7 +244,7 @@ def pairs_left(found: Findings) -> str:
     pairs = found.tables["pairs"]
     level = found.settings.assessment.readings.level
     if pairs.empty:
-        return f"<p>No pair of variables is correlated beyond the model (family-wise level {level:.0%}).</p>"
+        return f"<p>No single pair of variables stands out beyond the model (family-wise level {level:.0%}).</p>"
     names = np.array(found.rows.recording.names)
     named = pairs.head(PAIRS_SHOWN).assign(first=lambda t: names[t["first"]], second=lambda t: names[t["second"]])
     count = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'} of variables"

@@ -38,7 +38,7 @@ from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
 from vae_mf.rng import generator, integer
 from vae_mf.statistics.averages import average
-from vae_mf.statistics.row_order import TIMES
+from vae_mf.statistics.row_order import TIMES, shifted_columns
 from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
 from vae_mf.verdict.assessment import Assessment, assess, assess_latent_model, concluded
@@ -238,7 +238,8 @@ class Study:
             with np.load(self.pairwise_rows) as stored:
                 rows, own = stored["rows"], stored["log_likelihood"]
             known = KnownRows(rows, average(own - scored(rows), len(rows)))
-        return controls(model, blocked, settings.readings, tolerance, seed, known)
+        (surrogate,) = shifted_columns(self.rows.recording.rows, 1, integer(seed, "shifted"))
+        return controls(model, blocked, settings.readings, tolerance, seed, surrogate[self.order.order], known)
 
     def log_likelihood(self, vae: VAE, rows: Spins) -> Float[np.ndarray, " rows"]:
         """Return the importance-weighted bound on the log-likelihood of rows."""

@@ -35,7 +35,8 @@ def build_sampling(config: DictConfig, sampler: Sampler) -> Sampling:
         ValueError: if a number is out of range, or an option that was typed has no effect on the sampler.
     """
     sampling = instantiate(config.sampling)
-    typed = [word.lstrip("+").partition("=")[0] for word in HydraConfig.get().overrides.task]
+    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    typed = [word.lstrip("+").partition("=")[0] for word in words]
     for name, reason in sampling.unused(sampler).items():
         if f"sampling.{name}" in typed:
             raise ValueError(f"sampling.{name}: expected no such option, as {reason}, got {getattr(sampling, name)}")

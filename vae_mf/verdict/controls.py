@@ -9,7 +9,7 @@ from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.latent_model import IndependentColumns, LatentModel
 from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
-from vae_mf.statistics.row_order import row_blocks, shifted_columns
+from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.u_statistics import Blocks, Estimate
 from vae_mf.verdict.decision import KINDS
 from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_pairs
@@ -32,6 +32,7 @@ def controls(
     settings: ReadingSettings,
     tolerance: float,
     seed: int,
+    shifted: StateRows,
     pairwise: KnownRows | None = None,
 ) -> pd.DataFrame:
     """Return the readings of control rows: columns control, known, value, error, passed.
@@ -46,9 +47,10 @@ def controls(
         settings: settings of the readings.
         tolerance: nats that a model may leave.
         seed: seed of all randomness.
+        shifted: rows of the data whose columns were shifted against each other in time, in the same blocks.
         pairwise: rows of a pairwise model of the data, None if there are none.
     """
-    lines = [shifted_control(data, integer(seed, "shifted"))]
+    lines = [shifted_control(shifted, data.blocks)]
     own = model.draw_rows(len(data.rows), integer(seed, "own"))
     found = read_control(model, own, settings, integer(seed, "own readings"))
     upper = KINDS["pairs"].upper * max(found.value + 2 * found.error, 0.0)
@@ -69,11 +71,10 @@ def control(name: str, known: float, found: Estimate, passed: bool) -> dict[str,
     return {"control": name, "known": known, "value": found.value, "error": found.error, "passed": bool(passed)}
 
 
-def shifted_control(data: BlockedRows, seed: int) -> dict[str, str | float | bool]:
-    """Return the control by the columns of the data, shifted in time."""
-    (surrogate,) = shifted_columns(data.rows, 1, seed)
-    model = IndependentColumns(surrogate)
-    sums = pair_sums(model.residuals(surrogate, 1, 0), data.blocks, model.variables)
+def shifted_control(rows: StateRows, blocks: Blocks) -> dict[str, str | float | bool]:
+    """Return the control by columns that were shifted in time."""
+    model = IndependentColumns(rows)
+    sums = pair_sums(model.residuals(rows, 1, 0), blocks, model.variables)
     found = pair_information(sums, None, model.variance_products())
     passed = abs(found.value) <= PASSED * found.null_error
     return control("columns shifted in time", 0.0, found._replace(error=found.null_error), passed)
