@@ -125,9 +125,12 @@ def test_a_run_gets_a_verdict_with_its_evidence(assessed, workplace, name):
     assert result.code == 0, result.err
     verdict = json.loads((folder / "verdict.json").read_text())
     assert verdict["mean_field_description"] in ("found", "not found", "not decided")
-    assert len(verdict["evidence"]) == 2
+    assert [line["criterion"].split()[0] for line in verdict["evidence"]][-1] == "rate"
+    # Of several temperatures the worst speaks too.
+    assert len(verdict["evidence"]) == (3 if name == "hopfield" else 2)
     tables = read_tables(folder)
     expected = {"evidence", "surgery", "conditional_correlation", "total_correlation", "capacity", "residual_pairs"}
+    expected |= {"readings", "gains", "left", "pairs"}
     assert tables.keys() >= expected | ({"overlaps"} if name == "hopfield" else set())
     assert verdict["mean_field_description"] in (folder / "report.md").read_text()
     assert (folder / "figures" / "verdict.png").exists()

@@ -78,8 +78,8 @@ class Left(NamedTuple):
 def optimism(parameters: int, fitted: int) -> float:
     """Return the nats by which what is left is too small on the rows that a model was fitted to.
 
-    >>> optimism(parameters=48, fitted=1000)
-    0.0084
+    >>> optimism(parameters=40, fitted=1000)
+    0.007
     """
     return OPTIMISM * parameters / (2 * fitted)
 
