@@ -39,7 +39,7 @@ def page(runs: Sequence[Run], command: str, made_on: str, failed: int) -> str:
     """
     known = [each for each in runs if not is_null(each)]
     nulls = [each for each in runs if is_null(each)]
-    said = f" {failed} runs failed and are missing." if failed else ""
+    said = f" Failed and missing: {failed}." if failed else ""
     revisions = ", ".join(sorted({str(each["revision"]) for each in runs}))
     parts = ["# Verdicts on data whose truth is known", f"`{command}` on {made_on}; revision {revisions}.{said}", ABOUT]
     if known:
@@ -128,9 +128,10 @@ def sides(runs: Iterable[Run], quantity: str) -> list[Side]:
     found = []
     for run in runs:
         truth = exact(run, quantity)
-        ends = [run["metrics"].get(f"{quantity}_{end}") for end in ("lower", "upper")]
-        if truth is not None and ends[0] is not None and ends[1] is not None:
-            found.append(side(*ends, truth))
+        lower = run["metrics"].get(f"{quantity}_lower")
+        upper = run["metrics"].get(f"{quantity}_upper")
+        if truth is not None and lower is not None and upper is not None:
+            found.append(side(lower, upper, truth))
     return found
 
 
@@ -213,7 +214,8 @@ def run_line(run: Run) -> list[str]:
 
 def between(run: Run, quantity: str) -> str:
     """Return a stated interval."""
-    lower, upper = (run["metrics"].get(f"{quantity}_{end}") for end in ("lower", "upper"))
+    lower = run["metrics"].get(f"{quantity}_lower")
+    upper = run["metrics"].get(f"{quantity}_upper")
     return "" if lower is None or upper is None else f"{digits(lower)} to {digits(upper)}"
 
 
