@@ -17,9 +17,15 @@ def heterogeneous(random: np.random.Generator, rows: int, sites: int, mean: floa
 
 def rare(random: np.random.Generator, rows: int, sites: int, rates: tuple[float, float] = (0.003, 0.03)) -> Data:
     """Return independent variables that are seldom on, their rates even on a logarithmic scale."""
-    chosen = np.exp(random.uniform(*np.log(rates), sites))
+    chosen = log_uniform(random, rates, sites)
     log_odds = np.log(chosen / (1 - chosen))
     return Data(bernoulli(random, np.broadcast_to(log_odds, (rows, sites))), independent(log_odds))
+
+
+def log_uniform(random: np.random.Generator, ends: tuple[float, float], count: int) -> Float[np.ndarray, " count"]:
+    """Return numbers that are even on a logarithmic scale."""
+    lowest, highest = ends
+    return np.exp(random.uniform(np.log(lowest), np.log(highest), count))
 
 
 def drifting(random: np.random.Generator, rows: int, sites: int, slope: float = 0.5) -> Data:
@@ -38,7 +44,7 @@ def autocorrelated(random: np.random.Generator, rows: int, sites: int, times: tu
         times: shortest and longest mean number of rows between two renewals.
     """
     log_odds = random.normal(0, 0.7, sites)
-    memory = np.exp(random.uniform(*np.log(times), sites))
+    memory = log_uniform(random, times, sites)
     fresh = bernoulli(random, np.broadcast_to(log_odds, (rows, sites)))
     return Data(held(random, fresh, memory), independent(log_odds))
 
