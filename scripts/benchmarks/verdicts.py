@@ -30,6 +30,8 @@ from vae_mf.files import write_whole
 from vae_mf.paths import workplace
 
 SETS = {"tried": TRIED, "fresh": FRESH}
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+"""CPU seconds of threads that wait for each other on a busy machine say nothing."""
 SAID = 2000
 """Last characters of a failed run that are printed."""
 
@@ -52,11 +54,10 @@ def jobs(cases: list[str], draws: int, nulls: int) -> list[Job]:
     return chosen + [Job(null(number).name, 0) for number in range(nulls)]
 
 
-def computed(job: Job, folder: Path, threads: int) -> str:
-    """Run a job in a process of its own and keep its line; return what it said if it failed, else nothing."""
+def computed(job: Job, folder: Path) -> str:
+    """Run a job on one thread of a process of its own and keep its line; return what it said if it failed, else nothing."""
     command = [sys.executable, str(Path(__file__).resolve()), "--one", job.case, str(job.draw)]
-    limits = {"OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | limits)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ONE_THREAD)
     if done.returncode:
         return f"{job.case}, draw {job.draw}: {(done.stderr or f'exit status {done.returncode}')[-SAID:]}"
     line = done.stdout.strip().splitlines()[-1]
@@ -89,9 +90,8 @@ def main() -> None:
     console = Console()
     chosen = jobs(options.cases, options.draws, options.nulls)
     todo = [job for job in chosen if options.again or not job.path(options.folder).exists()]
-    threads = max(1, (os.cpu_count() or 1) // options.processes)
     with ThreadPoolExecutor(options.processes) as pool:
-        running = pool.map(lambda job: computed(job, options.folder, threads), todo)
+        running = pool.map(lambda job: computed(job, options.folder), todo)
         failed = [said for said in track(running, "verdicts", total=len(todo), console=console) if said]
     for said in failed:
         console.print(said, style="red", markup=False)
