@@ -55,7 +55,7 @@ def jobs(cases: list[str], draws: int, nulls: int) -> list[Job]:
 
 
 def computed(job: Job, folder: Path) -> str:
-    """Run a job on one thread of a process of its own and keep its line; return what it said if it failed, else nothing."""
+    """Run a job on one thread of its own process and keep its line; return what it said if it failed."""
     command = [sys.executable, str(Path(__file__).resolve()), "--one", job.case, str(job.draw)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ONE_THREAD)
     if done.returncode:
