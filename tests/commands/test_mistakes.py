@@ -1,4 +1,4 @@
-"""What is mistyped gets one line with the nearest name and exit status 2, and leaves nothing behind."""
+"""A mistyped word gets one line with the nearest name and exit status 2, and leaves nothing behind."""
 
 import os
 import re

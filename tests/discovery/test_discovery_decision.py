@@ -1,12 +1,18 @@
 """The answer about a data set says what tests, models and the verdict say together."""
 
+import shlex
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from vae_mf.commands.arguments import read_arguments
+from vae_mf.commands.mistakes import understood
+from vae_mf.commands.table import COMMANDS
 from vae_mf.density_models.comparison import ModelScores
 from vae_mf.discovery.decision import NOTHING, decide, lead_readings
 from vae_mf.discovery.model_selection import Description
+from vae_mf.discovery.sentences import couplings_command
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.u_statistics import Estimate
@@ -115,3 +121,12 @@ def test_leads_of_other_models_hold_the_error_of_their_partition_function():
     assert table.error["lead of pairwise"] == pytest.approx(np.hypot(sampling, 0.3))
     assert table.kind["lead of mixture"] == "latent model"
     assert table.degrees.eq(7).all()
+
+
+def test_the_command_for_the_couplings_is_one_that_is_understood(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x=1 y.npy").touch()
+    call = "vae-mf discover 'x=1 y.npy' quick=true order=time discovery.rows.blocks=9 dataset.variables=9 seed=2"
+    name, *rest = shlex.split(couplings_command(call))[1:]
+    assert rest == ["x=1 y.npy", "dataset.variables=9"]
+    understood(COMMANDS[name], read_arguments(rest))

@@ -120,6 +120,13 @@ def test_the_ends_are_shares_of_the_total_correlation():
     assert (line.least, line.most) == ("order 2", "order 2")
 
 
+def test_a_reading_below_zero_leaves_no_share():
+    line = left_intervals(readings(pairs(-0.1, 0.01)), gains(GAIN)).iloc[0]
+    assert (line.upper, line.share_lower, line.share_upper) == (0, 0, 0)
+    unknown = left_intervals(readings(pairs(0.0, np.nan)), gains(GAIN)).iloc[0]
+    assert (unknown.upper, unknown.share_upper) == (np.inf, 1)
+
+
 def test_what_another_reading_sees_beyond_pairs_is_added_to_them():
     line = left_intervals(readings(pairs(0.1, 0.001), higher(0.3)), gains(GAIN)).iloc[0]
     assert line.upper == pytest.approx(0.3 + 2 * 0.02 + 0.1)
@@ -302,7 +309,7 @@ def test_a_rate_of_unknown_error_satisfies_nothing(satisfied, holds):
 
 
 def test_the_reading_of_a_critic_is_its_bound_on_the_divergence():
-    """What a bad encoder adds to C(x|z) is not left by the model, and an unknown error sets no end."""
+    """Faults of an encoder add to C(x|z) and are not left by the model, and an unknown error sets no end."""
     table = correlation_table(1, known=False).assign(test=0.5, divergence=0.07, divergence_error=0.01)
     (line,) = correlation_readings(table, blocks=20).to_dict("records")
     assert (line["kind"], line["value"], line["error"], line["degrees"]) == ("critic", 0.07, 0.01, 19.0)

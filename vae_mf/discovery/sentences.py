@@ -1,9 +1,12 @@
 """Sentences about the findings of a discovery; plain text, nothing escaped yet."""
 
+import shlex
+from pathlib import Path
+
 import pandas as pd
 
 from vae_mf.analysis.found_patterns import SIGN
-from vae_mf.discovery.decision import NOTHING
+from vae_mf.discovery.decision import GAINED, NOTHING
 from vae_mf.discovery.findings import Findings
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, rows_to_decide
 from vae_mf.verdict.time_order import WINDOWS
@@ -118,9 +121,9 @@ def nothing(found: Findings) -> list[str]:
     higher = [f"{each.detectable(test.settings.orders_seen):.2g} at order {k}" for k, each in test.orders.items()]
     beyond = f", and {', '.join(higher)}" if higher else ""
     return [
-        f"The {variables} variables look independent in {rows:,} rows, and no model predicts held-out rows better than "
-        f"independent variables do. Pairs of them share less than {test.bound:.2g} nats per row. Correlations of pairs "
-        f"of {test.detectable:.2g} nats would have been seen 95 times in 100{beyond}."
+        f"The {variables} variables look independent in {rows:,} rows, and no model is ahead of independent variables "
+        f"on held-out rows by more than {GAINED:.0f} errors. Pairs of them share less than {test.bound:.2g} nats per "
+        f"row. Correlations of pairs of {test.detectable:.2g} nats would have been seen 95 times in 100{beyond}."
     ]
 
 
@@ -172,6 +175,18 @@ def drifting(found: Findings) -> list[str]:
     return said
 
 
+def couplings_command(call: str) -> str:
+    """Return the command that infers couplings from the data of a discovery, without what it would refuse.
+
+    >>> couplings_command("vae-mf discover 'x y.npy' quick=true order=time dataset.variables=9")
+    "vae-mf infer-couplings 'x y.npy' dataset.variables=9"
+    """
+    given = shlex.split(call)[2:]
+    # A file stands for itself, and may have a name with an equals sign.
+    kept = [each for each in given if each.startswith("dataset") or "=" not in each or Path(each).exists()]
+    return shlex.join(["vae-mf", "infer-couplings", *kept])
+
+
 def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
     """Return what to do next, each with the command or call that does it, which may be empty.
 
@@ -190,9 +205,7 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
             (f"More data: about {rows:,.0f} rows would decide, where there are {len(found.rows.recording.rows):,}", "")
         )
     if answer == NOT_FOUND and call.startswith("vae-mf discover"):
-        steps.append(
-            ("The couplings of pairs", call.replace("discover", "infer-couplings", 1).replace(" quick=true", ""))
-        )
+        steps.append(("The couplings of pairs", couplings_command(call)))
     if found.decision.drift and call.startswith("vae-mf discover"):
         steps.append(("Part of the rows, over which rates are constant, in a file of its own", ""))
     if answer == FOUND and thorough != call:

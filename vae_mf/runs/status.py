@@ -1,7 +1,7 @@
 """Exit statuses of a command, by the conventions of the shell."""
 
 USAGE = 2
-"""What was typed is wrong; 1 stands for everything else."""
+"""Mistake in the words that were typed; 1 stands for everything else."""
 STOPPED = 130
 """It was stopped, from the keyboard or by a signal to end."""
 UNREAD = 141

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from vae_mf.rng import integer
@@ -82,5 +81,5 @@ def shifted_control(rows: StateRows, blocks: Blocks) -> dict[str, str | float | 
 
 def read_control(model: LatentModel, rows: StateRows, settings: ReadingSettings, seed: int) -> Estimate:
     """Return residual information of order 2 of independent rows."""
-    blocks: Blocks = row_blocks(len(rows), most=affordable_blocks(len(model.variables)))
-    return read_pairs(model, BlockedRows(np.asarray(rows), blocks, 0.0), settings, seed).pairs
+    blocks = row_blocks(len(rows), most=affordable_blocks(len(model.variables)))
+    return read_pairs(model, BlockedRows(rows, blocks, 0.0), settings, seed).pairs

@@ -153,8 +153,8 @@ def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
     table["total"] = table.gain + np.maximum(table.lower, table.centre)
     known = table.total > 0
     table["share_lower"] = (table.lower / table.total).where(known, 0.0)
-    most = table.upper / (table.total + table.upper - np.minimum(table.lower, table.upper))
-    table["share_upper"] = most.where(np.isfinite(table.upper) & (table.upper > 0), 1.0)
+    largest = table.total + table.upper - np.minimum(table.lower, table.upper)
+    table["share_upper"] = (table.upper / largest).where(np.isfinite(table.upper) & (largest > 0), 1.0)
     return table
 
 
@@ -187,7 +187,7 @@ def interval(readings: pd.DataFrame, errors: Float[np.ndarray, " all_readings"])
     return {
         "centre": centre,
         "lower": max(float(lower.max()), 0.0),
-        "upper": max(float(known.max()), 0.0) if np.isfinite(known).any() or np.isposinf(known).any() else np.inf,
+        "upper": np.inf if np.isneginf(known).all() else max(float(known.max()), 0.0),
         "least": str(names[lower.argmax()]),
         "most": str(names[known.argmax()]),
     }

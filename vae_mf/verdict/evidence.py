@@ -32,7 +32,7 @@ class EvidenceGroup:
 
     Args:
         rows: all rows; of a simulation those of one Markov chain next to each other.
-        blocks: number of blocks among these that are equally long, Markov chains or pieces of time; the spread of
+        blocks: number of blocks of held-out rows that are equally long, Markov chains or pieces of time; the spread of
             their means gives the errors.
         condition: temperature; None for data that have none.
         ensemble: law that the rows are draws of, "equilibrium" or another tag of `samplers.diagnostics`, or `RECORDED`.

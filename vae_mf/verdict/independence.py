@@ -12,7 +12,7 @@ from vae_mf.checks import require_fraction, require_integer, require_positive
 from vae_mf.statistics.latent_model import IndependentColumns
 from vae_mf.statistics.residual_information import pair_information, pair_sums
 from vae_mf.statistics.residual_orders import SampledRows, residual_orders
-from vae_mf.statistics.row_order import drift, local_residuals, shift_test
+from vae_mf.statistics.row_order import chunks, drift, local_residuals, shift_test
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.time_order import SHORT, WINDOWS, TimeOrder
 
@@ -160,7 +160,7 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
         pairs = shifted_pairs(rows, settings, seed)
     # Slow change is that over the recording, not over the time of a stimulus that it repeats.
     local = local_residuals(rows, min(WINDOWS, len(rows) // 2))[order.order]
-    parts = (local[start : start + 8192, None] for start in range(0, len(local), 8192))
+    parts = (part[:, None] for part in chunks(local))
     within = pair_information(pair_sums(parts, blocks, model.variables), None, products)
     orders = {}
     if settings.orders > 2 and len(model.variables) <= settings.order_variables:
