@@ -1,5 +1,6 @@
 """Logistic autoregression, a density model without latent variables whose likelihood is exact."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import probabilities_up
 
 
+@dataclass(eq=False, repr=False)
 class LogisticAutoregression(DensityModel):
     """p(s) = prod_i p(s_i | s_1 ... s_{i-1}), log-odds of every s_i linear in the variables before it (Frey 1998).
 
@@ -32,9 +34,8 @@ class LogisticAutoregression(DensityModel):
         weights_: coefficients, strictly lower triangular, shape (N, N).
     """
 
-    def __init__(self, strength: Any = 0.3, max_iter: Any = 100):
-        self.strength = strength
-        self.max_iter = max_iter
+    strength: Any = 0.3
+    max_iter: Any = 100
 
     def _fit(self, data: DistinctSpins) -> None:
         strength = require_positive("strength", self.strength)

@@ -120,8 +120,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     choices = choose(candidates, study)
     models = comparison(candidates, choices, study)
     gains = gains_of(models)
-    nothing = is_nothing(independence, gains)
-    description = Description(0, 0) if nothing else describe(choices, candidates, study)
+    description = Description(0, 0) if is_nothing(independence, gains) else describe(choices, candidates, study)
     tables = choices.tables | {"models": models, "independence": independence.table}
     assessment = None
     traits = Traits(np.inf, follows=False)
@@ -131,8 +130,9 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         tables |= assessment.tables
     if description.latents:
         stage("patterns")
-        traits = traits_of(description, study)
-        tables |= decoded_tables(description, study, truth)
+        z = study.latents(description.latents)
+        traits = traits_of(z, study)
+        tables |= decoded_tables(z, study, truth)
     decision = decide(
         independence,
         gains,
@@ -191,18 +191,18 @@ class Traits(NamedTuple):
     """True if latent variables follow the order of the rows."""
 
 
-def traits_of(description: Description, study: Study) -> Traits:
-    """Return the traits of latent variables that are no collective ones."""
-    z = study.latents(description.latents)
+def traits_of(z: Float[np.ndarray, "rows latents"], study: Study) -> Traits:
+    """Return the traits of latent variables that are no collective ones, z being their mean given each row."""
     limit = study.settings.independence.drift
-    participation = variables_per_latent(study.best(description.latents), study.settings.seed)
+    participation = variables_per_latent(study.best(z.shape[1]), study.settings.seed)
     return Traits(participation, bool(drift(z) < limit) and study.independence.short)
 
 
-def decoded_tables(description: Description, study: Study, truth: Patterns | None) -> dict[str, pd.DataFrame]:
-    """Return the tables of what is read off the model with latent variables."""
-    vae = study.best(description.latents)
-    z = study.latents(description.latents)
+def decoded_tables(
+    z: Float[np.ndarray, "rows latents"], study: Study, truth: Patterns | None
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of what is read off the model with latent variables, z being their mean given each row."""
+    vae = study.best(z.shape[1])
     tables = predictive_tables(vae, study) | {"latents": latent_table(z, study)}
     return tables | pattern_tables(study, read_patterns(vae, study.settings.seed), truth)
 
