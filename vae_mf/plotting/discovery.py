@@ -136,7 +136,7 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
         ax.set_yticks(range(len(shown)), list(shown.reading))
         ax.set_xscale("symlog", linthresh=10 ** np.ceil(np.log10(max(whole.tolerance, 1e-3))))
         ax.set(xlabel="nats per row")
-        ax.legend(loc="lower left")
+        ax.legend(loc="upper left")
     return figure
 
 
