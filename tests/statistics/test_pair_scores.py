@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from helpers.latent_models import OneLatent, coupled_pairs, draw_states, example
+from helpers.memory import peak_bytes
 from scipy.stats import binom, norm
 
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.latent_model import IndependentColumns, LatentModel
 from vae_mf.statistics.pair_scores import pair_scores, significant_pairs
-from vae_mf.statistics.residual_information import PairSums, column_pairs, pair_sums
+from vae_mf.statistics.residual_information import PairSums, column_pairs, pair_information, pair_sums
 from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.tilt import squared_errors
 
@@ -97,3 +98,10 @@ def test_correlated_data_have_wider_errors_than_the_model_s_independent_rows():
         zero = pair_sums([own], row_blocks(4000, most=2 * len(blocks.sizes)), np.arange(6))
         alarms += pair_scores(sums, zero, 99, seed).p_values.min() <= 0.05
     assert alarms <= binom.ppf(0.999, RUNS, 0.05)
+
+
+def test_scores_of_many_pairs_take_less_memory_than_their_sums():
+    sums = np.random.default_rng(4).normal(size=(100, 44850)).astype(np.float32)
+    features = PairSums(sums, column_pairs(np.arange(300)), row_blocks(100))
+    assert peak_bytes(lambda: pair_scores(features, features, 19, 1)) < 2 * sums.nbytes
+    assert peak_bytes(lambda: pair_information(features, features, np.ones((300, 300)))) < sums.nbytes

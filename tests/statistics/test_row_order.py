@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.memory import peak_bytes
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 from scipy.stats import binom
@@ -95,6 +96,13 @@ def test_covariances_of_local_residuals_are_unbiased():
     assert_allclose(covariance(residuals), [[2, 1], [1, 2]], atol=0.06)
     with pytest.raises(ValueError, match="at most 2, half the number of rows, got 3"):
         local_residuals(rows[:5], 3)
+
+
+def test_many_rows_are_held_once_in_single_precision_at_the_most():
+    rows = np.random.default_rng(7).choice(np.int8([-1, 1]), (200_000, 10))
+    assert peak_bytes(lambda: local_residuals(rows, 40)) < 1.2 * 4 * rows.size
+    assert peak_bytes(IndependentColumns(rows).variance_products) < 0.5 * 4 * rows.size
+    assert_allclose(IndependentColumns(rows).variance_products().diagonal(), rows.var(0) ** 2, rtol=1e-6)
 
 
 def test_surrogates_shift_every_column_round_the_ends():

@@ -9,7 +9,7 @@ from vae_mf.packing import all_configurations
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.residual_information import pair_features, pair_sums
 from vae_mf.statistics.row_order import row_blocks
-from vae_mf.statistics.tilt import donsker_varadhan, newton_step, significant_features, tilt_bound
+from vae_mf.statistics.tilt import donsker_varadhan, halves, newton_step, significant_features, tilt_bound
 from vae_mf.statistics.u_statistics import Blocks
 
 SITES, ROWS = 8, 1000
@@ -108,3 +108,14 @@ def test_features_of_rows_are_means_over_the_draws():
     residuals = np.random.default_rng(4).normal(size=(7, 3, 4)).astype(np.float32)
     sums = pair_sums([residuals], row_blocks(7), np.arange(4))
     np.testing.assert_allclose(pair_features([residuals], sums.pairs), sums.sums, rtol=1e-5, atol=1e-6)
+
+
+def test_halves_are_views_and_leave_out_what_touches():
+    sums = pair_sums([np.ones((7, 1, 4), np.float32)], Blocks(np.array([0, 1, 1, 2, 3, 3, 4]), 1), np.arange(4))
+    first, second = halves(sums)
+    assert np.shares_memory(first.sums, sums.sums)
+    np.testing.assert_array_equal(first.sums, sums.sums[:2])
+    np.testing.assert_array_equal(second.sums, sums.sums[3:])
+    assert first.blocks.labels.tolist() == [0, 1, 1]
+    assert second.blocks.labels.tolist() == [0, 0, 1]
+    np.testing.assert_array_equal(second.mean, 1.0)

@@ -233,8 +233,10 @@ def report_on(
 
 def fingerprint(recording: Recording) -> str:
     """Return a hash of the rows of a recording, and of the times and repeats by which they are split."""
-    parts = recording.rows, recording.time, recording.repeat
-    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+    digest = hashlib.sha256()
+    for part in (recording.rows, recording.time, recording.repeat):
+        digest.update(part.tobytes())
+    return digest.hexdigest()
 
 
 def known_patterns(truth: Any, given: Recording, kept: Recording) -> Shaped[np.ndarray, "patterns kept"]:

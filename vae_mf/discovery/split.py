@@ -91,6 +91,8 @@ def without_rare(recording: Recording, min_count: int) -> Recording:
             f"data: expected at least 3 variables with {min_count} rows in either state, got {len(kept)} of "
             f"{len(active)}; give more rows or other variables"
         )
+    if len(kept) == len(active):
+        return recording
     names = tuple(recording.names[k] for k in kept)
     return replace(recording, rows=recording.rows[:, kept], variables=recording.variables[kept], names=names)
 

@@ -75,5 +75,6 @@ class IndependentColumns:
 
     def variance_products(self) -> Products:
         """Return the products of the variances of the columns."""
-        variances = self.rows.var(0, dtype=np.float64)
+        squares = sum((part[:, 0] ** 2).sum(0, dtype=np.float64) for part in self.residuals(self.rows, 1, 0))
+        variances = squares / len(self.rows)
         return np.outer(variances, variances)

@@ -21,7 +21,7 @@ from vae_mf.statistics.u_statistics import Blocks, Estimate, Gram, u_statistic
 
 SUMS = 50_000_000
 """Sums of features that are kept of a sample: 200 MB."""
-PAIRS = 2**16
+PAIRS = 2**12
 """Pairs at a time."""
 
 

@@ -128,9 +128,10 @@ def local_residuals(rows: Columns, windows: int) -> Float[np.ndarray, "rows colu
     """
     if require_integer("windows", windows) > len(rows) // 2:
         raise ValueError(f"windows: expected at most {len(rows) // 2}, half the number of rows, got {windows}")
-    parts = np.array_split(rows, windows)
-    centred = [(part - part.mean(0)) * (len(part) / (len(part) - 1)) ** 0.5 for part in parts]
-    return np.concatenate(centred).astype(np.float32)
+    residuals = np.empty(rows.shape, np.float32)
+    for own, part in zip(np.array_split(residuals, windows), np.array_split(rows, windows), strict=True):
+        own[:] = (part - part.mean(0)) * (len(part) / (len(part) - 1)) ** 0.5
+    return residuals
 
 
 def shifted_columns(rows: Columns, count: int, seed: int) -> Iterator[Columns]:

@@ -10,7 +10,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from scipy.special import logsumexp, ndtr
 
 from vae_mf.checks import require_fraction, require_integer
@@ -72,7 +72,8 @@ def tilt_bound(
         level: false discovery rate at which pairs are chosen.
         most: largest number of pairs, the most significant ones.
     """
-    choices = [significant_features(halves(data)[k], halves(model)[k], level, most) for k in (0, 1)]
+    parts = zip(halves(data), halves(model), strict=True)
+    choices = [significant_features(own, zero, level, most) for own, zero in parts]
     union = np.union1d(*choices)
     pairs = ColumnPairs(*(columns[union] for columns in data.pairs))
     rows = Halves(pair_features(data_parts, pairs), data.blocks)
@@ -90,26 +91,36 @@ class Halves(NamedTuple):
 
     def part(self, half: int) -> "Halves":
         """Return the rows of one half; blocks that touch the other are left out of the second."""
-        chosen = half_blocks(self.blocks, half)[self.blocks.labels]
-        labels = self.blocks.labels[chosen]
-        return Halves(self.features[chosen], Blocks(labels - labels[0], self.blocks.gap))
+        chosen = half_blocks(self.blocks, half)
+        return Halves(self.features[chosen.rows], chosen.blocks)
 
 
-def half_blocks(blocks: Blocks, half: int) -> Bool[np.ndarray, " blocks"]:
-    """Return the blocks of one half."""
-    number = np.arange(len(blocks.sizes))
-    middle = len(number) // 2
-    return number < middle if half == 0 else number >= middle + blocks.gap
+class Half(NamedTuple):
+    """Half of some blocks."""
+
+    numbers: slice
+    """Numbers of its blocks among all."""
+    rows: slice
+    """Rows of these blocks."""
+    blocks: Blocks
+
+
+def half_blocks(blocks: Blocks, half: int) -> Half:
+    """Return the blocks of one half; of the second those that touch the first are left out.
+
+    >>> half_blocks(Blocks(np.array([0, 1, 1, 2, 3]), 1), 1)
+    Half(numbers=slice(3, 4, None), rows=slice(4, 5, None), blocks=Blocks(labels=array([0]), gap=1))
+    """
+    count = len(blocks.sizes)
+    first, stop = (0, count // 2) if half == 0 else (count // 2 + blocks.gap, count)
+    rows = slice(*np.searchsorted(blocks.labels, [first, stop]).tolist())
+    return Half(slice(first, stop), rows, Blocks(blocks.labels[rows] - first, blocks.gap))
 
 
 def halves(features: PairSums) -> list[PairSums]:
     """Return the sums over the blocks of each half."""
-    parts = []
-    for half in (0, 1):
-        chosen = half_blocks(features.blocks, half)
-        labels = features.blocks.labels[chosen[features.blocks.labels]]
-        parts.append(PairSums(features.sums[chosen], features.pairs, Blocks(labels - labels[0], features.blocks.gap)))
-    return parts
+    parts = [half_blocks(features.blocks, half) for half in (0, 1)]
+    return [PairSums(features.sums[part.numbers], features.pairs, part.blocks) for part in parts]
 
 
 def significant_features(data: PairSums, model: PairSums, level: float, most: int) -> PairChoice:
