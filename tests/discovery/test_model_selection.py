@@ -1,5 +1,7 @@
 """The number of latent variables is chosen by validation rows, with a range that they allow; test rows only report."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -10,13 +12,15 @@ from vae_mf.discovery.model_selection import (
     classes_take_over,
     has_saturated,
     numbers_to_try,
+    spread_of,
 )
+from vae_mf.discovery.settings import discovery_config, discovery_settings
 
 BLOCKS = 4
 NOISE = np.repeat([1.0, -1.0, 1.0, -1.0], 5)
 """Means over four blocks with the error 1 / sqrt(3)."""
 ERROR = 1 / np.sqrt(3)
-RESOLUTION = 0.01
+SETTINGS = discovery_settings(*discovery_config()).selection
 
 
 def scores(validation: np.ndarray, test: np.ndarray | None = None, family: str = "VAE", name: str = "") -> ModelScores:
@@ -42,51 +46,51 @@ def sweep(*gains: float, noise: float = 0.0) -> dict[int, ModelScores]:
     ids=str,
 )
 def test_the_smallest_number_as_good_as_the_best_is_chosen(gains, noise, latents):
-    choice = choose_number(sweep(*gains, noise=noise), BLOCKS, RESOLUTION)
+    choice = choose_number(sweep(*gains, noise=noise), BLOCKS, SETTINGS)
     assert choice.latents == latents
     assert choice.table.chosen.tolist() == [k == latents for k in range(len(gains) + 1)]
 
 
 def test_the_table_holds_paired_differences_and_gains_on_test_rows():
-    row = choose_number(sweep(5, 9.5, 10, noise=1.0), BLOCKS, RESOLUTION).table.set_index("latents").loc[2]
+    row = choose_number(sweep(5, 9.5, 10, noise=1.0), BLOCKS, SETTINGS).table.set_index("latents").loc[2]
     assert_allclose([row.behind, row.behind_error, row.gain], [0.5, ERROR, 9.5])
 
 
 def test_numbers_that_the_rows_allow_are_named():
     found = sweep(5, 9.5, 10, noise=1.0)
-    assert choose_number(found, BLOCKS, RESOLUTION).possible == [2, 3]
-    assert choose_number(sweep(5, 9.5, 10), BLOCKS, RESOLUTION).possible == [3]
+    assert choose_number(found, BLOCKS, SETTINGS).possible == [2, 3]
+    assert choose_number(sweep(5, 9.5, 10), BLOCKS, SETTINGS).possible == [3]
     # Trainings that differ by more than that allow more.
-    assert choose_number(sweep(5, 9.5, 10), BLOCKS, RESOLUTION, spread=0.3).possible == [2, 3]
+    assert choose_number(sweep(5, 9.5, 10), BLOCKS, SETTINGS, spread=0.3).possible == [2, 3]
 
 
 def test_test_rows_choose_nothing():
     found = sweep(5, 6)
     better_on_test = found | {1: scores(found[1].validation, found[1].test + 9)}
-    assert choose_number(better_on_test, BLOCKS, RESOLUTION).latents == 2
+    assert choose_number(better_on_test, BLOCKS, SETTINGS).latents == 2
     worse_on_test = {0: found[0], 1: scores(np.full(20, -5.0), np.full(20, -20.0))}
-    assert choose_number(worse_on_test, BLOCKS, RESOLUTION).latents == 1
+    assert choose_number(worse_on_test, BLOCKS, SETTINGS).latents == 1
 
 
 @pytest.mark.parametrize("gains", [(-0.1, -0.2), (1.0,)], ids=str)
 def test_independent_variables_are_chosen_where_nothing_is_gained(gains):
-    assert choose_number(sweep(*gains, noise=1.0), BLOCKS, RESOLUTION).latents == 0
+    assert choose_number(sweep(*gains, noise=1.0), BLOCKS, SETTINGS).latents == 0
 
 
 def test_a_number_between_is_not_skipped_to_none():
     """The first number gains nothing that can be seen, the second much: it is the second that is chosen."""
     found = sweep(0.5, 8, noise=1.0)
-    assert choose_number(found, BLOCKS, RESOLUTION).latents == 2
+    assert choose_number(found, BLOCKS, SETTINGS).latents == 2
 
 
 def test_variables_that_are_known_to_be_dependent_are_described_even_if_held_out_rows_are_too_few():
-    assert choose_number(sweep(1.0, noise=1.0), BLOCKS, RESOLUTION, dependent=True).latents == 1
-    assert choose_number(sweep(-1.0, -0.5), BLOCKS, RESOLUTION, dependent=True).latents == 2
+    assert choose_number(sweep(1.0, noise=1.0), BLOCKS, SETTINGS, dependent=True).latents == 1
+    assert choose_number(sweep(-1.0, -0.5), BLOCKS, SETTINGS, dependent=True).latents == 2
 
 
 def test_independent_variables_must_be_among_the_scores():
     with pytest.raises(ValueError, match="expected 0 latents among them, got \\[1\\]"):
-        choose_number({1: scores(NOISE)}, BLOCKS, RESOLUTION)
+        choose_number({1: scores(NOISE)}, BLOCKS, SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +110,7 @@ def test_independent_variables_must_be_among_the_scores():
     ids=str,
 )
 def test_a_sweep_ends_when_the_last_numbers_add_nothing(gains, patience, saturated):
-    assert has_saturated(sweep(*gains), patience, BLOCKS, RESOLUTION) is saturated
+    assert has_saturated(sweep(*gains), BLOCKS, replace(SETTINGS, patience=patience)) is saturated
 
 
 def test_there_are_fewer_latents_than_variables():
@@ -120,4 +124,4 @@ def test_there_are_fewer_latents_than_variables():
 def test_classes_take_over_only_if_clearly_and_by_enough(lead, noise, better):
     latents = scores(np.full(20, -5.0))
     classes = scores(-5.0 + lead + noise * NOISE, family="BernoulliMixture")
-    assert classes_take_over(classes, latents, whole=10.0, blocks=BLOCKS, resolution=RESOLUTION) is better
+    assert classes_take_over(classes, latents, whole=10.0, blocks=BLOCKS, settings=SETTINGS) is better

@@ -22,13 +22,23 @@ from vae_mf.verdict.decision import (
 )
 from vae_mf.verdict.readings import reading
 from vae_mf.verdict.report import as_json, as_markdown
-from vae_mf.verdict.settings import Tolerance
+from vae_mf.verdict.settings import Thresholds
 
 SITES, ROWS = 100, 10_000
-TOLERANCE = Tolerance(share=0.02, per_site=0.002)
+THRESHOLDS = Thresholds(
+    share=0.02,
+    per_site=0.002,
+    errors=2.0,
+    pairs_over=1.2,
+    pairs_under=1.25,
+    order_seen=4.0,
+    ahead=3.0,
+    control=4.0,
+    near=2.0,
+)
 GAIN = 5.0
 """The tolerance is .02 * 5 = .1, less than .002 * 100 = .2."""
-BOUND = TOLERANCE.share * GAIN
+BOUND = THRESHOLDS.share * GAIN
 
 
 def readings(*lines: dict, temperature: float = 1.0) -> pd.DataFrame:
@@ -53,11 +63,11 @@ def higher(value: float, error: float = 0.02) -> dict:
 
 def gains(*values: float) -> pd.DataFrame:
     lines = [{"temperature": 1.0 + k, "gain": value} for k, value in enumerate(values)]
-    return pd.DataFrame(lines).assign(gain_error=0.1, rows=ROWS, sites=SITES)
+    return pd.DataFrame(lines).assign(gain_error=0.1, rows=ROWS, sites=SITES, most=np.inf)
 
 
 def answer(*lines: dict, gain: float = GAIN) -> str:
-    return decide_mean_field(readings(*lines), gains(gain), TOLERANCE).answer
+    return decide_mean_field(readings(*lines), gains(gain), THRESHOLDS).answer
 
 
 @pytest.mark.parametrize(
@@ -104,15 +114,15 @@ def test_noise_never_helps_a_description(value, make):
 
 
 def test_the_tolerance_is_a_share_of_all_correlations_and_small_in_nats():
-    (line,) = decide_mean_field(readings(pairs(0.3, 0.01)), gains(GAIN), TOLERANCE).left.to_dict("records")
+    (line,) = decide_mean_field(readings(pairs(0.3, 0.01)), gains(GAIN), THRESHOLDS).left.to_dict("records")
     assert line["total"] == pytest.approx(GAIN + 0.3)
-    assert line["tolerance"] == pytest.approx(TOLERANCE.share * (GAIN + 0.3))
-    large = decide_mean_field(readings(pairs(0.3, 0.01)), gains(100.0), TOLERANCE).left.iloc[0]
-    assert large.tolerance == pytest.approx(TOLERANCE.per_site * SITES)
+    assert line["tolerance"] == pytest.approx(THRESHOLDS.share * (GAIN + 0.3))
+    large = decide_mean_field(readings(pairs(0.3, 0.01)), gains(100.0), THRESHOLDS).left.iloc[0]
+    assert large.tolerance == pytest.approx(THRESHOLDS.per_site * SITES)
 
 
 def test_the_ends_are_shares_of_the_total_correlation():
-    line = left_intervals(readings(pairs(0.3, 0.01)), gains(GAIN)).iloc[0]
+    line = left_intervals(readings(pairs(0.3, 0.01)), gains(GAIN), THRESHOLDS).iloc[0]
     assert line.lower == pytest.approx(0.28 / 1.2)
     assert line.upper == pytest.approx(1.25 * 0.32)
     assert line.share_lower == pytest.approx(line.lower / 5.3)
@@ -121,25 +131,25 @@ def test_the_ends_are_shares_of_the_total_correlation():
 
 
 def test_a_reading_below_zero_leaves_no_share():
-    line = left_intervals(readings(pairs(-0.1, 0.01)), gains(GAIN)).iloc[0]
+    line = left_intervals(readings(pairs(-0.1, 0.01)), gains(GAIN), THRESHOLDS).iloc[0]
     assert (line.upper, line.share_lower, line.share_upper) == (0, 0, 0)
-    unknown = left_intervals(readings(pairs(0.0, np.nan)), gains(GAIN)).iloc[0]
+    unknown = left_intervals(readings(pairs(0.0, np.nan)), gains(GAIN), THRESHOLDS).iloc[0]
     assert (unknown.upper, unknown.share_upper) == (np.inf, 1)
 
 
 def test_what_another_reading_sees_beyond_pairs_is_added_to_them():
-    line = left_intervals(readings(pairs(0.1, 0.001), higher(0.3)), gains(GAIN)).iloc[0]
+    line = left_intervals(readings(pairs(0.1, 0.001), higher(0.3)), gains(GAIN), THRESHOLDS).iloc[0]
     assert line.upper == pytest.approx(0.3 + 2 * 0.02 + 0.1)
     assert line.most == "order 3"
 
 
 def test_one_level_holds_over_all_conditions():
     many = pd.concat([readings(pairs(0.0), temperature=float(k)) for k in range(10)])
-    assert family_errors(many, 1) == pytest.approx(2.0)
+    assert family_errors(many, 1, 2.0) == pytest.approx(2.0)
     expected = norm.isf(norm.sf(2.0) / 10)
-    assert family_errors(many, 10) == pytest.approx(expected, rel=1e-6)
+    assert family_errors(many, 10, 2.0) == pytest.approx(expected, rel=1e-6)
     few = many.assign(degrees=9)
-    assert family_errors(few, 1) == pytest.approx(t.isf(norm.sf(2.0), 9))
+    assert family_errors(few, 1, 2.0) == pytest.approx(t.isf(norm.sf(2.0), 9))
 
 
 def test_exact_models_are_denied_at_the_stated_level():
@@ -149,7 +159,7 @@ def test_exact_models_are_denied_at_the_stated_level():
     denied = 0
     for _ in range(count):
         lines = [readings(exact(BOUND * 0.99 + rng.normal() * 0.01), temperature=1.0 + k) for k in range(10)]
-        found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(*[GAIN] * 10), TOLERANCE)
+        found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(*[GAIN] * 10), THRESHOLDS)
         denied += found.answer == NOT_FOUND
     # At most 5 % and two errors of a binomial count.
     assert denied <= count * 0.05 + 2 * np.sqrt(count * 0.05)
@@ -157,41 +167,41 @@ def test_exact_models_are_denied_at_the_stated_level():
 
 def test_a_single_condition_can_speak_against_a_description_but_not_for_it():
     lines = [readings(exact(0.0), temperature=1.0), readings(exact(0.5), temperature=2.0)]
-    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 5.0), TOLERANCE)
+    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 5.0), THRESHOLDS)
     assert found.answer == NOT_FOUND
     whole, single = found.evidence.to_dict("records")
     assert whole["temperature"] == POOLED
     assert (single["temperature"], single["holds"]) == (2.0, False)
     # The same is left of more: within the tolerance there, and open whether it is everywhere.
     lines = [readings(exact(0.0), temperature=1.0), readings(exact(0.1, 0.05), temperature=2.0)]
-    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 5.0), TOLERANCE)
+    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 5.0), THRESHOLDS)
     assert found.answer == FOUND
     assert found.evidence.holds.tolist() == [True, None]
 
 
 def test_a_condition_with_hardly_any_correlations_decides_nothing():
     lines = [readings(exact(0.0), temperature=1.0), readings(exact(0.05, 0.001), temperature=2.0)]
-    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 0.1), TOLERANCE)
+    found = decide_mean_field(pd.concat(lines, ignore_index=True), gains(40.0, 0.1), THRESHOLDS)
     assert found.answer == FOUND
     assert found.left.tolerance[1] == pytest.approx(found.left.tolerance[2])
 
 
 def test_deviations_of_independent_conditions_average_out():
     lines = [readings(pairs(0.0, 0.05), temperature=1.0 + k) for k in range(16)]
-    left = left_intervals(pd.concat(lines, ignore_index=True), gains(*[GAIN] * 16))
+    left = left_intervals(pd.concat(lines, ignore_index=True), gains(*[GAIN] * 16), THRESHOLDS)
     single, whole = left.iloc[0], left.iloc[-1]
     assert whole.upper == pytest.approx(single.upper / 4)
     assert whole.rows == 16 * ROWS
 
 
 def test_as_many_rows_are_named_as_bring_the_upper_end_within_the_tolerance():
-    left = decide_mean_field(readings(pairs(0.0, 0.1)), gains(GAIN), TOLERANCE).left
+    left = decide_mean_field(readings(pairs(0.0, 0.1)), gains(GAIN), THRESHOLDS).left
     needed = rows_to_decide(left)
     assert needed == pytest.approx(ROWS * 0.25 / BOUND)
     # The error of pairs falls as 1 / rows.
     after = readings(pairs(0.0, 0.1 * ROWS / (1.01 * needed)))
-    assert decide_mean_field(after, gains(GAIN), TOLERANCE).answer == FOUND
-    verdict = decide_mean_field(readings(pairs(0.0, 0.1)), gains(GAIN), TOLERANCE)
+    assert decide_mean_field(after, gains(GAIN), THRESHOLDS).answer == FOUND
+    verdict = decide_mean_field(readings(pairs(0.0, 0.1)), gains(GAIN), THRESHOLDS)
     assert verdict.remarks[-1].subject == Subject.ROWS
     assert f"{needed:,.0f} rows" in verdict.remarks[-1].text
 
@@ -229,7 +239,7 @@ def capacity_table(rates, information=0.5, cut="half") -> pd.DataFrame:
 )
 def test_only_information_that_is_exactly_known_speaks_against_a_rate(rate, information, cut, expected):
     capacity = capacity_table([rate], information, cut)
-    found = decide_mean_field(readings(exact(0.0)), gains(GAIN), TOLERANCE, None, capacity)
+    found = decide_mean_field(readings(exact(0.0)), gains(GAIN), THRESHOLDS, None, capacity)
     assert found.answer == expected
 
 
@@ -259,7 +269,7 @@ def test_what_is_missing_is_said_with_the_reason():
     correlation = correlation_table(2, known=False, decided=False)
     lines = pd.concat([readings(pairs(0.0)), readings(pairs(0.0), temperature=2.0)], ignore_index=True)
     remarks = decide_mean_field(
-        lines, gains(GAIN, GAIN), TOLERANCE, correlation, capacity_table([1, 1], np.nan)
+        lines, gains(GAIN, GAIN), THRESHOLDS, correlation, capacity_table([1, 1], np.nan)
     ).remarks
     assert [remark.subject for remark in remarks] == [Subject.PARTITION_FUNCTION, Subject.SAMPLES, Subject.CUTS]
     said = " ".join(remark.text for remark in remarks)
@@ -270,7 +280,7 @@ def test_what_is_missing_is_said_with_the_reason():
 
 def test_a_critic_of_unknown_error_is_named():
     correlation = correlation_table(1, known=False, decided=False).assign(samples_needed=np.nan)
-    remarks = decide_mean_field(readings(pairs(0.0)), gains(GAIN), TOLERANCE, correlation).remarks
+    remarks = decide_mean_field(readings(pairs(0.0)), gains(GAIN), THRESHOLDS, correlation).remarks
     assert [remark.subject for remark in remarks] == [Subject.PARTITION_FUNCTION, Subject.SAMPLES]
     assert "The error of the critic is not known" in remarks[1].text
 
@@ -295,7 +305,7 @@ def sensitivity(*lines: tuple[int, float, float]) -> pd.DataFrame:
     ],
 )
 def test_a_critic_says_to_which_correlations_it_is_blind(lines, expected):
-    verdict = decide_mean_field(readings(pairs(0.0)), gains(GAIN), TOLERANCE, sensitivity=sensitivity(*lines))
+    verdict = decide_mean_field(readings(pairs(0.0)), gains(GAIN), THRESHOLDS, sensitivity=sensitivity(*lines))
     (remark,) = verdict.remarks
     assert remark.subject == Subject.BLINDNESS
     assert remark.text == f"Of correlations planted in products of neighbours, {expected}"
@@ -304,7 +314,7 @@ def test_a_critic_says_to_which_correlations_it_is_blind(lines, expected):
 @pytest.mark.parametrize(("satisfied", "holds"), [([True, np.nan], None), ([False, np.nan], False), ([True], True)])
 def test_a_rate_of_unknown_error_satisfies_nothing(satisfied, holds):
     capacity = capacity_table([1.0] * len(satisfied), 0.5).assign(satisfied=pd.Series(satisfied, dtype=object))
-    found = decide_mean_field(readings(pairs(0.0)), gains(GAIN), TOLERANCE, capacity=capacity)
+    found = decide_mean_field(readings(pairs(0.0)), gains(GAIN), THRESHOLDS, capacity=capacity)
     assert found.evidence.holds.tolist()[-1] is holds
 
 
@@ -314,13 +324,13 @@ def test_the_reading_of_a_critic_is_its_bound_on_the_divergence():
     (line,) = correlation_readings(table, blocks=20).to_dict("records")
     assert (line["kind"], line["value"], line["error"], line["degrees"]) == ("critic", 0.07, 0.01, 19.0)
     unknown = correlation_readings(table.assign(divergence=9.0, divergence_error=np.nan), blocks=1)
-    left = decide_mean_field(pd.concat([readings(pairs(0.0)), unknown]), gains(GAIN), TOLERANCE).left
+    left = decide_mean_field(pd.concat([readings(pairs(0.0)), unknown]), gains(GAIN), THRESHOLDS).left
     assert left.least.item() == left.most.item() == "order 2"
 
 
 def test_a_critic_that_disagrees_with_the_identity_is_named():
     correlation = correlation_table(1, known=True, agrees=False)
-    (remark,) = decide_mean_field(readings(exact(0.0)), gains(GAIN), TOLERANCE, correlation).remarks
+    (remark,) = decide_mean_field(readings(exact(0.0)), gains(GAIN), THRESHOLDS, correlation).remarks
     assert "disagrees with the exact identity at T = 1;" in remark.text
     assert remark.subject == Subject.DISAGREEMENT
 
@@ -335,7 +345,7 @@ def test_the_report_tells_a_person_and_the_json_a_program(known):
         "capacity": capacity_table([1.0, 1.0]),
     }
     verdict = decide_mean_field(
-        tables["readings"], tables["gains"], TOLERANCE, tables["conditional_correlation"], tables["capacity"]
+        tables["readings"], tables["gains"], THRESHOLDS, tables["conditional_correlation"], tables["capacity"]
     )
     found = Assessment(verdict, tables | {"left": verdict.left})
     text, content = as_markdown("hopfield", found), json.loads(as_json(found))

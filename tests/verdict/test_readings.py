@@ -12,12 +12,14 @@ from vae_mf.statistics.averages import Average
 from vae_mf.statistics.row_order import row_blocks, shifted_columns
 from vae_mf.verdict.controls import KnownRows, controls
 from vae_mf.verdict.decision import left_intervals
-from vae_mf.verdict.readings import BlockedRows, optimism, what_is_left
+from vae_mf.verdict.readings import BlockedRows, what_is_left
 
 ROWS, VARIABLES = 6000, 8
-SETTINGS = discovery_settings(
+ASSESSMENT = discovery_settings(
     *discovery_config(assessment={"readings": {"orders": 3, "order_rows": 600, "permutations": 60}})
-).assessment.readings
+).assessment
+SETTINGS = ASSESSMENT.readings
+THRESHOLDS = ASSESSMENT.thresholds
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +64,8 @@ def test_a_coupled_pair_is_named_and_worth_what_the_interval_says(model):
     left = readings(model, rows)
     first = left.pairs.iloc[0]
     assert (first["first"], first["second"]) == (VARIABLES - 2, VARIABLES - 1)
-    gains = pd.DataFrame([{"temperature": 1.0, "gain": 1.0, "rows": ROWS}])
-    table = left_intervals(left.readings.assign(temperature=1.0), gains)
+    gains = pd.DataFrame([{"temperature": 1.0, "gain": 1.0, "rows": ROWS, "most": np.inf}])
+    table = left_intervals(left.readings.assign(temperature=1.0), gains, THRESHOLDS)
     exact = divergence(model, 0.3)
     assert table.lower[0] <= exact <= table.upper[0]
     assert table.lower[0] > 0
@@ -85,8 +87,7 @@ def divergence(model, strength: float) -> float:
 
 def test_rows_that_a_model_was_fitted_to_are_granted_an_allowance(model):
     rows = model.draw_rows(ROWS, 7)
-    share = optimism(parameters=18, fitted=ROWS)
-    assert share == pytest.approx(0.35 * 18 / (2 * ROWS))
+    share = 0.35 * 18 / (2 * ROWS)
     assert readings(model, rows, share).readings.allowance[0] == share
     # A large allowance costs more than fewer rows: held-out ones alone are read.
     assert readings(model, rows, 1.0).readings.allowance[0] == 0
@@ -94,15 +95,15 @@ def test_rows_that_a_model_was_fitted_to_are_granted_an_allowance(model):
 
 def test_controls_pass_and_a_blind_reading_does_not(model):
     rows = model.draw_rows(ROWS, 8)
-    table = controls(model, blocked(rows), SETTINGS, 0.02, 4, shifted(rows)).set_index("control")
+    table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows)).set_index("control")
     assert table.passed.all()
     # Rows that are called far away and are not seen to differ.
     own = KnownRows(model.draw_rows(2000, 9), Average(0.5, 0.001))
-    failed = controls(model, blocked(rows), SETTINGS, 0.02, 4, shifted(rows), own).set_index("control")
+    failed = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows), own).set_index("control")
     assert not failed.passed["rows of the pairwise model"]
     # Rows that differ and are called the same.
     far = KnownRows(coupled(model, 0.5, 10, 4000), Average(0.0, 0.001))
-    failed = controls(model, blocked(rows), SETTINGS, 0.02, 4, shifted(rows), far).set_index("control")
+    failed = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows), far).set_index("control")
     assert not failed.passed["rows of the pairwise model"]
 
 
@@ -111,5 +112,5 @@ def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):
     random = np.random.default_rng(1)
     slow = np.linspace(-2, 2, ROWS)[:, None] * np.ones(VARIABLES)
     rows = np.where(random.random(slow.shape) < 1 / (1 + np.exp(-slow)), 1, -1).astype(np.int8)
-    table = controls(model, blocked(rows), SETTINGS, 0.02, 4, shifted(rows)).set_index("control")
+    table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows)).set_index("control")
     assert not table.passed["columns shifted in time"]

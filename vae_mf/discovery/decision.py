@@ -16,8 +16,6 @@ from vae_mf.verdict.readings import COLUMNS, reading
 
 NOTHING = "nothing to find"
 """Beside those of `verdict.Verdict`: variables look independent to every test and every model."""
-GAINED = 4.0
-"""Errors by which a model must be ahead of independent variables to count beside the test of independence."""
 
 
 class Decision(NamedTuple):
@@ -70,7 +68,7 @@ def held_out(scores: ModelScores) -> Float[np.ndarray, " rows"]:
 
 def is_nothing(independence: Independence, gains: list[Average]) -> bool:
     """Return True if variables look independent to the test and to all models, or only their rates drift."""
-    ahead = any(each.value > GAINED * each.error for each in gains)
+    ahead = any(each.value > independence.settings.gained * each.error for each in gains)
     return independence.drift_alone or not (independence.seen or ahead)
 
 
@@ -79,6 +77,7 @@ def decide(
     gains: list[Average],
     description: Description,
     verdict: Verdict | None,
+    controls: pd.DataFrame | None = None,
     *,
     participation: float = np.inf,
     latents_drift: bool = False,
@@ -88,13 +87,15 @@ def decide(
 
     Where variables look independent and no model predicts better there is nothing to find; where rates drift and that
     is all, neither. Where they depend on each other the verdict on the description decides; without a description there
-    are correlations, but no collective variables. Few effective rows decide nothing.
+    are correlations, but no collective variables. Few effective rows decide nothing. A control that failed takes back
+    "found", and one by which readings are overstated also "not found".
 
     Args:
         independence: test of independence of the variables.
         gains: gains of all models over independent variables on test rows, the errors of ln Z in theirs.
         description: latent description that was chosen.
         verdict: verdict on it; None if there is none.
+        controls: table of `controls.controls`; None if there is none.
         participation: number of variables, on the average, that a latent variable is carried by.
         latents_drift: True if latent variables follow the order of the rows.
         fewest_variables: number of variables that it must be carried by to be a collective one.
@@ -116,8 +117,23 @@ def decide(
     remarks = [remark.text for remark in verdict.remarks if remark.subject not in silent]
     if independence.few:
         return Decision(NOT_DECIDED, drift, False, False, few_remarks(independence) + remarks)
+    failed = failed_controls(verdict.answer, controls)
+    if failed:
+        return Decision(NOT_DECIDED, drift, False, False, failed + remarks)
     groups = verdict.answer == FOUND and participation < fewest_variables
     return Decision(NOT_FOUND if groups else verdict.answer, drift, False, groups, remarks)
+
+
+def failed_controls(answer: str, controls: pd.DataFrame | None) -> list[str]:
+    """Return a sentence about every control that takes an answer back."""
+    if controls is None or answer == NOT_DECIDED:
+        return []
+    failed = controls[~controls.passed] if answer == FOUND else controls[controls.overstated]
+    return [
+        f"A control failed, by {row.control}: {row.value:.2g} ± {row.error:.2g} nats were read where {row.known:.2g} "
+        "are known."
+        for row in failed.itertuples()
+    ]
 
 
 def few_remarks(independence: Independence) -> list[str]:

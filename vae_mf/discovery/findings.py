@@ -22,7 +22,7 @@ from vae_mf.arrays import Patterns
 from vae_mf.density_models.comparison import INDEPENDENT, ModelScores, compare_models
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.decision import Decision, decide, is_nothing, lead_readings
-from vae_mf.discovery.model_selection import Choice, Description, choose_number, classes_take_over, gain
+from vae_mf.discovery.model_selection import Choice, Description, choose_number, classes_take_over, gain, spread_of
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.stages import Study
@@ -133,11 +133,14 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         z = study.latents(description.latents)
         traits = traits_of(z, study)
         tables |= decoded_tables(z, study, truth)
+        choices = choose(candidates, study, spread_of(study.trainings(description.latents)))
+        tables |= choices.tables
     decision = decide(
         independence,
         gains,
         description,
         assessment and assessment.verdict,
+        tables.get("controls"),
         participation=traits.participation,
         latents_drift=traits.follows,
         fewest_variables=study.settings.selection.fewest_variables,
@@ -148,13 +151,19 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     return Findings(study.rows, study.settings, *parts, study.described(description))
 
 
-def choose(candidates: Candidates, study: Study) -> Choices:
-    """Return the numbers of latent variables and of classes that validation rows ask for."""
-    resolution = study.settings.selection.resolution
+def choose(candidates: Candidates, study: Study, spread: float = 0.0) -> Choices:
+    """Return the numbers of latent variables and of classes that validation rows ask for.
+
+    Args:
+        candidates: scores of all models.
+        study: rows, settings and folder.
+        spread: nats per row by which trainings of the same model differ; 0 while it is not known.
+    """
+    settings = study.settings.selection
     dependent = bool(study.independence.seen)
     return Choices(
-        choose_number(candidates.latents, study.blocks, resolution, dependent=dependent),
-        choose_number(candidates.classes, study.blocks, resolution),
+        choose_number(candidates.latents, study.blocks, settings, dependent=dependent, spread=spread),
+        choose_number(candidates.classes, study.blocks, settings),
     )
 
 
@@ -179,7 +188,10 @@ def assessed(description: Description, candidates: Candidates, study: Study) -> 
     leads = lead_readings(own, candidates.others, rest, study.blocks, UNCONDITIONED)
     found = study.assessment(description, leads)
     tolerance = float(found.verdict.left.tolerance.iloc[-1])
-    return replace(found, tables=found.tables | {"controls": study.control(description, tolerance)})
+    table = study.control(description, tolerance)
+    if "refit" in found.tables:
+        table = pd.concat([table, found.tables["refit"]], ignore_index=True)
+    return replace(found, tables=found.tables | {"controls": table})
 
 
 class Traits(NamedTuple):
@@ -214,8 +226,7 @@ def describe(choices: Choices, candidates: Candidates, study: Study) -> Descript
         return Description(latents, 0)
     own = candidates.classes[count]
     whole = gain(own.validation, candidates.classes[0].validation, study.blocks).value
-    resolution = study.settings.selection.resolution
-    better = classes_take_over(own, candidates.latents[latents], whole, study.blocks, resolution)
+    better = classes_take_over(own, candidates.latents[latents], whole, study.blocks, study.settings.selection)
     return Description(0, count) if better else Description(latents, 0)
 
 

@@ -8,13 +8,9 @@ import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.density_models.comparison import ModelScores
+from vae_mf.discovery.settings import SelectionSettings
 from vae_mf.statistics.averages import Average, average
 
-SIGNIFICANT = 2.0
-"""Standard errors that a difference must exceed to count."""
-CLEARLY = 3.0
-"""Multiple of the resolution below which a difference within its errors may be passed over; and standard errors by
-which classes must be ahead of latent variables to take their place."""
 FEWEST_TRIED = 2
 """Numbers of latents that every sweep tries, so that one training which finds nothing is not the last word."""
 
@@ -45,24 +41,23 @@ class Choice(NamedTuple):
 def choose_number(
     scores: Mapping[int, ModelScores],
     blocks: int,
-    resolution: float,
+    settings: SelectionSettings,
     *,
     dependent: bool = False,
     spread: float = 0.0,
 ) -> Choice:
     """Choose the smallest number of latent variables that predicts validation rows as well as the best number does.
 
-    A number is as good as the best if it is behind by at most ``resolution`` times the gain of the best, or by no more
-    than `SIGNIFICANT` errors and `CLEARLY` times that: where rows are few, noise must not hide a variable that matters.
-    It is possible if it is behind by no more than `SIGNIFICANT` errors, the spread between trainings among them, or by
-    the resolution. Number 0 stands for independent variables and is chosen if the best gains no more than
-    `SIGNIFICANT` errors over them, unless all rows together show that they are dependent. Test rows choose nothing.
-    Errors are those of means over blocks of neighbouring rows.
+    A number is as good as the best if it is behind by at most the resolution, or by no more than its errors and a small
+    multiple of that: where rows are few, noise must not hide a variable that matters. It is possible if it is behind by
+    no more than its errors, the spread between trainings among them, or by the resolution. Number 0 stands for
+    independent variables and is chosen if the best gains no more than its errors over them, unless all rows together
+    show that they are dependent. Test rows choose nothing. Errors are those of means over blocks of neighbouring rows.
 
     Args:
         scores: scores of every number, 0 among them; rows in their order.
         blocks: number of blocks of neighbouring rows.
-        resolution: share of the gain that another latent variable must add to count.
+        settings: resolution, and errors that count.
         dependent: True if the variables are known to depend on each other, and 0 is no choice.
         spread: nats per row by which trainings of the same model differ.
 
@@ -77,11 +72,12 @@ def choose_number(
     behind = [gain(scores[best].validation, scores[number].validation, blocks) for number in table.latents]
     table["behind"], table["behind_error"] = zip(*behind, strict=True)
     whole = gain(scores[best].validation, scores[0].validation, blocks)
-    small = resolution * max(whole.value, 0.0)
-    within = np.minimum(SIGNIFICANT * table.behind_error, CLEARLY * small).clip(lower=small)
-    seen = dependent or (best > 0 and significant(whole))
+    small = settings.resolution * max(whole.value, 0.0)
+    errors = settings.significant
+    within = np.minimum(errors * table.behind_error, settings.passed_over * small).clip(lower=small)
+    seen = dependent or (best > 0 and whole.value > errors * whole.error)
     chosen = int(table.latents[(table.behind <= within) & (table.latents > 0)].min()) if seen else 0
-    allowed = (SIGNIFICANT * np.hypot(table.behind_error, spread)).clip(lower=small)
+    allowed = (errors * np.hypot(table.behind_error, np.sqrt(2) * spread)).clip(lower=small)
     return Choice(chosen, table.assign(chosen=table.latents == chosen, possible=table.behind <= allowed))
 
 
@@ -104,26 +100,26 @@ def gain(own: Float[np.ndarray, " rows"], other: Float[np.ndarray, " rows"], blo
     return average(own - other, blocks)
 
 
-def significant(difference: Average) -> bool:
-    """Return True if a difference exceeds `SIGNIFICANT` of its errors.
+def spread_of(trainings: Sequence[Float[np.ndarray, " rows"]]) -> float:
+    """Return the spread of mean log-likelihoods between trainings; 0 for a single one, which tells none.
 
-    >>> significant(Average(0.5, 0.2)), significant(Average(0.3, 0.2))
-    (True, False)
+    >>> spread_of([np.array([0.0, 2.0]), np.array([2.0, 4.0])])
+    1.4142135623730951
     """
-    return bool(difference.value > SIGNIFICANT * difference.error)
+    return float(np.std([each.mean() for each in trainings], ddof=1)) if len(trainings) > 1 else 0.0
 
 
-def has_saturated(scores: Mapping[int, ModelScores], patience: int, blocks: int, resolution: float) -> bool:
-    """Return True if the last ``patience`` numbers of latents added nothing that counts to the best of those before.
+def has_saturated(scores: Mapping[int, ModelScores], blocks: int, settings: SelectionSettings) -> bool:
+    """Return True if the last numbers of latents, ``patience`` many, added nothing that counts to the best before.
 
     It never is before `FEWEST_TRIED` are known.
 
     Args:
         scores: scores of every number, 0 among them.
-        patience: number of latent numbers in a row that add nothing.
         blocks: number of blocks of neighbouring rows.
-        resolution: share of the gain that another latent variable must add to count.
+        settings: patience and resolution.
     """
+    patience = settings.patience
     numbers = sorted(scores)
     before = numbers[:-patience] if patience else numbers
     last = numbers[-patience:] if patience else []
@@ -132,7 +128,7 @@ def has_saturated(scores: Mapping[int, ModelScores], patience: int, blocks: int,
     best = max(before, key=lambda number: scores[number].validation.mean())
     whole = gain(scores[best].validation, scores[0].validation, blocks)
     added = [gain(scores[number].validation, scores[best].validation, blocks) for number in last]
-    return not any(each.value > max(each.error, resolution * max(whole.value, 0.0)) for each in added)
+    return not any(each.value > max(each.error, settings.resolution * max(whole.value, 0.0)) for each in added)
 
 
 def numbers_to_try(largest: int, variables: int) -> Sequence[int]:
@@ -144,7 +140,9 @@ def numbers_to_try(largest: int, variables: int) -> Sequence[int]:
     return range(1, min(largest, variables - 1) + 1)
 
 
-def classes_take_over(classes: ModelScores, latents: ModelScores, whole: float, blocks: int, resolution: float) -> bool:
+def classes_take_over(
+    classes: ModelScores, latents: ModelScores, whole: float, blocks: int, settings: SelectionSettings
+) -> bool:
     """Return True if latent classes describe validation rows better than continuous latent variables do.
 
     Args:
@@ -152,7 +150,7 @@ def classes_take_over(classes: ModelScores, latents: ModelScores, whole: float, 
         latents: scores of the model with the chosen number of latent variables, or of independent variables.
         whole: gain of the classes over independent variables, in nats per row.
         blocks: number of blocks of neighbouring rows.
-        resolution: share of that gain by which they must at least be ahead.
+        settings: share of that gain, and errors, by which they must be ahead.
     """
     lead = gain(classes.validation, latents.validation, blocks)
-    return bool(lead.value > CLEARLY * lead.error and lead.value > resolution * whole)
+    return bool(lead.value > settings.classes_ahead * lead.error and lead.value > settings.resolution * whole)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vae_mf.analysis.found_patterns import SIGN
-from vae_mf.discovery.decision import GAINED, NOTHING
+from vae_mf.discovery.decision import NOTHING
 from vae_mf.discovery.findings import Findings
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, rows_to_decide
 from vae_mf.verdict.time_order import WINDOWS
@@ -75,12 +75,12 @@ def headline(found: Findings) -> str:
     if not latents and not classes:
         return "Correlated, but not by collective variables"
     what = f"{number(classes)} classes of rows" if classes else counted(latents, "collective variable")
-    follows = "; it follows the order of the rows" if latents == 1 else "; they follow the order of the rows"
+    drifts = "; it drifts with the order of the rows" if latents == 1 else "; they drift with the order of the rows"
     if decision.groups:
         return "Groups of a few variables, and no collective variables"
     if decision.answer == FOUND:
         verb = "explains" if latents == 1 else "explain"
-        return f"{what} {verb} the correlations{follows if decision.drift else ''}".capitalize()
+        return f"{what} {verb} the correlations{drifts if decision.drift else ''}".capitalize()
     if decision.answer == NOT_FOUND:
         return f"Correlated, but not by {what} alone".capitalize()
     seen = "is seen; whether it is all" if latents == 1 else "are seen; whether they are all"
@@ -122,8 +122,8 @@ def nothing(found: Findings) -> list[str]:
     beyond = f", and {', '.join(higher)}" if higher else ""
     return [
         f"The {variables} variables look independent in {rows:,} rows, and no model is ahead of independent variables "
-        f"on held-out rows by more than {GAINED:.0f} errors. Pairs of them share less than {test.bound:.2g} nats per "
-        f"row. Correlations of pairs of {test.detectable:.2g} nats would have been seen 95 times in 100{beyond}."
+        f"on held-out rows by more than {test.settings.gained:.0f} errors. Pairs of them share less than "
+        f"{test.bound:.2g} nats per row. Correlations of pairs of {test.detectable:.2g} nats would have been seen 95 times in 100{beyond}."
     ]
 
 

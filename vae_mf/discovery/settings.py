@@ -80,6 +80,9 @@ class SelectionSettings:
         largest_latents: largest number that is tried.
         patience: number of them in a row that may gain nothing before the sweep ends.
         resolution: share of the gain that another latent variable must add to count.
+        significant: standard errors that a difference must exceed to count.
+        passed_over: multiple of the resolution up to which a difference within its errors is passed over.
+        classes_ahead: standard errors by which classes must be ahead of latent variables to take their place.
         draws: number of importance draws of z per likelihood.
         fewest_variables: number of variables, on the average, that a collective variable is carried by at least.
     """
@@ -87,6 +90,9 @@ class SelectionSettings:
     largest_latents: int
     patience: int
     resolution: float
+    significant: float
+    passed_over: float
+    classes_ahead: float
     draws: int
     fewest_variables: float
 
@@ -94,6 +100,8 @@ class SelectionSettings:
         require_integer("selection.largest_latents", self.largest_latents)
         require_integer("selection.patience", self.patience, minimum=0)
         require_fraction("selection.resolution", self.resolution)
+        for name in ("significant", "passed_over", "classes_ahead"):
+            require_positive(f"selection.{name}", getattr(self, name))
         require_integer("selection.draws", self.draws)
         require_non_negative("selection.fewest_variables", self.fewest_variables)
 

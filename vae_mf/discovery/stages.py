@@ -2,9 +2,11 @@
 
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,11 +40,13 @@ from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
 from vae_mf.rng import generator, integer
 from vae_mf.statistics.averages import average
+from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.row_order import TIMES, shifted_columns
 from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
 from vae_mf.verdict.assessment import Assessment, assess, assess_latent_model, concluded
-from vae_mf.verdict.controls import KnownRows, controls
+from vae_mf.verdict.controls import KnownRows, controls, own_control, read_control
+from vae_mf.verdict.decision import is_near
 from vae_mf.verdict.evidence import UNCONDITIONED, Evidence, EvidenceGroup
 from vae_mf.verdict.independence import Independence, independence_of
 from vae_mf.verdict.report import as_json
@@ -57,6 +61,19 @@ CONTROL_ROWS = 4000
 """Rows of the pairwise model that the verdict is controlled with."""
 FEWEST_BLOCKS = 5
 """Blocks of held-out rows, at least: fewer tell no error."""
+
+
+class FittedModel(NamedTuple):
+    """A fitted latent-variable model, as the readings of what it leaves take it."""
+
+    model: LatentModel
+    score: Callable[[Spins], Float[np.ndarray, " rows"]]
+    """Log-likelihood of every row."""
+
+
+def of_classes(mixture: BernoulliMixture) -> FittedModel:
+    """Return a fitted mixture, for readings of what it leaves."""
+    return FittedModel(LatentClasses(mixture), mixture.score_samples)
 
 
 @dataclass(frozen=True)
@@ -137,7 +154,7 @@ class Study:
         for latents in numbers_to_try(settings.largest_latents, self.variables):
             path = self.folder / "scores" / f"latents-{latents}.npz"
             scores[latents] = kept_scores(path, partial(self.score, latents))
-            if has_saturated(scores, settings.patience, self.blocks, settings.resolution):
+            if has_saturated(scores, self.blocks, settings):
                 break
         return scores
 
@@ -163,7 +180,7 @@ class Study:
         settings = self.settings.density_models
         scores = {0: self.score_other(INDEPENDENT, Independent())}
         scores |= {count: self.score_other(f"mixture of {count}", self.mixture(count)) for count in settings.mixtures}
-        best = choose_number(scores, self.blocks, self.settings.selection.resolution).latents
+        best = choose_number(scores, self.blocks, self.settings.selection).latents
         if scores[best].validation.mean() <= latents.validation.mean():
             return scores
         below = max((count for count in scores if count < best), default=0)
@@ -224,22 +241,73 @@ class Study:
         settings = self.settings.assessment
         seed = integer(self.settings.seed, "controls")
         (group,) = self.evidence.groups
-        if description.classes:
-            mixture = self.mixture(description.classes).fit(self.rows.train)
-            model = LatentClasses(mixture)
-            scored = mixture.score_samples
-        else:
-            vae = self.best(description.latents)
-            model = LatentVAE(vae, UNCONDITIONED, settings.proposals, seed)
-            scored = partial(self.log_likelihood, vae)
+        fitted = self.fitted(description, seed)
         blocked = group.blocked(self.variables, held_out=False)
         known = None
         if self.pairwise_rows.exists():
             with np.load(self.pairwise_rows) as stored:
                 rows, own = stored["rows"], stored["log_likelihood"]
-            known = KnownRows(rows, average(own - scored(rows), len(rows)))
+            known = KnownRows(rows, average(own - fitted.score(rows), len(rows)))
         (surrogate,) = shifted_columns(self.rows.recording.rows, 1, integer(seed, "shifted"))
-        return controls(model, blocked, settings.readings, tolerance, seed, surrogate[self.order.order], known)
+        readings, thresholds = settings.readings, settings.thresholds
+        shifted = surrogate[self.order.order]
+        return controls(fitted.model, blocked, readings, thresholds, tolerance, seed, shifted, known)
+
+    def fitted(self, description: Description, seed: int) -> FittedModel:
+        """Return the model of a description, for readings of what it leaves.
+
+        Args:
+            description: number of latent variables or of classes, one of them.
+            seed: seed of the posterior draws.
+        """
+        if description.classes:
+            return of_classes(self.mixture(description.classes).fit(self.rows.train))
+        return self.of_latents(self.best(description.latents), seed)
+
+    def of_latents(self, vae: VAE, seed: int) -> FittedModel:
+        """Return a model with continuous latent variables, for readings of what it leaves."""
+        model = LatentVAE(vae, UNCONDITIONED, self.settings.assessment.proposals, seed)
+        return FittedModel(model, partial(self.log_likelihood, vae))
+
+    def refit(self, description: Description, teacher: FittedModel, seed: int) -> FittedModel:
+        """Return the same description, fitted to rows of a model of it: as many as the training rows."""
+        rows = teacher.model.draw_rows(len(self.rows.train), seed)
+        if description.classes:
+            return of_classes(self.mixture(description.classes).fit(rows))
+        return self.of_latents(self.model(description.latents, rows, seed, "refit"), seed)
+
+    def refitted(self, description: Description, found: Assessment) -> Assessment:
+        """Return a verdict that knows how much training alone leaves, from a fit to rows of the description itself.
+
+        Args:
+            description: number of latent variables or of classes, one of them.
+            found: verdict without that knowledge.
+        """
+        settings = self.settings.assessment
+        seed = integer(self.settings.seed, "refit")
+        teacher = self.fitted(description, seed)
+        student = self.refit(description, teacher, seed)
+        fresh = teacher.model.draw_rows(len(self.rows.recording.rows), integer(seed, "fresh"))
+        pairs = read_control(student.model, fresh, settings.readings, integer(seed, "readings"))
+        few = fresh[: len(self.rows.test)]
+        lost = float(np.mean(teacher.score(few) - student.score(few)))
+        tolerance = float(found.verdict.left.tolerance.iloc[-1])
+        line = own_control("a fit to rows of the latent model", pairs, settings.thresholds, tolerance)
+        misfit = {"pairs": pairs.value, "tilt": pairs.value, "model without latents": lost}
+        readings = found.tables["readings"]
+        readings = readings.assign(misfit=readings.kind.map(misfit).fillna(0.0).clip(lower=0.0))
+        return concluded(found.tables | {"readings": readings, "refit": pd.DataFrame([line])}, settings)
+
+    def trainings(self, latents: int) -> list[Float[np.ndarray, " validation_rows"]]:
+        """Return the log-likelihoods of validation rows by the model and by its repetitions with other seeds."""
+        count = self.settings.stability.seeds
+        models = [self.best(latents), *(self.repetition(latents, k) for k in range(count))]
+        return [self.log_likelihood(vae, self.rows.validation) for vae in models]
+
+    def repetition(self, latents: int, number: int) -> VAE:
+        """Return the model that was trained with another seed of encoder, prior, order and noise."""
+        seed = integer(self.settings.seed, "repetition", number)
+        return self.model(latents, self.rows.train, seed, f"seed-{number + 1}")
 
     def log_likelihood(self, vae: VAE, rows: Spins) -> Float[np.ndarray, " rows"]:
         """Return the importance-weighted bound on the log-likelihood of rows."""
@@ -282,6 +350,8 @@ class Study:
             found = assess_latent_model(model, mixture.n_parameters_, own, self.evidence, settings, others)
         else:
             found = assess(self.best(description.latents), None, self.evidence, settings, others)
+        if is_near(found.verdict.left, settings.thresholds.near):
+            found = self.refitted(description, found)
         write_tables(folder, found.tables)
         write_whole(folder / ANSWER, as_json(found))
         return found

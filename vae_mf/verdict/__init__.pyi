@@ -2,7 +2,7 @@
 
 from .assessment import AssessmentSettings
 from .readings import ReadingSettings
-from .settings import EquilibriumSettings, PredictiveCheckSettings, RecordingSettings, Tolerance
+from .settings import EquilibriumSettings, PredictiveCheckSettings, RecordingSettings, Thresholds
 
 __all__ = [
     "AssessmentSettings",
@@ -10,5 +10,5 @@ __all__ = [
     "PredictiveCheckSettings",
     "ReadingSettings",
     "RecordingSettings",
-    "Tolerance",
+    "Thresholds",
 ]

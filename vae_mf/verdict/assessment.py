@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from scipy.special import xlogy
 
 from vae_mf.analysis.capacity import capacity_table, sampled_half_information
 from vae_mf.analysis.elbo_surgery import surgery_table
@@ -33,13 +34,14 @@ from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import average, thin
+from vae_mf.statistics.independent import probabilities_up
 from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.systems.base import HasMeanFieldCouplings, HasTensorField, System
 from vae_mf.verdict.decision import Verdict, decide_mean_field
 from vae_mf.verdict.evidence import Evidence, EvidenceGroup
-from vae_mf.verdict.readings import COLUMNS, ReadingSettings, optimism, reading, what_is_left
-from vae_mf.verdict.settings import Tolerance
+from vae_mf.verdict.readings import COLUMNS, ReadingSettings, reading, what_is_left
+from vae_mf.verdict.settings import Thresholds
 
 CUMULANT_ROWS = 2000
 """Configurations whose tilts say how far K(u) matters."""
@@ -57,7 +59,7 @@ class AssessmentSettings:
         likelihood_draws: number of importance draws of z per likelihood.
         proposals: number of draws of the encoder from which those of the posterior are taken.
         readings: settings of the readings of what is left.
-        tolerance: correlations that latent variables may leave unexplained.
+        thresholds: correlations that latent variables may leave unexplained, and which readings count.
         seed: seed of all randomness.
 
     Raises:
@@ -71,7 +73,7 @@ class AssessmentSettings:
     likelihood_draws: int
     proposals: int
     readings: ReadingSettings
-    tolerance: Tolerance
+    thresholds: Thresholds
     seed: int
 
     def __post_init__(self) -> None:
@@ -124,9 +126,7 @@ def assess(
         group.temperature: LatentVAE(vae, group.temperature, settings.proposals, integer(seed, "variances"))
         for group in data.groups
     }
-    # A flexible prior hides hardly any correlation of pairs, the decoder does.
-    parameters = sum(weights.numel() for weights in vae.decoder.parameters())
-    tables |= read_left(models, data, parameters, settings)
+    tables |= read_left(models, data, decoder_parameters(vae, data), settings)
     read = [tables["readings"], correlation_readings(tables["conditional_correlation"], data.blocks)]
     tables["readings"] = pd.concat([*read, *([] if others is None else [others])], ignore_index=True)
     tables["gains"] = pd.DataFrame([gain_over_independent(vae, group, settings) for group in data.groups])
@@ -163,7 +163,7 @@ def concluded(tables: dict[str, pd.DataFrame], settings: AssessmentSettings) -> 
     verdict = decide_mean_field(
         tables["readings"],
         tables["gains"],
-        settings.tolerance,
+        settings.thresholds,
         tables.get("conditional_correlation"),
         tables.get("capacity"),
         tables.get("sensitivity"),
@@ -182,17 +182,28 @@ def read_left(
         parameters: number of its parameters that say how variables depend on the latent ones.
         settings: sizes of all estimates.
     """
-    allowance = optimism(parameters, sum(len(group.train) for group in data.groups))
+    unit = parameters / (2 * sum(len(group.train) for group in data.groups))
+    estimation = settings.readings.estimation * unit
+    optimism = settings.readings.optimism * unit
     readings, pairs = [], []
     for level, group in enumerate(data.groups):
         model = models[group.temperature]
         columns = len(model.variables)
-        everything = group.blocked(columns, held_out=False, optimism=allowance)
-        held_out = group.blocked(columns, held_out=True)
+        everything = group.blocked(columns, held_out=False, allowance=estimation + optimism)
+        held_out = group.blocked(columns, held_out=True, allowance=estimation)
         left = what_is_left(model, everything, held_out, settings.readings, integer(settings.seed, "left", level))
         readings.append(left.readings.assign(temperature=group.temperature))
         pairs.append(left.pairs.assign(temperature=group.temperature))
     return {"readings": pd.concat(readings, ignore_index=True), "pairs": pd.concat(pairs, ignore_index=True)}
+
+
+def decoder_parameters(vae: VAE, data: Evidence) -> int:
+    """Return the number of parameters that say how sites depend on the latent variables, at most a linear decoder's.
+
+    A flexible prior hides hardly any correlation of pairs, and the weights of a network are not free of each other.
+    """
+    weights = sum(each.numel() for each in vae.decoder.parameters())
+    return min(weights, int(np.prod(data.groups[0].rows.shape[1:])) * (vae.prior.latents + 1))
 
 
 def correlation_readings(table: pd.DataFrame, blocks: int) -> pd.DataFrame:
@@ -235,7 +246,20 @@ def gain_line(own: Float[np.ndarray, " rows"], group: EvidenceGroup) -> dict[str
         "gain_error": gained.error,
         "rows": len(group.rows),
         "sites": group.rows.shape[1],
+        "most": most_correlation(group),
     }
+
+
+def most_correlation(group: EvidenceGroup) -> float:
+    """Return nats that the total correlation of spins cannot exceed: all their entropies but the largest.
+
+    Directors, whose densities know no such bound, have an infinite one.
+    """
+    if configuration_kind({group.temperature: group.rows}) != "spins":
+        return np.inf
+    up = probabilities_up(group.rows)
+    entropies = -(xlogy(up, up) + xlogy(1 - up, 1 - up))
+    return float(entropies.sum() - entropies.max())
 
 
 class Readings(NamedTuple):

@@ -10,11 +10,10 @@ from vae_mf.statistics.latent_model import IndependentColumns, LatentModel
 from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
 from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.u_statistics import Blocks, Estimate
-from vae_mf.verdict.decision import KINDS
 from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_pairs
+from vae_mf.verdict.settings import Thresholds
 
-PASSED = 4.0
-"""Errors by which a control may be off."""
+ControlLine = dict[str, str | float | bool]
 
 
 class KnownRows(NamedTuple):
@@ -29,54 +28,67 @@ def controls(
     model: LatentModel,
     data: BlockedRows,
     settings: ReadingSettings,
+    thresholds: Thresholds,
     tolerance: float,
     seed: int,
     shifted: StateRows,
     pairwise: KnownRows | None = None,
 ) -> pd.DataFrame:
-    """Return the readings of control rows: columns control, known, value, error, passed.
+    """Return the readings of control rows: columns control, known, value, error, passed, overstated.
 
     Columns of the data that are shifted against each other in time are independent, and rows of the model leave
     nothing: both must come out as zero, the latter with an upper end below the tolerance. Rows of a pairwise model must
-    be seen to differ if they do by more than the tolerance, and not come out further away than they are known to be.
+    be seen to differ if they do by more than the tolerance. None may come out further away than it is known to be:
+    readings would be overstated then.
 
     Args:
         model: latent-variable model that the verdict is on.
         data: rows that it is evaluated on.
         settings: settings of the readings.
+        thresholds: errors by which a control may be off, and factors on the information of pairs.
         tolerance: nats that a model may leave.
         seed: seed of all randomness.
         shifted: rows of the data whose columns were shifted against each other in time, in the same blocks.
         pairwise: rows of a pairwise model of the data, None if there are none.
     """
-    lines = [shifted_control(shifted, data.blocks)]
+    lines = [shifted_control(shifted, data.blocks, thresholds)]
     own = model.draw_rows(len(data.rows), integer(seed, "own"))
     found = read_control(model, own, settings, integer(seed, "own readings"))
-    upper = KINDS["pairs"].upper * max(found.value + 2 * found.error, 0.0)
-    passed = abs(found.value) <= PASSED * found.error and upper <= tolerance
-    lines.append(control("rows of the latent model", 0.0, found, passed))
+    lines.append(own_control("rows of the latent model", found, thresholds, tolerance))
     if pairwise is not None:
         found = read_control(model, pairwise.rows, settings, integer(seed, "pairwise readings"))
         known, error = pairwise.divergence
-        overstated = KINDS["pairs"].lower * (found.value - PASSED * found.error) > known + PASSED * error
-        seen = found.value > PASSED * found.error
-        passed = not overstated and (seen or known - PASSED * error <= tolerance)
-        lines.append(control("rows of the pairwise model", known, found, passed))
+        errors = thresholds.control
+        overstated = (found.value - errors * found.error) / thresholds.pairs_over > known + errors * error
+        seen = found.value > errors * found.error
+        passed = not overstated and (seen or known - errors * error <= tolerance)
+        lines.append(control("rows of the pairwise model", known, found, passed=passed, overstated=overstated))
     return pd.DataFrame(lines)
 
 
-def control(name: str, known: float, found: Estimate, passed: bool) -> dict[str, str | float | bool]:
+def control(name: str, known: float, found: Estimate, *, passed: bool, overstated: bool) -> ControlLine:
     """Return the line of one control."""
-    return {"control": name, "known": known, "value": found.value, "error": found.error, "passed": bool(passed)}
+    line = {"control": name, "known": known, "value": found.value, "error": found.error}
+    return line | {"passed": bool(passed), "overstated": bool(overstated)}
 
 
-def shifted_control(rows: StateRows, blocks: Blocks) -> dict[str, str | float | bool]:
+def own_control(name: str, found: Estimate, thresholds: Thresholds, tolerance: float) -> ControlLine:
+    """Return the control by rows that a model leaves nothing of: they must be within the tolerance, and near zero."""
+    off = thresholds.control * found.error
+    upper = thresholds.pairs_under * max(found.value + thresholds.errors * found.error, 0.0)
+    passed = abs(found.value) <= off and upper <= tolerance
+    return control(name, 0.0, found, passed=passed, overstated=found.value > off)
+
+
+def shifted_control(rows: StateRows, blocks: Blocks, thresholds: Thresholds) -> ControlLine:
     """Return the control by columns that were shifted in time."""
     model = IndependentColumns(rows)
     sums = pair_sums(model.residuals(rows, 1, 0), blocks, model.variables)
     found = pair_information(sums, None, model.variance_products())
-    passed = abs(found.value) <= PASSED * found.null_error
-    return control("columns shifted in time", 0.0, found._replace(error=found.null_error), passed)
+    off = thresholds.control * found.null_error
+    found = found._replace(error=found.null_error)
+    passed = abs(found.value) <= off
+    return control("columns shifted in time", 0.0, found, passed=passed, overstated=found.value > off)
 
 
 def read_control(model: LatentModel, rows: StateRows, settings: ReadingSettings, seed: int) -> Estimate:

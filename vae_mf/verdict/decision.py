@@ -7,22 +7,16 @@ the model over independent variables and the least that it leaves, so that share
 """
 
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy.stats import norm, t
 
-from vae_mf.verdict.settings import Tolerance
+from vae_mf.verdict.settings import Thresholds
 
 FOUND, NOT_FOUND, NOT_DECIDED = "found", "not found", "not decided"
-SUSPICION = float(2 * norm.sf(2))
-"""Probability that some end of an interval errs, over all conditions: two errors of a single one."""
-SEEN = 4.0
-"""Errors, those where nothing is left, by which an order above the second must stand out to count."""
-AHEAD = 3.0
-"""Errors by which one of several other models must be ahead to count."""
 POOLED = "all"
 """Entry of the column "temperature" for the mean over all conditions."""
 EXACT_CUTS = ("half", "sublattice")
@@ -34,24 +28,21 @@ ROOM = 0.2
 class Kind(NamedTuple):
     """Ends of the interval that a kind of reading may set."""
 
-    lower: float
-    """Factor on its lower confidence limit; 0 for none."""
-    upper: float
-    """Factor on its upper confidence limit; 0 for none."""
+    lower: bool
+    """True if it sets a lower end."""
     only_if_seen: bool
-    """True if it sets the upper end only where it stands out itself."""
+    """True if it sets ends only where it stands out itself."""
 
 
 KINDS = {
-    # Residual information of pairs is up to 20 % too small for a given model and too large for a fitted one.
-    "pairs": Kind(1 / 1.2, 1.25, False),
-    "higher order": Kind(1.0, 1.0, True),
-    "tilt": Kind(1.0, 1.0, False),
-    "critic": Kind(1.0, 1.0, True),
-    "identity": Kind(1.0, 1.0, False),
-    "model without latents": Kind(1.0, 1.0, True),
+    "pairs": Kind(lower=True, only_if_seen=False),
+    "higher order": Kind(lower=True, only_if_seen=True),
+    "tilt": Kind(lower=True, only_if_seen=False),
+    "critic": Kind(lower=True, only_if_seen=True),
+    "identity": Kind(lower=True, only_if_seen=False),
+    "model without latents": Kind(lower=True, only_if_seen=True),
     # Another latent description that is ahead says that the fit is poor, not that there is none.
-    "latent model": Kind(0.0, 1.0, True),
+    "latent model": Kind(lower=False, only_if_seen=True),
 }
 """Kinds of readings."""
 
@@ -92,7 +83,7 @@ class Verdict(NamedTuple):
 def decide_mean_field(
     readings: pd.DataFrame,
     gains: pd.DataFrame,
-    tolerance: Tolerance,
+    thresholds: Thresholds,
     correlation: pd.DataFrame | None = None,
     capacity: pd.DataFrame | None = None,
     sensitivity: pd.DataFrame | None = None,
@@ -105,18 +96,20 @@ def decide_mean_field(
 
     Args:
         readings: a row per condition and reading, columns temperature, reading, kind (of `KINDS`), value, error,
-            null_error (that where nothing is left), allowance (nats that the upper end grants beyond), degrees (of
-            freedom of the error, infinite for most).
-        gains: a row per condition, columns temperature, gain over independent variables, gain_error, rows, sites.
-        tolerance: correlations that may be left.
+            null_error (that where nothing is left), allowance (nats that the upper end grants beyond), misfit (nats of
+            it that training leaves of rows of the model itself; no lower end counts them), degrees (of freedom of the
+            error, infinite for most).
+        gains: a row per condition, columns temperature, gain over independent variables, gain_error, rows, sites, most
+            (nats that the total correlation cannot exceed, infinite if it has no such bound).
+        thresholds: correlations that may be left, and which readings count.
         correlation: table of `total_correlation.conditional_total_correlation`; None if nothing was asked of it.
         capacity: table of `capacity.capacity_table`; None for a model without a rate.
         sensitivity: table of `total_correlation.sensitivity_table`; None without a critic.
     """
-    left = left_intervals(readings, gains)
+    left = left_intervals(readings, gains, thresholds)
     # A condition with hardly any correlations decides nothing: what is left there is held against those of all.
     whole = left.total.clip(lower=left.total.iloc[-1])
-    bounds = np.minimum(tolerance.share * whole, tolerance.per_site * gains.sites.iloc[0])
+    bounds = np.minimum(thresholds.share * whole, thresholds.per_site * gains.sites.iloc[0])
     left = left.assign(tolerance=bounds)
     criteria = explanation_criteria(left)
     if capacity is not None:
@@ -134,37 +127,47 @@ def decide_mean_field(
     return Verdict(answer, pd.DataFrame(criteria), remarks, left)
 
 
-def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame) -> pd.DataFrame:
+def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """Return the interval of what is left at every condition, and in the mean over them in the last row.
 
     Columns: temperature; centre, lower and upper in nats; least and most, the readings that set the ends; gain; total,
     the least total correlation; share_lower and share_upper of it; rows. Independent deviations of several conditions
-    add in squares.
+    add in squares. No end exceeds what there can be at most.
     """
-    errors = family_errors(readings, len(gains))
-    lines = [
-        {"temperature": row.temperature, **interval(readings[readings.temperature == row.temperature], errors)}
-        | {"gain": max(float(row.gain), 0.0), "rows": int(row.rows)}
-        for row in gains.itertuples()
-    ]
+    errors = family_errors(readings, len(gains), thresholds.errors)
+    lines = []
+    for row in gains.itertuples():
+        ends = interval(readings[readings.temperature == row.temperature], errors, thresholds)
+        possible = {name: min(ends[name], float(row.most)) for name in ("centre", "lower", "upper")}
+        explained = {"gain": max(float(row.gain), 0.0), "rows": int(row.rows), "possible": float(row.most)}
+        lines.append({"temperature": row.temperature, **ends} | possible | explained)
     table = pd.DataFrame(lines)
     if len(table) > 1:
         table = pd.concat([table, pd.DataFrame([pooled(table)])], ignore_index=True)
-    table["total"] = table.gain + np.maximum(table.lower, table.centre)
+    table["total"] = np.minimum(table.gain + np.maximum(table.lower, table.centre), table.possible)
     known = table.total > 0
     table["share_lower"] = (table.lower / table.total).where(known, 0.0)
     largest = table.total + table.upper - np.minimum(table.lower, table.upper)
-    table["share_upper"] = (table.upper / largest).where(np.isfinite(table.upper) & (largest > 0), 1.0)
-    return table
+    known = np.isfinite(table.upper) & (largest > 0)
+    table["share_upper"] = (table.upper / largest).where(known, 1.0).clip(upper=1.0)
+    return table.drop(columns="possible")
 
 
-def family_errors(readings: pd.DataFrame, conditions: int) -> Float[np.ndarray, " readings"]:
-    """Return the number of errors to either end of each reading, for one level over all conditions."""
+def family_errors(readings: pd.DataFrame, conditions: int, errors: float) -> Float[np.ndarray, " readings"]:
+    """Return the number of errors to either end of each reading, for one level over all conditions.
+
+    Args:
+        readings: table of readings.
+        conditions: number of conditions.
+        errors: number of normal errors for a single condition.
+    """
     degrees = readings.degrees.to_numpy(dtype=float)
-    return t.isf(SUSPICION / 2 / conditions, np.where(np.isfinite(degrees), degrees, 1e9))
+    return t.isf(norm.sf(errors) / conditions, np.where(np.isfinite(degrees), degrees, 1e9))
 
 
-def interval(readings: pd.DataFrame, errors: Float[np.ndarray, " all_readings"]) -> dict[str, float | str]:
+def interval(
+    readings: pd.DataFrame, errors: Float[np.ndarray, " all_readings"], thresholds: Thresholds
+) -> dict[str, Any]:
     """Return centre and ends of what is left at one condition, and the readings that set them.
 
     Where the identity gives it exactly nothing else is asked. A reading of unknown error sets no lower end, and an
@@ -172,9 +175,8 @@ def interval(readings: pd.DataFrame, errors: Float[np.ndarray, " all_readings"])
     """
     exact = readings[readings.kind == "identity"]
     used = exact if len(exact) else readings
-    ends = [
-        reading_ends(row, float(errors[place])) for place, (_, row) in zip(used.index, used.iterrows(), strict=True)
-    ]
+    places = zip(used.index, used.iterrows(), strict=True)
+    ends = [reading_ends(row, float(errors[place]), thresholds) for place, (_, row) in places]
     lower = np.array([end[0] for end in ends])
     upper = np.array([end[1] for end in ends])
     pairs = used[used.kind.isin(("identity", "pairs"))].value
@@ -193,17 +195,19 @@ def interval(readings: pd.DataFrame, errors: Float[np.ndarray, " all_readings"])
     }
 
 
-def reading_ends(row: pd.Series, errors: float) -> tuple[float, float]:
+def reading_ends(row: pd.Series, errors: float, thresholds: Thresholds) -> tuple[float, float]:
     """Return the ends that a reading sets: -inf for no lower end, NaN for no upper one."""
     kind = KINDS[row.kind]
     if not np.isfinite(row.error):
         return -np.inf, np.nan if kind.only_if_seen else np.inf
-    stands_out = row.value > (SEEN * row.null_error if row.kind == "higher order" else AHEAD * row.error)
-    low = row.value - errors * row.error - (row.allowance if row.kind == "identity" else 0.0)
-    high = kind.upper * max(row.value + errors * row.error, 0.0) + row.allowance
-    if kind.only_if_seen and not stands_out:
+    least = thresholds.order_seen * row.null_error if row.kind == "higher order" else thresholds.ahead * row.error
+    if kind.only_if_seen and row.value <= least:
         return -np.inf, np.nan
-    return kind.lower * low if kind.lower and low > 0 else -np.inf, high
+    of_pairs = row.kind == "pairs"
+    low = row.value - errors * row.error - (row.allowance if row.kind == "identity" else 0.0)
+    low = low / (thresholds.pairs_over if of_pairs else 1.0) - row.misfit
+    high = max(row.value + errors * row.error, 0.0) * (thresholds.pairs_under if of_pairs else 1.0) + row.allowance
+    return low if kind.lower and low > 0 else -np.inf, high
 
 
 def pooled(table: pd.DataFrame) -> dict[str, float | str]:
@@ -221,6 +225,7 @@ def pooled(table: pd.DataFrame) -> dict[str, float | str]:
         "least": str(table.least[table.lower.idxmax()]),
         "most": str(table.most[worst]),
         "gain": float(table.gain.mean()),
+        "possible": float(table.possible.mean()),
         "rows": int(table.rows.sum()),
     }
 
@@ -275,6 +280,12 @@ def capacity_criterion(table: pd.DataFrame) -> dict:
         "bound": worst.information,
         "holds": False if known.satisfied.eq(False).any() else None if known.satisfied.isna().any() else True,
     }
+
+
+def is_near(left: pd.DataFrame, factor: float) -> bool:
+    """Return True if what is left may lie within a factor of the tolerance, in the mean over all conditions."""
+    whole = left.iloc[-1]
+    return bool(whole.lower <= factor * whole.tolerance and whole.upper >= whole.tolerance / factor)
 
 
 def rows_to_decide(left: pd.DataFrame) -> float:

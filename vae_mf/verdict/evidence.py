@@ -96,13 +96,13 @@ class EvidenceGroup:
         length = len(self.held_out) // self.blocks
         return self.held_out[np.argsort(self.time, kind="stable")[: length * self.blocks]]
 
-    def blocked(self, columns: int, *, held_out: bool, optimism: float = 0.0) -> BlockedRows:
+    def blocked(self, columns: int, *, held_out: bool, allowance: float = 0.0) -> BlockedRows:
         """Return the rows that a model is evaluated on, in blocks that do not resemble each other.
 
         Args:
             columns: number of columns of its residuals.
             held_out: True for held-out rows alone.
-            optimism: nats by which what is left is too small on all rows.
+            allowance: nats that these rows do not show, as the model was estimated.
         """
         if self.order is None:
             rows = self.held_out if held_out else self.rows
@@ -110,12 +110,12 @@ class EvidenceGroup:
             kept = min(chains, affordable_blocks(columns))
             if kept < FEWEST_BLOCKS:
                 time = correlation_time(rows.reshape(len(rows), -1))
-                return BlockedRows(rows, row_blocks(len(rows), time, affordable_blocks(columns)), optimism)
-            return BlockedRows(rows, Blocks(np.arange(len(rows)) * kept // len(rows), 0), optimism)
+                return BlockedRows(rows, row_blocks(len(rows), time, affordable_blocks(columns)), allowance)
+            return BlockedRows(rows, Blocks(np.arange(len(rows)) * kept // len(rows), 0), allowance)
         is_held_out = np.zeros(len(self.rows), bool)
         is_held_out[self.held_out_rows] = True
         chosen = is_held_out[self.order.order] if held_out else np.ones(len(self.rows), bool)
-        return BlockedRows(self.rows[self.order.order[chosen]], self.order.blocks(columns, chosen), optimism)
+        return BlockedRows(self.rows[self.order.order[chosen]], self.order.blocks(columns, chosen), allowance)
 
 
 @dataclass(frozen=True, eq=False)

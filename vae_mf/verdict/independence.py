@@ -32,6 +32,7 @@ class IndependenceSettings:
         orders_seen: errors by which higher orders must.
         fewest_effective: effective number of rows below which nothing is concluded from what is not seen.
         local_share: share of the information of pairs below which what is left within windows is drift alone.
+        gained: errors by which a model must be ahead of independent variables to count beside this test.
     """
 
     orders: int
@@ -44,6 +45,7 @@ class IndependenceSettings:
     orders_seen: float
     fewest_effective: float
     local_share: float
+    gained: float
 
     def __post_init__(self) -> None:
         require_integer("orders", self.orders, minimum=2)
@@ -52,7 +54,7 @@ class IndependenceSettings:
         require_integer("order_variables", self.order_variables, minimum=0)
         for name in ("drift", "local_share"):
             require_fraction(name, getattr(self, name))
-        for name in ("pairs_seen", "orders_seen", "fewest_effective"):
+        for name in ("pairs_seen", "orders_seen", "fewest_effective", "gained"):
             require_positive(name, getattr(self, name))
 
 

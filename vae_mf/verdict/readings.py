@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
 
-from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average, evenly_spaced
 from vae_mf.statistics.latent_model import LatentModel
@@ -18,9 +18,7 @@ from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.tilt import tilt_bound
 from vae_mf.statistics.u_statistics import Blocks, Estimate
 
-OPTIMISM = 0.35
-"""Share of parameters / (2 rows), in nats, by which what is left on rows that a model was fitted to is too small."""
-COLUMNS = ("temperature", "reading", "kind", "value", "error", "null_error", "allowance", "degrees")
+COLUMNS = ("temperature", "reading", "kind", "value", "error", "null_error", "allowance", "misfit", "degrees")
 """Columns of a table of readings."""
 
 StateRows = Shaped[np.ndarray, "rows *site"]
@@ -42,6 +40,8 @@ class ReadingSettings:
         level: probability that any pair is listed if the model is right.
         tilt_level: false discovery rate of the pairs of the tilt.
         tilt_pairs: number of these pairs, at most.
+        estimation: nats that a fitted model leaves as its parameters are estimated, in units of parameters / (2 rows).
+        optimism: nats by which pairs show less on rows that a model was fitted to, in the same units.
     """
 
     draws: int
@@ -55,6 +55,8 @@ class ReadingSettings:
     level: float
     tilt_level: float
     tilt_pairs: int
+    estimation: float
+    optimism: float
 
     def __post_init__(self) -> None:
         for name in ("draws", "rows", "entries", "order_rows", "permutations", "tilt_pairs"):
@@ -64,6 +66,8 @@ class ReadingSettings:
         require_positive("model_rows", self.model_rows)
         for name in ("level", "tilt_level"):
             require_fraction(name, getattr(self, name))
+        for name in ("estimation", "optimism"):
+            require_non_negative(name, getattr(self, name))
 
 
 class Left(NamedTuple):
@@ -75,23 +79,14 @@ class Left(NamedTuple):
     """Pairs of variables that are correlated beyond the model, table of `pair_scores.significant_pairs`."""
 
 
-def optimism(parameters: int, fitted: int) -> float:
-    """Return the nats by which what is left is too small on the rows that a model was fitted to.
-
-    >>> optimism(parameters=40, fitted=1000)
-    0.007
-    """
-    return OPTIMISM * parameters / (2 * fitted)
-
-
 class BlockedRows(NamedTuple):
     """Rows that a model is evaluated on."""
 
     rows: StateRows
     """Rows in the order of their blocks."""
     blocks: Blocks
-    optimism: float
-    """Nats by which what is left is too small on these rows, as the model was fitted to some of them."""
+    allowance: float
+    """Nats that these rows do not show: the model's parameters are estimated, perhaps on some of them."""
 
 
 def what_is_left(
@@ -100,7 +95,7 @@ def what_is_left(
     """Return the readings of what a model leaves.
 
     All rows are read, those that the model was fitted to among them, with an allowance for that; held-out rows alone if
-    that costs less precision than the allowance. Orders above the second are read on held-out rows.
+    that costs less precision than it saves allowance. Orders above the second are read on held-out rows.
 
     Args:
         model: latent-variable model.
@@ -111,7 +106,8 @@ def what_is_left(
     """
     found = read_pairs(model, everything, settings, seed)
     # Errors fall as 1 / rows.
-    if found.allowance > 2 * found.pairs.error * (len(everything.rows) / len(held_out.rows) - 1):
+    saved = everything.allowance - held_out.allowance
+    if saved > 2 * found.pairs.error * (len(everything.rows) / len(held_out.rows) - 1):
         found = read_pairs(model, held_out, settings, seed)
     readings = [
         reading("order 2", "pairs", found.pairs, found.allowance),
@@ -124,12 +120,13 @@ def what_is_left(
 
 
 def reading(name: str, kind: str, found: Estimate, allowance: float = 0.0, degrees: float = np.inf) -> dict:
-    """Return the line of a reading, but for its condition.
+    """Return the line of a reading, but for its condition; no misfit is known.
 
     >>> reading("order 2", "pairs", Estimate(0.1, 0.02, 0.01))["null_error"]
     0.01
     """
-    return {"reading": name, "kind": kind, **found._asdict(), "allowance": allowance, "degrees": degrees}
+    line = {"reading": name, "kind": kind, **found._asdict()}
+    return line | {"allowance": allowance, "misfit": 0.0, "degrees": degrees}
 
 
 class PairReadings(NamedTuple):
@@ -156,7 +153,7 @@ def read_pairs(model: LatentModel, blocked: BlockedRows, settings: ReadingSettin
     return PairReadings(
         pair_information(sums, own_sums, products),
         tilt_bound(sums, own_sums, parts, own_parts, settings.tilt_level, settings.tilt_pairs),
-        blocked.optimism,
+        blocked.allowance,
         significant_pairs(scores, sums, products, model.variables, settings.level),
     )
 

@@ -6,12 +6,20 @@ from vae_mf.checks import require_fraction, require_integer, require_positive
 
 
 @dataclass(frozen=True)
-class Tolerance:
-    """Correlations that latent variables may leave unexplained and still count as the description of the data.
+class Thresholds:
+    """Thresholds of the decision: what latent variables may leave unexplained, and which readings count.
 
     Args:
-        share: share of the total correlation.
-        per_site: nats per site or variable; of the two the smaller counts.
+        share: tolerable share of the total correlation.
+        per_site: tolerable nats per site or variable; of the two the smaller counts.
+        errors: errors from a reading to either end of what is left, of a single condition; more where there are many.
+        pairs_over: factor by which the information of pairs may exceed the nats that are left.
+        pairs_under: factor by which it may fall short of them.
+        order_seen: errors by which an order above the second must stand out to count.
+        ahead: errors by which one of several other models must be ahead to count.
+        control: errors by which a control may be off.
+        near: factor within which what is left must be of the tolerance for the model to be fitted once more, to rows of
+            its own, to learn how much of it comes from training alone.
 
     Raises:
         ValueError: if a number is out of range.
@@ -19,10 +27,18 @@ class Tolerance:
 
     share: float
     per_site: float
+    errors: float
+    pairs_over: float
+    pairs_under: float
+    order_seen: float
+    ahead: float
+    control: float
+    near: float
 
     def __post_init__(self) -> None:
-        require_fraction("tolerance.share", self.share)
-        require_positive("tolerance.per_site", self.per_site)
+        require_fraction("thresholds.share", self.share)
+        for field in fields(self):
+            require_positive(f"thresholds.{field.name}", getattr(self, field.name))
 
 
 @dataclass(frozen=True)
