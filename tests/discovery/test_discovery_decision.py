@@ -83,7 +83,8 @@ def test_slow_memory_is_no_drift():
 
 
 def test_latent_variables_that_follow_the_rows_are_named():
-    assert decide(independence(100.0), GAIN, ONE, verdict(FOUND), latents_drift=True).drift
+    found = decide(independence(100.0), GAIN, ONE, verdict(FOUND), latents_drift=True)
+    assert (found.drift, found.latents_drift) == (True, True)
 
 
 def test_few_effective_rows_decide_nothing():
@@ -99,7 +100,7 @@ def test_few_effective_rows_decide_nothing():
 def test_latent_variables_of_few_variables_are_groups():
     test = independence(100.0)
     assert decide(test, GAIN, ONE, verdict(FOUND), participation=2.1, fewest_variables=4.0) == (
-        NOT_FOUND, False, False, True, ["a remark"],
+        NOT_FOUND, False, False, False, True, ["a remark"],
     )  # fmt: skip
     assert decide(test, GAIN, ONE, verdict(FOUND), participation=4.1, fewest_variables=4.0).answer == FOUND
 

@@ -82,14 +82,19 @@ def test_the_null_error_does_not_grow_with_the_distance():
 def test_what_is_called_detectable_is_seen_as_often_as_promised():
     random = np.random.default_rng(5)
     null = estimate(random.normal(size=(400, 50)), row_blocks(400, most=100))
-    value = null.detectable(4.0, power=0.95)
+    value = null.detectable(4.0, rows=400.0)
     shift = np.sqrt(2 * value / 50)
     noise = random.normal(size=(200, 400, 50))
     blocks = row_blocks(400, most=100)
     seen = sum(estimate(shift + rows, blocks).significance > 4 for rows in noise[:100])
-    # The spread of the estimate is wider away from zero than at zero: 80 % are asked of the promised 95 %.
-    assert seen >= 80
+    assert seen >= 88
     assert sum(estimate(rows, blocks).significance > 4 for rows in noise[100:]) <= 1
+
+
+def test_an_upper_limit_is_as_many_errors_above_as_it_says():
+    found = Estimate(0.03, 0.02, 0.01)
+    upper = found.upper(2.0, rows=500.0)
+    assert upper - 2 * np.hypot(0.01, np.sqrt(2 * upper / 500)) == pytest.approx(0.03)
 
 
 def test_blocks_that_all_touch_are_refused():

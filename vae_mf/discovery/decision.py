@@ -25,6 +25,8 @@ class Decision(NamedTuple):
     """`NOTHING`, `verdict.FOUND`, `verdict.NOT_FOUND` or `verdict.NOT_DECIDED`."""
     drift: bool
     """True if rates of variables, or latent variables, follow the order of the rows."""
+    latents_drift: bool
+    """True if latent variables do."""
     drift_alone: bool
     """True if that is all there is."""
     groups: bool
@@ -108,20 +110,20 @@ def decide(
         raise ValueError("verdict: expected one on the description that was chosen, got none")
     drift = independence.drifts or latents_drift
     if is_nothing(independence, gains):
-        return Decision(NOTHING, drift, independence.drift_alone, False, few_remarks(independence))
+        return Decision(NOTHING, drift, latents_drift, independence.drift_alone, False, few_remarks(independence))
     if verdict is None or not described:
         answer = NOT_DECIDED if independence.few or not independence.seen else NOT_FOUND
-        return Decision(answer, drift, False, False, few_remarks(independence))
+        return Decision(answer, drift, latents_drift, False, False, few_remarks(independence))
     # That there is no ln Z of real data, nor a cut that theory knows, goes without saying.
     silent = {Subject.PARTITION_FUNCTION, Subject.CUTS}
     remarks = [remark.text for remark in verdict.remarks if remark.subject not in silent]
     if independence.few:
-        return Decision(NOT_DECIDED, drift, False, False, few_remarks(independence) + remarks)
+        return Decision(NOT_DECIDED, drift, latents_drift, False, False, few_remarks(independence) + remarks)
     failed = failed_controls(verdict.answer, controls)
     if failed:
-        return Decision(NOT_DECIDED, drift, False, False, failed + remarks)
+        return Decision(NOT_DECIDED, drift, latents_drift, False, False, failed + remarks)
     groups = verdict.answer == FOUND and participation < fewest_variables
-    return Decision(NOT_FOUND if groups else verdict.answer, drift, False, groups, remarks)
+    return Decision(NOT_FOUND if groups else verdict.answer, drift, latents_drift, False, groups, remarks)
 
 
 def failed_controls(answer: str, controls: pd.DataFrame | None) -> list[str]:

@@ -14,8 +14,10 @@ from matplotlib.figure import Figure
 from vae_mf.discovery.findings import Findings
 from vae_mf.discovery.sentences import (
     SPLITS,
+    explained_range,
     headline,
     leading,
+    left_range,
     limits,
     next_steps,
     plus_minus,
@@ -78,7 +80,9 @@ TESTS = {
     "rows": "rows", "order": "order", "value": "information, nats per row", "significance": "in errors",
     "detectable": "seen 95 times in 100",
 }  # fmt: skip
-READINGS = {"reading": "reading", "value": "nats per row", "allowance": "allowance"}
+READINGS = {
+    "reading": "reading", "value": "nats per row", "allowance": "allowance", "significance": "in errors",
+}  # fmt: skip
 PAIRS = {
     "first": "variable", "second": "variable", "difference": "correlation beyond the model", "score": "in errors",
     "p_value": "p, family-wise", "nats": "nats per row",
@@ -87,12 +91,18 @@ CONTROLS = {"control": "control", "known": "known, nats per row", "value": "read
 PAIRS_SHOWN = 20
 """Pairs in the table of the page; all are in the tables of the report."""
 GLOSSARY = {
-    "nat": "Unit of information, 1.44 bits: a model that gains g nats per row makes a row e^g times as likely.",
-    "total correlation": "Information that all variables share: rows are likelier by it than if they were independent.",
-    "order k": "The part of it that shows in products of k variables, given the latent variables.",
+    "nat": "Unit of information, 1.44 bits: a gain of g nats per row makes rows e^g times as likely, on the average of "
+    "logarithms.",
+    "total correlation (TC)": "Information that all variables share: nats per row by which their law is likelier than "
+    "that of independent variables with the same rates.",
+    "order k": "Information in products of k variables, given the latent variables if there are any, summed over all "
+    "sets of k: close to the nats that these are worth where they are few, and more where they are many.",
     "fitted tilt": "Lower bound of what is left: the gain of reweighting the model by pairs, fitted on other rows.",
     "lead": "Nats per row by which another model predicts held-out rows better.",
-    "rate": "Information that the latent variables carry about a row.",
+    "rate": "Information that the latent variables carry about a row, at most.",
+    "critic": "Network that learns to tell rows of the data from rows of the model: what it gains is a lower bound of "
+    "what is left. It is asked without quick=true.",
+    "floor": "Nats that a critic may miss, from correlations that were planted and that it was shown.",
 }
 ABOUT = "Discovering and decoding latent mean-field structure with variational autoencoders (2026)"
 PATTERNS = {
@@ -145,16 +155,17 @@ def facts(found: Findings) -> str:
     fewest, most = numbers["fewest_possible"], numbers["most_possible"]
     if fewest < most and (latents or classes):
         terms["numbers that the rows allow"] = f"{fewest} to {most}"
-    terms["shared by pairs of variables, nats per row"] = plus_minus(
-        numbers["pairs_without_model"], numbers["pairs_without_model_error"]
-    )
+    pairs = found.independence.pairs
+    known = pairs.value <= numbers["largest_total_correlation"]
+    size = f"{pairs.value:.2g} " if known else ""
+    terms["pairs without a model, nats per row"] = f"{size}({pairs.significance:.2g} errors)".replace("-", "−")
     if found.assessment is not None:
         terms |= {
             "gain over independent, nats per row": plus_minus(
                 numbers["gain_over_independent"], numbers["gain_over_independent_error"]
             ),
-            "left unexplained, nats per row": f"{numbers['left_lower']:.2g} to {numbers['left_upper']:.2g}",
-            "share of the total correlation": f"{numbers['share_lower']:.1%} to {numbers['share_upper']:.1%}",
+            "left unexplained, nats per row": left_range(found),
+            "explained, of the total correlation": explained_range(found),
         }
     if latents and len(found.tables["stability"]):
         terms["patterns recovered"] = f"{numbers['returning_patterns']} of {latents}"
@@ -167,20 +178,23 @@ def facts(found: Findings) -> str:
 def dependence(found: Findings) -> str:
     """Return the test of independence of the variables."""
     test = found.independence
-    memory = "no" if test.correlation_time == 1 else f"{test.correlation_time:.1f} rows of"
+    memory = "show no" if test.correlation_time == 1 else f"have {test.correlation_time:.1f} rows of"
+    rows = "are taken as independent of each other" if found.rows.split == "random" else f"{memory} memory"
     text = (
         "Before any model: the information that pairs, triples and larger sets of variables share if there are no "
-        f"latent variables, over all rows and within windows of them, with the error that it has where there is none. "
-        f"Rows have {memory} memory."
+        "latent variables, summed over all of these sets, over all rows and within windows of them, and in errors that "
+        "it has where there is none. The sum counts twice what two sets have in common: a dash stands where it is more "
+        f"than all variables can share, {found.metrics['largest_total_correlation']:.3g} nats. Rows {rows}."
     )
     table = found.tables["independence"]
+    table = table.assign(value=table.value.where(table.possible))
     return section("Do the variables depend on each other?", f"<p>{text}</p>" + html_table(table, TESTS, {}))
 
 
 def given(found: Findings) -> str:
     """Return a description of the data and of their split."""
     split = found.rows
-    active = float((split.train > 0).mean())
+    active = float((split.recording.rows > 0).mean())
     train, validation, test = (f"{len(part):,}" for part in (split.train, split.validation, split.test))
     source = split.recording.source.rpartition("; ")[0] or split.recording.source
     rows, variables = split.recording.rows.shape
@@ -225,10 +239,16 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     )
     caption = (
         "Readings of what is left, with two errors, beside the tolerance. Orders above the second are shown where they "
-        "stand out; a lead below zero means that the other model predicts worse."
+        "stand out and are no more nats than there can be; a lead below zero means that the other model predicts worse."
     )
     readings = found.tables["readings"]
-    shown = readings.assign(allowance=readings.allowance.where(readings.allowance > 0))
+    # Orders above the second have many more sets than rows: they detect.
+    higher = readings.kind.eq("higher order")
+    shown = readings.assign(
+        allowance=readings.allowance.where(readings.allowance > 0),
+        value=readings.value.where(readings.possible),
+        significance=(readings.value / readings.null_error).where(higher),
+    )
     body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
     text = (
         "Controls: the same reading of pairs, of rows whose answer is known. Columns shifted against each other "

@@ -1,17 +1,26 @@
 """Sentences about the findings of a discovery; plain text, nothing escaped yet."""
 
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import yaml
 
 from vae_mf.analysis.found_patterns import SIGN
 from vae_mf.discovery.decision import NOTHING
 from vae_mf.discovery.findings import Findings
+from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, rows_to_decide
 from vae_mf.verdict.time_order import WINDOWS
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+COUPLINGS = (
+    "from vae_mf import datasets, inverse_ising\n"
+    "inverse_ising.PseudoLikelihood().fit(datasets.make_recording(data).rows).couplings_"
+)
+"""Python that infers couplings from the data of a discovery."""
 SPLITS = {
     "time": "the last piece of time to evaluate on, and the piece before it to choose on",
     "repeat": "the last repeats to evaluate on, and those before them to choose on",
@@ -69,10 +78,13 @@ def headline(found: Findings) -> str:
     decision = found.decision
     latents, classes = found.description
     if decision.drift_alone:
-        return "Rates drift, and nothing else is shared"
+        seen = "hardly anything else" if local_pairs_seen(found) else "nothing else"
+        return f"Rates drift, and {seen} is seen"
     if decision.answer == NOTHING:
-        return "Nothing to find"
+        return "Nothing seen in few independent rows" if found.independence.few else "Nothing to find"
     if not latents and not classes:
+        if decision.answer == NOT_DECIDED:
+            return "Correlated; by what is not decided"
         return "Correlated, but not by collective variables"
     what = f"{number(classes)} classes of rows" if classes else counted(latents, "collective variable")
     drifts = "; it drifts with the order of the rows" if latents == 1 else "; they drift with the order of the rows"
@@ -80,7 +92,8 @@ def headline(found: Findings) -> str:
         return "Groups of a few variables, and no collective variables"
     if decision.answer == FOUND:
         verb = "explains" if latents == 1 else "explain"
-        return f"{what} {verb} the correlations{drifts if decision.drift else ''}".capitalize()
+        follows = drifts if decision.latents_drift else "; rates drift" if decision.drift else ""
+        return f"{what} {verb} the correlations{follows}".capitalize()
     if decision.answer == NOT_FOUND:
         return f"Correlated, but not by {what} alone".capitalize()
     seen = "is seen; whether it is all" if latents == 1 else "are seen; whether they are all"
@@ -94,18 +107,28 @@ def summary(found: Findings) -> list[str]:
     if found.assessment is None:
         return [
             dependence(found),
-            "No number of latent variables and no number of classes describes them.",
+            "No number of latent variables and no number of classes predicts held-out rows beyond doubt better than "
+            "independent variables do.",
             *drifting(found),
         ]
-    numbers = found.metrics
-    gain = plus_minus(numbers["gain_over_independent"], numbers["gain_over_independent_error"])
-    said = [
-        f"A model with {described(found)} predicts held-out rows better than independent variables do, by {gain} nats "
-        f"per row. {left_over(found)}",
-        compared(found),
-        *drifting(found),
-    ]
+    said = [explained(found), left_over(found), *drifting(found)]
     return [*said, patterns(found)] if found.description.latents else said
+
+
+def local_pairs_seen(found: Findings) -> bool:
+    """Return True if pairs of variables are correlated beyond doubt within windows of the rows."""
+    test = found.independence
+    return test.local_pairs.significance > test.settings.pairs_seen
+
+
+def shared(pairs: Estimate, possible: float) -> str:
+    """Return that pairs share so many nats, or only that they are correlated where that is more than there can be.
+
+    >>> shared(Estimate(0.0123, 0.002, 0.0017), 5.5), shared(Estimate(11.0, 0.2, 0.2), 5.5)
+    ('share 0.0123 nats per row (7.2 errors)', 'are correlated (55 errors)')
+    """
+    does = f"share {pairs.value:.3g} nats per row" if pairs.value <= possible else "are correlated"
+    return f"{does} ({pairs.significance:.2g} errors)".replace("-", "−")
 
 
 def nothing(found: Findings) -> list[str]:
@@ -113,64 +136,117 @@ def nothing(found: Findings) -> list[str]:
     test = found.independence
     rows, variables = found.rows.recording.rows.shape
     if found.decision.drift_alone:
-        return [
-            f"Within {WINDOWS} windows of the {rows:,} rows the {variables} variables look independent: "
-            f"pairs of them share {plus_minus(max(test.local_pairs.value, 0.0), test.local_pairs.null_error)} nats per "
-            f"row there, and {plus_minus(test.pairs.value, test.pairs.null_error)} over all rows."
-        ]
-    higher = [f"{each.detectable(test.settings.orders_seen):.2g} at order {k}" for k, each in test.orders.items()]
-    beyond = f", and {', '.join(higher)}" if higher else ""
+        return [within_windows(found)]
+    orders = {} if test.few else test.orders
+    higher = [f", or {test.detectable(k):.2g} in sets of {k}" for k in orders]
     return [
         f"The {variables} variables look independent in {rows:,} rows, and no model is ahead of independent variables "
-        f"on held-out rows by more than {test.settings.gained:.0f} errors. Pairs of them share less than "
-        f"{test.bound:.2g} nats per row. Correlations of pairs of {test.detectable:.2g} nats would have been seen 95 times in 100{beyond}."
+        f"on held-out rows by more than {test.settings.gained:.0f} errors. Summed over all pairs they share less than "
+        f"{test.bound:.2g} nats per row, within two errors. Separate pairs that share {test.detectable(2):.2g} nats in "
+        f"all{''.join(higher)}, would have been seen 95 times in 100."
     ]
+
+
+def within_windows(found: Findings) -> str:
+    """Return a sentence about pairs within windows of the rows, where rates hardly change."""
+    test = found.independence
+    most = found.metrics["largest_total_correlation"]
+    local, whole = shared(test.local_pairs, most), shared(test.pairs, most)
+    return f"Within {WINDOWS} windows of the rows pairs of variables {local}, over all rows they {whole}."
 
 
 def dependence(found: Findings) -> str:
     """Return a sentence about how the variables depend on each other."""
     test = found.independence
-    orders = {2: test.pairs} | test.orders
-    seen = [f"at order {k} ({plus_minus(orders[k].value, orders[k].null_error)} nats per row)" for k in test.seen]
-    if seen:
-        return f"The variables depend on each other: {', '.join(seen)}."
-    return "The variables depend on each other: some model predicts held-out rows better than independent ones do."
+    most = found.metrics["largest_total_correlation"]
+    if not test.seen:
+        return "The variables depend on each other: some model predicts held-out rows better than independent ones do."
+    pairs = [f"pairs of them {shared(test.pairs, most)}"] if 2 in test.seen else []
+    return f"The variables depend on each other: {' and '.join([*pairs, *significant(test.orders, test.seen)])}."
+
+
+def significant(orders: Mapping[int, Estimate], seen: Sequence[int]) -> list[str]:
+    """Return that orders above the second are significant: they detect, and their nats are not those of all variables.
+
+    >>> significant({3: Estimate(11.0, 0.2, 0.2)}, [3])
+    ['order 3 is significant (55 errors)']
+    """
+    return [f"order {k} is significant ({orders[k].significance:.2g} errors)" for k in seen if k in orders]
+
+
+def beyond_nats(found: Findings) -> list[str]:
+    """Return the orders that are left, beyond doubt, and whose nats are more than there can be."""
+    readings = found.tables["readings"]
+    seen = readings.value > found.settings.assessment.thresholds.order_seen * readings.null_error
+    beyond = readings[readings.kind.eq("higher order") & seen & ~readings.possible]
+    return [f"{row.reading} is significant ({row.value / row.null_error:.2g} errors)" for row in beyond.itertuples()]
+
+
+def left_range(found: Findings) -> str:
+    """Return the nats that the description leaves, or the orders that are significant beyond what nats can tell."""
+    beyond = beyond_nats(found)
+    if beyond:
+        return "; ".join(beyond)
+    most = found.metrics["largest_left"]
+    lower, upper = min(found.metrics["left_lower"], most), min(found.metrics["left_upper"], most)
+    return f"{lower:.2g} to {upper:.2g}"
+
+
+def explained_range(found: Findings) -> str:
+    """Return the share of the total correlation that the description explains."""
+    least, most = 1 - found.metrics["share_upper"], 1 - found.metrics["share_lower"]
+    if beyond_nats(found):
+        return "not known"
+    return f"{least:.1%} to {most:.1%}" if least > 0 else f"at most {most:.1%}"
+
+
+def explained(found: Findings) -> str:
+    """Return a sentence about what the description explains, and about the best model without latent variables."""
+    subject = described(found).capitalize()
+    one = found.description.latents == 1
+    beyond = beyond_nats(found)
+    share = f"{explained_range(found)} of the total correlation"
+    says = "leaves" if one else "leave"
+    what = f"{says} correlations of which {' and '.join(beyond)}" if beyond else f"explain{'s' if one else ''} {share}"
+    return f"{subject} {what}, {compared(found)}."
 
 
 def left_over(found: Findings) -> str:
-    """Return a sentence about the correlations that the description leaves."""
+    """Return sentences about the gain of the description, and about the correlations that it leaves."""
     numbers = found.metrics
-    shares = f"{numbers['share_lower']:.1%} to {numbers['share_upper']:.1%} of the total correlation"
-    return (
-        f"It leaves between {numbers['left_lower']:.2g} and {numbers['left_upper']:.2g} nats per row unexplained, "
-        f"{shares}, where {numbers['tolerance']:.2g} would be tolerable."
-    )
+    gain = plus_minus(numbers["gain_over_independent"], numbers["gain_over_independent_error"])
+    gained = f"On held-out rows the gain over independent variables is {gain} nats per row"
+    tolerable = f"{numbers['tolerance']:.2g} would be tolerable"
+    if beyond_nats(found):
+        return f"{gained}; at most {numbers['largest_left']:.2g} can be left, and {tolerable}."
+    return f"{gained}; {left_range(found)} are left unexplained, where {tolerable}."
 
 
 def compared(found: Findings) -> str:
-    """Return a sentence about the best model without latent variables."""
+    """Return a clause about the best model without latent variables."""
     readings = found.tables["readings"]
     leads = readings[readings.kind == "model without latents"]
     best = leads.loc[leads.value.idxmax()]
-    name = best.reading.removeprefix("lead of ")
-    ahead = "better" if best.value > 0 else "worse"
-    return (
-        f"Of the models without latent variables the best, {name}, predicts held-out rows {ahead}, by "
-        f"{plus_minus(abs(best.value), best.error)} nats per row."
-    )
+    name = f"the best model without latent variables, {best.reading.removeprefix('lead of ')},"
+    size = plus_minus(abs(best.value), best.error)
+    if abs(best.value) <= 2 * best.error:
+        return f"and {name} predicts held-out rows as well within two errors ({plus_minus(best.value, best.error)})"
+    return f"and {name} predicts held-out rows {'better' if best.value > 0 else 'worse'}, by {size} nats per row"
 
 
 def drifting(found: Findings) -> list[str]:
-    """Return a sentence about rates and latent variables that follow the order of the rows."""
-    test = found.independence
+    """Return sentences about rates and latent variables that follow the order of the rows, and about memory."""
+    test, decision = found.independence, found.decision
     said = []
-    if found.decision.drift:
-        what = "Rates of variables follow" if test.drifts else "Latent variables follow"
-        said.append(f"{what} the order of the rows: part of the correlations is slow change over the recording.")
+    if decision.drift:
+        both = test.drifts and decision.latents_drift
+        what = "Rates and latent variables" if both else "Rates of variables" if test.drifts else "Latent variables"
+        said.append(f"{what} follow the order of the rows.")
+        said += [] if decision.drift_alone else [within_windows(found)]
     if test.correlation_time > 1:
         said.append(
-            f"Rows resemble their neighbours over {test.correlation_time:.1f} rows, which leaves {test.effective:,.0f} "
-            "independent ones in effect; errors take that into account."
+            f"Rows resemble their neighbours over {test.correlation_time:.1f} rows: for the slowest variable they are "
+            f"worth about {test.effective:,.0f} independent ones, of which errors take account."
         )
     return said
 
@@ -187,6 +263,43 @@ def couplings_command(call: str) -> str:
     return shlex.join(["vae-mf", "infer-couplings", *kept])
 
 
+def thorough_call(call: str) -> str:
+    """Return the call of a first look without that, for a folder of its own; empty if it was no first look.
+
+    >>> thorough_call("vae-mf discover 'x y.npy' quick=true folder=out seed=2")
+    "vae-mf discover 'x y.npy' seed=2"
+    >>> thorough_call("vae-mf discover x.npy"), thorough_call("discover(data, order='auto', quick=True)")
+    ('', "discover(data, order='auto', quick=False)")
+    """
+    if not call.startswith("vae-mf discover"):
+        return call.replace("quick=True", "quick=False") if "quick=True" in call else ""
+    words = shlex.split(call)
+    kept = [word for word in words if word.lower() != "quick=true"]
+    return shlex.join(word for word in kept if not word.startswith("folder=")) if kept != words else ""
+
+
+def halves_call(call: str) -> str:
+    """Return Python that looks at the first half of the rows; empty where the data are no file of the user.
+
+    >>> print(halves_call("vae-mf discover 'x y.npy' quick=true dataset.bin_width=0.1"))
+    from vae_mf import datasets, discover
+    data = datasets.read_recording(path='x y.npy', bin_width=0.1)
+    discover(data.rows[: len(data.rows) // 2], names=data.names, quick=True).save("first_half.html")
+    """
+    read = "datasets.make_recording(data)"
+    if call.startswith("vae-mf discover"):
+        words = shlex.split(couplings_command(call))[2:]
+        options = [word if word.startswith("dataset") else f"dataset.path={word}" for word in words]
+        given = dict(option.removeprefix("dataset.").split("=", 1) for option in options)
+        if "path" not in given or "dataset" in given:
+            return ""
+        read = f"datasets.read_recording({', '.join(f'{key}={yaml.safe_load(text)!r}' for key, text in given.items())})"
+    return (
+        f"from vae_mf import datasets, discover\ndata = {read}\n"
+        'discover(data.rows[: len(data.rows) // 2], names=data.names, quick=True).save("first_half.html")'
+    )
+
+
 def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
     """Return what to do next, each with the command or call that does it, which may be empty.
 
@@ -195,21 +308,24 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
         call: command line or call that asked for the report.
     """
     answer = found.decision.answer
-    thorough = call.replace(" quick=true", "").replace("quick=True", "quick=False")
+    typed = call.startswith("vae-mf discover")
+    thorough = thorough_call(call)
     steps = []
-    if thorough != call and answer == NOT_DECIDED:
+    if thorough and answer == NOT_DECIDED:
         steps.append(("More training and all rows, which may decide", thorough))
     if found.assessment is not None and answer == NOT_DECIDED:
         rows = rows_to_decide(found.assessment.verdict.left)
-        steps.append(
-            (f"More data: about {rows:,.0f} rows would decide, where there are {len(found.rows.recording.rows):,}", "")
-        )
-    if answer == NOT_FOUND and call.startswith("vae-mf discover"):
-        steps.append(("The couplings of pairs", couplings_command(call)))
-    if found.decision.drift and call.startswith("vae-mf discover"):
-        steps.append(("Part of the rows, over which rates are constant, in a file of its own", ""))
-    if answer == FOUND and thorough != call:
+        if np.isfinite(rows):
+            more = f"it takes about {float(f'{rows:.2g}'):,.0f} rows or more, and there are"
+            steps.append((f"More data: {more} {len(found.rows.recording.rows):,}", ""))
+    if answer == NOT_FOUND:
+        steps.append(("The couplings of pairs", couplings_command(call) if typed else COUPLINGS))
+    if found.decision.drift:
+        steps.append(("The same of half of the rows, over which rates change less", halves_call(call)))
+    if thorough and answer == FOUND:
         steps.append(("The same with more repetitions, before it is published", thorough))
+    if found.model is not None and not typed:
+        steps.append(("The latent variables, or the probabilities of the classes, of any rows", "report.encode(data)"))
     return steps
 
 
@@ -246,16 +362,15 @@ def limits(found: Findings) -> list[str]:
     if rows.split == "random":
         said.append("If neighbouring rows resemble each other, rows held out at random are too easily predicted.")
     if found.assessment is not None:
-        orders = found.tables["independence"].order.max()
+        higher = found.tables["readings"].kind.eq("higher order").sum()
+        seen = f"pairs, orders up to {higher + 2}" if higher else "pairs"
         said += [
-            f"What is left is bounded from above as far as pairs, orders up to {orders} and the models that were tried "
-            "can see; correlations that none of them sees are not excluded by any number of rows.",
+            f"What is left is bounded from above as far as {seen} and the models that were tried can see; correlations "
+            "that none of them sees are not excluded by any number of rows.",
             "The total correlation is at least what is explained and seen: shares err on the high side.",
         ]
-    if found.description.latents == settings.selection.largest_latents:
-        said.append(
-            f"The largest number of latent variables that was tried, {settings.selection.largest_latents}, was chosen."
-        )
+    if found.description.latents == found.tables["sweep"].latents.max() > 0:
+        said.append(f"The largest number of latent variables that was tried, {found.description.latents}, was chosen.")
     if found.description.classes:
         said.append("A number k of classes spans k - 1 linear dimensions.")
     if found.description.latents:
@@ -263,11 +378,12 @@ def limits(found: Findings) -> list[str]:
             "The number of latent variables is a linear dimension: one circular variable needs two.",
             "Log-odds are linear in the latent variables. These are known up to an invertible mixing: patterns that "
             "are no sign vectors are the principal axes of the space that they share.",
-            "Every training starts at the principal components of its rows: that a pattern is recovered with another "
-            "seed says less than that it is in another part of the data.",
         ]
-    if settings.stability.seeds + settings.stability.bootstraps < 4:
-        said.append("This was a quick look: with quick=false there are more repetitions, epochs and rows.")
+        if settings.training.start == "components":
+            said.append(
+                "Every training starts at the principal components of its rows: that a pattern is recovered with "
+                "another seed says less than that it is in another part of the data."
+            )
     return said
 
 

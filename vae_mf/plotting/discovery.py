@@ -112,11 +112,12 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
     """Draw the readings of what is left with two errors each, the interval that follows, and the tolerance.
 
     Args:
-        readings: table of `verdict.decision.decide_mean_field`.
+        readings: table of `verdict.decision.decide_mean_field`, with a column "possible", false where there are more
+            nats than there can be.
         left: table of `verdict.decision.left_intervals` with the tolerance.
     """
     higher = readings.kind.eq("higher order") & (readings.value < SEEN * readings.null_error)
-    shown = readings[~higher & readings.reading.ne("lead of independent variables")].iloc[::-1]
+    shown = readings[readings.possible & ~higher & readings.reading.ne("lead of independent variables")].iloc[::-1]
     whole = left.iloc[-1]
     with house_style():
         figure, (ax,) = new_figure(1, 1)

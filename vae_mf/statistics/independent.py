@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import entr
 
 from vae_mf.arrays import Spins
 
@@ -18,6 +19,18 @@ def probabilities_up(rows: Spins, weights: Float[np.ndarray, " rows"] | None = N
     if weights is None:
         return (up.sum(0) + 0.5) / (len(rows) + 1)
     return (weights @ up + 0.5) / (weights.sum() + 1)
+
+
+def largest_total_correlation(probabilities: Probabilities) -> float:
+    """Return the sum of the entropies of all variables less the largest one, in nats.
+
+    No total correlation of such variables is above it, as no joint entropy is below that of any one variable.
+
+    >>> largest_total_correlation(np.array([0.5, 0.5, 1.0]))
+    0.6931471805599453
+    """
+    entropies = entr(probabilities) + entr(1 - probabilities)
+    return float(entropies.sum() - entropies.max())
 
 
 def independent_count_law(probabilities: Probabilities) -> Float[np.ndarray, " counts"]:

@@ -50,13 +50,25 @@ class Estimate(NamedTuple):
         """Distance from zero in errors of the null."""
         return self.value / self.null_error
 
-    def detectable(self, threshold: float, power: float = 0.95) -> float:
-        """Return the true value that comes out above ``threshold`` null errors with probability ``power``.
+    def upper(self, errors: float, rows: float) -> float:
+        """Return the true value I that comes out as low as this one only if it errs by so many errors.
 
-        >>> round(Estimate(0.0, 0.01, 0.01).detectable(4.0), 4)
-        0.0564
+        Away from zero an estimate is wider than at zero: its variance is null_error² + 2 I / rows for correlations of
+        separate sets of variables.
+
+        >>> round(Estimate(0.04, 0.01, 0.01).upper(1.645, rows=1e9), 4)
+        0.0565
+
+        Args:
+            errors: number of errors.
+            rows: number of independent rows behind the estimate.
         """
-        return (threshold + float(ndtri(power))) * self.null_error
+        middle = self.value + errors**2 / rows
+        return middle + (middle**2 - self.value**2 + (errors * self.null_error) ** 2) ** 0.5
+
+    def detectable(self, threshold: float, rows: float, power: float = 0.95) -> float:
+        """Return the true value that comes out above ``threshold`` null errors with probability ``power``."""
+        return self._replace(value=threshold * self.null_error).upper(float(ndtri(power)), rows)
 
 
 def pair_weights(data: Blocks, model: Blocks | None) -> Gram:

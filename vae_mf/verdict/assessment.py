@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.special import xlogy
 
 from vae_mf.analysis.capacity import capacity_table, sampled_half_information
 from vae_mf.analysis.elbo_surgery import surgery_table
@@ -34,7 +33,7 @@ from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import average, thin
-from vae_mf.statistics.independent import probabilities_up
+from vae_mf.statistics.independent import largest_total_correlation, probabilities_up
 from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.systems.base import HasMeanFieldCouplings, HasTensorField, System
@@ -257,9 +256,7 @@ def most_correlation(group: EvidenceGroup) -> float:
     """
     if configuration_kind({group.temperature: group.rows}) != "spins":
         return np.inf
-    up = probabilities_up(group.rows)
-    entropies = -(xlogy(up, up) + xlogy(1 - up, 1 - up))
-    return float(entropies.sum() - entropies.max())
+    return largest_total_correlation(probabilities_up(group.rows))
 
 
 class Readings(NamedTuple):

@@ -109,25 +109,33 @@ class Independence(NamedTuple):
         most = max(self.settings.pairs_seen * local.null_error, self.settings.local_share * self.pairs.value)
         return self.drifts and local.value < most and not set(self.seen) - {2}
 
-    @property
-    def bound(self) -> float:
-        """Information of pairs, in nats, below which the truth lies if nothing is seen."""
-        return max(self.pairs.value, 0.0) + 2 * self.pairs.null_error
+    def worth(self, order: int) -> float:
+        """Return the number of independent rows behind the information of an order."""
+        if order > 2:
+            return min(self.effective, float(self.settings.order_rows))
+        shifted = self.correlation_time > 1
+        return min(self.rows, self.settings.shift_rows) / self.correlation_time if shifted else float(self.rows)
 
     @property
-    def detectable(self) -> float:
-        """Information of pairs, in nats, that would have been seen 95 times in 100."""
-        return self.pairs.detectable(self.settings.pairs_seen)
+    def bound(self) -> float:
+        """Information of pairs, in nats, below which the truth lies if nothing is seen, within two errors."""
+        return self.pairs._replace(value=max(self.pairs.value, 0.0)).upper(2.0, self.worth(2))
+
+    def detectable(self, order: int) -> float:
+        """Return the information of an order, in nats, that would have been seen 95 times in 100."""
+        if order == 2:
+            return self.pairs.detectable(self.settings.pairs_seen, self.worth(2))
+        return self.orders[order].detectable(self.settings.orders_seen, self.worth(order))
 
     @property
     def table(self) -> pd.DataFrame:
         """A row per statistic: order, value and null error in nats, significance, and what would have been seen."""
-        settings = self.settings
+        within = self.local_pairs.detectable(self.settings.pairs_seen, self.effective)
         found = [
-            ("all rows", 2, self.pairs, settings.pairs_seen),
-            ("within windows", 2, self.local_pairs, settings.pairs_seen),
+            ("all rows", 2, self.pairs, self.detectable(2)),
+            ("within windows", 2, self.local_pairs, within),
         ]
-        found += [("all rows", order, each, settings.orders_seen) for order, each in self.orders.items()]
+        found += [("all rows", order, each, self.detectable(order)) for order, each in self.orders.items()]
         return pd.DataFrame(
             {
                 "rows": where,
@@ -135,9 +143,9 @@ class Independence(NamedTuple):
                 "value": each.value,
                 "null_error": each.null_error,
                 "significance": each.significance,
-                "detectable": each.detectable(threshold),
+                "detectable": seen,
             }
-            for where, order, each, threshold in found
+            for where, order, each, seen in found
         )
 
 
