@@ -156,9 +156,9 @@ def facts(found: Findings) -> str:
     if fewest < most and (latents or classes):
         terms["numbers that the rows allow"] = f"{fewest} to {most}"
     pairs = found.independence.pairs
-    known = pairs.value <= numbers["largest_total_correlation"]
+    known = pairs.value <= found.independence.largest
     size = f"{pairs.value:.2g} " if known else ""
-    terms["pairs without a model, nats per row"] = f"{size}({pairs.significance:.2g} errors)".replace("-", "−")
+    terms["pairs without a model, summed, nats per row"] = f"{size}({pairs.significance:.2g} errors)".replace("-", "−")
     if found.assessment is not None:
         terms |= {
             "gain over independent, nats per row": plus_minus(
@@ -184,7 +184,7 @@ def dependence(found: Findings) -> str:
         "Before any model: the information that pairs, triples and larger sets of variables share if there are no "
         "latent variables, summed over all of these sets, over all rows and within windows of them, and in errors that "
         "it has where there is none. The sum counts twice what two sets have in common: a dash stands where it is more "
-        f"than all variables can share, {found.metrics['largest_total_correlation']:.3g} nats. Rows {rows}."
+        f"than all variables can share, {test.largest:.3g} nats. Rows {rows}."
     )
     table = found.tables["independence"]
     table = table.assign(value=table.value.where(table.possible))
@@ -247,7 +247,7 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     shown = readings.assign(
         allowance=readings.allowance.where(readings.allowance > 0),
         value=readings.value.where(readings.possible),
-        significance=(readings.value / readings.null_error).where(higher),
+        significance=readings.value.where(higher) / readings.null_error.where(higher),
     )
     body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
     text = (

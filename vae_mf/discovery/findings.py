@@ -28,7 +28,7 @@ from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.stages import Study
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import Average
-from vae_mf.statistics.independent import largest_total_correlation, probabilities_up
+from vae_mf.statistics.independent import probabilities_up
 from vae_mf.statistics.row_order import drift
 from vae_mf.verdict.assessment import Assessment
 from vae_mf.verdict.evidence import UNCONDITIONED
@@ -121,15 +121,13 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     models = comparison(candidates, choices, study)
     gains = gains_of(models)
     description = Description(0, 0) if is_nothing(independence, gains) else describe(choices, candidates, study)
-    largest = largest_total_correlation(probabilities_up(study.rows.recording.rows))
-    tables = choices.tables | {"models": models, "independence": possible(independence.table, largest)}
+    tables = choices.tables | {"models": models, "independence": independence.table}
     assessment = None
     traits = Traits(np.inf, follows=False)
     if description != Description(0, 0):
         stage("what is left unexplained")
         assessment = assessed(description, candidates, study)
         tables |= assessment.tables
-        tables["readings"] = possible(tables["readings"], largest_left(assessment, largest))
     if description.latents:
         stage("patterns")
         z = study.latents(description.latents)
@@ -148,9 +146,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         fewest_variables=study.settings.selection.fewest_variables,
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
-    metrics |= {"variables": study.variables, "largest_total_correlation": largest}
-    if assessment is not None:
-        metrics["largest_left"] = largest_left(assessment, largest)
+    metrics["variables"] = study.variables
     parts = decision, description, choices, independence, assessment, tables, metrics
     return Findings(study.rows, study.settings, *parts, study.described(description))
 
@@ -195,27 +191,15 @@ def assessed(description: Description, candidates: Candidates, study: Study) -> 
     table = study.control(description, tolerance)
     if "refit" in found.tables:
         table = pd.concat([table, found.tables["refit"]], ignore_index=True)
-    return replace(found, tables=found.tables | {"controls": table})
+    readings = found.tables["readings"]
+    readings = readings.assign(possible=readings.value <= largest_left(found))
+    return replace(found, tables=found.tables | {"controls": table, "readings": readings})
 
 
-def possible(table: pd.DataFrame, largest: float) -> pd.DataFrame:
-    """Return a table of information with a column "possible", false where it is more than there can be.
-
-    The sum over sets of variables of what each shares is close to the nats of all where these are few. Where it is
-    beyond what there can be it detects, and measures nothing.
-    """
-    return table.assign(possible=table.value <= largest)
-
-
-def largest_left(assessment: Assessment, largest: float) -> float:
-    """Return the most that a description can leave, two errors of its gain granted, in nats.
-
-    Args:
-        assessment: verdict on the description.
-        largest: largest total correlation of variables with these rates.
-    """
+def largest_left(assessment: Assessment) -> float:
+    """Return the nats that a description can leave at most, two errors of its gain granted."""
     gained = assessment.tables["gains"].iloc[-1]
-    return largest - max(float(gained.gain - 2 * gained.gain_error), 0.0)
+    return float(gained.most - max(gained.gain - 2 * gained.gain_error, 0.0))
 
 
 class Traits(NamedTuple):
@@ -337,6 +321,7 @@ def left_numbers(assessment: Assessment) -> dict[str, Any]:
     return {
         "left_lower": float(left.lower),
         "left_upper": float(left.upper),
+        "largest_left": largest_left(assessment),
         "total_correlation": float(left.total),
         "share_lower": float(left.share_lower),
         "share_upper": float(left.share_upper),

@@ -150,18 +150,17 @@ def nothing(found: Findings) -> list[str]:
 def within_windows(found: Findings) -> str:
     """Return a sentence about pairs within windows of the rows, where rates hardly change."""
     test = found.independence
-    most = found.metrics["largest_total_correlation"]
-    local, whole = shared(test.local_pairs, most), shared(test.pairs, most)
+    local = shared(test.local_pairs, test.largest)
+    whole = shared(test.pairs, test.largest)
     return f"Within {WINDOWS} windows of the rows pairs of variables {local}, over all rows they {whole}."
 
 
 def dependence(found: Findings) -> str:
     """Return a sentence about how the variables depend on each other."""
     test = found.independence
-    most = found.metrics["largest_total_correlation"]
     if not test.seen:
         return "The variables depend on each other: some model predicts held-out rows better than independent ones do."
-    pairs = [f"pairs of them {shared(test.pairs, most)}"] if 2 in test.seen else []
+    pairs = [f"pairs of them {shared(test.pairs, test.largest)}"] if 2 in test.seen else []
     return f"The variables depend on each other: {' and '.join([*pairs, *significant(test.orders, test.seen)])}."
 
 
@@ -188,8 +187,7 @@ def left_range(found: Findings) -> str:
     if beyond:
         return "; ".join(beyond)
     most = found.metrics["largest_left"]
-    lower, upper = min(found.metrics["left_lower"], most), min(found.metrics["left_upper"], most)
-    return f"{lower:.2g} to {upper:.2g}"
+    return f"{min(found.metrics['left_lower'], most):.2g} to {min(found.metrics['left_upper'], most):.2g}"
 
 
 def explained_range(found: Findings) -> str:
@@ -273,9 +271,9 @@ def thorough_call(call: str) -> str:
     """
     if not call.startswith("vae-mf discover"):
         return call.replace("quick=True", "quick=False") if "quick=True" in call else ""
-    words = shlex.split(call)
-    kept = [word for word in words if word.lower() != "quick=true"]
-    return shlex.join(word for word in kept if not word.startswith("folder=")) if kept != words else ""
+    given = shlex.split(call)
+    kept = [each for each in given if each.lower() != "quick=true"]
+    return shlex.join(each for each in kept if not each.startswith("folder=")) if kept != given else ""
 
 
 def halves_call(call: str) -> str:
@@ -288,8 +286,8 @@ def halves_call(call: str) -> str:
     """
     read = "datasets.make_recording(data)"
     if call.startswith("vae-mf discover"):
-        words = shlex.split(couplings_command(call))[2:]
-        options = [word if word.startswith("dataset") else f"dataset.path={word}" for word in words]
+        kept = shlex.split(couplings_command(call))[2:]
+        options = [each if each.startswith("dataset") else f"dataset.path={each}" for each in kept]
         given = dict(option.removeprefix("dataset.").split("=", 1) for option in options)
         if "path" not in given or "dataset" in given:
             return ""

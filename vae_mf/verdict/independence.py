@@ -9,6 +9,7 @@ from jaxtyping import Shaped
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.statistics.independent import largest_total_correlation, probabilities_up
 from vae_mf.statistics.latent_model import IndependentColumns
 from vae_mf.statistics.residual_information import pair_information, pair_sums
 from vae_mf.statistics.residual_orders import SampledRows, residual_orders
@@ -74,6 +75,8 @@ class Independence(NamedTuple):
     rows: int
     """Number of rows."""
     settings: IndependenceSettings
+    largest: float = np.inf
+    """Nats that all variables can share at most. A sum over sets of variables that is beyond detects, and no more."""
 
     @property
     def effective(self) -> float:
@@ -144,6 +147,7 @@ class Independence(NamedTuple):
                 "null_error": each.null_error,
                 "significance": each.significance,
                 "detectable": seen,
+                "possible": each.value <= self.largest,
             }
             for where, order, each, seen in found
         )
@@ -177,7 +181,8 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
         centred = np.concatenate([part[:, 0] for part in model.residuals(ordered, 1, 0)])
         found = residual_orders(SampledRows(centred, blocks), model.variables, settings.orders, settings.order_rows)
         orders = {k: each for k, each in found.items() if k > 2}
-    return Independence(pairs, within, orders, drift(rows), order.correlation_time, len(rows), settings)
+    largest = largest_total_correlation(probabilities_up(rows))
+    return Independence(pairs, within, orders, drift(rows), order.correlation_time, len(rows), settings, largest)
 
 
 def shifted_pairs(rows: Shaped[np.ndarray, "rows variables"], settings: IndependenceSettings, seed: int) -> Estimate:
