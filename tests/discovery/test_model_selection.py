@@ -12,7 +12,6 @@ from vae_mf.discovery.model_selection import (
     classes_take_over,
     has_saturated,
     numbers_to_try,
-    spread_of,
 )
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 
