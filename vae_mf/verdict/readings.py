@@ -148,11 +148,14 @@ def read_pairs(model: LatentModel, blocked: BlockedRows, settings: ReadingSettin
     own_parts = list(model.residuals(own, settings.draws, integer(seed, "model")))
     sums = pair_sums(parts, data.blocks, model.variables)
     own_sums = pair_sums(own_parts, own_blocks, model.variables)
+    tilt = tilt_bound(sums, own_sums, parts, own_parts, settings.tilt_level, settings.tilt_pairs)
+    # Residuals take more memory than all sums.
+    del parts, own_parts
     products = model.variance_products()
     scores = pair_scores(sums, own_sums, settings.permutations, integer(seed, "deals"))
     return PairReadings(
         pair_information(sums, own_sums, products),
-        tilt_bound(sums, own_sums, parts, own_parts, settings.tilt_level, settings.tilt_pairs),
+        tilt,
         blocked.allowance,
         significant_pairs(scores, sums, products, model.variables, settings.level),
     )
