@@ -20,6 +20,7 @@ from hydra import compose, initialize_config_dir
 from numpy.testing import assert_array_equal
 
 from vae_mf.datasets.recording import make_recording
+from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.discovery.document import html_table
 from vae_mf.discovery.folder import workplace
 from vae_mf.discovery.report import Report, discover, fingerprint
@@ -127,6 +128,26 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
     assert_array_equal(again.tables["stability"], report.tables["stability"])
     assert again.html == report.html
     assert not [path for path in folder.rglob("*") if path.stem == "earlier" or "partial" in path.name]
+
+
+def test_mixtures_are_fitted_once_and_by_a_resumption_those_alone_that_it_needs(tmp_path, monkeypatch):
+    """One of four variables is up at a time, four others hardly ever: four classes."""
+    fits = []
+    fit = BernoulliMixture.fit
+    monkeypatch.setattr(BernoulliMixture, "fit", lambda self, *data: fits.append(self.n_components) or fit(self, *data))
+    random = np.random.default_rng(3)
+    rows = np.where(np.arange(8) == 2 * random.integers(4, size=(3000, 1)), 1, -1)
+    rows = np.where(random.random(rows.shape) < 0.05, -rows, rows).astype(np.int8)
+    tiny = TINY | {"density_models": TINY["density_models"] | {"mixtures": [2, 4]}}
+    report = discover(rows, quick=True, folder=tmp_path, **tiny)
+    assert report.classes == 4
+    assert sorted(fits) == [2, 3, 4]
+    fits.clear()
+    (tmp_path / "assessment" / "verdict.json").unlink()
+    again = discover(rows, quick=True, folder=tmp_path, **tiny)
+    assert fits == [4]
+    np.testing.assert_equal(again.metrics, report.metrics)
+    assert_array_equal(again.encode(rows), report.encode(rows))
 
 
 def test_a_folder_belongs_to_one_discovery(known):

@@ -140,7 +140,7 @@ class Study:
     def described(self, description: Description) -> TrainedModel | LatentClasses | None:
         """Return the model of a description; None if there is none."""
         if description.classes:
-            return LatentClasses(self.mixture(description.classes).fit(self.rows.train))
+            return LatentClasses(self.fitted_mixture(description.classes))
         return TrainedModel(self.best(description.latents), (UNCONDITIONED,)) if description.latents else None
 
     def latents(self, latents: int) -> Float[np.ndarray, "rows latents"]:
@@ -179,19 +179,39 @@ class Study:
         """
         settings = self.settings.density_models
         scores = {0: self.score_other(INDEPENDENT, Independent())}
-        scores |= {count: self.score_other(f"mixture of {count}", self.mixture(count)) for count in settings.mixtures}
+        scores |= {count: self.score_mixture(count) for count in settings.mixtures}
         best = choose_number(scores, self.blocks, self.settings.selection).latents
         if scores[best].validation.mean() <= latents.validation.mean():
             return scores
         below = max((count for count in scores if count < best), default=0)
         between = range(max(below, 1) + 1, best)
-        scores |= {count: self.score_other(f"mixture of {count}", self.mixture(count)) for count in between}
+        scores |= {count: self.score_mixture(count) for count in between}
         return scores
 
     def mixture(self, count: int) -> BernoulliMixture:
         """Return a mixture of so many classes, not fitted yet."""
         tolerance = self.settings.density_models.mixture_tolerance
         return BernoulliMixture(count, n_init=2, tolerance=tolerance, random_state=self.settings.seed)
+
+    @cached_property
+    def mixtures(self) -> dict[int, BernoulliMixture]:
+        """Mixtures that were fitted to the training rows, by their number of classes."""
+        return {}
+
+    def score_mixture(self, count: int) -> ModelScores:
+        """Return the scores of a mixture of so many classes, which is kept: it may be the description."""
+        mixture = self.mixture(count)
+        scores = self.score_other(f"mixture of {count}", mixture)
+        # Scores from a file take no fit.
+        if hasattr(mixture, "weights_"):
+            self.mixtures[count] = mixture
+        return scores
+
+    def fitted_mixture(self, count: int) -> BernoulliMixture:
+        """Return the mixture of so many classes, fitted to the training rows once."""
+        if count not in self.mixtures:
+            self.mixtures[count] = self.mixture(count).fit(self.rows.train)
+        return self.mixtures[count]
 
     def others(self) -> list[ModelScores]:
         """Return the scores of models without latent variables, independent ones first."""
@@ -261,7 +281,7 @@ class Study:
             seed: seed of the posterior draws.
         """
         if description.classes:
-            return of_classes(self.mixture(description.classes).fit(self.rows.train))
+            return of_classes(self.fitted_mixture(description.classes))
         return self.of_latents(self.best(description.latents), seed)
 
     def of_latents(self, vae: VAE, seed: int) -> FittedModel:
@@ -343,7 +363,7 @@ class Study:
         if (folder / ANSWER).exists():
             return concluded(read_tables(folder), settings)
         if description.classes:
-            mixture = self.mixture(description.classes).fit(self.rows.train)
+            mixture = self.fitted_mixture(description.classes)
             (group,) = self.evidence.groups
             own = mixture.score_samples(group.in_blocks)
             model = LatentClasses(mixture)
