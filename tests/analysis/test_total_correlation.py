@@ -16,6 +16,7 @@ from vae_mf.analysis.joint_samples import decoded_samples, marginal_parameters, 
 from vae_mf.analysis.total_correlation import (
     CriticSamples,
     CriticSettings,
+    agreement,
     conditional_total_correlation,
     decide,
     divergence_bounds,
@@ -305,6 +306,30 @@ def test_a_single_chain_gives_no_floor_and_missing_sites_no_line():
     table = sensitivity_table(independent_samples(sites=4, chains=1), settings(planted=(0.2,)))
     assert sorted(set(table.order)) == [2, 3]
     assert table.floor.isna().all()
+
+
+@pytest.mark.parametrize(
+    ("identity", "bracket", "critic", "agrees"),
+    [
+        (0.0, 0.0, 0.1, True),
+        (0.5, 0.0, 0.59, True),
+        (0.5, 0.0, 0.61, False),
+        (0.5, 0.0, 0.39, False),
+        (3.0, 0.0, 3.29, True),
+        (3.0, 0.0, 3.31, False),
+        (3.0, 0.0, 2.69, False),
+        # A tenth of the identity is less than .28, a tenth of the critic would be more.
+        (2.7, 0.0, 2.98, False),
+        (0.5, 0.2, 0.79, True),
+        (0.5, 0.2, 0.81, False),
+    ],
+)
+def test_a_critic_agrees_within_the_tolerance_and_the_bracket(identity, bracket, critic, agrees):
+    """Of .1 nats or a tenth of the identity, whichever is larger."""
+    table = pd.DataFrame({"test": [critic, critic], "identity": [identity, np.nan], "bracket": bracket})
+    found = agreement(table, settings())
+    assert found[0] == agrees
+    assert np.isnan(found[1])
 
 
 def test_train_and_test_that_disagree_leave_it_open():

@@ -143,9 +143,14 @@ def conditional_total_correlation(
     result = evaluate_critic(samples, settings)
     bounds = pd.DataFrame(divergence_bounds(vae, result, settings.seed))
     table = beside_identity(result.table.assign(divergence=bounds.value, divergence_error=bounds.error), surgery)
+    return result._replace(table=table.assign(agrees=agreement(table, settings)))
+
+
+def agreement(table: pd.DataFrame, settings: CriticSettings) -> pd.Series:
+    """Return True where a critic is within the tolerance and the bracket of the identity, NaN where that is unknown."""
     difference = (table.test - table.identity).abs()
     agrees = difference <= settings.tolerance(table.identity) + table.bracket
-    return result._replace(table=table.assign(agrees=agrees.where(table.identity.notna())))
+    return agrees.where(table.identity.notna())
 
 
 def divergence_bounds(vae: VAE, result: CriticResult, seed: int) -> list[Average]:
