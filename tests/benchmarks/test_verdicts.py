@@ -11,14 +11,19 @@ import verdicts
 from battery import correlations, independents, latents, laws
 from battery.case import NOT, NOTHING, NOTHING_AT_ALL, NOTHING_BUT_DRIFT, ONLY_GROUPS, classes, found
 from battery.cases import CASES, FRESH, NULLS, TRIED, case_of, draw_of, null
+from battery.other_thresholds import answer_by, threshold_table
 from battery.outcome import Given, Outcome, Side, false_positive, given, mark, side
 from battery.page import confusion_table, coverage_table, exact, false_positives, page
 from scipy.special import entr
 
+from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.averages import Average, average
+from vae_mf.statistics.u_statistics import Estimate
+from vae_mf.verdict.readings import reading
 
 ROWS = 20_000
+THRESHOLDS = discovery_settings(*discovery_config(quick=True)).assessment.thresholds
 SMALL = {
     "heterogeneous": partial(independents.heterogeneous, sites=6),
     "rare": partial(independents.rare, sites=6, rates=(0.05, 0.2)),
@@ -222,6 +227,7 @@ def line(case="ring", answer="found", headline="Two collective variables", laten
         "latents": latents,
         "metrics": {},
         "exact": {},
+        "tables": {},
         "rows": [12_000, 24],
         "cpu_seconds": 20.0,
         "megabytes": 500.0,
@@ -290,6 +296,27 @@ def test_the_page_counts_what_was_said():
     assert "Failed and missing: 1." in text
     assert "0.000 to 0.020 | 0.010 ± 0.000 |" in text
     assert "**wrong**" in text
+
+
+def test_other_thresholds_decide_the_same_readings_anew():
+    """Of .1 nats that pairs show, 2 % of 10 are tolerable: .2; one per cent, .1, is not enough for its upper end."""
+    found = reading("order 2", "pairs", Estimate(0.1, 0.001, 0.001)) | {"temperature": 1.0}
+    gains = {"temperature": 1.0, "gain": 10.0, "gain_error": 0.1, "rows": 1000, "sites": 100, "most": 60.0}
+    control = {"control": "rows", "known": 0.0, "value": 0.0, "error": 0.1, "passed": True, "overstated": False}
+    tables = {"readings": found, "gains": gains, "controls": control}
+    run = line(tables={name: {key: [value] for key, value in row.items()} for name, row in tables.items()})
+    counts = {each.split(" | ")[0]: each.split(" | ")[1:] for each in threshold_table([run]).splitlines()[2:]}
+    assert counts["| as they are"] == ["1", "0", "0 |"]
+    assert counts["| share = 0.01 instead of 0.02"] == ["0", "1", "0 |"]
+    # An answer that does not follow from readings stays.
+    other = threshold_table([run | {"answer": "not found"}, line("xor", "not found", latents=0)])
+    assert {each.split(" | ", 1)[1] for each in other.splitlines()[2:]} == {"1 | 0 | 1 |"}
+    failed = run | {"tables": run["tables"] | {"controls": {key: [value] for key, value in failing(control).items()}}}
+    assert answer_by(failed | {"answer": "not decided"}, THRESHOLDS, THRESHOLDS, 1.0) == "not decided"
+
+
+def failing(control):
+    return control | {"passed": False}
 
 
 def test_draws_come_one_by_one_and_independent_sets_last():

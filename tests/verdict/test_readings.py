@@ -93,18 +93,24 @@ def test_rows_that_a_model_was_fitted_to_are_granted_an_allowance(model):
     assert readings(model, rows, 1.0).readings.allowance[0] == 0
 
 
-def test_controls_pass_and_a_blind_reading_does_not(model):
+def test_controls_pass_and_an_overstated_reading_does_not(model):
     rows = model.draw_rows(ROWS, 8)
     table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows)).set_index("control")
     assert table.passed.all()
-    # Rows that are called far away and are not seen to differ.
+    assert not table.overstated.any()
+    # Pairs do not show all that rows may differ by.
     own = KnownRows(model.draw_rows(2000, 9), Average(0.5, 0.001))
-    failed = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows), own).set_index("control")
-    assert not failed.passed["rows of the pairwise model"]
+    table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows), own).set_index("control")
+    assert table.passed["rows of the pairwise model"]
     # Rows that differ and are called the same.
     far = KnownRows(coupled(model, 0.5, 10, 4000), Average(0.0, 0.001))
     failed = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows), far).set_index("control")
     assert not failed.passed["rows of the pairwise model"]
+    assert failed.overstated["rows of the pairwise model"]
+    # Rows that the model itself fails on.
+    blind = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 1e-6, 4, shifted(rows)).set_index("control")
+    assert not blind.passed["rows of the latent model"]
+    assert not blind.overstated["rows of the latent model"]
 
 
 def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):

@@ -252,8 +252,9 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
     text = (
         "Controls: the same reading of pairs, of rows whose answer is known. Columns shifted against each other "
-        "in time are independent; rows drawn from the model leave nothing; rows of the pairwise model, whose "
-        "distance is known, must be seen if that is more than tolerable, and must not come out further away."
+        "in time are independent; rows drawn from the model leave nothing, and a model fitted to such rows leaves what "
+        "training leaves; rows of the pairwise model, whose distance is known, must not come out further away, but may "
+        "come out nearer, as pairs do not show all. Where a control fails the answer is taken back."
     )
     tested = f"<p>{text}</p>" + html_table(found.tables["controls"], CONTROLS, {})
     return section("What they leave unexplained", body + pairs_left(found) + tested)

@@ -1,8 +1,7 @@
-"""Page of the verdicts: confusion table, coverage, false positives, cost, and every run."""
+"""Page of the verdicts: confusion table, coverage, false positives, cost, other thresholds, and every run."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
@@ -11,10 +10,10 @@ from vae_mf.statistics.averages import Average
 
 from .case import Answer, Case
 from .cases import NULL, NULLS, case_of
-from .outcome import Mark, Outcome, Side, false_positive, given, mark, side
+from .lines import Run, marked, table
+from .other_thresholds import VARIED, threshold_table
+from .outcome import Outcome, Side, false_positive, given, side
 
-Run = dict[str, Any]
-"""A line of `run.run`."""
 ABOUT = (
     "A case is drawn anew for every draw, and its right answers were written down before any run "
     "(`scripts/benchmarks/battery/cases.py`). An answer is right if its word is, and if the headline names classes, "
@@ -49,30 +48,13 @@ def page(runs: Sequence[Run], command: str, made_on: str, failed: int) -> str:
         parts += ["## Nothing but independent variables", false_positives(nulls), null_table(nulls)]
     parts += ["## Cost", cost_table(known, nulls)]
     if known:
-        parts += ["## Every run", run_table(known)]
+        parts += ["## Other thresholds", VARIED, threshold_table(known), "## Every run", run_table(known)]
     return "\n\n".join(parts) + "\n"
 
 
 def is_null(run: Run) -> bool:
     """Return True for a run on independent variables without end."""
     return run["case"].startswith(f"{NULL}-")
-
-
-def table(heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
-    """Return a table of Markdown.
-
-    >>> print(table(("a", "b"), [(1, "x")]))
-    | a | b |
-    |---|---|
-    | 1 | x |
-    """
-    rule = f"|{'---|' * len(heads)}"
-    return "\n".join([f"| {' | '.join(heads)} |", rule, *(f"| {' | '.join(map(str, line))} |" for line in lines)])
-
-
-def marked(run: Run) -> Mark:
-    """Return what the answer of a run is worth."""
-    return mark(case_of(run["case"]).right, given(run))
 
 
 def words(right: Answer) -> str:
