@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
+from scipy.fft import next_fast_len
 from scipy.special import fdtrc
 
 from vae_mf.arrays import Chains
@@ -37,8 +38,9 @@ def autocorrelation_time(chains: Chains) -> float:
     if np.ptp(chains) == 0:
         return 0.5
     centred = chains - chains.mean()
-    spectrum = np.fft.rfft(centred, 2 ** (2 * length - 1).bit_length(), axis=1)
-    covariance = np.fft.irfft((np.abs(spectrum) ** 2).mean(0))[:length] / np.arange(length, 0, -1)
+    padded = next_fast_len(2 * length - 1, real=True)
+    spectrum = np.fft.rfft(centred, padded, axis=1)
+    covariance = np.fft.irfft((np.abs(spectrum) ** 2).mean(0), padded)[:length] / np.arange(length, 0, -1)
     times = 0.5 + np.concatenate([[0.0], np.cumsum(covariance[1:] / covariance[0])])
     inside = np.arange(length) < WINDOW * times
     return max(0.5, float(times[-1] if inside.all() else times[np.argmin(inside)]))
