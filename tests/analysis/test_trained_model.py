@@ -160,6 +160,12 @@ def test_a_temperature_outside_the_training_is_refused(model, outside, without_t
         trained.score(stored(0.7, 0.5))
 
 
+@pytest.mark.parametrize("temperatures", [1.0, [1.0], (0.0,), (0.7, np.nan), ("a",)])
+def test_temperatures_of_the_training_are_a_tuple_of_numbers(model, temperatures, without_type_checks):
+    with pytest.raises(ValueError, match="temperatures: expected"):
+        TrainedModel(model.vae, temperatures)
+
+
 def test_temperatures_within_the_training_may_be_any_scalar(model, without_type_checks):
     trained = TrainedModel(model.vae, (0.7, 1.2))
     expected = trained.log_likelihood(SPINS, 0.7)

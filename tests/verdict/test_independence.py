@@ -7,7 +7,7 @@ import pytest
 
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.verdict.independence import independence_of
-from vae_mf.verdict.time_order import time_order
+from vae_mf.verdict.time_order import TimeOrder, time_order
 
 SETTINGS = discovery_settings(
     *discovery_config(independence={"shifts": 29, "orders": 4, "order_rows": 800})
@@ -97,6 +97,14 @@ def test_repeats_of_one_time_stand_together():
     assert order.times.tolist() == np.repeat(np.arange(50), 3).tolist()
     blocks = order.blocks(4)
     assert all(len(set(blocks.labels[order.times == t])) == 1 for t in range(50))
+
+
+def test_a_short_piece_of_time_has_blocks_that_do_not_touch():
+    """Of 200 times that resemble each other over 20 the last 20 are held out, in each of 3 repeats."""
+    times = np.repeat(np.arange(200), 3)
+    blocks = TimeOrder(np.arange(600), times, correlation_time=20.0).blocks(4, chosen=times >= 180)
+    assert len(np.unique(blocks.labels)) >= 5
+    assert np.ptp(blocks.labels) > blocks.gap
 
 
 def test_rows_without_an_order_have_a_time_each():

@@ -77,6 +77,12 @@ class TrainedModel:
     vae: VAE
     temperatures: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.temperatures, tuple):
+            raise ValueError(f"temperatures: expected a tuple of numbers, got {shown(self.temperatures)}")
+        for value in self.temperatures:
+            require_positive("temperatures", value)
+
     def __repr__(self) -> str:
         """Return the size of the model and the temperatures of its training."""
         size = f"kind={self.kind!r}, sites={self.sites}, latents={self.latents}"

@@ -19,6 +19,8 @@ from vae_mf.statistics.u_statistics import Blocks
 
 FEWEST_BLOCKS = 20
 """Blocks that rows are cut into at least, however long their memory."""
+FEWEST_CHOSEN = 5
+"""Blocks of some of the rows, such as those held out, at least: fewer that do not touch tell no error."""
 WINDOWS = 40
 """Windows of the rows within which the rates count as constant."""
 SHORT = 0.1
@@ -50,9 +52,10 @@ class TimeOrder(NamedTuple):
             chosen: places that count; all for None.
         """
         times = int(self.times[-1]) + 1
-        length = min(self.correlation_time, times / (TIMES * FEWEST_BLOCKS))
-        by_time = row_blocks(times, length, affordable_blocks(columns))
-        labels = by_time.labels[self.times if chosen is None else self.times[chosen]]
+        kept = self.times if chosen is None else self.times[chosen]
+        most = min(times / FEWEST_BLOCKS, len(np.unique(kept)) / FEWEST_CHOSEN)
+        by_time = row_blocks(times, min(self.correlation_time, most / TIMES), affordable_blocks(columns))
+        labels = by_time.labels[kept]
         if chosen is None or by_time.gap:
             # A block that keeps no rows still stands between its neighbours.
             return Blocks(labels, by_time.gap)
