@@ -1,13 +1,41 @@
 """Sentences of a report are true: what they say is planted, drawn again and again, and counted."""
 
+import shlex
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.signal import lfilter
 from scipy.stats import binom
 
+import vae_mf
+from vae_mf.commands.arguments import read_arguments
+from vae_mf.commands.mistakes import understood
+from vae_mf.commands.table import COMMANDS
+from vae_mf.discovery.decision import NOTHING, Decision
+from vae_mf.discovery.findings import Findings
+from vae_mf.discovery.model_selection import Description
+from vae_mf.discovery.sentences import (
+    compared,
+    detected,
+    drifting,
+    explained,
+    explained_range,
+    headline,
+    left_over,
+    left_range,
+    next_steps,
+    nothing,
+)
 from vae_mf.discovery.settings import discovery_config, discovery_settings
+from vae_mf.packing import all_configurations
+from vae_mf.statistics.independent import largest_total_correlation
+from vae_mf.statistics.u_statistics import Estimate
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND
 from vae_mf.verdict.independence import Independence, independence_of
+from vae_mf.verdict.readings import reading
 from vae_mf.verdict.time_order import time_order
 
 SETTINGS = discovery_settings(*discovery_config()).independence
@@ -67,3 +95,171 @@ def test_pairs_share_less_than_the_bound(nulls):
     # A bound is not had for nothing: of independent columns it is about two errors.
     if not nulls:
         assert np.median(bounds) < 3 * outcome(sets_that_agree(rows, variables, 2, 1, 0.0, seed=0), orders=2).bound
+
+
+def test_rows_in_effect_are_as_many_independent_ones_as_the_mean_is_worth():
+    """Columns that follow a slow series: the means of 400 of them vary as the stated number of rows says."""
+    rows = 4000
+    random = np.random.default_rng(1)
+    slow = lfilter([1.0], [1.0, -0.9], random.normal(size=(rows, 400)), axis=0)
+    x = np.where(slow > 0, 1, -1).astype(np.int8)
+    settings = replace(SETTINGS, orders=2, shifts=9)
+    stated = independence_of(x[:, :4], time_order(x[:, :4], np.arange(rows)), settings, 1)
+    # The slowest of several estimates: a little fewer rows than the mean is worth.
+    assert 1 / 1.4 < stated.effective * x.mean(0).var() < 1.15
+
+
+def test_no_variables_share_more_than_is_called_possible():
+    random = np.random.default_rng(2)
+    states = all_configurations(5)
+    for sharpness in (0.5, 3.0, 30.0):
+        p = np.exp(sharpness * random.normal(size=len(states)))
+        p /= p.sum()
+        up = p @ (states > 0)
+        independent = np.where(states > 0, up, 1 - up).prod(1)
+        shared = float(p @ np.log(p / independent))
+        assert shared <= largest_total_correlation(up)
+    # Copies of one variable share all of it.
+    assert largest_total_correlation(np.array([0.5, 0.5, 0.5])) == pytest.approx(2 * np.log(2))
+
+
+def findings(**parts) -> Findings:
+    """Findings of which only some parts are known."""
+    found = object.__new__(Findings)
+    settings = discovery_settings(*discovery_config())
+    found.__dict__.update({"settings": settings, "model": None, "assessment": None} | parts)
+    return found
+
+
+def decision(answer=NOT_DECIDED, *, drift=False, latents_drift=False, drift_alone=False) -> Decision:
+    return Decision(answer, drift, latents_drift, drift_alone, False, [])
+
+
+def described(*lines: dict, latents=2, gain=1.0, gain_error=0.01, **ends) -> Findings:
+    """Findings on a description whose readings these are; by default pairs leave .01 to .03 of 1 nat."""
+    numbers = {"lower": 0.01, "upper": 0.03, "least": "order 2", "most": "order 2", "tolerance": 0.02} | ends
+    lead = reading("lead of pairwise Ising", "model without latents", Estimate(-0.2, 0.01, 0.01))
+    whole = reading("lead of independent variables", "model without latents", Estimate(-gain, 0.01, 0.01))
+    lines = lines or (reading("order 2", "pairs", Estimate(0.02, 0.005, 0.005)), lead, whole)
+    metrics = {"left_lower": numbers["lower"], "left_upper": numbers["upper"], "largest_left": 5.0}
+    metrics |= {"share_lower": numbers["lower"] / gain, "share_upper": numbers["upper"] / gain}
+    metrics |= {"gain_over_independent": gain, "gain_over_independent_error": gain_error, "tolerance": 0.02}
+    tables = {"readings": pd.DataFrame(lines), "left": pd.DataFrame([numbers])}
+    return findings(description=Description(latents, 0), metrics=metrics, tables=tables, decision=decision())
+
+
+def test_the_first_sentence_says_the_share_and_names_the_best_other_model():
+    assert explained(described()) == (
+        "Two latent variables explain 97.0% to 99.0% of the total correlation, and the best model without latent "
+        "variables, pairwise Ising, predicts held-out rows worse, by 0.200 ± 0.010 nats per row."
+    )
+    assert "0.01 to 0.03 are left unexplained, where 0.02 would be tolerable" in left_over(described())
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.2, "better, by 0.200 ± 0.010"), (0.019, "as well within two errors"), (-0.03, "worse, by 0.030 ± 0.010")],
+)
+def test_a_model_is_better_only_beyond_its_errors(value, said):
+    lines = [
+        reading(f"lead of {name}", "model without latents", Estimate(lead, 0.01, 0.01))
+        for name, lead in (("independent variables", -1.0), ("this one", value))
+    ]
+    assert "this one, predicts held-out rows" in compared(described(*lines))
+    assert said in compared(described(*lines))
+    # A latent model is no model without latent variables, however far ahead.
+    lines.append(reading("lead of mixture", "latent model", Estimate(3.0, 0.01, 0.01)))
+    assert said in compared(described(*lines))
+
+
+def test_no_share_is_known_where_the_gain_is_within_its_errors():
+    assert explained_range(described(gain=1.0, gain_error=0.6)) == "not known"
+    assert explained_range(described(upper=2.0)) == "at most 99.0%"
+
+
+def test_no_more_is_left_than_there_can_be():
+    assert left_range(described(lower=1.0, upper=np.inf)) == "1 to 5"
+
+
+def test_orders_above_the_second_are_named_by_their_errors_and_not_in_nats():
+    order = reading("order 3", "higher order", Estimate(11.0, 0.5, 0.2))
+    found = described(order, reading("lead of independent variables", "model without latents", Estimate(-1, 0.1, 0.1)))
+    assert not detected(found)
+    found.tables["left"] = found.tables["left"].assign(least="order 3", lower=10.0)
+    said = " ".join([explained(found), left_over(found), left_range(found), explained_range(found)])
+    assert "order 3 is significant (55 errors)" in said
+    assert "11" not in said
+    assert "%" not in said
+    # Few nats, within the tolerance, are nats.
+    found.tables["left"] = found.tables["left"].assign(tolerance=12.0)
+    assert not detected(found)
+
+
+def test_what_would_have_been_seen_is_said_where_it_would_count():
+    """Of columns of few effective rows no sensitivity of higher orders is stated: nothing is concluded from them."""
+    x = sets_that_agree(300, 5, 2, 1, 0.0, seed=3)
+    test = outcome(x, orders=3, order_rows=300)
+    rows = SimpleNamespace(recording=SimpleNamespace(rows=x))
+    found = findings(independence=test, decision=decision(NOTHING), rows=rows, description=Description(0, 0))
+    assert (
+        f"Separate pairs that share {test.detectable(2):.2g} nats in all, or {test.detectable(3):.2g} in sets"
+        in (nothing(found)[0])
+    )
+    assert headline(found) == "Nothing to find"
+    few = findings(**found.__dict__ | {"independence": test._replace(correlation_time=10.0)})
+    assert "in sets of 3" not in nothing(few)[0]
+    assert headline(few) == "Nothing seen in few independent rows"
+
+
+def test_drift_is_said_of_what_follows_the_rows_and_else_only_of_what_was_seen():
+    x = sets_that_agree(300, 5, 2, 1, 0.0, seed=3)
+    test = outcome(x, orders=2)._replace(drift=1e-9, rows=9000, pairs=Estimate(0.2, 0.01, 0.01))
+    both = Description(1, 0)
+    rates = findings(independence=test, decision=decision(FOUND, drift=True), description=both)
+    assert drifting(rates)[0] == "Rates of variables follow the order of the rows."
+    assert headline(rates).endswith("explains the correlations; rates drift")
+    latents = findings(
+        independence=test._replace(drift=1.0),
+        decision=decision(FOUND, drift=True, latents_drift=True),
+        description=both,
+    )
+    assert drifting(latents)[0] == "Latent variables follow the order of the rows."
+    assert headline(latents).endswith("it drifts with the order of the rows")
+    # What windows hold beyond doubt is something else than drift.
+    for local, said in ((0.0, "nothing else is seen"), (0.015, "hardly anything else is seen")):
+        tested = test._replace(local_pairs=Estimate(local, 0.001, 0.001))
+        alone = decision(NOTHING, drift=True, drift_alone=True)
+        assert headline(findings(independence=tested, decision=alone, description=both)) == f"Rates drift, and {said}"
+
+
+CALLS = [
+    "vae-mf discover 'dataset.path=a b.npy' quick=true folder=out 'dataset.variables=[0,1,3]'",
+    "vae-mf discover dataset.path=x.npy quick=true",
+    "discover(data, order='auto', quick=True)",
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("answer", [FOUND, NOT_FOUND, NOT_DECIDED])
+def test_every_command_for_what_to_do_next_runs(call, answer, tmp_path, monkeypatch):
+    """Command lines are understood, and Python runs, with another discovery in the place of the real one."""
+    monkeypatch.chdir(tmp_path)
+    data = np.random.default_rng(1).integers(0, 2, (60, 4))
+    for name in ("a b.npy", "x.npy"):
+        np.save(tmp_path / name, data)
+    asked = []
+    known = SimpleNamespace(save=lambda path: asked.append(path), encode=lambda rows: asked.append(rows))
+    monkeypatch.setattr(vae_mf, "discover", lambda rows, **options: asked.append((rows, options)) or known)
+    steps = next_steps(findings(decision=decision(answer, drift=True), independence=None), call)
+    commands = [command for _, command in steps if command]
+    assert len(commands) == 2
+    for command in commands:
+        if command.startswith("vae-mf"):
+            name, *given = shlex.split(command)[1:]
+            assert not any(each.startswith(("quick=", "folder=")) for each in given)
+            understood(COMMANDS[name], read_arguments(given))
+        else:
+            names = {"data": data, "report": known, "discover": vae_mf.discover}
+            exec(command, names)
+    halves = [entry for entry in asked if isinstance(entry, tuple) and len(entry[0]) == 30]
+    assert len(halves) == 1

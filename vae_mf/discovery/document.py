@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from vae_mf.discovery.findings import Findings
 from vae_mf.discovery.sentences import (
     SPLITS,
+    errors,
     explained_range,
     headline,
     leading,
@@ -158,7 +159,7 @@ def facts(found: Findings) -> str:
     pairs = found.independence.pairs
     known = pairs.value <= found.independence.largest
     size = f"{pairs.value:.2g} " if known else ""
-    terms["pairs without a model, summed, nats per row"] = f"{size}({pairs.significance:.2g} errors)".replace("-", "−")
+    terms["pairs without a model, summed, nats per row"] = f"{size}({errors(pairs.significance)})".replace("-", "−")
     if found.assessment is not None:
         terms |= {
             "gain over independent, nats per row": plus_minus(
@@ -182,12 +183,12 @@ def dependence(found: Findings) -> str:
     rows = "are taken as independent of each other" if found.rows.split == "random" else f"{memory} memory"
     text = (
         "Before any model: the information that pairs, triples and larger sets of variables share if there are no "
-        "latent variables, summed over all of these sets, over all rows and within windows of them, and in errors that "
-        "it has where there is none. The sum counts twice what two sets have in common: a dash stands where it is more "
-        f"than all variables can share, {test.largest:.3g} nats. Rows {rows}."
+        "latent variables, over all rows and within windows of them, in errors that it has where there is none. In "
+        "nats that of pairs is given, summed over them: the sum counts twice what two pairs have in common, and a dash "
+        f"stands where it is more than all variables can share, {test.largest:.3g} nats. Rows {rows}."
     )
     table = found.tables["independence"]
-    table = table.assign(value=table.value.where(table.possible))
+    table = table.assign(value=table.value.where(table.possible & (table.order == 2)))
     return section("Do the variables depend on each other?", f"<p>{text}</p>" + html_table(table, TESTS, {}))
 
 
@@ -217,7 +218,8 @@ def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
     )
     caption = (
         "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "
-        "Right: the chosen one among other models. Errors are those of means over blocks of neighbouring rows."
+        "Middle: the paired differences from the best of these that the choice rests on. Right: the chosen one among "
+        "other models. Errors are those of means over blocks of neighbouring rows."
     )
     sweep, classes, models = (found.tables[name] for name in ("sweep", "classes", "models"))
     own = models.family.eq("VAE")
@@ -238,15 +240,16 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "predict better. From above: the upper ends of the same, and an allowance for rows that it was fitted to."
     )
     caption = (
-        "Readings of what is left, with two errors, beside the tolerance. Orders above the second are shown where they "
-        "stand out and are no more nats than there can be; a lead below zero means that the other model predicts worse."
+        "Readings of what is left, with two errors, beside the tolerance; a lead below zero means that the other model "
+        "predicts worse. Orders above the second detect, and are not drawn: much of them is not so many nats."
     )
     readings = found.tables["readings"]
-    # Orders above the second have many more sets than rows: they detect.
+    # Orders above the second detect: where they read much it is not so many nats.
     higher = readings.kind.eq("higher order")
+    much = higher & (readings.value.abs() > found.metrics["tolerance"])
     shown = readings.assign(
         allowance=readings.allowance.where(readings.allowance > 0),
-        value=readings.value.where(readings.possible),
+        value=readings.value.where(~much),
         significance=readings.value.where(higher) / readings.null_error.where(higher),
     )
     body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
@@ -270,7 +273,8 @@ def pairs_left(found: Findings) -> str:
     named = pairs.head(PAIRS_SHOWN).assign(first=lambda t: names[t["first"]], second=lambda t: names[t["second"]])
     count = f"{len(pairs)} pair{'' if len(pairs) == 1 else 's'} of variables"
     most = f", of which the first {PAIRS_SHOWN} are listed" if len(pairs) > PAIRS_SHOWN else ""
-    text = f"{count} stand out beyond the model at a family-wise level of {level:.0%}{most}."
+    verb = "stands" if len(pairs) == 1 else "stand"
+    text = f"{count} {verb} out beyond the model at a family-wise level of {level:.0%}{most}."
     return f"<p>{text}</p>" + html_table(named, PAIRS, {})
 
 
@@ -373,8 +377,10 @@ def entry(value: Any, error: float = 0.0) -> str:
 
     >>> entry(14664), entry(-19.89625), entry(None), entry(-0.0018648, 0.00101834)
     ('14,664', '−19.9', '–', '−0.0019 ± 0.0010')
+    >>> entry(float("nan"), 0.1)
+    '–'
     """
-    if error > 0:
+    if error > 0 and not pd.isna(value):
         return plus_minus(value, error)
     whole = isinstance(value, int | float | np.integer) and not isinstance(value, bool) and float(value).is_integer()
     return (f"{int(value):,}" if whole else text_of(value)).replace("-", "−")

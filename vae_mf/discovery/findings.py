@@ -191,9 +191,7 @@ def assessed(description: Description, candidates: Candidates, study: Study) -> 
     table = study.control(description, tolerance)
     if "refit" in found.tables:
         table = pd.concat([table, found.tables["refit"]], ignore_index=True)
-    readings = found.tables["readings"]
-    readings = readings.assign(possible=readings.value <= largest_left(found))
-    return replace(found, tables=found.tables | {"controls": table, "readings": readings})
+    return replace(found, tables=found.tables | {"controls": table})
 
 
 def largest_left(assessment: Assessment) -> float:

@@ -16,6 +16,7 @@ from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, rows_to_decid
 from vae_mf.verdict.time_order import WINDOWS
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+UNKNOWN = "not known"
 COUPLINGS = (
     "from vae_mf import datasets, inverse_ising\n"
     "inverse_ising.PseudoLikelihood().fit(datasets.make_recording(data).rows).couplings_"
@@ -121,6 +122,15 @@ def local_pairs_seen(found: Findings) -> bool:
     return test.local_pairs.significance > test.settings.pairs_seen
 
 
+def errors(count: float) -> str:
+    """Return a distance from zero in errors.
+
+    >>> errors(0.63214), errors(1068.3)
+    ('0.63 errors', '1,068 errors')
+    """
+    return f"{count:,.0f} errors" if abs(count) >= 10 else f"{count:.2g} errors"
+
+
 def shared(pairs: Estimate, possible: float) -> str:
     """Return that pairs share so many nats, or only that they are correlated where that is more than there can be.
 
@@ -128,7 +138,7 @@ def shared(pairs: Estimate, possible: float) -> str:
     ('share 0.0123 nats per row (7.2 errors)', 'are correlated (55 errors)')
     """
     does = f"share {pairs.value:.3g} nats per row" if pairs.value <= possible else "are correlated"
-    return f"{does} ({pairs.significance:.2g} errors)".replace("-", "−")
+    return f"{does} ({errors(pairs.significance)})".replace("-", "−")
 
 
 def nothing(found: Findings) -> list[str]:
@@ -170,31 +180,34 @@ def significant(orders: Mapping[int, Estimate], seen: Sequence[int]) -> list[str
     >>> significant({3: Estimate(11.0, 0.2, 0.2)}, [3])
     ['order 3 is significant (55 errors)']
     """
-    return [f"order {k} is significant ({orders[k].significance:.2g} errors)" for k in seen if k in orders]
+    return [f"order {k} is significant ({errors(orders[k].significance)})" for k in seen if k in orders]
 
 
-def beyond_nats(found: Findings) -> list[str]:
-    """Return the orders that are left, beyond doubt, and whose nats are more than there can be."""
-    readings = found.tables["readings"]
-    seen = readings.value > found.settings.assessment.thresholds.order_seen * readings.null_error
-    beyond = readings[readings.kind.eq("higher order") & seen & ~readings.possible]
-    return [f"{row.reading} is significant ({row.value / row.null_error:.2g} errors)" for row in beyond.itertuples()]
+def detected(found: Findings) -> list[str]:
+    """Return the orders above the second that set an end of what is left with more nats than are tolerable.
+
+    They detect. Where much is left their nats, of residuals with heavy tails, may be more than there are.
+    """
+    readings, left = found.tables["readings"], found.tables["left"].iloc[-1]
+    orders = readings[readings.kind.eq("higher order") & readings.reading.isin([left.least, left.most])]
+    large = orders[orders.value > left.tolerance]
+    return [f"{row.reading} is significant ({errors(row.value / row.null_error)})" for row in large.itertuples()]
 
 
 def left_range(found: Findings) -> str:
-    """Return the nats that the description leaves, or the orders that are significant beyond what nats can tell."""
-    beyond = beyond_nats(found)
-    if beyond:
-        return "; ".join(beyond)
+    """Return the nats that the description leaves, or the orders that are significant."""
+    if detected(found):
+        return "; ".join(detected(found))
     most = found.metrics["largest_left"]
     return f"{min(found.metrics['left_lower'], most):.2g} to {min(found.metrics['left_upper'], most):.2g}"
 
 
 def explained_range(found: Findings) -> str:
-    """Return the share of the total correlation that the description explains."""
+    """Return the share of the total correlation that the description explains, if its gain is beyond its errors."""
     least, most = 1 - found.metrics["share_upper"], 1 - found.metrics["share_lower"]
-    if beyond_nats(found):
-        return "not known"
+    uncertain = found.metrics["gain_over_independent"] <= 2 * found.metrics["gain_over_independent_error"]
+    if detected(found) or uncertain:
+        return UNKNOWN
     return f"{least:.1%} to {most:.1%}" if least > 0 else f"at most {most:.1%}"
 
 
@@ -202,10 +215,11 @@ def explained(found: Findings) -> str:
     """Return a sentence about what the description explains, and about the best model without latent variables."""
     subject = described(found).capitalize()
     one = found.description.latents == 1
-    beyond = beyond_nats(found)
-    share = f"{explained_range(found)} of the total correlation"
+    orders = " and ".join(detected(found))
+    known = explained_range(found)
+    share = f"{'an unknown share' if known == UNKNOWN else known} of the total correlation"
     says = "leaves" if one else "leave"
-    what = f"{says} correlations of which {' and '.join(beyond)}" if beyond else f"explain{'s' if one else ''} {share}"
+    what = f"{says} correlations of which {orders}" if orders else f"explain{'s' if one else ''} {share}"
     return f"{subject} {what}, {compared(found)}."
 
 
@@ -215,7 +229,7 @@ def left_over(found: Findings) -> str:
     gain = plus_minus(numbers["gain_over_independent"], numbers["gain_over_independent_error"])
     gained = f"On held-out rows the gain over independent variables is {gain} nats per row"
     tolerable = f"{numbers['tolerance']:.2g} would be tolerable"
-    if beyond_nats(found):
+    if detected(found):
         return f"{gained}; at most {numbers['largest_left']:.2g} can be left, and {tolerable}."
     return f"{gained}; {left_range(found)} are left unexplained, where {tolerable}."
 
@@ -224,6 +238,8 @@ def compared(found: Findings) -> str:
     """Return a clause about the best model without latent variables."""
     readings = found.tables["readings"]
     leads = readings[readings.kind == "model without latents"]
+    if len(leads) == 1:
+        return "and no model without latent variables was tried beside independent ones"
     best = leads.loc[leads.value.idxmax()]
     name = f"the best model without latent variables, {best.reading.removeprefix('lead of ')},"
     size = plus_minus(abs(best.value), best.error)
@@ -344,9 +360,10 @@ def patterns(found: Findings) -> str:
     if not repetitions:
         return text
     share = "all" if recovered == len(table) else number(recovered)
-    verb = "was" if recovered == 1 else "were"
+    several = f"{share} of them {'was' if recovered == 1 else 'were'}"
+    which = several if len(table) > 1 else "it was" if recovered else "it was not"
     where = f"In {counted(repetitions, 'repetition')} with other seeds or parts of the data"
-    return f"{text} {where}, {share} of them {verb} recovered."
+    return f"{text} {where}, {which} recovered."
 
 
 def limits(found: Findings) -> list[str]:

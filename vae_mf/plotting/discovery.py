@@ -16,8 +16,6 @@ from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
 from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
-SEEN = 4.0
-"""Errors by which an order above the second must stand out to be drawn."""
 PIXEL = re.compile(r"\d+,\d+")
 """Names of variables that are pixels, "row,column"."""
 
@@ -43,9 +41,13 @@ def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[st
 def gains_figure(sweep: pd.DataFrame, models: pd.DataFrame) -> Figure:
     """Draw the gains of every number of latents, and of every other model, over independent variables."""
     with house_style():
-        figure, (first, second) = new_figure(1, 2)
-        figure.set_size_inches(8.4, 3.2)
-        draw_sweep(first, sweep)
+        figure, (first, between, second) = new_figure(1, 3)
+        figure.set_size_inches(11.5, 3.2)
+        draw_sweep(first, sweep, sweep.gain, sweep.gain_error)
+        first.set_ylabel("gain on test rows  [nats per row]")
+        tried = sweep[sweep.latents > 0]
+        draw_sweep(between, tried, -tried.behind, tried.behind_error)
+        between.set_ylabel("less the best, validation  [nats per row]")
         draw_gains(second, models)
         second.set_xlabel("gain over independent variables  [nats per row]")
         shown = [family for family in FAMILIES if family in set(models.family) - {"Independent"}]
@@ -56,14 +58,20 @@ def gains_figure(sweep: pd.DataFrame, models: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_sweep(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw the gain over independent variables against the number of latents; the chosen number is filled."""
+def draw_sweep(ax: Axes, table: pd.DataFrame, values: pd.Series, errors: pd.Series) -> None:
+    """Draw values with their errors against the number of latents; the chosen number is filled."""
     line: dict = {"color": COLOURS["model"], "linewidth": 0.8}
-    ax.errorbar(table.latents, table.gain, table.gain_error, fmt="o-", mfc="white", capsize=2, **line)
-    chosen = table[table.chosen]
-    ax.plot(chosen.latents, chosen.gain, "o", color=COLOURS["model"], markersize=7, label="chosen")
+    ax.errorbar(table.latents, values, errors, fmt="o-", mfc="white", capsize=2, **line)
+    ax.plot(
+        table.latents[table.chosen],
+        values[table.chosen],
+        "o",
+        color=COLOURS["model"],
+        markersize=7,
+        label="chosen",
+    )
     ax.axhline(0, color=COLOURS["independent"], linewidth=0.8)
-    ax.set(xlabel="latent variables d", ylabel="gain on held-out rows  [nats per row]")
+    ax.set(xlabel="latent variables d")
     ax.set_xticks(table.latents)
     ax.legend(loc="best")
 
@@ -112,17 +120,18 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
     """Draw the readings of what is left with two errors each, the interval that follows, and the tolerance.
 
     Args:
-        readings: table of `verdict.decision.decide_mean_field`, with a column "possible", false where there are more
-            nats than there can be.
+        readings: table of `verdict.decision.decide_mean_field`.
         left: table of `verdict.decision.left_intervals` with the tolerance.
     """
-    higher = readings.kind.eq("higher order") & (readings.value < SEEN * readings.null_error)
-    shown = readings[readings.possible & ~higher & readings.reading.ne("lead of independent variables")].iloc[::-1]
+    higher = readings.kind.eq("higher order")
+    shown = readings[~higher & readings.reading.ne("lead of independent variables")].iloc[::-1]
     whole = left.iloc[-1]
     with house_style():
         figure, (ax,) = new_figure(1, 1)
         figure.set_size_inches(8.4, 0.9 + 0.24 * len(shown))
-        ax.axvspan(whole.lower, whole.upper, color=COLOURS["model"], alpha=0.15, lw=0, label="left unexplained")
+        # Orders above the second detect: an interval that rests on them is not one of nats.
+        if not {whole.least, whole.most} & set(readings.reading[higher]):
+            ax.axvspan(whole.lower, whole.upper, color=COLOURS["model"], alpha=0.15, lw=0, label="left unexplained")
         ax.axvline(0, color=COLOURS["independent"], linewidth=0.8)
         ax.axvline(whole.tolerance, color=COLOURS["exact"], linestyle=":", label="tolerance")
         ax.errorbar(

@@ -17,6 +17,7 @@ Columns = Shaped[np.ndarray, "rows columns"]
 """Binary variables as ±1, or any numbers, one row after the other."""
 
 WINDOW = 6.0
+"""Autocorrelation times, or half as many correlation times, up to which correlations are summed on either side."""
 INDEPENDENT = 1.5
 """Correlation time in rows below which they count as independent: the noise of the largest of many estimates."""
 TIMES = 2.5

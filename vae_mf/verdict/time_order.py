@@ -10,6 +10,7 @@ from vae_mf.statistics.residual_information import affordable_blocks
 from vae_mf.statistics.row_order import (
     INDEPENDENT,
     TIMES,
+    WINDOW,
     autocorrelation_time,
     correlation_time,
     local_residuals,
@@ -94,7 +95,11 @@ def memory(rows: Spins) -> float:
     """Return the correlation time of rows in their order, from which slow drift of the rates is kept apart.
 
     Where correlations die within a small part of a window, what is slower than windows is drift; else all is memory.
+    Less its mean, a window of W rows has correlations that are too small by τ / W at each of the `WINDOW` τ lags.
     """
     windows = min(WINDOWS, len(rows) // 2)
+    length = len(rows) / windows
     within = correlation_time(local_residuals(rows, windows))
-    return within if within < SHORT * len(rows) / windows else max(within, correlation_time(rows))
+    if within > 1:
+        within /= max(1 - ((WINDOW - 1) * within + 1) / length, SHORT)
+    return within if within < SHORT * length else max(within, correlation_time(rows))
