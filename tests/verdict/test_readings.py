@@ -59,20 +59,23 @@ def test_nothing_is_left_of_the_rows_of_the_model(model):
     assert lines.value["fitted tilt"] <= 2 * lines.error["fitted tilt"]
 
 
-def test_a_coupled_pair_is_named_and_worth_what_the_interval_says(model):
-    rows = coupled(model, 0.3, seed=3)
-    left = readings(model, rows)
+@pytest.mark.parametrize("strength", [0.1, 0.3, 0.5])
+def test_a_coupled_pair_is_named_and_worth_what_the_interval_says(model, strength):
+    """Left by a model that was fitted to the coupled rows, against a sum over all states."""
+    rows = coupled(model, strength, seed=3)
+    fitted = LatentClasses(BernoulliMixture(2, random_state=1).fit(rows))
+    left = readings(fitted, rows)
     first = left.pairs.iloc[0]
     assert (first["first"], first["second"]) == (VARIABLES - 2, VARIABLES - 1)
     gains = pd.DataFrame([{"temperature": 1.0, "gain": 1.0, "rows": ROWS, "most": np.inf}])
     table = left_intervals(left.readings.assign(temperature=1.0), gains, THRESHOLDS)
-    exact = divergence(model, 0.3)
+    exact = divergence(model, strength, fitted)
     assert table.lower[0] <= exact <= table.upper[0]
     assert table.lower[0] > 0
 
 
-def divergence(model, strength: float) -> float:
-    """KL of the rows of `coupled` from the model, by a sum over all states."""
+def divergence(model, strength: float, fitted) -> float:
+    """KL of the rows of `coupled` from another model, by a sum over all states."""
     states = all_configurations(VARIABLES)
     mixture = model.mixture
     own = np.exp(mixture.score_samples(states))
@@ -82,7 +85,7 @@ def divergence(model, strength: float) -> float:
     without = own + np.exp(mixture.score_samples(flipped))
     copied = np.where(states[:, -1] == states[:, -2], without, 0.0)
     law = (1 - strength) * own + strength * copied
-    return float(law @ (np.log(law) - np.log(own)))
+    return float(law @ (np.log(law) - fitted.mixture.score_samples(states)))
 
 
 def test_rows_that_a_model_was_fitted_to_are_granted_an_allowance(model):
