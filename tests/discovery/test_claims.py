@@ -14,8 +14,9 @@ import vae_mf
 from vae_mf.commands.arguments import read_arguments
 from vae_mf.commands.mistakes import understood
 from vae_mf.commands.table import COMMANDS
+from vae_mf.density_models.comparison import ModelScores, compare_models
 from vae_mf.discovery.decision import NOTHING, Decision
-from vae_mf.discovery.findings import Findings
+from vae_mf.discovery.findings import Findings, gains_of, with_partition_errors
 from vae_mf.discovery.model_selection import Description
 from vae_mf.discovery.sentences import (
     compared,
@@ -31,9 +32,10 @@ from vae_mf.discovery.sentences import (
 )
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
+from vae_mf.plotting.discovery import gains_figure, latents_figure
 from vae_mf.statistics.independent import largest_total_correlation
 from vae_mf.statistics.u_statistics import Estimate
-from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Verdict, decide_mean_field, rows_to_decide
 from vae_mf.verdict.independence import Independence, independence_of
 from vae_mf.verdict.readings import reading
 from vae_mf.verdict.time_order import time_order
@@ -172,6 +174,22 @@ def test_a_model_is_better_only_beyond_its_errors(value, said):
     assert said in compared(described(*lines))
 
 
+def test_the_errors_of_gains_hold_that_of_the_partition_function():
+    test = np.tile([0.0, 0.2], 50)
+    scores = [
+        ModelScores(name, name, 1, test * slope, test * slope, error, 0.0)
+        for name, slope, error in (("Independent", 0.0, 0.0), ("pairwise", 1.0, 0.3), ("mixture", 0.5, 0.0))
+    ]
+    table = compare_models(scores, np.arange(100), blocks=4)
+    found = with_partition_errors(table).set_index("model")
+    before = table.set_index("model")
+    assert found.best_baseline["pairwise"]
+    for name, own, best in (("pairwise", 0.3, 0.0), ("mixture", 0.0, 0.3), ("Independent", 0.0, 0.3)):
+        for column, error in (("gain_over_independent_error", own), ("gain_over_best_baseline_error", best)):
+            assert found[column][name] == pytest.approx(np.hypot(before[column][name], error))
+    assert gains_of(with_partition_errors(table))[0].error >= 0.3
+
+
 def test_no_share_is_known_where_the_gain_is_within_its_errors():
     assert explained_range(described(gain=1.0, gain_error=0.6)) == "not known"
     assert explained_range(described(upper=2.0)) == "at most 99.0%"
@@ -263,3 +281,44 @@ def test_every_command_for_what_to_do_next_runs(call, answer, tmp_path, monkeypa
             exec(command, names)
     halves = [entry for entry in asked if isinstance(entry, tuple) and len(entry[0]) == 30]
     assert len(halves) == 1
+
+
+def test_latent_variables_are_drawn_over_time_as_means_over_repeats():
+    time, repeat = np.tile(np.arange(50), 4), np.repeat(np.arange(4), 50)
+    z = np.sin(time / 5) + repeat
+    figure = latents_figure(pd.DataFrame({"repeat": repeat, "time": time, "z_1": z}))
+    (ax,) = figure.axes
+    fine, _ = ax.lines
+    np.testing.assert_allclose(fine.get_ydata(), np.sin(np.arange(50) / 5) + 1.5)
+    assert ax.get_xlabel() == "time  [bins]"
+    # Without repeats every row has a place of its own.
+    (ax,) = latents_figure(pd.DataFrame({"repeat": 0, "time": np.arange(200), "z_1": z})).axes
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), z)
+    assert ax.get_xlabel() == "row"
+
+
+def test_paired_differences_are_drawn_with_their_own_errors():
+    table = pd.DataFrame({"latents": [0, 1, 2], "gain": [0.0, 1.0, 1.1], "gain_error": 0.5})
+    table = table.assign(behind=[1.1, 0.1, 0.0], behind_error=[0.4, 0.03, 0.0], chosen=[False, False, True])
+    models = pd.DataFrame({"model": ["a"], "family": ["VAE"], "gain_over_independent": [1.0]})
+    figure = gains_figure(table, models.assign(gain_over_independent_error=0.1))
+    bars = figure.axes[1].collections[0].get_segments()
+    np.testing.assert_allclose([bar[:, 1] for bar in bars], [[-0.13, -0.07], [0.0, 0.0]], atol=1e-12)
+
+
+@pytest.mark.parametrize(("factor", "least", "most"), [(1.0, 0.6, 0.95), (1 / 1.5, 0.0, 0.55), (1.5, 0.8, 1.0)])
+def test_about_so_many_rows_decide(factor, least, most):
+    """Where nothing is left, new data of so many rows decide more often than not, and of fewer rows they do not."""
+    random = np.random.default_rng(4)
+    thresholds = discovery_settings(*discovery_config()).assessment.thresholds
+
+    def verdict(rows: float) -> Verdict:
+        error = 600 / rows
+        pairs = reading("order 2", "pairs", Estimate(error * random.normal(), error, error))
+        gains = {"temperature": 1.0, "gain": 5.0, "gain_error": 0.1, "rows": rows, "sites": 100, "most": 50.0}
+        return decide_mean_field(pd.DataFrame([pairs]).assign(temperature=1.0), pd.DataFrame([gains]), thresholds)
+
+    looks = [verdict(10_000.0) for _ in range(200)]
+    undecided = [look for look in looks if look.answer == NOT_DECIDED]
+    after = [verdict(factor * rows_to_decide(look.left)).answer for look in undecided]
+    assert least < after.count(FOUND) / len(after) < most

@@ -74,7 +74,7 @@ SWEEP = {
 MODELS = {
     "model": "model", "parameters": "parameters", "log_likelihood": "ln p, test",
     "gain_over_independent": "gain over independent", "gain_over_best_baseline": "over the best other model",
-    "log_partition_error": "error of ln Z",
+    "log_partition_error": "of the error, ln Z",
 }  # fmt: skip
 CLASSES = {"classes": "k", **{name: title for name, title in SWEEP.items() if name != "latents"}}
 TESTS = {

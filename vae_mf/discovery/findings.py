@@ -171,14 +171,25 @@ def comparison(candidates: Candidates, choices: Choices, study: Study) -> pd.Dat
     """Return the table of all models, of those with latent variables the chosen one."""
     chosen = [candidates.latents[choices.latents.latents]] if choices.latents.latents else []
     classes = [scores for number, scores in candidates.classes.items() if number]
-    return compare_models([*candidates.others, *classes, *chosen], np.arange(len(study.rows.test)), study.blocks)
+    scores = [*candidates.others, *classes, *chosen]
+    return with_partition_errors(compare_models(scores, np.arange(len(study.rows.test)), study.blocks))
+
+
+def with_partition_errors(models: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of models in which the errors of gains hold those of ln Z, which all rows have in common."""
+    best = models.best_baseline
+    own = models.log_partition_error
+    over_best = np.hypot(own, own[best].iloc[0]).where(~best, 0.0)
+    return models.assign(
+        gain_over_independent_error=np.hypot(models.gain_over_independent_error, own),
+        gain_over_best_baseline_error=np.hypot(models.gain_over_best_baseline_error, over_best),
+    )
 
 
 def gains_of(models: pd.DataFrame) -> list[Average]:
-    """Return the gains of all models over independent variables, with the errors of ln Z."""
-    errors = np.hypot(models.gain_over_independent_error, models.log_partition_error)
-    own = models.family != INDEPENDENT
-    return [Average(*pair) for pair in zip(models.gain_over_independent[own], errors[own], strict=True)]
+    """Return the gains of all models over independent variables."""
+    own = models[models.family != INDEPENDENT]
+    return [Average(*pair) for pair in zip(own.gain_over_independent, own.gain_over_independent_error, strict=True)]
 
 
 def assessed(description: Description, candidates: Candidates, study: Study) -> Assessment:

@@ -54,7 +54,7 @@ def gains_figure(sweep: pd.DataFrame, models: pd.DataFrame) -> Figure:
         handles = [
             Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown
         ]
-        second.legend(handles=handles, loc="lower right", fontsize=7)
+        second.legend(handles=handles, loc="center left", fontsize=7)
     return figure
 
 
@@ -144,7 +144,9 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
             capsize=2,
         )
         ax.set_yticks(range(len(shown)), list(shown.reading))
-        ax.set_xscale("symlog", linthresh=10 ** np.ceil(np.log10(max(whole.tolerance, 1e-3))))
+        linear = 10 ** np.ceil(np.log10(max(whole.tolerance, 1e-3)))
+        if np.abs(ax.get_xlim()).max() > linear:
+            ax.set_xscale("symlog", linthresh=linear)
         ax.set(xlabel="nats per row")
         ax.legend(loc="upper left")
     return figure
