@@ -16,6 +16,7 @@ from vae_mf.commands.mistakes import understood
 from vae_mf.commands.table import COMMANDS
 from vae_mf.density_models.comparison import ModelScores, compare_models
 from vae_mf.discovery.decision import NOTHING, Decision
+from vae_mf.discovery.document import dependence
 from vae_mf.discovery.findings import Findings, gains_of, with_partition_errors
 from vae_mf.discovery.model_selection import Description
 from vae_mf.discovery.sentences import (
@@ -91,12 +92,13 @@ def test_pairs_share_less_than_the_bound(nulls):
     """Over draws of true correlations of so many errors of the null the bound is above the truth: two errors."""
     rows, variables, draws = 500, 6, 100
     truth = nulls * outcome(sets_that_agree(rows, variables, 2, 1, 0.0, seed=0), orders=2).pairs.null_error
-    planted = (sets_that_agree(rows, variables, 2, 1, truth, 1 + seed) for seed in range(draws))
-    bounds = np.array([outcome(x, orders=2).bound for x in planted])
+    planted = [outcome(sets_that_agree(rows, variables, 2, 1, truth, 1 + seed), orders=2) for seed in range(draws)]
+    bounds = np.array([test.bound for test in planted])
     assert binom.cdf((bounds >= truth).sum(), draws, 0.975) > LEVEL
-    # A bound is not had for nothing: of independent columns it is about two errors.
-    if not nulls:
-        assert np.median(bounds) < 3 * outcome(sets_that_agree(rows, variables, 2, 1, 0.0, seed=0), orders=2).bound
+    # And no further away than that: of so much what was read, or less, comes out at two errors.
+    read = np.array([max(test.pairs.value, 0.0) for test in planted])
+    nulls_of = np.array([test.pairs.null_error for test in planted])
+    np.testing.assert_allclose((bounds - read) / np.sqrt(nulls_of**2 + 2 * bounds / rows), 2.0, rtol=1e-6)
 
 
 def test_rows_in_effect_are_as_many_independent_ones_as_the_mean_is_worth():
@@ -322,3 +324,22 @@ def test_about_so_many_rows_decide(factor, least, most):
     undecided = [look for look in looks if look.answer == NOT_DECIDED]
     after = [verdict(factor * rows_to_decide(look.left)).answer for look in undecided]
     assert least < after.count(FOUND) / len(after) < most
+
+
+def test_tables_of_the_page_hold_no_nats_of_orders_above_the_second():
+    x = sets_that_agree(300, 5, 2, 1, 0.0, seed=3)
+    test = outcome(x, orders=2)._replace(pairs=Estimate(0.1234, 0.01, 0.01), orders={3: Estimate(1.2345, 0.1, 0.05)})
+    rows = SimpleNamespace(split="random")
+    page = dependence(findings(independence=test, rows=rows, tables={"independence": test.table}))
+    assert "0.1234" in page
+    assert "1.23" not in page
+    assert ">24.69<" in page
+    # Nor of pairs that would share more than all variables can.
+    page = dependence(
+        findings(
+            independence=test,
+            rows=rows,
+            tables={"independence": test._replace(largest=0.1).table},
+        )
+    )
+    assert "0.1234" not in page
