@@ -112,11 +112,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     """
     stage("independence of the variables")
     independence = study.independence
-    stage("number of latent variables")
-    sweep = study.sweep()
-    stage("other models")
-    best = max(sweep.values(), key=lambda scores: scores.validation.mean())
-    candidates = Candidates(sweep, study.classes(best), study.others())
+    candidates = candidates_of(study, stage)
     choices = choose(candidates, study)
     models = comparison(candidates, choices, study)
     gains = gains_of(models)
@@ -149,6 +145,15 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     metrics["variables"] = study.variables
     parts = decision, description, choices, independence, assessment, tables, metrics
     return Findings(study.rows, study.settings, *parts, study.described(description))
+
+
+def candidates_of(study: Study, stage: Callable[[str], None]) -> Candidates:
+    """Return the scores of all models, stage by stage."""
+    stage("number of latent variables")
+    sweep = study.sweep()
+    stage("other models")
+    best = max(sweep.values(), key=lambda scores: scores.validation.mean())
+    return Candidates(sweep, study.classes(best), study.others())
 
 
 def choose(candidates: Candidates, study: Study, spread: float = 0.0) -> Choices:
