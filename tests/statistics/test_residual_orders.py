@@ -106,6 +106,20 @@ def test_the_model_s_own_rows_are_the_zero():
     assert abs(centred.significance) < 4
 
 
+def test_residuals_that_are_small_but_in_a_few_rows_are_seen_by_the_spread_of_the_variable():
+    """In a class of 3 % of the rows groups of four are free and even; in the others a variable is nearly fixed."""
+    random = np.random.default_rng(5)
+    spins = product_groups(4000, 4, groups=3, seed=9)
+    free = random.random(4000) < 0.03
+    spins = np.where(free[:, None], spins, 1.0)
+    delta = spins - np.where(free, 0.0, 0.999)[:, None]
+    spread = spins.std(axis=0)
+    wide = residual_orders(sampled(delta), np.arange(12), 4, rows=2000, spread=spread)[4]
+    assert wide.value < residual_orders(sampled(delta), np.arange(12), 4, rows=2000)[4].value
+    scaled = residual_orders(sampled(delta / spread), np.arange(12), 4, rows=2000, spread=np.ones(12))[4]
+    assert wide.value == pytest.approx(scaled.value, rel=1e-4)
+
+
 def test_few_rows_are_taken_evenly_with_their_blocks():
     rows = product_groups(3000, 3, groups=2, seed=8)
     blocks = row_blocks(3000, 20.0)

@@ -143,6 +143,27 @@ def test_what_another_reading_sees_beyond_pairs_is_added_to_them():
     assert line.most == "order 3"
 
 
+def test_of_several_higher_orders_the_first_sets_the_lower_end():
+    """Two triples that depend on each other are a product of six: order 6 counts them once more."""
+    sixth = higher(3.0) | {"reading": "order 6"}
+    line = left_intervals(readings(pairs(0.0, 0.001), higher(1.0), sixth), gains(GAIN), THRESHOLDS).iloc[0]
+    assert (line.least, line.lower) == ("order 3", pytest.approx(1.0 - 2 * 0.02))
+    unseen = left_intervals(readings(pairs(0.0, 0.001), higher(0.05), sixth), gains(GAIN), THRESHOLDS).iloc[0]
+    assert unseen.least == "order 6"
+
+
+def test_no_end_exceeds_what_there_can_be():
+    few = gains(GAIN).assign(most=6.0)
+    line = left_intervals(readings(pairs(0.0, 0.001), higher(26.0, 8.0) | {"null_error": 1.0}), few, THRESHOLDS).iloc[0]
+    assert (line.lower, line.upper, line.total) == (6.0, 6.0, 6.0)
+
+
+def test_what_training_alone_leaves_is_no_lower_end():
+    assert answer(pairs(0.2, 0.001)) == NOT_FOUND
+    assert answer(pairs(0.2, 0.001) | {"misfit": 0.08}) == NOT_DECIDED
+    assert answer(pairs(0.0), lead(0.3) | {"misfit": 0.25}) == NOT_DECIDED
+
+
 def test_one_level_holds_over_all_conditions():
     many = pd.concat([readings(pairs(0.0), temperature=float(k)) for k in range(10)])
     assert family_errors(many, 1, 2.0) == pytest.approx(2.0)

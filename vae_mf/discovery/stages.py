@@ -307,7 +307,8 @@ class Study:
         seed = integer(self.settings.seed, "refit")
         teacher = self.fitted(description, seed)
         student = self.refit(description, teacher, seed)
-        fresh = teacher.model.draw_rows(len(self.rows.recording.rows), integer(seed, "fresh"))
+        count = min(len(self.rows.recording.rows), settings.readings.rows)
+        fresh = teacher.model.draw_rows(count, integer(seed, "fresh"))
         pairs = read_control(student.model, fresh, settings.readings, integer(seed, "readings"))
         few = fresh[: len(self.rows.test)]
         lost = float(np.mean(teacher.score(few) - student.score(few)))

@@ -1,8 +1,12 @@
 """Residual information at any order: products of three and more residuals, without a list of them.
 
-I_k = ½ Σ_{|S|=k} ρ_S², ρ_S = <Π_{i in S} r_i>, with residuals r_i = δ_i / √<v_i> of one draw of z. For two rows the sum
+I_k = ½ Σ_{|S|=k} ρ_S², ρ_S = <Π_{i in S} r_i>, with residuals r_i = δ_i / s_i of one draw of z. For two rows the sum
 over all sets is an elementary symmetric polynomial: Σ_S Π_{i in S} r_i r'_i = e_k(w), w_i = r_i · r'_i. Its errors grow
 as √binom(N, k) / n, so that orders above 2 detect and do not bound.
+
+With s_i = √<v_i> the sum is in nats. Where z leaves most rows hardly any freedom products of r have tails so heavy that
+no number of rows tells their mean; with s_i the spread of the variable itself, which is larger, they have none, and the
+sum errs on the low side.
 """
 
 from typing import NamedTuple
@@ -17,6 +21,7 @@ from vae_mf.statistics.u_statistics import Blocks, Estimate, u_statistic
 
 FirstDraw = Float[np.ndarray, "rows columns"]
 """Residuals δ at one draw of z for every row."""
+Spread = Float[np.ndarray, " columns"]
 
 CHUNK = 256
 """Rows at a time against all others."""
@@ -30,7 +35,12 @@ class SampledRows(NamedTuple):
 
 
 def residual_orders(
-    data: SampledRows, variables: Variables, largest: int, rows: int, model: SampledRows | None = None
+    data: SampledRows,
+    variables: Variables,
+    largest: int,
+    rows: int,
+    model: SampledRows | None = None,
+    spread: Spread | None = None,
 ) -> dict[int, Estimate]:
     """Return I_k in nats for k = 2 ... ``largest``; the cost grows with the square of the rows.
 
@@ -40,10 +50,12 @@ def residual_orders(
         largest: highest order.
         rows: largest number of rows that are used of each sample, evenly spaced.
         model: residuals of the model's own rows, whose means are the zero; None if zero is known.
+        spread: s of every column; None for the root of the mean square of its residuals.
     """
     samples = [thinned(data, rows)] if model is None else [thinned(data, rows), thinned(model, rows)]
-    deviation = np.sqrt((samples[-1].residuals.astype(np.float64) ** 2).mean(0))
-    inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    if spread is None:
+        spread = np.sqrt((samples[-1].residuals.astype(np.float64) ** 2).mean(0))
+    inverse = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
     scaled = np.concatenate([sample.residuals for sample in samples]) * inverse
     owners = [sample.blocks.labels for sample in samples]
     owners[1:] = [labels + owners[0][-1] + 1 for labels in owners[1:]]

@@ -10,7 +10,7 @@ from vae_mf.statistics.latent_model import IndependentColumns, LatentModel
 from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
 from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.u_statistics import Blocks, Estimate
-from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_pairs
+from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_order_2
 from vae_mf.verdict.settings import Thresholds
 
 ControlLine = dict[str, str | float | bool]
@@ -52,7 +52,7 @@ def controls(
         pairwise: rows of a pairwise model of the data, None if there are none.
     """
     lines = [shifted_control(shifted, data.blocks, thresholds)]
-    own = model.draw_rows(len(data.rows), integer(seed, "own"))
+    own = model.draw_rows(min(len(data.rows), settings.rows), integer(seed, "own"))
     found = read_control(model, own, settings, integer(seed, "own readings"))
     lines.append(own_control("rows of the latent model", found, thresholds, tolerance))
     if pairwise is not None:
@@ -93,4 +93,4 @@ def shifted_control(rows: StateRows, blocks: Blocks, thresholds: Thresholds) -> 
 def read_control(model: LatentModel, rows: StateRows, settings: ReadingSettings, seed: int) -> Estimate:
     """Return residual information of order 2 of independent rows."""
     blocks = row_blocks(len(rows), most=affordable_blocks(len(model.variables)))
-    return read_pairs(model, BlockedRows(rows, blocks, 0.0), settings, seed).pairs
+    return read_order_2(model, BlockedRows(rows, blocks, 0.0), settings, seed)

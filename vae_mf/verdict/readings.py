@@ -140,14 +140,14 @@ class PairReadings(NamedTuple):
 
 def read_pairs(model: LatentModel, blocked: BlockedRows, settings: ReadingSettings, seed: int) -> PairReadings:
     """Return residual information of order 2, the bound of a fitted tilt, and the significant pairs."""
-    columns = len(model.variables)
     data = thinned(blocked, settings, model)
-    own = model.draw_rows(max(2, round(settings.model_rows * len(data.rows))), seed)
-    own_blocks = row_blocks(len(own), most=affordable_blocks(columns))
-    parts = list(model.residuals(data.rows, settings.draws, integer(seed, "data")))
-    own_parts = list(model.residuals(own, settings.draws, integer(seed, "model")))
+    own = own_rows(model, data, settings, seed)
+    parts, own_parts = (
+        list(model.residuals(each.rows, settings.draws, integer(seed, name)))
+        for name, each in (("data", data), ("model", own))
+    )
     sums = pair_sums(parts, data.blocks, model.variables)
-    own_sums = pair_sums(own_parts, own_blocks, model.variables)
+    own_sums = pair_sums(own_parts, own.blocks, model.variables)
     tilt = tilt_bound(sums, own_sums, parts, own_parts, settings.tilt_level, settings.tilt_pairs)
     # Residuals take more memory than all sums.
     del parts, own_parts
@@ -161,6 +161,23 @@ def read_pairs(model: LatentModel, blocked: BlockedRows, settings: ReadingSettin
     )
 
 
+def read_order_2(model: LatentModel, blocked: BlockedRows, settings: ReadingSettings, seed: int) -> Estimate:
+    """Return residual information of order 2 alone, for which no residuals are kept."""
+    data = thinned(blocked, settings, model)
+    own = own_rows(model, data, settings, seed)
+    sums, own_sums = (
+        pair_sums(model.residuals(each.rows, settings.draws, integer(seed, name)), each.blocks, model.variables)
+        for name, each in (("data", data), ("model", own))
+    )
+    return pair_information(sums, own_sums, model.variance_products())
+
+
+def own_rows(model: LatentModel, data: BlockedRows, settings: ReadingSettings, seed: int) -> BlockedRows:
+    """Return rows of the model, whose averages are the zero of those of the data."""
+    rows = model.draw_rows(max(2, round(settings.model_rows * len(data.rows))), seed)
+    return BlockedRows(rows, row_blocks(len(rows), most=affordable_blocks(len(model.variables))), 0.0)
+
+
 def read_orders(model: LatentModel, blocked: BlockedRows, settings: ReadingSettings, seed: int) -> dict[int, Estimate]:
     """Return residual information of all orders, from one draw of z for each of some rows."""
     data = thinned(blocked, settings, model, settings.order_rows)
@@ -169,7 +186,8 @@ def read_orders(model: LatentModel, blocked: BlockedRows, settings: ReadingSetti
     for name, rows, blocks in (("data", *data[:2]), ("model", own, row_blocks(len(own), most=len(own)))):
         residuals = model.residuals(rows, 1, integer(seed, name))
         samples.append(SampledRows(np.concatenate([part[:, 0] for part in residuals]), blocks))
-    return residual_orders(samples[0], model.variables, settings.orders, len(own), samples[1])
+    spread = data.rows.std(axis=0, dtype=np.float64) if data.rows.ndim == 2 else None
+    return residual_orders(samples[0], model.variables, settings.orders, len(own), samples[1], spread)
 
 
 def thinned(
