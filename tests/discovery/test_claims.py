@@ -142,7 +142,7 @@ def decision(answer=NOT_DECIDED, *, drift=False, latents_drift=False, drift_alon
 def described(*lines: dict, latents=2, gain=1.0, gain_error=0.01, **ends) -> Findings:
     """Findings on a description whose readings these are; by default pairs leave .01 to .03 of 1 nat."""
     numbers = {"lower": 0.01, "upper": 0.03, "least": "order 2", "most": "order 2", "tolerance": 0.02} | ends
-    lead = reading("lead of pairwise Ising", "model without latents", Estimate(-0.2, 0.01, 0.01))
+    lead = reading("lead of pairwise Ising (maximum likelihood)", "model without latents", Estimate(-0.2, 0.01, 0.01))
     whole = reading("lead of independent variables", "model without latents", Estimate(-gain, 0.01, 0.01))
     lines = lines or (reading("order 2", "pairs", Estimate(0.02, 0.005, 0.005)), lead, whole)
     metrics = {"left_lower": numbers["lower"], "left_upper": numbers["upper"], "largest_left": 5.0}
@@ -155,7 +155,7 @@ def described(*lines: dict, latents=2, gain=1.0, gain_error=0.01, **ends) -> Fin
 def test_the_first_sentence_says_the_share_and_names_the_best_other_model():
     assert explained(described()) == (
         "Two latent variables explain 97.0% to 99.0% of the total correlation, and the best model without latent "
-        "variables, pairwise Ising, predicts held-out rows worse, by 0.200 ± 0.010 nats per row."
+        "variables, pairwise Ising (maximum likelihood), predicts held-out rows worse, by 0.200 ± 0.010 nats per row."
     )
     assert "0.01 to 0.03 are left unexplained, where 0.02 would be tolerable" in left_over(described())
 

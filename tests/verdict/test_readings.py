@@ -67,7 +67,7 @@ def test_a_coupled_pair_is_named_and_worth_what_the_interval_says(model, strengt
     left = readings(fitted, rows)
     first = left.pairs.iloc[0]
     assert (first["first"], first["second"]) == (VARIABLES - 2, VARIABLES - 1)
-    gains = pd.DataFrame([{"temperature": 1.0, "gain": 1.0, "rows": ROWS, "most": np.inf}])
+    gains = pd.DataFrame([{"temperature": 1.0, "gain": 1.0, "gain_error": 0.1, "rows": ROWS, "most": np.inf}])
     table = left_intervals(left.readings.assign(temperature=1.0), gains, THRESHOLDS)
     exact = divergence(model, strength, fitted)
     assert table.lower[0] <= exact <= table.upper[0]

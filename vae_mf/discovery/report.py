@@ -8,7 +8,8 @@
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -19,9 +20,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float, Shaped
 from omegaconf import DictConfig
 from rich.progress import Progress
+from threadpoolctl import threadpool_limits
 
 from vae_mf import __version__
 from vae_mf.analysis.trained_model import TrainedModel, binary_rows
@@ -146,18 +149,31 @@ def discover(
         raise ValueError(f"name: expected a text, got {shown(name)}")
     if not isinstance(progress, Progress | None):
         raise ValueError(f"progress: expected a rich.progress.Progress, got {shown(progress)}")
-    return report_on(
-        recording,
-        config,
-        seed,
-        given=[option for option, _ in flat(settings)],
-        order=order,
-        truth=truth,
-        folder=folder,
-        name=name,
-        call=call,
-        progress=progress,
-    )
+    with one_thread():
+        return report_on(
+            recording,
+            config,
+            seed,
+            given=[option for option, _ in flat(settings)],
+            order=order,
+            truth=truth,
+            folder=folder,
+            name=name,
+            call=call,
+            progress=progress,
+        )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep PyTorch and linear algebra to one thread: a second gains little on an idle machine, and loses much else."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def as_recording(data: Any, names: Sequence[str] | None) -> Recording:

@@ -232,7 +232,7 @@ class Study:
         method = "enumeration" if self.variables <= ENUMERATED else "chains"
         likelihood = BoltzmannLearning(method=method, max_iter=STEPS, random_state=self.settings.seed)
         model = self.pairwise(likelihood)
-        found = self.fitted_scores("pairwise Ising", model)
+        found = self.fitted_scores("pairwise Ising (maximum likelihood)", model)
         if not model.estimator_.converged_:
             model = self.pairwise(PseudoLikelihood())
             found = self.fitted_scores("pairwise Ising (pseudo-likelihood)", model)

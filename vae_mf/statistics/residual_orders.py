@@ -53,9 +53,9 @@ def residual_orders(
         spread: s of every column; None for the root of the mean square of its residuals.
     """
     samples = [thinned(data, rows)] if model is None else [thinned(data, rows), thinned(model, rows)]
-    if spread is None:
-        spread = np.sqrt((samples[-1].residuals.astype(np.float64) ** 2).mean(0))
-    inverse = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+    own = np.sqrt((samples[-1].residuals.astype(np.float64) ** 2).mean(0))
+    unit = own if spread is None else spread
+    inverse = np.divide(1.0, unit, out=np.zeros_like(unit), where=unit > 0)
     scaled = np.concatenate([sample.residuals for sample in samples]) * inverse
     owners = [sample.blocks.labels for sample in samples]
     owners[1:] = [labels + owners[0][-1] + 1 for labels in owners[1:]]

@@ -123,7 +123,9 @@ def decide_mean_field(
         text = "No cut whose information is exactly known: the capacity criterion is left open."
         remarks.append(Remark(Subject.CUTS, text))
     if answer == NOT_DECIDED:
-        remarks.append(Remark(Subject.ROWS, f"About {rows_to_decide(left):,.0f} rows would decide."))
+        rows = float(f"{rows_to_decide(left):.2g}")
+        if np.isfinite(rows):
+            remarks.append(Remark(Subject.ROWS, f"About {rows:,.0f} rows or more would decide."))
     return Verdict(answer, pd.DataFrame(criteria), remarks, left)
 
 
@@ -138,7 +140,9 @@ def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame, thresholds: Thre
     lines = []
     for row in gains.itertuples():
         ends = interval(readings[readings.temperature == row.temperature], errors, thresholds)
-        possible = {name: min(ends[name], float(row.most)) for name in ("centre", "lower", "upper")}
+        # What is left is all there is but what is explained.
+        unexplained = max(row.most - max(row.gain - thresholds.errors * row.gain_error, 0.0), 0.0)
+        possible = {name: min(ends[name], unexplained) for name in ("centre", "lower", "upper")}
         explained = {"gain": max(float(row.gain), 0.0), "rows": int(row.rows), "possible": float(row.most)}
         lines.append({"temperature": row.temperature, **ends} | possible | explained)
     table = pd.DataFrame(lines)
