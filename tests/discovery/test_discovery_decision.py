@@ -16,6 +16,7 @@ from vae_mf.discovery.sentences import couplings_command
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.u_statistics import Estimate
+from vae_mf.verdict.controls import REFIT, SHIFTED
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Remark, Subject, Verdict
 from vae_mf.verdict.independence import Independence
 
@@ -54,6 +55,34 @@ def test_variables_that_look_independent_to_tests_and_models_are_nothing_to_find
 def test_what_is_seen_at_any_order_is_not_nothing(test):
     assert decide(test, NO_GAIN, NONE, None).answer == NOT_FOUND
     assert decide(test, NO_GAIN, ONE, verdict(FOUND)).answer == FOUND
+
+
+def control(name: str, *, passed: bool, overstated: bool) -> pd.DataFrame:
+    line = {"control": name, "known": 0.0, "value": 0.1, "error": 0.01, "passed": passed, "overstated": overstated}
+    return pd.DataFrame([line])
+
+
+@pytest.mark.parametrize(
+    ("name", "overstated", "found", "not_found"),
+    [
+        ("rows of the latent model", False, NOT_DECIDED, NOT_FOUND),
+        ("rows of the latent model", True, NOT_DECIDED, NOT_DECIDED),
+        ("rows of the pairwise model", True, NOT_DECIDED, NOT_DECIDED),
+        # What these show too much is taken off the readings instead.
+        (SHIFTED, True, FOUND, NOT_FOUND),
+        (SHIFTED, False, NOT_DECIDED, NOT_FOUND),
+        (REFIT, True, FOUND, NOT_FOUND),
+    ],
+)
+def test_a_failed_control_takes_an_answer_back(name, overstated, found, not_found):
+    failed = control(name, passed=False, overstated=overstated)
+    for answer, expected in ((FOUND, found), (NOT_FOUND, not_found), (NOT_DECIDED, NOT_DECIDED)):
+        decision = decide(independence(10.0), GAIN, ONE, verdict(answer), failed)
+        assert decision.answer == expected
+        said = f"A control failed, by {name}: 0.1 ± 0.01 nats were read where 0 are known."
+        assert (said in decision.remarks) == (answer != expected)
+    passed = control(name, passed=True, overstated=False)
+    assert decide(independence(10.0), GAIN, ONE, verdict(FOUND), passed).answer == FOUND
 
 
 def test_a_model_that_is_far_ahead_is_not_nothing_either():

@@ -10,7 +10,7 @@ from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.row_order import row_blocks, shifted_columns
-from vae_mf.verdict.controls import KnownRows, controls
+from vae_mf.verdict.controls import KnownRows, controls, shifted_control
 from vae_mf.verdict.decision import left_intervals
 from vae_mf.verdict.readings import BlockedRows, what_is_left
 
@@ -43,8 +43,8 @@ def coupled(model, strength: float, seed: int, rows: int = ROWS) -> np.ndarray:
     return x
 
 
-def shifted(rows: np.ndarray) -> np.ndarray:
-    return next(shifted_columns(rows, 1, seed=6))
+def shifted(rows: np.ndarray) -> dict:
+    return shifted_control(next(shifted_columns(rows, 1, seed=6)), row_blocks(len(rows)), THRESHOLDS)
 
 
 def readings(model, rows, share=0.0):

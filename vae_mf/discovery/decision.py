@@ -10,6 +10,7 @@ from vae_mf.density_models.comparison import ModelScores
 from vae_mf.discovery.model_selection import Description, gain
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.u_statistics import Estimate
+from vae_mf.verdict.controls import REFIT, SHIFTED
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Subject, Verdict
 from vae_mf.verdict.independence import Independence
 from vae_mf.verdict.readings import COLUMNS, reading
@@ -130,7 +131,10 @@ def failed_controls(answer: str, controls: pd.DataFrame | None) -> list[str]:
     """Return a sentence about every control that takes an answer back."""
     if controls is None or answer == NOT_DECIDED:
         return []
-    failed = controls[~controls.passed] if answer == FOUND else controls[controls.overstated]
+    # What columns shifted in time show too much is taken off the readings, and what a second fit leaves.
+    taken_off = controls.control.eq(REFIT) | (controls.control.eq(SHIFTED) & controls.overstated)
+    counted = controls[~taken_off]
+    failed = counted[~counted.passed] if answer == FOUND else counted[counted.overstated]
     return [
         f"A control failed, by {row.control}: {row.value:.2g} ± {row.error:.2g} nats were read where {row.known:.2g} "
         "are known."

@@ -257,7 +257,8 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "Controls: the same reading of pairs, of rows whose answer is known. Columns shifted against each other "
         "in time are independent; rows drawn from the model leave nothing, and a model fitted to such rows leaves what "
         "training leaves; rows of the pairwise model, whose distance is known, must not come out further away, but may "
-        "come out nearer, as pairs do not show all. Where a control fails the answer is taken back."
+        "come out nearer, as pairs do not show all. What shifted columns and a second fit show is taken off the lower "
+        "end of what is left; where one of the other controls fails the answer is taken back."
     )
     tested = f"<p>{text}</p>" + html_table(found.tables["controls"], CONTROLS, {})
     return section("What they leave unexplained", body + pairs_left(found) + tested)

@@ -112,6 +112,7 @@ class DensityModelSettings:
 
     Args:
         mixtures: numbers of classes of the Bernoulli mixtures that are tried first.
+        mixture_starts: random starts of their fits, of which the likeliest ends.
         mixture_tolerance: nats per row and iteration at which their fit ends.
         pairwise_variables: number of variables up to which a pairwise Ising model is fitted.
         pairwise_chains: number of chains that estimate its ln Z.
@@ -120,6 +121,7 @@ class DensityModelSettings:
     """
 
     mixtures: Sequence[int]
+    mixture_starts: int
     mixture_tolerance: float
     pairwise_variables: int
     pairwise_chains: int
@@ -131,6 +133,7 @@ class DensityModelSettings:
             raise ValueError(f"density_models.mixtures: expected a list of integers, got {self.mixtures!r}")
         for count in self.mixtures:
             require_integer("density_models.mixtures", count)
+        require_integer("density_models.mixture_starts", self.mixture_starts)
         require_positive("density_models.mixture_tolerance", self.mixture_tolerance)
         require_integer("density_models.pairwise_variables", self.pairwise_variables, minimum=0)
         require_integer("density_models.pairwise_chains", self.pairwise_chains)

@@ -1,6 +1,6 @@
 """Controls of a verdict: the same readings of rows whose answer is known."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -13,7 +13,9 @@ from vae_mf.statistics.u_statistics import Blocks, Estimate
 from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_order_2
 from vae_mf.verdict.settings import Thresholds
 
-ControlLine = dict[str, str | float | bool]
+SHIFTED = "columns shifted in time"
+REFIT = "a fit to rows of the latent model"
+ControlLine = dict[str, Any]
 
 
 class KnownRows(NamedTuple):
@@ -31,14 +33,14 @@ def controls(
     thresholds: Thresholds,
     tolerance: float,
     seed: int,
-    shifted: StateRows,
+    shifted: ControlLine,
     pairwise: KnownRows | None = None,
 ) -> pd.DataFrame:
     """Return the readings of control rows: columns control, known, value, error, passed, overstated.
 
     Columns of the data that are shifted against each other in time are independent, and rows of the model leave
-    nothing: both must come out as zero, the latter with an upper end below the tolerance. Rows of a pairwise model may
-    differ in orders that pairs do not show, and must not come out further away than they are known to be: readings
+    nothing: both should come out as zero, the latter with an upper end below the tolerance. Rows of a pairwise model
+    may differ in orders that pairs do not show, and must not come out further away than they are known to be: readings
     would be overstated then.
 
     Args:
@@ -48,10 +50,10 @@ def controls(
         thresholds: errors by which a control may be off, and factors on the information of pairs.
         tolerance: nats that a model may leave.
         seed: seed of all randomness.
-        shifted: rows of the data whose columns were shifted against each other in time, in the same blocks.
+        shifted: line of `shifted_control`.
         pairwise: rows of a pairwise model of the data, None if there are none.
     """
-    lines = [shifted_control(shifted, data.blocks, thresholds)]
+    lines = [shifted]
     own = model.draw_rows(min(len(data.rows), settings.rows), integer(seed, "own"))
     found = read_control(model, own, settings, integer(seed, "own readings"))
     lines.append(own_control("rows of the latent model", found, thresholds, tolerance))
@@ -80,14 +82,23 @@ def own_control(name: str, found: Estimate, thresholds: Thresholds, tolerance: f
 
 
 def shifted_control(rows: StateRows, blocks: Blocks, thresholds: Thresholds) -> ControlLine:
-    """Return the control by columns that were shifted in time."""
+    """Return the control by columns that were shifted in time.
+
+    Change that is slower than blocks of rows makes them come out above zero: readings of the data are then too large by
+    as much.
+
+    Args:
+        rows: rows of the data whose columns were shifted against each other in time.
+        blocks: blocks of these rows, which are those of the data.
+        thresholds: errors by which the control may be off.
+    """
     model = IndependentColumns(rows)
     sums = pair_sums(model.residuals(rows, 1, 0), blocks, model.variables)
     found = pair_information(sums, None, model.variance_products())
     off = thresholds.control * found.null_error
     found = found._replace(error=found.null_error)
     passed = abs(found.value) <= off
-    return control("columns shifted in time", 0.0, found, passed=passed, overstated=found.value > off)
+    return control(SHIFTED, 0.0, found, passed=passed, overstated=found.value > off)
 
 
 def read_control(model: LatentModel, rows: StateRows, settings: ReadingSettings, seed: int) -> Estimate:
