@@ -46,6 +46,15 @@ def settled(folder: Path, force: bool, console: Console) -> Path:
     return folder
 
 
+def data_name(given: str | None, dataset: str) -> str:
+    """Return the name of the data in the report: that of the file, or of data that are fetched by name.
+
+    >>> data_name("data/spikes.npy", "recording"), data_name(None, "retina")
+    ('spikes.npy', 'retina')
+    """
+    return dataset if given is None else Path(given).name
+
+
 def report(cfg: DictConfig, console: Console) -> None:
     """Read, discover what is not yet known, write the report and print its key numbers."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
@@ -68,7 +77,7 @@ def report(cfg: DictConfig, console: Console) -> None:
             order=cfg.order,
             truth=truth,
             folder=again,
-            name=Path(str(cfg.name)).name,
+            name=data_name(cfg.name, HydraConfig.get().runtime.choices["dataset"]),
             call=shlex.join(["vae-mf", "discover", *typed(HydraConfig.get())]),
             progress=progress,
         )

@@ -218,7 +218,7 @@ def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
     )
     caption = (
         "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "
-        "Middle: the paired differences from the best of these that the choice rests on. Right: the chosen one among "
+        "Right: the paired differences from the best of these that the choice rests on. Below: the chosen one among "
         "other models. Errors are those of means over blocks of neighbouring rows."
     )
     sweep, classes, models = (found.tables[name] for name in ("sweep", "classes", "models"))

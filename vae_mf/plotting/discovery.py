@@ -41,20 +41,23 @@ def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[st
 def gains_figure(sweep: pd.DataFrame, models: pd.DataFrame) -> Figure:
     """Draw the gains of every number of latents, and of every other model, over independent variables."""
     with house_style():
-        figure, (first, between, second) = new_figure(1, 3)
-        figure.set_size_inches(11.5, 3.2)
+        figure, (first, between, *below) = new_figure(2, 2)
+        for ax in below:
+            ax.remove()
+        second = figure.add_subplot(below[0].get_gridspec()[1, :])
+        figure.set_size_inches(7.6, 3.2 + 1.2 + 0.2 * len(models))
         draw_sweep(first, sweep, sweep.gain, sweep.gain_error)
         first.set_ylabel("gain on test rows  [nats per row]")
         tried = sweep[sweep.latents > 0]
         draw_sweep(between, tried, -tried.behind, tried.behind_error)
-        between.set_ylabel("less the best, validation  [nats per row]")
+        between.set_ylabel("behind the best, validation  [nats]")
         draw_gains(second, models)
         second.set_xlabel("gain over independent variables  [nats per row]")
         shown = [family for family in FAMILIES if family in set(models.family) - {"Independent"}]
         handles = [
             Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown
         ]
-        second.legend(handles=handles, loc="center left", fontsize=7)
+        second.legend(handles=handles, loc="best", fontsize=8)
     return figure
 
 
