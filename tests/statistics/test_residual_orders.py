@@ -120,6 +120,17 @@ def test_residuals_that_are_small_but_in_a_few_rows_are_seen_by_the_spread_of_th
     assert wide.value == pytest.approx(scaled.value, rel=1e-4)
 
 
+def test_rare_variables_are_not_significant_at_any_order():
+    """Rows with three and more rare variables up are seldom, and then make up all of the spread."""
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        rates = np.exp(random.uniform(np.log(0.003), np.log(0.03), 14))
+        spins = np.where(random.random((1500, 14)) < rates, 1.0, -1.0)
+        spins = spins[:, (spins > 0).sum(0) >= 5]
+        found = residual_orders(sampled(spins - spins.mean(0), 1500), np.arange(spins.shape[1]), 6, rows=1500)
+        assert max(found[order].significance for order in (3, 4, 5, 6)) < 4
+
+
 def test_few_rows_are_taken_evenly_with_their_blocks():
     rows = product_groups(3000, 3, groups=2, seed=8)
     blocks = row_blocks(3000, 20.0)

@@ -60,7 +60,31 @@ def residual_orders(
     owners = [sample.blocks.labels for sample in samples]
     owners[1:] = [labels + owners[0][-1] + 1 for labels in owners[1:]]
     grams = block_products(scaled, np.concatenate(owners), variables, require_integer("largest", largest, minimum=2))
-    return {order: u_statistic(grams[order], *(sample.blocks for sample in samples)) for order in range(2, largest + 1)}
+    least = least_errors((own * inverse) ** 4, variables, largest, len(samples[0].residuals))
+    found = {}
+    for order in range(2, largest + 1):
+        read = u_statistic(grams[order], *(sample.blocks for sample in samples))
+        found[order] = Estimate(read.value, max(read.error, least[order]), max(read.null_error, least[order]))
+    return found
+
+
+def least_errors(squares: Spread, variables: Variables, largest: int, rows: int) -> Float[np.ndarray, " orders"]:
+    """Return the error of every order if rows are independent and nothing is left, √(½ Σ_S Π_{i in S} <r_i²>²) / rows.
+
+    Where variables are rare no row of the data may hold what makes up this error, and then they show a smaller one.
+
+    >>> least_errors(np.ones(4), np.arange(4), 2, rows=100).round(4)
+    array([0.0071, 0.0141, 0.0173])
+
+    Args:
+        squares: <r²>² of every column.
+        variables: variable of every column.
+        largest: highest order.
+        rows: number of rows.
+    """
+    own = np.bincount(variables, squares)
+    powers = np.stack([own**order for order in range(largest + 1)]).sum(1)
+    return np.sqrt(elementary_symmetric(powers).clip(min=0) / 2) / rows
 
 
 def thinned(sample: SampledRows, rows: int) -> SampledRows:
