@@ -85,6 +85,16 @@ def test_a_failed_control_takes_an_answer_back(name, overstated, found, not_foun
     assert decide(independence(10.0), GAIN, ONE, verdict(FOUND), passed).answer == FOUND
 
 
+def test_classes_that_go_on_to_gain_are_not_found():
+    """A circle is covered by many classes, the better the more there are."""
+    found = decide(independence(10.0), GAIN, SIX_CLASSES, verdict(FOUND), saturated=False)
+    assert found.answer == NOT_DECIDED
+    assert "rows may vary continuously" in found.remarks[0]
+    assert decide(independence(10.0), GAIN, SIX_CLASSES, verdict(FOUND)).answer == FOUND
+    assert decide(independence(10.0), GAIN, SIX_CLASSES, verdict(NOT_FOUND), saturated=False).answer == NOT_FOUND
+    assert decide(independence(10.0), GAIN, ONE, verdict(FOUND), saturated=False).answer == FOUND
+
+
 def test_a_model_that_is_far_ahead_is_not_nothing_either():
     assert decide(independence(), GAIN, NONE, None).answer == NOT_DECIDED
     assert decide(independence(), GAIN, ONE, verdict(FOUND)).answer == FOUND

@@ -19,6 +19,12 @@ NOTHING = "nothing to find"
 """Beside those of `verdict.Verdict`: variables look independent to every test and every model."""
 
 
+UNSATURATED = (
+    "Of all numbers of classes the largest that was tried is the likeliest: rows may vary continuously, in more "
+    "dimensions than were tried, and classes only cover that."
+)
+
+
 class Decision(NamedTuple):
     """Answer about a data set."""
 
@@ -84,6 +90,7 @@ def decide(
     *,
     participation: float = np.inf,
     latents_drift: bool = False,
+    saturated: bool = True,
     fewest_variables: float = 0.0,
 ) -> Decision:
     """Return the answer about a data set.
@@ -101,6 +108,8 @@ def decide(
         controls: table of `controls.controls`; None if there is none.
         participation: number of variables, on the average, that a latent variable is carried by.
         latents_drift: True if latent variables follow the order of the rows.
+        saturated: False if the largest number of classes that was tried is the likeliest: classes that go on to gain
+            may cover what varies continuously, and then no number of them is "found".
         fewest_variables: number of variables that it must be carried by to be a collective one.
 
     Raises:
@@ -123,6 +132,8 @@ def decide(
     failed = failed_controls(verdict.answer, controls)
     if failed:
         return Decision(NOT_DECIDED, drift, latents_drift, False, False, failed + remarks)
+    if description.classes and not saturated and verdict.answer == FOUND:
+        return Decision(NOT_DECIDED, drift, latents_drift, False, False, [UNSATURATED, *remarks])
     groups = verdict.answer == FOUND and participation < fewest_variables
     return Decision(NOT_FOUND if groups else verdict.answer, drift, latents_drift, False, groups, remarks)
 

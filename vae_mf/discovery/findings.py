@@ -139,6 +139,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         tables.get("controls"),
         participation=traits.participation,
         latents_drift=traits.follows,
+        saturated=choices.classes.likeliest < max(study.settings.density_models.mixtures, default=0),
         fewest_variables=study.settings.selection.fewest_variables,
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)

@@ -33,6 +33,11 @@ class Choice(NamedTuple):
     """A row per number that was tried, see `choose_number`."""
 
     @property
+    def likeliest(self) -> int:
+        """Number that predicts validation rows best."""
+        return int(self.table.latents[self.table.validation_log_likelihood.idxmax()])
+
+    @property
     def possible(self) -> list[int]:
         """Numbers that the rows allow beside the chosen one."""
         return [int(number) for number in self.table.latents[self.table.possible]]

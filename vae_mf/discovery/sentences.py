@@ -327,7 +327,8 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
     steps = []
     if thorough and answer == NOT_DECIDED:
         steps.append(("More training and all rows, which may decide", thorough))
-    if found.assessment is not None and answer == NOT_DECIDED:
+    # An answer that was taken back does not want rows.
+    if found.assessment is not None and found.assessment.verdict.answer == NOT_DECIDED == answer:
         rows = rows_to_decide(found.assessment.verdict.left)
         if np.isfinite(rows):
             more = f"it takes about {float(f'{rows:.2g}'):,.0f} rows or more, and there are"
