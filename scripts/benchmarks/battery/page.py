@@ -14,6 +14,10 @@ from .lines import Run, marked, table
 from .other_thresholds import VARIED, threshold_table
 from .outcome import Outcome, Side, false_positive, given, side
 
+LEAST = 1e-9
+"""Nats of total correlation, at most, that are rounding."""
+SHORT = 10
+"""Characters of a revision."""
 ABOUT = (
     "A case is drawn anew for every draw, and its right answers were written down before any run "
     "(`scripts/benchmarks/battery/cases.py`). An answer is right if its word is, and if the headline names classes, "
@@ -39,7 +43,7 @@ def page(runs: Sequence[Run], command: str, made_on: str, failed: int) -> str:
     known = [each for each in runs if not is_null(each)]
     nulls = [each for each in runs if is_null(each)]
     said = f" Failed and missing: {failed}." if failed else ""
-    revisions = ", ".join(sorted({str(each["revision"]) for each in runs}))
+    revisions = ", ".join(sorted({str(each["revision"])[:SHORT] for each in runs}))
     parts = ["# Verdicts on data whose truth is known", f"`{command}` on {made_on}; revision {revisions}.{said}", ABOUT]
     if known:
         parts += ["## Answers", outcome_table(known), "Right answers against those given:", confusion_table(known)]
@@ -99,7 +103,7 @@ def exact(run: Run, quantity: str) -> Average | None:
     if "left" not in known or quantity == "left":
         return known.get("left")
     left, whole = known["left"], known["total_correlation"]
-    if whole.value <= 2 * whole.error:
+    if whole.value <= max(2 * whole.error, LEAST):
         return None
     share = left.value / whole.value
     return Average(share, float(np.hypot(left.error, share * whole.error)) / whole.value)
