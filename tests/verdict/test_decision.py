@@ -17,6 +17,7 @@ from vae_mf.verdict.decision import (
     Subject,
     decide_mean_field,
     family_errors,
+    is_near,
     left_intervals,
     rows_to_decide,
 )
@@ -163,6 +164,15 @@ def test_what_training_alone_leaves_is_no_lower_end():
     assert answer(pairs(0.2, 0.001)) == NOT_FOUND
     assert answer(pairs(0.2, 0.001) | {"misfit": 0.08}) == NOT_DECIDED
     assert answer(pairs(0.0), lead(0.3) | {"misfit": 0.25}) == NOT_DECIDED
+
+
+@pytest.mark.parametrize(
+    ("value", "near"),
+    [(0.0, False), (0.4 * BOUND, False), (0.6 * BOUND, True), (2.0 * BOUND, True), (4.0 * BOUND, False)],
+)
+def test_a_model_is_fitted_once_more_near_the_tolerance_alone(value, near):
+    left = decide_mean_field(readings(exact(value, 1e-4)), gains(GAIN), THRESHOLDS).left
+    assert is_near(left, THRESHOLDS.near) is near
 
 
 def test_one_level_holds_over_all_conditions():

@@ -152,8 +152,8 @@ def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame, thresholds: Thre
     known = table.total > 0
     table["share_lower"] = (table.lower / table.total).where(known, 0.0)
     largest = table.total + table.upper - np.minimum(table.lower, table.upper)
-    known = np.isfinite(table.upper) & (largest > 0)
-    table["share_upper"] = (table.upper / largest).where(known, 1.0).clip(upper=1.0)
+    bounded = np.isfinite(table.upper) & (largest > 0)
+    table["share_upper"] = (table.upper / largest).where(bounded, 1.0).clip(upper=1.0)
     return table.drop(columns="possible")
 
 
