@@ -14,10 +14,9 @@ from vae_mf.discovery.decision import NOTHING, decide, lead_readings
 from vae_mf.discovery.model_selection import Description
 from vae_mf.discovery.sentences import couplings_command
 from vae_mf.discovery.settings import discovery_config, discovery_settings
-from vae_mf.discovery.stages import lowered
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.u_statistics import Estimate
-from vae_mf.verdict.assessment import concluded
+from vae_mf.verdict.assessment import Assessment, AssessmentSettings, concluded, with_misfit
 from vae_mf.verdict.controls import REFIT, SHIFTED
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Remark, Subject, Verdict
 from vae_mf.verdict.independence import Independence
@@ -88,17 +87,21 @@ def test_a_failed_control_takes_an_answer_back(name, overstated, found, not_foun
     assert decide(independence(10.0), GAIN, ONE, verdict(FOUND), passed).answer == FOUND
 
 
+def taken_off(found: Assessment, misfit: dict[str, float], settings: AssessmentSettings) -> Assessment:
+    return concluded(found.tables | {"readings": with_misfit(found.tables["readings"], misfit)}, settings)
+
+
 def test_what_controls_show_too_much_is_taken_off_the_lower_end_alone():
     settings = discovery_settings(*discovery_config()).assessment
     read = reading("order 2", "pairs", Estimate(1.2, 0.0, 0.0)) | {"temperature": 1.0}
     gains = {"temperature": 1.0, "gain": 5.0, "gain_error": 0.1, "rows": 1000, "sites": 100, "most": np.inf}
     before = concluded({"readings": pd.DataFrame([read]), "gains": pd.DataFrame([gains])}, settings)
-    after = lowered(before, {"pairs": 0.3, "model without latents": 9.0}, settings)
-    twice = lowered(after, {"pairs": 0.2}, settings)
+    after = taken_off(before, {"pairs": 0.3, "model without latents": 9.0}, settings)
+    twice = taken_off(after, {"pairs": 0.2}, settings)
     assert [each.verdict.left.lower[0] for each in (before, after, twice)] == pytest.approx([1.0, 0.7, 0.5])
     assert {each.verdict.left.upper[0] for each in (before, after, twice)} == {1.5}
     # A control below zero raises nothing.
-    assert lowered(before, {"pairs": -1.0}, settings).verdict.left.lower[0] == pytest.approx(1.0)
+    assert taken_off(before, {"pairs": -1.0}, settings).verdict.left.lower[0] == pytest.approx(1.0)
 
 
 def test_classes_that_go_on_to_gain_are_not_found():

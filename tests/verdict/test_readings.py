@@ -9,10 +9,13 @@ from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.averages import Average
-from vae_mf.statistics.row_order import row_blocks, shifted_columns
+from vae_mf.statistics.row_order import row_blocks
+from vae_mf.verdict.assessment import assess_latent_model
 from vae_mf.verdict.controls import KnownRows, controls, shifted_control
 from vae_mf.verdict.decision import left_intervals
+from vae_mf.verdict.evidence import recorded
 from vae_mf.verdict.readings import BlockedRows, what_is_left
+from vae_mf.verdict.time_order import time_order
 
 ROWS, VARIABLES = 6000, 8
 ASSESSMENT = discovery_settings(
@@ -41,10 +44,6 @@ def coupled(model, strength: float, seed: int, rows: int = ROWS) -> np.ndarray:
     copied = random.random(rows) < strength
     x[copied, -1] = x[copied, -2]
     return x
-
-
-def shifted(rows: np.ndarray) -> dict:
-    return shifted_control(next(shifted_columns(rows, 1, seed=6)), row_blocks(len(rows)), THRESHOLDS)
 
 
 def readings(model, rows, share=0.0):
@@ -98,28 +97,50 @@ def test_rows_that_a_model_was_fitted_to_are_granted_an_allowance(model):
 
 def test_controls_pass_and_an_overstated_reading_does_not(model):
     rows = model.draw_rows(ROWS, 8)
-    table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows)).set_index("control")
+    table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4).set_index("control")
     assert table.passed.all()
     assert not table.overstated.any()
     # Pairs do not show all that rows may differ by.
     own = KnownRows(model.draw_rows(2000, 9), Average(0.5, 0.001))
-    table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows), own).set_index("control")
+    table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, own).set_index("control")
     assert table.passed["rows of the pairwise model"]
     # Rows that differ and are called the same.
     far = KnownRows(coupled(model, 0.5, 10, 4000), Average(0.0, 0.001))
-    failed = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows), far).set_index("control")
+    failed = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, far).set_index("control")
     assert not failed.passed["rows of the pairwise model"]
     assert failed.overstated["rows of the pairwise model"]
     # Rows that the model itself fails on.
-    blind = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 1e-6, 4, shifted(rows)).set_index("control")
+    blind = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 1e-6, 4).set_index("control")
     assert not blind.passed["rows of the latent model"]
     assert not blind.overstated["rows of the latent model"]
 
 
-def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):
-    """Rates that drift survive a shift of the columns: the control says so."""
+def drifting() -> np.ndarray:
+    """Rates that drift survive a shift of the columns."""
     random = np.random.default_rng(1)
     slow = np.linspace(-2, 2, ROWS)[:, None] * np.ones(VARIABLES)
-    rows = np.where(random.random(slow.shape) < 1 / (1 + np.exp(-slow)), 1, -1).astype(np.int8)
-    table = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 0.02, 4, shifted(rows)).set_index("control")
-    assert not table.passed["columns shifted in time"]
+    return np.where(random.random(slow.shape) < 1 / (1 + np.exp(-slow)), 1, -1).astype(np.int8)
+
+
+def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):
+    rows = drifting()
+    line = shifted_control(rows, time_order(rows, np.zeros(ROWS, int)), THRESHOLDS, seed=6)
+    assert line["control"] == "columns shifted in time"
+    assert line["overstated"]
+    still = shifted_control(model.draw_rows(ROWS, 8), time_order(rows, np.zeros(ROWS, int)), THRESHOLDS, seed=6)
+    assert still["passed"]
+
+
+@pytest.mark.parametrize("drifts", [True, False])
+def test_every_verdict_on_a_recording_takes_off_what_shifted_columns_show(model, drifts):
+    rows = drifting() if drifts else model.draw_rows(ROWS, 8)
+    parts = np.arange(ROWS // 2), np.arange(ROWS // 2, ROWS)
+    data = recorded(rows, np.arange(ROWS), *parts, blocks=20)
+    settings = discovery_settings(*discovery_config()).assessment
+    own = np.zeros(len(data.groups[0].in_blocks))
+    tables = assess_latent_model(model, 0, own, data, settings, pd.DataFrame()).tables
+    (control,) = tables["controls"].itertuples()
+    assert control.overstated == drifts
+    misfit = tables["readings"].set_index("kind").misfit
+    assert misfit["pairs"] == misfit["tilt"] == (control.value if drifts else 0)
+    assert not misfit.drop(["pairs", "tilt"]).any()

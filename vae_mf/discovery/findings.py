@@ -205,10 +205,8 @@ def assessed(description: Description, candidates: Candidates, study: Study) -> 
     leads = lead_readings(own, candidates.others, rest, study.blocks, UNCONDITIONED)
     found = study.assessment(description, leads)
     tolerance = float(found.verdict.left.tolerance.iloc[-1])
-    table = study.control(description, tolerance)
-    if "refit" in found.tables:
-        table = pd.concat([table, found.tables["refit"]], ignore_index=True)
-    return replace(found, tables=found.tables | {"controls": table})
+    tables = [found.tables["controls"], study.control(description, tolerance)]
+    return replace(found, tables=found.tables | {"controls": pd.concat(tables, ignore_index=True)})
 
 
 def largest_left(assessment: Assessment) -> float:

@@ -2,8 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -41,11 +41,11 @@ from vae_mf.packing import pack_spins
 from vae_mf.rng import generator, integer
 from vae_mf.statistics.averages import average
 from vae_mf.statistics.latent_model import LatentModel
-from vae_mf.statistics.row_order import TIMES, shifted_columns
+from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.verdict.assessment import Assessment, AssessmentSettings, assess, assess_latent_model, concluded
-from vae_mf.verdict.controls import REFIT, ControlLine, KnownRows, controls, own_control, read_control, shifted_control
+from vae_mf.verdict.assessment import Assessment, assess, assess_latent_model, concluded, with_misfit
+from vae_mf.verdict.controls import REFIT, KnownRows, controls, own_control, read_control
 from vae_mf.verdict.decision import is_near
 from vae_mf.verdict.evidence import UNCONDITIONED, Evidence, EvidenceGroup
 from vae_mf.verdict.independence import Independence, independence_of
@@ -69,13 +69,6 @@ class FittedModel(NamedTuple):
     model: LatentModel
     score: Callable[[Spins], Float[np.ndarray, " rows"]]
     """Log-likelihood of every row."""
-
-
-def lowered(found: Assessment, misfit: Mapping[str, float], settings: AssessmentSettings) -> Assessment:
-    """Return a verdict whose readings are known to show nats by kind where nothing is left."""
-    readings = found.tables["readings"]
-    more = readings.kind.map(misfit).fillna(0.0).clip(lower=0.0)
-    return concluded(found.tables | {"readings": readings.assign(misfit=readings.misfit + more)}, settings)
 
 
 def of_classes(mixture: BernoulliMixture) -> FittedModel:
@@ -281,14 +274,7 @@ class Study:
                 rows, own = stored["rows"], stored["log_likelihood"]
             known = KnownRows(rows, average(own - fitted.score(rows), len(rows)))
         readings, thresholds = settings.readings, settings.thresholds
-        return controls(fitted.model, blocked, readings, thresholds, tolerance, seed, self.shifted, known)
-
-    @cached_property
-    def shifted(self) -> ControlLine:
-        """Control by columns of the data that are shifted against each other in time."""
-        (surrogate,) = shifted_columns(self.rows.recording.rows, 1, integer(self.settings.seed, "shifted"))
-        blocks = self.order.blocks(self.variables)
-        return shifted_control(surrogate[self.order.order], blocks, self.settings.assessment.thresholds)
+        return controls(fitted.model, blocked, readings, thresholds, tolerance, seed, known)
 
     def fitted(self, description: Description, seed: int) -> FittedModel:
         """Return the model of a description, for readings of what it leaves.
@@ -332,8 +318,9 @@ class Study:
         tolerance = float(found.verdict.left.tolerance.iloc[-1])
         line = own_control(REFIT, pairs, settings.thresholds, tolerance)
         misfit = {"pairs": pairs.value, "tilt": pairs.value, "model without latents": lost}
-        found = lowered(found, misfit, settings)
-        return replace(found, tables=found.tables | {"refit": pd.DataFrame([line])})
+        lines = pd.concat([found.tables["controls"], pd.DataFrame([line])], ignore_index=True)
+        readings = with_misfit(found.tables["readings"], misfit)
+        return concluded(found.tables | {"readings": readings, "controls": lines}, settings)
 
     def trainings(self, latents: int) -> list[Float[np.ndarray, " validation_rows"]]:
         """Return the log-likelihoods of validation rows by the model and by its repetitions with other seeds."""
@@ -387,9 +374,6 @@ class Study:
             found = assess_latent_model(model, mixture.n_parameters_, own, self.evidence, settings, others)
         else:
             found = assess(self.best(description.latents), None, self.evidence, settings, others)
-        if self.shifted["overstated"]:
-            too_much = self.shifted["value"]
-            found = lowered(found, {"pairs": too_much, "tilt": too_much}, settings)
         if is_near(found.verdict.left, settings.thresholds.near):
             found = self.refitted(description, found)
         write_tables(folder, found.tables)

@@ -37,6 +37,7 @@ from vae_mf.statistics.independent import largest_total_correlation, probabiliti
 from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.systems.base import HasMeanFieldCouplings, HasTensorField, System
+from vae_mf.verdict.controls import shifted_control
 from vae_mf.verdict.decision import Verdict, decide_mean_field
 from vae_mf.verdict.evidence import Evidence, EvidenceGroup
 from vae_mf.verdict.readings import COLUMNS, ReadingSettings, reading, what_is_left
@@ -96,12 +97,12 @@ def assess(
     """Return the verdict on a trained model.
 
     Tables: "readings" and "gains" (of which `decision.decide_mean_field` decides), "left" (the intervals), "pairs"
-    (correlated beyond the model), "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and
-    identity) and "capacity" (rate against information); with a critic also "total_correlation" (of data and model),
-    "sensitivity" (planted correlations that it sees) and for spins "residual_..." at the temperature with the largest
-    C(x|z). Of what can be decoded, "latent_density" of a single latent, "cumulants" (K(u) of the generalised Hopfield
-    Hamiltonian) of a linear decoder, its "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2
-    of the order tensor) for Maier-Saupe.
+    (correlated beyond the model), "controls" of rows in time (the line of `controls.shifted_control`), "surgery" (parts
+    of the rate), "conditional_correlation" (C(x|z) by critic and identity) and "capacity" (rate against information);
+    with a critic also "total_correlation" (of data and model), "sensitivity" (planted correlations that it sees) and
+    for spins "residual_..." at the temperature with the largest C(x|z). Of what can be decoded, "latent_density" of a
+    single latent, "cumulants" (K(u) of the generalised Hopfield Hamiltonian) of a linear decoder, its
+    "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
 
     Args:
         vae: trained model in evaluation mode.
@@ -175,6 +176,9 @@ def read_left(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables "readings" and "pairs" of what a model leaves at every condition.
 
+    Where rows have an order in time there is also "controls", the line of `controls.shifted_control`: what columns
+    shifted in time show too much counts as misfit.
+
     Args:
         models: model at every condition.
         data: rows that it was fitted to, and others.
@@ -184,16 +188,29 @@ def read_left(
     unit = parameters / (2 * sum(len(group.train) for group in data.groups))
     estimation = settings.readings.estimation * unit
     optimism = settings.readings.optimism * unit
-    readings, pairs = [], []
+    readings, pairs, shifted = [], [], []
     for level, group in enumerate(data.groups):
         model = models[group.temperature]
         columns = len(model.variables)
         everything = group.blocked(columns, held_out=False, allowance=estimation + optimism)
         held_out = group.blocked(columns, held_out=True, allowance=estimation)
         left = what_is_left(model, everything, held_out, settings.readings, integer(settings.seed, "left", level))
-        readings.append(left.readings.assign(temperature=group.temperature))
+        table = left.readings.assign(temperature=group.temperature)
+        if group.order is not None:
+            seed = integer(settings.seed, "shifted")
+            line = shifted_control(group.rows, group.order, settings.thresholds, seed)
+            table = with_misfit(table, {"pairs": line["value"], "tilt": line["value"]} if line["overstated"] else {})
+            shifted.append(line)
+        readings.append(table)
         pairs.append(left.pairs.assign(temperature=group.temperature))
-    return {"readings": pd.concat(readings, ignore_index=True), "pairs": pd.concat(pairs, ignore_index=True)}
+    tables = {"readings": pd.concat(readings, ignore_index=True), "pairs": pd.concat(pairs, ignore_index=True)}
+    return tables | ({"controls": pd.DataFrame(shifted)} if shifted else {})
+
+
+def with_misfit(readings: pd.DataFrame, misfit: Mapping[str, float]) -> pd.DataFrame:
+    """Return readings that are known to show nats by kind where nothing is left."""
+    more = readings.kind.map(misfit).fillna(0.0).clip(lower=0.0)
+    return readings.assign(misfit=readings.misfit + more)
 
 
 def decoder_parameters(vae: VAE, data: Evidence) -> int:

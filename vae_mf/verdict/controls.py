@@ -8,10 +8,11 @@ from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.latent_model import IndependentColumns, LatentModel
 from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
-from vae_mf.statistics.row_order import row_blocks
-from vae_mf.statistics.u_statistics import Blocks, Estimate
+from vae_mf.statistics.row_order import Columns, row_blocks, shifted_columns
+from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_order_2
 from vae_mf.verdict.settings import Thresholds
+from vae_mf.verdict.time_order import TimeOrder
 
 SHIFTED = "columns shifted in time"
 REFIT = "a fit to rows of the latent model"
@@ -33,15 +34,13 @@ def controls(
     thresholds: Thresholds,
     tolerance: float,
     seed: int,
-    shifted: ControlLine,
     pairwise: KnownRows | None = None,
 ) -> pd.DataFrame:
     """Return the readings of control rows: columns control, known, value, error, passed, overstated.
 
-    Columns of the data that are shifted against each other in time are independent, and rows of the model leave
-    nothing: both should come out as zero, the latter with an upper end below the tolerance. Rows of a pairwise model
-    may differ in orders that pairs do not show, and must not come out further away than they are known to be: readings
-    would be overstated then.
+    Rows of the model leave nothing: they should come out as zero, with an upper end below the tolerance. Rows of a
+    pairwise model may differ in orders that pairs do not show, and must not come out further away than they are known
+    to be: readings would be overstated then.
 
     Args:
         model: latent-variable model that the verdict is on.
@@ -50,13 +49,11 @@ def controls(
         thresholds: errors by which a control may be off, and factors on the information of pairs.
         tolerance: nats that a model may leave.
         seed: seed of all randomness.
-        shifted: line of `shifted_control`.
         pairwise: rows of a pairwise model of the data, None if there are none.
     """
-    lines = [shifted]
     own = model.draw_rows(min(len(data.rows), settings.rows), integer(seed, "own"))
     found = read_control(model, own, settings, integer(seed, "own readings"))
-    lines.append(own_control("rows of the latent model", found, thresholds, tolerance))
+    lines = [own_control("rows of the latent model", found, thresholds, tolerance)]
     if pairwise is not None:
         found = read_control(model, pairwise.rows, settings, integer(seed, "pairwise readings"))
         known, error = pairwise.divergence
@@ -81,19 +78,23 @@ def own_control(name: str, found: Estimate, thresholds: Thresholds, tolerance: f
     return control(name, 0.0, found, passed=passed, overstated=found.value > off)
 
 
-def shifted_control(rows: StateRows, blocks: Blocks, thresholds: Thresholds) -> ControlLine:
-    """Return the control by columns that were shifted in time.
+def shifted_control(rows: Columns, order: TimeOrder, thresholds: Thresholds, seed: int) -> ControlLine:
+    """Return the control by columns of the data that are shifted against each other in time, which are independent.
 
     Change that is slower than blocks of rows makes them come out above zero: readings of the data are then too large by
     as much.
 
     Args:
-        rows: rows of the data whose columns were shifted against each other in time.
-        blocks: blocks of these rows, which are those of the data.
+        rows: rows of the data.
+        order: their order in time.
         thresholds: errors by which the control may be off.
+        seed: seed of the shifts.
     """
-    model = IndependentColumns(rows)
-    sums = pair_sums(model.residuals(rows, 1, 0), blocks, model.variables)
+    (surrogate,) = shifted_columns(rows, 1, seed)
+    surrogate = surrogate[order.order]
+    model = IndependentColumns(surrogate)
+    blocks = order.blocks(rows.shape[1])
+    sums = pair_sums(model.residuals(surrogate, 1, 0), blocks, model.variables)
     found = pair_information(sums, None, model.variance_products())
     off = thresholds.control * found.null_error
     found = found._replace(error=found.null_error)

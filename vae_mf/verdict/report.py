@@ -26,6 +26,7 @@ CORRELATION = {
     "floor": "critic may miss of pairs",
     "correlation_per_site": "C per site",
 }
+CONTROLS = {"control": "rows", "value": "information of pairs", "error": "±", "overstated": "taken off"}
 SENSITIVITY = {
     "order": "order",
     "temperature": "T",
@@ -61,6 +62,8 @@ def as_markdown(name: str, assessment: Assessment) -> str:
         "## What they carry, and what they must, in nats per configuration",
         pipe_table(tables["capacity"], CAPACITY),
     ]
+    if "controls" in tables:
+        parts += ["## Control: what rows show that have nothing to show", pipe_table(tables["controls"], CONTROLS)]
     if "sensitivity" in tables:
         title = "## Products of neighbouring sites that the critic was shown, in nats; a dash where it is blind"
         parts += [title, pipe_table(tables["sensitivity"], SENSITIVITY)]
