@@ -139,13 +139,14 @@ def decision(answer=NOT_DECIDED, *, drift=False, latents_drift=False, drift_alon
     return Decision(answer, drift, latents_drift, drift_alone, False, [])
 
 
-def described(*lines: dict, latents=2, gain=1.0, gain_error=0.01, **ends) -> Findings:
+def described(*lines: dict, latents=2, gain=1.0, gain_error=0.01, by_estimation=0.0, **ends) -> Findings:
     """Findings on a description whose readings these are; by default pairs leave .01 to .03 of 1 nat."""
     numbers = {"lower": 0.01, "upper": 0.03, "least": "order 2", "most": "order 2", "tolerance": 0.02} | ends
     lead = reading("lead of pairwise Ising (maximum likelihood)", "model without latents", Estimate(-0.2, 0.01, 0.01))
     whole = reading("lead of independent variables", "model without latents", Estimate(-gain, 0.01, 0.01))
     lines = lines or (reading("order 2", "pairs", Estimate(0.02, 0.005, 0.005)), lead, whole)
     metrics = {"left_lower": numbers["lower"], "left_upper": numbers["upper"], "largest_left": 5.0}
+    metrics |= {"left_by_estimation": by_estimation}
     metrics |= {"share_lower": numbers["lower"] / gain, "share_upper": numbers["upper"] / gain}
     metrics |= {"gain_over_independent": gain, "gain_over_independent_error": gain_error, "tolerance": 0.02}
     tables = {"readings": pd.DataFrame(lines), "left": pd.DataFrame([numbers])}
@@ -158,6 +159,13 @@ def test_the_first_sentence_says_the_share_and_names_the_best_other_model():
         "variables, pairwise Ising (maximum likelihood), predicts held-out rows worse, by 0.200 ± 0.010 nats per row."
     )
     assert "0.01 to 0.03 are left unexplained, where 0.02 would be tolerable" in left_over(described())
+
+
+@pytest.mark.parametrize(("upper", "cost", "said"), [(0.03, 0.015, True), (0.03, 0.005, False), (0.015, 0.005, False)])
+def test_the_cost_of_estimation_is_named_where_the_answer_turns_on_it(upper, cost, said):
+    text = left_over(described(upper=upper, by_estimation=cost))
+    clause = f"unexplained, up to {cost:.2g} of them because its parameters are estimated from so many rows, which does"
+    assert (clause in text) == said
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def readings(*lines: dict, temperature: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame(lines).assign(temperature=temperature)
 
 
-def pairs(value: float, error: float = 0.01, allowance: float = 0.0) -> dict:
-    return reading("order 2", "pairs", Estimate(value, error, error), allowance)
+def pairs(value: float, error: float = 0.01, allowance: float = 0.0, estimation: float = 0.0) -> dict:
+    return reading("order 2", "pairs", Estimate(value, error, error), allowance) | {"estimation": estimation}
 
 
 def exact(value: float, error: float = 0.01, bracket: float = 0.0) -> dict:
@@ -81,12 +81,17 @@ def answer(*lines: dict, gain: float = GAIN) -> str:
         # Up to 20 % of the information of pairs may be an artefact of their scale.
         ([pairs(1.1 * BOUND, 0.0001)], NOT_DECIDED),
         ([pairs(0.0, 0.001, allowance=BOUND)], NOT_DECIDED),
+        # What the best model of the kind would not leave does not speak against the kind.
+        ([pairs(0.0, 0.001, estimation=BOUND)], FOUND),
+        ([pairs(BOUND, 0.01, estimation=BOUND)], NOT_DECIDED),
         ([pairs(0.0), lead(0.3)], NOT_FOUND),
         ([pairs(0.0), lead(0.3, 0.2)], FOUND),
         ([pairs(0.0), lead(0.11, 0.02)], NOT_DECIDED),
         ([pairs(0.0), lead(0.11, 0.04)], FOUND),
         ([pairs(0.0), lead(-1.0)], FOUND),
         ([pairs(0.0), lead(0.3, kind="latent model")], NOT_DECIDED),
+        ([pairs(0.0), lead(0.05, 0.04, kind="latent model")], NOT_DECIDED),
+        ([pairs(0.0), lead(0.05, 0.02, kind="latent model")], FOUND),
         ([pairs(0.0), higher(0.3)], NOT_FOUND),
         ([pairs(0.0), higher(0.3, 0.2)], FOUND),
         ([pairs(0.0), higher(0.07, 0.017)], NOT_DECIDED),
@@ -389,3 +394,12 @@ def test_the_report_tells_a_person_and_the_json_a_program(known):
     assert content["mean_field_description"] == "not found"
     assert [row["holds"] for row in content["evidence"]] == [False, False, True]
     assert content["evidence"][1]["lower"] == pytest.approx(verdict.left.lower[1])
+
+
+def test_the_upper_end_of_the_best_model_of_a_kind_leaves_out_the_cost_of_estimation():
+    lines = readings(pairs(0.02, 0.001, estimation=0.03), higher(0.0))
+    (left,) = left_intervals(lines, gains(GAIN), THRESHOLDS).itertuples()
+    assert left.upper - left.upper_best == pytest.approx(0.03)
+    both = pd.concat([lines, lines.assign(temperature=2.0)])
+    whole = left_intervals(both, gains(GAIN, GAIN), THRESHOLDS).iloc[-1]
+    assert whole.lower <= whole.centre <= whole.upper_best <= whole.upper

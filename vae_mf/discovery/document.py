@@ -82,7 +82,8 @@ TESTS = {
     "detectable": "seen 95 times in 100",
 }  # fmt: skip
 READINGS = {
-    "reading": "reading", "value": "nats per row", "allowance": "allowance", "significance": "in errors",
+    "reading": "reading", "value": "nats per row", "allowance": "allowance", "estimation": "estimation",
+    "significance": "in errors",
 }  # fmt: skip
 PAIRS = {
     "first": "variable", "second": "variable", "difference": "correlation beyond the model", "score": "in errors",
@@ -237,7 +238,8 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "If the latent variables, or classes, are all there is, the variables are independent given them. Several "
         "readings say how far they are not, in nats per row. From below: the information left in pairs and larger "
         "sets, the gain of a tilt of the model that was fitted on other rows, and models without latent variables that "
-        "predict better. From above: the upper ends of the same, and an allowance for rows that it was fitted to."
+        "predict better. From above: the upper ends of the same and of other latent descriptions, an allowance for "
+        "rows that it was fitted to, and what the estimation of its parameters costs, which does not count against it."
     )
     caption = (
         "Readings of what is left, with two errors, beside the tolerance; a lead below zero means that the other model "
@@ -249,6 +251,7 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     much = higher & (readings.value.abs() > found.metrics["tolerance"])
     shown = readings.assign(
         allowance=readings.allowance.where(readings.allowance > 0),
+        estimation=readings.estimation.where(readings.estimation > 0),
         value=readings.value.where(~much),
         significance=readings.value.where(higher) / readings.null_error.where(higher),
     )

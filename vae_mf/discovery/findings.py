@@ -334,6 +334,7 @@ def left_numbers(assessment: Assessment) -> dict[str, Any]:
     return {
         "left_lower": float(left.lower),
         "left_upper": float(left.upper),
+        "left_by_estimation": float(left.upper - left.upper_best) if np.isfinite(left.upper) else 0.0,
         "largest_left": largest_left(assessment),
         "total_correlation": float(left.total),
         "share_lower": float(left.share_lower),

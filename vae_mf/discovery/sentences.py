@@ -231,7 +231,16 @@ def left_over(found: Findings) -> str:
     tolerable = f"{numbers['tolerance']:.2g} would be tolerable"
     if detected(found):
         return f"{gained}; at most {numbers['largest_left']:.2g} can be left, and {tolerable}."
-    return f"{gained}; {left_range(found)} are left unexplained, where {tolerable}."
+    return f"{gained}; {left_range(found)} are left unexplained{by_estimation(found)}, where {tolerable}."
+
+
+def by_estimation(found: Findings) -> str:
+    """Return a clause about nats that are left because parameters are estimated, where the answer turns on them."""
+    numbers = found.metrics
+    cost = numbers["left_by_estimation"]
+    if not numbers["left_upper"] - cost <= numbers["tolerance"] < numbers["left_upper"]:
+        return ""
+    return f", up to {cost:.2g} of them because its parameters are estimated from so many rows, which does not count"
 
 
 def compared(found: Findings) -> str:

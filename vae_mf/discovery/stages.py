@@ -243,7 +243,8 @@ class Study:
             found = self.fitted_scores("pairwise Ising (pseudo-likelihood)", model)
         drawn = model.sample(CONTROL_ROWS, random_state=integer(self.settings.seed, "pairwise") % 2**32)
         with replacing(self.pairwise_rows) as place, open(place, "wb") as file:
-            np.savez(file, rows=drawn, log_likelihood=model.score_samples(drawn))
+            own = model.score_samples(drawn)
+            np.savez(file, rows=drawn, log_likelihood=own, log_partition_error=model.log_partition_error_)
         return found
 
     def pairwise(self, estimator: InverseIsing) -> PairwiseIsing:
@@ -272,7 +273,9 @@ class Study:
         if self.pairwise_rows.exists():
             with np.load(self.pairwise_rows) as stored:
                 rows, own = stored["rows"], stored["log_likelihood"]
-            known = KnownRows(rows, average(own - fitted.score(rows), len(rows)))
+                of_partition = float(stored["log_partition_error"])
+            divergence = average(own - fitted.score(rows), len(rows))
+            known = KnownRows(rows, divergence._replace(error=float(np.hypot(divergence.error, of_partition))))
         readings, thresholds = settings.readings, settings.thresholds
         return controls(fitted.model, blocked, readings, thresholds, tolerance, seed, known)
 

@@ -134,7 +134,9 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
         figure.set_size_inches(8.4, 0.9 + 0.24 * len(shown))
         # Orders above the second detect: an interval that rests on them is not one of nats.
         if not {whole.least, whole.most} & set(readings.reading[higher]):
-            ax.axvspan(whole.lower, whole.upper, color=COLOURS["model"], alpha=0.15, lw=0, label="left unexplained")
+            ax.axvspan(whole.lower, whole.upper_best, color=COLOURS["model"], alpha=0.2, lw=0, label="left unexplained")
+            by_estimation = whole.upper_best, whole.upper
+            ax.axvspan(*by_estimation, color=COLOURS["model"], alpha=0.08, lw=0, label="left by estimation")
         ax.axvline(0, color=COLOURS["independent"], linewidth=0.8)
         ax.axvline(whole.tolerance, color=COLOURS["exact"], linestyle=":", label="tolerance")
         ax.errorbar(

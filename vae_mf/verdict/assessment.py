@@ -192,10 +192,11 @@ def read_left(
     for level, group in enumerate(data.groups):
         model = models[group.temperature]
         columns = len(model.variables)
-        everything = group.blocked(columns, held_out=False, allowance=estimation + optimism)
-        held_out = group.blocked(columns, held_out=True, allowance=estimation)
+        everything = group.blocked(columns, held_out=False, allowance=optimism)
+        held_out = group.blocked(columns, held_out=True)
         left = what_is_left(model, everything, held_out, settings.readings, integer(settings.seed, "left", level))
         table = left.readings.assign(temperature=group.temperature)
+        table["estimation"] = np.where(table.kind == "pairs", estimation, 0.0)
         if group.order is not None:
             seed = integer(settings.seed, "shifted")
             line = shifted_control(group.rows, group.order, settings.thresholds, seed)

@@ -42,7 +42,7 @@ KINDS = {
     "identity": Kind(lower=True, only_if_seen=False),
     "model without latents": Kind(lower=True, only_if_seen=True),
     # Another latent description that is ahead says that the fit is poor, not that there is none.
-    "latent model": Kind(lower=False, only_if_seen=True),
+    "latent model": Kind(lower=False, only_if_seen=False),
 }
 """Kinds of readings."""
 
@@ -90,15 +90,17 @@ def decide_mean_field(
 ) -> Verdict:
     """Decide whether the latent variables of a model explain the correlations, as those of a mean-field theory do.
 
-    "Found" needs the upper end of what is left, in the mean over all conditions, below the tolerance. "Not found" needs
-    the lower end above it, there or at any one condition, or a rate below the information across an exactly known cut.
-    All else is "not decided". Ends are two errors away, and more where there are many conditions.
+    "Found" needs the upper end of what is left, in the mean over all conditions, below the tolerance; what is left only
+    because parameters are estimated from so many rows does not count against it. "Not found" needs the lower end above
+    the tolerance, there or at any one condition, or a rate below the information across an exactly known cut. All else
+    is "not decided". Ends are two errors away, and more where there are many conditions.
 
     Args:
         readings: a row per condition and reading, columns temperature, reading, kind (of `KINDS`), value, error,
-            null_error (that where nothing is left), allowance (nats that the upper end grants beyond), misfit (nats of
-            it that training leaves of rows of the model itself; no lower end counts them), degrees (of freedom of the
-            error, infinite for most).
+            null_error (that where nothing is left), allowance (nats that the upper end grants beyond), estimation
+            (further nats that it grants, which the best model of the kind would not leave), misfit (nats that training
+            leaves of rows of the model itself; no lower end counts them), degrees (of freedom of the error, infinite
+            for most).
         gains: a row per condition, columns temperature, gain over independent variables, gain_error, rows, sites, most
             (nats that the total correlation cannot exceed, infinite if it has no such bound).
         thresholds: correlations that may be left, and which readings count.
@@ -132,9 +134,10 @@ def decide_mean_field(
 def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """Return the interval of what is left at every condition, and in the mean over them in the last row.
 
-    Columns: temperature; centre, lower and upper in nats; least and most, the readings that set the ends; gain; total,
-    the least total correlation; share_lower and share_upper of it; rows. Independent deviations of several conditions
-    add in squares. No end exceeds what there can be at most.
+    Columns: temperature; centre, lower and upper in nats; upper_best, the upper end of the best model of the kind,
+    whose parameters are not estimated; least and most, the readings that set the ends; gain; total, the least total
+    correlation; share_lower and share_upper of it; rows. Independent deviations of several conditions add in squares.
+    No end exceeds what there can be at most.
     """
     errors = family_errors(readings, len(gains), thresholds.errors)
     lines = []
@@ -142,7 +145,7 @@ def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame, thresholds: Thre
         ends = interval(readings[readings.temperature == row.temperature], errors, thresholds)
         # What is left is all there is but what is explained.
         unexplained = max(row.most - max(row.gain - thresholds.errors * row.gain_error, 0.0), 0.0)
-        possible = {name: min(ends[name], unexplained) for name in ("centre", "lower", "upper")}
+        possible = {name: min(ends[name], unexplained) for name in ("centre", "lower", "upper", "upper_best")}
         explained = {"gain": max(float(row.gain), 0.0), "rows": int(row.rows), "possible": float(row.most)}
         lines.append({"temperature": row.temperature, **ends} | possible | explained)
     table = pd.DataFrame(lines)
@@ -191,11 +194,14 @@ def interval(
     centre = float(pairs.clip(lower=0).max()) if len(pairs) else 0.0
     upper = np.where(beyond, upper + centre, upper)
     known = np.where(np.isnan(upper), -np.inf, upper)
+    bounded = not np.isneginf(known).all()
+    best = known - used.estimation.to_numpy()
     names = used.reading.to_numpy()
     return {
         "centre": centre,
         "lower": max(float(lower.max()), 0.0),
-        "upper": np.inf if np.isneginf(known).all() else max(float(known.max()), 0.0),
+        "upper": max(float(known.max()), 0.0) if bounded else np.inf,
+        "upper_best": max(float(best.max()), 0.0) if bounded else np.inf,
         "least": str(names[lower.argmax()]),
         "most": str(names[known.argmax()]),
     }
@@ -214,14 +220,16 @@ def reading_ends(row: pd.Series, errors: float, thresholds: Thresholds) -> tuple
     low = low / (thresholds.pairs_over if of_pairs else 1.0) - row.misfit
     under = thresholds.pairs_under if of_pairs and row.value > 0 else 1.0
     high = max(under * row.value + errors * row.error, 0.0) + row.allowance
-    return low if kind.lower and low > 0 else -np.inf, high
+    return low if kind.lower and low > 0 else -np.inf, high + row.estimation
 
 
 def pooled(table: pd.DataFrame) -> dict[str, float | str]:
     """Return the mean over all conditions, whose deviations are independent of each other."""
     count = len(table)
     below = np.sqrt(((table.centre - table.lower).clip(lower=0) ** 2).sum()) / count
-    above = np.sqrt(((table.upper - table.centre).clip(lower=0) ** 2).sum()) / count
+    above, above_best = (
+        np.sqrt(((table[name] - table.centre).clip(lower=0) ** 2).sum()) / count for name in ("upper", "upper_best")
+    )
     centre = float(table.centre.mean())
     worst = table.upper.idxmax()
     return {
@@ -229,6 +237,7 @@ def pooled(table: pd.DataFrame) -> dict[str, float | str]:
         "centre": centre,
         "lower": max(float(np.maximum(table.centre, table.lower).mean()) - below, 0.0),
         "upper": centre + above,
+        "upper_best": centre + above_best,
         "least": str(table.least[table.lower.idxmax()]),
         "most": str(table.most[worst]),
         "gain": float(table.gain.mean()),
@@ -251,18 +260,20 @@ def explanation_criteria(left: pd.DataFrame) -> list[dict]:
 def criterion(name: str, row: pd.Series, *, found_possible: bool) -> dict:
     """Return the line of one criterion: it holds if the upper end is within the tolerance, not if the lower is above.
 
+    The upper end is that of the best model of the kind.
+
     Args:
         name: name of the criterion.
         row: line of the table of intervals.
         found_possible: False where it can only speak against a description.
     """
-    holds = False if row.lower > row.tolerance else True if row.upper <= row.tolerance else None
+    holds = False if row.lower > row.tolerance else True if row.upper_best <= row.tolerance else None
     return {
         "criterion": name,
         "temperature": row.temperature,
         "value": row.centre,
         "lower": row.lower,
-        "upper": row.upper,
+        "upper": row.upper_best,
         "bound": row.tolerance,
         "holds": None if holds and not found_possible else holds,
     }
@@ -292,7 +303,7 @@ def capacity_criterion(table: pd.DataFrame) -> dict:
 def is_near(left: pd.DataFrame, factor: float) -> bool:
     """Return True if what is left may lie within a factor of the tolerance, in the mean over all conditions."""
     whole = left.iloc[-1]
-    return bool(whole.lower <= factor * whole.tolerance and whole.upper >= whole.tolerance / factor)
+    return bool(whole.lower <= factor * whole.tolerance and whole.upper_best >= whole.tolerance / factor)
 
 
 def rows_to_decide(left: pd.DataFrame) -> float:
@@ -302,7 +313,7 @@ def rows_to_decide(left: pd.DataFrame) -> float:
     """
     whole = left.iloc[-1]
     room = max(whole.tolerance - whole.centre, ROOM * whole.tolerance)
-    return float(whole.rows) * max(1.0, (whole.upper - whole.centre) / room)
+    return float(whole.rows) * max(1.0, (whole.upper_best - whole.centre) / room)
 
 
 def gaps(correlation: pd.DataFrame) -> list[Remark]:

@@ -102,7 +102,7 @@ class EvidenceGroup:
         Args:
             columns: number of columns of its residuals.
             held_out: True for held-out rows alone.
-            allowance: nats that these rows do not show, as the model was estimated.
+            allowance: nats that these rows do not show, as the model was fitted to some of them.
         """
         if self.order is None:
             rows = self.held_out if held_out else self.rows

@@ -18,7 +18,18 @@ from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.tilt import tilt_bound
 from vae_mf.statistics.u_statistics import Blocks, Estimate
 
-COLUMNS = ("temperature", "reading", "kind", "value", "error", "null_error", "allowance", "misfit", "degrees")
+COLUMNS = (
+    "temperature",
+    "reading",
+    "kind",
+    "value",
+    "error",
+    "null_error",
+    "allowance",
+    "estimation",
+    "misfit",
+    "degrees",
+)
 """Columns of a table of readings."""
 
 StateRows = Shaped[np.ndarray, "rows *site"]
@@ -86,7 +97,7 @@ class BlockedRows(NamedTuple):
     """Rows in the order of their blocks."""
     blocks: Blocks
     allowance: float
-    """Nats that these rows do not show: the model's parameters are estimated, perhaps on some of them."""
+    """Nats that these rows do not show: the model was fitted to some of them."""
 
 
 def what_is_left(
@@ -120,13 +131,13 @@ def what_is_left(
 
 
 def reading(name: str, kind: str, found: Estimate, allowance: float = 0.0, degrees: float = np.inf) -> dict:
-    """Return the line of a reading, but for its condition; no misfit is known.
+    """Return the line of a reading, but for its condition; neither misfit nor cost of estimation is known.
 
     >>> reading("order 2", "pairs", Estimate(0.1, 0.02, 0.01))["null_error"]
     0.01
     """
     line = {"reading": name, "kind": kind, **found._asdict()}
-    return line | {"allowance": allowance, "misfit": 0.0, "degrees": degrees}
+    return line | {"allowance": allowance, "estimation": 0.0, "misfit": 0.0, "degrees": degrees}
 
 
 class PairReadings(NamedTuple):

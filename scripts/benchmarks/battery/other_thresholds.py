@@ -44,12 +44,12 @@ def threshold_table(runs: Sequence[Run]) -> str:
 
 
 def variations(usual: Thresholds) -> Iterator[tuple[str, Thresholds, float]]:
-    """Yield names, thresholds and factors on what is allowed for the estimation of parameters."""
+    """Yield names, thresholds and factors on what is allowed for rows that were fitted to."""
     yield "as they are", usual, 1.0
     for name, values in VALUES.items():
         for value in values:
             yield f"{name} = {value:g} instead of {getattr(usual, name):g}", replace(usual, **{name: value}), 1.0
-    yield "nothing allowed for the estimation of parameters", usual, 0.0
+    yield "nothing allowed for rows that were fitted to", usual, 0.0
     yield "twice as much allowed for it", usual, 2.0
 
 
@@ -64,6 +64,6 @@ def described(run: Run, thresholds: Thresholds, allowed: float) -> str:
     """Return the answer that follows from the readings of what a description leaves."""
     tables: dict[str, Any] = {name: pd.DataFrame(columns) for name, columns in run["tables"].items()}
     readings = tables["readings"]
-    readings = readings.assign(allowance=allowed * readings.allowance)
+    readings = readings.assign(**{name: allowed * readings[name] for name in ("allowance", "estimation")})
     answer = decide_mean_field(readings, tables["gains"], thresholds).answer
     return NOT_DECIDED if failed_controls(answer, tables["controls"]) else answer
