@@ -6,8 +6,8 @@ from helpers.word_models import enumerated, word_model
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 
-from vae_mf.density_models.annealed_importance import annealed_importance, jackknife_error, log_mean, resample
-from vae_mf.density_models.count_ising import (
+from vae_mf.inverse_ising.solvers.annealing import annealed_importance, jackknife_error, log_mean, resample
+from vae_mf.inverse_ising.solvers.count_ising import (
     AnnealedCountIsing,
     CountIsing,
     independent_model,

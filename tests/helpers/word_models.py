@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from vae_mf.density_models.count_ising import CountIsing
+from vae_mf.inverse_ising.solvers.count_ising import CountIsing
 from vae_mf.packing import all_configurations
 
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from vae_mf.inverse_ising.base import exponents
+from vae_mf.inverse_ising.energies import exponents
 from vae_mf.inverse_ising.erasure import ErasureMachine
 from vae_mf.inverse_ising.mean_field import NaiveMeanField
 from vae_mf.inverse_ising.missing import MissingSpins, descended, most_probable

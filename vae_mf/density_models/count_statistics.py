@@ -9,9 +9,9 @@ from jaxtyping import Float, Float32, Int
 from scipy.sparse.linalg import LinearOperator, cg
 
 from vae_mf.arrays import Couplings, Fields
-from vae_mf.density_models.count_ising import CountIsing
+from vae_mf.inverse_ising.solvers.count_ising import CountIsing
 from vae_mf.inverse_ising.moments import Moments
-from vae_mf.inverse_ising.solvers.fisher import FisherInformation, IsingParameters
+from vae_mf.inverse_ising.solvers.fisher import GaussianInformation, IsingParameters
 
 CONJUGATE_STEPS, CONJUGATE_TOLERANCE = 100, 1e-2
 OVERLAP = 0.3
@@ -127,14 +127,13 @@ class CountStatistics:
         """Return a function that applies F^-1 as if the variables were Gaussian, and the counts independent of them."""
         pairs, means, counts = self.parts(moments)
         np.fill_diagonal(pairs, 1)
-        gaussian = Moments(means, pairs - np.outer(means, means), 1.0)
-        information = FisherInformation(np.empty((0, self._variables), np.int8), np.empty(0), gaussian, 0.0)
+        gaussian = GaussianInformation(Moments(means, pairs - np.outer(means, means), 1.0))
         stiffness = np.linalg.inv(np.diag(counts + RARE) + penalty.potential)
 
         def inverse(gradient: np.ndarray) -> np.ndarray:
             couplings, fields, potential = self.parts(gradient)
             return self.vector(
-                *information.gaussian_solution(IsingParameters(couplings, fields)), stiffness @ potential
+                *gaussian.solve(IsingParameters(couplings, fields)), stiffness @ potential
             )
 
         return inverse

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from sklearn.base import clone
 
 from vae_mf.arrays import Spins
-from vae_mf.density_models.count_ising import AnnealedCountIsing, CountIsing
+from vae_mf.inverse_ising.solvers.count_ising import AnnealedCountIsing, CountIsing
 from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
@@ -22,7 +22,7 @@ class PairwiseIsing(EnergyModel):
     Args:
         estimator: estimator of J and h; None for `BoltzmannLearning`, which is maximum likelihood.
         chains: number of chains that estimate ln Z.
-        resolution: length of the steps of these chains in nats, see `vae_mf.density_models.annealed_importance`.
+        resolution: length of the steps of these chains in nats, see `vae_mf.inverse_ising.solvers.annealing`.
 
     Attributes:
         estimator_: the fitted estimator.

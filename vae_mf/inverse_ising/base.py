@@ -32,15 +32,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from vae_mf.arrays import Couplings, Fields, Spins
+from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer
+from vae_mf.inverse_ising.energies import Weights, exponents, log_pseudo_likelihood
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 
-Weights = Float[np.ndarray, " samples"]
 Fitted = TypeVar("Fitted", bound=BaseEstimator)
 ENCODINGS = {"spin": (-1, 1), "01": (0, 1)}
-BLOCK = 2**16
-"""Number of rows that are converted to floating point at once, which bounds the memory beyond the spins themselves."""
 
 
 @runtime_checkable
@@ -243,27 +241,3 @@ def new_generator(random_state: Any) -> np.random.Generator:
     if random_state is None:
         return np.random.default_rng()
     return np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
-
-
-def float_blocks(spins: Spins, dtype: type = np.float64):
-    """Yield the rows of spins in floating point, `BLOCK` at a time."""
-    for first in range(0, len(spins), BLOCK):
-        yield spins[first : first + BLOCK].astype(dtype)
-
-
-def exponents(spins: Spins, couplings: Couplings, fields: Fields) -> Float[np.ndarray, " samples"]:
-    """Return ln p(s) + ln Z = sum_{i<j} J_ij s_i s_j + sum_i h_i s_i of each row.
-
-    >>> exponents(np.array([[1, 1], [1, -1]], np.int8), np.array([[0.0, 0.5], [0.5, 0.0]]), np.array([0.1, 0.0]))
-    array([ 0.6, -0.4])
-    """
-    return np.concatenate([np.einsum("ri,ri->r", x, x @ (couplings / 2) + fields) for x in float_blocks(spins)])
-
-
-def log_pseudo_likelihood(spins: Spins, couplings: Couplings, fields: Fields) -> Float[np.ndarray, " samples"]:
-    """Return sum_i ln p(s_i | all other spins) = -sum_i ln(1 + exp(-2 s_i (sum_j J_ij s_j + h_i))) of each row."""
-    parts = [
-        -np.logaddexp(0.0, -2 * rows * (rows @ couplings.T + fields)).sum(axis=1, dtype=np.float64)
-        for rows in float_blocks(spins)
-    ]
-    return np.concatenate(parts)

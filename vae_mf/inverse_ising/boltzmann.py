@@ -1,4 +1,4 @@
-"""Boltzmann learning, maximum likelihood with moments by enumeration or from persistent Markov chains."""
+"""Boltzmann learning, maximum likelihood with moments by enumeration or from annealed populations of chains."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,27 +7,31 @@ import numpy as np
 
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, exponents
-from vae_mf.inverse_ising.moments import spin_moments
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, new_generator, warn_convergence
+from vae_mf.inverse_ising.energies import Weights
+from vae_mf.inverse_ising.moments import Moments, missing_states, spin_moments
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
-from vae_mf.inverse_ising.solvers.fisher import FisherInformation, IsingParameters, information_matrix
-from vae_mf.inverse_ising.solvers.model_samples import ModelSample, difference, model_source, noise_share
-
-OVERLAP = 0.3
-"""Effective share of the model's sample that must survive reweighting to the next model; else the step is halved."""
-EXACT = 1e-9
-"""Largest difference of moments under enumeration."""
+from vae_mf.inverse_ising.solvers.annealed_newton import AnnealedNewton, PenalisedLikelihood
+from vae_mf.inverse_ising.solvers.fisher import IsingParameters, information_matrix
+from vae_mf.inverse_ising.solvers.model_samples import ModelSample, model_source
+from vae_mf.statistics.distinct import distinct_spins
 
 
 @dataclass(eq=False, repr=False)
 class BoltzmannLearning(InverseIsing):
     """Maximise <ln p(s)> - l2 / (2 M) sum_{i<j} J_ij^2, after which the model has the moments of the data.
 
-    Newton's method from the pseudo-likelihood estimate. The Hessian is the covariance of s_i s_j and s_i in the model's
-    sample, inverted by conjugate gradients. The chains start on configurations of the data and persist; their record
-    is made longer until the Monte Carlo error is small enough. The fit has converged when the Monte Carlo error of the
-    couplings and the last step are both below ``precision`` in units of their statistical error, and no moment differs
-    from the data's by more than that beyond its own Monte Carlo error (root mean squares).
+    Newton's method, from the best model on the line between independent spins and the pseudo-likelihood estimate. The
+    Hessian is the covariance of s_i s_j and s_i in the model's sample and, with a smaller weight, in the data, inverted
+    by conjugate gradients. Every model is annealed anew from uniform spins, which gives ln Z and finds phases that the
+    data do not have; a step is accepted only if the likelihood and its slope at the new model say that it improves.
+
+    The fit has converged when three things hold in units of the statistical errors: the Monte Carlo error of the
+    moments is below ``precision``, so is the last step, and no more than that separates the model from the moments of
+    the data, less the penalty's pull: in the mean square over all moments, and for each of the sum of the spins, the
+    leading mode of their covariance and the squares of both. A second population must say so too. The fit never ends
+    below its start, nor below independent spins. Without a penalty a fit that no finite couplings maximise is named
+    before it starts, and has never converged.
 
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(2)
@@ -38,6 +42,7 @@ class BoltzmannLearning(InverseIsing):
     Args:
         method: "enumeration" (N <= 20), "chains", or "auto" for enumeration where it is possible.
         l2: weight of the squared couplings, or "auto" for those of the pseudo-likelihood estimate.
+        chains: number of chains in a population.
         sweeps: number of sweeps between the configurations that a chain contributes.
         precision: largest error of the optimisation in units of the statistical error.
         standard_errors: True to compute them, from the inverse Fisher information (memory O(N^4)).
@@ -45,10 +50,10 @@ class BoltzmannLearning(InverseIsing):
 
     method: Any = "auto"
     l2: Any = "auto"
-    chains: Any = 1024
-    sweeps: Any = 5
+    chains: Any = 4096
+    sweeps: Any = 3
     precision: Any = 0.3
-    max_iter: Any = 30
+    max_iter: Any = 40
     standard_errors: Any = False
     random_state: Any = 0
     encoding: Any = "spin"
@@ -56,48 +61,50 @@ class BoltzmannLearning(InverseIsing):
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         precision = require_positive("precision", self.precision)
         limit = require_integer("max_iter", self.max_iter)
-        regression = PseudoLikelihood(l2=self.l2)
-        start = regression._estimate(spins, weights)
+        random = new_generator(self.random_state)
+        rows = distinct_spins(spins, weights)
         data = spin_moments(spins, weights)
-        source = model_source(self.method, spins, weights, self.chains, self.sweeps, self.random_state)
-        ridge = regression.l2_ / data.samples
-        model = IsingParameters(start.couplings, start.fields)
-        parameters = spins.shape[1] * (spins.shape[1] + 1) // 2
-        converged = False
-        steps = 0
-        while not converged and steps < limit:
-            steps += 1
-            sample = source.sample(model)
-            information = FisherInformation(sample.spins, sample.weights, sample.moments, ridge)
-            missing = difference(data, sample.moments)
-            gradient = missing.plus(IsingParameters(ridge * model.couplings, np.zeros(len(model.fields))), -1.0)
-            move = information.solve(gradient)
-            if sample.errors is None:
-                converged = bool(max(np.abs(gradient.couplings).max(), np.abs(gradient.fields).max()) <= EXACT)
-            else:
-                noise = noise_share(sample, data.samples)
-                moved = data.samples * move.dot(gradient) / parameters
-                converged = noise <= precision**2 and moved <= 2 * precision**2
-                if not converged and moved < 4 * noise and not source.lengthen(noise / precision**2):
-                    break
-            model = model.plus(move, step_length(sample, move))
+        source = model_source(self.method, spins.shape[1], data.samples, self.chains, self.sweeps, random)
+        bounded = self.l2 != 0 or not warn_unbounded(data, len(rows.spins))
+        regression = PseudoLikelihood(l2=self.l2, symmetric=True)
+        estimate = regression._estimate(spins, weights)
+        likelihood = PenalisedLikelihood(data, regression.l2_ / data.samples, source)
+        newton = AnnealedNewton(likelihood, rows.spins, rows.weights, precision, random)
+        start = newton.start(IsingParameters(estimate.couplings, estimate.fields))
+        end = newton.ascent(start, limit)
+        found = end.last.model, end.steps, end.converged and bounded
         if not self.standard_errors:
-            return Estimate(*model, steps, converged)
-        errors = fisher_errors(source.sample(model), data.samples, ridge)
-        return Estimate(*model, steps, converged, errors.couplings, errors.fields)
+            return Estimate(*found[0], *found[1:])
+        errors = fisher_errors(end.last.sample, data.samples, likelihood.ridge)
+        return Estimate(*found[0], *found[1:], errors.couplings, errors.fields)
 
 
-def step_length(sample: ModelSample, move: IsingParameters) -> float:
-    """Return 1, halved until the sample, reweighted to the model after the step, keeps its share of effective size."""
-    change = exponents(sample.spins, *move)
-    length = 1.0
-    while True:
-        weights = sample.weights * np.exp(length * (change - change.max()))
-        # Shares, not counts: for equal weights this is the effective sample size over n.
-        overlap = weights.sum() ** 2 / (np.square(weights) / sample.weights).sum()
-        if overlap >= OVERLAP:
-            return length
-        length /= 2
+def warn_unbounded(data: Moments, rows: int) -> bool:
+    """Warn where data have no finite maximum of the likelihood without a penalty, and return True there.
+
+    Args:
+        rows: number of distinct rows.
+    """
+    if warn_missing_states(data):
+        return True
+    sites = len(data.magnetisations)
+    parameters = sites * (sites + 1) // 2
+    if rows <= parameters:
+        warn_convergence(
+            f"{rows} distinct rows cannot tell {parameters} parameters: expected more rows without a penalty; set l2 > 0"
+        )
+    return rows <= parameters
+
+
+def warn_missing_states(data: Moments) -> bool:
+    """Warn of pairs of spins that were never seen in one of their four states, and return True if there are any."""
+    pairs = missing_states(data)
+    if len(pairs):
+        warn_convergence(
+            f"pairs of spins {pairs[:5].tolist()}{' and more' if len(pairs) > 5 else ''} miss one of their states: "
+            "their coupling has no finite estimate without a penalty; set l2 > 0"
+        )
+    return len(pairs) > 0
 
 
 def fisher_errors(sample: ModelSample, samples: float, ridge: Couplings) -> IsingParameters:

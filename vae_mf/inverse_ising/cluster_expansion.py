@@ -16,12 +16,21 @@ import numpy as np
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_choice, require_fraction, require_integer, require_non_negative, require_positive
-from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
-from vae_mf.inverse_ising.mean_field import pair_probabilities, zero_diagonal
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, new_generator, warn_convergence
+from vae_mf.inverse_ising.boltzmann import warn_missing_states
+from vae_mf.inverse_ising.energies import Weights
+from vae_mf.inverse_ising.mean_field import zero_diagonal
 from vae_mf.inverse_ising.moments import Moments, regularised, spin_moments
 from vae_mf.inverse_ising.solvers.fisher import IsingParameters
 from vae_mf.inverse_ising.solvers.maximum_entropy import maximum_entropy
-from vae_mf.inverse_ising.solvers.model_samples import ModelSample, ModelSource, difference, model_source, noise_share
+from vae_mf.inverse_ising.solvers.model_samples import (
+    ModelSample,
+    ModelSource,
+    difference,
+    mean_square,
+    model_source,
+    statistical_variances,
+)
 
 SMALLEST_THRESHOLD = 1e-12
 """Contributions below this are rounding errors."""
@@ -68,8 +77,8 @@ class AdaptiveClusterExpansion(InverseIsing):
     largest: Any = 8
     max_clusters: Any = 20_000
     method: Any = "auto"
-    chains: Any = 1024
-    sweeps: Any = 5
+    chains: Any = 4096
+    sweeps: Any = 3
     random_state: Any = 0
     encoding: Any = "spin"
 
@@ -78,8 +87,9 @@ class AdaptiveClusterExpansion(InverseIsing):
         largest = require_integer("largest", self.largest, 2)
         most = require_integer("max_clusters", self.max_clusters)
         gaussian = require_choice("reference", self.reference, ("mean field", "independent")) == "mean field"
-        source = model_source(self.method, spins, weights, self.chains, self.sweeps, self.random_state)
         data = spin_moments(spins, weights)
+        random = new_generator(self.random_state)
+        source = model_source(self.method, spins.shape[1], data.samples, self.chains, self.sweeps, random)
         expansion = Expansion(data, require_non_negative("l2", self.l2) / data.samples, gaussian)
         if self.l2 == 0:
             warn_missing_states(data)
@@ -91,7 +101,7 @@ class AdaptiveClusterExpansion(InverseIsing):
             if self.path_ and self.path_[-1].clusters == len(kept):
                 continue
             model = expansion.model(kept)
-            errors = moment_errors(data, precise_sample(source, model, data.samples))
+            errors = moment_errors(data, precise_sample(source, model, data))
             self.path_.append(Reconstruction(threshold, len(kept), max(map(len, kept), default=1), *errors))
             if best is None or max(errors) < best[0]:
                 best = max(errors), model
@@ -262,24 +272,12 @@ def unions(clusters: list[Cluster]) -> list[Cluster]:
     return sorted({tuple(sorted({*first, *second})) for first, second in pairs})
 
 
-def warn_missing_states(data: Moments) -> None:
-    """Warn of pairs of spins that were never seen in one of their four states: only a penalty bounds their coupling."""
-    smallest = np.min(list(pair_probabilities(data.magnetisations, data.pair_moments).values()), axis=0)
-    pairs = np.argwhere(np.triu(smallest < 0.5 / data.samples, 1))
-    if len(pairs):
-        warn_convergence(
-            f"pairs of spins {pairs[:5].tolist()}{' and more' if len(pairs) > 5 else ''} miss one of their states: "
-            "their coupling has no finite estimate without a penalty; set l2 > 0"
-        )
-
-
-def precise_sample(source: ModelSource, model: IsingParameters, samples: float) -> ModelSample:
+def precise_sample(source: ModelSource, model: IsingParameters, data: Moments) -> ModelSample:
     """Return a sample of a model whose Monte Carlo variance is a share `NOISE` of the statistical one, if possible."""
-    while True:
-        sample = source.sample(model)
-        noise = 0.0 if sample.errors is None else noise_share(sample, samples)
-        if noise <= NOISE or not source.lengthen(noise / NOISE):
-            return sample
+    sample = source.sample(model)
+    while (noise := mean_square(sample.islands.errors, data)) > NOISE and sample.islands.rows < source.longest:
+        sample = source.extended(sample, sample.islands.rows * float(np.clip(1.3 * noise / NOISE, 2, 8)))
+    return sample
 
 
 class MomentErrors(NamedTuple):
@@ -291,15 +289,15 @@ class MomentErrors(NamedTuple):
 
 def moment_errors(data: Moments, sample: ModelSample) -> MomentErrors:
     """Return how far a model is from the data, beyond the Monte Carlo error of its own moments."""
-    missing = difference(data, sample.moments)
+    missing = difference(data, sample.islands.moments)
+    noise = sample.islands.errors
+    variances = statistical_variances(data)
     upper = np.triu_indices(len(data.magnetisations), 1)
-    noise = sample.errors or IsingParameters(np.zeros_like(missing.couplings), np.zeros_like(missing.fields))
 
-    def error(values: np.ndarray, errors: np.ndarray, means: np.ndarray) -> float:
-        excess = (values**2 - errors**2) * data.samples / np.maximum(1 - means**2, 1 / data.samples)
-        return float(np.sqrt(max(excess.mean(), 0.0)))
+    def error(values: np.ndarray, errors: np.ndarray, variances: np.ndarray) -> float:
+        return float(np.sqrt(max(data.samples * ((values**2 - errors**2) / variances).mean(), 0.0)))
 
     return MomentErrors(
-        error(missing.fields, noise.fields, data.magnetisations),
-        error(missing.couplings[upper], noise.couplings[upper], data.pair_moments[upper]),
+        error(missing.fields, noise.fields, variances.fields),
+        error(missing.couplings[upper], noise.couplings[upper], variances.couplings[upper]),
     )

@@ -13,7 +13,8 @@ from scipy.optimize import minimize
 
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer, require_positive
-from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, log_pseudo_likelihood, new_generator
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, new_generator
+from vae_mf.inverse_ising.energies import log_pseudo_likelihood
 from vae_mf.inverse_ising.mean_field import zero_diagonal
 from vae_mf.inverse_ising.moments import Moments, regularised
 from vae_mf.inverse_ising.solvers.clustering import Labels, cluster_moments, spherical_clusters

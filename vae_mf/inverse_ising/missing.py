@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_integer
-from vae_mf.inverse_ising.base import InverseIsing, checked_spins, exponents, new_generator
+from vae_mf.inverse_ising.base import InverseIsing, checked_spins, new_generator
+from vae_mf.inverse_ising.energies import exponents
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 

@@ -3,11 +3,14 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_non_negative
-from vae_mf.inverse_ising.base import BLOCK, Weights
+from vae_mf.inverse_ising.energies import BLOCK, Weights
+
+UNSEEN = 1e-10
+"""Largest probability that is a rounding error."""
 
 
 class Moments(NamedTuple):
@@ -63,6 +66,17 @@ def refuse_copies(data: Moments) -> None:
             f"spins: expected different spins, got copies (equal or opposite in all samples) {pairs[:5].tolist()}"
             f"{' and more' if len(pairs) > 5 else ''}; leave one of each out, or set pseudocount or shrinkage > 0"
         )
+
+
+def missing_states(data: Moments) -> Int[np.ndarray, "pairs 2"]:
+    """Return the pairs i < j of spins that were never seen in one of their four states.
+
+    >>> missing_states(spin_moments(np.array([[1, 1], [1, -1], [-1, -1]], np.int8))).tolist()
+    [[0, 1]]
+    """
+    m, second = data.magnetisations, data.pair_moments
+    shares = [1 + a * m[:, None] + b * m + a * b * second for a in (-1, 1) for b in (-1, 1)]
+    return np.argwhere(np.triu(np.min(shares, axis=0) < UNSEEN, 1))
 
 
 def inverse_covariances(data: Moments) -> Float[np.ndarray, "sites sites"]:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from vae_mf.arrays import Spins
-from vae_mf.inverse_ising.base import BLOCK, Weights
+from vae_mf.inverse_ising.energies import BLOCK, Weights
 from vae_mf.inverse_ising.moments import Moments, spin_moments
 
 SUBSET = 20_000

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.inverse_ising.base import BLOCK, Weights
+from vae_mf.inverse_ising.energies import BLOCK, Weights
 from vae_mf.inverse_ising.moments import Moments, inverse_covariances
 
 STEP = 1e-5

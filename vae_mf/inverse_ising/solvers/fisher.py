@@ -1,16 +1,15 @@
 """Fisher information of the Ising likelihood, applied and inverted without being formed."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.inverse_ising.base import Weights, float_blocks
-from vae_mf.inverse_ising.moments import Moments
+from vae_mf.inverse_ising.energies import Weights, float_blocks
+from vae_mf.inverse_ising.moments import Moments, spin_moments
 
-CONJUGATE_STEPS = 100
-CONJUGATE_TOLERANCE = 1e-3
 ROWS = 4096
 """Number of configurations whose pair products are held at once."""
 
@@ -32,39 +31,46 @@ class IsingParameters(NamedTuple):
 
 
 class FisherInformation:
-    """Covariance F of s_i s_j and s_i in a sample, plus ``ridge`` on the couplings.
+    """Covariance F of s_i s_j and s_i over weighted rows, about their means over these same rows.
 
-    Args:
-        ridge: second derivative of the penalty, one for all couplings or one for each, shape (N, N).
+    Means of other rows, were they ever so much better known, would leave F neither symmetric nor positive.
     """
 
-    def __init__(self, spins: Spins, weights: Weights, model: Moments, ridge: float | Couplings):
-        self._spins, self._weights, self._ridge = spins, weights, ridge
-        self._means, self._pairs = model.magnetisations, model.pair_moments
-        spectrum, modes = np.linalg.eigh(model.covariances)
-        self._inverse = modes / np.maximum(spectrum, 1e-6) @ modes.T
+    def __init__(self, spins: Spins, weights: Weights):
+        self._spins, self._weights = spins, weights / weights.sum()
+        self.moments = spin_moments(spins, weights)
+        """Moments of the rows."""
 
     def times(self, v: IsingParameters) -> IsingParameters:
         """Return F v."""
-        mean = (v.couplings * self._pairs).sum() / 2 + v.fields @ self._means
-        couplings = np.zeros(self._pairs.shape)
-        fields = np.zeros(len(self._means))
+        mean = v.dot(IsingParameters(self.moments.pair_moments, self.moments.magnetisations))
+        bonds, biases = (v.couplings / 2).astype(np.float32), v.fields.astype(np.float32)
+        couplings = np.zeros(v.couplings.shape)
+        fields = np.zeros(len(v.fields))
         first = 0
         for rows in float_blocks(self._spins, np.float32):
-            values = np.einsum("ri,ri->r", rows, rows @ (v.couplings / 2).astype(np.float32))
-            values += rows @ v.fields.astype(np.float32)
+            values = np.einsum("ri,ri->r", rows, rows @ bonds + biases)
             values = ((values - mean) * self._weights[first : first + len(rows)]).astype(np.float32)
             couplings += (rows * values[:, None]).T @ rows
             fields += values @ rows
             first += len(rows)
         couplings = (couplings + couplings.T) / 2
         np.fill_diagonal(couplings, 0)
-        return IsingParameters(couplings + self._ridge * v.couplings, fields)
+        return IsingParameters(couplings, fields)
 
-    def gaussian_solution(self, gradient: IsingParameters) -> IsingParameters:
-        """Return F^-1 times a gradient as it is for Gaussian variables of the same covariance C.
 
-        dJ = C^-1 dC C^-1 and dh = C^-1 dm - dJ m, with dC the change of the connected correlations.
+class GaussianInformation:
+    """Fisher information of Gaussian variables with given means and covariances, which has a closed inverse."""
+
+    def __init__(self, moments: Moments):
+        self._means = moments.magnetisations
+        spectrum, modes = np.linalg.eigh(moments.covariances)
+        self._inverse = modes / np.maximum(spectrum, 1e-6) @ modes.T
+
+    def solve(self, gradient: IsingParameters) -> IsingParameters:
+        """Return F^-1 times a gradient: dJ = C^-1 dC C^-1 and dh = C^-1 dm - dJ m, C the covariances.
+
+        dC is the change of the connected correlations.
         """
         outer = np.outer(self._means, gradient.fields)
         couplings = self._inverse @ (gradient.couplings - outer - outer.T) @ self._inverse
@@ -73,26 +79,39 @@ class FisherInformation:
         np.fill_diagonal(couplings, 0)
         return IsingParameters(couplings, fields)
 
-    def solve(self, gradient: IsingParameters) -> IsingParameters:
-        """Return F^-1 times a gradient by preconditioned conjugate gradients."""
-        solution = IsingParameters(np.zeros_like(gradient.couplings), np.zeros_like(gradient.fields))
-        residual = gradient
-        move = self.gaussian_solution(gradient)
-        length = first = residual.dot(move)
-        for _ in range(CONJUGATE_STEPS):
-            image = self.times(move)
-            curvature = move.dot(image)
-            if curvature <= 0:
-                break
-            solution = solution.plus(move, length / curvature)
-            residual = residual.plus(image, -length / curvature)
-            ahead = self.gaussian_solution(residual)
-            old = length
-            length = residual.dot(ahead)
-            if length <= CONJUGATE_TOLERANCE**2 * first:
-                break
-            move = ahead.plus(move, length / old)
-        return solution
+
+def solve_newton(
+    times: Callable[[IsingParameters], IsingParameters],
+    gaussian: GaussianInformation,
+    gradient: IsingParameters,
+    steps: int,
+    tolerance: float,
+) -> IsingParameters:
+    """Return F^-1 times a gradient by conjugate gradients that a Gaussian information preconditions.
+
+    Args:
+        times: maps v to F v.
+        steps: largest number of products F v.
+        tolerance: length of the residual, relative to that of the gradient, at which the solution is good enough.
+    """
+    solution = IsingParameters(np.zeros_like(gradient.couplings), np.zeros_like(gradient.fields))
+    residual = gradient
+    move = gaussian.solve(gradient)
+    length = first = residual.dot(move)
+    for _ in range(steps):
+        image = times(move)
+        curvature = move.dot(image)
+        if not curvature > 0:
+            break
+        solution = solution.plus(move, length / curvature)
+        residual = residual.plus(image, -length / curvature)
+        ahead = gaussian.solve(residual)
+        old = length
+        length = residual.dot(ahead)
+        if length <= tolerance**2 * first:
+            break
+        move = ahead.plus(move, length / old)
+    return solution
 
 
 def information_matrix(spins: Spins, weights: Weights) -> Float[np.ndarray, "parameters parameters"]:

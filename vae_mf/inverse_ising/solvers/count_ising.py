@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields, Rows, Spins
-from vae_mf.density_models.annealed_importance import PerChain
-from vae_mf.inverse_ising.base import exponents
+from vae_mf.inverse_ising.energies import exponents
+from vae_mf.inverse_ising.solvers.annealing import PerChain
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 
 
@@ -36,7 +36,8 @@ class CountIsing(NamedTuple):
 
     def sweep(self, chains: GibbsChains, count: int = 1) -> None:
         """Advance every chain by ``count`` sweeps."""
-        chains.sweep(self.couplings, self.fields, count, self.potential)
+        # A kernel without a potential is faster.
+        chains.sweep(self.couplings, self.fields, count, self.potential if self.potential.any() else None)
 
     def canonical(self, law: Float[np.ndarray, " counts"]) -> "CountIsing":
         """Return the same model with a potential that is as small as possible where rows are frequent.
@@ -74,28 +75,29 @@ class AnnealedCountIsing:
         self._start = independent_model(probabilities)
         self._random = random
         first = np.where(random.random((count, len(probabilities))) < probabilities, np.int8(1), np.int8(-1))
-        self._chains = GibbsChains(first, random)
+        self.chains = GibbsChains(first, random)
+        """Chains on their way."""
         self._change = CountIsing(*(new - old for new, old in zip(model, self._start, strict=True)))
         self.start_log_partition = float(np.logaddexp(self._start.fields, -self._start.fields).sum())
 
     @property
     def spins(self) -> Spins:
         """Current configurations, shape (chains, N)."""
-        return self._chains.spins
+        return self.chains.spins
 
     def keep(self, chosen: Rows) -> None:
         """Go on with the chosen chains, some of them several times."""
-        self._chains = GibbsChains(self.spins[chosen], self._random)
+        self.chains = GibbsChains(self.spins[chosen], self._random)
 
     def slopes(self, beta: float) -> PerChain:
         """Return d ln f_beta(s) / d beta of every chain."""
-        return self._change.chain_exponents(self._chains)
+        return self._change.chain_exponents(self.chains)
 
     def log_ratios(self, beta: float, ahead: float) -> PerChain:
         """Return ln f_ahead(s) - ln f_beta(s) of every chain."""
-        return (ahead - beta) * self._change.chain_exponents(self._chains)
+        return (ahead - beta) * self._change.chain_exponents(self.chains)
 
     def move(self, beta: float) -> None:
         """Advance every chain by a sweep at beta."""
         pairs = zip(self._start, self._change, strict=True)
-        CountIsing(*(old + beta * change for old, change in pairs)).sweep(self._chains)
+        CountIsing(*(old + beta * change for old, change in pairs)).sweep(self.chains)
