@@ -6,13 +6,13 @@ from helpers.word_models import enumerated, word_model
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 
+from vae_mf.density_models.restricted_boltzmann import AnnealedMachine, Machine
 from vae_mf.inverse_ising.solvers.annealing import annealed_importance, jackknife_error, log_mean, resample
 from vae_mf.inverse_ising.solvers.count_ising import (
     AnnealedCountIsing,
     CountIsing,
     independent_model,
 )
-from vae_mf.density_models.restricted_boltzmann import AnnealedMachine, Machine
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains, heat_bath
 from vae_mf.packing import all_configurations
 

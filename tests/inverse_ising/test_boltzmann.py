@@ -96,7 +96,12 @@ def test_products_and_solutions_are_those_of_the_matrix():
 
     gaussian = GaussianInformation(spin_moments(spins, shares))
     assert_allclose(flattened(information.times(vector)), matrix @ flat, atol=1e-5)
-    assert_allclose(flattened(solve_newton(information.times, gaussian, vector, 100, 1e-3)), np.linalg.solve(matrix, flat), atol=2e-2, rtol=1e-2)
+    assert_allclose(
+        flattened(solve_newton(information.times, gaussian, vector, 100, 1e-3)),
+        np.linalg.solve(matrix, flat),
+        atol=2e-2,
+        rtol=1e-2,
+    )
     assert_allclose(vector.dot(vector), flat @ flat)
 
 

@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.inverse_ising import AdaptiveClusterExpansion, BoltzmannLearning
-from vae_mf.inverse_ising.energies import exponents
 from vae_mf.inverse_ising.cluster_expansion import Expansion, unions
+from vae_mf.inverse_ising.energies import exponents
 from vae_mf.inverse_ising.moments import spin_moments
 from vae_mf.inverse_ising.solvers.maximum_entropy import maximum_entropy
 

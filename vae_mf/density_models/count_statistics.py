@@ -9,8 +9,8 @@ from jaxtyping import Float, Float32, Int
 from scipy.sparse.linalg import LinearOperator, cg
 
 from vae_mf.arrays import Couplings, Fields
-from vae_mf.inverse_ising.solvers.count_ising import CountIsing
 from vae_mf.inverse_ising.moments import Moments
+from vae_mf.inverse_ising.solvers.count_ising import CountIsing
 from vae_mf.inverse_ising.solvers.fisher import GaussianInformation, IsingParameters
 
 CONJUGATE_STEPS, CONJUGATE_TOLERANCE = 100, 1e-2
@@ -132,9 +132,7 @@ class CountStatistics:
 
         def inverse(gradient: np.ndarray) -> np.ndarray:
             couplings, fields, potential = self.parts(gradient)
-            return self.vector(
-                *gaussian.solve(IsingParameters(couplings, fields)), stiffness @ potential
-            )
+            return self.vector(*gaussian.solve(IsingParameters(couplings, fields)), stiffness @ potential)
 
         return inverse
 

@@ -7,9 +7,9 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.inverse_ising.solvers.annealing import AnnealedChains, annealed_importance, resample
 from vae_mf.density_models.base import DensityModel, LogLikelihoods
 from vae_mf.inverse_ising.base import new_generator
+from vae_mf.inverse_ising.solvers.annealing import AnnealedChains, annealed_importance, resample
 from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import probabilities_up
 

@@ -8,10 +8,10 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_non_negative
-from vae_mf.inverse_ising.solvers.count_ising import AnnealedCountIsing, CountIsing, independent_model
 from vae_mf.density_models.count_statistics import CountStatistics, FloatRows, NewtonStep, Penalty, Vector
 from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.base import warn_convergence
+from vae_mf.inverse_ising.solvers.count_ising import AnnealedCountIsing, CountIsing, independent_model
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import independent_count_law

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from sklearn.base import clone
 
 from vae_mf.arrays import Spins
-from vae_mf.inverse_ising.solvers.count_ising import AnnealedCountIsing, CountIsing
 from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
+from vae_mf.inverse_ising.solvers.count_ising import AnnealedCountIsing, CountIsing
 from vae_mf.statistics.distinct import DistinctSpins
 
 

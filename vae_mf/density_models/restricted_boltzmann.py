@@ -9,8 +9,8 @@ from scipy.special import expit
 
 from vae_mf.arrays import Rows, Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.inverse_ising.solvers.annealing import PerChain
 from vae_mf.density_models.energy_model import EnergyModel
+from vae_mf.inverse_ising.solvers.annealing import PerChain
 from vae_mf.statistics.distinct import DistinctSpins
 
 INITIAL = 0.1

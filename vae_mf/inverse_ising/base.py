@@ -23,6 +23,7 @@ Data of another shape (time series, images) go through the pieces: `checked_spin
 """
 
 import warnings
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -35,7 +36,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.inverse_ising.energies import Weights, exponents, log_pseudo_likelihood
+from vae_mf.inverse_ising.predictive_check import PredictiveCheck, predictive_check
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
+from vae_mf.inverse_ising.solvers.log_partition import LogPartition, log_partition
 
 Fitted = TypeVar("Fitted", bound=BaseEstimator)
 ENCODINGS = {"spin": (-1, 1), "01": (0, 1)}
@@ -88,6 +91,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         couplings_: J, shape (N, N), of p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i).
         fields_: h, shape (N,).
         n_iter_: iterations used; 1 for closed formulas.
+        log_partition_, log_partition_error_: ln Z and its standard error, in nats.
         converged_: True if the estimator reached its tolerance; a `ConvergenceWarning` is issued otherwise.
         couplings_error_, fields_error_: standard errors, only where theory gives them.
         n_features_in_: N.
@@ -109,6 +113,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         rows, weights = weighted_rows(checked_spins(rows, self.encoding), sample_weight)
         if not self._accepts_constant_spins():
             refuse_constant_spins(rows)
+        vars(self).pop("_log_partition", None)
         return store_estimate(self, self._estimate(rows, weights))
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
@@ -128,6 +133,37 @@ class InverseIsing(DensityMixin, BaseEstimator):
         """Return the mean log pseudo-likelihood, <sum_i ln p(s_i | all other spins)>, in nats per configuration."""
         rows, weights = weighted_rows(self._rows(spins), sample_weight)
         return float(np.average(log_pseudo_likelihood(rows, self.couplings_, self.fields_), weights=weights))
+
+    @cached_property
+    def _log_partition(self) -> LogPartition:
+        check_is_fitted(self)
+        return log_partition(self.couplings_, self.fields_)
+
+    @property
+    def log_partition_(self) -> float:
+        """Ln Z, computed when first asked for: a sum over all configurations for N <= 22, else population annealing."""
+        return self._log_partition.value
+
+    @property
+    def log_partition_error_(self) -> float:
+        """Standard error of ln Z; above .2 or so some phase may have been missed."""
+        return self._log_partition.error
+
+    def log_likelihood(self, spins: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean of ln p(s), in nats per configuration; its error is that of ln Z."""
+        rows, weights = weighted_rows(self._rows(spins), sample_weight)
+        means = np.average(exponents(rows, self.couplings_, self.fields_), weights=weights)
+        return float(means) - self.log_partition_
+
+    def predictive_check(self, spins: Any, sample_weight: Any = None, random_state: Any = 0) -> PredictiveCheck:
+        """Return the differences between configurations and the model's own in means, pairs, triplets and P(K).
+
+        A model may predict each spin from all others, as `score` shows, and yet have most of its weight in a phase that
+        no configuration was in.
+        """
+        rows, weights = weighted_rows(self._rows(spins), sample_weight)
+        random = new_generator(random_state)
+        return predictive_check(rows, weights, self.couplings_, self.fields_, random)
 
     def energy(self, spins: Any) -> Float[np.ndarray, " samples"]:
         """Return E(s) = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i of each configuration, in units of k_B T."""

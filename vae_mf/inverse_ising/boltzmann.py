@@ -91,7 +91,7 @@ def warn_unbounded(data: Moments, rows: int) -> bool:
     parameters = sites * (sites + 1) // 2
     if rows <= parameters:
         warn_convergence(
-            f"{rows} distinct rows cannot tell {parameters} parameters: expected more rows without a penalty; set l2 > 0"
+            f"{rows} distinct rows cannot tell {parameters} parameters: expected more without a penalty; set l2 > 0"
         )
     return rows <= parameters
 

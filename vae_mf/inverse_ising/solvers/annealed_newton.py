@@ -1,4 +1,4 @@
-"""Newton's method for the penalised likelihood of an Ising model, every step judged on a sample that did not choose it."""
+"""Newton's method for the penalised likelihood of an Ising model, each step weighed on a sample of its own."""
 
 from typing import NamedTuple
 
@@ -66,13 +66,13 @@ class PenalisedLikelihood:
 
     def at(self, model: IsingParameters) -> Iterate:
         """Return a model with a new sample."""
-        return self.judged(model, self.source.sample(model))
+        return self.iterate(model, self.source.sample(model))
 
     def extended(self, iterate: Iterate, rows: float) -> Iterate:
         """Return the latest model with at least so many configurations behind its moments."""
-        return self.judged(iterate.model, self.source.extended(iterate.sample, rows))
+        return self.iterate(iterate.model, self.source.extended(iterate.sample, rows))
 
-    def judged(self, model: IsingParameters, sample: ModelSample) -> Iterate:
+    def iterate(self, model: IsingParameters, sample: ModelSample) -> Iterate:
         """Return a model with a sample of it."""
         slope = self.ridge * model.couplings
         gradient = difference(self.data, sample.islands.moments).plus(self.penalty_slope(model), -1.0)
@@ -263,7 +263,7 @@ class AnnealedNewton:
             return iterate, True
         again = self._likelihood.at(iterate.model)
         again = self._likelihood.extended(again, iterate.sample.islands.rows)
-        pooled = self._likelihood.judged(iterate.model, iterate.sample.pooled(again.sample))
+        pooled = self._likelihood.iterate(iterate.model, iterate.sample.pooled(again.sample))
         agreed = self._agrees(again, np.inf) and self._agrees(pooled, self._limit)
         return pooled, agreed and self._met(pooled, self._move(pooled))
 

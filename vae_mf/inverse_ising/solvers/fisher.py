@@ -37,14 +37,16 @@ class FisherInformation:
     """
 
     def __init__(self, spins: Spins, weights: Weights):
-        self._spins, self._weights = spins, weights / weights.sum()
+        self._spins = spins
+        self._weights = weights / weights.sum()
         self.moments = spin_moments(spins, weights)
         """Moments of the rows."""
 
     def times(self, v: IsingParameters) -> IsingParameters:
         """Return F v."""
         mean = v.dot(IsingParameters(self.moments.pair_moments, self.moments.magnetisations))
-        bonds, biases = (v.couplings / 2).astype(np.float32), v.fields.astype(np.float32)
+        bonds = (v.couplings / 2).astype(np.float32)
+        biases = v.fields.astype(np.float32)
         couplings = np.zeros(v.couplings.shape)
         fields = np.zeros(len(v.fields))
         first = 0

@@ -1,7 +1,7 @@
 """Samples of a model with ln Z: all configurations, or a population annealed from uniform spins.
 
-Persistent chains forget no phase but also find none: whichever the model has gained since they started stays unseen.
-Every model is therefore annealed anew, by chains that come from infinite temperature and meet each phase with its weight.
+Persistent chains find no phase that a model has gained since they started. Every model is therefore annealed anew, by
+chains that come from infinite temperature and meet each phase with its weight.
 """
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -57,7 +57,7 @@ class Islands(NamedTuple):
 
     @property
     def log_partition(self) -> float:
-        """ln Z."""
+        """Ln Z."""
         return float(logsumexp(self.log_partitions) - np.log(len(self.log_partitions)))
 
     @property
@@ -230,9 +230,7 @@ def difference(data: Moments, model: Moments) -> IsingParameters:
 def statistical_variances(data: Moments) -> IsingParameters:
     """Return the variances of s_i s_j and s_i of one configuration of the data, no smaller than 1 / M."""
     least = 1 / data.samples
-    return IsingParameters(
-        np.maximum(1 - data.pair_moments**2, least), np.maximum(1 - data.magnetisations**2, least)
-    )
+    return IsingParameters(np.maximum(1 - data.pair_moments**2, least), np.maximum(1 - data.magnetisations**2, least))
 
 
 def mean_square(values: IsingParameters, data: Moments) -> float:
