@@ -32,6 +32,19 @@ def test_classes_follow_bayes(model):
     assert_allclose(model.class_probabilities(states), joint / joint.sum(1, keepdims=True), rtol=1e-10)
 
 
+def test_classes_of_many_rows_are_those_of_each(model):
+    rows = model.draw_rows(20_000, 5)
+    whole = model.class_probabilities(rows)
+    assert_allclose(whole[-3:], model.class_probabilities(rows[-3:]), rtol=1e-12)
+    assert_allclose(whole.mean(0), model.mixture.weights_, atol=0.02)
+
+
+def test_shifts_of_the_log_odds_are_those_against_all_rows(model):
+    rates = model.mixture.weights_ @ model.mixture.probabilities_
+    odds = model.mixture.probabilities_ / (1 - model.mixture.probabilities_)
+    assert_allclose(np.exp(2 * model.shifts()) * rates / (1 - rates), odds)
+
+
 def test_draws_of_the_class_follow_its_probabilities(model):
     row = np.int8([[1, -1, 1, 1, -1, 1]])
     (residuals,) = model.residuals(row, 20000, 1)

@@ -33,7 +33,7 @@ from vae_mf.discovery.sentences import (
 )
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
-from vae_mf.plotting.discovery import gains_figure, latents_figure
+from vae_mf.plotting.discovery import class_areas_figure, classes_figure, gains_figure, latents_figure
 from vae_mf.statistics.independent import largest_total_correlation
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Verdict, decide_mean_field, rows_to_decide
@@ -305,6 +305,32 @@ def test_latent_variables_are_drawn_over_time_as_means_over_repeats():
     (ax,) = latents_figure(pd.DataFrame({"repeat": 0, "time": np.arange(200), "z_1": z})).axes
     np.testing.assert_allclose(ax.lines[0].get_ydata(), z)
     assert ax.get_xlabel() == "row"
+
+
+def test_classes_are_drawn_by_their_probabilities_over_the_rows():
+    first = np.repeat([0.0, 1.0], 500)
+    table = pd.DataFrame({"repeat": 0, "time": np.arange(1000), "class_1": first, "class_2": 1 - first})
+    (ax,) = class_areas_figure(table).axes
+    lower, upper = (area.get_paths()[0].vertices for area in ax.collections)
+    assert lower[:, 1].max() == 1
+    assert set(lower[lower[:, 0] < 490, 1]) == {0.0}
+    assert upper[:, 1].max() == 1
+    assert ax.get_xlabel() == "row"
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("0,0", "0,1", "1,0")], ids=["names", "pixels"])
+def test_classes_are_drawn_by_what_they_change(names):
+    shifts = pd.DataFrame({"variable": names, "class_1": [0.5, 0.0, -0.5], "class_2": [-1.0, 0.0, 1.0]})
+    figure = classes_figure(shifts, pd.DataFrame({"class": [1, 2], "weight": [0.7, 0.3]}))
+    images = [ax.images[0] for ax in figure.axes if ax.images]
+    # One scale for all classes, white where nothing changes.
+    assert all(image.get_clim() == (-1, 1) for image in images)
+    if names[0] == "a":
+        np.testing.assert_allclose(images[0].get_array(), shifts[["class_1", "class_2"]].T)
+        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["class 1, 70%", "class 2, 30%"]
+    else:
+        np.testing.assert_allclose(images[1].get_array()[1, 0], 1.0)
+        assert figure.axes[1].get_title() == "class 2, 30%"
 
 
 def test_paired_differences_are_drawn_with_their_own_errors():

@@ -144,6 +144,15 @@ def test_mixtures_are_fitted_once_and_by_a_resumption_those_alone_that_it_needs(
     report = discover(rows, quick=True, folder=tmp_path, **tiny)
     assert report.classes == 4
     assert sorted(fits) == [2, 3, 4]
+    summary, shifts, told = (report.tables[name] for name in ("class_summary", "class_shifts", "latents"))
+    np.testing.assert_allclose(summary.weight, 0.25, atol=0.03)
+    assert summary["rows"].sum() == len(rows)
+    raised = shifts.set_index("variable").gt(0.5)
+    assert (raised.sum() == 1).all()
+    assert sorted(raised.idxmax()) == ["0", "2", "4", "6"]
+    np.testing.assert_allclose(told.filter(like="class_"), report.encode(rows))
+    assert "The classes of all rows" in report.html
+    assert {"classes.png", "latents.png"} <= {path.name for path in (tmp_path / "figures").iterdir()}
     fits.clear()
     (tmp_path / "assessment" / "verdict.json").unlink()
     again = discover(rows, quick=True, folder=tmp_path, **tiny)

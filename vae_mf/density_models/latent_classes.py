@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import softmax
+from jaxtyping import Float
+from scipy.special import logit, softmax
 
 from vae_mf.arrays import Spins
 from vae_mf.density_models.mixture import ROWS, BernoulliComponents, BernoulliMixture, joint_logs
@@ -36,7 +37,20 @@ class LatentClasses:
     def class_probabilities(self, rows: Spins) -> np.ndarray:
         """Return p(k|s), shape (rows, classes)."""
         components = BernoulliComponents(self.mixture.weights_, self.mixture.probabilities_)
-        return softmax(joint_logs((rows > 0).astype(np.float64), components), axis=0).T
+        parts = (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))
+        return np.concatenate(
+            [softmax(joint_logs((part > 0).astype(np.float64), components), axis=0).T for part in parts]
+        )
+
+    def shifts(self) -> Float[np.ndarray, "classes variables"]:
+        """Return half the change of the log-odds of every variable in each class, against those of all rows.
+
+        >>> mixture = BernoulliMixture(2).fit(np.int8([[1, 1], [1, -1], [-1, 1], [-1, -1]]))
+        >>> LatentClasses(mixture).shifts().shape
+        (2, 2)
+        """
+        overall = self.mixture.weights_ @ self.mixture.probabilities_
+        return (logit(self.mixture.probabilities_) - logit(overall)) / 2
 
     def draw_rows(self, count: int, seed: int) -> Spins:
         """Return rows of the mixture."""

@@ -112,6 +112,10 @@ PATTERNS = {
     "median_share": "median share", "least_share": "least share", "recovered": "recovered",
     "raised": "raises most", "lowered": "lowers most",
 }  # fmt: skip
+CLASS_SUMMARY = {
+    "class": "class", "weight": "weight", "rows": "most probable rows",
+    "raised": "on more often", "lowered": "less often",
+}  # fmt: skip
 ERRORS = {"value": "error", "reading": "", "significance": ""}
 """Columns of errors whose names do not follow from those of the values."""
 REM_PER_INCH = 5.8
@@ -130,6 +134,8 @@ def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str,
     parts = [opening(found, str(origin["name"])), given(found), dependence(found), how_many(found, figures)]
     if found.assessment is not None:
         parts.append(left_unexplained(found, figures))
+    if found.description.classes:
+        parts += [classes_of_rows(found, figures), over_rows(found, figures)]
     if found.description.latents:
         parts += [patterns(found, figures), over_rows(found, figures), predictive_check(figures)]
     steps = what_next(found, str(origin["call"]))
@@ -286,7 +292,8 @@ def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
     """Return the patterns, their leading variables, and their recovery in repetitions."""
     summary_table = found.tables["pattern_summary"].copy()
     kinds = zip(summary_table.pattern, summary_table.kind, strict=True)
-    named = [leading(found.tables["patterns"], pattern, kind) for pattern, kind in kinds]
+    values = found.tables["patterns"].set_index("variable")
+    named = [leading(values[f"pattern_{pattern}"], kind) for pattern, kind in kinds]
     summary_table["raised"], summary_table["lowered"] = zip(*named, strict=True)
     text = (
         "A pattern says how the log-odds of every variable move together. Δh is half the change of the log-odds per "
@@ -307,11 +314,31 @@ def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:
     return section("The patterns", f'{body}<div class="pair">{further}</div>' if further else body)
 
 
+def classes_of_rows(found: Findings, figures: Mapping[str, Figure]) -> str:
+    """Return the classes, their weights and their leading variables."""
+    shifts = found.tables["class_shifts"].set_index("variable")
+    table = found.tables["class_summary"].copy()
+    named = [leading(shifts[f"class_{number}"]) for number in table["class"]]
+    table["raised"], table["lowered"] = zip(*named, strict=True)
+    text = (
+        "A row belongs to one class, and within it the variables are independent, each with a probability of its own. "
+        "Δh is half the change of the log-odds of a variable in the class, against those of all rows. The weight is "
+        "the share of all rows that belong to the class; every row counts once, for its most probable class."
+    )
+    caption = "The classes, those of most rows first: red, a variable is on more often than on the average; blue, less."
+    body = f"<p>{text}</p>" + picture(figures["classes"], caption) + html_table(table, CLASS_SUMMARY, {})
+    return section("The classes", body)
+
+
 def over_rows(found: Findings, figures: Mapping[str, Figure]) -> str:
-    """Return the figure of the latent variables of every row."""
+    """Return the figure of the latent variables, or of the probabilities of the classes, of every row."""
+    order = "over time (averages over repeats, if there are any) or over the rows in their order"
+    if found.description.classes:
+        caption = f"Probability of each class given the row, averaged {order}, over a hundredth of them at a time."
+        return section("The classes of all rows", picture(figures["latents"], caption))
     caption = (
-        "Mean of each latent variable given the row, over time (averages over repeats, if there are any) or over the "
-        "rows in their order; thin: rows or short averages, thick: averages over a hundredth of them."
+        f"Mean of each latent variable given the row, {order}; thin: rows or short averages, thick: averages over a "
+        "hundredth of them."
     )
     return section("The latent variables of every row", picture(figures["latents"], caption))
 

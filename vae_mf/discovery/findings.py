@@ -123,7 +123,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     if description != Description(0, 0):
         stage("what is left unexplained")
         assessment = assessed(description, candidates, study)
-        tables |= assessment.tables
+        tables |= assessment.tables | class_tables(study, description.classes)
     if description.latents:
         stage("patterns")
         z = study.latents(description.latents)
@@ -236,7 +236,7 @@ def decoded_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of what is read off the model with latent variables, z being their mean given each row."""
     vae = study.best(z.shape[1])
-    tables = predictive_tables(vae, study) | {"latents": latent_table(z, study)}
+    tables = predictive_tables(vae, study) | {"latents": row_table(z, "z", study)}
     return tables | pattern_tables(study, read_patterns(vae, study.settings.seed), truth)
 
 
@@ -251,11 +251,38 @@ def describe(choices: Choices, candidates: Candidates, study: Study) -> Descript
     return Description(0, count) if better else Description(latents, 0)
 
 
-def latent_table(z: Float[np.ndarray, "rows latents"], study: Study) -> pd.DataFrame:
-    """Return the mean of the latent variables of every row, with its time and repeat."""
+def row_table(values: Float[np.ndarray, "rows columns"], name: str, study: Study) -> pd.DataFrame:
+    """Return numbered values of every row, the latent variables z or the probabilities of classes, with its time."""
     recording = study.rows.recording
-    columns = {f"z_{k + 1}": values for k, values in enumerate(z.T)}
+    columns = {f"{name}_{k + 1}": each for k, each in enumerate(values.T)}
     return pd.DataFrame({"repeat": recording.repeat, "time": recording.time, **columns})
+
+
+def class_tables(study: Study, count: int) -> dict[str, pd.DataFrame]:
+    """Return the tables of a description by classes, none for one without.
+
+    They are "class_summary" (number, weight and most probable rows of each class), "class_profiles" (probability that a
+    variable is on in each class), "class_shifts" (half the change of its log-odds) and "latents" (the probability of
+    each class given every row).
+    """
+    if not count:
+        return {}
+    mixture = study.fitted_mixture(count)
+    model = LatentClasses(mixture)
+    probabilities = model.class_probabilities(study.rows.recording.rows)
+    number = np.arange(1, count + 1)
+    rows = np.bincount(probabilities.argmax(1), minlength=count)
+    variable = study.rows.recording.names
+    profiles, shifts = (
+        pd.DataFrame({"variable": variable} | {f"class_{k}": each for k, each in zip(number, values, strict=True)})
+        for values in (mixture.probabilities_, model.shifts())
+    )
+    return {
+        "class_summary": pd.DataFrame({"class": number, "weight": mixture.weights_, "rows": rows}),
+        "class_profiles": profiles,
+        "class_shifts": shifts,
+        "latents": row_table(probabilities, "class", study),
+    }
 
 
 def predictive_tables(vae: VAE, study: Study) -> dict[str, pd.DataFrame]:

@@ -412,9 +412,15 @@ def limits(found: Findings) -> list[str]:
     return said
 
 
-def leading(patterns_table: pd.DataFrame, pattern: int, kind: str, count: int = 6) -> tuple[str, str]:
-    """Return the names of the variables that a pattern raises most, and lowers most; of a sign vector how many."""
-    values = patterns_table.set_index("variable")[f"pattern_{pattern}"].sort_values(kind="stable")
+def leading(values: pd.Series, kind: str = "", count: int = 6) -> tuple[str, str]:
+    """Return the names of the variables that a pattern raises most, and lowers most; of a sign vector how many.
+
+    Args:
+        values: components of the pattern by the names of the variables.
+        kind: kind of the pattern.
+        count: number of names, at most.
+    """
+    values = values.sort_values(kind="stable")
     raised, lowered = values[values > 0].index[::-1], values[values < 0].index
     if kind == SIGN:
         return f"{len(raised)} variables", f"{len(lowered)} variables"

@@ -2,9 +2,12 @@
 
 import re
 from functools import partial
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -18,6 +21,8 @@ from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
 PIXEL = re.compile(r"\d+,\d+")
 """Names of variables that are pixels, "row,column"."""
+SIGNED: dict[str, Any] = {"cmap": "RdBu_r", "interpolation": "nearest"}
+"""Look of values of either sign."""
 
 
 def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[str, Figure]:
@@ -27,6 +32,9 @@ def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[st
         figures["patterns"] = patterns_figure(tables["patterns"], tables["pattern_summary"])
         figures["predictive_check"] = predictive_figure(tables)
         figures["latents"] = latents_figure(tables["latents"])
+    if "class_shifts" in tables:
+        figures["classes"] = classes_figure(tables["class_shifts"], tables["class_summary"])
+        figures["latents"] = class_areas_figure(tables["latents"])
     if "readings" in tables:
         figures["left"] = left_figure(tables["readings"], tables["left"])
     if len(tables.get("stability", ())):
@@ -102,12 +110,27 @@ def patterns_figure(patterns: pd.DataFrame, summary: pd.DataFrame) -> Figure:
 
 def draw_picture(names: pd.Series, ax: Axes, values: pd.Series, grey: bool) -> None:
     """Draw a pattern of pixels as a picture, each at the place that its name gives."""
+    largest = float(values.abs().max())
+    ax.imshow(
+        as_picture(names, values),
+        vmin=-largest,
+        vmax=largest,
+        cmap="Greys" if grey else "RdBu_r",
+        interpolation="nearest",
+    )
+    ax.set_axis_off()
+
+
+def as_picture(names: pd.Series, values: pd.Series) -> Float[np.ndarray, "height width"]:
+    """Return values of pixels, each at the place that its name gives.
+
+    >>> as_picture(pd.Series(["0,1", "1,0"]), pd.Series([1.0, 2.0])).tolist()
+    [[nan, 1.0], [2.0, nan]]
+    """
     places = np.array([[int(part) for part in name.split(",")] for name in names])
     picture = np.full(places.max(axis=0) + 1, np.nan)
     picture[places[:, 0], places[:, 1]] = values
-    largest = float(values.abs().max())
-    ax.imshow(picture, vmin=-largest, vmax=largest, cmap="Greys" if grey else "RdBu_r", interpolation="nearest")
-    ax.set_axis_off()
+    return picture
 
 
 def stability_figure(table: pd.DataFrame, recovered: float) -> Figure:
@@ -163,22 +186,86 @@ def latents_figure(table: pd.DataFrame) -> Figure:
     Args:
         table: a row per row of the data, columns repeat, time, z_1, z_2, ...
     """
-    values = table.filter(like="z_")
-    repeated = table.repeat.nunique() > 1 and table.time.nunique() > 1
-    series = values.groupby(table.time).mean() if repeated else values.reset_index(drop=True)
+    series, label = over_time(table, "z_")
     points = 2000
     fine = series.groupby(np.arange(len(series)) * min(points, len(series)) // len(series)).mean()
     coarse = series.groupby(np.arange(len(series)) * min(100, len(series)) // len(series)).mean()
     with house_style():
-        figure, axes = new_figure(values.shape[1], 1)
-        figure.set_size_inches(8.4, 1.1 * values.shape[1] + 0.5)
-        for ax, name in zip(axes, values, strict=True):
+        figure, axes = new_figure(series.shape[1], 1)
+        figure.set_size_inches(8.4, 1.1 * series.shape[1] + 0.5)
+        for ax, name in zip(axes, series, strict=True):
             for part, width, alpha in ((fine, 0.4, 0.4), (coarse, 1.2, 1.0)):
                 places = (np.arange(len(part)) + 0.5) * len(series) / len(part)
                 ax.plot(places, part[name], color=COLOURS["model"], linewidth=width, alpha=alpha)
             ax.set_ylabel(f"$z_{name[2:]}$")
-        axes[-1].set_xlabel("time  [bins]" if repeated else "row")
+        axes[-1].set_xlabel(label)
     return figure
+
+
+def classes_figure(shifts: pd.DataFrame, summary: pd.DataFrame) -> Figure:
+    """Draw half the change of the log-odds of every variable in each class, as pictures if variables are pixels.
+
+    Args:
+        shifts: columns variable, class_1, class_2, ...
+        summary: columns class and weight.
+    """
+    names = shifts.variable
+    titles = [f"class {number}, {weight:.0%}" for number, weight in zip(summary["class"], summary.weight, strict=True)]
+    values = shifts.drop(columns="variable").set_axis(titles, axis=1)
+    if all(PIXEL.fullmatch(str(name)) for name in names):
+        return class_pictures(names, values)
+    with house_style():
+        figure, (ax,) = new_figure(1, 1)
+        figure.set_size_inches(8.4, 1.1 + 0.26 * len(titles))
+        largest = values.abs().to_numpy().max()
+        image = ax.imshow(values.T, vmin=-largest, vmax=largest, aspect="auto", **SIGNED)
+        ax.set_yticks(range(len(titles)), titles)
+        label_variables(ax, names, "variable")
+        figure.colorbar(image, ax=ax, label="Δh", pad=0.01)
+    return figure
+
+
+def class_pictures(names: pd.Series, values: pd.DataFrame) -> Figure:
+    """Draw the values of every column as a picture, pixels being at the places that their names give."""
+    largest = values.abs().to_numpy().max()
+    columns = min(4, values.shape[1])
+    with house_style():
+        figure, axes = new_figure(-(-values.shape[1] // columns), columns)
+        figure.set_size_inches(2.1 * columns, 2.3 * len(axes) / columns)
+        for ax, title in zip(axes, values, strict=False):
+            ax.imshow(as_picture(names, values[title]), vmin=-largest, vmax=largest, **SIGNED)
+            ax.set_title(title)
+        for ax in axes:
+            ax.set_axis_off()
+    return figure
+
+
+def class_areas_figure(table: pd.DataFrame) -> Figure:
+    """Draw the probabilities of the classes over time, averaged over repeats, or over the rows, as areas.
+
+    Args:
+        table: a row per row of the data, columns repeat, time, class_1, class_2, ...
+    """
+    series, label = over_time(table, "class_")
+    areas = series.groupby(np.arange(len(series)) * min(100, len(series)) // len(series)).mean()
+    with house_style():
+        figure, (ax,) = new_figure(1, 1)
+        figure.set_size_inches(8.4, 2.4)
+        edges = np.linspace(0, len(series), len(areas) + 1)
+        steps = np.vstack([areas, areas.tail(1)]).T
+        colours = mpl.colormaps["tab20"](np.arange(len(steps)) % 20)
+        ax.stackplot(edges, steps, step="post", colors=colours, labels=[name[6:] for name in areas])
+        ax.set(xlabel=label, ylabel="probability", xlim=(0, len(series)), ylim=(0, 1))
+        ax.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=-(-len(steps) // 8))
+    return figure
+
+
+def over_time(table: pd.DataFrame, prefix: str) -> tuple[pd.DataFrame, str]:
+    """Return columns over time, averaged over repeats, or over the rows in their order, and the name of that axis."""
+    values = table.filter(like=prefix)
+    if table.repeat.nunique() > 1 and table.time.nunique() > 1:
+        return values.groupby(table.time).mean(), "time  [bins]"
+    return values.reset_index(drop=True), "row"
 
 
 def predictive_figure(tables: dict[str, pd.DataFrame]) -> Figure:
