@@ -63,11 +63,16 @@ def test_strengths_shrink_to_the_posterior_means_of_quadrature():
         share * np.exp(-(grid**2) / (2 * width)) / np.sqrt(width)
         for share, width in zip(prior.shares, np.maximum(prior.variances, 1e-8), strict=True)
     )
-    strengths = kind_strengths(posterior, strength)
-    assert strengths is not None
-    for x, variance, found in zip(seen, variances, strengths[np.triu_indices(sites, 1)], strict=True):
+    kinds = kind_strengths(posterior, strength)
+    assert kinds is not None
+    strengths, doubts = (values[np.triu_indices(sites, 1)] for values in kinds)
+    for x, variance, found, doubt in zip(seen, variances, strengths, doubts, strict=True):
         weights = density * np.exp(-((grid - x) ** 2) / (2 * variance))
-        assert x / (1 + found * variance) == pytest.approx(grid @ weights / weights.sum(), abs=1e-4)
+        weights /= weights.sum()
+        mean = x / (1 + found * variance)
+        assert mean == pytest.approx(grid @ weights, abs=1e-4)
+        spread = np.sqrt(variance / (1 + found * variance) + doubt * mean**2)
+        assert spread == pytest.approx(np.sqrt(grid**2 @ weights - (grid @ weights) ** 2), rel=0.01)
 
 
 def test_one_kind_stays_one():

@@ -12,8 +12,7 @@ from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.inverse_ising.solvers.firth import firth_regression
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
 from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, LocalRegression, Loss
-from vae_mf.inverse_ising.solvers.penalised import PenalisedRegression, minimise_ridge, warn_separation
-from vae_mf.inverse_ising.solvers.standard_errors import joint_errors
+from vae_mf.inverse_ising.solvers.penalised import PenalisedRegression, RidgeProblem
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
@@ -22,7 +21,8 @@ from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 class PseudoLikelihood(PenalisedRegression):
     """Maximise sum_i <ln p(s_i | all others)> = -sum_i <ln(1 + exp(-2 s_i (h_i + sum_j J_ij s_j)))> (Besag 1975).
 
-    By default every spin has a regression of its own and J_ij is averaged with J_ji (Aurell and Ekeberg 2012).
+    J_ij = J_ji is imposed, as one joint maximisation, or every spin has a regression of its own and J_ij is averaged
+    with J_ji (Aurell and Ekeberg 2012), which predicts no better and often worse.
 
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(2)
@@ -33,54 +33,45 @@ class PseudoLikelihood(PenalisedRegression):
     Args:
         l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PenalisedRegression`. l2 = 4 / C and l1 = 2 / C
             give scikit-learn's `LogisticRegression` with that C.
-        symmetric: True to impose J_ij = J_ji from the start, as one joint maximisation, without l1. Its standard
-            errors take memory O(N^4).
+        symmetric: True for one joint maximisation, without l1 and firth; "auto" for True where neither is asked for.
         firth: True for Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
     """
 
     _automatic_l1 = 0.2
 
-    symmetric: Any = False
+    symmetric: Any = "auto"
     firth: Any = False
 
     def _loss(self) -> Loss:
         return LOGISTIC
 
-    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        if self.symmetric and (self.firth or self.l1):
-            raise ValueError("symmetric: expected no firth and no l1 beside it")
+    def _problem(self, data: DistinctSpins) -> RidgeProblem:
         if self.firth and self.l1:
             raise ValueError(f"firth: expected l1 = 0 beside it, got {self.l1!r}")
-        return self._joint(distinct_spins(spins, weights)) if self.symmetric else super()._estimate(spins, weights)
+        separate = bool(self.firth or self.l1)
+        if self.symmetric is True and separate:
+            raise ValueError("symmetric: expected no firth and no l1 beside it")
+        problem = super()._problem(data)
+        return problem if separate or not self.symmetric else SymmetricRegression(data, LOGISTIC)
 
-    def _joint(self, data: DistinctSpins) -> Estimate:
-        problem = SymmetricRegression(data, LOGISTIC)
-        stopping = Stopping.checked(self.tolerance, self.max_iter)
-        best = minimise_ridge(problem, self.l2, data.samples, problem.start(), stopping)
-        self.l2_ = problem.ridge * data.samples
-        couplings, fields = problem.model(best.points)
-        if self.l2 == 0:
-            warn_separation(couplings, data.samples)
-        if not self.standard_errors:
-            return Estimate(couplings, fields, best.n_iter, best.converged)
-        errors = joint_errors(data, LOGISTIC, problem.ridge, couplings, fields)
-        return Estimate(couplings, fields, best.n_iter, best.converged, *errors)
+    def _is_penalised(self) -> bool:
+        return self.firth or super()._is_penalised()
 
-    def _minimum(self, problem: LocalRegression, l1: float) -> Minimum:
+    def _minimum(self, problem: RidgeProblem, stopping: Stopping) -> Minimum:
         if not self.firth:
-            return super()._minimum(problem, l1)
-        points = np.zeros((problem.sites + 1, problem.sites))
+            return super()._minimum(problem, stopping)
+        data = problem.local.data
+        sites = data.spins.shape[1]
+        points = np.zeros((sites + 1, sites))
         fits = []
-        features = np.hstack([problem.data.spins, np.ones((len(problem.data.spins), 1))])
-        weights = problem.data.shares * problem.data.samples
-        stopping = Stopping.checked(self.tolerance, self.max_iter)
-        regress = partial(firth_regression, weights=weights, stopping=stopping)
-        for i in range(problem.sites):
-            others = np.arange(problem.sites + 1) != i
+        features = np.hstack([data.spins, np.ones((len(data.spins), 1))])
+        regress = partial(firth_regression, weights=data.weights, stopping=stopping)
+        for i in range(sites):
+            others = np.arange(sites + 1) != i
             fits.append(regress(features[:, others], features[:, i]))
             points[others, i] = fits[-1].parameters
         converged = all(fit.converged for fit in fits)
-        return Minimum(points, np.zeros(problem.sites), max(fit.n_iter for fit in fits), converged)
+        return Minimum(points, np.zeros(sites), max(fit.n_iter for fit in fits), converged)
 
 
 @dataclass(eq=False, repr=False)

@@ -23,11 +23,33 @@ Estimates = Float[np.ndarray, " pairs"]
 Kinds = Float[np.ndarray, " kinds"]
 
 
+class Curvatures(NamedTuple):
+    """Worth of every spin's objective as a measure of its parameters."""
+
+    means: Float[np.ndarray, " sites"]
+    """Mean second derivative with respect to theta."""
+    dispersions: Float[np.ndarray, "*columns sites"]
+    """kappa, the mean square of the first derivative in units of the mean second one: 1 for a likelihood."""
+
+
+FLAT = Curvatures(np.ones(1), np.ones(1))
+"""Curvatures of a likelihood at J = h = 0."""
+
+
 class Posterior(NamedTuple):
     """Couplings as known from the data and a Gaussian prior."""
 
     means: Couplings
     variances: Float[np.ndarray, "sites sites"]
+    curvatures: Curvatures = FLAT
+
+
+class KindStrengths(NamedTuple):
+    """Penalty of couplings of one kind (numbers) or two (matrices)."""
+
+    strengths: float | Couplings
+    doubts: float | Couplings
+    """Variance of the posterior mean over the kinds, in units of its square."""
 
 
 class WidthMixture(NamedTuple):
@@ -52,12 +74,14 @@ def evidence_strength(posterior: Posterior, strength: float, samples: float) -> 
     return float(np.clip(determined / squares, 1.0, max(samples, 1.0)))
 
 
-def kind_strengths(posterior: Posterior, strength: float) -> Couplings | None:
+def kind_strengths(posterior: Posterior, strength: float) -> KindStrengths | None:
     """Return the strength of every coupling if they are of two kinds, none and some say, or None for one kind.
 
     Two kinds are those whose likelihood exceeds that of one by more than Bayes' information criterion asks for their
     two more parameters. A coupling's strength lambda_ij shrinks it, were it alone, to its posterior mean:
-    1 / (1 + lambda_ij s_ij^2) = sum_k r_ijk sigma_k^2 / (sigma_k^2 + s_ij^2), with r_ijk the probability of kind k.
+    1 / (1 + lambda_ij s_ij^2) = sum_k r_ijk g_ijk, g_ijk = sigma_k^2 / (sigma_k^2 + s_ij^2), with r_ijk the probability
+    of kind k. The normal posterior under lambda_ij has the mean variance of the kinds; what their means differ is the
+    doubt sum_k r_ijk g_ijk^2 / (sum_k r_ijk g_ijk)^2 - 1.
 
     Args:
         posterior: posterior under a Gaussian prior of one strength. J_ij and J_ji, which separate regressions find
@@ -73,9 +97,17 @@ def kind_strengths(posterior: Posterior, strength: float) -> Couplings | None:
     if two.log_likelihood - one.log_likelihood <= np.log(len(estimates[part])):
         return None
     gains = two.variances[:, None] / (two.variances[:, None] + variances)
-    kept = (assigned(two, estimates, variances)[0] * gains).sum(axis=0)
-    result = np.zeros(posterior.means.shape)
-    result[upper] = (1 / np.maximum(kept, 1e-12) - 1) / variances
+    parts = assigned(two, estimates, variances)[0]
+    kept = np.maximum((parts * gains).sum(axis=0), 1e-12)
+    strengths = (1 / kept - 1) / variances
+    doubts = (parts * gains**2).sum(axis=0) / kept**2 - 1
+    return KindStrengths(*(_symmetric(values, posterior.means.shape) for values in (strengths, doubts)))
+
+
+def _symmetric(values: Estimates, shape: tuple[int, ...]) -> Couplings:
+    """Return the symmetric matrix of values above its diagonal, which is zero."""
+    result = np.zeros(shape)
+    result[np.triu_indices(len(result), 1)] = values
     return result + result.T
 
 

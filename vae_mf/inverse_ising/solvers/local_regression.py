@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields
 from vae_mf.inverse_ising.moments import spin_moments
-from vae_mf.inverse_ising.solvers.coupling_prior import Posterior
+from vae_mf.inverse_ising.solvers.coupling_prior import FLAT, Curvatures, Posterior
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
 from vae_mf.statistics.distinct import DistinctSpins
 
@@ -22,6 +22,10 @@ RIDGE = 1e-8
 """Added to second moments before their inversion, for spins that are copies of each other."""
 
 
+LocalPoints = Float[np.ndarray, "features sites"]
+"""J above h."""
+
+
 class Loss(NamedTuple):
     """A convex decreasing function of the margin s_i theta_i."""
 
@@ -29,6 +33,8 @@ class Loss(NamedTuple):
     """Return the loss and its derivative; may overwrite the margins."""
     curvature: Callable[[np.ndarray], np.ndarray]
     """Return the second derivative from the first."""
+    expected: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    """Return the means of squared first and of second derivative over s_i at given theta_i."""
     logarithm: bool = False
     """True if the objective is the logarithm of the mean loss."""
 
@@ -53,9 +59,20 @@ def exponential(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return losses, -losses
 
 
-LOGISTIC = Loss(logistic, lambda slopes: -slopes * (2 + slopes))
-EXPONENTIAL = Loss(exponential, np.negative)
-LOG_EXPONENTIAL = Loss(exponential, np.negative, logarithm=True)
+def expected_logistic(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return 1 / cosh^2 theta twice, for a likelihood's slope has the variance of its curvature."""
+    squares = 1 / np.cosh(np.clip(theta, -40, 40)) ** 2
+    return squares, squares
+
+
+def expected_exponential(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return 1 and 1 / cosh theta."""
+    return np.ones_like(theta), 1 / np.cosh(np.clip(theta, -40, 40))
+
+
+LOGISTIC = Loss(logistic, lambda slopes: -slopes * (2 + slopes), expected_logistic)
+EXPONENTIAL = Loss(exponential, np.negative, expected_exponential)
+LOG_EXPONENTIAL = Loss(exponential, np.negative, expected_exponential, logarithm=True)
 
 
 class LocalRegression:
@@ -66,16 +83,26 @@ class LocalRegression:
     """
 
     def __init__(self, data: DistinctSpins, loss: Loss, strength: float = 0.0):
-        self.data, self._loss = data, loss
+        self.data, self.loss = data, loss
         self.second_moments = second_moments(data)
         """Second moments of (s_1, ..., s_N, 1), the Hessian at J = h = 0 without penalty."""
         self.penalise(strength)
 
-    def penalise(self, strength: float | Couplings) -> None:
-        """Set the strength lambda of the penalty, one for all couplings or one for each."""
-        self.ridge = np.full((self.sites, self.sites), strength / self.data.samples)
+    def penalise(
+        self, strength: float | Couplings, curvatures: Curvatures = FLAT, doubts: float | Couplings = 0.0
+    ) -> None:
+        """Set the strength lambda of the penalty, one for all couplings or one for each.
+
+        Args:
+            curvatures: those near the minimum; the penalty of a spin grows with the dispersion of its loss.
+            doubts: variance of the strengths' own uncertainty, in units of J^2, which `posterior_errors` adds.
+        """
+        self.ridge = np.full((self.sites, self.sites), strength / self.data.samples) * curvatures.dispersions
+        self.doubts = doubts
+        self._strength = strength
         self._shared = np.ndim(strength) == 0
-        diagonal = np.full(self.sites + 1, float(self.ridge[0, -1]) + RIDGE)
+        self._bends = np.broadcast_to(curvatures.means, self.sites)
+        diagonal = np.full(self.sites + 1, float(self.ridge[0].mean()) + RIDGE)
         diagonal[-1] = RIDGE
         self.metric = self.second_moments + np.diag(diagonal)
         """Hessian at J = h = 0 under one strength."""
@@ -85,6 +112,23 @@ class LocalRegression:
     def sites(self) -> int:
         """Number of spins N."""
         return self.data.spins.shape[1]
+
+    @property
+    def local(self) -> "LocalRegression":
+        """The regressions themselves."""
+        return self
+
+    def start(self) -> Points:
+        """Return zero couplings and fields."""
+        return np.zeros((self.sites + 1, self.sites))
+
+    def model(self, points: Points) -> tuple[Couplings, Fields]:
+        """Return (J + J^T) / 2 and h."""
+        return (points[:-1] + points[:-1].T) / 2, points[-1].copy()
+
+    def local_points(self, points: Points) -> LocalPoints:
+        """Return the parameters as they are."""
+        return points
 
     def evaluate(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
         """Return objectives and gradients of the spins ``columns``."""
@@ -109,13 +153,13 @@ class LocalRegression:
             margins = rows @ weights[:-1]
             margins += weights[-1]
             margins *= targets
-            losses, slopes = self._loss.evaluate(margins)
+            losses, slopes = self.loss.evaluate(margins)
             values += shares @ losses
             slopes *= targets
             slopes *= shares[:, None]
             gradients[:-1] += rows.T @ slopes
             gradients[-1] += slopes.sum(axis=0)
-        if self._loss.logarithm:
+        if self.loss.logarithm:
             return Evaluation(np.log(values), gradients / values)
         return Evaluation(values, gradients)
 
@@ -123,31 +167,38 @@ class LocalRegression:
         """Return couplings and variances in a Gaussian approximation around the minimum under one strength.
 
         The Hessian of spin i is taken as M c_i C, with C the covariances of the other spins and c_i the mean curvature
-        of the loss; the row and column of the spin itself are taken out of the inverse over all spins.
+        of the loss; the row and column of the spin itself are taken out of the inverse over all spins. The variances
+        are kappa_i times its inverse.
         """
+        curvatures = self.curvatures(points)
+        means, dispersions = curvatures
         m = self.second_moments[:-1, -1]
         spectrum, modes = np.linalg.eigh(self.second_moments[:-1, :-1] - np.outer(m, m))
-        curvatures = np.outer(np.maximum(spectrum, 0), self.mean_curvatures(points)) + self.ridge[0, -1] + RIDGE
-        everything = modes**2 @ (1 / curvatures)
-        own = modes @ (modes.T / curvatures)
+        ridge = self._strength * dispersions / self.data.samples + RIDGE
+        along = np.outer(np.maximum(spectrum, 0), means) + ridge
+        everything = modes**2 @ (1 / along)
+        own = modes @ (modes.T / along)
         # Copies of a spin leave a difference of rounding errors.
-        variances = np.maximum(everything - own**2 / np.diag(own), 1 / curvatures.max())
-        return Posterior(points[:-1], variances / self.data.samples)
+        variances = np.maximum(everything - own**2 / np.diag(own), 1 / along.max())
+        return Posterior(points[:-1], variances * dispersions / self.data.samples, curvatures)
 
-    def mean_curvatures(self, points: Points) -> Float[np.ndarray, " sites"]:
-        """Return the mean second derivative of the loss of every spin with respect to theta."""
+    def curvatures(self, points: Points) -> Curvatures:
+        """Return the mean curvatures and dispersions of the objectives, as the model expects them."""
         weights = points.astype(np.float32)
-        result = np.zeros(self.sites)
+        sums = np.zeros((2, self.sites))
         for first in range(0, len(self.data.spins), ROWS):
             rows = self.data.spins[first : first + ROWS].astype(np.float32)
-            _, slopes = self._loss.evaluate((rows @ weights[:-1] + weights[-1]) * rows)
-            result += self.data.shares[first : first + ROWS].astype(np.float32) @ self._loss.curvature(slopes)
-        return result
+            shares = self.data.shares[first : first + ROWS].astype(np.float32)
+            sums += [shares @ values for values in self.loss.expected(rows @ weights[:-1] + weights[-1])]
+        squares, means = sums
+        if self.loss.logarithm:
+            return Curvatures(np.ones(self.sites), squares / means**2)
+        return Curvatures(means, squares / means)
 
     def precondition(self, gradients: Points, columns: Columns) -> Points:
         """Return an inverse Hessian at J = h = 0, without the row and column of the spin itself, times gradients.
 
-        Under one strength it is exact, under many that of the diagonal.
+        Under one strength it is exact, under many the diagonal's with the curvature near the minimum.
         """
         here = columns, np.arange(len(columns))
         if self._shared:
@@ -155,7 +206,8 @@ class LocalRegression:
             result -= self._inverse[:, columns] * (result[here] / self._inverse[columns, columns])
         else:
             result = gradients.copy()
-            result[:-1] /= 1 + self.ridge[:, columns]
+            result[:-1] /= self._bends[columns] + self.ridge[:, columns]
+            result[-1] /= self._bends[columns]
         result[here] = 0
         return result
 
@@ -168,9 +220,3 @@ def second_moments(data: DistinctSpins) -> Float[np.ndarray, "features features"
     second[:sites, :sites] = m.pair_moments
     second[:sites, sites] = second[sites, :sites] = m.magnetisations
     return second
-
-
-def symmetrised(points: Points) -> tuple[Couplings, Fields]:
-    """Return (J + J^T) / 2 and h from parameters (N + 1, N)."""
-    couplings = points[:-1]
-    return (couplings + couplings.T) / 2, points[-1].copy()

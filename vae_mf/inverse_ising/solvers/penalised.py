@@ -5,14 +5,22 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from vae_mf.arrays import Couplings, Spins
+from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
-from vae_mf.inverse_ising.solvers.coupling_prior import Posterior, evidence_strength, kind_strengths
+from vae_mf.inverse_ising.solvers.coupling_prior import (
+    FLAT,
+    Curvatures,
+    KindStrengths,
+    Posterior,
+    evidence_strength,
+    kind_strengths,
+)
 from vae_mf.inverse_ising.solvers.lasso import minimise_lasso
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Objective, Points, Stopping, minimise
-from vae_mf.inverse_ising.solvers.local_regression import LocalRegression, Loss, symmetrised
-from vae_mf.inverse_ising.solvers.standard_errors import sandwich_errors
+from vae_mf.inverse_ising.solvers.local_regression import LocalPoints, LocalRegression, Loss
+from vae_mf.inverse_ising.solvers.separation import Pairs, separated_pairs, warn_separation
+from vae_mf.inverse_ising.solvers.standard_errors import posterior_errors, sandwich_errors
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 FIRST_STRENGTH = 16.0
@@ -28,9 +36,28 @@ class RidgeProblem(Objective, Protocol):
     """Local regressions, separate or joint, under an l2 penalty that can be changed."""
 
     ridge: np.ndarray
-    """lambda / M of every coupling, shape (N, N)."""
+    """lambda / M of every coupling, shape (N, N); column i is that of spin i's regression."""
 
-    def penalise(self, strength: float | Couplings) -> None:
+    @property
+    def local(self) -> LocalRegression:
+        """Separate regressions on the same data, under the same penalty."""
+        ...
+
+    def start(self) -> Points:
+        """Return the parameters to set out from."""
+        ...
+
+    def model(self, points: Points) -> tuple[Couplings, Fields]:
+        """Return J and h."""
+        ...
+
+    def local_points(self, points: Points) -> LocalPoints:
+        """Return the parameters of the separate regressions."""
+        ...
+
+    def penalise(
+        self, strength: float | Couplings, curvatures: Curvatures = FLAT, doubts: float | Couplings = 0.0
+    ) -> None:
         """Set the strength lambda of the penalty, one for all couplings or one for each."""
         ...
 
@@ -40,66 +67,103 @@ class RidgeProblem(Objective, Protocol):
 
 
 @dataclass(eq=False, repr=False)
-class PenalisedRegression(InverseIsing):
-    """Base of the estimators that regress every spin on all others and average J_ij with J_ji.
+class RidgeRegression(InverseIsing):
+    """Base of the estimators that regress every spin on all others under an l2 penalty.
 
-    The sum over samples of the loss, plus l2 / 2 sum_j J_ij^2 + l1 sum_j |J_ij|, is minimised for every spin i: minus
-    the logarithm of a posterior whose prior is Gaussian of variance 1 / l2, Laplacian of rate l1, or both (elastic).
+    The sum over samples of the loss, plus l2 / 2 sum_j J_ij^2, is minimised for every spin i. For a likelihood that is
+    minus the logarithm of a posterior whose prior is Gaussian of variance 1 / l2; another loss, whose slopes scatter
+    kappa times as much as its curvature says, needs l2 = kappa times the prior's precision, and "auto" sees to that.
 
     Args:
         l2: weight of the squares, or "auto" for what the data make most likely: one weight for all couplings, or, where
-            they are clearly of two kinds as on sparse graphs, one for each (`coupling_prior`); none beside l1 > 0.
-            Without any penalty strongly coupled data are often separable: no finite estimate exists.
-        l1: weight of the absolute values, or "auto" for the rate c sqrt(M ln(N^2 / 0.05)) that recovers sparse graphs
-            (Lokhov et al. 2018), with the c of the estimator.
-        standard_errors: True to compute them, the weights l2 taken as given (in time O(M N^3), often more than the
-            fit itself; not with l1).
+            they are clearly of two kinds as on sparse graphs, one for each (`coupling_prior`).
+            Without any penalty strongly coupled data are often separable: no finite estimate exists. Such pairs are
+            named, have infinite errors, and their spins are fitted with l2 = 1.
+        standard_errors: True to compute ``couplings_error_`` and ``fields_error_``, in about the time of the fit: the
+            width of the posterior under the penalty's prior, taken as given. Without a penalty it is the larger of the
+            scatter of repeated fits (sandwich formula, in time O(M N^3)) and of what the curvature allows, for events
+            that did not happen leave no scatter.
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
 
     Attributes:
         l2_: weights of the squares that were used, shape (N, N).
     """
 
-    _automatic_l1: ClassVar[float]
-
     l2: Any = "auto"
-    l1: Any = 0.0
     standard_errors: Any = False
     tolerance: Any = 1e-6
     max_iter: Any = 500
     encoding: Any = "spin"
 
+    def _problem(self, data: DistinctSpins) -> RidgeProblem:
+        """Return the regressions."""
+        raise NotImplementedError
+
+    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
+        problem = self._problem(distinct_spins(spins, weights))
+        warn_copies(problem.local.second_moments[:-1, :-1])
+        stopping = Stopping.checked(self.tolerance, self.max_iter)
+        best = self._minimum(problem, stopping)
+        separated = np.zeros(problem.ridge.shape, dtype=bool)
+        if not self._is_penalised():
+            separated = _separated(problem, best.points, stopping)
+        if separated.any():
+            warn_separation(separated)
+            spins_ = separated.any(axis=0)
+            problem.penalise((spins_ | spins_[:, None]).astype(float))
+            best = minimise(problem, problem.start(), stopping)
+        self.l2_ = problem.ridge * problem.local.data.samples
+        estimate = Estimate(*problem.model(best.points), best.n_iter, best.converged)
+        if not self.standard_errors:
+            return estimate
+        errors = posterior_errors(problem.local, problem.local_points(best.points))
+        if not self._is_penalised() and not separated.any():
+            errors = errors.at_least(sandwich_errors(problem, best.points))
+        couplings = np.where(separated, np.inf, errors.couplings)
+        fields = np.where(separated.any(axis=0), np.inf, errors.fields)
+        return estimate._replace(couplings_error=couplings, fields_error=fields)
+
+    def _minimum(self, problem: RidgeProblem, stopping: Stopping) -> Minimum:
+        """Return the minimum of a problem, whose penalty is set as the options say."""
+        return minimise_ridge(problem, self.l2, problem.local.data.samples, problem.start(), stopping)
+
+    def _is_penalised(self) -> bool:
+        """Return True if the estimate is the centre of a posterior, finite whatever the data."""
+        return self.l2 != 0
+
+
+@dataclass(eq=False, repr=False)
+class PenalisedRegression(RidgeRegression):
+    """Base of the estimators whose penalty may have absolute values too, l1 sum_j |J_ij|, as for a Laplacian prior.
+
+    Args:
+        l2, standard_errors, tolerance, max_iter, encoding: as for `RidgeRegression`; "auto" is 0 beside l1 > 0, and
+            standard errors are refused.
+        l1: weight of the absolute values, or "auto" for the rate c sqrt(M ln(N^2 / 0.05)) that recovers sparse graphs
+            (Lokhov et al. 2018), with the c of the estimator.
+    """
+
+    _automatic_l1: ClassVar[float]
+
+    l1: Any = 0.0
+
+    def _problem(self, data: DistinctSpins) -> RidgeProblem:
+        if self.l1 and self.standard_errors:
+            raise ValueError(
+                "standard_errors: expected False with l1 > 0, whose estimates are not normally distributed"
+            )
+        return LocalRegression(data, self._loss())
+
     def _loss(self) -> Loss:
         """Return the loss of a margin s_i theta_i."""
         raise NotImplementedError
 
-    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        data = distinct_spins(spins, weights)
-        l1 = self._l1(data)
-        if l1 and self.standard_errors:
-            raise ValueError(
-                "standard_errors: expected False with l1 > 0, whose estimates are not normally distributed"
-            )
-        problem = LocalRegression(data, self._loss())
-        warn_copies(problem.second_moments[:-1, :-1])
-        best = self._minimum(problem, l1 / data.samples)
-        self.l2_ = problem.ridge * data.samples
-        couplings, fields = symmetrised(best.points)
-        if l1 == 0 and not problem.ridge.any():
-            warn_separation(couplings, data.samples)
-        if not self.standard_errors:
-            return Estimate(couplings, fields, best.n_iter, best.converged)
-        errors = sandwich_errors(data, self._loss(), problem.ridge, best.points)
-        return Estimate(couplings, fields, best.n_iter, best.converged, errors.couplings, errors.fields)
-
-    def _minimum(self, problem: LocalRegression, l1: float) -> Minimum:
-        """Return the minimum of a problem whose penalty is set as the options say; l1 weighs against the mean loss."""
-        start = np.zeros((problem.sites + 1, problem.sites))
-        stopping = Stopping.checked(self.tolerance, self.max_iter)
-        if l1:
-            problem.penalise(0.0 if self.l2 == "auto" else require_non_negative("l2", self.l2))
-            return minimise_lasso(problem, l1, start, stopping)
-        return minimise_ridge(problem, self.l2, problem.data.samples, start, stopping)
+    def _minimum(self, problem: RidgeProblem, stopping: Stopping) -> Minimum:
+        l1 = self._l1(problem.local.data)
+        if not l1:
+            return super()._minimum(problem, stopping)
+        problem.penalise(0.0 if self.l2 == "auto" else require_non_negative("l2", self.l2))
+        return minimise_lasso(problem.local, l1 / problem.local.data.samples, problem.start(), stopping)
 
     def _l1(self, data: DistinctSpins) -> float:
         """Return the weight of the absolute couplings."""
@@ -107,39 +171,41 @@ class PenalisedRegression(InverseIsing):
             return self._automatic_l1 * float(np.sqrt(data.samples * np.log(data.spins.shape[1] ** 2 / 0.05)))
         return require_non_negative("l1", self.l1)
 
+    def _is_penalised(self) -> bool:
+        return super()._is_penalised() or self.l1 != 0
+
 
 def minimise_ridge(problem: RidgeProblem, l2: Any, samples: float, start: Points, stopping: Stopping) -> Minimum:
     """Minimise a problem of M samples under the l2 penalty given, or under what the data make likely if "auto"."""
     if l2 != "auto":
         problem.penalise(require_non_negative("l2", l2))
         return minimise(problem, start, stopping)
-    strength, iterations = FIRST_STRENGTH, 0
+    strength = FIRST_STRENGTH
+    curvatures = FLAT
+    iterations = 0
     for _ in range(REFITS):
-        problem.penalise(strength)
+        problem.penalise(strength, curvatures)
         rough = minimise(problem, start, stopping._replace(tolerance=max(stopping.tolerance, ROUGH)))
-        start, iterations = rough.points, iterations + rough.n_iter
-        old = strength
-        posterior = problem.posterior(rough.points)
-        strength = evidence_strength(posterior, old, samples)
-        if abs(np.log(strength / old)) < SETTLED:
+        start = rough.points
+        iterations += rough.n_iter
+        old = strength, curvatures.dispersions.mean()
+        posterior = problem.posterior(start)
+        curvatures = posterior.curvatures
+        strength = evidence_strength(posterior, strength, samples)
+        if abs(np.log(strength * curvatures.dispersions.mean() / np.prod(old))) < SETTLED:
             break
-    kinds = kind_strengths(posterior, old)
-    problem.penalise(strength if kinds is None else kinds)
+    kinds = kind_strengths(posterior, old[0]) or KindStrengths(strength, 0.0)
+    problem.penalise(kinds.strengths, curvatures, kinds.doubts)
     best = minimise(problem, start, stopping)
     return best._replace(n_iter=best.n_iter + iterations)
 
 
-def warn_separation(couplings: Couplings, samples: float) -> None:
-    """Warn of spins whose couplings run away because the others predict them without error in some direction.
-
-    Odds of e^4 M to one for a single neighbour, |J| > 2 + ln(M) / 2, are more than M samples can show.
-    """
-    spins = np.flatnonzero(np.abs(couplings).max(axis=1) > 2 + np.log(max(samples, 1.0)) / 2)
-    if spins.size:
-        warn_convergence(
-            f"the samples separate spins {spins[:10].tolist()}{' and more' if spins.size > 10 else ''}, "
-            "whose couplings have no finite estimate without a penalty; set l2 > 0"
-        )
+def _separated(problem: RidgeProblem, points: Points, stopping: Stopping) -> Pairs:
+    """Return the pairs whose couplings are infinite at a minimum without penalty, judged spin by spin."""
+    local = problem.local
+    if local is not problem:
+        points = minimise(local, local.start(), stopping).points
+    return separated_pairs(local, points)
 
 
 def warn_copies(pair_moments: np.ndarray) -> None:

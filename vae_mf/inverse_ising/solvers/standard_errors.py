@@ -1,5 +1,6 @@
-"""Standard errors of couplings and fields from the influence of every sample on its local regressions."""
+"""Standard errors of couplings and fields: posterior widths, and the sandwich formula where there is no prior."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +10,14 @@ from vae_mf.arrays import Couplings, Fields
 from vae_mf.inverse_ising.lattice import TiedPseudoLikelihood
 from vae_mf.inverse_ising.solvers.interaction_graph import complete_graph
 from vae_mf.inverse_ising.solvers.lbfgs import Points
-from vae_mf.inverse_ising.solvers.local_regression import ROWS, Loss
-from vae_mf.statistics.distinct import DistinctSpins
+from vae_mf.inverse_ising.solvers.local_regression import RIDGE, ROWS, LocalRegression
+from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 
 ELEMENTS = 2**21
 """Influences held at once, at most (unless one configuration has more)."""
+SECOND_DERIVATIVES = 2**23
+"""Entries of Hessians held at once, at most (unless one spin has more)."""
+Hessians = Float[np.ndarray, "spins features features"]
 
 
 class StandardErrors(NamedTuple):
@@ -22,16 +26,62 @@ class StandardErrors(NamedTuple):
     couplings: Couplings
     fields: Fields
 
+    def at_least(self, others: "StandardErrors") -> "StandardErrors":
+        """Return the larger of two errors of every parameter."""
+        return StandardErrors(*map(np.maximum, self, others))
 
-def sandwich_errors(data: DistinctSpins, loss: Loss, ridge: Couplings, points: Points) -> StandardErrors:
-    """Return the standard errors of (J_ij + J_ji) / 2 and h_i at the minimum of the local regressions.
+
+def posterior_errors(problem: LocalRegression, points: Points) -> StandardErrors:
+    """Return the posterior widths of J and h under the Gaussian prior of the problem's penalty.
+
+    The parameters of spin i are normal with covariance kappa_i H_i^-1 / M, H_i the mean Hessian of its penalised
+    objective as the model expects it and kappa_i the dispersion of its slopes. J_ij and J_ji are known from nearly the
+    same information, so that their mean has the mean of their precisions. Time O(M N^3 / 2), memory O(N^2) beyond a
+    block.
+    """
+    sites = problem.sites
+    variances = np.zeros((sites + 1, sites))
+    for spins, hessians in expected_hessians(problem, points):
+        variances[:, spins] = np.diagonal(np.linalg.inv(hessians), axis1=1, axis2=2).T
+    variances *= problem.curvatures(points).dispersions / problem.data.samples
+    precisions = 1 / np.maximum(variances[:-1], np.finfo(float).tiny)
+    couplings = 2 / (precisions + precisions.T) + problem.doubts * (points[:-1] + points[:-1].T) ** 2 / 4
+    np.fill_diagonal(couplings, 0)
+    return StandardErrors(np.sqrt(couplings), np.sqrt(variances[-1]))
+
+
+def sandwich_errors(problem: LocalRegression | SymmetricRegression, points: Points) -> StandardErrors:
+    """Return the standard errors of J and h at the minimum of regressions without a prior.
+
+    They are H^-1 V H^-1, with H the curvature and V the covariance of the configurations' gradients, and need no
+    assumption that the model is true (White 1982). Joint regressions take memory O(N^4).
+    """
+    if isinstance(problem, LocalRegression):
+        return _separate_sandwich(problem, points)
+    couplings, fields = problem.model(points)
+    graph = complete_graph(len(fields))
+    data = problem.local.data
+    task = TiedPseudoLikelihood(data.spins, data.weights, graph, 0.0, problem.local.loss)
+    errors = task.standard_errors(np.r_[couplings[tuple(graph.bonds.T)], fields])
+    bonds, sites = task.expand(errors)
+    return StandardErrors(graph.matrix(bonds), sites)
+
+
+def _separate_sandwich(problem: LocalRegression, points: Points) -> StandardErrors:
+    """Return the standard errors of (J_ij + J_ji) / 2 and h_i.
 
     A configuration moves the parameters of spin i by H_i^-1 g_i, with g_i its gradient and H_i the mean Hessian; the
-    error is the root mean square of these influences, averaged over (i, j) and (j, i), over sqrt(M). It needs no
-    assumption that the model is true (White 1982). Time O(M N^3), memory O(N^3).
+    error is the root mean square of these influences, averaged over (i, j) and (j, i), over sqrt(M - N). Time
+    O(M N^3), memory O(N^3).
     """
-    sites = data.spins.shape[1]
-    inverses = np.linalg.inv(_hessians(data, loss, ridge, points))
+    data, sites = problem.data, problem.sites
+    inverses = np.zeros((sites, sites + 1, sites + 1))
+    for first in range(0, len(data.spins), ROWS):
+        features, _, curvatures = _slopes(problem, points, slice(first, first + ROWS))
+        curvatures *= data.shares[first : first + ROWS, None]
+        for i in range(sites):
+            inverses[i] += (features * curvatures[:, i, None]).T @ features
+    inverses = np.linalg.inv(_without_own(inverses, np.arange(sites)))
     # Parameter k of spin i as one long axis: one product gives all influences of a block of rows.
     table = inverses.transpose(1, 0, 2).reshape(sites + 1, -1)
     couplings = np.zeros((sites, sites))
@@ -39,52 +89,57 @@ def sandwich_errors(data: DistinctSpins, loss: Loss, ridge: Couplings, points: P
     block = max(1, ELEMENTS // (sites * (sites + 1)))
     for first in range(0, len(data.spins), block):
         part = slice(first, first + block)
-        features, slopes, _ = _slopes(data, loss, points, part)
+        features, slopes, _ = _slopes(problem, points, part)
         influences = (features @ table).reshape(-1, sites, sites + 1) * slopes[:, :, None]
         pairs = influences[:, :, :sites]
         shares = data.shares[part]
         couplings += np.einsum("r,rij->ij", shares, np.square(pairs + pairs.transpose(0, 2, 1)) / 4)
         fields += shares @ np.square(influences[:, :, sites])
     np.fill_diagonal(couplings, 0)
-    return StandardErrors(np.sqrt(couplings / data.samples), np.sqrt(fields / data.samples))
+    freedom = max(data.samples - sites, 1.0)
+    return StandardErrors(np.sqrt(couplings / freedom), np.sqrt(fields / freedom))
 
 
-def joint_errors(
-    data: DistinctSpins, loss: Loss, ridge: Couplings, couplings: Couplings, fields: Fields
-) -> StandardErrors:
-    """Return the standard errors of J and h at the minimum of the regressions under J = J^T; memory O(N^4)."""
-    graph = complete_graph(len(fields))
-    pairs = tuple(graph.bonds.T)
-    # The joint penalty counts every pair twice.
-    l2 = 2 * ridge[pairs] * data.samples
-    task = TiedPseudoLikelihood(data.spins, data.weights, graph, l2, loss)
-    bonds, sites = task.expand(task.standard_errors(np.r_[couplings[pairs], fields]))
-    return StandardErrors(graph.matrix(bonds), sites)
-
-
-def _slopes(data: DistinctSpins, loss: Loss, points: Points, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _slopes(problem: LocalRegression, points: Points, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return features (s, 1), and first and second derivative of the losses with respect to theta, row by row."""
-    spins = data.spins[part].astype(np.float64)
+    spins = problem.data.spins[part].astype(np.float64)
     features = np.hstack([spins, np.ones((len(spins), 1))])
-    _, slopes = loss.evaluate(features @ points * spins)
-    return features, slopes * spins, loss.curvature(slopes)
+    _, slopes = problem.loss.evaluate(features @ points * spins)
+    return features, slopes * spins, problem.loss.curvature(slopes)
 
 
-def _hessians(
-    data: DistinctSpins, loss: Loss, ridge: Couplings, points: Points
-) -> Float[np.ndarray, "sites features features"]:
-    """Return the Hessian of every local regression; the row and column of the spin itself are those of the identity."""
-    sites = data.spins.shape[1]
-    hessians = np.zeros((sites, sites + 1, sites + 1))
-    for first in range(0, len(data.spins), ROWS):
-        part = slice(first, first + ROWS)
-        features, _, curvatures = _slopes(data, loss, points, part)
-        curvatures *= data.shares[part, None]
-        for i in range(sites):
-            hessians[i] += (features * curvatures[:, i, None]).T @ features
-    everything = np.arange(sites)
-    hessians[:, everything, everything] += ridge
-    hessians[everything, everything, :] = 0
-    hessians[everything, :, everything] = 0
-    hessians[everything, everything, everything] = 1
+def expected_hessians(problem: LocalRegression, points: Points) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the numbers of some spins and their mean Hessians with the penalty, as the model expects them.
+
+    Products of two features serve all spins, so that one matrix product for each feature does it, with half the work.
+    """
+    data, sites = problem.data, problem.sites
+    size = sites + 1
+    weights = points.astype(np.float32)
+    block = max(1, SECOND_DERIVATIVES // size**2)
+    for begin in range(0, sites, block):
+        spins = np.arange(begin, min(begin + block, sites))
+        hessians = np.zeros((len(spins), size, size))
+        for first in range(0, len(data.spins), ROWS):
+            rows = data.spins[first : first + ROWS].astype(np.float32)
+            features = np.hstack([rows, np.ones((len(rows), 1), np.float32)])
+            _, curvatures = problem.loss.expected(features @ weights[:, spins])
+            curvatures = (curvatures * data.shares[first : first + ROWS, None]).astype(np.float32).T
+            for j in range(size):
+                hessians[:, j, j:] += curvatures @ (features[:, j:] * features[:, [j]])
+        for j in range(size):
+            hessians[:, j:, j] = hessians[:, j, j:]
+        if problem.loss.logarithm:
+            hessians /= hessians[:, -1:, -1:].copy()
+        everything = np.arange(sites)
+        hessians[:, everything, everything] += problem.ridge[:, spins].T + RIDGE
+        yield spins, _without_own(hessians, spins)
+
+
+def _without_own(hessians: Hessians, spins: np.ndarray) -> Hessians:
+    """Return Hessians with the row and column of the spin itself those of the identity, in place."""
+    here = np.arange(len(spins))
+    hessians[here, spins, :] = 0
+    hessians[here, :, spins] = 0
+    hessians[here, spins, spins] = 1
     return hessians

@@ -5,9 +5,9 @@ from jaxtyping import Bool
 
 from vae_mf.arrays import Couplings, Fields
 from vae_mf.inverse_ising.moments import spin_moments
-from vae_mf.inverse_ising.solvers.coupling_prior import Posterior
+from vae_mf.inverse_ising.solvers.coupling_prior import FLAT, Curvatures, Posterior
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
-from vae_mf.inverse_ising.solvers.local_regression import LocalRegression, Loss
+from vae_mf.inverse_ising.solvers.local_regression import LocalPoints, LocalRegression, Loss
 from vae_mf.statistics.distinct import DistinctSpins
 
 
@@ -35,12 +35,17 @@ class SymmetricRegression:
         self._spectrum, self._modes = np.linalg.eigh(first.covariances)
         self.penalise(strength)
 
-    def penalise(self, strength: float | Couplings) -> None:
-        """Set the strength lambda of the penalty, one for all couplings or one for each."""
-        self.local.penalise(strength)
+    def penalise(
+        self, strength: float | Couplings, curvatures: Curvatures = FLAT, doubts: float | Couplings = 0.0
+    ) -> None:
+        """Set the strength lambda of the penalty as in separate regressions; dispersions are means of two spins."""
+        bends, own = curvatures
+        self.local.penalise(strength, Curvatures(bends, (own + own[:, None]) / 2), doubts)
         self.ridge = self.local.ridge
         self._shared = np.ndim(strength) == 0
-        spectrum = np.maximum(self._spectrum, 1e-8) + self.ridge[0, -1]
+        self._bends = np.broadcast_to(bends, len(self._means))
+        self._scales = np.sqrt(np.outer(self._bends, self._bends))
+        spectrum = np.maximum(self._spectrum, 1e-8) + self.ridge[0].mean() / bends.mean()
         self._curvatures = (spectrum[:, None] + spectrum) / 2
 
     def start(self) -> Points:
@@ -72,18 +77,23 @@ class SymmetricRegression:
     def precondition(self, gradients: Points, columns: Columns) -> Points:
         """Return an inverse Hessian at J = 0 times the gradient.
 
-        Under one strength (C X + X C) / 2 = G is solved in C's eigenbasis, under many by C's diagonal.
+        With c_i the curvatures near the minimum, under one strength (C X + X C) / 2 = G is solved in C's eigenbasis
+        between factors (c_i c_j)^(-1/4), under many by C's diagonal.
         """
         couplings, fields = self._split(gradients)
         if not self._shared:
-            return self._join(couplings / (1 + self.ridge), fields)
-        turned = self._modes.T @ couplings @ self._modes / self._curvatures
-        return self._join(self._modes @ turned @ self._modes.T, fields)
+            return self._join(couplings / (self._scales + self.ridge), fields / self._bends)
+        roots = np.sqrt(self._scales)
+        turned = self._modes.T @ (couplings / roots) @ self._modes / self._curvatures
+        return self._join(self._modes @ turned @ self._modes.T / roots, fields / self._bends)
+
+    def local_points(self, points: Points) -> LocalPoints:
+        """Return J above h, the parameters of the separate regressions."""
+        return np.vstack(self.model(points))
 
     def posterior(self, points: Points) -> Posterior:
         """Return couplings, and their variances as in separate regressions, which count no pair twice."""
-        couplings, fields = self.model(points)
-        return self.local.posterior(np.vstack([couplings, fields]))
+        return self.local.posterior(self.local_points(points))
 
     def _split(self, points: Points) -> tuple[Couplings, Fields]:
         sites = len(self._means)

@@ -1,0 +1,94 @@
+"""Separation, judged by the data: directions in which no row contradicts ever stronger couplings of a spin.
+
+Without a penalty a local regression has a finite minimum unless some w != 0 has s_i (w . x) >= 0 in all rows, not all
+zero (Albert and Anderson 1984). An empty cell of the 2 x 2 table of two spins is such a case.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.optimize import linprog
+
+from vae_mf.arrays import Spins
+from vae_mf.inverse_ising.base import warn_convergence
+from vae_mf.inverse_ising.solvers.lbfgs import Points
+from vae_mf.inverse_ising.solvers.local_regression import RIDGE, LocalRegression
+from vae_mf.inverse_ising.solvers.standard_errors import expected_hessians
+
+FIRST_ROWS = 500
+"""Number of rows added to a linear programme at a time."""
+FEASIBLE = 1e-6
+"""Largest violation of a constraint that passes for rounding."""
+Pairs = Bool[np.ndarray, "sites sites"]
+
+
+def separated_pairs(problem: LocalRegression, points: Points) -> Pairs:
+    """Return True where the coupling of two spins has no finite estimate without a penalty, shape (N, N).
+
+    Args:
+        points: a minimum, within a tolerance, of the local regressions without penalty.
+    """
+    pairs = empty_cells(problem)
+    for i in np.flatnonzero(~_certainly_finite(problem, points)):
+        pairs[i] |= np.abs(separating_direction(problem.data.spins, int(i), points[:, i])[:-1]) > FEASIBLE
+    return pairs | pairs.T
+
+
+def empty_cells(problem: LocalRegression) -> Pairs:
+    """Return True for pairs of spins that were never seen in one of their four states."""
+    second, m = problem.second_moments[:-1, :-1], problem.second_moments[:-1, -1]
+    cells = [1 + a * m[:, None] + b * m + a * b * second for a in (-1, 1) for b in (-1, 1)]
+    empty = np.min(cells, axis=0) < 2 * problem.data.shares.min()
+    np.fill_diagonal(empty, False)
+    return empty
+
+
+def separating_direction(spins: Spins, i: int, start: Float[np.ndarray, " features"]) -> Float[np.ndarray, " features"]:
+    """Return a direction of (J_i1 ... J_iN, h_i) that separates the rows, zero if there is none.
+
+    The sum of margins is maximised over |w_j| <= 1 with no margin negative, by linear programming in which rows join as
+    they are violated, those of the smallest margins at ``start`` first.
+    """
+    features = np.hstack([spins, np.ones((len(spins), 1), np.int8)])
+    margins = features.astype(np.float32) * spins[:, [i]]
+    margins[:, i] = 0
+    limits = np.ones(features.shape[1])
+    limits[i] = 0
+    # Room for the sum of all directions that take a coupling and the field.
+    limits[-1] = len(limits)
+    gain = margins.sum(axis=0, dtype=np.float64)
+    kept = np.argsort(margins @ start)[:FIRST_ROWS]
+    while True:
+        found = linprog(-gain, -margins[kept], np.zeros(len(kept)), bounds=np.column_stack([-limits, limits]))
+        reached = margins @ found.x
+        if -found.fun < 0.5 or (reached >= -FEASIBLE).all():
+            return found.x * (reached.max() > 0.01 and -found.fun >= 0.5)
+        kept = np.union1d(kept, np.argsort(reached)[:FIRST_ROWS])
+
+
+def warn_separation(pairs: Pairs) -> None:
+    """Warn of couplings that have no finite estimate without a penalty."""
+    spins = np.flatnonzero(pairs.any(axis=0))
+    named = np.argwhere(np.triu(pairs))
+    warn_convergence(
+        f"the samples separate spins {spins[:10].tolist()}{' and more' if spins.size > 10 else ''}: the couplings of "
+        f"{len(named)} pairs, {named[:5].tolist()}{' and more' if len(named) > 5 else ''}, have no finite estimate "
+        "without a penalty; their errors are infinite, and their values those of l2 = 1; set l2 > 0"
+    )
+
+
+def _certainly_finite(problem: LocalRegression, points: Points) -> Bool[np.ndarray, " sites"]:
+    """Return True for spins whose objective, without penalty, surely has a minimum, near the points.
+
+    Along any unit vector v in the sum of absolute entries the curvature falls by at most e^-2t over a length t, as it
+    does for logistic and exponential losses of spins. The slope therefore turns positive along all of them if the
+    Newton step d has |d|_H < |v|_H / 2 for all v, for which sqrt(lambda_min / (N + 1)) / 2 is enough.
+    """
+    slopes = problem.loss_and_slope(points, np.arange(problem.sites), np.float64).gradients
+    slopes[np.arange(problem.sites), np.arange(problem.sites)] = 0
+    finite = np.zeros(problem.sites, dtype=bool)
+    for spins, hessians in expected_hessians(problem, points):
+        smallest = np.linalg.eigvalsh(hessians)[:, 0] - 2 * RIDGE
+        here = slopes[:, spins].T
+        squares = (here * np.linalg.solve(hessians, here[:, :, None])[:, :, 0]).sum(axis=1)
+        finite[spins] = 4 * squares < smallest / (problem.sites + 1)
+    return finite
