@@ -188,13 +188,14 @@ def minimise_ridge(problem: RidgeProblem, l2: Any, samples: float, start: Points
         rough = minimise(problem, start, stopping._replace(tolerance=max(stopping.tolerance, ROUGH)))
         start = rough.points
         iterations += rough.n_iter
-        old = strength, curvatures.dispersions.mean()
         posterior = problem.posterior(start)
+        old = strength
+        strength = evidence_strength(posterior, old, samples)
+        change = strength / old * posterior.curvatures.dispersions.mean() / curvatures.dispersions.mean()
         curvatures = posterior.curvatures
-        strength = evidence_strength(posterior, strength, samples)
-        if abs(np.log(strength * curvatures.dispersions.mean() / np.prod(old))) < SETTLED:
+        if abs(np.log(change)) < SETTLED:
             break
-    kinds = kind_strengths(posterior, old[0]) or KindStrengths(strength, 0.0)
+    kinds = kind_strengths(posterior, old) or KindStrengths(strength, 0.0)
     problem.penalise(kinds.strengths, curvatures, kinds.doubts)
     best = minimise(problem, start, stopping)
     return best._replace(n_iter=best.n_iter + iterations)

@@ -18,6 +18,8 @@ FIRST_ROWS = 500
 """Number of rows added to a linear programme at a time."""
 FEASIBLE = 1e-6
 """Largest violation of a constraint that passes for rounding."""
+SEPARATED = 0.01
+"""Smallest margin, or sum of margins, that does not."""
 Pairs = Bool[np.ndarray, "sites sites"]
 
 
@@ -29,7 +31,7 @@ def separated_pairs(problem: LocalRegression, points: Points) -> Pairs:
     """
     pairs = empty_cells(problem)
     for i in np.flatnonzero(~_certainly_finite(problem, points)):
-        pairs[i] |= np.abs(separating_direction(problem.data.spins, int(i), points[:, i])[:-1]) > FEASIBLE
+        pairs[i] |= separating_reach(problem.data.spins, int(i), points[:, i])[:-1] > FEASIBLE
     return pairs | pairs.T
 
 
@@ -42,27 +44,34 @@ def empty_cells(problem: LocalRegression) -> Pairs:
     return empty
 
 
-def separating_direction(spins: Spins, i: int, start: Float[np.ndarray, " features"]) -> Float[np.ndarray, " features"]:
-    """Return a direction of (J_i1 ... J_iN, h_i) that separates the rows, zero if there is none.
+def separating_reach(spins: Spins, i: int, start: Float[np.ndarray, " features"]) -> Float[np.ndarray, " features"]:
+    """Return how far (J_i1 ... J_iN, h_i) go in directions that separate the rows, zeros if there are none.
 
-    The sum of margins is maximised over |w_j| <= 1 with no margin negative, by linear programming in which rows join as
-    they are violated, those of the smallest margins at ``start`` first.
+    A linear programme maximises the sum of margins over |w_j| <= 1 with no margin negative; rows join it as they are
+    violated, those of the smallest margins at ``start`` first. Rows that it separates leave the sum, and the next one
+    looks for further directions.
     """
     features = np.hstack([spins, np.ones((len(spins), 1), np.int8)])
     margins = features.astype(np.float32) * spins[:, [i]]
-    margins[:, i] = 0
     limits = np.ones(features.shape[1])
     limits[i] = 0
     # Room for the sum of all directions that take a coupling and the field.
     limits[-1] = len(limits)
-    gain = margins.sum(axis=0, dtype=np.float64)
+    bounds = np.column_stack([-limits, limits])
+    reach = np.zeros(len(limits))
+    mixed = np.ones(len(spins), dtype=bool)
     kept = np.argsort(margins @ start)[:FIRST_ROWS]
     while True:
-        found = linprog(-gain, -margins[kept], np.zeros(len(kept)), bounds=np.column_stack([-limits, limits]))
+        gain = margins[mixed].sum(axis=0, dtype=np.float64)
+        found = linprog(-gain, -margins[kept], np.zeros(len(kept)), bounds=bounds)
+        if -found.fun < SEPARATED:
+            return reach
         reached = margins @ found.x
-        if -found.fun < 0.5 or (reached >= -FEASIBLE).all():
-            return found.x * (reached.max() > 0.01 and -found.fun >= 0.5)
-        kept = np.union1d(kept, np.argsort(reached)[:FIRST_ROWS])
+        if (reached >= -FEASIBLE).all():
+            reach += np.abs(found.x)
+            mixed &= reached < SEPARATED
+        else:
+            kept = np.union1d(kept, np.argsort(reached)[:FIRST_ROWS])
 
 
 def warn_separation(pairs: Pairs) -> None:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import lapack
 
 from vae_mf.arrays import Couplings, Fields
 from vae_mf.inverse_ising.lattice import TiedPseudoLikelihood
@@ -42,7 +43,9 @@ def posterior_errors(problem: LocalRegression, points: Points) -> StandardErrors
     sites = problem.sites
     variances = np.zeros((sites + 1, sites))
     for spins, hessians in expected_hessians(problem, points):
-        variances[:, spins] = np.diagonal(np.linalg.inv(hessians), axis1=1, axis2=2).T
+        for spin, hessian in zip(spins, hessians, strict=True):
+            factor, _ = lapack.dpotrf(hessian)
+            variances[:, spin] = np.diag(lapack.dpotri(factor)[0])
     variances *= problem.curvatures(points).dispersions / problem.data.samples
     precisions = 1 / np.maximum(variances[:-1], np.finfo(float).tiny)
     couplings = 2 / (precisions + precisions.T) + problem.doubts * (points[:-1] + points[:-1].T) ** 2 / 4
@@ -119,14 +122,15 @@ def expected_hessians(problem: LocalRegression, points: Points) -> Iterator[tupl
     block = max(1, SECOND_DERIVATIVES // size**2)
     for begin in range(0, sites, block):
         spins = np.arange(begin, min(begin + block, sites))
-        hessians = np.zeros((len(spins), size, size))
+        sums = np.zeros((size, size, len(spins)))
         for first in range(0, len(data.spins), ROWS):
             rows = data.spins[first : first + ROWS].astype(np.float32)
-            features = np.hstack([rows, np.ones((len(rows), 1), np.float32)])
-            _, curvatures = problem.loss.expected(features @ weights[:, spins])
-            curvatures = (curvatures * data.shares[first : first + ROWS, None]).astype(np.float32).T
+            features = np.vstack([rows.T, np.ones((1, len(rows)), np.float32)])
+            _, curvatures = problem.loss.expected(features.T @ weights[:, spins])
+            curvatures = (curvatures * data.shares[first : first + ROWS, None]).astype(np.float32)
             for j in range(size):
-                hessians[:, j, j:] += curvatures @ (features[:, j:] * features[:, [j]])
+                sums[j, j:] += (features[j:] * features[j]) @ curvatures
+        hessians = np.ascontiguousarray(sums.transpose(2, 0, 1))
         for j in range(size):
             hessians[:, j:, j] = hessians[:, j, j:]
         if problem.loss.logarithm:
