@@ -113,7 +113,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         rows, weights = weighted_rows(checked_spins(rows, self.encoding), sample_weight)
         if not self._accepts_constant_spins():
             refuse_constant_spins(rows)
-        vars(self).pop("_log_partition", None)
+        self.__dict__.pop("_log_partition", None)
         return store_estimate(self, self._estimate(rows, weights))
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:

@@ -70,10 +70,6 @@ def predictive_check(
 
     islands = sample.spins.reshape(ISLANDS, -1, sites)
     thirds = np.array([products(rows, np.full(len(rows), 1 / len(rows)), triplets) for rows in islands])
-    counts = [
-        np.bincount((rows > 0).sum(axis=1), shares, sites + 1)
-        for rows, shares in ((spins, weights / weights.sum()), (sample.spins, sample.weights))
-    ]
     leading = np.linalg.eigh(data.covariances)[1][:, -1]
     outside = max(
         share_outside(spins @ mode, sample.spins @ mode, sample.weights) for mode in (np.ones(sites), leading)
@@ -82,10 +78,16 @@ def predictive_check(
         distance(data.magnetisations, model.magnetisations),
         distance(data.pair_moments[upper], model.pair_moments[:, *upper]),
         distance(products(spins, weights / weights.sum(), triplets), thirds),
-        *counts,
+        count_law(spins, weights / weights.sum()),
+        count_law(sample.spins, sample.weights),
         outside,
         outside > max(RUNAWAY, ROWS / data.samples),
     )
+
+
+def count_law(spins: Spins, shares: Weights) -> Float[np.ndarray, " counts"]:
+    """Return P(K), K = 0 ... N the number of spins +1, of rows with given shares."""
+    return np.bincount((spins > 0).sum(axis=1), shares, spins.shape[1] + 1)
 
 
 def chosen_triplets(sites: int, random: np.random.Generator) -> np.ndarray:

@@ -27,10 +27,13 @@ class AnnealedChains(Protocol):
     model of these rows is shortest, while from uniform rows the chains meet every phase that the model has.
     """
 
-    spins: Spins
-    """Current configurations, shape (chains, N)."""
     start_log_partition: float
     """ln Z_0."""
+
+    @property
+    def spins(self) -> Spins:
+        """Current configurations, shape (chains, N)."""
+        ...
 
     def slopes(self, beta: float) -> PerChain:
         """Return d ln f_beta(s) / d beta of every chain."""

@@ -99,9 +99,10 @@ class ModelSample(NamedTuple):
 
     def pooled(self, other: "ModelSample") -> "ModelSample":
         """Return this sample together with an independent one of the same model."""
-        parts = zip(self.islands[:3], other.islands[:3], strict=True)
-        islands = Islands(*(np.concatenate(pair) for pair in parts), self.islands.rows + other.islands.rows)
-        first, second = softmax([self.islands.log_partition, other.islands.log_partition])
+        own, others = self.islands, other.islands
+        logs, means, pairs = (np.concatenate(parts) for parts in zip(own[:3], others[:3], strict=True))
+        islands = Islands(logs, means, pairs, own.rows + others.rows)
+        first, second = softmax([own.log_partition, others.log_partition])
         weights = np.concatenate([first * self.weights, second * other.weights])
         return ModelSample(np.concatenate([self.spins, other.spins]), weights, islands)
 
@@ -175,9 +176,9 @@ class AnnealedPopulations:
             return sample
         new = self._record(old.log_partitions, missing)
         share = old.rows / (old.rows + new.islands.rows)
-        pairs = zip(old[1:3], new.islands[1:3], strict=True)
-        merged = (share * before + (1 - share) * after for before, after in pairs)
-        islands = Islands(old.log_partitions, *merged, old.rows + new.islands.rows)
+        parts = zip(old[1:3], new.islands[1:3], strict=True)
+        means, pairs = (share * before + (1 - share) * after for before, after in parts)
+        islands = Islands(old.log_partitions, means, pairs, old.rows + new.islands.rows)
         return ModelSample(new.spins, new.weights, islands)
 
     def _record(self, log_partitions: Float[np.ndarray, " islands"], rows: float) -> ModelSample:
