@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.ising_oracle import dense, oracle, tree
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.inverse_ising import (
@@ -89,7 +90,8 @@ def test_standard_errors_are_the_scatter_of_repeated_fits(estimator):
 def test_standard_errors_are_those_of_the_influence_of_every_state(estimator):
     """In fields where |m| is .65 to .88, and third moments count: Var J = sum_x (dJ / d ln p(x))^2 / (M p(x))."""
     model = oracle(dense(5, 0.6, seed=5).couplings, np.array([0.6, -0.8, 1.0, -1.2, 1.4]))
-    samples, step = 2000, 1e-3
+    # So many that the half sample in every state of a pair is nothing.
+    samples, step = 2_000_000, 1e-3
     counts = samples * model.probabilities
 
     def couplings(state, logarithm):
@@ -101,6 +103,43 @@ def test_standard_errors_are_those_of_the_influence_of_every_state(estimator):
     expected = np.sqrt(np.einsum("s,sij->ij", 1 / counts, np.square(slopes)))
     found = estimator.fit(model.states, sample_weight=counts).couplings_error_
     assert_allclose(found, expected, rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("options", [{"shrinkage": 0.5}, {"pseudocount": 2000.0}], ids=str)
+@pytest.mark.parametrize(
+    "estimator", [IndependentPair(), NaiveMeanField(), TAP(), SessakMonasson(), Bethe()], ids=lambda e: type(e).__name__
+)
+def test_standard_errors_are_those_of_the_regularised_formula(estimator, options):
+    model = dense(6, 0.3, seed=5)
+    estimator = clone(estimator).set_params(**options)
+    fits = [estimator.fit(model.draw(2000, seed)).couplings_ for seed in range(200)]
+    claimed = estimator.fit(model.states, sample_weight=2000 * model.probabilities).couplings_error_
+    upper = np.triu_indices(6, 1)
+    # 200 repeats give a standard deviation to 5 %; 15 pairs. Without the option in the error it would be 2 or 1.4.
+    assert_allclose(np.std(fits, axis=0)[upper] / claimed[upper], 1, atol=0.2)
+    assert np.mean(np.std(fits, axis=0)[upper] / claimed[upper]) == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "estimator", [IndependentPair(), NaiveMeanField(), TAP(), SessakMonasson(), Bethe()], ids=lambda e: type(e).__name__
+)
+def test_independent_rare_spins_have_no_significant_couplings(estimator):
+    ratios = []
+    for seed in range(4):
+        spins = np.where(np.random.default_rng(seed).random((2000, 10)) < 0.01, 1, -1)
+        fit = clone(estimator).fit(spins)
+        ratios.append(np.abs(fit.couplings_ / np.where(fit.couplings_error_ > 0, fit.couplings_error_, 1)))
+    assert np.mean(np.array(ratios) > 3) < 0.01
+
+
+def test_a_state_that_was_never_seen_counts_half_a_sample():
+    spins = np.array([[1, -1]] * 30 + [[-1, 1]] * 20 + [[-1, -1]] * 50)
+    with pytest.warns(ConvergenceWarning, match="1 pairs of spins were never seen in one of their states"):
+        fit = IndependentPair().fit(spins)
+    assert fit.couplings_[0, 1] == pytest.approx(np.log(0.5 * 50 / (30 * 20)) / 4)
+    assert np.isinf(fit.couplings_error_[0, 1])
+    assert np.isfinite(IndependentPair(pseudocount=1.0).fit(spins).couplings_error_).all()
 
 
 def test_divergence_ends_finite_with_a_warning():

@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
-from vae_mf.inverse_ising.moments import Moments, inverse_covariances, refuse_copies, regularised, spin_moments
+from vae_mf.inverse_ising.moments import (
+    UNSEEN,
+    Moments,
+    inverse_covariances,
+    missing_states,
+    refuse_copies,
+    regularised,
+    spin_moments,
+)
 from vae_mf.inverse_ising.solvers.delta_method import PairValues, delta_errors, pair_values
+
+SIGNS = {"+": 1, "-": -1}
 
 
 @dataclass(eq=False, repr=False)
@@ -33,20 +43,31 @@ class MeanFieldEstimator(InverseIsing):
         return self.pseudocount > 0
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        data = regularised(spin_moments(spins, weights), self.pseudocount, self.shrinkage)
+        raw = spin_moments(spins, weights)
+        data = regularised(raw, self.pseudocount, self.shrinkage)
         refuse_copies(data)
-        return self._from_moments(data)
+        estimate = self._from_moments(data)
+        return estimate._replace(couplings_error=self._errors(spins, weights, raw, data))
 
     def _from_moments(self, data: Moments) -> Estimate:
         """Return the estimate from moments."""
         raise NotImplementedError
+
+    def _errors(self, spins: Spins, weights: Weights, raw: Moments, data: Moments) -> Couplings | None:
+        """Return the standard errors of J from moments as they are and as the formula is given, where they are known.
+
+        They tell the noise of the formula, which pseudocount and shrinkage reduce, not its bias.
+        """
+        return None
 
 
 class IndependentPair(MeanFieldEstimator):
     """Every pair as if it were alone, J_ij = 1/4 ln(p++ p-- / (p+- p-+)) (Roudi, Tyrcha and Hertz 2009).
 
     Fields: h_i = sum_j h_i^(ij) - (N - 2) artanh m_i, with h_i^(ij) the field of spin i in the pair's own model. The
-    standard errors of J are those of the log odds ratio, sqrt(sum 1/p) / (4 sqrt(M)).
+    standard errors of J are those of the log odds ratio, sqrt(sum 1/p) / (4 sqrt(M)) without pseudocount and shrinkage.
+    A state of a pair that was never seen counts half a time; the error of the coupling is infinite, and a
+    `ConvergenceWarning` counts such pairs.
 
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(2)
@@ -57,20 +78,44 @@ class IndependentPair(MeanFieldEstimator):
 
     def _from_moments(self, data: Moments) -> Estimate:
         m = data.magnetisations
-        probabilities = pair_probabilities(m, data.pair_moments)
-        logs = {states: np.log(p) for states, p in probabilities.items()}
-        couplings = pair_couplings(m, data.pair_moments)
+        logs = {states: np.log(p) for states, p in seen_probabilities(data).items()}
+        couplings = zero_diagonal(logs["++"] + logs["--"] - logs["+-"] - logs["-+"]) / 4
         pair_fields = zero_diagonal(logs["++"] + logs["+-"] - logs["-+"] - logs["--"]) / 4
         fields = pair_fields.sum(axis=1) - (len(m) - 2) * np.arctanh(m)
-        variances = sum(1 / p for p in probabilities.values()) / (16 * data.samples)
-        return Estimate(couplings, fields, couplings_error=zero_diagonal(np.sqrt(variances)))
+        missing = missing_states(data)
+        if len(missing):
+            warn_convergence(
+                f"IndependentPair: {len(missing)} pairs of spins were never seen in one of their states and have no "
+                "finite coupling; counted half a sample there; set pseudocount > 0"
+            )
+        return Estimate((couplings + couplings.T) / 2, fields)
+
+    def _errors(self, spins: Spins, weights: Weights, raw: Moments, data: Moments) -> Couplings:
+        m, column = data.magnetisations, data.magnetisations[:, None]
+        of_first, of_second, of_covariance = np.zeros((3, len(m), len(m)))
+        for states, p in seen_probabilities(data).items():
+            a, b = (SIGNS[sign] for sign in states)
+            of_first += (b + m) / (16 * p)
+            of_second += (a + column) / (16 * p)
+            of_covariance += (1 - self.shrinkage) / (16 * p)
+        mean, square = np.zeros((2, len(m), len(m)))
+        for states, p in seen_probabilities(raw).items():
+            d, e = (SIGNS[sign] - value for sign, value in zip(states, (column, m), strict=True))
+            influence = of_first * d + of_second * e + of_covariance * d * e
+            mean += p * influence
+            square += p * influence**2
+        errors = np.sqrt(np.maximum(square - mean**2, 0) * raw.samples) / data.samples
+        first, second = missing_states(data).T
+        errors[first, second] = errors[second, first] = np.inf
+        return zero_diagonal(errors)
 
 
 class NaiveMeanField(MeanFieldEstimator):
     """J_ij = -(C^-1)_ij, h_i = artanh m_i - sum_j J_ij m_j (Kappen and Rodriguez 1998).
 
-    The standard errors of J are those of a Gaussian's inverse covariance, sqrt((B_ii B_jj + B_ij^2) / M): they tell the
-    noise of the formula, not its bias, which rules at strong coupling.
+    The standard errors of J are those of a Gaussian's inverse covariance, sqrt((B_ii B_jj + B_ij^2) / M), with
+    B C_data B in place of B under pseudocount or shrinkage: the noise of the formula, not its bias, which rules at
+    strong coupling.
 
     >>> spins = [[1, 1], [1, 1], [1, -1], [-1, 1], [-1, -1], [-1, -1]]
     >>> NaiveMeanField().fit(spins).couplings_
@@ -79,27 +124,32 @@ class NaiveMeanField(MeanFieldEstimator):
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
+        couplings = zero_diagonal(-inverse_covariances(data))
+        return Estimate(couplings, np.arctanh(data.magnetisations) - couplings @ data.magnetisations)
+
+    def _errors(self, spins: Spins, weights: Weights, raw: Moments, data: Moments) -> Couplings:
         inverse = inverse_covariances(data)
-        couplings = zero_diagonal(-inverse)
-        fields = np.arctanh(data.magnetisations) - couplings @ data.magnetisations
-        scale = np.diag(inverse)
-        errors = np.sqrt((np.outer(scale, scale) + inverse**2) / data.samples)
-        return Estimate(couplings, fields, couplings_error=zero_diagonal(errors))
+        spread = inverse @ raw.covariances @ inverse
+        scale = np.diag(spread)
+        errors = np.sqrt((np.outer(scale, scale) + spread**2) * raw.samples) / data.samples
+        return zero_diagonal((1 - self.shrinkage) * errors)
 
 
 class PairFormula(MeanFieldEstimator):
     """Base of the formulas that give J_ij in closed form from m_i, m_j, C_ij and (C^-1)_ij alone.
 
     The standard errors of J are those of the delta method, with the third and fourth moments of the data: the noise of
-    the formula, not its bias. Shrinkage leaves none.
+    the formula, not its bias. They are infinite for pairs without a real coupling, which a `ConvergenceWarning` counts.
     """
 
-    def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
-        estimate = super()._estimate(spins, weights)
-        if self.shrinkage:
-            return estimate
-        data = regularised(spin_moments(spins, weights), self.pseudocount)
-        return estimate._replace(couplings_error=delta_errors(spins, weights, data, self._coupling))
+    def _errors(self, spins: Spins, weights: Weights, raw: Moments, data: Moments) -> Couplings:
+        errors = delta_errors(spins, weights, data, self._coupling, self.shrinkage)
+        return np.where(self._impossible(pair_values(data)), np.inf, errors)
+
+    @staticmethod
+    def _impossible(pairs: PairValues) -> Bool[np.ndarray, "sites sites"]:
+        """Return True for pairs without a real coupling, and the diagonal False."""
+        return np.zeros(pairs.inverse.shape, dtype=bool)
 
     @staticmethod
     def _coupling(pairs: PairValues) -> Couplings:
@@ -117,12 +167,17 @@ class TAP(PairFormula):
     def _from_moments(self, data: Moments) -> Estimate:
         m = data.magnetisations
         pairs = pair_values(data)
-        imaginary = np.count_nonzero(np.triu(self._discriminant(pairs) < 0, 1))
-        if imaginary:
-            warn_convergence(f"TAP: {imaginary} pairs of spins have no real coupling; took the real part.")
+        imaginary = self._impossible(pairs)
+        if imaginary.any():
+            count = np.count_nonzero(np.triu(imaginary))
+            warn_convergence(f"TAP: {count} pairs of spins have no real coupling; took the real part.")
         couplings = zero_diagonal(self._coupling(pairs))
         fields = np.arctanh(m) - couplings @ m + m * (couplings**2 @ (1 - m**2))
         return Estimate(couplings, fields)
+
+    @staticmethod
+    def _impossible(pairs: PairValues) -> Bool[np.ndarray, "sites sites"]:
+        return TAP._discriminant(pairs) < 0
 
     @staticmethod
     def _discriminant(pairs: PairValues) -> Couplings:
@@ -180,12 +235,16 @@ class Bethe(PairFormula):
 
     def _from_moments(self, data: Moments) -> Estimate:
         pairs = pair_values(data)
-        q = self._mixed(pairs)
         tangents = zero_diagonal(self._tangents(pairs))
-        impossible = (q**2 < 4 * pairs.inverse**2) | (np.abs(tangents) >= LARGEST_TANGENT)
+        impossible = self._impossible(pairs)
         if impossible.any():
             warn_convergence(f"Bethe: {np.count_nonzero(np.triu(impossible))} pairs of spins have no real coupling.")
         return Estimate(np.arctanh(tangents), bethe_fields(data.magnetisations, tangents))
+
+    @staticmethod
+    def _impossible(pairs: PairValues) -> Bool[np.ndarray, "sites sites"]:
+        imaginary = Bethe._mixed(pairs) ** 2 < 4 * pairs.inverse**2
+        return imaginary | (np.abs(Bethe._tangents(pairs)) >= LARGEST_TANGENT)
 
     @staticmethod
     def _mixed(pairs: PairValues) -> Couplings:
@@ -237,13 +296,18 @@ def pair_probabilities(
     return state_probabilities(m[:, None], m, moment)
 
 
+def seen_probabilities(data: Moments) -> dict[str, Couplings]:
+    """Return the probabilities of the states of every pair, those that were never seen counted half a sample."""
+    probabilities = pair_probabilities(data.magnetisations, data.pair_moments)
+    return {states: np.where(p < UNSEEN / 4, 0.5 / data.samples, p) for states, p in probabilities.items()}
+
+
 def state_probabilities(first: np.ndarray, second: np.ndarray, moment: Couplings) -> dict[str, Couplings]:
     """Return p from <s_i>, <s_j> and <s_i s_j>, never below the rounding error, so that logarithms exist."""
-    signs = {"+": 1, "-": -1}
     return {
-        a + b: np.maximum(1 + signs[a] * first + signs[b] * second + signs[a] * signs[b] * moment, 1e-15) / 4
-        for a in signs
-        for b in signs
+        a + b: np.maximum(1 + SIGNS[a] * first + SIGNS[b] * second + SIGNS[a] * SIGNS[b] * moment, 1e-15) / 4
+        for a in SIGNS
+        for b in SIGNS
     }
 
 

@@ -43,29 +43,47 @@ def pair_values(data: Moments) -> PairValues:
     return PairValues(first, first.T.copy(), *matrices)
 
 
-def delta_errors(spins: Spins, weights: Weights, data: Moments, formula: Formula) -> Couplings:
+def delta_errors(spins: Spins, weights: Weights, data: Moments, formula: Formula, shrinkage: float = 0.0) -> Couplings:
     """Return the standard errors of the couplings that a formula symmetric in i and j gives; time O(M N^2).
+
+    Each of the four states of a pair counts half a time more than it was seen, with the other spins at their means:
+    states that were never seen would else carry no variance.
 
     Args:
         data: moments that the formula is given; with a pseudocount each configuration has the less weight.
+        shrinkage: share by which covariances are reduced, and what a configuration adds to them. What the variances of
+            spins in a field add is left out.
     """
     values = pair_values(data)
     inverse = inverse_covariances(data)
     of_mean, of_covariance, of_inverse = (
         derivative(formula, values, name) for name in ("first", "covariances", "inverse")
     )
+    of_covariance *= 1 - shrinkage
+    of_inverse *= 1 - shrinkage
     squares = np.zeros_like(inverse)
+    sums = np.zeros_like(inverse)
     for first in range(0, len(spins), BLOCK):
         d, w = spins[first : first + BLOCK] - data.magnetisations, weights[first : first + BLOCK, None]
         y = d @ inverse
+        linear = of_mean * (w * d).sum(axis=0)[:, None]
+        sums += linear + linear.T + of_covariance * ((w * d).T @ d) - of_inverse * ((w * y).T @ y)
         fourth = of_covariance**2 * ((w * d**2).T @ d**2) + of_inverse**2 * ((w * y**2).T @ y**2)
         fourth -= 2 * of_covariance * of_inverse * ((w * d * y).T @ (d * y))
         third = of_mean * (of_covariance * ((w * d**2).T @ d) - of_inverse * ((w * d * y).T @ y))
         second = of_mean**2 * (w * d**2).sum(axis=0)[:, None] + of_mean * of_mean.T * ((w * d).T @ d)
         half = fourth / 2 + 2 * third + second
         squares += half + half.T
-    means = of_covariance * data.covariances - of_inverse * inverse
-    variances = np.maximum(squares / data.samples - means**2, 0) / data.samples
+    means = sums / weights.sum()
+    squares -= means * sums
+    scale = np.diag(inverse)
+    for a, b in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        d = a - data.magnetisations[:, None]
+        e = b - data.magnetisations
+        responses = (scale[:, None] * d + values.inverse * e) * (scale * e + values.inverse * d)
+        influence = of_mean * d + of_mean.T * e + of_covariance * d * e - of_inverse * responses
+        squares += (influence - means) ** 2 / 2
+    variances = np.maximum(squares, 0) / data.samples**2
     np.fill_diagonal(variances, 0)
     return np.sqrt(variances)
 

@@ -10,6 +10,7 @@ from scipy.optimize import linprog
 
 from vae_mf.arrays import Spins
 from vae_mf.inverse_ising.base import warn_convergence
+from vae_mf.inverse_ising.moments import missing_states, spin_moments
 from vae_mf.inverse_ising.solvers.lbfgs import Points
 from vae_mf.inverse_ising.solvers.local_regression import RIDGE, LocalRegression
 from vae_mf.inverse_ising.solvers.standard_errors import expected_hessians
@@ -29,19 +30,11 @@ def separated_pairs(problem: LocalRegression, points: Points) -> Pairs:
     Args:
         points: a minimum, within a tolerance, of the local regressions without penalty.
     """
-    pairs = empty_cells(problem)
+    pairs = np.zeros((problem.sites, problem.sites), dtype=bool)
+    pairs[tuple(missing_states(spin_moments(problem.data.spins, problem.data.shares)).T)] = True
     for i in np.flatnonzero(~_certainly_finite(problem, points)):
         pairs[i] |= separating_reach(problem.data.spins, int(i), points[:, i])[:-1] > FEASIBLE
     return pairs | pairs.T
-
-
-def empty_cells(problem: LocalRegression) -> Pairs:
-    """Return True for pairs of spins that were never seen in one of their four states."""
-    second, m = problem.second_moments[:-1, :-1], problem.second_moments[:-1, -1]
-    cells = [1 + a * m[:, None] + b * m + a * b * second for a in (-1, 1) for b in (-1, 1)]
-    empty = np.min(cells, axis=0) < 2 * problem.data.shares.min()
-    np.fill_diagonal(empty, False)
-    return empty
 
 
 def separating_reach(spins: Spins, i: int, start: Float[np.ndarray, " features"]) -> Float[np.ndarray, " features"]:
