@@ -27,7 +27,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Bool, Float, Int8
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -36,6 +36,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.inverse_ising.energies import Weights, exponents, log_pseudo_likelihood
+from vae_mf.inverse_ising.intervals import Interval, discoveries, normal_interval
 from vae_mf.inverse_ising.predictive_check import PredictiveCheck, predictive_check
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 from vae_mf.inverse_ising.solvers.log_partition import LogPartition, log_partition
@@ -93,7 +94,8 @@ class InverseIsing(DensityMixin, BaseEstimator):
         n_iter_: iterations used; 1 for closed formulas.
         log_partition_, log_partition_error_: ln Z and its standard error, in nats.
         converged_: True if the estimator reached its tolerance; a `ConvergenceWarning` is issued otherwise.
-        couplings_error_, fields_error_: standard errors, only where theory gives them.
+        couplings_error_, fields_error_: standard errors, only where theory gives them: the width of the posterior where
+            the estimate is the centre of one, else its scatter in repeated fits; infinite where no finite one exists.
         n_features_in_: N.
     """
 
@@ -164,6 +166,21 @@ class InverseIsing(DensityMixin, BaseEstimator):
         rows, weights = weighted_rows(self._rows(spins), sample_weight)
         random = new_generator(random_state)
         return predictive_check(rows, weights, self.couplings_, self.fields_, random)
+
+    def couplings_interval(self, level: float = 0.95) -> Interval:
+        """Return the intervals that hold the couplings with probability ``level``, as two arrays (N, N)."""
+        return normal_interval(self.couplings_, self._couplings_error(), level)
+
+    def significant_couplings(self, false_discoveries: float = 0.05) -> Bool[np.ndarray, "sites sites"]:
+        """Return True for couplings that differ from zero, of which at most this share is expected to be false."""
+        return discoveries(self.couplings_, self._couplings_error(), false_discoveries)
+
+    def _couplings_error(self) -> Couplings:
+        check_is_fitted(self)
+        if not hasattr(self, "couplings_error_"):
+            advice = "fit with standard_errors=True" if hasattr(self, "standard_errors") else "take another estimator"
+            raise ValueError(f"{type(self).__name__}: expected standard errors of the couplings, got none; {advice}")
+        return self.couplings_error_
 
     def energy(self, spins: Any) -> Float[np.ndarray, " samples"]:
         """Return E(s) = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i of each configuration, in units of k_B T."""
