@@ -51,8 +51,8 @@ def delta_errors(spins: Spins, weights: Weights, data: Moments, formula: Formula
 
     Args:
         data: moments that the formula is given; with a pseudocount each configuration has the less weight.
-        shrinkage: share by which covariances are reduced, and what a configuration adds to them. What the variances of
-            spins in a field add is left out.
+        shrinkage: share by which covariances, and a configuration's part in them, are reduced. The part of variances,
+            which are not, is left out; it is small unless fields are strong.
     """
     values = pair_values(data)
     inverse = inverse_covariances(data)
