@@ -41,9 +41,9 @@ RATE = 0.1
 NOTES = """
 Coverage is the share of true couplings within the intervals of 95 %, of all pairs and of the pairs that are coupled;
 "no bond" is the share of uncoupled pairs whose interval leaves out zero (nominal .05); "false" is the share of false
-ones among the couplings that `significant_couplings(0.1)` names (at most .1), "found" the share of bonds among them. The
-errors of closed formulas tell their noise and not their bias, which rules where coupling is strong and rows are many:
-their coverage of the truth is no target there.
+ones among the couplings that `significant_couplings(0.1)` names (at most .1), "found" the share of bonds among them.
+The errors of closed formulas tell their noise and not their bias, which rules where coupling is strong and rows are
+many: their coverage of the truth is no target there.
 """
 
 
