@@ -296,14 +296,14 @@ class AnnealedNewton:
         return bool(new.value - old.value > -error and turned > -noise)
 
     def _lengthened(self, iterate: Iterate, move: IsingParameters) -> bool:
-        """Make the following records longer where noise is what stops progress; return False if they are longest."""
+        """Make the following records longer where noise stops progress; return False if the longest are too short."""
         if self._exact:
             return True
         found = self._agreement(iterate)
         noise = max(found.noise, found.mode_noise) / (2 * self._limit)
         if noise <= 0.7 or self._distance(iterate, move) > 4 * max(found.noise, self._limit):
             return True
-        possible = self._rows < self._likelihood.source.longest
+        possible = noise <= 1 or self._rows < self._likelihood.source.longest
         self._rows *= float(np.clip(1.3 * noise, 1.5, 4))
         return possible
 

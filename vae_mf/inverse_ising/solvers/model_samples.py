@@ -29,7 +29,7 @@ GLANCE = 2.0**13
 """Number of configurations of a first look at a model."""
 KEPT = 2**15
 """Number of configurations of a record that are kept, about."""
-LONGEST = 2**21, 25
+LONGEST = 2**22, 100
 """Largest number of configurations in a record: the first, or the second times those of the data, if that is more."""
 
 
