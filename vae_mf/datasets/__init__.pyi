@@ -3,10 +3,12 @@
 from .fetching import fetch, read_mnist
 from .file_formats import Reader, read_array, register_reader
 from .files import DataError, Options, Raster
+from .readers.alignments import AlignedStates, read_sequences
 from .recording import Recording, make_recording, read_recording
 from .splits import Split, split_rows
 
 __all__ = [
+    "AlignedStates",
     "DataError",
     "Options",
     "Raster",
@@ -18,6 +20,7 @@ __all__ = [
     "read_array",
     "read_mnist",
     "read_recording",
+    "read_sequences",
     "register_reader",
     "split_rows",
 ]

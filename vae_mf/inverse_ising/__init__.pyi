@@ -12,6 +12,11 @@ from .lattice import GraphPseudoLikelihood, LatticeIsing
 from .low_temperature import LowTemperature
 from .mean_field import TAP, Bethe, IndependentPair, NaiveMeanField, SessakMonasson
 from .missing import MissingSpins
+from .potts.base import PottsModel
+from .potts.boltzmann import PottsBoltzmannLearning
+from .potts.contacts import contact_scores, strongest_contacts
+from .potts.pseudolikelihood import PottsPseudoLikelihood
+from .potts.sequence_weights import identity_weights, position_weights
 from .probability_flow import ProbabilityFlow
 from .pseudolikelihood import DecimatedPseudoLikelihood, PseudoLikelihood
 from .susceptibility_propagation import SusceptibilityPropagation
@@ -38,8 +43,15 @@ __all__ = [
     "LowTemperature",
     "MissingSpins",
     "NaiveMeanField",
+    "PottsBoltzmannLearning",
+    "PottsModel",
+    "PottsPseudoLikelihood",
     "ProbabilityFlow",
     "PseudoLikelihood",
     "SessakMonasson",
     "SusceptibilityPropagation",
+    "contact_scores",
+    "identity_weights",
+    "position_weights",
+    "strongest_contacts",
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int8, UInt8
 
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import GZIP, DataError, Options, Raster, listed, read_bytes
@@ -15,6 +15,8 @@ GAPS = (ord("-"), ord("."))
 LARGEST_GAP_FRACTION = 0.5
 """Columns with more gaps than this are insertions of few sequences and left out."""
 AMBIGUOUS = frozenset(b"BJXZ")
+AMINO_ACIDS = "-ACDEFGHIKLMNPQRSTVWY"
+"""The 21 states of a column of aligned proteins, the gap first."""
 
 
 class Alignment(NamedTuple):
@@ -22,6 +24,17 @@ class Alignment(NamedTuple):
 
     names: list[str]
     letters: UInt8[np.ndarray, "sequences columns"]
+
+
+class AlignedStates(NamedTuple):
+    """Sequences as rows of states, for the Potts models of `vae_mf.inverse_ising`."""
+
+    names: list[str]
+    states: Int8[np.ndarray, "sequences columns"]
+    """Places of the letters in the alphabet, 0 for a gap."""
+    alphabet: str
+    unknown: int
+    """Number of letters outside the alphabet, which count as gaps."""
 
 
 class Consensus(NamedTuple):
@@ -57,6 +70,25 @@ def read_alignment(path: Path, options: Options) -> Raster:
     names = [f"{letter}{column + 1}" for letter, column in zip(consensus.residues, consensus.columns, strict=True)]
     source = f"alignment of {sequences} sequences, binarised against its consensus"
     return Raster(consensus.matches[:, :, None], source, names, tuple(remarks), prunable=True)
+
+
+def read_sequences(path: str | Path, alphabet: str = AMINO_ACIDS) -> AlignedStates:
+    """Return an aligned FASTA file, maybe compressed with gzip, as states of an alphabet.
+
+    Args:
+        alphabet: letters of the states, the gap ``-`` first; "-ACGT" for DNA, "-ACGU" for RNA.
+
+    Raises:
+        DataError: The file is no aligned FASTA, or the alphabet does not begin with the gap or repeats a letter.
+    """
+    if alphabet[:1] != "-" or len(set(alphabet)) < len(alphabet):
+        raise DataError(f"alphabet: expected different letters after a gap -, got {alphabet!r}")
+    alignment = parse_fasta(decode(read_bytes(Path(path))))
+    places = np.full(256, -1, np.int8)
+    places[np.frombuffer(alphabet.encode("ascii"), np.uint8)] = np.arange(len(alphabet))
+    places[list(GAPS)] = 0
+    states = places[alignment.letters]
+    return AlignedStates(alignment.names, np.maximum(states, 0), alphabet, int((states < 0).sum()))
 
 
 def parse_fasta(text: str) -> Alignment:

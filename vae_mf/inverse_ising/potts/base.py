@@ -1,0 +1,209 @@
+"""Contract of an estimator of Potts models: rows of N sites, each in one of q states.
+
+A concrete estimator answers ``_estimate(data) -> PottsEstimate``; validation, attributes, scores and samples are here.
+"""
+
+import os
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from vae_mf.checks import require_integer, require_non_negative
+from vae_mf.inverse_ising.base import new_generator, warn_convergence, weighted_rows
+from vae_mf.inverse_ising.potts.chains import PottsChains, log_partition
+from vae_mf.inverse_ising.potts.contacts import contact_scores
+from vae_mf.inverse_ising.potts.model import (
+    PottsParameters,
+    exponents,
+    log_pseudo_likelihood,
+    over_columns,
+    over_sites,
+)
+from vae_mf.inverse_ising.potts.rows import PottsRows, States, checked_states, picked, potts_rows, unseen_pairs
+from vae_mf.inverse_ising.solvers.log_partition import LogPartition
+
+CHAINS = 512
+MATRICES = 24
+"""Number of matrices of N (q - 1) squared entries that a fit holds, half of them pairs of the optimiser's memory."""
+
+
+class PottsEstimate(NamedTuple):
+    """Model in zero-sum gauge, and how it was found."""
+
+    model: PottsParameters
+    l2: float
+    n_iter: int
+    converged: bool
+
+
+class PottsModel(DensityMixin, BaseEstimator):
+    """Base of the estimators of p(x) proportional to exp(sum_{i<j} J_ij(x_i, x_j) + sum_i h_i(x_i)).
+
+    Args:
+        states: number q of states of a site, coded 0 ... q - 1; None for the largest one seen and one.
+        l2: weight of the squared couplings, a prior exp(-l2 / 2 sum_{i<j} <J_ij(a, b)^2>) with the mean over the q^2
+            pairs of states, which for two states is that of an Ising coupling; or "auto".
+        fields_l2: weight of the mean squared fields likewise, which keeps states that were never seen possible.
+
+    Attributes:
+        couplings_: J, shape (N, N, q, q), J_ij(a, b) = J_ji(b, a), in zero-sum gauge. Of two states it is that of
+            spins: J_ij(1, 1) is the Ising coupling.
+        fields_: h, shape (N, q), in zero-sum gauge.
+        contact_scores_: strength of every pair, shape (N, N), see `contact_scores`.
+        l2_: weight of the squared couplings that was used.
+        states_: q.
+        n_iter_: number of iterations.
+        converged_: True if the estimator reached its tolerance; a `ConvergenceWarning` is issued otherwise.
+        log_partition_, log_partition_error_: ln Z and its standard error, in nats.
+        n_features_in_: N.
+    """
+
+    states: Any
+    l2: Any
+    fields_l2: Any
+
+    def fit(self, rows: Any, y: Any = None, sample_weight: Any = None) -> "PottsModel":
+        """Infer couplings and fields.
+
+        Args:
+            rows: states, shape (M, N), integers 0 ... q - 1.
+            sample_weight: shape (M,), how often each row counts, as from `identity_weights`.
+
+        Raises:
+            ValueError: if the values, shapes or options are wrong, a state was never seen at some site and
+                ``fields_l2`` is 0, or the machine has not the memory.
+        """
+        values = validate_data(self, rows, dtype="numeric", ensure_min_samples=2, ensure_min_features=2)
+        checked, weights = weighted_rows(checked_states(values, self.states), sample_weight)
+        states = max(2, int(checked.max()) + 1) if self.states is None else self.states
+        require_memory(checked.shape[1], states)
+        data = potts_rows(checked, weights, states)
+        if require_non_negative("fields_l2", self.fields_l2) == 0:
+            refuse_unseen(data)
+        self.states_ = states
+        vars(self).pop("_log_partition", None)
+        bounded = self.l2 != 0 or not warn_unseen_pairs(data)
+        estimate = self._estimate(data)
+        self.couplings_, self.fields_ = over_sites(estimate.model, states)
+        self.l2_, self.n_iter_ = estimate.l2, estimate.n_iter
+        self.converged_ = estimate.converged and bounded
+        if not estimate.converged:
+            warn_convergence(f"{type(self).__name__} has not converged after {self.n_iter_} iterations.")
+        return self
+
+    def _estimate(self, data: PottsRows) -> PottsEstimate:
+        """Return the estimate from distinct rows."""
+        raise NotImplementedError
+
+    @property
+    def contact_scores_(self) -> Float[np.ndarray, "sites sites"]:
+        """Strength of the coupling of every pair of sites."""
+        check_is_fitted(self)
+        return contact_scores(self.couplings_)
+
+    def score(self, rows: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean log pseudo-likelihood, <sum_i ln p(x_i | all other states)>, in nats per row."""
+        checked, weights = weighted_rows(self._rows(rows), sample_weight)
+        return float(np.average(log_pseudo_likelihood(checked, self._model, self.states_), weights=weights))
+
+    @property
+    def log_partition_(self) -> float:
+        """Ln Z, computed when first asked for: a sum over all rows where q^N <= 2^20, else population annealing."""
+        return self._log_partition.value
+
+    @property
+    def log_partition_error_(self) -> float:
+        """Standard error of ln Z; above .2 or so some phase may have been missed."""
+        return self._log_partition.error
+
+    def log_likelihood(self, rows: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the mean of ln p(x), in nats per row; its error is that of ln Z."""
+        checked, weights = weighted_rows(self._rows(rows), sample_weight)
+        return float(np.average(-self.energy(checked), weights=weights)) - self.log_partition_
+
+    def energy(self, rows: Any) -> Float[np.ndarray, " rows"]:
+        """Return E(x) = -sum_{i<j} J_ij(x_i, x_j) - sum_i h_i(x_i) of each row, in units of k_B T."""
+        return -exponents(picked(self._rows(rows), self.states_), self._model)
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None, burn_in: int = 500, thinning: int = 10
+    ) -> np.ndarray:
+        """Draw rows from the fitted model by Gibbs sampling, 512 chains at most from random starts.
+
+        Args:
+            burn_in: number of sweeps before the first draw.
+            thinning: number of sweeps between successive draws of a chain.
+
+        Returns:
+            Array (n_samples, N), int8; consecutive rows come from different chains.
+        """
+        check_is_fitted(self)
+        count = min(require_integer("n_samples", n_samples), CHAINS)
+        sweeps = require_integer("burn_in", burn_in, minimum=0)
+        chains = PottsChains.uniform(count, len(self.fields_), self.states_, new_generator(random_state))
+        draws = []
+        for _ in range(-(-n_samples // count)):
+            chains.sweep(self._model, sweeps)
+            draws.append(chains.rows)
+            sweeps = require_integer("thinning", thinning)
+        return np.concatenate(draws)[:n_samples]
+
+    def _rows(self, rows: Any) -> States:
+        """Return rows given to a fitted estimator as int8 states."""
+        check_is_fitted(self)
+        return checked_states(validate_data(self, rows, dtype="numeric", reset=False), self.states_)
+
+    @property
+    def _model(self) -> PottsParameters:
+        return over_columns(self.couplings_, self.fields_)
+
+    @cached_property
+    def _log_partition(self) -> LogPartition:
+        check_is_fitted(self)
+        return log_partition(self._model, self.states_)
+
+
+def refuse_unseen(data: PottsRows) -> None:
+    """Raise ValueError if a state was never seen at some site, for its field is then infinite."""
+    unseen = np.argwhere(data.frequencies.reshape(data.sites, -1) == 0)
+    if len(unseen):
+        raise ValueError(
+            f"rows: expected every state at every site, got sites and states never seen {unseen[:5].tolist()}"
+            f"{' and more' if len(unseen) > 5 else ''} ({len(unseen)}); set fields_l2 > 0"
+        )
+
+
+def warn_unseen_pairs(data: PottsRows) -> bool:
+    """Warn of pairs of states that were never seen together, and return True if there are any."""
+    pairs = unseen_pairs(data)
+    if len(pairs):
+        named = f"{pairs[:3].tolist()}{' and more' if len(pairs) > 3 else ''}"
+        warn_convergence(
+            f"states of two sites (site, state, site, state) {named} never came together: "
+            "their coupling has no finite estimate without a penalty; set l2 > 0"
+        )
+    return len(pairs) > 0
+
+
+def required_bytes(sites: int, states: int) -> int:
+    """Return about the number of bytes that a fit takes beyond the rows.
+
+    >>> required_bytes(100, 21) / 2**30 < 1
+    True
+    """
+    return MATRICES * 8 * (sites * (states - 1)) ** 2
+
+
+def require_memory(sites: int, states: int) -> None:
+    """Raise ValueError if a fit takes more memory than the machine has."""
+    needed = required_bytes(sites, states)
+    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > present:
+        raise ValueError(
+            f"rows: expected sites and states that fit into the {present / 2**30:.0f} GiB of this machine, got {sites} "
+            f"sites of {states} states, which take {needed / 2**30:.0f} GiB; leave out sites, or lump rare states"
+        )

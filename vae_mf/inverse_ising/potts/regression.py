@@ -1,0 +1,140 @@
+"""Joint objective of the multinomial regressions of all sites on the others, under J_ij(a, b) = J_ji(b, a)."""
+
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from vae_mf.inverse_ising.potts.coordinates import Coordinates
+from vae_mf.inverse_ising.potts.kernels import add_to_picked
+from vae_mf.inverse_ising.potts.model import PottsParameters, local_fields, normalised, own_entries
+from vae_mf.inverse_ising.potts.rows import ColumnVector, PottsRows
+from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
+
+FLOOR = 1e-6
+"""Added to variances of which the inverse is taken."""
+
+
+class PottsRegression:
+    """Minus sum_i <ln p(x_i | all others)> plus the penalties of all sites, as one problem.
+
+    The penalty of site i is l2 / (2 M) sum_j <J_ij(a, b)^2> + fields_l2 / (2 M) <h_i(a)^2>, means over states. The
+    parameters are the coordinates of J and of h + J f, which decouples fields from couplings near J = 0.
+    """
+
+    def __init__(self, data: PottsRows, fields_l2: float):
+        self.data = data
+        self.frequencies = data.frequencies
+        self.coordinates = Coordinates(self.frequencies, data.states)
+        self._fields_ridge = fields_l2 / data.samples
+        self._variances = self.coordinates.pair_variances()
+        self.penalise(0.0)
+
+    def penalise(self, strength: float) -> None:
+        """Set the weight l2."""
+        self.ridge = strength / self.data.samples
+        penalties = np.full(self.coordinates.size, FLOOR)
+        penalties[: self.coordinates.couplings] += self.ridge
+        penalties[self.coordinates.couplings :] += self._fields_ridge
+        scale = np.where(np.arange(len(penalties)) < self.coordinates.couplings, 2.0, 1.0)
+        self._curvatures = scale * (self._variances + penalties)
+
+    def start(self) -> Points:
+        """Return the parameters of independent sites."""
+        return self.coordinates.independent(smoothed(self.frequencies, self.data))[:, None]
+
+    def model(self, points: Points) -> PottsParameters:
+        """Return J and h."""
+        couplings, fields = self.coordinates.model(points[:, 0])
+        return PottsParameters(couplings, fields - couplings @ self.frequencies)
+
+    def evaluate(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
+        """Return the objective and its gradient."""
+        model = self.model(points)
+        value, pairs, singles = self._loss_and_slopes(model, dtype)
+        pull = self._fields_ridge / self.data.states
+        value += pull * (model.fields @ model.fields) / 2
+        singles += pull * model.fields
+        pairs -= np.outer(self.frequencies, singles)
+        gradient = self.coordinates.gradient(pairs + pairs.T, singles)
+        couplings = points[: self.coordinates.couplings, 0]
+        value += self.ridge * (couplings @ couplings)
+        gradient[: self.coordinates.couplings] += 2 * self.ridge * couplings
+        return Evaluation(np.array([value]), gradient[:, None])
+
+    def precondition(self, gradients: Points, columns: Columns) -> Points:
+        """Return the gradient over the curvatures at independent sites, which is their inverse Hessian but for C_ij."""
+        return gradients / self._curvatures[:, None]
+
+    def determined(self, points: Points) -> float:
+        """Return the number of couplings that the data determine better than the penalty does.
+
+        gamma = sum (1 - l2 s^2), s^2 the variances of K_i of separate regressions, whose Hessian is taken as M D_i x C:
+        C are the covariances of the other sites' coordinates, D_i is the mean curvature of the site's own.
+        """
+        spectrum, modes = self._modes
+        degrees = self.data.states - 1
+        total = 0.0
+        for site, curvature in enumerate(self._mean_curvatures(points)):
+            own = modes[site * degrees : (site + 1) * degrees]
+            for bend in np.maximum(np.linalg.eigvalsh(curvature), 0):
+                variances = 1 / (bend * np.maximum(spectrum, 0) + self.ridge + FLOOR)
+                # Without the site itself: the trace of the inverse of a part is that of the whole less this.
+                itself = np.linalg.solve(own * variances @ own.T, own * variances**2 @ own.T)
+                others = len(spectrum) - degrees
+                total += others - self.ridge * max(variances.sum() - np.trace(itself), 0.0)
+        return total
+
+    def squares(self, points: Points) -> float:
+        """Return sum_ij <J_ij(a, b)^2>, every pair counted in both orders."""
+        couplings = points[: self.coordinates.couplings, 0]
+        return float(2 * couplings @ couplings)
+
+    @cached_property
+    def _modes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues and eigenvectors of the covariances of all coordinates."""
+        second = self.data.pair_frequencies - np.outer(self.frequencies, self.frequencies)
+        return np.linalg.eigh(self.coordinates.projected(second))
+
+    def _loss_and_slopes(self, model: PottsParameters, dtype: type) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return the mean loss without penalty, and its derivatives by J_ij(b, a), j picking, and by h_i(a)."""
+        data = self.data
+        value = 0.0
+        pairs = np.zeros(model.couplings.shape)
+        singles = np.zeros(len(model.fields))
+        slopes = None
+        for tile in local_fields(data.picks, model, data.states, dtype):
+            shares = data.shares[tile.rows].astype(dtype)
+            entries = own_entries(tile, data.picks, data.states)
+            own = tile.local[entries]
+            value += float(shares @ (normalised(tile.local) - own).sum(axis=1))
+            tile.local[entries] -= 1
+            tile.local[:] *= shares[:, None, None]
+            width = tile.columns.stop - tile.columns.start
+            if tile.rows.start == 0:
+                slopes = np.zeros((len(model.fields), width), dtype)
+            flat = np.ascontiguousarray(tile.local.reshape(len(shares), width))
+            add_to_picked(data.picks[tile.rows], flat, slopes)
+            singles[tile.columns] += flat.sum(axis=0)
+            if tile.rows.stop == len(data.picks):
+                pairs[:, tile.columns] = slopes
+        return value, pairs, singles
+
+    def _mean_curvatures(self, points: Points) -> Float[np.ndarray, "sites coordinates coordinates"]:
+        """Return D_i = <diag(p) - p p^T> of the conditional probabilities of every site, in its coordinates."""
+        data = self.data
+        singles = np.zeros((data.sites, data.states))
+        seconds = np.zeros((data.sites, data.states, data.states))
+        for tile in local_fields(data.picks, self.model(points), data.states, np.float32):
+            normalised(tile.local)
+            p = tile.local.transpose(1, 0, 2)
+            weighted = p * data.shares[tile.rows, None].astype(np.float32)
+            singles[tile.sites] += weighted.sum(axis=1)
+            seconds[tile.sites] += weighted.transpose(0, 2, 1) @ p
+        bases = self.coordinates.bases
+        return bases.transpose(0, 2, 1) @ (singles[:, :, None] * np.eye(data.states) - seconds) @ bases
+
+
+def smoothed(frequencies: ColumnVector, data: PottsRows) -> ColumnVector:
+    """Return frequencies with one more row, all of whose states are equally likely."""
+    return (data.samples * frequencies + 1 / data.states) / (data.samples + 1)
