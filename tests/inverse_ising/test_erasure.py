@@ -125,3 +125,9 @@ def test_contract_and_refusals(model):
     for epsilons in ((), (0.5, 1.5), (0.0,)):
         with pytest.raises(ValueError, match="epsilons: expected"):
             checked_epsilons(epsilons)
+
+
+def test_rare_events_are_no_case_for_it():
+    spins = np.where(np.random.default_rng(1).random((3000, 12)) < 0.05, 1, -1)
+    with pytest.warns(ConvergenceWarning, match="predicts spins worse .* than independent ones"):
+        assert not ErasureMachine().fit(spins).converged_

@@ -174,6 +174,26 @@ def test_decimation_finds_the_graph():
     assert_allclose(estimator.path_[[0, -1], 1], 0, atol=1e-12)
 
 
+def test_decimation_learns_its_penalty():
+    couplings = np.zeros((12, 12))
+    place = np.arange(12)
+    couplings[place, (place + 1) % 12] = np.random.default_rng(4).choice([-1, 1], 12)
+    model = oracle(couplings + couplings.T, np.zeros(12))
+    spins = model.draw(300, seed=1)
+
+    def error(**options) -> float:
+        fit = DecimatedPseudoLikelihood(**options).fit(spins)
+        return float(np.sqrt(np.mean((fit.couplings_ - model.couplings) ** 2)))
+
+    assert error() < 0.7 * error(l2=16.0)
+    assert error() < 1.1 * min(error(l2=l2) for l2 in (0.0, 1.0, 2.0, 4.0))
+
+
+def test_an_unknown_objective_is_refused_with_every_penalty():
+    with pytest.raises(ValueError, match="objective: expected one of rise, logrise"):
+        InteractionScreening(objective="RISE", l1="auto").fit(SAMPLES)
+
+
 def test_separable_samples_are_named_without_a_penalty_and_fitted_with_one():
     spins = SAMPLES[:300].copy()
     spins[:, 1] = np.where(spins[:, 0] + spins[:, 2] + spins[:, 3] > 0, 1, -1)

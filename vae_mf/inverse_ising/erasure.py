@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, log_pseudo_likelihood, warn_convergence
 from vae_mf.statistics.distinct import distinct_spins
 
 Epsilons = Float[np.ndarray, " epsilons"]
@@ -44,7 +44,8 @@ class ErasureMachine(InverseIsing):
     """Erasure machine whose epsilon is the one of largest mean energy.
 
     Its results are those of a fixed number of steps, as in the source, where more steps at small epsilon are worse;
-    ``converged_`` says whether they left the fixed point unmet by less than the tolerance.
+    ``converged_`` says whether they left the fixed point unmet by less than the tolerance. The expansion wants spins
+    that are often up and often down: of rare events it makes models worse than none, which a warning tells.
 
     Args:
         epsilons: values to try, each above 0 and at most 1; 1 is Hebb's rule.
@@ -74,7 +75,23 @@ class ErasureMachine(InverseIsing):
         self.mean_energies_ = final.energies
         self.effective_samples_ = float(final.effective_samples[best])
         converged = bool(final.residuals[best] <= tolerance)
-        return Estimate(final.couplings[best], final.fields[best], steps, converged)
+        estimate = Estimate(final.couplings[best], final.fields[best], steps, converged)
+        return estimate._replace(converged=converged and not warn_worse_than_independent(rows, shares, estimate))
+
+
+def warn_worse_than_independent(spins: Spins, shares: Weights, estimate: Estimate) -> bool:
+    """Warn if a model predicts every spin from the others worse than its mean does, and return True."""
+    m = shares @ spins
+    alone = Estimate(np.zeros_like(estimate.couplings), np.arctanh(m))
+    ours, theirs = (
+        float(shares @ log_pseudo_likelihood(spins, model.couplings, model.fields)) for model in (estimate, alone)
+    )
+    if ours < theirs:
+        warn_convergence(
+            f"ErasureMachine: its expansion fails on these data: it predicts spins worse ({ours:.4g} nats a row) than "
+            f"independent ones do ({theirs:.4g}); use PseudoLikelihood"
+        )
+    return ours < theirs
 
 
 def checked_epsilons(values: Sequence[float]) -> Epsilons:

@@ -27,7 +27,7 @@ class InteractionScreening(PenalisedRegression):
 
     @property
     def _automatic_l1(self) -> float:
-        return LOSSES[self.objective][1]
+        return LOSSES[require_choice("objective", self.objective, LOSSES)][1]
 
     def _loss(self) -> Loss:
         return LOSSES[require_choice("objective", self.objective, LOSSES)][0]

@@ -2,8 +2,8 @@
 
 The pseudo-likelihood sum_i ln p(s_i | all other spins) is maximised over couplings J_g of groups of bonds and fields
 h_g of groups of sites. Standard errors are those of an M-estimator, (H^-1 V H^-1)_gg with H the curvature and V the
-covariance of the configurations' gradients: they are right although the factors of a pseudo-likelihood depend on each
-other.
+covariance of the configurations' gradients and of the prior's pull: they are right although the factors of a
+pseudo-likelihood depend on each other.
 """
 
 from dataclasses import dataclass
@@ -195,8 +195,12 @@ class TiedPseudoLikelihood:
         return value / self.total, slope / self.total
 
     def standard_errors(self, parameters: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " parameters"]:
-        """Return the root of the diagonal of H^-1 V H^-1."""
-        spread = np.zeros((len(parameters), len(parameters)))
+        """Return the root of the diagonal of H^-1 (V + 2 l2) H^-1, and at least that of H^-1.
+
+        A pair stands in two factors, so that l2 is twice the precision of the prior, and 2 l2 the variance of its pull.
+        Events that did not happen are missing in V.
+        """
+        spread = np.diag(2 * self.decay)
         curvature = np.diag(self.decay)
         for columns, weights, local in self.parts(parameters):
             _, slopes = self.loss.evaluate(columns * local)
@@ -204,7 +208,8 @@ class TiedPseudoLikelihood:
             spread += (gradients * weights) @ gradients.T
             self.add_curvature(curvature, columns, weights * self.loss.curvature(slopes))
         inverse = np.linalg.pinv(curvature, hermitian=True)
-        return np.sqrt(np.einsum("ij,jk,ik->i", inverse, spread, inverse, optimize=True))
+        variances = np.einsum("ij,jk,ik->i", inverse, spread, inverse, optimize=True)
+        return np.sqrt(np.maximum(variances, np.diag(inverse)))
 
     def add_curvature(self, curvature: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> None:
         """Add sum w_i f_i f_i' over sites i and rows, f_i being the factors of the parameters in its field."""

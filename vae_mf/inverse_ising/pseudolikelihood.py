@@ -9,10 +9,11 @@ import numpy as np
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_fraction, require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
+from vae_mf.inverse_ising.solvers.coupling_prior import Posterior, evidence_strength
 from vae_mf.inverse_ising.solvers.firth import firth_regression
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
 from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, LocalRegression, Loss
-from vae_mf.inverse_ising.solvers.penalised import PenalisedRegression, RidgeProblem
+from vae_mf.inverse_ising.solvers.penalised import FIRST_STRENGTH, REFITS, PenalisedRegression, RidgeProblem
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
@@ -84,16 +85,18 @@ class DecimatedPseudoLikelihood(InverseIsing):
 
     Args:
         step: share of the remaining couplings removed at a time.
-        l2: weight of the squared couplings, as for `PseudoLikelihood`.
+        l2: weight of the squared couplings, as for `PseudoLikelihood`, or "auto" for what the couplings of the graph
+            before make most likely, and in the end those of the graph that is kept.
         tolerance: largest entry of the gradient at which a fit has converged.
 
     Attributes:
+        l2_: weight of the squares that was used.
         bonds_: True where a coupling was kept, shape (N, N).
         path_: shares x (first column) and tilted log pseudo-likelihoods per sample (second) of all graphs passed.
     """
 
     step: Any = 0.1
-    l2: Any = 16.0
+    l2: Any = "auto"
     tolerance: Any = 1e-5
     max_iter: Any = 500
     encoding: Any = "spin"
@@ -104,6 +107,7 @@ class DecimatedPseudoLikelihood(InverseIsing):
         sites = spins.shape[1]
         upper = np.triu_indices(sites, 1)
         bonds = ~np.eye(sites, dtype=bool)
+        self.l2_ = FIRST_STRENGTH if self.l2 == "auto" else require_non_negative("l2", self.l2)
         passed = [self._fit_graph(data, bonds, None)]
         graphs = [bonds]
         while graphs[-1].any():
@@ -120,13 +124,21 @@ class DecimatedPseudoLikelihood(InverseIsing):
         best = int(np.argmax(tilted))
         self.bonds_ = graphs[best]
         self.path_ = np.column_stack([shares, tilted])
-        return passed[best]._replace(n_iter=sum(e.n_iter for e in passed), converged=all(e.converged for e in passed))
+        chosen = passed[best]
+        for _ in range(REFITS if self.l2 == "auto" else 0):
+            chosen = self._fit_graph(data, graphs[best], chosen)
+        return chosen._replace(n_iter=sum(e.n_iter for e in passed), converged=all(e.converged for e in passed))
 
     def _fit_graph(self, data: DistinctSpins, bonds: np.ndarray, start: Estimate | None) -> Estimate:
-        """Return the pseudo-likelihood estimate on a graph."""
-        problem = SymmetricRegression(data, LOGISTIC, require_non_negative("l2", self.l2), bonds)
+        """Return the pseudo-likelihood estimate on a graph, and learn the weight of the squares from it if asked to."""
+        problem = SymmetricRegression(data, LOGISTIC, self.l2_, bonds)
         first = problem.start() if start is None else problem.parameters(start.couplings, start.fields)
         best = minimise(problem, first, Stopping.checked(self.tolerance, self.max_iter))
+        if self.l2 == "auto" and bonds.any():
+            means, variances, _ = problem.posterior(best.points)
+            # A coupling that is left out is known from the prior alone, and counts for nothing.
+            known = Posterior(means, np.where(bonds, variances, 1 / self.l2_))
+            self.l2_ = evidence_strength(known, self.l2_, data.samples)
         return Estimate(*problem.model(best.points), best.n_iter, best.converged)
 
     def _log_likelihood(self, data: DistinctSpins, estimate: Estimate) -> float:
