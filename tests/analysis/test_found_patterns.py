@@ -12,6 +12,7 @@ from vae_mf.analysis.found_patterns import (
     SIGN,
     FoundPatterns,
     captured_shares,
+    concentrated_sets,
     matched_overlaps,
     partners,
     pattern_table,
@@ -139,3 +140,22 @@ def test_partners_come_with_the_sign_of_their_pattern():
     other = np.array([[0.6, 0.8, 0, 0, 0], [-0.8, 0.6, 0, 0, 0]])
     assert_array_equal(partners(reference, other), [-other[1], other[0], np.zeros(5)])
     assert_array_equal(partners(reference, 2 * reference[::-1]), 2 * reference)
+
+
+def test_a_set_of_few_sites_is_found_whatever_the_mixing():
+    random = np.random.default_rng(5)
+    directions = random.normal(size=(24, 3))
+    directions[:, 1] *= 0.03
+    directions[[4, 19], 1] = 3.5, -3.5
+    directions[:, 2] *= 0.03
+    directions[[0, 7, 11], 2] = 2.0, 2.5, 1.5
+    found = concentrated_sets(directions @ mixing(3), largest=3, share=0.95)
+    assert sorted(found) == [(0, 7, 11), (4, 19)]
+    assert concentrated_sets(directions @ mixing(3), largest=2, share=0.95) == [(4, 19)]
+    assert concentrated_sets(directions[:, :1], largest=3, share=0.95) == []
+
+
+def test_broad_directions_are_hardly_ever_taken_for_few_sites():
+    random = np.random.default_rng(6)
+    sets = [concentrated_sets(random.normal(size=(24, 3)), largest=3, share=0.95) for _ in range(20)]
+    assert not any(sets)

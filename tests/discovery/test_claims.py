@@ -136,7 +136,7 @@ def findings(**parts) -> Findings:
 
 
 def decision(answer=NOT_DECIDED, *, drift=False, latents_drift=False, drift_alone=False) -> Decision:
-    return Decision(answer, drift, latents_drift, drift_alone, False, [])
+    return Decision(answer, drift, latents_drift, drift_alone, 0, [])
 
 
 def described(*lines: dict, latents=2, gain=1.0, gain_error=0.01, by_estimation=0.0, **ends) -> Findings:
@@ -305,6 +305,27 @@ def test_latent_variables_are_drawn_over_time_as_means_over_repeats():
     (ax,) = latents_figure(pd.DataFrame({"repeat": 0, "time": np.arange(200), "z_1": z})).axes
     np.testing.assert_allclose(ax.lines[0].get_ydata(), z)
     assert ax.get_xlabel() == "row"
+
+
+@pytest.mark.parametrize(
+    ("answer", "groups", "said"),
+    [
+        (FOUND, 0, "Two collective variables explain the correlations"),
+        (FOUND, 1, "One collective variable and one group of a few variables explain the correlations"),
+        (NOT_FOUND, 2, "Groups of a few variables, and no collective variables"),
+        (NOT_DECIDED, 0, "Two collective variables are seen; whether they are all is not decided"),
+        (NOT_DECIDED, 2, "Two groups of a few variables are seen; whether they are all is not decided"),
+    ],
+)
+def test_the_headline_tells_groups_from_collective_variables(answer, groups, said):
+    decision = Decision(answer, False, False, False, groups, [])
+    metrics = {"gain_over_independent": 1.0, "gain_over_independent_error": 0.1}
+    found = {"description": Description(2, 0), "decision": decision}
+    assert headline(findings(**found, metrics=metrics)) == said
+    # What gains nothing beyond doubt is not said to be seen.
+    in_doubt = headline(findings(**found, metrics=metrics | {"gain_over_independent": 0.1}))
+    expected = "Correlated; by what is not decided" if answer == NOT_DECIDED and not groups else said
+    assert in_doubt == expected
 
 
 def test_classes_are_drawn_by_their_probabilities_over_the_rows():

@@ -27,6 +27,7 @@ from vae_mf.discovery.report import Report, discover, fingerprint
 from vae_mf.discovery.sentences import plus_minus
 from vae_mf.discovery.settings import ARGUMENTS, DiscoverySettings, discovery_config, discovery_settings
 from vae_mf.discovery.split import prepare
+from vae_mf.runs.models import load
 
 PARTS = {"report.html", "metrics.json", "discovery.json", "tables", "figures", "models", "scores"}
 
@@ -152,6 +153,7 @@ def test_mixtures_are_fitted_once_and_by_a_resumption_those_alone_that_it_needs(
     assert sorted(raised.idxmax()) == ["0", "2", "4", "6"]
     np.testing.assert_allclose(told.filter(like="class_"), report.encode(rows))
     assert "The classes of all rows" in report.html
+    np.testing.assert_allclose(load(tmp_path).class_probabilities(rows), report.encode(rows), rtol=1e-12)
     assert {"classes.png", "latents.png"} <= {path.name for path in (tmp_path / "figures").iterdir()}
     fits.clear()
     (tmp_path / "assessment" / "verdict.json").unlink()

@@ -59,9 +59,9 @@ def test_what_is_seen_at_any_order_is_not_nothing(test):
     assert decide(test, NO_GAIN, ONE, verdict(FOUND)).answer == FOUND
 
 
-def control(name: str, *, passed: bool, overstated: bool) -> pd.DataFrame:
+def control(name: str, *, passed: bool, overstated: bool, coarse: bool = False) -> pd.DataFrame:
     line = {"control": name, "known": 0.0, "value": 0.1, "error": 0.01, "passed": passed, "overstated": overstated}
-    return pd.DataFrame([line])
+    return pd.DataFrame([line | {"coarse": coarse}])
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,11 @@ def test_a_failed_control_takes_an_answer_back(name, overstated, found, not_foun
         assert decision.answer == expected
         said = f"A control failed, by {name}: 0.1 ± 0.01 nats were read where 0 are known."
         assert (said in decision.remarks) == (answer != expected)
+    if not overstated:
+        coarse = decide(
+            independence(10.0), GAIN, ONE, verdict(FOUND), control(name, passed=False, overstated=False, coarse=True)
+        )
+        assert coarse.answer == found
     passed = control(name, passed=True, overstated=False)
     assert decide(independence(10.0), GAIN, ONE, verdict(FOUND), passed).answer == FOUND
 
@@ -157,10 +162,13 @@ def test_few_effective_rows_decide_nothing():
 
 def test_latent_variables_of_few_variables_are_groups():
     test = independence(100.0)
-    assert decide(test, GAIN, ONE, verdict(FOUND), participation=2.1, fewest_variables=4.0) == (
-        NOT_FOUND, False, False, False, True, ["a remark"],
-    )  # fmt: skip
-    assert decide(test, GAIN, ONE, verdict(FOUND), participation=4.1, fewest_variables=4.0).answer == FOUND
+    assert decide(test, GAIN, ONE, verdict(FOUND), groups=1) == (NOT_FOUND, False, False, False, 1, ["a remark"])
+    two = Description(2, 0)
+    # Beside a collective variable a group is named, and takes nothing back.
+    assert decide(test, GAIN, two, verdict(FOUND), groups=1) == (FOUND, False, False, False, 1, ["a remark"])
+    assert decide(test, GAIN, two, verdict(FOUND), groups=2).answer == NOT_FOUND
+    assert decide(test, GAIN, two, verdict(NOT_FOUND), groups=2).groups == 0
+    assert decide(test, GAIN, two, verdict(FOUND)).groups == 0
 
 
 def test_a_description_needs_a_verdict():

@@ -243,6 +243,13 @@ def test_as_many_rows_are_named_as_bring_the_upper_end_within_the_tolerance():
     assert f"{needed:,.0f} rows" in verdict.remarks[-1].text
 
 
+def test_no_rows_are_named_where_another_model_sets_the_upper_end():
+    verdict = decide_mean_field(readings(pairs(0.0), lead(0.2, 0.02, kind="latent model")), gains(GAIN), THRESHOLDS)
+    assert verdict.answer == NOT_DECIDED
+    assert rows_to_decide(verdict.left) == np.inf
+    assert not any(remark.subject == Subject.ROWS for remark in verdict.remarks)
+
+
 def capacity_table(rates, information=0.5, cut="half") -> pd.DataFrame:
     rates = np.array(rates, dtype=float)
     information = np.broadcast_to(information, rates.shape)

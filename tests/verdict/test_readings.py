@@ -116,6 +116,8 @@ def test_controls_pass_and_an_overstated_reading_does_not(model):
     blind = controls(model, blocked(rows), SETTINGS, THRESHOLDS, 1e-6, 4).set_index("control")
     assert not blind.passed["rows of the latent model"]
     assert not blind.overstated["rows of the latent model"]
+    assert blind.coarse["rows of the latent model"]
+    assert not table.coarse.any()
 
 
 def drifting() -> np.ndarray:

@@ -5,13 +5,14 @@ Sign vectors in that space are patterns of their own right; all else is given by
 """
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from scipy.linalg import orth, subspace_angles
+from scipy.linalg import null_space, orth, subspace_angles
 from scipy.optimize import linear_sum_assignment
 
 from vae_mf.analysis.latent_potential import prior_draws
@@ -26,6 +27,8 @@ VARIANCE_DRAWS = 4000
 """Draws of z that give the variance of every variable's mean."""
 JACOBIAN_DRAWS = 64
 """Draws of z that the Jacobian is averaged over; a linear decoder has the same everywhere."""
+LIKELY = 16
+"""Sites of the largest part in a space, of which small sets are tried."""
 STARTS = 8192
 """Random starts of the search for sign vectors."""
 MARGIN = 0.3
@@ -67,12 +70,85 @@ def variables_per_latent(vae: VAE, seed: int) -> float:
     With c_i the share of the variance of variable i that the latent variables hold, (sum c)^2 / sum c^2 variables take
     part, divided by the number of latent variables.
     """
+    shares, _ = explained_variance(vae, seed)
+    return float(shares.sum() ** 2 / (shares**2).sum() / vae.latents)
+
+
+class ExplainedVariance(NamedTuple):
+    """Variance of the variables -1 and +1 under a model, and what the latent variables hold of it."""
+
+    shares: Float[np.ndarray, " sites"]
+    """Share of the variance of every variable that the latent variables hold."""
+    variances: Float[np.ndarray, " sites"]
+
+
+def explained_variance(vae: VAE, seed: int) -> ExplainedVariance:
+    """Return the variance of every variable, and the share of it that the latent variables hold."""
     draws = torch.as_tensor(prior_draws(vae, 1.0, VARIANCE_DRAWS, integer(seed, "participation")))
     like = next(vae.parameters())
     with torch.no_grad():
         means = vae.decoder(draws.to(like.device, like.dtype)).mean.double().cpu().numpy()
-    shares = means.var(0) / np.maximum(1 - means.mean(0) ** 2, np.finfo(float).tiny)
-    return float(shares.sum() ** 2 / (shares**2).sum() / vae.latents)
+    variances = np.maximum(1 - means.mean(0) ** 2, np.finfo(float).tiny)
+    return ExplainedVariance(means.var(0) / variances, variances)
+
+
+def small_groups(vae: VAE, seed: int, largest: int, share: float) -> list[tuple[int, ...]]:
+    """Return the sets of few variables that carry a latent variable of their own, see `concentrated_sets`."""
+    scale = np.sqrt(explained_variance(vae, seed).variances)
+    return concentrated_sets(scaled_directions(vae, seed) * scale[:, None], largest, share)
+
+
+def concentrated_sets(
+    directions: Float[np.ndarray, "sites latents"], largest: int, share: float
+) -> list[tuple[int, ...]]:
+    """Return the sets of few sites that hold nearly all of some direction of a space, a direction each.
+
+    Whatever the mixing of the latent variables: with P the projection on the space, the largest share of a direction in
+    it that a set can hold is the largest eigenvalue of the rows and columns of P that belong to the set.
+
+    >>> broad, pair = np.ones(20), np.r_[1.0, 1.0, np.zeros(18)]
+    >>> concentrated_sets(np.stack([broad + pair, broad - pair], 1), largest=3, share=0.95)
+    [(0, 1)]
+
+    Args:
+        directions: directions that span the space.
+        largest: number of sites in a set, from two to so many.
+        share: share of the squares of a direction that a set must hold.
+    """
+    basis = orth(directions)
+    found = []
+    while basis.shape[1]:
+        held, sites, within = strongest_set(basis, largest, share)
+        if held < share:
+            break
+        found.append(sites)
+        # The direction itself leaves the space.
+        basis = basis @ null_space((within @ basis[list(sites)])[None])
+    return found
+
+
+def strongest_set(
+    basis: Float[np.ndarray, "sites dimensions"], largest: int, share: float
+) -> tuple[float, tuple[int, ...], Float[np.ndarray, " chosen"]]:
+    """Return the smallest set that holds a share of a direction, or the one that holds most, with the direction's part.
+
+    Args:
+        basis: orthonormal columns.
+        largest: number of sites in a set, from two to so many.
+        share: share that is enough.
+    """
+    leverage = (basis**2).sum(1)
+    likely = np.sort(np.argsort(-leverage, kind="stable")[:LIKELY])
+    best: tuple[float, tuple[int, ...], np.ndarray] = (0.0, (), np.zeros(0))
+    for size in range(2, largest + 1):
+        for sites in combinations(map(int, likely), size):
+            part = basis[list(sites)]
+            values, vectors = np.linalg.eigh(part @ part.T)
+            if values[-1] > best[0]:
+                best = (float(values[-1]), sites, vectors[:, -1])
+        if best[0] >= share:
+            break
+    return best
 
 
 def scaled_directions(vae: VAE, seed: int) -> Float[np.ndarray, "sites latents"]:

@@ -30,7 +30,7 @@ from vae_mf.rng import integer
 from vae_mf.runs.folder import FIGURES, Run, find_runs
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
-from vae_mf.runs.models import load
+from vae_mf.runs.models import load_run
 from vae_mf.tables import read_metrics, read_tables, write_tables
 
 NAME = "comparison"
@@ -54,7 +54,7 @@ def describe_run(run: Run) -> str:
 
 def score_run(run: Run, cfg: DictConfig, rows: list[np.ndarray]) -> ModelScores:
     """Score validation and test rows by the model of a run."""
-    vae = load(run.folder).vae
+    vae = load_run(run.folder).vae
     seed = integer(cfg.seed, "score")
     seconds = read_metrics(run.folder)["train_seconds"]
     return score_vae(describe_run(run), vae, *rows[1:], draws=cfg.draws, seed=seed, seconds=seconds)

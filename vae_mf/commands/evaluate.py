@@ -23,7 +23,7 @@ from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
-from vae_mf.runs.models import load
+from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.tasks import build_task
 from vae_mf.tables import ANSWER, VERDICT, read_tables, write_tables
@@ -37,7 +37,7 @@ OWN = ("overlaps",)
 
 def assess_run(run: Run, settings: DictConfig, progress: Progress) -> Assessment:
     """Load model and data of a run and prepare its verdict."""
-    model = load(run.folder)
+    model = load_run(run.folder)
     task = build_task(run.config, progress)
     progress.add_task("assessing", total=None)
     found = assess(model.vae, task.system, task.evidence, instantiate(settings))

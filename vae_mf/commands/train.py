@@ -24,7 +24,7 @@ from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_callbacks, build_loggers
 from vae_mf.runs.folder import FINISHED, Run, discarded_if_refused, open_run, record_run
-from vae_mf.runs.models import load
+from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sweeps import require_single_device_sweep, sweep_job
 from vae_mf.runs.tasks import build_task
@@ -55,7 +55,7 @@ def complete(run: Run, progress: Progress) -> None:
     )
     if result.rank:
         return  # another process of the same run evaluates
-    evaluation = task.evaluate(load(run.folder).vae)
+    evaluation = task.evaluate(load_run(run.folder).vae)
     times = {"val_bound": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
     write_tables(run.folder, evaluation.tables)
     for name, figure in draw_run(evaluation.tables).items():

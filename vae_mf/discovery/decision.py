@@ -36,8 +36,8 @@ class Decision(NamedTuple):
     """True if latent variables do."""
     drift_alone: bool
     """True if that is all there is."""
-    groups: bool
-    """True if latent variables stand for few variables each: groups, and no collective variables."""
+    groups: int
+    """Number of latent variables that stand for few variables each, groups, unless more than they is left."""
     remarks: list[str]
     """Limits of the answer, a sentence each."""
 
@@ -88,10 +88,9 @@ def decide(
     verdict: Verdict | None,
     controls: pd.DataFrame | None = None,
     *,
-    participation: float = np.inf,
+    groups: int = 0,
     latents_drift: bool = False,
     saturated: bool = True,
-    fewest_variables: float = 0.0,
 ) -> Decision:
     """Return the answer about a data set.
 
@@ -106,11 +105,11 @@ def decide(
         description: latent description that was chosen.
         verdict: verdict on it; None if there is none.
         controls: table of `controls.controls`; None if there is none.
-        participation: number of variables, on the average, that a latent variable is carried by.
+        groups: number of latent variables that are carried by too few variables to be collective ones; where all are,
+            nothing collective is found.
         latents_drift: True if latent variables follow the order of the rows.
         saturated: False if the largest number of classes that was tried is the likeliest: classes that go on to gain
             may cover what varies continuously, and then no number of them is "found".
-        fewest_variables: number of variables that it must be carried by to be a collective one.
 
     Raises:
         ValueError: if there is a description and no verdict on it.
@@ -120,22 +119,24 @@ def decide(
         raise ValueError("verdict: expected one on the description that was chosen, got none")
     drift = independence.drifts or latents_drift
     if is_nothing(independence, gains):
-        return Decision(NOTHING, drift, latents_drift, independence.drift_alone, False, few_remarks(independence))
+        return Decision(NOTHING, drift, latents_drift, independence.drift_alone, 0, few_remarks(independence))
     if verdict is None or not described:
         answer = NOT_DECIDED if independence.few or not independence.seen else NOT_FOUND
-        return Decision(answer, drift, latents_drift, False, False, few_remarks(independence))
+        return Decision(answer, drift, latents_drift, False, 0, few_remarks(independence))
     # That there is no ln Z of real data, nor a cut that theory knows, goes without saying.
     silent = {Subject.PARTITION_FUNCTION, Subject.CUTS}
     remarks = [remark.text for remark in verdict.remarks if remark.subject not in silent]
     if independence.few:
-        return Decision(NOT_DECIDED, drift, latents_drift, False, False, few_remarks(independence) + remarks)
+        return Decision(NOT_DECIDED, drift, latents_drift, False, groups, few_remarks(independence) + remarks)
     failed = failed_controls(verdict.answer, controls)
     if failed:
-        return Decision(NOT_DECIDED, drift, latents_drift, False, False, failed + remarks)
+        return Decision(NOT_DECIDED, drift, latents_drift, False, groups, failed + remarks)
     if description.classes and not saturated and verdict.answer == FOUND:
-        return Decision(NOT_DECIDED, drift, latents_drift, False, False, [UNSATURATED, *remarks])
-    groups = verdict.answer == FOUND and participation < fewest_variables
-    return Decision(NOT_FOUND if groups else verdict.answer, drift, latents_drift, False, groups, remarks)
+        return Decision(NOT_DECIDED, drift, latents_drift, False, groups, [UNSATURATED, *remarks])
+    if verdict.answer == NOT_FOUND:
+        return Decision(NOT_FOUND, drift, latents_drift, False, 0, remarks)
+    only_groups = verdict.answer == FOUND and 0 < description.latents <= groups
+    return Decision(NOT_FOUND if only_groups else verdict.answer, drift, latents_drift, False, groups, remarks)
 
 
 def failed_controls(answer: str, controls: pd.DataFrame | None) -> list[str]:
@@ -146,11 +147,15 @@ def failed_controls(answer: str, controls: pd.DataFrame | None) -> list[str]:
     taken_off = controls.control.eq(REFIT) | (controls.control.eq(SHIFTED) & controls.overstated)
     counted = controls[~taken_off]
     failed = counted[~counted.passed] if answer == FOUND else counted[counted.overstated]
-    return [
-        f"A control failed, by {row.control}: {row.value:.2g} ± {row.error:.2g} nats were read where {row.known:.2g} "
-        "are known."
-        for row in failed.itertuples()
-    ]
+    said = []
+    for row in failed.itertuples():
+        read = f"{row.value:.2g} ± {row.error:.2g} nats were read where {row.known:.2g} are known"
+        said.append(
+            f"Rows are too few for a control, by {row.control}: {read}, which may be beyond the tolerance."
+            if row.coarse
+            else f"A control failed, by {row.control}: {read}."
+        )
+    return said
 
 
 def few_remarks(independence: Independence) -> list[str]:

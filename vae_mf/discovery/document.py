@@ -159,7 +159,10 @@ def facts(found: Findings) -> str:
     numbers = found.metrics
     latents, classes = found.description
     kind = "classes of rows" if classes else "collective" if found.decision.answer == FOUND else "latent"
-    terms = {kind if classes else f"{kind} variables": str(classes or latents)}
+    groups = found.decision.groups if kind == "collective" else 0
+    terms = {kind if classes else f"{kind} variables": str(classes or latents - groups)}
+    if groups:
+        terms["groups of a few variables"] = str(groups)
     fewest, most = numbers["fewest_possible"], numbers["most_possible"]
     if fewest < most and (latents or classes):
         terms["numbers that the rows allow"] = f"{fewest} to {most}"
@@ -267,9 +270,12 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "in time are independent; rows drawn from the model leave nothing, and a model fitted to such rows leaves what "
         "training leaves; rows of the pairwise model, whose distance is known, must not come out further away, but may "
         "come out nearer, as pairs do not show all. What shifted columns and a second fit show is taken off the lower "
-        "end of what is left; where one of the other controls fails the answer is taken back."
+        "end of what is left. Where another control fails, or rows are too few for it, nothing is found; where one "
+        "reads too much, nothing is refuted either."
     )
-    tested = f"<p>{text}</p>" + html_table(found.tables["controls"], CONTROLS, {})
+    controls = found.tables["controls"]
+    outcomes = np.select([controls.passed, controls.coarse], ["yes", "too few rows"], "no")
+    tested = f"<p>{text}</p>" + html_table(controls.assign(passed=outcomes), CONTROLS, {})
     return section("What they leave unexplained", body + pairs_left(found) + tested)
 
 

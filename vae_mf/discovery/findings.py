@@ -13,6 +13,7 @@ from vae_mf.analysis.found_patterns import (
     FoundPatterns,
     pattern_table,
     read_patterns,
+    small_groups,
     stability_table,
     variables_per_latent,
 )
@@ -119,7 +120,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     description = Description(0, 0) if is_nothing(independence, gains) else describe(choices, candidates, study)
     tables = choices.tables | {"models": models, "independence": independence.table}
     assessment = None
-    traits = Traits(np.inf, follows=False)
+    traits = Traits([], all_groups=False, follows=False)
     if description != Description(0, 0):
         stage("what is left unexplained")
         assessment = assessed(description, candidates, study)
@@ -128,7 +129,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         stage("patterns")
         z = study.latents(description.latents)
         traits = traits_of(z, study)
-        tables |= decoded_tables(z, study, truth)
+        tables |= decoded_tables(z, study, truth) | group_tables(traits.groups, study)
         choices = choose(candidates, study, spread_of(study.trainings(description.latents)))
         tables |= choices.tables
     decision = decide(
@@ -137,10 +138,9 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         description,
         assessment and assessment.verdict,
         tables.get("controls"),
-        participation=traits.participation,
+        groups=description.latents if traits.all_groups else len(traits.groups),
         latents_drift=traits.follows,
         saturated=choices.classes.likeliest < max(study.settings.density_models.mixtures, default=0),
-        fewest_variables=study.settings.selection.fewest_variables,
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
     metrics["variables"] = study.variables
@@ -218,8 +218,10 @@ def largest_left(assessment: Assessment) -> float:
 class Traits(NamedTuple):
     """Traits of latent variables that are no collective ones."""
 
-    participation: float
-    """Number of variables, on the average, that carry a latent variable."""
+    groups: list[tuple[int, ...]]
+    """Sets of few variables that carry a latent variable of their own."""
+    all_groups: bool
+    """True if latent variables are carried by few variables on the average."""
     follows: bool
     """True if latent variables follow the order of the rows."""
 
@@ -227,8 +229,18 @@ class Traits(NamedTuple):
 def traits_of(z: Float[np.ndarray, "rows latents"], study: Study) -> Traits:
     """Return the traits of latent variables that are no collective ones, z being their mean given each row."""
     limit = study.settings.independence.drift
-    participation = variables_per_latent(study.best(z.shape[1]), study.settings.seed)
-    return Traits(participation, bool(drift(z) < limit) and study.independence.short)
+    selection = study.settings.selection
+    vae = study.best(z.shape[1])
+    groups = small_groups(vae, study.settings.seed, selection.fewest_variables - 1, selection.group_share)
+    all_groups = variables_per_latent(vae, study.settings.seed) < selection.fewest_variables
+    return Traits(groups, all_groups, bool(drift(z) < limit) and study.independence.short)
+
+
+def group_tables(groups: list[tuple[int, ...]], study: Study) -> dict[str, pd.DataFrame]:
+    """Return the table "groups" of sets of few variables by their names, none if there are no such sets."""
+    names = study.rows.recording.names
+    named = ["; ".join(names[site] for site in group) for group in groups]
+    return {"groups": pd.DataFrame({"group": np.arange(1, len(named) + 1), "variables": named})} if named else {}
 
 
 def decoded_tables(

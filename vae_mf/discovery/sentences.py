@@ -17,6 +17,8 @@ from vae_mf.verdict.time_order import WINDOWS
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 UNKNOWN = "not known"
+GROUPS_SHOWN = 5
+"""Groups of variables that are listed in a sentence."""
 COUPLINGS = (
     "from vae_mf import datasets, inverse_ising\n"
     "inverse_ising.PseudoLikelihood().fit(datasets.make_recording(data).rows).couplings_"
@@ -83,13 +85,14 @@ def headline(found: Findings) -> str:
         return f"Rates drift, and {seen} is seen"
     if decision.answer == NOTHING:
         return "Nothing seen in few independent rows" if found.independence.few else "Nothing to find"
-    if not latents and not classes:
+    # A description that gains nothing beyond doubt is none to speak of.
+    if decision.answer != FOUND and not (gains_beyond_doubt(found) or decision.groups):
         if decision.answer == NOT_DECIDED:
             return "Correlated; by what is not decided"
         return "Correlated, but not by collective variables"
-    what = f"{number(classes)} classes of rows" if classes else counted(latents, "collective variable")
+    what = f"{number(classes)} classes of rows" if classes else collective(latents, decision.groups)
     drifts = "; it drifts with the order of the rows" if latents == 1 else "; they drift with the order of the rows"
-    if decision.groups:
+    if decision.answer == NOT_FOUND and 0 < latents <= decision.groups:
         return "Groups of a few variables, and no collective variables"
     if decision.answer == FOUND:
         verb = "explains" if latents == 1 else "explain"
@@ -99,6 +102,22 @@ def headline(found: Findings) -> str:
         return f"Correlated, but not by {what} alone".capitalize()
     seen = "is seen; whether it is all" if latents == 1 else "are seen; whether they are all"
     return f"{what} {seen} is not decided".capitalize()
+
+
+def gains_beyond_doubt(found: Findings) -> bool:
+    """Return True if there is a description that predicts held-out rows better than independent variables do."""
+    numbers = found.metrics
+    return any(found.description) and numbers["gain_over_independent"] > 2 * numbers["gain_over_independent_error"]
+
+
+def collective(latents: int, groups: int) -> str:
+    """Return numbers of collective variables and of latent variables that stand for few variables each.
+
+    >>> collective(2, 1), collective(3, 0)
+    ('one collective variable and one group of a few variables', 'three collective variables')
+    """
+    parts = [counted(latents - groups, "collective variable")] if latents > groups else []
+    return " and ".join([*parts, *([f"{counted(groups, 'group')} of a few variables"] if groups else [])])
 
 
 def summary(found: Findings) -> list[str]:
@@ -205,8 +224,7 @@ def left_range(found: Findings) -> str:
 def explained_range(found: Findings) -> str:
     """Return the share of the total correlation that the description explains, if its gain is beyond its errors."""
     least, most = 1 - found.metrics["share_upper"], 1 - found.metrics["share_lower"]
-    uncertain = found.metrics["gain_over_independent"] <= 2 * found.metrics["gain_over_independent_error"]
-    if detected(found) or uncertain:
+    if detected(found) or not gains_beyond_doubt(found):
         return UNKNOWN
     return f"{least:.1%} to {most:.1%}" if least > 0 else f"at most {most:.1%}"
 
@@ -366,7 +384,7 @@ def patterns(found: Findings) -> str:
         axes = f"{counted(rest, 'graded pattern')}, which {'is' if rest == 1 else 'are'} known up to a mixing"
         kind = f"{kind}, beside {axes}" if kind else f"There {'is' if rest == 1 else 'are'} {axes}"
     repetitions = found.tables["stability"].repetition.nunique()
-    text = f"{kind[0].upper()}{kind[1:]}."
+    text = f"{kind[0].upper()}{kind[1:]}.{in_groups(found)}"
     if not repetitions:
         return text
     share = "all" if recovered == len(table) else number(recovered)
@@ -374,6 +392,16 @@ def patterns(found: Findings) -> str:
     which = several if len(table) > 1 else "it was" if recovered else "it was not"
     where = f"In {counted(repetitions, 'repetition')} with other seeds or parts of the data"
     return f"{text} {where}, {which} recovered."
+
+
+def in_groups(found: Findings) -> str:
+    """Return a sentence about the sets of few variables that carry a latent variable of their own, if there are any."""
+    if "groups" not in found.tables:
+        return ""
+    named = list(found.tables["groups"].variables)
+    which = "One latent variable stands" if len(named) == 1 else f"{number(len(named)).capitalize()} of them stand"
+    listed = " / ".join(named[:GROUPS_SHOWN]) + (" and more" if len(named) > GROUPS_SHOWN else "")
+    return f" {which} for few variables: {listed}."
 
 
 def limits(found: Findings) -> list[str]:

@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.singleton import Singleton
 from omegaconf import DictConfig, OmegaConf
 
-from vae_mf.checks import require_flag, require_fraction, require_integer, require_non_negative, require_positive, shown
+from vae_mf.checks import require_flag, require_fraction, require_integer, require_positive, shown
 from vae_mf.datasets.recording import make_recording
 from vae_mf.paths import configurations
 from vae_mf.rng import integer
@@ -84,7 +84,8 @@ class SelectionSettings:
         passed_over: multiple of the resolution up to which a difference within its errors is passed over.
         classes_ahead: standard errors by which classes must be ahead of latent variables to take their place.
         draws: number of importance draws of z per likelihood.
-        fewest_variables: number of variables, on the average, that a collective variable is carried by at least.
+        fewest_variables: number of variables that a collective variable is carried by at least.
+        group_share: share of a latent variable that fewer variables than these must hold to be a group.
     """
 
     largest_latents: int
@@ -94,7 +95,8 @@ class SelectionSettings:
     passed_over: float
     classes_ahead: float
     draws: int
-    fewest_variables: float
+    fewest_variables: int
+    group_share: float
 
     def __post_init__(self) -> None:
         require_integer("selection.largest_latents", self.largest_latents)
@@ -103,7 +105,8 @@ class SelectionSettings:
         for name in ("significant", "passed_over", "classes_ahead"):
             require_positive(f"selection.{name}", getattr(self, name))
         require_integer("selection.draws", self.draws)
-        require_non_negative("selection.fewest_variables", self.fewest_variables)
+        require_integer("selection.fewest_variables", self.fewest_variables, minimum=0)
+        require_fraction("selection.group_share", self.group_share)
 
 
 @dataclass(frozen=True)

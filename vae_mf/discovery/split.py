@@ -112,7 +112,7 @@ def require_rows(rows: Split, blocks: int) -> None:
     if fewest < 2 * blocks:
         raise ValueError(
             f"data: expected at least {2 * blocks} rows in validation and test, got {fewest}; give more rows or "
-            "hold out larger fractions"
+            "hold out more, by training.validation and training.test"
         )
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,6 +15,9 @@ from vae_mf.rng import integer
 from vae_mf.runs.folder import DISCOVERY, find_run, read_record
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.training.weights import WEIGHTS, load_weights
+
+if TYPE_CHECKING:
+    from vae_mf.density_models.latent_classes import LatentClasses
 
 UNCONDITIONED = 1.0
 """Temperature of a model of rows without one."""
@@ -41,15 +44,15 @@ def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
         )
 
 
-def load(folder: str | Path) -> TrainedModel:
+def load(folder: str | Path) -> "TrainedModel | LatentClasses":
     """Return the trained model of a run or of a discovery, ready for evaluation.
 
-    Of a discovery it is the model with the chosen number of latent variables; its rows have the variables that were
-    kept, in the order of the table "patterns".
+    Of a discovery it is the model with the chosen number of latent variables, or of classes; its rows have the
+    variables that were kept, in the order of the table "patterns", or "class_profiles".
 
     Raises:
         FileNotFoundError: if the folder holds no run or its training is not finished.
-        ValueError: if it is no path, or a discovery that found no latent variables.
+        ValueError: if it is no path, or a discovery that found neither latent variables nor classes.
 
     >>> load("outputs/none")
     Traceback (most recent call last):
@@ -58,7 +61,16 @@ def load(folder: str | Path) -> TrainedModel:
     place = require_path("folder", folder)
     if (place / DISCOVERY).exists():
         return load_discovery(place)
-    run = find_run(place)
+    return load_run(place)
+
+
+def load_run(folder: Path) -> TrainedModel:
+    """Return the trained model of a run, ready for evaluation.
+
+    Raises:
+        FileNotFoundError: if the folder holds no run or its training is not finished.
+    """
+    run = find_run(folder)
     record = read_record(run)
     vae = build_vae(run.config.model, record["sites"], run.config.seed)
     load_weights(vae, run.weights)
@@ -67,8 +79,8 @@ def load(folder: str | Path) -> TrainedModel:
     return TrainedModel(vae.eval(), tuple(record.get("temperatures", asked)))
 
 
-def load_discovery(folder: Path) -> TrainedModel:
-    """Return the model with the number of latent variables that a discovery has chosen."""
+def load_discovery(folder: Path) -> "TrainedModel | LatentClasses":
+    """Return the model with the number of latent variables, or of classes, that a discovery has chosen."""
     from vae_mf.tables import METRICS, read_metrics  # loading the model of a run does not wait for pandas
 
     if not (folder / METRICS).exists():
@@ -78,11 +90,28 @@ def load_discovery(folder: Path) -> TrainedModel:
     settings = json.loads((folder / DISCOVERY).read_text(encoding="utf-8"))["settings"]
     metrics = read_metrics(folder)
     latents = metrics["latents"]
+    if metrics["classes"]:
+        return load_classes(folder)
     if not latents:
         raise ValueError(
-            f"folder: expected a discovery that chose latent variables, got {folder}, whose answer is "
+            f"folder: expected a discovery that chose latent variables or classes, got {folder}, whose answer is "
             f'"{metrics["answer"]}"'
         )
     vae = build_vae({**settings["model"], "latents": latents}, metrics["variables"], settings["seed"])
     load_weights(vae, folder / "models" / f"latents-{latents}" / WEIGHTS)
     return TrainedModel(vae.eval(), (UNCONDITIONED,))
+
+
+def load_classes(folder: Path) -> "LatentClasses":
+    """Return the classes of rows that a discovery has chosen, from its tables."""
+    from vae_mf.density_models.latent_classes import LatentClasses
+    from vae_mf.density_models.mixture import BernoulliMixture
+    from vae_mf.tables import read_tables
+
+    tables = read_tables(folder)
+    profiles = tables["class_profiles"].drop(columns="variable")
+    mixture = BernoulliMixture(profiles.shape[1])
+    mixture.n_features_in_ = len(profiles)
+    mixture.weights_ = tables["class_summary"].weight.to_numpy()
+    mixture.probabilities_ = profiles.to_numpy().T
+    return LatentClasses(mixture)

@@ -36,7 +36,7 @@ def controls(
     seed: int,
     pairwise: KnownRows | None = None,
 ) -> pd.DataFrame:
-    """Return the readings of control rows: columns control, known, value, error, passed, overstated.
+    """Return the readings of control rows: columns control, known, value, error, passed, overstated, coarse.
 
     Rows of the model leave nothing: they should come out as zero, with an upper end below the tolerance. Rows of a
     pairwise model may differ in orders that pairs do not show, and must not come out further away than they are known
@@ -65,19 +65,25 @@ def controls(
     return pd.DataFrame(lines)
 
 
-def control(name: str, known: float, found: Estimate, *, passed: bool, overstated: bool) -> ControlLine:
+def control(
+    name: str, known: float, found: Estimate, *, passed: bool, overstated: bool, coarse: bool = False
+) -> ControlLine:
     """Return the line of one control."""
     line = {"control": name, "known": known, "value": found.value, "error": found.error}
-    return line | {"passed": bool(passed), "overstated": bool(overstated)}
+    return line | {"passed": bool(passed), "overstated": bool(overstated), "coarse": bool(coarse)}
 
 
 def own_control(name: str, found: Estimate, thresholds: Thresholds, tolerance: float) -> ControlLine:
-    """Return the control by rows that a model leaves nothing of: they must be within the tolerance, and near zero."""
+    """Return the control by rows that a model leaves nothing of: they must be within the tolerance, and near zero.
+
+    One that is near zero and yet may lie beyond the tolerance is coarse: rows are too few for it.
+    """
     off = thresholds.control * found.error
     under = thresholds.pairs_under if found.value > 0 else 1.0
     upper = under * found.value + thresholds.errors * found.error
-    passed = abs(found.value) <= off and upper <= tolerance
-    return control(name, 0.0, found, passed=passed, overstated=found.value > off)
+    near = abs(found.value) <= off
+    fine = upper <= tolerance
+    return control(name, 0.0, found, passed=near and fine, overstated=found.value > off, coarse=near and not fine)
 
 
 def shifted_control(rows: Columns, order: TimeOrder, thresholds: Thresholds, seed: int) -> ControlLine:

@@ -21,6 +21,8 @@ POOLED = "all"
 """Entry of the column "temperature" for the mean over all conditions."""
 EXACT_CUTS = ("half", "sublattice")
 """Cuts of `capacity.CUTS` whose information is known exactly."""
+BY_ROWS = ("order 2", "exact identity")
+"""Readings whose errors fall as 1 / rows."""
 ROOM = 0.2
 """Least distance of a reading from the tolerance, in units of it, that an estimate of rows reckons with."""
 
@@ -309,9 +311,13 @@ def is_near(left: pd.DataFrame, factor: float) -> bool:
 def rows_to_decide(left: pd.DataFrame) -> float:
     """Return about how many rows would bring the upper end within the tolerance, whose excess falls as 1 / rows.
 
+    It is infinite where another reading than that of pairs, or the identity, sets the upper end, which rows need not
+    lower.
     Where the reading itself lies near the tolerance or above it, the number is a way to say: more than there are.
     """
     whole = left.iloc[-1]
+    if whole.most not in BY_ROWS:
+        return np.inf
     room = max(whole.tolerance - whole.centre, ROOM * whole.tolerance)
     return float(whole.rows) * max(1.0, (whole.upper_best - whole.centre) / room)
 
