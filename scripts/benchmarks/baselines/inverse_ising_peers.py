@@ -80,15 +80,24 @@ PEERS = (
 )
 
 
-def environment(package: str, folder: Path) -> tuple[Path | None, str]:
-    """Return the Python of an environment that holds a package, made if it is not there, or why there is none."""
+def environment(package: str, folder: Path, needs: tuple[str, ...] = ()) -> tuple[Path | None, str]:
+    """Return the Python of an environment that holds a package, made if it is not there, or why there is none.
+
+    Args:
+        needs: packages to install instead of those that it asks for, where it pins versions of old Pythons.
+    """
     place = folder / package.partition("==")[0]
     python = place / "bin" / "python"
     if not (place / "installed").exists():
         venv.create(place, with_pip=True, clear=True)
-        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        commands = (
+            [[*pip, *needs], [*pip, "--no-deps", "--no-build-isolation", package]] if needs else [[*pip, package]]
+        )
+        for command in commands:
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode == 0:
+                continue
             errors = [line.strip() for line in done.stderr.splitlines() if "Error" in line]
             return None, f"as its build fails: {(errors or ['pip failed'])[-1][:80]}"
         (place / "installed").touch()

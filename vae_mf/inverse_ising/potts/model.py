@@ -20,6 +20,8 @@ WIDTH = 128
 ROWS = 1024
 """Number of rows whose local fields are held at once."""
 LANES = 16
+LARGEST = {np.float32: 80.0, np.float64: 700.0}
+"""Logarithms of odds whose sums do not overflow."""
 
 
 class PottsParameters(NamedTuple):
@@ -81,7 +83,7 @@ def local_fields(picks: Picks, model: PottsParameters, states: int, dtype: type)
     for first in range(0, columns, together * states):
         chosen = slice(first, min(first + together * states, columns))
         width = chosen.stop - first
-        tile = np.zeros((columns, LANES * -(-width // LANES)), dtype)
+        tile = np.zeros((columns, whole_lanes(width)), dtype)
         tile[:, :width] = model.couplings[:, chosen]
         for row in range(0, len(picks), ROWS):
             part = picks[row : row + ROWS]
@@ -93,21 +95,37 @@ def local_fields(picks: Picks, model: PottsParameters, states: int, dtype: type)
             yield Tile(sites, chosen, slice(row, row + len(part)), logits)
 
 
-def normalised(logits: Float[np.ndarray, "rows sites states"]) -> Float[np.ndarray, "rows sites"]:
-    """Turn logits into probabilities in place and return the logarithms of their normalisations."""
-    peaks = logits.max(axis=2)
-    logits -= peaks[:, :, None]
+def whole_lanes(width: int) -> int:
+    """Return the number of columns of whole SIMD registers that hold so many.
+
+    >>> whole_lanes(105)
+    112
+    """
+    return LANES * -(-width // LANES)
+
+
+class Conditionals(NamedTuple):
+    """Probabilities of the states of sites given all other sites."""
+
+    probabilities: Float[np.ndarray, "rows sites states"]
+    losses: Float[np.ndarray, "rows sites"]
+    """Minus their logarithms at the states of the rows."""
+    own: tuple[np.ndarray, np.ndarray, np.ndarray]
+    """Index of the entries that belong to the states of the rows."""
+
+
+def conditionals(tile: Tile, picks: Picks) -> Conditionals:
+    """Return the probabilities of a tile, in the place of its local fields."""
+    logits = tile.local
+    chosen = picks[tile.rows, tile.sites] - logits.shape[2] * np.arange(tile.sites.start, tile.sites.stop)
+    own = (*np.indices(chosen.shape, sparse=True), chosen)
+    # Less their own logit, not the largest, whose search takes longer than all the rest.
+    logits -= logits[own][:, :, None]
+    np.minimum(logits, LARGEST[logits.dtype.type], out=logits)
     np.exp(logits, out=logits)
-    sums = logits.sum(axis=2)
+    sums = logits @ np.ones(logits.shape[2], logits.dtype)
     logits /= sums[:, :, None]
-    return peaks + np.log(sums)
-
-
-def own_entries(tile: Tile, picks: Picks, states: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the index of the entries of a tile's local fields that belong to the states of the rows."""
-    own = picks[tile.rows, tile.sites] - states * np.arange(tile.sites.start, tile.sites.stop)
-    rows, sites = np.indices(own.shape, sparse=True)
-    return rows, sites, own
+    return Conditionals(logits, np.log(sums, out=sums), own)
 
 
 def log_pseudo_likelihood(rows: States, model: PottsParameters, states: int) -> Weights:
@@ -115,6 +133,5 @@ def log_pseudo_likelihood(rows: States, model: PottsParameters, states: int) -> 
     picks = picked(rows, states)
     result = np.zeros(len(rows))
     for tile in local_fields(picks, model, states, np.float64):
-        own = tile.local[own_entries(tile, picks, states)]
-        result[tile.rows] += (own - normalised(tile.local)).sum(axis=1)
+        result[tile.rows] -= conditionals(tile, picks).losses.sum(axis=1)
     return result

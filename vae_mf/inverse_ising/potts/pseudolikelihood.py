@@ -11,9 +11,9 @@ from vae_mf.inverse_ising.potts.regression import PottsRegression
 from vae_mf.inverse_ising.potts.rows import PottsRows
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
 
-FIRST_STRENGTH = 16.0
-REFITS = 4
-ROUGH = 1e-4
+REFITS = 8
+"""Largest number of weights that are tried."""
+ROUGH = 1e-3
 """Tolerance of the fits before the last."""
 SETTLED = 0.1
 """Relative change of the weight that needs no further fit."""
@@ -44,7 +44,7 @@ class PottsPseudoLikelihood(PottsModel):
     states: Any = None
     l2: Any = "auto"
     fields_l2: Any = 1.0
-    tolerance: Any = 1e-5
+    tolerance: Any = 1e-4
     max_iter: Any = 500
 
     def _estimate(self, data: PottsRows) -> PottsEstimate:
@@ -60,16 +60,25 @@ def minimise_potts(problem: PottsRegression, l2: Any, stopping: Stopping) -> Min
     if l2 != "auto":
         problem.penalise(require_non_negative("l2", l2))
         return minimise(problem, start, stopping)
-    strength = FIRST_STRENGTH
+    samples = max(problem.data.samples, 1.0)
+    # Beyond M no single coupling can be told from zero, but the (q - 1)^2 of a pair together can.
+    most = samples * (problem.data.states - 1) ** 2
+    # Fits under a weak penalty are slow: the weight comes from above.
+    place = float(np.log(samples))
+    last, answers = np.nan, np.nan
     for _ in range(REFITS):
-        problem.penalise(strength)
+        problem.penalise(np.exp(place))
         rough = minimise(problem, start, stopping._replace(tolerance=max(stopping.tolerance, ROUGH)))
         start, iterations = rough.points, iterations + rough.n_iter
         squares = max(problem.squares(start), np.finfo(float).tiny)
-        old = strength
-        strength = float(np.clip(problem.determined(start) / squares, 1.0, max(problem.data.samples, 1.0)))
-        if abs(np.log(strength / old)) < SETTLED:
+        answer = float(np.log(np.clip(problem.determined(start) / squares, 1.0, most)))
+        # A secant towards the place that is its own answer.
+        slope = float(np.clip(np.nan_to_num((answer - answers) / (place - last)), 0, 0.8))
+        step = (answer - place) / (1 - slope)
+        last, answers = place, answer
+        place = float(np.clip(place + step, 0, np.log(most)))
+        if abs(place - last) < SETTLED:
             break
-    problem.penalise(strength)
+    problem.penalise(np.exp(place))
     best = minimise(problem, start, stopping)
     return best._replace(n_iter=best.n_iter + iterations)

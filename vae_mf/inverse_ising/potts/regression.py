@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from vae_mf.inverse_ising.potts.coordinates import Coordinates
 from vae_mf.inverse_ising.potts.kernels import add_to_picked
-from vae_mf.inverse_ising.potts.model import PottsParameters, local_fields, normalised, own_entries
+from vae_mf.inverse_ising.potts.model import PottsParameters, conditionals, local_fields, whole_lanes
 from vae_mf.inverse_ising.potts.rows import ColumnVector, PottsRows
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
 
@@ -102,22 +102,21 @@ class PottsRegression:
         value = 0.0
         pairs = np.zeros(model.couplings.shape)
         singles = np.zeros(len(model.fields))
-        slopes = None
+        slopes = np.zeros((0, 0), dtype)
         for tile in local_fields(data.picks, model, data.states, dtype):
             shares = data.shares[tile.rows].astype(dtype)
-            entries = own_entries(tile, data.picks, data.states)
-            own = tile.local[entries]
-            value += float(shares @ (normalised(tile.local) - own).sum(axis=1))
-            tile.local[entries] -= 1
-            tile.local[:] *= shares[:, None, None]
+            found = conditionals(tile, data.picks)
+            value += float(shares @ found.losses.sum(axis=1))
+            found.probabilities[found.own] -= 1
             width = tile.columns.stop - tile.columns.start
             if tile.rows.start == 0:
-                slopes = np.zeros((len(model.fields), width), dtype)
-            flat = np.ascontiguousarray(tile.local.reshape(len(shares), width))
+                slopes = np.zeros((len(model.fields), whole_lanes(width)), dtype)
+            flat = np.zeros((len(shares), slopes.shape[1]), dtype)
+            np.multiply(found.probabilities.reshape(-1, width), shares[:, None], out=flat[:, :width])
             add_to_picked(data.picks[tile.rows], flat, slopes)
-            singles[tile.columns] += flat.sum(axis=0)
+            singles[tile.columns] += flat[:, :width].sum(axis=0)
             if tile.rows.stop == len(data.picks):
-                pairs[:, tile.columns] = slopes
+                pairs[:, tile.columns] = slopes[:, :width]
         return value, pairs, singles
 
     def _mean_curvatures(self, points: Points) -> Float[np.ndarray, "sites coordinates coordinates"]:
@@ -126,8 +125,7 @@ class PottsRegression:
         singles = np.zeros((data.sites, data.states))
         seconds = np.zeros((data.sites, data.states, data.states))
         for tile in local_fields(data.picks, self.model(points), data.states, np.float32):
-            normalised(tile.local)
-            p = tile.local.transpose(1, 0, 2)
+            p = conditionals(tile, data.picks).probabilities.transpose(1, 0, 2)
             weighted = p * data.shares[tile.rows, None].astype(np.float32)
             singles[tile.sites] += weighted.sum(axis=1)
             seconds[tile.sites] += weighted.transpose(0, 2, 1) @ p

@@ -1,0 +1,47 @@
+"""Contact maps of sequences, from a table of pairs."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_mf.plotting.style import COLOURS, empty_figure, house_style
+
+
+def draw_contacts(table: pd.DataFrame) -> Figure:
+    """Draw known contacts above the diagonal and those found below it, and the scores of both.
+
+    Args:
+        table: pairs of sites ``first`` < ``second`` with their ``score``, each ``planted``, ``found`` or both.
+    """
+    with house_style():
+        figure = empty_figure(7.0, 3.4)
+        left, right = figure.subplots(1, 2)
+        draw_map(left, table)
+        draw_scores(right, table)
+    return figure
+
+
+def draw_map(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the map: of the pairs found, those that are no contacts stand out."""
+    known = table[table.planted]
+    right = table[table.found & table.planted]
+    wrong = table[table.found & ~table.planted]
+    ax.plot(known.second, known["first"], "s", color=COLOURS["exact"], markersize=2.5, label="planted")
+    ax.plot(right["first"], right.second, "s", color=COLOURS["samples"], markersize=2.5, label="found, right")
+    ax.plot(wrong["first"], wrong.second, "X", color=COLOURS["model"], markersize=4, label="found, wrong")
+    last = table.second.max() + 0.5
+    ax.plot([-0.5, last], [-0.5, last], color=COLOURS["independent"], linewidth=0.6)
+    ax.set(xlabel="site", ylabel="site", xlim=(-0.5, last), ylim=(last, -0.5), aspect="equal")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=3, handletextpad=0.1, columnspacing=0.8)
+
+
+def draw_scores(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the scores in their order."""
+    ordered = table.sort_values("score", ascending=False)
+    ranks = np.arange(1, len(ordered) + 1)
+    for planted, colour, label in ((True, COLOURS["samples"], "contact"), (False, COLOURS["model"], "no contact")):
+        chosen = (ordered.planted == planted).to_numpy()
+        ax.plot(ranks[chosen], ordered.score[chosen], "o", color=colour, markersize=2.5, label=label)
+    ax.set(xlabel="rank of the pair", ylabel="score, Frobenius norm less product of averages", ylim=(0, None))
+    ax.legend(loc="upper right")
