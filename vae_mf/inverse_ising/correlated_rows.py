@@ -34,6 +34,7 @@ def effective_weights(spins: Any, block: Any) -> Float[np.ndarray, " samples"]:
     means = data.covariances / np.outer(scale, scale)
     squares = ((deviations**2).T @ deviations**2) / len(rows) - means**2
     blocks = deviations[: count * length].reshape(count, length, -1)
-    spread = sum((part.T @ part - length * means) ** 2 for part in blocks) / (count - 1) / length
+    squared = sum(((part.T @ part - length * means) ** 2 for part in blocks), start=np.zeros_like(means))
+    spread = squared / (count - 1) / length
     upper = np.triu_indices(rows.shape[1], 1)
     return np.full(len(rows), 1 / max(float(spread[upper].sum() / squares[upper].sum()), 1.0))

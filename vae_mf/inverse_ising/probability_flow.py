@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL
-from vae_mf.inverse_ising.solvers.penalised import RidgeProblem, RidgeRegression
+from vae_mf.inverse_ising.solvers.penalised import RidgeRegression
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.statistics.distinct import DistinctSpins
 
@@ -20,5 +20,5 @@ class ProbabilityFlow(RidgeRegression):
             every pair counted twice.
     """
 
-    def _problem(self, data: DistinctSpins) -> RidgeProblem:
+    def _problem(self, data: DistinctSpins) -> SymmetricRegression:
         return SymmetricRegression(data, EXPONENTIAL)

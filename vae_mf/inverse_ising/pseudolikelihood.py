@@ -46,7 +46,7 @@ class PseudoLikelihood(PenalisedRegression):
     def _loss(self) -> Loss:
         return LOGISTIC
 
-    def _problem(self, data: DistinctSpins) -> RidgeProblem:
+    def _problem(self, data: DistinctSpins) -> LocalRegression | SymmetricRegression:
         if self.firth and self.l1:
             raise ValueError(f"firth: expected l1 = 0 beside it, got {self.l1!r}")
         separate = bool(self.firth or self.l1)

@@ -85,7 +85,7 @@ class PottsModel(DensityMixin, BaseEstimator):
         if require_non_negative("fields_l2", self.fields_l2) == 0:
             refuse_unseen(data)
         self.states_ = states
-        vars(self).pop("_log_partition", None)
+        self.__dict__.pop("_log_partition", None)
         bounded = self.l2 != 0 or not warn_unseen_pairs(data)
         estimate = self._estimate(data)
         self.couplings_, self.fields_ = over_sites(estimate.model, states)

@@ -21,6 +21,7 @@ from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Objective, Points, Stopp
 from vae_mf.inverse_ising.solvers.local_regression import LocalPoints, LocalRegression, Loss
 from vae_mf.inverse_ising.solvers.separation import Pairs, separated_pairs, warn_separation
 from vae_mf.inverse_ising.solvers.standard_errors import posterior_errors, sandwich_errors
+from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 FIRST_STRENGTH = 16.0
@@ -95,7 +96,7 @@ class RidgeRegression(InverseIsing):
     max_iter: Any = 500
     encoding: Any = "spin"
 
-    def _problem(self, data: DistinctSpins) -> RidgeProblem:
+    def _problem(self, data: DistinctSpins) -> LocalRegression | SymmetricRegression:
         """Return the regressions."""
         raise NotImplementedError
 
@@ -109,8 +110,8 @@ class RidgeRegression(InverseIsing):
             separated = _separated(problem, best.points, stopping)
         if separated.any():
             warn_separation(separated)
-            spins_ = separated.any(axis=0)
-            problem.penalise((spins_ | spins_[:, None]).astype(float))
+            touched = np.any(separated, axis=0)
+            problem.penalise(np.logical_or.outer(touched, touched).astype(float))
             best = minimise(problem, problem.start(), stopping)
         self.l2_ = problem.ridge * problem.local.data.samples
         estimate = Estimate(*problem.model(best.points), best.n_iter, best.converged)
@@ -147,7 +148,7 @@ class PenalisedRegression(RidgeRegression):
 
     l1: Any = 0.0
 
-    def _problem(self, data: DistinctSpins) -> RidgeProblem:
+    def _problem(self, data: DistinctSpins) -> LocalRegression | SymmetricRegression:
         if self.l1 and self.standard_errors:
             raise ValueError(
                 "standard_errors: expected False with l1 > 0, whose estimates are not normally distributed"
