@@ -161,7 +161,7 @@ def test_rates_drift():
 
 def test_cases_are_many_and_have_names_of_their_own():
     assert len(CASES) == len(TRIED) + len(FRESH)
-    assert len(TRIED) == 30
+    assert len(TRIED) >= 30
     assert len(FRESH) >= 10
     assert not any(case.fresh for case in TRIED)
     assert all(case.fresh and case.right for case in FRESH)
@@ -302,7 +302,15 @@ def test_other_thresholds_decide_the_same_readings_anew():
     """Of .1 nats that pairs show, 2 % of 10 are tolerable: .2; one per cent, .1, is not enough for its upper end."""
     found = reading("order 2", "pairs", Estimate(0.1, 0.001, 0.001)) | {"temperature": 1.0}
     gains = {"temperature": 1.0, "gain": 10.0, "gain_error": 0.1, "rows": 1000, "sites": 100, "most": 60.0}
-    control = {"control": "rows", "known": 0.0, "value": 0.0, "error": 0.1, "passed": True, "overstated": False}
+    control = {
+        "control": "rows",
+        "known": 0.0,
+        "value": 0.0,
+        "error": 0.1,
+        "passed": True,
+        "overstated": False,
+        "coarse": False,
+    }
     tables = {"readings": found, "gains": gains, "controls": control}
     run = line(tables={name: {key: [value] for key, value in row.items()} for name, row in tables.items()})
     counts = {each.split(" | ")[0]: each.split(" | ")[1:] for each in threshold_table([run]).splitlines()[2:]}

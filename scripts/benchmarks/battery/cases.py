@@ -73,6 +73,16 @@ TRIED = (
     case("latent_pairs", NOT, correlations.latent_and_pairs, 12_000, 24, strength=0.8, coupling=0.4, pairs=6),
     case("few_pairs", NOT, correlations.latent_and_pairs, 3_000, 200, strength=0.8, coupling=0.16, pairs=100),
     case("weak_half", NOT, correlations.latent_and_pairs, 40_000, 24, strength=0.184, coupling=0.065, pairs=12),
+    case(
+        "latent_near_copy",
+        (found(2, named="groups"), NOT),
+        correlations.latent_and_pairs,
+        12_000,
+        24,
+        strength=1.0,
+        coupling=1.74,
+        pairs=1,
+    ),
     case("weak_half60", NOT, correlations.latent_and_pairs, 40_000, 60, strength=0.16, coupling=0.065, pairs=30),
 )
 """Cases that the thresholds of the verdict were set on."""
