@@ -22,7 +22,7 @@ from vae_mf.plotting.contacts import draw_contacts
 from vae_mf.plotting.style import house_style
 
 PEERS = Path(__file__).parents[2] / "outputs" / "peers"
-SUBJECTS = ("boltzmann", "peers", "large")
+SUBJECTS = ("boltzmann", "large", "peers")
 MARKDOWN = PAGES / "potts.md"
 FIGURE = PAGES.parent / "figures" / "potts_contacts.png"
 NOTES = f"""
@@ -44,7 +44,7 @@ def main() -> None:
     subjects = {
         "boltzmann": potts.boltzmann,
         "peers": partial(potts.peers, options.peers),
-        "large": partial(potts.large, options.peers, tables),
+        "large": partial(potts.large, tables),
     }
     console = Console(width=140)
     rows = []
@@ -57,9 +57,9 @@ def main() -> None:
                 rows.extend(subjects[subject]())
             if options.write:
                 MARKDOWN.write_text(markdown("Potts models of alignments", command, made_on, rows) + NOTES)
-    if options.write and tables:
-        with house_style():
-            draw_contacts(tables["contacts"]).savefig(FIGURE)
+            if options.write and "contacts" in tables:
+                with house_style():
+                    draw_contacts(tables["contacts"]).savefig(FIGURE)
     console.print(printed(rows), made_on)
 
 

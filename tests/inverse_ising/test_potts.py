@@ -30,8 +30,11 @@ from vae_mf.inverse_ising.potts.chains import PottsChains, annealed_population
 from vae_mf.inverse_ising.potts.coordinates import Coordinates
 from vae_mf.inverse_ising.potts.likelihood import EnumeratedLikelihood, Penalised
 from vae_mf.inverse_ising.potts.model import log_pseudo_likelihood, over_columns, over_sites, zero_sum_gauge
+from vae_mf.inverse_ising.potts.pair_prior import PairEstimates, likely_strengths
+from vae_mf.inverse_ising.potts.pseudolikelihood import with_likely_weight
 from vae_mf.inverse_ising.potts.regression import PottsRegression
 from vae_mf.inverse_ising.potts.rows import all_rows, picked, potts_rows
+from vae_mf.inverse_ising.solvers.lbfgs import Stopping
 
 SPINS = dense(7, 0.8, seed=3).draw(800, seed=4)
 INFINITE = 1e12
@@ -118,8 +121,8 @@ def test_enumeration_reaches_the_exact_maximum(l2):
 def test_gradients_are_finite_differences(strength):
     data = potts_rows(DRAWN3[:40], np.random.default_rng(0).random(40), 3)
     regression = PottsRegression(data, 1.5)
-    regression.penalise(strength)
-    penalised = Penalised(data, regression.coordinates, strength, 1.5)
+    regression.penalise(strength * np.arange(10.0))
+    penalised = Penalised(data, regression.coordinates, regression.ridges)
     for objective in (regression, EnumeratedLikelihood(penalised)):
         point = np.random.default_rng(1).normal(0, 0.3, (regression.coordinates.size, 1))
         gradient = objective.evaluate(point, np.arange(1), np.float64).gradients[:, 0]
@@ -132,7 +135,8 @@ def test_gradients_are_finite_differences(strength):
 
 def test_information_is_the_derivative_of_the_moments():
     data = potts_rows(DRAWN3, np.ones(len(DRAWN3)), 3)
-    penalised = Penalised(data, Coordinates(data.frequencies, 3), 0.0, 0.0)
+    coordinates = Coordinates(data.frequencies, 3)
+    penalised = Penalised(data, coordinates, np.zeros(coordinates.size))
     objective = EnumeratedLikelihood(penalised)
     point = penalised.coordinates.vector(over_columns(J3, H3))[:, None]
     direction = np.random.default_rng(0).normal(size=len(point))
@@ -154,8 +158,8 @@ def test_the_number_of_determined_couplings_is_the_trace_of_the_gaussian_approxi
     for site in range(5):
         others = np.arange(10) // 2 != site
         hessian = np.kron(curvatures[site], second[np.ix_(others, others)])
-        inverse = np.linalg.inv(hessian + (problem.ridge + 1e-6) * np.eye(len(hessian)))
-        total += len(hessian) - problem.ridge * np.trace(inverse)
+        inverse = np.linalg.inv(hessian + (10.0 / 700 + 1e-6) * np.eye(len(hessian)))
+        total += len(hessian) - 10.0 / 700 * np.trace(inverse)
     assert_allclose(problem.determined(problem.start()), total, rtol=1e-6)
 
 
@@ -250,14 +254,40 @@ def test_planted_contacts_are_found(size):
     assert len({*map(tuple, pairs)} & {*map(tuple, truth)}) > 0.95 * contacts
 
 
-def test_the_likely_weight_predicts_best():
+def test_likely_weights_predict_best():
     J, h = coupled(15, 4, 0.8, seed=2, share=0.2)
     chains = PottsChains.uniform(3000, 15, 4, np.random.default_rng(3))
     chains.sweep(over_columns(J, h), 60)
     train, test = chains.rows[:1000], chains.rows[1000:]
     likely = PottsPseudoLikelihood().fit(train)
-    scores = [PottsPseudoLikelihood(l2=f * likely.l2_).fit(train).score(test) for f in (0.2, 5.0)]
-    assert likely.score(test) > max(scores)
+    scores = [PottsPseudoLikelihood(l2=l2).fit(train).score(test) for l2 in np.geomspace(1, 1e4, 9)]
+    assert likely.score(test) > max(scores) + 0.05
+
+
+def test_one_likely_weight_predicts_better_than_others():
+    J, h = coupled(12, 4, 0.3, seed=2)
+    chains = PottsChains.uniform(3000, 12, 4, np.random.default_rng(3))
+    chains.sweep(over_columns(J, h), 60)
+    train, test = chains.rows[:1000], chains.rows[1000:]
+    problem = PottsRegression(potts_rows(train, np.ones(1000), 4), 1.0)
+    with_likely_weight(problem, Stopping(1e-5, 500))
+    likely, less, more = (
+        PottsPseudoLikelihood(l2=f * problem.strengths[0]).fit(train).score(test) for f in (1.0, 0.25, 4.0)
+    )
+    assert likely > max(less, more)
+
+
+def test_pairs_of_two_widths_are_told_apart():
+    random = np.random.default_rng(0)
+    widths = np.where(np.arange(400) < 40, 0.3, 0.01)[:, None]
+    errors = np.full((400, 16), 0.1)
+    estimates = random.normal(0, widths, errors.shape) + random.normal(0, errors)
+    found = likely_strengths(PairEstimates(estimates**2, errors**2), 100.0)
+    assert_allclose(np.median(found[:40]), 1 / 0.3**2, rtol=0.3)
+    assert found[:40].max() < found[40:].min()
+    assert np.median(found[40:]) > 1 / 0.03**2
+    same = likely_strengths(PairEstimates((random.normal(0, 0.2, errors.shape)) ** 2, errors**2), 30.0)
+    assert_allclose(np.median(same), 1 / (0.2**2 - 0.1**2), rtol=0.3)
 
 
 class TestContacts:
@@ -353,7 +383,8 @@ class TestContract:
         assert_allclose(found.couplings_.sum(axis=2), 0, atol=1e-12)
         assert_allclose(found.fields_.sum(axis=1), 0, atol=1e-12)
         assert (found.states_, found.n_features_in_, found.converged_) == (3, 5, True)
-        assert found.l2_ > 0
+        assert found.l2_.shape == (5, 5)
+        assert (found.l2_[~np.eye(5, dtype=bool)] > 0).all()
         assert_allclose(found.energy(ROWS3), energies(ROWS3, found.couplings_, found.fields_), atol=1e-12)
         assert_array_equal(found.contact_scores_, contact_scores(found.couplings_))
         assert clone(found).get_params().keys() == estimator.get_params().keys()

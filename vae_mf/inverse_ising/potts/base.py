@@ -35,7 +35,7 @@ class PottsEstimate(NamedTuple):
     """Model in zero-sum gauge, and how it was found."""
 
     model: PottsParameters
-    l2: float
+    l2: Float[np.ndarray, "sites sites"]
     n_iter: int
     converged: bool
 
@@ -54,7 +54,7 @@ class PottsModel(DensityMixin, BaseEstimator):
             spins: J_ij(1, 1) is the Ising coupling.
         fields_: h, shape (N, q), in zero-sum gauge.
         contact_scores_: strength of every pair, shape (N, N), see `contact_scores`.
-        l2_: weight of the squared couplings that was used.
+        l2_: weights of the squared couplings that were used, shape (N, N).
         states_: q.
         n_iter_: number of iterations.
         converged_: True if the estimator reached its tolerance; a `ConvergenceWarning` is issued otherwise.

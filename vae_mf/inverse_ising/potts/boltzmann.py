@@ -32,7 +32,7 @@ class PottsBoltzmannLearning(PottsModel):
     Args:
         states, fields_l2: as for `PottsModel`.
         method: "enumeration" (q^N <= 2^20), "chains", or "auto" for enumeration where it is possible.
-        l2: weight of the squared couplings, or "auto" for that of the pseudo-likelihood estimate.
+        l2: weight of the squared couplings, or "auto" for those of the pseudo-likelihood estimate.
         chains: number of chains in a population.
         sweeps: number of sweeps between the rows that a chain contributes.
         precision: largest error of the optimisation in units of the statistical error.
@@ -54,14 +54,13 @@ class PottsBoltzmannLearning(PottsModel):
         regression = PottsRegression(data, require_non_negative("fields_l2", self.fields_l2))
         coordinates = regression.coordinates
         first = coordinates.vector(regression.model(minimise_potts(regression, self.l2, ROUGH).points))
-        l2 = regression.ridge * data.samples
-        penalised = Penalised(data, coordinates, l2, self.fields_l2)
+        penalised = Penalised(data, coordinates, regression.ridges)
         if exact:
             best = minimise(EnumeratedLikelihood(penalised), first[:, None], EXACT)
-            return PottsEstimate(coordinates.model(best.points[:, 0]), l2, best.n_iter, best.converged)
+            return PottsEstimate(coordinates.model(best.points[:, 0]), regression.l2, best.n_iter, best.converged)
         independent = coordinates.independent(smoothed(regression.frequencies, data))
         end = self._ascent(penalised, independent, first)
-        return PottsEstimate(coordinates.model(end.vector), l2, end.steps, end.converged)
+        return PottsEstimate(coordinates.model(end.vector), regression.l2, end.steps, end.converged)
 
     def _enumerates(self, data: PottsRows) -> bool:
         """Return True if the method is enumeration."""

@@ -21,16 +21,13 @@ class Penalised:
     """Mean log-likelihood of data less l2 / (2 M) sum_{i<j} <J_ij(a, b)^2> + fields_l2 / (2 M) sum_i <h_i(a)^2>.
 
     Args:
-        l2, fields_l2: weights of the squares.
+        ridges: second derivatives of the penalty by the coordinates, l2 / M and fields_l2 / M.
     """
 
-    def __init__(self, data: PottsRows, coordinates: Coordinates, l2: float, fields_l2: float):
-        self.data, self.coordinates = data, coordinates
+    def __init__(self, data: PottsRows, coordinates: Coordinates, ridges: Vector):
+        self.data, self.coordinates, self.ridges = data, coordinates, ridges
         self.targets = self.moments(data.picks, data.shares)
         """Moments of the data."""
-        self.ridges = np.full(coordinates.size, fields_l2 / data.samples)
-        """Second derivatives of the penalty."""
-        self.ridges[: coordinates.couplings] = l2 / data.samples
         self.variances = np.maximum(coordinates.pair_variances(), 1 / data.samples)
         """Variances of the moments in one row of independent sites, about."""
 

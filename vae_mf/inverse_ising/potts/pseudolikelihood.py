@@ -7,6 +7,7 @@ import numpy as np
 
 from vae_mf.checks import require_non_negative
 from vae_mf.inverse_ising.potts.base import PottsEstimate, PottsModel
+from vae_mf.inverse_ising.potts.pair_prior import likely_strengths
 from vae_mf.inverse_ising.potts.regression import PottsRegression
 from vae_mf.inverse_ising.potts.rows import PottsRows
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
@@ -15,7 +16,7 @@ REFITS = 8
 """Largest number of weights that are tried."""
 ROUGH = 1e-3
 """Tolerance of the fits before the last."""
-SETTLED = 0.1
+SETTLED = 0.2
 """Relative change of the weight that needs no further fit."""
 
 
@@ -36,8 +37,8 @@ class PottsPseudoLikelihood(PottsModel):
 
     Args:
         states, fields_l2: as for `PottsModel`.
-        l2: weight of the squared couplings, or "auto" for the one that the data make most likely: the ratio of the
-            number of couplings that they determine to the sum of the squares (MacKay 1992), found by a few fits.
+        l2: weight of the squared couplings, or "auto" for what the data make likely, one weight for each pair of sites
+            under a prior learnt from all of them (`pair_prior`).
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
     """
 
@@ -50,35 +51,44 @@ class PottsPseudoLikelihood(PottsModel):
     def _estimate(self, data: PottsRows) -> PottsEstimate:
         problem = PottsRegression(data, require_non_negative("fields_l2", self.fields_l2))
         best = minimise_potts(problem, self.l2, Stopping.checked(self.tolerance, self.max_iter))
-        return PottsEstimate(problem.model(best.points), problem.ridge * data.samples, best.n_iter, best.converged)
+        return PottsEstimate(problem.model(best.points), problem.l2, best.n_iter, best.converged)
 
 
 def minimise_potts(problem: PottsRegression, l2: Any, stopping: Stopping) -> Minimum:
-    """Minimise under the weight given, or under what the data make likely if "auto"."""
-    start = problem.start()
-    iterations = 0
+    """Minimise under the weight given, or under what the data make likely if "auto": one for every pair of sites."""
     if l2 != "auto":
         problem.penalise(require_non_negative("l2", l2))
-        return minimise(problem, start, stopping)
+        return minimise(problem, problem.start(), stopping)
+    rough = stopping._replace(tolerance=max(stopping.tolerance, ROUGH))
+    first = with_likely_weight(problem, rough)
+    problem.penalise(likely_strengths(problem.estimates(first.points), float(problem.strengths[0])))
+    best = minimise(problem, first.points, stopping)
+    return best._replace(n_iter=best.n_iter + first.n_iter)
+
+
+def with_likely_weight(problem: PottsRegression, stopping: Stopping) -> Minimum:
+    """Minimise under about the one weight that the data make most likely, which the problem has afterwards.
+
+    It is the ratio of the number of couplings that they determine to the sum of the squares (MacKay 1992).
+    """
     samples = max(problem.data.samples, 1.0)
     # Beyond M no single coupling can be told from zero, but the (q - 1)^2 of a pair together can.
     most = samples * (problem.data.states - 1) ** 2
     # Fits under a weak penalty are slow: the weight comes from above.
     place = float(np.log(samples))
-    last, answers = np.nan, np.nan
+    last, old_answer = np.nan, np.nan
+    found = Minimum(problem.start(), np.zeros(1), 0, False)
     for _ in range(REFITS):
         problem.penalise(np.exp(place))
-        rough = minimise(problem, start, stopping._replace(tolerance=max(stopping.tolerance, ROUGH)))
-        start, iterations = rough.points, iterations + rough.n_iter
-        squares = max(problem.squares(start), np.finfo(float).tiny)
-        answer = float(np.log(np.clip(problem.determined(start) / squares, 1.0, most)))
-        # A secant towards the place that is its own answer.
-        slope = float(np.clip(np.nan_to_num((answer - answers) / (place - last)), 0, 0.8))
+        fit = minimise(problem, found.points, stopping)
+        found = fit._replace(n_iter=fit.n_iter + found.n_iter)
+        squares = max(problem.squares(found.points), np.finfo(float).tiny)
+        answer = float(np.log(np.clip(problem.determined(found.points) / squares, 1.0, most)))
+        # A secant towards the weight that is its own answer.
+        slope = float(np.clip(np.nan_to_num((answer - old_answer) / (place - last)), 0, 0.8))
         step = (answer - place) / (1 - slope)
-        last, answers = place, answer
-        place = float(np.clip(place + step, 0, np.log(most)))
-        if abs(place - last) < SETTLED:
+        if abs(step) < SETTLED:
             break
-    problem.penalise(np.exp(place))
-    best = minimise(problem, start, stopping)
-    return best._replace(n_iter=best.n_iter + iterations)
+        last, old_answer = place, answer
+        place = float(np.clip(place + step, 0, np.log(most)))
+    return found

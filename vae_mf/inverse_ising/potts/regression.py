@@ -8,6 +8,7 @@ from jaxtyping import Float
 from vae_mf.inverse_ising.potts.coordinates import Coordinates
 from vae_mf.inverse_ising.potts.kernels import add_to_picked
 from vae_mf.inverse_ising.potts.model import PottsParameters, conditionals, local_fields, whole_lanes
+from vae_mf.inverse_ising.potts.pair_prior import PairEstimates, Strengths
 from vae_mf.inverse_ising.potts.rows import ColumnVector, PottsRows
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points
 
@@ -30,14 +31,16 @@ class PottsRegression:
         self._variances = self.coordinates.pair_variances()
         self.penalise(0.0)
 
-    def penalise(self, strength: float) -> None:
-        """Set the weight l2."""
-        self.ridge = strength / self.data.samples
-        penalties = np.full(self.coordinates.size, FLOOR)
-        penalties[: self.coordinates.couplings] += self.ridge
-        penalties[self.coordinates.couplings :] += self._fields_ridge
-        scale = np.where(np.arange(len(penalties)) < self.coordinates.couplings, 2.0, 1.0)
-        self._curvatures = scale * (self._variances + penalties)
+    def penalise(self, strength: float | Strengths) -> None:
+        """Set the weight l2, one for all pairs or one for each."""
+        couplings = self.coordinates.couplings
+        self.strengths = np.zeros(len(self.coordinates.first)) + strength
+        """Weight of every pair i < j."""
+        self.ridges = np.full(self.coordinates.size, self._fields_ridge)
+        """Second derivatives of the penalty of one site by the coordinates."""
+        self.ridges[:couplings] = np.repeat(self.strengths / self.data.samples, (self.data.states - 1) ** 2)
+        self._curvatures = self._variances + self.ridges + FLOOR
+        self._curvatures[:couplings] *= 2
 
     def start(self) -> Points:
         """Return the parameters of independent sites."""
@@ -58,8 +61,9 @@ class PottsRegression:
         pairs -= np.outer(self.frequencies, singles)
         gradient = self.coordinates.gradient(pairs + pairs.T, singles)
         couplings = points[: self.coordinates.couplings, 0]
-        value += self.ridge * (couplings @ couplings)
-        gradient[: self.coordinates.couplings] += 2 * self.ridge * couplings
+        pulls = self.ridges[: self.coordinates.couplings] * couplings
+        value += pulls @ couplings
+        gradient[: self.coordinates.couplings] += 2 * pulls
         return Evaluation(np.array([value]), gradient[:, None])
 
     def precondition(self, gradients: Points, columns: Columns) -> Points:
@@ -67,22 +71,23 @@ class PottsRegression:
         return gradients / self._curvatures[:, None]
 
     def determined(self, points: Points) -> float:
-        """Return the number of couplings that the data determine better than the penalty does.
+        """Return the number of couplings that the data determine better than the penalty does, all pairs having one.
 
         gamma = sum (1 - l2 s^2), s^2 the variances of K_i of separate regressions, whose Hessian is taken as M D_i x C:
         C are the covariances of the other sites' coordinates, D_i is the mean curvature of the site's own.
         """
         spectrum, modes = self._modes
         degrees = self.data.states - 1
+        ridge = float(self.ridges[0])
         total = 0.0
         for site, curvature in enumerate(self._mean_curvatures(points)):
             own = modes[site * degrees : (site + 1) * degrees]
             for bend in np.maximum(np.linalg.eigvalsh(curvature), 0):
-                variances = 1 / (bend * np.maximum(spectrum, 0) + self.ridge + FLOOR)
+                variances = 1 / (bend * np.maximum(spectrum, 0) + ridge + FLOOR)
                 # Without the site itself: the trace of the inverse of a part is that of the whole less this.
                 itself = np.linalg.solve(own * variances @ own.T, own * variances**2 @ own.T)
                 others = len(spectrum) - degrees
-                total += others - self.ridge * max(variances.sum() - np.trace(itself), 0.0)
+                total += others - ridge * max(variances.sum() - np.trace(itself), 0.0)
         return total
 
     def squares(self, points: Points) -> float:
@@ -95,6 +100,27 @@ class PottsRegression:
         """Eigenvalues and eigenvectors of the covariances of all coordinates."""
         second = self.data.pair_frequencies - np.outer(self.frequencies, self.frequencies)
         return np.linalg.eigh(self.coordinates.projected(second))
+
+    def estimates(self, points: Points) -> PairEstimates:
+        """Return the coordinates of the couplings without the penalty, in a Gaussian approximation without C_ij.
+
+        The information on K_ij(k, l) is M times the mean of D_i(k, k) C_jj(l, l) and C_ii(k, k) D_j(l, l).
+        """
+        coordinates = self.coordinates
+        own = np.einsum("ikk->ik", self._mean_curvatures(points))[:, :, None]
+        other = coordinates.variances[:, None]
+        both = own[coordinates.first] * other[coordinates.second]
+        both += other[coordinates.first].transpose(0, 2, 1) * own[coordinates.second].transpose(0, 2, 1)
+        information = np.maximum(self.data.samples * both / 2, FLOOR).reshape(len(both), -1)
+        found = points[: coordinates.couplings, 0].reshape(information.shape)
+        return PairEstimates((found * (1 + self.strengths[:, None] / information)) ** 2, 1 / information)
+
+    @property
+    def l2(self) -> Float[np.ndarray, "sites sites"]:
+        """Weights of all pairs of sites."""
+        matrix = np.zeros((self.data.sites, self.data.sites))
+        matrix[self.coordinates.first, self.coordinates.second] = self.strengths
+        return matrix + matrix.T
 
     def _loss_and_slopes(self, model: PottsParameters, dtype: type) -> tuple[float, np.ndarray, np.ndarray]:
         """Return the mean loss without penalty, and its derivatives by J_ij(b, a), j picking, and by h_i(a)."""
