@@ -1,13 +1,19 @@
 """The command that infers couplings reads whatever discover.py reads, by the same options."""
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from numpy.testing import assert_array_equal
 
-from vae_mf.commands.infer_couplings import read_data
+from vae_mf.commands.infer_couplings import TABLE, main, read_data
+from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import read_recording
+from vae_mf.inverse_ising import PseudoLikelihood
+from vae_mf.tables import read_tables
 
 WORDS = np.random.default_rng(1).integers(0, 2, (60, 5))
 
@@ -64,3 +70,97 @@ def test_known_couplings_are_those_of_the_variables_that_are_left(compose_config
     np.save(tmp_path / "couplings.npy", couplings[:3, :3])
     with pytest.raises(ValueError, match=r"truth: expected couplings of shape \(4, 4\), got \(3, 3\)"):
         read_data(compose_config("infer_couplings", *options, f"truth={tmp_path}/couplings.npy"))
+
+
+class Slow(PseudoLikelihood):
+    """Pseudo-likelihood that sleeps in every fit; it stands in a file that the worker imports too."""
+
+    def _estimate(self, spins, weights):
+        time.sleep(float(os.environ["SLEEP"]))
+        return super()._estimate(spins, weights)
+
+
+def infer(compose_config, tmp_path, *options):
+    """Run the command on correlated votes and return its table by estimator."""
+    if not (tmp_path / "votes.csv").exists():
+        random = np.random.default_rng(3)
+        votes = (random.normal(size=(200, 1)) + random.normal(size=(200, 4)) > 0).astype(int)
+        lines = ["anna,bob,carl,dora", *(",".join(map(str, row)) for row in votes)]
+        (tmp_path / "votes.csv").write_text("\n".join(lines))
+    told = [f"dataset.path={tmp_path}/votes.csv", f"folder={tmp_path}/out", "inverse_ising=naive_mean_field", *options]
+    main(compose_config("infer_couplings", *told))
+    return read_tables(tmp_path / "out") | {TABLE: read_tables(tmp_path / "out")[TABLE].set_index("estimator")}
+
+
+PSEUDO = "+inverse_ising.pseudolikelihood._target_=vae_mf.inverse_ising.PseudoLikelihood"
+SLOW = f"+inverse_ising.slow._target_={__name__}.Slow"
+
+
+def test_a_finished_row_is_kept_until_what_it_depends_on_changes(compose_config, tmp_path):
+    first = infer(compose_config, tmp_path)[TABLE].loc["naive_mean_field"]
+    again = infer(compose_config, tmp_path, PSEUDO)[TABLE]
+    assert again.seconds["naive_mean_field"] == first.seconds
+    assert np.isfinite(again.log_likelihood["pseudolikelihood"])
+    changed = infer(compose_config, tmp_path, "folds=4")[TABLE].loc["naive_mean_field"]
+    assert changed.log_likelihood != first.log_likelihood
+    np.save(tmp_path / "truth.npy", np.zeros((4, 4)) + 0.2 * (1 - np.eye(4)))
+    known = infer(compose_config, tmp_path, f"truth={tmp_path}/truth.npy")
+    assert known["naive_mean_field"].truth.tolist() == [0.2] * 6
+    assert known[TABLE].rmse["naive_mean_field"] < 0.2
+    (tmp_path / "votes.csv").write_text((tmp_path / "votes.csv").read_text().replace("0,0,0,0", "1,0,1,0"))
+    other = infer(compose_config, tmp_path)[TABLE].loc["naive_mean_field"]
+    assert other.gain_over_independent < first.gain_over_independent - 0.1
+
+
+def test_names_of_variables_stand_in_tables_and_no_temperature_in_figures(compose_config, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("vae_mf.commands.infer_couplings.save_figure", lambda figure, *_: drawn.append(figure))
+    tables = infer(compose_config, tmp_path, PSEUDO)
+    assert tables["naive_mean_field"].iloc[-1][["i", "j"]].tolist() == ["carl", "dora"]
+    assert tables["pseudolikelihood_fields"].i.tolist() == ["anna", "bob", "carl", "dora"]
+    words = [text.get_text() for figure in drawn for text in figure.findobj(Text)]
+    assert "anna" in words
+    assert not any("k_B" in word for word in words)
+
+
+def test_what_the_time_limit_ends_has_a_row_and_is_tried_again(compose_config, tmp_path, monkeypatch, capsys):
+    infer(compose_config, tmp_path)
+    monkeypatch.setenv("SLEEP", "1000")
+    table = infer(compose_config, tmp_path, SLOW, "time_limit=2")[TABLE]
+    assert table.remarks["slow"] == "in the fit: stopped after 2 s"
+    assert np.isnan(table.log_likelihood["slow"])
+    assert np.isfinite(table.log_likelihood["naive_mean_field"])
+    assert "slow: in the fit: stopped after 2 s" in capsys.readouterr().out
+    monkeypatch.setenv("SLEEP", "0")
+    table = infer(compose_config, tmp_path, SLOW, "time_limit=60")[TABLE]
+    assert np.isfinite(table.log_likelihood["slow"])
+
+
+def test_rows_are_written_when_they_are_done(compose_config, tmp_path, monkeypatch):
+    whole = Worker.run
+
+    def run(worker, work, estimator, *arguments, **options):
+        if isinstance(estimator, PseudoLikelihood):
+            raise KeyboardInterrupt
+        return whole(worker, work, estimator, *arguments, **options)
+
+    monkeypatch.setattr(Worker, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        infer(compose_config, tmp_path, PSEUDO)
+    done = read_tables(tmp_path / "out")
+    assert done[TABLE].estimator.tolist() == ["naive_mean_field"]
+    assert {"naive_mean_field", "naive_mean_field_fields", "variables"} <= done.keys()
+
+
+def test_warnings_are_printed_in_one_line_and_stored(compose_config, tmp_path, capsys):
+    hurried = [PSEUDO, "+inverse_ising.pseudolikelihood.max_iter=1"]
+    table = infer(compose_config, tmp_path, *hurried)[TABLE]
+    assert "PseudoLikelihood has not converged after" in table.remarks["pseudolikelihood"]
+    assert f"pseudolikelihood: {table.remarks['pseudolikelihood']}\n" in capsys.readouterr().out
+    assert table.converged.isna()["naive_mean_field"]
+    assert not table.converged["pseudolikelihood"]
+
+
+def test_the_only_estimator_that_refuses_is_an_error(compose_config, tmp_path):
+    with pytest.raises(ValueError, match="l2"):
+        infer(compose_config, tmp_path, "inverse_ising=pseudolikelihood", "inverse_ising.pseudolikelihood.l2=-1")

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from vae_mf.plotting.couplings import comparison_figure
+from vae_mf.plotting.couplings import comparison_figure, couplings_figure
 from vae_mf.plotting.inverse_ising import (
     COLOURS,
     draw_accuracy,
@@ -120,20 +120,63 @@ def test_the_glass_shows_correlation_and_slope_beside_pseudo_likelihood():
     np.testing.assert_allclose(bar.get_segments()[1][:, 1], [0.15, 1.35])
 
 
-def test_the_comparison_marks_what_has_not_converged():
-    lines = pd.DataFrame({"estimator": ["naive_mean_field", "boltzmann"], "seconds": [0.1, 9.0]})
-    lines = lines.assign(converged=[True, False], log_pseudo_likelihood=[-3.0, -2.0])
-    correlations = crossed(first=lines.estimator, second=lines.estimator).assign(correlation=[1.0, 0.5, 0.5, 1.0])
-    for table, label in (
-        (lines, "− log pseudo-likelihood  [nats]"),
-        (lines.assign(rmse=0.1), "RMSE of couplings  [$k_B T$]"),
-    ):
-        figure = comparison_figure(table, correlations)
-        assert [ax.get_xlabel() for ax in figure.axes[:2]] == [label, "time  [s]"]
-        filled, hollow = figure.axes[1].lines
-        assert (filled.get_xdata()[0], hollow.get_xdata()[0]) == (0.1, 9.0)
-        assert hollow.get_markerfacecolor() == "white"
-        np.testing.assert_allclose(figure.axes[2].images[0].get_array(), [[1, 0.5], [0.5, 1]])
+def compared(**columns) -> pd.DataFrame:
+    """Table of estimators with the columns that the comparison draws."""
+    table = pd.DataFrame({"estimator": ["naive_mean_field", "boltzmann", "sessak_monasson", "bethe"]})
+    table = table.assign(seconds=[0.1, 9.0, 0.2, np.nan], converged=[None, False, None, None])
+    table = table.assign(runaway=[True, False, False, None])
+    for kind in ("", "pseudo_"):
+        table[f"{kind}gain_over_independent"] = [0.5, 1.0, -159.0, np.nan]
+        table[f"{kind}gain_over_independent_error"] = [0.1, 0.1, 3.0, np.nan]
+    return table.assign(**columns)
+
+
+def test_the_comparison_marks_what_has_not_converged_and_what_runs_away():
+    table = compared()
+    correlations = crossed(first=table.estimator[:2], second=table.estimator[:2]).assign(correlation=[1, 0.5, 0.5, 1])
+    figure = comparison_figure(table, correlations)
+    gains = "gain in log-likelihood\n[nats per held-out row]"
+    assert [ax.get_xlabel() for ax in figure.axes[:3:2]] == [gains, "time of the fit  [s]"]
+    naive, boltzmann = (container.lines[0] for container in figure.axes[0].containers)
+    assert (naive.get_marker(), boltzmann.get_marker()) == ("X", "o")
+    assert (naive.get_markerfacecolor(), boltzmann.get_markerfacecolor()) == ("#cc3311", "white")
+    assert "do not have" in figure.get_suptitle()
+    np.testing.assert_allclose(figure.axes[3].images[0].get_array(), [[1, 0.5], [0.5, 1]])
+    assert not comparison_figure(compared(runaway=False), correlations).get_suptitle()
+
+
+def test_one_formula_that_runs_away_does_not_set_the_scale():
+    table = compared(rmse=[0.05, 0.04, 900.0, np.inf])
+    correlations = crossed(first=table.estimator, second=table.estimator).assign(correlation=1.0)
+    figure = comparison_figure(table, correlations, "$k_B T$")
+    gains, rmse = figure.axes[0], figure.axes[3]
+    assert gains.get_xlim()[0] > -2
+    assert [text.get_text() for text in gains.texts] == ["◂ -159"]
+    assert rmse.get_xlabel() == "RMSE of couplings  [$k_B T$]"
+    assert rmse.get_xlim()[1] < 5
+    assert [text.get_text() for text in rmse.texts] == ["900 ▸", "inf ▸"]
+
+
+def test_a_pair_that_runs_away_leaves_the_others_in_sight():
+    couplings = 0.1 * np.random.default_rng(1).normal(size=(12, 12))
+    couplings = couplings + couplings.T
+    couplings[0, 1] = couplings[1, 0] = -10.0
+    couplings[2, 3] = couplings[3, 2] = -np.inf
+    np.fill_diagonal(couplings, 0)
+    upper = np.triu_indices(12, 1)
+    table = pd.DataFrame({"coupling": couplings[upper], "error": np.inf})
+    names = [f"cell {k}" for k in range(12)]
+    figure = couplings_figure(couplings, table, "bethe", names)
+    matrix, histogram = figure.axes[:2]
+    others = np.abs(couplings[(couplings > -9)]).max()
+    assert others <= matrix.images[0].norm.vmax < 5 * others
+    assert [label.get_text() for label in matrix.get_yticklabels()] == names
+    assert histogram.get_title() == "2 pairs outside"
+    assert histogram.get_xlim()[1] < 6 * others
+    assert not any("k_B" in ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes)
+    known = couplings_figure(couplings, table.assign(truth=0.1), "bethe", names, "$k_B T$")
+    assert known.axes[2].get_ylim()[0] > -9
+    assert known.axes[1].get_xlabel() == "coupling $J_{ij}$  [$k_B T$]"
 
 
 def test_methods_of_one_figure_have_different_colours():

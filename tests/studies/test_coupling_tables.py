@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from vae_mf.inverse_ising import ProbabilityFlow, PseudoLikelihood
 from vae_mf.studies.coupling_tables import accuracy, correlation_table, field_table, pair_table
@@ -128,10 +129,15 @@ def test_tables_of_inferred_couplings_have_errors_and_truth_where_known():
     assert list(pair_table(plain)) == ["i", "j", "coupling"]
     assert list(field_table(careful, np.zeros(4))) == ["i", "field", "error", "truth"]
     assert list(field_table(plain)) == ["i", "field"]
+    named = pair_table(plain, names=["anna", "bob", "carl", "dora"])
+    assert named[["i", "j"]].to_numpy().tolist()[-2:] == [["bob", "dora"], ["carl", "dora"]]
+    assert field_table(plain, names=["anna", "bob", "carl", "dora"]).i[1] == "bob"
     table = correlation_table({"a": pair_table(plain), "b": pairs})
-    expected = np.corrcoef(pair_table(plain).coupling, pairs.coupling)[0, 1]
+    expected = spearmanr(pair_table(plain).coupling, pairs.coupling).statistic
     assert table.correlation.tolist() == pytest.approx([1, expected, expected, 1])
     assert correlation_table({"a": pairs}).correlation.tolist() == [1.0]
+    infinite = pairs.assign(coupling=pairs.coupling.replace(pairs.coupling.max(), np.inf))
+    assert np.isfinite(correlation_table({"a": pairs, "b": infinite}).correlation).all()
 
 
 @pytest.mark.slow

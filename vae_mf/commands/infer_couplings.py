@@ -1,39 +1,66 @@
 """Infer Ising couplings from a file or from a store of samples, by one estimator or by all.
 
-Whatever `discover` reads is read here, by the same options.
+Whatever `discover` reads is read here, by the same options. Every estimator is fitted to all rows, its own rows are
+held against them, and its likelihood is that of rows held out in blocks of neighbours. A row of the table is written
+when its estimator is done: the same command goes on where it was stopped, and tries again what the time limit ended.
 
 vae-mf infer-couplings FILE
 vae-mf infer-couplings TIMES.csv inverse_ising=tap dataset.bin_width=0.02
 vae-mf infer-couplings FILE inverse_ising=all dataset.variables=40
 """
 
-import time
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
-from sklearn.exceptions import ConvergenceWarning
 
+from vae_mf.checks import require_positive
+from vae_mf.commands.limited import Worker
 from vae_mf.datasets.file_formats import read_array
+from vae_mf.files import only_one
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
+from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
+from vae_mf.runs.progress import stage_progress
 from vae_mf.store.sample_store import is_sealed, open_store
-from vae_mf.studies.coupling_tables import correlation_table, couplings_of, estimator_row, field_table, pair_table
-from vae_mf.tables import write_tables
+from vae_mf.studies.coupling_fits import CouplingFit, fit_in_steps, fold_members, independent_scores
+from vae_mf.studies.coupling_tables import (
+    accuracy,
+    correlation_table,
+    couplings_of,
+    estimator_row,
+    field_table,
+    pair_table,
+)
+from vae_mf.tables import TABLES, write_tables
 
-HEADINGS = {"iterations": "steps", "converged": "conv.", "log_pseudo_likelihood": "log PL", "one_minus_r": "1 - r"}
-"""Short headings of the printed table."""
+TABLE = "estimators"
+PRINTED = {
+    "estimator": "estimator",
+    "seconds": "s",
+    "iterations": "steps",
+    "converged": "conv.",
+    "log_likelihood": "ln p",
+    "gain_over_independent": "gain",
+    "gain_over_independent_error": "±",
+    "pseudo_gain_over_independent": "pseudo",
+    "rmse": "RMSE",
+}
+"""Columns that are printed, with short headings."""
+LEGEND = "ln p: nats per held-out row; gain and pseudo: ln p and log-pseudo-likelihood beyond independent variables'"
+"""Line below the printed table."""
 
 
 class Data(NamedTuple):
@@ -41,6 +68,8 @@ class Data(NamedTuple):
 
     spins: np.ndarray
     names: Sequence[str]
+    unit: str
+    """Unit of the couplings of a physical system, empty for other data."""
     couplings: np.ndarray | None = None
     fields: np.ndarray | None = None
 
@@ -53,7 +82,7 @@ def read_data(cfg: DictConfig) -> Data:
         chosen = np.arange(len(data.names))
     else:
         recording = instantiate(cfg.dataset.read)
-        data = Data(recording.rows, recording.names)
+        data = Data(recording.rows, recording.names, "")
         chosen = recording.variables
     if cfg.truth is None:
         return data
@@ -64,57 +93,148 @@ def read_data(cfg: DictConfig) -> Data:
 def read_store(path: str, level: int) -> Data:
     """Return the spins of a store at one temperature and, of a spin glass, couplings and fields in units of it."""
     store = open_store(path)
-    data = Data(store.spins(level), [str(k) for k in range(store.sites)])
+    data = Data(store.spins(level), [str(k) for k in range(store.sites)], "$k_B T$")
     with suppress(ValueError):
         known = (store.array(name) / store.temperatures[level] for name in ("couplings", "fields"))
-        data = Data(data.spins, data.names, *known)
+        data = Data(data.spins, data.names, data.unit, *known)
     return data
 
 
-def fit(estimator: InverseIsing, spins: np.ndarray) -> float:
-    """Fit an estimator and return the seconds it took; the table says what has not converged."""
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        estimator.fit(spins)
-    return time.perf_counter() - start
+def infer(worker: Worker, name: str, cfg: DictConfig, data: Data, show: Callable[[int], None]) -> CouplingFit:
+    """Return what becomes known about an estimator within the time limit; a refusal or a stop is its last remark.
+
+    Raises:
+        ValueError: if the only estimator of the configuration refuses the rows.
+    """
+    limit = None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit)
+    members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
+    found = CouplingFit()
+    try:
+        for found in worker.run(fit_in_steps, instantiate(cfg.inverse_ising[name]), data.spins, members, seconds=limit):
+            show(found.folds)
+    except (ValueError, MemoryError, RuntimeError, TimeoutError) as reason:
+        if isinstance(reason, ValueError) and found.estimator is None and len(cfg.inverse_ising) == 1:
+            raise
+        stage = "in the fit" if found.estimator is None else f"after {found.folds} of {cfg.folds} folds"
+        found.remarks.append(f"{stage}: {' '.join(str(reason).split())}")
+    return found
+
+
+def row_keys(cfg: DictConfig) -> dict[str, str]:
+    """Return a digest of everything that the row of an estimator depends on, for every estimator."""
+    settings = OmegaConf.to_container(cfg, resolve=True)
+    common = [settings["dataset"]["read"], {"path": cfg.truth}]
+    data = digest(*common, *(settings[name] for name in ("folds", "blocks", "seed")), cfg.dataset.temperature)
+    return {name: digest(data, node) for name, node in settings["inverse_ising"].items()}
+
+
+def finished_rows(folder: Path, keys: dict[str, str]) -> dict[str, dict]:
+    """Return the rows that a former call has finished, by estimator; what ended at the time limit is not finished."""
+    path = folder / TABLES / f"{TABLE}.csv"
+    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+    return {
+        row["estimator"]: row
+        for row in rows
+        if row.get("key") == keys.get(row["estimator"]) and np.isfinite(row["log_pseudo_likelihood"])
+    }
+
+
+def save(folder: Path, name: str, found: CouplingFit, data: Data) -> None:
+    """Write couplings, tables and figure of a fitted estimator."""
+    estimator = found.estimator
+    pairs = pair_table(estimator, data.couplings, data.names)
+    write_tables(folder, {name: pairs, f"{name}_fields": field_table(estimator, data.fields, data.names)})
+    np.savez(folder / f"{name}.npz", J=estimator.couplings_, h=estimator.fields_)
+    title = f"{name}, runs away" if found.check is not None and found.check.runaway else name
+    save_figure(couplings_figure(estimator.couplings_, pairs, title, data.names, data.unit), folder / FIGURES, name)
+
+
+def write_summary(folder: Path, rows: list[dict]) -> dict[str, pd.DataFrame]:
+    """Write and return the tables about all estimators that are done."""
+    names = [row["estimator"] for row in rows]
+    pairs = {name: pd.read_csv(path) for name in names if (path := folder / TABLES / f"{name}.csv").exists()}
+    tables = {TABLE: pd.DataFrame(rows), "correlations": correlation_table(pairs)}
+    write_tables(folder, tables)
+    return tables
+
+
+def infer_all(cfg: DictConfig, data: Data, progress: Progress) -> dict[str, pd.DataFrame]:
+    """Fit and score every estimator that is not finished, write the tables after each, and return them."""
+    folder = Path(cfg.folder)
+    independent = independent_scores(data.spins, fold_members(len(data.spins), cfg.folds, cfg.blocks))
+    keys = row_keys(cfg)
+    rows = finished_rows(folder, keys)
+    missing = [name for name in keys if name not in rows]
+    task = progress.add_task("estimators", total=len(missing) * (cfg.folds + 1))
+    write_tables(folder, {"variables": pd.DataFrame({"i": range(len(data.names)), "variable": data.names})})
+    with Worker() as worker:
+        for place, name in enumerate(missing):
+            show = partial(show_steps, progress, task, name, place * (cfg.folds + 1))
+            show(0)
+            found = infer(worker, name, cfg, data, show)
+            row = estimator_row(name, found, independent, cfg.blocks)
+            if found.estimator is not None:
+                save(folder, name, found, data)
+                row |= accuracy_of(found.estimator, data)
+            rows[name] = row | {"key": keys[name]}
+            write_summary(folder, [rows[each] for each in keys if each in rows])
+    return write_summary(folder, [rows[name] for name in keys])
+
+
+def accuracy_of(estimator: InverseIsing, data: Data) -> dict[str, float]:
+    """Return the accuracy of the couplings, where the true ones are known."""
+    if data.couplings is None:
+        return {}
+    upper = np.triu_indices(len(data.couplings), 1)
+    return accuracy(data.couplings[upper], estimator.couplings_[upper])
+
+
+def show_steps(progress: Progress, task: TaskID, name: str, before: int, folds: int) -> None:
+    """Show how many folds of an estimator are scored, after so many steps before it."""
+    progress.update(task, completed=before + folds, description=f"{name}, held-out fits: {folds}")
 
 
 def printed(estimators: pd.DataFrame) -> Table:
-    """Return the table of estimators for a terminal of 80 columns."""
-    columns = (Column(HEADINGS.get(str(name), str(name)), no_wrap=True) for name in estimators.columns)
-    lines = Table(*columns, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    for row in estimators.itertuples(index=False):
-        lines.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row))
+    """Return the main columns of the table of estimators for a terminal of 80 columns."""
+    names = [name for name in PRINTED if name in estimators]
+    lines = Table(
+        *(Column(PRINTED[name], no_wrap=True) for name in names), box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    for row in estimators[names].itertuples(index=False):
+        lines.add_row(*map(entry, row))
     return lines
 
 
+def entry(value: object) -> str:
+    """Return an entry of the printed table; nothing is printed for what is not known.
+
+    >>> entry(-4.43127), entry(-20207.3), entry(True), entry(12.0), entry(None), entry(float("nan"))
+    ('-4.431', '-2.02e+04', 'yes', '12', '', '')
+    """
+    if pd.isna(value):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3f}" if abs(value) < 100 and not value.is_integer() else f"{value:.3g}"
+
+
 def main(cfg: DictConfig) -> None:
-    """Fit every estimator of the configuration; write couplings, tables and figures."""
-    folder = Path(cfg.folder)
+    """Fit and score what is missing, write couplings, tables and figures, and print the table and all remarks."""
     console = Console()
+    say = partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    folder = Path(cfg.folder)
     data = read_data(cfg)
-    folder.mkdir(parents=True, exist_ok=True)
-    lines, pairs, tables = [], {}, {}
-    for name, node in cfg.inverse_ising.items():
-        estimator = instantiate(node)
-        try:
-            seconds = fit(estimator, data.spins)
-        except ValueError as error:
-            if len(cfg.inverse_ising) == 1:
-                raise
-            console.print(f"{name}: {error}")
-            continue
-        pairs[name] = pair_table(estimator, data.couplings)
-        tables |= {name: pairs[name], f"{name}_fields": field_table(estimator, data.fields)}
-        lines.append(estimator_row(name, estimator, pairs[name], seconds, data.spins))
-        np.savez(folder / f"{name}.npz", J=estimator.couplings_, h=estimator.fields_)
-        save_figure(couplings_figure(estimator.couplings_, pairs[name], name), folder / FIGURES, name)
-    tables["estimators"] = pd.DataFrame(lines)
-    tables["correlations"] = correlation_table(pairs)
-    tables["variables"] = pd.DataFrame({"i": range(len(data.names)), "variable": data.names})
-    write_tables(folder, tables)
-    if len(pairs) > 1:
-        save_figure(comparison_figure(tables["estimators"], tables["correlations"]), folder / FIGURES, "comparison")
-    console.print(printed(tables["estimators"]))
-    console.print(f"couplings, tables and figures: {folder}", soft_wrap=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with only_one(folder, say), stage_progress(console, *columns) as progress:
+        tables = infer_all(cfg, data, progress)
+        if tables["correlations"]["first"].nunique() > 1:
+            figure = comparison_figure(tables[TABLE], tables["correlations"], data.unit)
+            save_figure(figure, folder / FIGURES, "comparison")
+    console.print(printed(tables[TABLE]))
+    say(LEGEND)
+    for row in tables[TABLE].to_dict("records"):
+        if isinstance(row["remarks"], str) and row["remarks"]:
+            say(f"{row['estimator']}: {row['remarks']}")
+    say(f"couplings, tables and figures: {folder}")

@@ -1,5 +1,7 @@
 """Panels of inferred couplings: a heat map, their distribution, and their scatter about the truth."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,93 +11,178 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from vae_mf.arrays import Couplings
 from vae_mf.plotting.style import COLOURS, house_style, new_figure
 
+LABELLED = 20
+"""Largest number of variables of which every one has its name at a heat map."""
 
-def couplings_figure(couplings: Couplings, table: pd.DataFrame, name: str) -> Figure:
-    """Draw the couplings (N, N) of one estimator and its table of pairs, with the truth where the table has it."""
+
+def couplings_figure(
+    couplings: Couplings, table: pd.DataFrame, name: str, names: Sequence[str], unit: str = ""
+) -> Figure:
+    """Draw the couplings (N, N) of one estimator and its table of pairs, with the truth where the table has it.
+
+    Args:
+        names: Name of each variable.
+        unit: Unit of the couplings, empty for none.
+    """
     with house_style():
         known = "truth" in table
         figure, axes = new_figure(1, 2 + known)
-        draw_coupling_matrix(axes[0], couplings, name)
-        draw_coupling_histogram(axes[1], table)
+        limit = coupling_scale(table.truth if known else table.coupling, len(couplings))
+        draw_coupling_matrix(axes[0], couplings, name, names, limit, unit)
+        draw_coupling_histogram(axes[1], table, limit, unit)
         if known:
-            draw_truth_scatter(axes[2], table)
+            draw_truth_scatter(axes[2], table, limit, unit)
     return figure
 
 
-def comparison_figure(estimators: pd.DataFrame, correlations: pd.DataFrame) -> Figure:
-    """Draw what several estimators make of one data set: their quality, their time, and how far they agree."""
+def comparison_figure(estimators: pd.DataFrame, correlations: pd.DataFrame, unit: str = "") -> Figure:
+    """Draw what several estimators make of one data set: held-out scores, accuracy, time, and how far they agree."""
     with house_style():
-        figure, axes = new_figure(1, 3)
-        if "rmse" in estimators:
-            draw_values(axes[0], estimators, estimators.rmse, "RMSE of couplings  [$k_B T$]")
-        else:
-            draw_values(axes[0], estimators, -estimators.log_pseudo_likelihood, "− log pseudo-likelihood  [nats]")
-        draw_values(axes[1], estimators, estimators.seconds, "time  [s]")
-        axes[1].set_yticklabels([])
-        draw_correlations(axes[2], correlations)
+        known = "rmse" in estimators
+        figure, axes = new_figure(1, 4 + known)
+        draw_gains(axes[0], estimators, "", "log-likelihood")
+        draw_gains(axes[1], estimators, "pseudo_", "log-pseudo-likelihood")
+        draw_positive(axes[2], estimators, estimators.seconds, "time of the fit  [s]")
+        if known:
+            draw_positive(axes[3], estimators, estimators.rmse, f"RMSE of couplings{in_brackets(unit)}")
+        for ax in axes[1:-1]:
+            ax.set_yticklabels([])
+        draw_correlations(axes[-1], correlations)
+        if estimators.runaway.eq(True).any():
+            figure.suptitle("crosses: models whose own rows are in a phase that the data do not have", fontsize=9)
     return figure
 
 
-def draw_values(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) -> None:
-    """Draw one number per estimator, hollow where it has not converged; the first estimator is on top."""
-    places = np.arange(len(table))
-    for converged, fill in ((True, COLOURS["model"]), (False, "white")):
-        rows = table.converged == converged
-        ax.plot(values[rows], places[rows], "o", color=COLOURS["model"], mfc=fill)
-    ax.set(xlabel=label, xscale="log", ylim=(len(table) - 0.5, -0.5))
-    ax.set_yticks(places, [f"{name.replace('_', ' ')}  {place + 1}" for place, name in enumerate(table.estimator)])
+def in_brackets(unit: str) -> str:
+    """Return a unit for the label of an axis.
+
+    >>> in_brackets("nats"), in_brackets("")
+    ('  [nats]', '')
+    """
+    return f"  [{unit}]" if unit else ""
+
+
+def coupling_scale(couplings: pd.Series, variables: int) -> float:
+    """Return the largest |J| of an axis: that of all, or four times the (N / 2)th, so that few runaways do not set it.
+
+    >>> coupling_scale(pd.Series([0.1, -0.2, 0.3]), 3), coupling_scale(pd.Series([-10.0, 0.1, 0.2, 0.1, 0.0, 0.0]), 4)
+    (0.3, 0.8)
+    """
+    sizes = np.sort(np.abs(couplings[np.isfinite(couplings)]))[::-1]
+    if not sizes.any():
+        return 1.0
+    usual = 4 * sizes[min(variables // 2, len(sizes)) - 1]
+    return float(min(sizes[0], usual) or sizes[0])
+
+
+def draw_gains(ax: Axes, table: pd.DataFrame, kind: str, label: str) -> None:
+    """Draw the held-out gain of each estimator over independent variables, whose own is zero, with its error."""
+    gains = table[f"{kind}gain_over_independent"].astype(float)
+    ax.axvline(0.0, color=COLOURS["independent"], linewidth=0.8)
+    found = gains[np.isfinite(gains)]
+    span = max(found.max(), found.abs().median()) if len(found) else 1.0
+    low = max(min(found.min(), 0.0), -span) if len(found) else 0.0
+    high = max(found.max(), 0.0) if len(found) else 1.0
+    margin = 0.08 * (high - low) or 1.0
+    limits = (low - margin, high + margin)
+    draw_values(ax, table, gains, limits, table[f"{kind}gain_over_independent_error"].astype(float))
+    ax.set(xlabel=f"gain in {label}\n[nats per held-out row]", xlim=limits)
+
+
+def draw_positive(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) -> None:
+    """Draw one positive number of each estimator on a logarithmic axis."""
+    found = values[np.isfinite(values) & (values > 0)]
+    ax.set(xscale="log", xlabel=label)
+    if len(found):
+        limits = (0.7 * found.min(), 1.4 * min(found.max(), 30 * found.median()))
+        draw_values(ax, table, values, limits)
+        decades = limits[1] / limits[0] > 50
+        ax.set_xlim(limits)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1,) if decades else (1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def draw_values(
+    ax: Axes, table: pd.DataFrame, values: pd.Series, limits: tuple[float, float], errors: pd.Series | None = None
+) -> None:
+    """Draw one number of each estimator, the first on top; a number beyond the limits stands at the edge in words.
+
+    Points are hollow where an estimator has not converged, and crosses where its model runs away.
+    """
+    for place, (value, converged, runaway) in enumerate(zip(values, table.converged, table.runaway, strict=True)):
+        if limits[0] <= value <= limits[1]:
+            width = None if errors is None else errors.iloc[place]
+            fill = "white" if converged is False or converged == "False" else COLOURS["model"]
+            marker = "X" if runaway is True else "o"
+            ax.errorbar(value, place, xerr=width, fmt=marker, color=COLOURS["model"], mfc=fill, elinewidth=0.8)
+        elif not np.isnan(value):
+            low = value < limits[0]
+            text = f"◂ {value:.3g}" if low else f"{value:.3g} ▸"
+            ax.text(0.02 if low else 0.98, place, text, transform=ax.get_yaxis_transform(), va="center",
+                    ha="left" if low else "right", fontsize=7, color=COLOURS["model"])  # fmt: skip
+    names = [f"{name.replace('_', ' ')}  {place + 1}" for place, name in enumerate(table.estimator)]
+    ax.set_ylim(len(table) - 0.5, -0.5)
+    ax.set_yticks(range(len(table)), names)
     ax.grid(axis="y", linewidth=0.4)
-    decades = values.max() / values.min() > 50
-    ax.xaxis.set_major_locator(LogLocator(subs=(1,) if decades else (1, 2, 5)))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def draw_correlations(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw Pearson's correlation between the couplings of every two estimators as a heat map of numbers."""
+    """Draw the correlation between the couplings of every two estimators as a heat map, blank where it is not known."""
     matrix = table.pivot(index="first", columns="second", values="correlation")
     names = list(dict.fromkeys(table["first"]))
     values = matrix.loc[names, names].to_numpy()
-    image = ax.imshow(values, vmin=min(0.0, values.min()), vmax=1, cmap="viridis")
+    image = ax.imshow(values, vmin=min(0.0, np.nanmin(values)), vmax=1, cmap="viridis")
     numbers = [str(place + 1) for place in range(len(names))]
     ax.set_xticks(range(len(names)), numbers)
     ax.set_yticks(range(len(names)), numbers)
-    ax.figure.colorbar(image, ax=ax, label="correlation of couplings", shrink=0.8)
+    ax.figure.colorbar(image, ax=ax, label="rank correlation of couplings", shrink=0.8)
 
 
-def draw_coupling_matrix(ax: Axes, couplings: Couplings, name: str) -> None:
-    """Draw J as a heat map, white at zero."""
-    limit = np.quantile(np.abs(couplings), 0.998) or 1.0
-    image = ax.imshow(couplings, vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
-    ax.set(xlabel="spin j", ylabel="spin i", title=name.replace("_", " "))
-    ax.locator_params(integer=True)
-    ax.figure.colorbar(image, ax=ax, label="coupling $J_{ij}$  [$k_B T$]", shrink=0.8, extend="both")
+def draw_coupling_matrix(
+    ax: Axes, couplings: Couplings, name: str, names: Sequence[str], limit: float, unit: str
+) -> None:
+    """Draw J as a heat map, white at zero, with the names of the variables; grey where it is not finite."""
+    finite = np.ma.masked_invalid(couplings)
+    image = ax.imshow(finite, vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
+    ax.set_facecolor(COLOURS["independent"])
+    ax.set(xlabel="variable j", ylabel="variable i", title=name.replace("_", " "))
+    step = -(-len(names) // LABELLED)
+    size = 8 if len(names) <= LABELLED else 7
+    ax.set_xticks(range(0, len(names), step), names[::step], rotation=90, fontsize=size)
+    ax.set_yticks(range(0, len(names), step), names[::step], fontsize=size)
+    ax.figure.colorbar(image, ax=ax, label=f"coupling $J_{{ij}}${in_brackets(unit)}", shrink=0.8, extend="both")
 
 
-def draw_coupling_histogram(ax: Axes, table: pd.DataFrame) -> None:
+def draw_coupling_histogram(ax: Axes, table: pd.DataFrame, limit: float, unit: str) -> None:
     """Draw the distribution of the couplings on a logarithmic scale, and their median standard error as a bar."""
-    ax.hist(
-        table.coupling,
-        bins=int(np.clip(np.sqrt(len(table)), 10, 60)),
-        histtype="stepfilled",
-        color=COLOURS["model"],
-        alpha=0.4,
-    )
-    if "error" in table:
-        middle = table.error.median()
+    bins = int(np.clip(np.sqrt(len(table)), 10, 60))
+    inside = table.coupling.abs() <= limit
+    ax.hist(table.coupling[inside], bins=bins, histtype="stepfilled", color=COLOURS["model"], alpha=0.4)
+    words = [] if inside.all() else [f"{(~inside).sum()} pairs outside"]
+    if "error" in table and np.isfinite(middle := table.error.median()):
         ax.axvspan(-middle, middle, color=COLOURS["independent"], alpha=0.5)
-        ax.set_title(f"grey: median error ±{middle:.2g}")
-    ax.set(xlabel="coupling $J_{ij}$  [$k_B T$]", ylabel="number of pairs", yscale="log")
+        words.append(f"grey: median error ±{middle:.2g}")
+    ax.set_title(", ".join(words))
+    ax.set(xlabel=f"coupling $J_{{ij}}${in_brackets(unit)}", ylabel="number of pairs", yscale="log")
+    ax.set_xlim(-1.05 * limit, 1.05 * limit)
 
 
-def draw_truth_scatter(ax: Axes, table: pd.DataFrame) -> None:
+def draw_truth_scatter(ax: Axes, table: pd.DataFrame, limit: float, unit: str) -> None:
     """Scatter inferred against true couplings, with their errors where known."""
     limits = [table.truth.min(), table.truth.max()]
     ax.plot(limits, limits, "-", color=COLOURS["exact"], linewidth=0.8, zorder=3)
-    errors = table.error if "error" in table and len(table) <= 500 else None
+    shown = table[np.isfinite(table.coupling)]
+    errors = shown.error.where(np.isfinite(shown.error)) if "error" in table and len(table) <= 500 else None
     ax.errorbar(
-        table.truth, table.coupling, errors, fmt=".", color=COLOURS["model"], markersize=3, alpha=0.5,
+        shown.truth, shown.coupling, errors, fmt=".", color=COLOURS["model"], markersize=3, alpha=0.5,
         elinewidth=0.6, rasterized=True,
     )  # fmt: skip
     residual = float(np.sqrt(np.mean((table.coupling - table.truth) ** 2)))
-    ax.set(xlabel="true coupling  [$k_B T$]", ylabel="inferred coupling  [$k_B T$]", title=f"RMSE {residual:.3g}")
+    outside = int((table.coupling.abs() > 2 * limit).sum())
+    title = f"RMSE {residual:.3g}" + (f", {outside} pairs outside" if outside else "")
+    label = in_brackets(unit)
+    ax.set(xlabel=f"true coupling{label}", ylabel=f"inferred coupling{label}", title=title)
+    # Couplings of shrunken and of unregularised fits stay inside; only those that run away do not.
+    low, high = (np.clip(edge, -2 * limit, 2 * limit) for edge in (shown.coupling.min(), shown.coupling.max()))
+    ax.set_ylim(min(low, limits[0]) - 0.05 * limit, max(high, limits[1]) + 0.05 * limit)
