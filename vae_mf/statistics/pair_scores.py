@@ -16,7 +16,6 @@ from vae_mf.checks import require_fraction, require_integer
 from vae_mf.rng import generator
 from vae_mf.statistics.latent_model import Products, Variables
 from vae_mf.statistics.residual_information import PAIRS, PairSums, pair_scales
-from vae_mf.statistics.u_statistics import Blocks
 
 
 class PairScores(NamedTuple):
@@ -46,27 +45,61 @@ def pair_scores(data: PairSums, model: PairSums, permutations: int, seed: int) -
 
     Source: Westfall and Young, Resampling-Based Multiple Testing, 1993 (single step).
     """
-    sizes = np.concatenate([data.blocks.sizes, model.blocks.sizes])
-    deals = random_deals(len(sizes), len(data.blocks.sizes), require_integer("permutations", permutations), seed)
-    counts = deals @ sizes
-    # Sums are centred on the pooled mean: those of the other sample are the same with the opposite sign.
-    factors = np.sqrt(1 / counts + 1 / (sizes.sum() - counts))
-    largest = np.zeros(len(deals))
+    sizes = [data.blocks.sizes, model.blocks.sizes]
+    blocks, chosen = len(sizes[0]), require_integer("permutations", permutations)
+    deals = deals_of(random_deals(sum(map(len, sizes)), blocks, chosen, seed), np.concatenate(sizes))
+    largest = np.zeros(len(deals.weights))
     scores = np.zeros(data.sums.shape[1])
+    variances = np.zeros(2)
     for start in range(0, len(scores), PAIRS):
         chosen = slice(start, start + PAIRS)
-        sums = np.concatenate([data.sums[:, chosen], model.sums[:, chosen]])
-        sums -= np.outer(sizes, sums.sum(0, dtype=np.float64) / sizes.sum()).astype(np.float32)
-        deviation = np.sqrt((sums**2).sum(0, dtype=np.float64) / sizes.sum())
-        inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-        dealt = (deals.astype(np.float32) @ sums) * inverse * factors[:, None]
+        parts = [data.sums[:, chosen], model.sums[:, chosen]]
+        if data.blocks.gap:
+            variances += [block_variance(part, size) for part, size in zip(parts, sizes, strict=True)]
+        dealt = deals.scores(np.concatenate(parts))
         largest = np.maximum(largest, np.abs(dealt).max(1))
         scores[chosen] = dealt[0]
-    widening = np.sqrt(variance_inflation(data, model))
+    rows = np.array([size.sum() for size in sizes])
+    widening = np.sqrt(variance_inflation(variances, rows)) if data.blocks.gap else 1.0
     scores /= widening
     ranked = np.sort(np.concatenate([largest[1:], [largest[0] / widening]]))
     p_values = (len(ranked) - np.searchsorted(ranked, np.abs(scores) * (1 - 1e-6))).clip(1) / len(ranked)
     return PairScores(data.mean - model.mean, scores, p_values, float(np.quantile(ranked, 0.95, method="higher")))
+
+
+class Deals(NamedTuple):
+    """Deals of blocks to two samples, the real one first."""
+
+    weights: Float[np.ndarray, "deals blocks"]
+    """Weights of sums over blocks in the difference of both means, in units of its spread for variance 1."""
+    sizes: Float[np.ndarray, " blocks"]
+    """Number of rows of every block."""
+
+    def scores(self, sums: Float[np.ndarray, "blocks features"]) -> Float[np.ndarray, "deals features"]:
+        """Return the differences of the mean features of the samples, in standard errors of the pooled rows.
+
+        >>> deals_of(np.eye(2), np.ones(2)).scores(np.float32([[1.0], [-1.0]])).round(4).tolist()
+        [[1.4142], [-1.4142]]
+
+        Args:
+            sums: features summed over the blocks.
+        """
+        rows = self.sizes.sum()
+        found = np.concatenate([self.weights, [self.sizes, np.ones_like(self.sizes)]]).astype(np.float32) @ sums
+        mean = found[-1] / rows
+        squares = np.einsum("bf,bf->f", sums, sums) - 2 * mean * found[-2] + mean**2 * (self.sizes @ self.sizes)
+        deviation = np.sqrt(squares.clip(min=0) / rows)
+        inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+        return found[:-2] * inverse
+
+
+def deals_of(chosen: Float[np.ndarray, "deals blocks"], sizes: Float[np.ndarray, " blocks"]) -> Deals:
+    """Return deals by which blocks are in the first sample, 1, and which in the second, 0; the others have NaN."""
+    first = np.where(np.isnan(chosen), 0.0, chosen)
+    second = np.where(np.isnan(chosen), 0.0, 1 - chosen)
+    counts = (first @ sizes)[:, None]
+    others = (second @ sizes)[:, None]
+    return Deals((first / counts - second / others) / np.sqrt(1 / counts + 1 / others), sizes)
 
 
 def random_deals(blocks: int, data: int, count: int, seed: int) -> Float[np.ndarray, "deals blocks"]:
@@ -80,23 +113,25 @@ def random_deals(blocks: int, data: int, count: int, seed: int) -> Float[np.ndar
     return deals
 
 
-def variance_inflation(data: PairSums, model: PairSums) -> float:
-    """Return the factor, at least 1, by which correlated rows raise the variance of a difference of means."""
-    if not data.blocks.gap:
-        return 1.0
-    rows = np.array([len(data.blocks.labels), len(model.blocks.labels)])
-    ratio = max(1.0, float(block_variance(data) / block_variance(model)))
+def variance_inflation(variances: Float[np.ndarray, "2"], rows: Float[np.ndarray, "2"]) -> float:
+    """Return the factor, at least 1, by which correlated rows raise the variance of a difference of means.
+
+    >>> variance_inflation(np.array([3.0, 1.0]), np.array([100.0, 100.0]))
+    2.0
+
+    Args:
+        variances: of the rows of the data and of those of the model, as sums over blocks show them.
+        rows: numbers of these rows.
+    """
+    ratio = max(1.0, float(variances[0] / variances[1]))
     return float(((ratio, 1.0) / rows).sum() / (1 / rows).sum())
 
 
-def block_variance(features: PairSums) -> float:
-    """Return the variance of a row's features as the sums over blocks show it, added up over all pairs."""
-    sizes: Blocks = features.blocks
-    mean = features.mean
-    squares = sum(
-        float(((sums - size * mean) ** 2).sum()) for sums, size in zip(features.sums, sizes.sizes, strict=True)
-    )
-    return squares / len(sizes.labels)
+def block_variance(sums: Float[np.ndarray, "blocks features"], sizes: Float[np.ndarray, " blocks"]) -> float:
+    """Return the variance of a row's features as the sums over blocks show it, added up over all features."""
+    mean = sums.sum(0, dtype=np.float64) / sizes.sum()
+    squares = sum(float(((each - size * mean) ** 2).sum()) for each, size in zip(sums, sizes, strict=True))
+    return squares / sizes.sum()
 
 
 def significant_pairs(

@@ -5,7 +5,7 @@ T = λ·a is fitted to the features of significant pairs on one half of the rows
 bound that fitting does not inflate. A critic is a T as any other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ STEPS = (0.5, 1.0)
 """Candidates of the length of the Newton step."""
 
 Features = Float[np.ndarray, "_ features"]
-PairChoice = Int[np.ndarray, " _"]
+FeatureChoice = Int[np.ndarray, " _"]
 
 
 def donsker_varadhan(
@@ -78,9 +78,7 @@ def tilt_bound(
     pairs = ColumnPairs(*(columns[union] for columns in data.pairs))
     rows = Halves(pair_features(data_parts, pairs), data.blocks)
     model_rows = Halves(pair_features(model_parts, pairs), model.blocks)
-    places = [np.searchsorted(union, choice) for choice in choices]
-    first, second = (held_out_gain(rows, model_rows, half, chosen) for half, chosen in enumerate(places))
-    return Average((first.value + second.value) / 2, float(np.hypot(first.error, second.error)) / 2)
+    return cross_fitted_gain(rows, model_rows, [np.searchsorted(union, choice) for choice in choices])
 
 
 class Halves(NamedTuple):
@@ -123,7 +121,7 @@ def halves(features: PairSums) -> list[PairSums]:
     return [PairSums(features.sums[part.numbers], features.pairs, part.blocks) for part in parts]
 
 
-def significant_features(data: PairSums, model: PairSums, level: float, most: int) -> PairChoice:
+def significant_features(data: PairSums, model: PairSums, level: float, most: int) -> FeatureChoice:
     """Return the pairs that differ between data and model, at most ``most``, at a false discovery rate.
 
     Source: Benjamini and Hochberg, Journal of the Royal Statistical Society B 57 (1995) 289.
@@ -146,7 +144,13 @@ def squared_errors(features: PairSums) -> Float[np.ndarray, " pairs"]:
     return total / len(features.blocks.labels) ** 2
 
 
-def held_out_gain(data: Halves, model: Halves, half: int, choice: PairChoice) -> Average:
+def cross_fitted_gain(data: Halves, model: Halves, choices: Sequence[FeatureChoice]) -> Average:
+    """Return the mean bound of the tilts that are fitted on either half, by the features chosen there."""
+    first, second = (held_out_gain(data, model, half, chosen) for half, chosen in enumerate(choices))
+    return Average((first.value + second.value) / 2, float(np.hypot(first.error, second.error)) / 2)
+
+
+def held_out_gain(data: Halves, model: Halves, half: int, choice: FeatureChoice) -> Average:
     """Return the bound of the tilt that is fitted on one half, from the rows of the other; without a feature, 0."""
     if not len(choice):
         return Average(0.0, 0.0)

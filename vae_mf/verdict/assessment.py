@@ -97,7 +97,7 @@ def assess(
     """Return the verdict on a trained model.
 
     Tables: "readings" and "gains" (of which `decision.decide_mean_field` decides), "left" (the intervals), "pairs"
-    (correlated beyond the model), "controls" of rows in time (the line of `controls.shifted_control`), "surgery" (parts
+    and "sets" (correlated beyond the model), "set_scan" (what would have been), "controls" of rows in time (the line of `controls.shifted_control`), "surgery" (parts
     of the rate), "conditional_correlation" (C(x|z) by critic and identity) and "capacity" (rate against information);
     with a critic also "total_correlation" (of data and model), "sensitivity" (planted correlations that it sees) and
     for spins "residual_..." at the temperature with the largest C(x|z). Of what can be decoded, "latent_density" of a
@@ -174,7 +174,7 @@ def concluded(tables: dict[str, pd.DataFrame], settings: AssessmentSettings) -> 
 def read_left(
     models: Mapping[float, LatentModel], data: Evidence, parameters: int, settings: AssessmentSettings
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables "readings" and "pairs" of what a model leaves at every condition.
+    """Return the tables "readings", "pairs", "sets" and "set_scan" of what a model leaves at every condition.
 
     Where rows have an order in time there is also "controls", the line of `controls.shifted_control`: what columns
     shifted in time show too much counts as misfit.
@@ -188,7 +188,8 @@ def read_left(
     unit = parameters / (2 * sum(len(group.train) for group in data.groups))
     estimation = settings.readings.estimation * unit
     optimism = settings.readings.optimism * unit
-    readings, pairs, shifted = [], [], []
+    readings, shifted = [], []
+    named = {"pairs": [], "sets": [], "set_scan": []}
     for level, group in enumerate(data.groups):
         model = models[group.temperature]
         columns = len(model.variables)
@@ -203,8 +204,9 @@ def read_left(
             table = with_misfit(table, {"pairs": line["value"], "tilt": line["value"]} if line["overstated"] else {})
             shifted.append(line)
         readings.append(table)
-        pairs.append(left.pairs.assign(temperature=group.temperature))
-    tables = {"readings": pd.concat(readings, ignore_index=True), "pairs": pd.concat(pairs, ignore_index=True)}
+        for parts, found in zip(named.values(), (left.pairs, left.sets, left.scan), strict=True):
+            parts.append(found.assign(temperature=group.temperature))
+    tables = {name: pd.concat(parts, ignore_index=True) for name, parts in {"readings": readings, **named}.items()}
     return tables | ({"controls": pd.DataFrame(shifted)} if shifted else {})
 
 

@@ -40,6 +40,7 @@ KINDS = {
     "pairs": Kind(lower=True, only_if_seen=False),
     "higher order": Kind(lower=True, only_if_seen=True),
     "tilt": Kind(lower=True, only_if_seen=False),
+    "sets": Kind(lower=True, only_if_seen=True),
     "critic": Kind(lower=True, only_if_seen=True),
     "identity": Kind(lower=True, only_if_seen=False),
     "model without latents": Kind(lower=True, only_if_seen=True),
@@ -190,9 +191,10 @@ def interval(
     upper = np.array([end[1] for end in ends])
     pairs = used[used.kind.isin(("identity", "pairs"))].value
     # Correlations of different orders add up, and what one reading of pairs sees another need not see again.
-    beyond = (used.kind.eq("higher order") & np.isfinite(upper)).to_numpy()
+    higher = (used.kind.eq("higher order") & np.isfinite(upper)).to_numpy()
+    beyond = higher | used.kind.eq("sets").to_numpy()
     # Sets that depend on each other make products of theirs do so at twice the order: only the first is new.
-    lower[np.flatnonzero(beyond)[1:]] = -np.inf
+    lower[np.flatnonzero(higher)[1:]] = -np.inf
     centre = float(pairs.clip(lower=0).max()) if len(pairs) else 0.0
     upper = np.where(beyond, upper + centre, upper)
     known = np.where(np.isnan(upper), -np.inf, upper)

@@ -10,11 +10,13 @@ from jaxtyping import Shaped
 from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average, evenly_spaced
-from vae_mf.statistics.latent_model import LatentModel
+from vae_mf.statistics.latent_model import LatentModel, Residuals, Variables
 from vae_mf.statistics.pair_scores import pair_scores, significant_pairs
 from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
 from vae_mf.statistics.residual_orders import SampledRows, residual_orders
+from vae_mf.statistics.residual_orders import thinned as thinned_sample
 from vae_mf.statistics.row_order import row_blocks
+from vae_mf.statistics.set_scores import SET_COLUMNS, affordable_order, set_bound, set_scores, significant_sets
 from vae_mf.statistics.tilt import tilt_bound
 from vae_mf.statistics.u_statistics import Blocks, Estimate
 
@@ -47,10 +49,12 @@ class ReadingSettings:
         orders: highest order of residual information.
         order_rows: number of rows from which orders above the second are estimated, at most.
         order_variables: number of variables up to which they are.
-        permutations: number of random deals that give the law of the most significant pair.
-        level: probability that any pair is listed if the model is right.
+        sets: number of sets of three or of four variables up to which they are looked through one by one.
+        set_rows: number of rows of the data, and of the model, from which that is done, at most.
+        permutations: number of random deals that give the law of the most significant pair, and set.
+        level: probability that any pair is listed if the model is right, and any set.
         tilt_level: false discovery rate of the pairs of the tilt.
-        tilt_pairs: number of these pairs, at most.
+        tilt_pairs: number of these pairs, at most, and of sets.
         estimation: nats that a fitted model leaves as its parameters are estimated, in units of parameters / (2 rows).
         optimism: nats by which pairs show less on rows that a model was fitted to, in the same units.
     """
@@ -62,6 +66,8 @@ class ReadingSettings:
     orders: int
     order_rows: int
     order_variables: int
+    sets: int
+    set_rows: int
     permutations: int
     level: float
     tilt_level: float
@@ -70,10 +76,11 @@ class ReadingSettings:
     optimism: float
 
     def __post_init__(self) -> None:
-        for name in ("draws", "rows", "entries", "order_rows", "permutations", "tilt_pairs"):
+        for name in ("draws", "rows", "entries", "order_rows", "set_rows", "permutations", "tilt_pairs"):
             require_integer(name, getattr(self, name))
         require_integer("orders", self.orders, minimum=2)
-        require_integer("order_variables", self.order_variables, minimum=0)
+        for name in ("order_variables", "sets"):
+            require_integer(name, getattr(self, name), minimum=0)
         require_positive("model_rows", self.model_rows)
         for name in ("level", "tilt_level"):
             require_fraction(name, getattr(self, name))
@@ -88,6 +95,11 @@ class Left(NamedTuple):
     """Table of readings, see `decision.decide_mean_field`."""
     pairs: pd.DataFrame
     """Pairs of variables that are correlated beyond the model, table of `pair_scores.significant_pairs`."""
+    sets: pd.DataFrame
+    """Sets of three and of four that are so beyond all pairs, table of `set_scores.significant_sets`."""
+    scan: pd.DataFrame
+    """Line about these: order (number of variables in the largest, 0 if none were looked at), critical (score that none
+    of them exceeds by chance but with the probability ``level``), detectable (nats of a single set that would have)."""
 
 
 class BlockedRows(NamedTuple):
@@ -127,7 +139,10 @@ def what_is_left(
     if settings.orders > 2 and len(np.unique(model.variables)) <= settings.order_variables:
         orders = read_orders(model, held_out, settings, integer(seed, "orders"))
         readings += [reading(f"order {k}", "higher order", each) for k, each in orders.items() if k > 2]
-    return Left(pd.DataFrame(readings), found.significant)
+    if found.sets.order:
+        readings.append(reading("tilt of sets", "sets", Estimate(*found.sets.bound, found.sets.bound.error)))
+    scan = pd.DataFrame([{name: getattr(found.sets, name) for name in ("order", "critical", "detectable")}])
+    return Left(pd.DataFrame(readings), found.significant, found.sets.significant, scan)
 
 
 def reading(name: str, kind: str, found: Estimate, allowance: float = 0.0, degrees: float = np.inf) -> dict:
@@ -140,17 +155,28 @@ def reading(name: str, kind: str, found: Estimate, allowance: float = 0.0, degre
     return line | {"allowance": allowance, "estimation": 0.0, "misfit": 0.0, "degrees": degrees}
 
 
+class SetReadings(NamedTuple):
+    """Readings of sets of three and of four variables."""
+
+    order: int
+    critical: float
+    detectable: float
+    bound: Average
+    significant: pd.DataFrame
+
+
 class PairReadings(NamedTuple):
-    """Readings of pairs of variables."""
+    """Readings of pairs of variables, and of larger sets."""
 
     pairs: Estimate
     tilt: Average
     allowance: float
     significant: pd.DataFrame
+    sets: SetReadings
 
 
 def read_pairs(model: LatentModel, blocked: BlockedRows, settings: ReadingSettings, seed: int) -> PairReadings:
-    """Return residual information of order 2, the bound of a fitted tilt, and the significant pairs."""
+    """Return residual information of order 2, bounds of fitted tilts, and the significant pairs and sets."""
     data = thinned(blocked, settings, model)
     own = own_rows(model, data, settings, seed)
     parts, own_parts = (
@@ -160,15 +186,57 @@ def read_pairs(model: LatentModel, blocked: BlockedRows, settings: ReadingSettin
     sums = pair_sums(parts, data.blocks, model.variables)
     own_sums = pair_sums(own_parts, own.blocks, model.variables)
     tilt = tilt_bound(sums, own_sums, parts, own_parts, settings.tilt_level, settings.tilt_pairs)
-    # Residuals take more memory than all sums.
-    del parts, own_parts
     products = model.variance_products()
     scores = pair_scores(sums, own_sums, settings.permutations, integer(seed, "deals"))
+    pairs = significant_pairs(scores, sums, products, model.variables, settings.level)
+    samples = first_draws(parts, data.blocks, settings), first_draws(own_parts, own.blocks, settings)
+    # Residuals take more memory than all sums.
+    del parts, own_parts
     return PairReadings(
         pair_information(sums, own_sums, products),
         tilt,
         blocked.allowance,
-        significant_pairs(scores, sums, products, model.variables, settings.level),
+        pairs,
+        read_sets(*samples, model.variables, pairs, settings, integer(seed, "sets")),
+    )
+
+
+def first_draws(parts: list[Residuals], blocks: Blocks, settings: ReadingSettings) -> SampledRows:
+    """Return the residuals of some rows at the first draw of z."""
+    return thinned_sample(SampledRows(np.concatenate([part[:, 0] for part in parts]), blocks), settings.set_rows)
+
+
+def read_sets(
+    data: SampledRows,
+    model: SampledRows,
+    variables: Variables,
+    pairs: pd.DataFrame,
+    settings: ReadingSettings,
+    seed: int,
+) -> SetReadings:
+    """Return the bound of a tilt by sets of three and of four variables that hold no significant pair, and these sets.
+
+    Args:
+        data: residuals of the rows of the data.
+        model: residuals of the model's own rows.
+        variables: variable of every column.
+        pairs: table of the significant pairs.
+        settings: sizes and levels.
+        seed: seed of the deals.
+    """
+    order = affordable_order(len(variables), settings.sets)
+    if not order:
+        return SetReadings(0, np.inf, np.inf, Average(0.0, 0.0), pd.DataFrame(columns=list(SET_COLUMNS)))
+    scores = set_scores(data, model, variables, order, settings.permutations, seed)
+    correlated = np.zeros((variables[-1] + 1,) * 2, bool)
+    correlated[pairs["first"], pairs["second"]] = True
+    chosen = scores.apart_from(correlated[np.ix_(variables, variables)]), settings.level, settings.tilt_pairs
+    return SetReadings(
+        order,
+        scores.largest.critical(settings.level),
+        scores.detectable(settings.level),
+        set_bound(scores, data, model, *chosen),
+        significant_sets(scores, data, model, variables, *chosen),
     )
 
 
