@@ -32,6 +32,7 @@ THRESHOLDS = Thresholds(
     errors=2.0,
     pairs_over=1.2,
     pairs_under=1.25,
+    sets_under=2.0,
     order_seen=4.0,
     ahead=3.0,
     control=4.0,

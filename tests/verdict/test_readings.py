@@ -147,5 +147,5 @@ def test_every_verdict_on_a_recording_takes_off_what_shifted_columns_show(model,
     (control,) = tables["controls"].itertuples()
     assert control.overstated == drifts
     misfit = tables["readings"].set_index("kind").misfit
-    assert misfit["pairs"] == misfit["tilt"] == (control.value if drifts else 0)
-    assert not misfit.drop(["pairs", "tilt"]).any()
+    assert misfit["pairs"] == misfit["tilt"] == misfit["sets"] == (control.value if drifts else 0)
+    assert not misfit.drop(["pairs", "tilt", "sets"]).any()

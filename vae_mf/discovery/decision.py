@@ -97,7 +97,8 @@ def decide(
     Where variables look independent and no model predicts better there is nothing to find; where rates drift and that
     is all, neither. Where they depend on each other the verdict on the description decides; without a description there
     are correlations, but no collective variables. Few effective rows decide nothing. A control that failed takes back
-    "found", and one by which readings are overstated also "not found".
+    "found", and one by which readings are overstated also "not found". A single set of variables apart from all others
+    that shares more than is tolerable takes "found" back as well.
 
     Args:
         independence: test of independence of the variables.
@@ -133,6 +134,9 @@ def decide(
         return Decision(NOT_DECIDED, drift, latents_drift, False, groups, failed + remarks)
     if description.classes and not saturated and verdict.answer == FOUND:
         return Decision(NOT_DECIDED, drift, latents_drift, False, groups, [UNSATURATED, *remarks])
+    apart = sets_apart(independence, float(verdict.left.tolerance.iloc[-1]))
+    if apart and verdict.answer == FOUND:
+        return Decision(NOT_DECIDED, drift, latents_drift, False, groups, apart + remarks)
     if verdict.answer == NOT_FOUND:
         return Decision(NOT_FOUND, drift, latents_drift, False, 0, remarks)
     only_groups = verdict.answer == FOUND and 0 < description.latents <= groups
@@ -156,6 +160,19 @@ def failed_controls(answer: str, controls: pd.DataFrame | None) -> list[str]:
             else f"A control failed, by {row.control}: {read}."
         )
     return said
+
+
+def sets_apart(independence: Independence, tolerance: float) -> list[str]:
+    """Return a sentence about every set that shares more than is tolerable, and is correlated with nothing else.
+
+    Classes may cover it, or hide it; a variable that many others carry is none of it.
+    """
+    return [
+        f"A set of {each.order} variables shares {each.nats:.2g} nats, and none of them is correlated with another "
+        "variable: what describes it beside the rest may be no collective variable."
+        for each in independence.sets_seen
+        if each.alone and each.nats > tolerance
+    ]
 
 
 def few_remarks(independence: Independence) -> list[str]:

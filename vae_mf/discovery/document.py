@@ -20,14 +20,17 @@ from vae_mf.discovery.sentences import (
     leading,
     left_range,
     limits,
+    members_of,
     next_steps,
     plus_minus,
     sentence,
+    set_seen,
     summary,
 )
 from vae_mf.discovery.settings import flat
 from vae_mf.plotting.style import house_style
 from vae_mf.verdict.decision import FOUND
+from vae_mf.verdict.independence import SINGLE
 from vae_mf.verdict.report import entry as text_of
 
 STYLE = """
@@ -89,6 +92,10 @@ PAIRS = {
     "first": "variable", "second": "variable", "difference": "correlation beyond the model", "score": "in errors",
     "p_value": "p, family-wise", "nats": "nats per row",
 }  # fmt: skip
+SETS = {
+    "variables": "variables", "difference": "correlation beyond the model", "score": "in errors",
+    "p_value": "p, family-wise", "nats": "nats per row",
+}  # fmt: skip
 CONTROLS = {"control": "control", "known": "known, nats per row", "value": "read", "passed": "passed"}
 PAIRS_SHOWN = 20
 """Pairs in the table of the page; all are in the tables of the report."""
@@ -99,6 +106,7 @@ GLOSSARY = {
     "that of independent variables with the same rates.",
     "order k": "Information in products of k variables, given the latent variables if there are any, summed over all "
     "sets of k: close to the nats that these are worth where they are few, and more where they are many.",
+    "tilt of sets": "The same bound by single sets of three and of four variables of which no pair stands out.",
     "fitted tilt": "Lower bound of what is left: the gain of reweighting the model by pairs, fitted on other rows.",
     "lead": "Nats per row by which another model predicts held-out rows better.",
     "rate": "Information that the latent variables carry about a row, at most.",
@@ -120,7 +128,7 @@ ERRORS = {"value": "error", "reading": "", "significance": ""}
 """Columns of errors whose names do not follow from those of the values."""
 REM_PER_INCH = 5.8
 """Size of a figure on the page; one of 8.5 inches has the width of the text."""
-TEXTUAL = {"model", "reading", "control", "rows", "first", "second", "kind", "raised", "lowered"}
+TEXTUAL = {"variables", "model", "reading", "control", "rows", "first", "second", "kind", "raised", "lowered"}
 
 
 def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str, Any]) -> str:
@@ -193,13 +201,15 @@ def dependence(found: Findings) -> str:
     rows = "are taken as independent of each other" if found.rows.split == "random" else f"{memory} memory"
     text = (
         "Before any model: the information that pairs, triples and larger sets of variables share if there are no "
-        "latent variables, over all rows and within windows of them, in errors that it has where there is none. In "
+        "latent variables, over all rows and within windows of them, in errors that it has where there is none; "
+        "and the single set of three and of four that stands out most though no pair of its variables does. In "
         "nats that of pairs is given, summed over them: the sum counts twice what two pairs have in common, and a dash "
         f"stands where it is more than all variables can share, {test.largest:.3g} nats. Rows {rows}."
     )
     table = found.tables["independence"]
-    table = table.assign(value=table.value.where(table.possible & (table.order == 2)))
-    return section("Do the variables depend on each other?", f"<p>{text}</p>" + html_table(table, TESTS, {}))
+    table = table.assign(value=table.value.where(table.possible & ((table.order == 2) | (table.rows == SINGLE))))
+    sets = "".join(f"<p>{escape(sentence(set_seen(found, each)))}</p>" for each in found.independence.sets_seen)
+    return section("Do the variables depend on each other?", f"<p>{text}</p>" + html_table(table, TESTS, {}) + sets)
 
 
 def given(found: Findings) -> str:
@@ -276,7 +286,7 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     controls = found.tables["controls"]
     outcomes = np.select([controls.passed, controls.coarse], ["yes", "too few rows"], "no")
     tested = f"<p>{text}</p>" + html_table(controls.assign(passed=outcomes), CONTROLS, {})
-    return section("What they leave unexplained", body + pairs_left(found) + tested)
+    return section("What they leave unexplained", body + pairs_left(found) + sets_left(found) + tested)
 
 
 def pairs_left(found: Findings) -> str:
@@ -292,6 +302,25 @@ def pairs_left(found: Findings) -> str:
     verb = "stands" if len(pairs) == 1 else "stand"
     text = f"{count} {verb} out beyond the model at a family-wise level of {level:.0%}{most}."
     return f"<p>{text}</p>" + html_table(named, PAIRS, {})
+
+
+def sets_left(found: Findings) -> str:
+    """Return the table of sets of three and of four that are correlated beyond the model and all pairs, by name."""
+    sets, scan = found.tables["sets"], found.tables["set_scan"].iloc[-1]
+    if not scan.order:
+        return "<p>Sets of three and of four variables were not looked through one by one: there are too many.</p>"
+    sizes = "three" if scan.order == 3 else "three or four"
+    level = f"(family-wise level {found.settings.assessment.readings.level:.0%})"
+    if sets.empty:
+        return f"<p>No single set of {sizes} variables stands out beyond the model and beyond all pairs {level}.</p>"
+    names = found.rows.recording.names
+    shown = sets.head(PAIRS_SHOWN)
+    shown = shown.assign(variables=[", ".join(members_of(row, names)) for _, row in shown.iterrows()])
+    text = (
+        f"Sets of {sizes} variables that stand out beyond the model though no pair of theirs does {level}, the "
+        f"strongest first: {len(sets)}{f', of which {PAIRS_SHOWN} are listed' if len(sets) > PAIRS_SHOWN else ''}."
+    )
+    return f"<p>{text}</p>" + html_table(shown, SETS, {})
 
 
 def patterns(found: Findings, figures: Mapping[str, Figure]) -> str:

@@ -382,6 +382,7 @@ def left_numbers(assessment: Assessment) -> dict[str, Any]:
         "left_at_order_2": float(readings.value["order 2"]),
         "left_at_order_2_error": float(readings.error["order 2"]),
         "correlated_pairs": len(assessment.tables["pairs"]),
+        "correlated_sets": len(assessment.tables["sets"]),
     }
 
 

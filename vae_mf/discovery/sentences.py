@@ -11,8 +11,10 @@ import yaml
 from vae_mf.analysis.found_patterns import SIGN
 from vae_mf.discovery.decision import NOTHING
 from vae_mf.discovery.findings import Findings
+from vae_mf.statistics.set_scores import MEMBERS
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, rows_to_decide
+from vae_mf.verdict.independence import StrongestSet
 from vae_mf.verdict.time_order import WINDOWS
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -131,7 +133,7 @@ def summary(found: Findings) -> list[str]:
             "independent variables do.",
             *drifting(found),
         ]
-    said = [explained(found), left_over(found), *drifting(found)]
+    said = [explained(found), left_over(found), *beyond_pairs(found), *drifting(found)]
     return [*said, patterns(found)] if found.description.latents else said
 
 
@@ -172,8 +174,44 @@ def nothing(found: Findings) -> list[str]:
         f"The {variables} variables look independent in {rows:,} rows, and no model is ahead of independent variables "
         f"on held-out rows by more than {test.settings.gained:.0f} errors. Summed over all pairs they share less than "
         f"{test.bound:.2g} nats per row, within two errors. Separate pairs that share {test.detectable(2):.2g} nats in "
-        f"all{''.join(higher)}, would have been seen 95 times in 100."
+        f"all{''.join(higher)}, would have been seen 95 times in 100.",
+        single_sets(found),
     ]
+
+
+def single_sets(found: Findings) -> str:
+    """Return a sentence about the single sets of variables that would have been seen."""
+    test = found.independence
+    if test.few or not test.sets:
+        return "Sets of three and of four variables were not looked through one by one."
+    sizes = " or of ".join(number(size) for size in test.sets)
+    nats = max(each.detectable for each in test.sets.values())
+    return f"So would a single set of {sizes} variables that shares {nats:.2g} nats."
+
+
+def beyond_pairs(found: Findings) -> list[str]:
+    """Return a sentence about single sets that are correlated beyond the description and all pairs, if there are."""
+    sets = found.tables["sets"]
+    if sets.empty:
+        return []
+    best = sets.iloc[0]
+    names = listed(members_of(best, found.rows.recording.names))
+    more = f", and {counted(len(sets) - 1, 'set')} more" if len(sets) > 1 else ""
+    return [f"Correlated beyond it and beyond all pairs are {names}, as a set ({errors(abs(best.score))}){more}."]
+
+
+def members_of(row: pd.Series, names: Sequence[str]) -> list[str]:
+    """Return the names of the variables of a line of a table of sets."""
+    return [names[int(row[member])] for member in MEMBERS if np.isfinite(row[member])]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def within_windows(found: Findings) -> str:
@@ -190,7 +228,15 @@ def dependence(found: Findings) -> str:
     if not test.seen:
         return "The variables depend on each other: some model predicts held-out rows better than independent ones do."
     pairs = [f"pairs of them {shared(test.pairs, test.largest)}"] if 2 in test.seen else []
-    return f"The variables depend on each other: {' and '.join([*pairs, *significant(test.orders, test.seen)])}."
+    orders = [k for k, each in test.orders.items() if each.significance > test.settings.orders_seen]
+    sets = [set_seen(found, each) for each in test.sets_seen]
+    return f"The variables depend on each other: {'; '.join([*pairs, *significant(test.orders, orders), *sets])}."
+
+
+def set_seen(found: Findings, seen: StrongestSet) -> str:
+    """Return that the variables of a set depend on each other, though no pair of them does."""
+    names = listed([found.rows.recording.names[member] for member in seen.members])
+    return f"{names} are correlated as a set, by {seen.nats:.2g} nats ({errors(seen.score)})"
 
 
 def significant(orders: Mapping[int, Estimate], seen: Sequence[int]) -> list[str]:
@@ -417,9 +463,18 @@ def limits(found: Findings) -> list[str]:
     if found.assessment is not None:
         higher = found.tables["readings"].kind.eq("higher order").sum()
         seen = f"pairs, orders up to {higher + 2}" if higher else "pairs"
+        scan = found.tables["set_scan"].iloc[-1]
+        sizes = "three" if scan.order == 3 else "three or four"
+        single = (
+            f"A single set of {sizes} variables that no pair shows is seen from {scan.detectable:.2g} nats per row on, "
+            "95 times in 100."
+            if scan.order
+            else f"There are too many sets of {sizes} variables to look through them one by one."
+        )
         said += [
             f"What is left is bounded from above as far as {seen} and the models that were tried can see; correlations "
             "that none of them sees are not excluded by any number of rows.",
+            single,
             "The total correlation is at least what is explained and seen: shares err on the high side.",
         ]
     if found.description.latents == found.tables["sweep"].latents.max() > 0:

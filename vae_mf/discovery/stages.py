@@ -42,7 +42,7 @@ from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.verdict.assessment import Assessment, assess, assess_latent_model, concluded, with_misfit
+from vae_mf.verdict.assessment import TAKEN_OFF, Assessment, assess, assess_latent_model, concluded, with_misfit
 from vae_mf.verdict.controls import REFIT, KnownRows, controls, own_control, read_control
 from vae_mf.verdict.decision import is_near
 from vae_mf.verdict.evidence import UNCONDITIONED, Evidence, EvidenceGroup
@@ -314,7 +314,7 @@ class Study:
         lost = float(np.mean(teacher.score(few) - student.score(few)))
         tolerance = float(found.verdict.left.tolerance.iloc[-1])
         line = own_control(REFIT, pairs, settings.thresholds, tolerance)
-        misfit = {"pairs": pairs.value, "tilt": pairs.value, "model without latents": lost}
+        misfit = dict.fromkeys(TAKEN_OFF, pairs.value) | {"model without latents": lost}
         lines = pd.concat([found.tables["controls"], pd.DataFrame([line])], ignore_index=True)
         readings = with_misfit(found.tables["readings"], misfit)
         return concluded(found.tables | {"readings": readings, "controls": lines}, settings)

@@ -24,7 +24,7 @@ class PairScores(NamedTuple):
     differences: Float[np.ndarray, " pairs"]
     """S_ij = <a_ij> of the data less that of the model."""
     scores: Float[np.ndarray, " pairs"]
-    """Differences in standard errors of the pooled rows."""
+    """Differences in standard errors."""
     p_values: Float[np.ndarray, " pairs"]
     """Probability that any pair would have as large a score if the model were right."""
     critical: float
@@ -61,7 +61,8 @@ def pair_scores(data: PairSums, model: PairSums, permutations: int, seed: int) -
         scores[chosen] = dealt[0]
     rows = np.array([size.sum() for size in sizes])
     widening = np.sqrt(variance_inflation(variances, rows)) if data.blocks.gap else 1.0
-    scores /= widening
+    scores, largest = (within_samples(each, deals.sizes) for each in (scores, largest))
+    scores = scores / widening
     ranked = np.sort(np.concatenate([largest[1:], [largest[0] / widening]]))
     p_values = (len(ranked) - np.searchsorted(ranked, np.abs(scores) * (1 - 1e-6))).clip(1) / len(ranked)
     return PairScores(data.mean - model.mean, scores, p_values, float(np.quantile(ranked, 0.95, method="higher")))
@@ -91,6 +92,20 @@ class Deals(NamedTuple):
         deviation = np.sqrt(squares.clip(min=0) / rows)
         inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
         return found[:-2] * inverse
+
+
+def within_samples(
+    scores: Float[np.ndarray, "*shape"], sizes: Float[np.ndarray, " blocks"]
+) -> Float[np.ndarray, "*shape"]:
+    """Return scores in errors of the rows within either sample, of scores in those of the pooled rows.
+
+    A large difference widens the pooled error: t = r / √(1 - r² / B) for B blocks of equal size.
+
+    >>> within_samples(np.array([0.1, 6.0]), np.full(40, 5.0)).round(2).tolist()
+    [0.1, 18.97]
+    """
+    blocks = sizes.sum() ** 2 / (sizes @ sizes)
+    return scores / np.sqrt((1 - scores**2 / blocks).clip(min=1e-6))
 
 
 def deals_of(chosen: Float[np.ndarray, "deals blocks"], sizes: Float[np.ndarray, " blocks"]) -> Deals:

@@ -64,6 +64,18 @@ def covariance(rows: Columns) -> Float[np.ndarray, "columns columns"]:
     return total / len(rows) - np.outer(mean, mean)
 
 
+def correlations(rows: Columns) -> Float[np.ndarray, "columns columns"]:
+    """Return the correlations of the columns; those of a constant one are 0, with itself too.
+
+    >>> correlations(np.array([[1, 1], [-1, 1]], np.int8)).tolist()
+    [[1.0, 0.0], [0.0, 0.0]]
+    """
+    products = covariance(rows)
+    variances = products.diagonal()
+    spread = np.sqrt(np.outer(variances, variances))
+    return np.divide(products, spread, out=np.zeros_like(products), where=spread > 0)
+
+
 def correlation_time(rows: Columns) -> float:
     """Return τ = 1 + 2 Σ_t ρ(t) in rows, the largest of all columns and of their first principal component.
 
@@ -206,11 +218,8 @@ def shift_test(
 
 def correlation_numbers(rows: Columns, pairs: Shaped[np.ndarray, "columns columns"]) -> tuple[float, float]:
     """Return ½ Σ ρ_ij² over the pairs, and the largest eigenvalue of the correlations; constant columns have none."""
-    products = covariance(rows)
-    variances = products.diagonal()
-    spread = np.sqrt(np.outer(variances, variances))
-    correlations = np.divide(products, spread, out=np.zeros_like(products), where=spread > 0)
-    return float((correlations[pairs] ** 2).sum()) / 2, float(np.linalg.eigvalsh(correlations)[-1])
+    matrix = correlations(rows)
+    return float((matrix[pairs] ** 2).sum()) / 2, float(np.linalg.eigvalsh(matrix)[-1])
 
 
 def surrogate_test(values: Float[np.ndarray, " surrogates"]) -> SurrogateTest:

@@ -10,6 +10,7 @@ the place of δ_l makes a set of three.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import comb
 from typing import NamedTuple
 
@@ -20,7 +21,14 @@ from jaxtyping import Bool, Float, Int
 from vae_mf.checks import require_fraction, require_integer
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.latent_model import Variables
-from vae_mf.statistics.pair_scores import Deals, block_variance, deals_of, random_deals, variance_inflation
+from vae_mf.statistics.pair_scores import (
+    Deals,
+    block_variance,
+    deals_of,
+    random_deals,
+    variance_inflation,
+    within_samples,
+)
 from vae_mf.statistics.residual_information import PAIRS
 from vae_mf.statistics.residual_orders import SampledRows
 from vae_mf.statistics.tilt import Features, Halves, cross_fitted_gain, half_blocks
@@ -69,7 +77,7 @@ class SetScores(NamedTuple):
 
     members: Members
     scores: Float[np.ndarray, " sets"]
-    """Differences in standard errors of the pooled rows; 0 where two columns are of one variable."""
+    """Differences in standard errors; 0 where two columns are of one variable."""
     half_scores: Float[np.ndarray, "2 sets"]
     """The same of the first half of the rows, and of the second."""
     largest: LargestScore
@@ -84,6 +92,7 @@ class SetScores(NamedTuple):
 
     def apart_from(self, pairs: Bool[np.ndarray, "columns columns"]) -> Bool[np.ndarray, " sets"]:
         """Return True for the sets that hold none of these pairs: what pairs share shows in sets that hold them."""
+        # The last member of a set of three has the number -1: a row and a column that hold no pair.
         padded = np.pad(pairs | pairs.T, (0, 1))
         first, second = np.triu_indices(4, 1)
         return ~padded[self.members[:, first], self.members[:, second]].any(1)
@@ -169,7 +178,7 @@ def set_sums(residuals: Transposed, blocks: Blocks, group: Group) -> Float[np.nd
     sets = sum(middle * (len(group.third) - group.ends(middle).start) for middle in group.middles)
     sums = np.zeros((len(blocks.sizes), sets), np.float32)
     bounds = np.cumsum(np.append(0, blocks.sizes)).astype(int)
-    for block, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for block, (first, last) in enumerate(pairwise(bounds)):
         x = residuals[:, first:last]
         later = x[third] * x[fourth]
         place = 0
@@ -232,8 +241,9 @@ def set_scores(
     members[members == len(variables)] = NONE
     rows = np.array([size.sum() for size in sizes])
     widening = variance_inflation(variances, rows) ** 0.5 if data.blocks.gap else 1.0
-    scores = scores.T / widening
-    return SetScores(members, scores[0], scores[1:], law_of_largest(largest[3:]), widening * (1 / rows).sum() ** 0.5)
+    scores = within_samples(scores.T, deals.sizes) / widening
+    law = law_of_largest(within_samples(largest[3:], deals.sizes))
+    return SetScores(members, scores[0], scores[1:], law, float(widening * (1 / rows).sum() ** 0.5))
 
 
 def set_deals(blocks: list[Blocks], permutations: int, seed: int) -> Deals:
@@ -282,9 +292,13 @@ def set_bound(
         level: family-wise error at which they are, on one half of the rows.
         most: largest number of sets, those of the largest scores.
     """
-    choices = [strongest(np.where(allowed, half, 0.0), scores.largest.critical(level), most) for half in scores.half_scores]
+    choices = [
+        strongest(np.where(allowed, half, 0.0), scores.largest.critical(level), most) for half in scores.half_scores
+    ]
     union = np.union1d(*choices)
-    features = [Halves(set_features(with_ones(each.residuals), scores.members[union]), each.blocks) for each in (data, model)]
+    features = [
+        Halves(set_features(with_ones(each.residuals), scores.members[union]), each.blocks) for each in (data, model)
+    ]
     return cross_fitted_gain(*features, [np.searchsorted(union, choice) for choice in choices])
 
 
@@ -296,6 +310,23 @@ def strongest(scores: Float[np.ndarray, " sets"], critical: float, most: int) ->
     """
     chosen = np.flatnonzero(np.abs(scores) > critical)
     return chosen[np.argsort(-np.abs(scores[chosen]), kind="stable")][: require_integer("most", most)]
+
+
+class SetWorth(NamedTuple):
+    """Differences of the mean products of some sets, and what these are worth."""
+
+    differences: Float[np.ndarray, " sets"]
+    """S, the mean of the data less that of the model."""
+    nats: Float[np.ndarray, " sets"]
+    """S² / 2 <v_i v_j v_k v_l>, v the conditional variances."""
+
+
+def set_worth(data: SampledRows, model: SampledRows, members: Members) -> SetWorth:
+    """Return what some sets are worth, from residuals of the rows of the data and of the model's own."""
+    of_data, of_model = (set_features(with_ones(each.residuals), members) for each in (data, model))
+    differences = of_data.mean(0, dtype=np.float64) - of_model.mean(0, dtype=np.float64)
+    squares = (of_model**2).mean(0, dtype=np.float64)
+    return SetWorth(differences, np.divide(differences**2, 2 * squares, out=np.zeros_like(squares), where=squares > 0))
 
 
 def significant_sets(
@@ -323,14 +354,27 @@ def significant_sets(
     """
     chosen = strongest(np.where(allowed, scores.scores, 0.0), scores.largest.critical(level), most)
     members = scores.members[chosen]
-    of_data, of_model = (set_features(with_ones(each.residuals), members) for each in (data, model))
-    difference = of_data.mean(0, dtype=np.float64) - of_model.mean(0, dtype=np.float64)
+    worth = set_worth(data, model, members)
     named = np.where(members == NONE, np.nan, variables[members])
     table = {
         **dict(zip(MEMBERS, named.T, strict=True)),
-        "difference": difference,
+        "difference": worth.differences,
         "score": scores.scores[chosen],
         "p_value": scores.p_values[chosen],
-        "nats": difference**2 / (2 * (of_model**2).mean(0, dtype=np.float64)),
+        "nats": worth.nats,
     }
-    return pd.DataFrame(table).drop_duplicates(list(MEMBERS), ignore_index=True)
+    return smallest(pd.DataFrame(table).drop_duplicates(list(MEMBERS), ignore_index=True))
+
+
+def smallest(sets: pd.DataFrame) -> pd.DataFrame:
+    """Return the sets of a table that hold no other set of it: a fourth, rare variable hardly changes a product.
+
+    >>> smallest(pd.DataFrame([[0, 1, 2, np.nan], [0, 1, 2, 3], [0, 1, 3, 4]], columns=MEMBERS))[["third", "fourth"]]
+       third  fourth
+    0      2     NaN
+    1      3     4.0
+    """
+    members = [frozenset(line[np.isfinite(line)].tolist()) for line in sets[list(MEMBERS)].to_numpy(dtype=float)]
+    threes = [each for each in members if len(each) == 3]
+    kept = [not any(three < each for three in threes) for each in members]
+    return sets[kept].reset_index(drop=True)

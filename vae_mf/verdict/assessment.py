@@ -43,6 +43,8 @@ from vae_mf.verdict.evidence import Evidence, EvidenceGroup
 from vae_mf.verdict.readings import COLUMNS, ReadingSettings, reading, what_is_left
 from vae_mf.verdict.settings import Thresholds
 
+TAKEN_OFF = ("pairs", "tilt", "sets")
+"""Kinds of readings whose lower ends do not hold what control rows show."""
 CUMULANT_ROWS = 2000
 """Configurations whose tilts say how far K(u) matters."""
 
@@ -96,13 +98,14 @@ def assess(
 ) -> Assessment:
     """Return the verdict on a trained model.
 
-    Tables: "readings" and "gains" (of which `decision.decide_mean_field` decides), "left" (the intervals), "pairs"
-    and "sets" (correlated beyond the model), "set_scan" (what would have been), "controls" of rows in time (the line of `controls.shifted_control`), "surgery" (parts
-    of the rate), "conditional_correlation" (C(x|z) by critic and identity) and "capacity" (rate against information);
-    with a critic also "total_correlation" (of data and model), "sensitivity" (planted correlations that it sees) and
-    for spins "residual_..." at the temperature with the largest C(x|z). Of what can be decoded, "latent_density" of a
-    single latent, "cumulants" (K(u) of the generalised Hopfield Hamiltonian) of a linear decoder, its
-    "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
+    Tables: "readings" and "gains" (of which `decision.decide_mean_field` decides), "left" (the intervals), "pairs" and
+    "sets" (correlated beyond the model), "set_scan" (sets that would have been seen), "controls" of rows in time (the
+    line of `controls.shifted_control`), "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and
+    identity) and "capacity" (rate against information); with a critic also "total_correlation" (of data and model),
+    "sensitivity" (planted correlations that it sees) and for spins "residual_..." at the temperature with the largest
+    C(x|z). Of what can be decoded, "latent_density" of a single latent, "cumulants" (K(u) of the generalised Hopfield
+    Hamiltonian) of a linear decoder, its "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2
+    of the order tensor) for Maier-Saupe.
 
     Args:
         vae: trained model in evaluation mode.
@@ -201,7 +204,7 @@ def read_left(
         if group.order is not None:
             seed = integer(settings.seed, "shifted")
             line = shifted_control(group.rows, group.order, settings.thresholds, seed)
-            table = with_misfit(table, {"pairs": line["value"], "tilt": line["value"]} if line["overstated"] else {})
+            table = with_misfit(table, dict.fromkeys(TAKEN_OFF, line["value"]) if line["overstated"] else {})
             shifted.append(line)
         readings.append(table)
         for parts, found in zip(named.values(), (left.pairs, left.sets, left.scan), strict=True):

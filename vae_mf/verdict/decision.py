@@ -222,7 +222,8 @@ def reading_ends(row: pd.Series, errors: float, thresholds: Thresholds) -> tuple
     of_pairs = row.kind == "pairs"
     low = row.value - errors * row.error - (row.allowance if row.kind == "identity" else 0.0)
     low = low / (thresholds.pairs_over if of_pairs else 1.0) - row.misfit
-    under = thresholds.pairs_under if of_pairs and row.value > 0 else 1.0
+    factors = {"pairs": thresholds.pairs_under, "sets": thresholds.sets_under}
+    under = factors.get(row.kind, 1.0) if row.value > 0 else 1.0
     high = max(under * row.value + errors * row.error, 0.0) + row.allowance
     return low if kind.lower and low > 0 else -np.inf, high + row.estimation
 

@@ -1,6 +1,8 @@
 """Rows themselves, before any model: their order in time, drift, and a test of independence of the variables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -9,13 +11,18 @@ from jaxtyping import Shaped
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.rng import integer
 from vae_mf.statistics.independent import largest_total_correlation, probabilities_up
 from vae_mf.statistics.latent_model import IndependentColumns
 from vae_mf.statistics.residual_information import pair_information, pair_sums
-from vae_mf.statistics.residual_orders import SampledRows, residual_orders
-from vae_mf.statistics.row_order import chunks, drift, local_residuals, shift_test
+from vae_mf.statistics.residual_orders import SampledRows, residual_orders, thinned
+from vae_mf.statistics.row_order import chunks, correlations, drift, local_residuals, shift_test, shifted_columns
+from vae_mf.statistics.set_scores import NONE, affordable_order, set_scores, set_worth
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.time_order import SHORT, WINDOWS, TimeOrder
+
+SINGLE = "a single set"
+"""Entry of the column "rows" for the most significant set of an order."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,10 @@ class IndependenceSettings:
         orders: highest order of residual information that is looked at.
         order_rows: number of rows from which orders above the second are estimated, at most.
         order_variables: number of variables up to which they are.
+        sets: number of sets of three or of four variables up to which they are looked through one by one.
+        set_rows: number of rows from which that is done, at most.
+        set_level: probability that any of them counts as dependent if variables are independent.
+        permutations: number of random deals that give the law of the most significant set.
         shifts: number of surrogates whose columns are shifted in time against each other.
         shift_rows: number of rows of these, at most.
         drift: p-value below which rates follow the order of the rows.
@@ -39,6 +50,10 @@ class IndependenceSettings:
     orders: int
     order_rows: int
     order_variables: int
+    sets: int
+    set_rows: int
+    set_level: float
+    permutations: int
     shifts: int
     shift_rows: int
     drift: float
@@ -50,13 +65,36 @@ class IndependenceSettings:
 
     def __post_init__(self) -> None:
         require_integer("orders", self.orders, minimum=2)
-        for name in ("order_rows", "shift_rows", "shifts"):
+        for name in ("order_rows", "set_rows", "permutations", "shift_rows", "shifts"):
             require_integer(name, getattr(self, name), minimum=2)
-        require_integer("order_variables", self.order_variables, minimum=0)
-        for name in ("drift", "local_share"):
+        for name in ("order_variables", "sets"):
+            require_integer(name, getattr(self, name), minimum=0)
+        for name in ("set_level", "drift", "local_share"):
             require_fraction(name, getattr(self, name))
         for name in ("pairs_seen", "orders_seen", "fewest_effective", "gained"):
             require_positive(name, getattr(self, name))
+
+
+class StrongestSet(NamedTuple):
+    """Most significant set of three or of four variables that holds no correlated pair."""
+
+    members: list[int]
+    """Variables."""
+    alone: bool
+    """True if none of them is correlated with any other variable."""
+    nats: float
+    """Information of the set, ρ² / 2, ρ the correlation of its variables as a set."""
+    score: float
+    """Errors by which the mean of their product is off that of columns shifted in time."""
+    p_value: float
+    """Probability that any set would be as far off if variables were independent."""
+    detectable: float
+    """Nats of a single set that would have been seen 95 times in 100."""
+
+    @property
+    def order(self) -> int:
+        """Number of variables."""
+        return len(self.members)
 
 
 class Independence(NamedTuple):
@@ -77,6 +115,8 @@ class Independence(NamedTuple):
     settings: IndependenceSettings
     largest: float = np.inf
     """Nats that all variables can share at most. A sum over sets of variables that is beyond detects, and no more."""
+    sets: Mapping[int, StrongestSet] = MappingProxyType({})
+    """Most significant single set of each order, if sets were looked through."""
 
     @property
     def effective(self) -> float:
@@ -92,8 +132,16 @@ class Independence(NamedTuple):
     def seen(self) -> list[int]:
         """Orders at which variables depend on each other beyond doubt."""
         pairs = [2] if self.pairs.significance > self.settings.pairs_seen else []
-        higher = [order for order, found in self.orders.items() if found.significance > self.settings.orders_seen]
-        return pairs + ([] if self.few else higher)
+        higher = {order for order, found in self.orders.items() if found.significance > self.settings.orders_seen}
+        higher |= {found.order for found in self.sets_seen}
+        return pairs + ([] if self.few else sorted(higher))
+
+    @property
+    def sets_seen(self) -> list[StrongestSet]:
+        """Single sets whose variables depend on each other beyond doubt, though no pair of them does."""
+        seen = [found for found in self.sets.values() if found.p_value < self.settings.set_level]
+        # A set that holds a smaller one is no news.
+        return [each for each in seen if not any(set(other.members) < set(each.members) for other in seen)]
 
     @property
     def drifts(self) -> bool:
@@ -135,21 +183,25 @@ class Independence(NamedTuple):
         """A row per statistic: order, value and null error in nats, significance, and what would have been seen."""
         within = self.local_pairs.detectable(self.settings.pairs_seen, self.effective)
         found = [
-            ("all rows", 2, self.pairs, self.detectable(2)),
-            ("within windows", 2, self.local_pairs, within),
+            ("all rows", 2, self.pairs, self.pairs.significance, self.detectable(2)),
+            ("within windows", 2, self.local_pairs, self.local_pairs.significance, within),
         ]
-        found += [("all rows", order, each, self.detectable(order)) for order, each in self.orders.items()]
+        found += [("all rows", k, each, each.significance, self.detectable(k)) for k, each in self.orders.items()]
+        found += [
+            (SINGLE, k, Estimate(each.nats, np.nan, np.nan), each.score, each.detectable)
+            for k, each in self.sets.items()
+        ]
         return pd.DataFrame(
             {
                 "rows": where,
                 "order": order,
                 "value": each.value,
                 "null_error": each.null_error,
-                "significance": each.significance,
+                "significance": significance,
                 "detectable": seen,
                 "possible": each.value <= self.largest,
             }
-            for where, order, each, seen in found
+            for where, order, each, significance, seen in found
         )
 
 
@@ -182,7 +234,8 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
         found = residual_orders(SampledRows(centred, blocks), model.variables, settings.orders, settings.order_rows)
         orders = {k: each for k, each in found.items() if k > 2}
     largest = largest_total_correlation(probabilities_up(rows))
-    return Independence(pairs, within, orders, drift(rows), order.correlation_time, len(rows), settings, largest)
+    sets = strongest_sets(rows, order, settings, integer(seed, "sets"))
+    return Independence(pairs, within, orders, drift(rows), order.correlation_time, len(rows), settings, largest, sets)
 
 
 def shifted_pairs(rows: Shaped[np.ndarray, "rows variables"], settings: IndependenceSettings, seed: int) -> Estimate:
@@ -190,3 +243,46 @@ def shifted_pairs(rows: Shaped[np.ndarray, "rows variables"], settings: Independ
     # A step through the rows would destroy the memory whose effect the surrogates show.
     test = shift_test(rows[: settings.shift_rows], settings.shifts, seed).information
     return Estimate(test.excess, test.null_spread, test.null_spread)
+
+
+def strongest_sets(
+    rows: Spins, order: TimeOrder, settings: IndependenceSettings, seed: int
+) -> Mapping[int, StrongestSet]:
+    """Return the most significant set of three and that of four variables; none where there are too many sets.
+
+    The null law is that of columns shifted in time, in the same blocks. Drift is taken out of both.
+
+    Args:
+        rows: spins (rows, variables).
+        order: their order.
+        settings: sizes and levels.
+        seed: seed of shifts and deals.
+    """
+    variables = np.arange(rows.shape[1])
+    largest = affordable_order(len(variables), settings.sets)
+    if not largest:
+        return {}
+    windows = min(WINDOWS, len(rows) // 2)
+    blocks = order.blocks(len(variables))
+    (shifted,) = shifted_columns(rows, 1, integer(seed, "shifts"))
+    samples = [
+        thinned(SampledRows(local_residuals(each, windows)[order.order], blocks), settings.set_rows)
+        for each in (rows, shifted)
+    ]
+    scores = set_scores(*samples, variables, largest, settings.permutations, integer(seed, "deals"))
+    effective = len(samples[0].residuals) / order.correlation_time
+    correlated = np.triu(correlations(samples[0].residuals) ** 2 * effective > settings.pairs_seen**2, 1)
+    allowed = scores.apart_from(correlated)
+    four = scores.members[:, -1] != NONE
+    detectable = scores.detectable(settings.set_level)
+    found = {}
+    for size in range(3, largest + 1):
+        chosen = np.where(allowed & (four == (size == 4)), np.abs(scores.scores), 0.0)
+        best = int(chosen.argmax())
+        if chosen[best]:
+            members = scores.members[best, :size]
+            alone = not (correlated | correlated.T)[members].any()
+            nats = float(set_worth(*samples, scores.members[[best]]).nats[0])
+            significance = float(chosen[best]), float(scores.p_values[best])
+            found[size] = StrongestSet(members.tolist(), alone, nats, *significance, detectable)
+    return found

@@ -15,6 +15,7 @@ class Thresholds:
         errors: errors from a reading to either end of what is left, of a single condition; more where there are many.
         pairs_over: factor by which the information of pairs may exceed the nats that are left.
         pairs_under: factor by which it may fall short of them.
+        sets_under: factor by which the bound of a tilt of sets may fall short of what these share.
         order_seen: errors by which an order above the second must stand out to count.
         ahead: errors by which one of several other models must be ahead to count.
         control: errors by which a control may be off.
@@ -30,6 +31,7 @@ class Thresholds:
     errors: float
     pairs_over: float
     pairs_under: float
+    sets_under: float
     order_seen: float
     ahead: float
     control: float

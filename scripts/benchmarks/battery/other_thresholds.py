@@ -26,6 +26,7 @@ VALUES: dict[str, Sequence[float]] = {
     "errors": (1.5, 3.0),
     "pairs_over": (1.0, 1.5),
     "pairs_under": (1.0, 1.5),
+    "sets_under": (1.0, 3.0),
     "order_seen": (3.0, 5.0),
     "ahead": (2.0, 4.0),
 }
