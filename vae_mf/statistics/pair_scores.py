@@ -46,8 +46,8 @@ def pair_scores(data: PairSums, model: PairSums, permutations: int, seed: int) -
     Source: Westfall and Young, Resampling-Based Multiple Testing, 1993 (single step).
     """
     sizes = [data.blocks.sizes, model.blocks.sizes]
-    blocks, chosen = len(sizes[0]), require_integer("permutations", permutations)
-    deals = deals_of(random_deals(sum(map(len, sizes)), blocks, chosen, seed), np.concatenate(sizes))
+    count = require_integer("permutations", permutations)
+    deals = deals_of(random_deals(sum(map(len, sizes)), len(sizes[0]), count, seed), np.concatenate(sizes))
     largest = np.zeros(len(deals.weights))
     scores = np.zeros(data.sums.shape[1])
     variances = np.zeros(2)
