@@ -463,18 +463,10 @@ def limits(found: Findings) -> list[str]:
     if found.assessment is not None:
         higher = found.tables["readings"].kind.eq("higher order").sum()
         seen = f"pairs, orders up to {higher + 2}" if higher else "pairs"
-        scan = found.tables["set_scan"].iloc[-1]
-        sizes = "three" if scan.order == 3 else "three or four"
-        single = (
-            f"A single set of {sizes} variables that no pair shows is seen from {scan.detectable:.2g} nats per row on, "
-            "95 times in 100."
-            if scan.order
-            else f"There are too many sets of {sizes} variables to look through them one by one."
-        )
         said += [
             f"What is left is bounded from above as far as {seen} and the models that were tried can see; correlations "
             "that none of them sees are not excluded by any number of rows.",
-            single,
+            seen_from(found),
             "The total correlation is at least what is explained and seen: shares err on the high side.",
         ]
     if found.description.latents == found.tables["sweep"].latents.max() > 0:
@@ -493,6 +485,16 @@ def limits(found: Findings) -> list[str]:
                 "another seed says less than that it is in another part of the data."
             )
     return said
+
+
+def seen_from(found: Findings) -> str:
+    """Return a sentence about the nats from which on a single set beyond the description is seen."""
+    scan = found.tables["set_scan"].iloc[-1]
+    sizes = "three" if scan.order == 3 else "three or four"
+    if not scan.order:
+        return f"There are too many sets of {sizes} variables to look through them one by one."
+    least = f"{scan.detectable:.2g} nats per row on, 95 times in 100"
+    return f"A single set of {sizes} variables that no pair shows is seen from {least}."
 
 
 def leading(values: pd.Series, kind: str = "", count: int = 6) -> tuple[str, str]:

@@ -135,7 +135,7 @@ def variance_inflation(variances: Float[np.ndarray, "2"], rows: Float[np.ndarray
     2.0
 
     Args:
-        variances: of the rows of the data and of those of the model, as sums over blocks show them.
+        variances: variance of the rows of the data and that of the model, as sums over blocks show them.
         rows: numbers of these rows.
     """
     ratio = max(1.0, float(variances[0] / variances[1]))

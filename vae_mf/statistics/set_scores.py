@@ -169,7 +169,7 @@ def set_sums(residuals: Transposed, blocks: Blocks, group: Group) -> Float[np.nd
     """Return the products of the residuals of all sets of a group, summed over the blocks.
 
     Args:
-        residuals: of all rows, with a last column of ones.
+        residuals: residuals of all rows, with a last column of ones.
         blocks: blocks of the rows.
         group: some sets.
     """
