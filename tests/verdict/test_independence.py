@@ -84,6 +84,22 @@ def triples(random, rows):
     return x
 
 
+@pytest.mark.parametrize("members", [(3, 7, 11), (0, 5, 9, 23)])
+def test_a_single_set_is_seen_that_the_sum_over_all_sets_hides(members):
+    """One product among 24 independent variables, .08 nats."""
+    random = np.random.default_rng(1)
+    x = up(random, np.full((4000, 24), 0.5))
+    *rest, last = members
+    x[:, last] = x[:, rest].prod(1) * np.where(random.random(4000) < 0.7, 1, -1)
+    found = outcome(x)
+    assert found.seen == [len(members)]
+    assert found.orders[len(members)].significance < SETTINGS.orders_seen
+    (single,) = found.sets_seen
+    assert single.members == list(members)
+    assert single.alone
+    assert single.nats == pytest.approx(0.08, abs=0.03)
+
+
 @pytest.mark.parametrize(("make", "order"), [(pairs, 2), (triples, 3)])
 def test_the_order_at_which_variables_depend_is_seen(make, order):
     assert outcome(make(np.random.default_rng(1), 4000)).seen == [order]

@@ -1,5 +1,7 @@
 """Readings of what a model leaves: nothing of its own rows, and of a coupled pair what it is worth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,6 +73,32 @@ def test_a_coupled_pair_is_named_and_worth_what_the_interval_says(model, strengt
     exact = divergence(model, strength, fitted)
     assert table.lower[0] <= exact <= table.upper[0]
     assert table.lower[0] > 0
+
+
+def test_a_set_of_four_is_named_and_refutes_the_model(model):
+    """Beside two classes four variables whose product is +1 in 80 % of the rows: ln 2 less its entropy is left."""
+    random = np.random.default_rng(4)
+    apart = random.choice(np.int8([-1, 1]), (ROWS, 4))
+    apart[:, 3] = apart[:, :3].prod(1) * np.where(random.random(ROWS) < 0.8, 1, -1)
+    rows = np.hstack([model.draw_rows(ROWS, 4), apart])
+    left = readings(LatentClasses(BernoulliMixture(2, random_state=1).fit(rows)), rows)
+    first = left.sets.iloc[0]
+    assert [first["first"], first["second"], first["third"], first["fourth"]] == [8, 9, 10, 11]
+    assert left.pairs.empty
+    gains = pd.DataFrame([{"temperature": 1.0, "gain": 1.0, "gain_error": 0.1, "rows": ROWS, "most": np.inf}])
+    table = left_intervals(left.readings.assign(temperature=1.0), gains, THRESHOLDS)
+    exact = np.log(2) + 0.8 * np.log(0.8) + 0.2 * np.log(0.2)
+    assert 0.8 * exact < table.lower[0] <= exact <= table.upper[0]
+    assert table.least[0] == "tilt of sets"
+    assert left.scan.detectable[0] < 0.01
+
+
+def test_too_many_sets_are_not_looked_through(model):
+    rows = model.draw_rows(ROWS, 5)
+    left = what_is_left(model, blocked(rows), blocked(rows[-1000:]), replace(SETTINGS, sets=10), seed=2)
+    assert left.scan.order[0] == 0
+    assert left.sets.empty
+    assert "sets" not in set(left.readings.kind)
 
 
 def divergence(model, strength: float, fitted) -> float:

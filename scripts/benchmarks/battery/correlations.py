@@ -114,6 +114,15 @@ def products(random: np.random.Generator, rows: int, sites: int, order: int, sha
     return Data(drawn, laws.products(sites, order, share))
 
 
+def one_product(random: np.random.Generator, rows: int, sites: int, order: int, share: float) -> Data:
+    """Return independent variables, and beside them ``order`` fair ones with a biased product."""
+    field = random.normal(0, 0.5, sites - order)
+    apart = products(random, rows, order, order, share)
+    assert apart.law
+    drawn = np.hstack([bernoulli(random, np.broadcast_to(field, (rows, len(field)))), apart.rows])
+    return Data(drawn, laws.joined(laws.independent(field), apart.law))
+
+
 def rare_pairs(
     random: np.random.Generator, rows: int, sites: int, pairs: int, rate: float = 0.01, both: float = 0.0015
 ) -> Data:
