@@ -10,6 +10,7 @@ from scipy.stats import binom
 from vae_mf.statistics.latent_model import IndependentColumns
 from vae_mf.statistics.residual_information import pair_information, pair_sums
 from vae_mf.statistics.row_order import (
+    block_time,
     correlation_time,
     covariance,
     drift,
@@ -17,6 +18,7 @@ from vae_mf.statistics.row_order import (
     row_blocks,
     shift_test,
     shifted_columns,
+    without_drift,
 )
 from vae_mf.statistics.u_statistics import Blocks
 
@@ -62,6 +64,33 @@ def test_blocks_are_longer_than_two_and_a_half_times_and_equally_many():
     assert np.ptp(row_blocks(1003, most=10).sizes) == 1
     assert_array_equal(row_blocks(3).labels, range(3))
     assert_array_equal(row_blocks(3, time=100.0).labels, [0, 0, 0])
+
+
+def telegraph(rows: int, columns: int, dwell: int, seed: int) -> np.ndarray:
+    """Columns on at rates of .2 and .4, each with a state of its own that lasts for so many rows."""
+    random = np.random.default_rng(seed)
+    state = (np.cumsum(random.random((rows, columns)) < 1 / dwell, axis=0) + random.integers(0, 2, columns)) % 2
+    return np.where(random.random((rows, columns)) < np.where(state, 0.4, 0.2), 1, -1).astype(np.int8)
+
+
+def test_weak_memory_that_lasts_is_seen_in_means_over_blocks():
+    """Of a share .048 of the variance, over 50 rows: τ = 1 + .048 · 2 · 50, of which few lags show hardly anything."""
+    rows = telegraph(20_000, 10, 100, 1)
+    assert correlation_time(rows) < 2
+    # The slowest of several estimates is larger.
+    assert 5 < block_time(rows) < 11
+    assert [block_time(coins(3000, 12, seed)) for seed in range(40)] == [1.0] * 40
+
+
+def test_drift_that_is_taken_out_leaves_memory():
+    line = np.linspace(-2, 2, 8000)[:, None]
+    random = np.random.default_rng(2)
+    drifts = np.where(random.random((8000, 6)) < expit(line * np.ones(6)), 1, -1).astype(np.int8)
+    assert correlation_time(drifts) > 100
+    assert correlation_time(without_drift(drifts)) == 1
+    slow = renewals(20_000, 5, 20, 3)
+    assert correlation_time(without_drift(slow)) == pytest.approx(correlation_time(slow), rel=0.1)
+    assert_allclose(without_drift(drifts).mean(0), 0, atol=1e-5)
 
 
 def test_the_drift_test_keeps_its_size():

@@ -44,7 +44,13 @@ def sticky(random, rows=12_000, variables=10, time=20):
     return np.take_along_axis(up(random, np.full((rows, variables), 0.4)), last, axis=0)
 
 
-@pytest.mark.parametrize("make", [rare, heterogeneous, sticky])
+def slow(random, rows=12_000, variables=20, dwell=600):
+    """Columns on at rates of .2 and .4, each with a state of its own that lasts for so many rows."""
+    state = (np.cumsum(random.random((rows, variables)) < 1 / dwell, axis=0) + random.integers(0, 2, variables)) % 2
+    return up(random, np.where(state, 0.4, 0.2))
+
+
+@pytest.mark.parametrize("make", [rare, heterogeneous, sticky, slow])
 @pytest.mark.parametrize("seed", range(4))
 def test_independent_variables_are_not_seen_to_depend_on_each_other(make, seed):
     found = outcome(make(np.random.default_rng(seed)))
@@ -66,6 +72,49 @@ def test_the_memory_of_rows_is_measured_and_counts():
     assert found.effective == pytest.approx(12_000 / found.correlation_time)
     assert found.few is (found.effective < 200)
     assert outcome(heterogeneous(np.random.default_rng(1))).correlation_time == 1
+
+
+@pytest.mark.parametrize("dwell", [100, 300, 1000])
+def test_weak_memory_that_lasts_is_measured_and_sets_the_null_law(dwell):
+    """By the law of independent rows pairs stand out by 4 to 19 errors."""
+    found = outcome(slow(np.random.default_rng(dwell), dwell=dwell), PAIRS_ALONE)
+    assert found.correlation_time > 3
+    assert found.shifted
+    assert abs(found.pairs.significance) < 4
+
+
+def test_shifted_columns_of_rows_that_change_set_the_null_law():
+    """A drift that no cosine test sees, too fast for that, too slow for memory: fifteen waves over all rows."""
+    random = np.random.default_rng(1)
+    phases = np.pi * (30 * np.linspace(0, 1, 8000)[:, None] + 2 * random.random(12))
+    found = outcome(up(random, 0.3 + 0.1 * np.sin(phases)), PAIRS_ALONE)
+    assert found.shifted
+    assert not outcome(heterogeneous(random), PAIRS_ALONE).shifted
+    # The order of rows that have none says nothing.
+    rows = np.sort(up(random, np.full((2000, 8), 0.4)), axis=0)
+    assert not independence_of(rows, time_order(rows, np.zeros(2000, int)), PAIRS_ALONE, seed=1).shifted
+
+
+def switching(random, rows=6000, variables=10, switch=True):
+    """A latent variable that acts on other variables from the middle of the rows on; rates stay."""
+    first, second = random.normal(0, 1.1, (2, variables))
+    early = np.arange(rows)[:, None] < rows // 2
+    weights = np.where(early, first, second if switch else first)
+    return up(random, 1 / (1 + np.exp(-weights * random.normal(size=(rows, 1)))))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_correlations_that_change_over_the_rows_are_seen(seed):
+    assert outcome(switching(np.random.default_rng(seed)), PAIRS_ALONE).changes
+    assert not outcome(switching(np.random.default_rng(seed), switch=False), PAIRS_ALONE).changes
+    assert not outcome(slow(np.random.default_rng(seed)), PAIRS_ALONE).changes
+
+
+def test_times_of_a_stimulus_that_is_repeated_are_no_change_of_the_recording():
+    rows = switching(np.random.default_rng(1))
+    repeated = independence_of(rows, time_order(rows, np.tile(np.arange(3000), 2)), PAIRS_ALONE, seed=1)
+    assert repeated.change is None
+    assert not repeated.changes
 
 
 def test_drift_is_kept_apart_from_memory():

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.fft import next_fast_len
-from scipy.special import fdtrc
+from scipy.special import chdtri, fdtrc
 
 from vae_mf.arrays import Chains
 from vae_mf.checks import require_integer
@@ -24,6 +24,14 @@ TIMES = 2.5
 """Correlation times in a block."""
 CHUNK = 8192
 """Rows at a time."""
+SLOWEST = 4
+"""Slowest cosines over the rows, which count as drift and not as memory."""
+FEWEST_MEANS = 20
+"""Blocks whose means are compared, at least."""
+LENGTHS = 6
+"""Lengths of such blocks that are tried, each half of the one before."""
+CHANCE = 1e-3
+"""Probability that means of blocks of independent rows are taken to spread more than those."""
 
 
 def autocorrelation_time(chains: Chains) -> float:
@@ -92,6 +100,30 @@ def correlation_time(rows: Columns) -> float:
     return time if time >= INDEPENDENT else 1.0
 
 
+def block_time(rows: Columns) -> float:
+    """Return the number of rows that are worth an independent one, by the spread of means over blocks of them.
+
+    That of the slowest column at the length of blocks at which it is largest. Weak memory that lasts shows so, which
+    the sum of correlations over a few lags does not hold. Where chance explains the spread it is 1.
+
+    >>> block_time(np.random.default_rng(1).choice(np.int8([-1, 1]), (4000, 5)))
+    1.0
+    """
+    longest = len(rows) // FEWEST_MEANS
+    variances = covariance(rows).diagonal()
+    times = [1.0]
+    for length in (longest >> halving for halving in range(LENGTHS)):
+        if length < 2:
+            break
+        count = len(rows) // length
+        means = rows[: count * length].reshape(count, length, -1).mean(1, dtype=np.float64)
+        spread = length * means.var(0, ddof=1)
+        ratio = np.divide(spread, variances, out=np.zeros_like(spread), where=variances > 0).max()
+        limit = chdtri(count - 1, CHANCE / (LENGTHS * rows.shape[1])) / (count - 1)
+        times.append(float(ratio) if ratio > limit else 1.0)
+    return max(times) if max(times) >= INDEPENDENT else 1.0
+
+
 def row_blocks(rows: int, time: float = 1.0, most: int = 1000) -> Blocks:
     """Return blocks of about equal length, at least 2.5 correlation times each.
 
@@ -110,7 +142,13 @@ def row_blocks(rows: int, time: float = 1.0, most: int = 1000) -> Blocks:
     return Blocks(np.arange(rows) * count // rows, int(time > 1))
 
 
-def drift(rows: Columns, slowest: int = 4, cosines: int = 24) -> float:
+def cosines(rows: int, count: int) -> Float[np.ndarray, "rows cosines"]:
+    """Return the slowest cosines over the rows, orthogonal to each other and to a constant, each of length one."""
+    phases = np.pi * (np.arange(rows) + 0.5) / rows
+    return np.cos(phases[:, None] * np.arange(1, count + 1)) * (2 / rows) ** 0.5
+
+
+def drift(rows: Columns, slowest: int = SLOWEST, count: int = 24) -> float:
     """Return the p-value that no column follows the order of the rows, Bonferroni's over the columns.
 
     F test of the power of the slowest cosines of a column against that of the next ones. It holds if correlations die
@@ -120,16 +158,33 @@ def drift(rows: Columns, slowest: int = 4, cosines: int = 24) -> float:
     >>> drift(line + np.random.default_rng(1).normal(size=(500, 1))) < 1e-6
     True
     """
-    phases = np.pi * (np.arange(len(rows)) + 0.5) / len(rows)
-    # Cosines of these phases are orthogonal to a constant: means need not be taken off.
-    amplitudes = np.zeros((cosines, rows.shape[1]))
-    for number, part in enumerate(chunks(rows)):
-        phase = phases[number * CHUNK : number * CHUNK + len(part)]
-        amplitudes += np.cos(np.arange(1, cosines + 1)[:, None] * phase) @ part
-    power = amplitudes**2
+    power = amplitudes(rows, count) ** 2
     fast = power[slowest:].mean(0)
     ratio = np.divide(power[:slowest].mean(0), fast, out=np.zeros_like(fast), where=fast > 0)
-    return float(min(1.0, len(ratio) * fdtrc(slowest, cosines - slowest, ratio.max())))
+    return float(min(1.0, len(ratio) * fdtrc(slowest, count - slowest, ratio.max())))
+
+
+def amplitudes(rows: Columns, count: int) -> Float[np.ndarray, "cosines columns"]:
+    """Return the amplitudes of the slowest cosines of every column."""
+    waves = np.split(cosines(len(rows), count), range(CHUNK, len(rows), CHUNK))
+    return np.array([wave.T @ part for wave, part in zip(waves, chunks(rows), strict=True)]).sum(0)
+
+
+def without_drift(rows: Columns) -> Float[np.ndarray, "rows columns"]:
+    """Return rows less their means and their slowest cosines.
+
+    >>> line = np.linspace(-1, 1, 1000)[:, None]
+    >>> round(float(without_drift(line).var() / line.var()), 4)
+    0.0023
+    """
+    mean = rows.mean(0, dtype=np.float64).astype(np.float32)
+    waves = cosines(len(rows), SLOWEST).astype(np.float32)
+    slow = amplitudes(rows, SLOWEST).astype(np.float32)
+    residuals = np.empty(rows.shape, np.float32)
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        residuals[part] = rows[part] - mean - waves[part] @ slow
+    return residuals
 
 
 def local_residuals(rows: Columns, windows: int) -> Float[np.ndarray, "rows columns"]:

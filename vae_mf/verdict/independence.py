@@ -14,15 +14,17 @@ from vae_mf.checks import require_fraction, require_integer, require_positive
 from vae_mf.rng import integer
 from vae_mf.statistics.independent import largest_total_correlation, probabilities_up
 from vae_mf.statistics.latent_model import IndependentColumns
-from vae_mf.statistics.residual_information import pair_information, pair_sums
+from vae_mf.statistics.residual_information import PairSums, pair_information, pair_sums
 from vae_mf.statistics.residual_orders import SampledRows, residual_orders, thinned
 from vae_mf.statistics.row_order import chunks, correlations, drift, local_residuals, shift_test, shifted_columns
 from vae_mf.statistics.set_scores import NONE, affordable_order, set_scores, set_worth
-from vae_mf.statistics.u_statistics import Estimate
+from vae_mf.statistics.u_statistics import Blocks, Estimate
 from vae_mf.verdict.time_order import SHORT, WINDOWS, TimeOrder
 
 SINGLE = "a single set"
 """Entry of the column "rows" for the most significant set of an order."""
+FEW_SHIFTS = 10
+"""Surrogates that tell whether shifted columns obey the law of independent rows."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,10 @@ class Independence(NamedTuple):
     """Nats that all variables can share at most. A sum over sets of variables that is beyond detects, and no more."""
     sets: Mapping[int, StrongestSet] = MappingProxyType({})
     """Most significant single set of each order, if sets were looked through."""
+    shifted: bool = False
+    """True if the null law of pairs is that of columns shifted in time: they do not obey that of independent rows."""
+    change: Estimate | None = None
+    """Information, in nats, in the change of pairs from the first half of the rows to the second; None if not known."""
 
     @property
     def effective(self) -> float:
@@ -154,6 +160,11 @@ class Independence(NamedTuple):
         return self.correlation_time * WINDOWS < SHORT * self.rows
 
     @property
+    def changes(self) -> bool:
+        """True if the correlations of pairs change from the first half of the rows to the second, beyond memory."""
+        return self.change is not None and self.short and self.change.significance > self.settings.pairs_seen
+
+    @property
     def drift_alone(self) -> bool:
         """True if rates drift, and within windows of the rows hardly anything is left of the information of pairs."""
         local = self.local_pairs
@@ -164,8 +175,7 @@ class Independence(NamedTuple):
         """Return the number of independent rows behind the information of an order."""
         if order > 2:
             return min(self.effective, float(self.settings.order_rows))
-        shifted = self.correlation_time > 1
-        return min(self.rows, self.settings.shift_rows) / self.correlation_time if shifted else float(self.rows)
+        return min(self.rows, self.settings.shift_rows) / self.correlation_time if self.shifted else float(self.rows)
 
     @property
     def bound(self) -> float:
@@ -208,8 +218,8 @@ class Independence(NamedTuple):
 def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSettings, seed: int) -> Independence:
     """Return the test of independence of the variables of a recording.
 
-    Pairs are tested on all rows. Where rows resemble their neighbours the null law is that of columns shifted in time
-    against each other, each keeping its own memory; else that of the U-statistic.
+    Pairs are tested on all rows. Where columns shifted in time against each other, each keeping its own memory and its
+    drift, do not obey the law of independent rows, the null law is theirs; else it is that of the U-statistic.
 
     Args:
         rows: spins (rows, variables).
@@ -222,12 +232,13 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
     blocks = order.blocks(len(model.variables))
     products = model.variance_products()
     pairs = pair_information(pair_sums(model.residuals(ordered, 1, 0), blocks, model.variables), None, products)
-    if order.correlation_time > 1:
+    shifted = order.correlation_time > 1 or (order.known and not shifts_obey(rows, pairs, settings, seed))
+    if shifted:
         pairs = shifted_pairs(rows, settings, seed)
     # Slow change is that over the recording, not over the time of a stimulus that it repeats.
-    local = local_residuals(rows, min(WINDOWS, len(rows) // 2))[order.order]
-    parts = (part[:, None] for part in chunks(local))
-    within = pair_information(pair_sums(parts, blocks, model.variables), None, products)
+    local = local_residuals(rows, min(WINDOWS, len(rows) // 2))
+    sums = pair_sums((part[:, None] for part in chunks(local[order.order])), blocks, model.variables)
+    within = pair_information(sums, None, products)
     orders = {}
     if settings.orders > 2 and len(model.variables) <= settings.order_variables:
         centred = np.concatenate([part[:, 0] for part in model.residuals(ordered, 1, 0)])
@@ -235,7 +246,41 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
         orders = {k: each for k, each in found.items() if k > 2}
     largest = largest_total_correlation(probabilities_up(rows))
     sets = strongest_sets(rows, order, settings, integer(seed, "sets"))
-    return Independence(pairs, within, orders, drift(rows), order.correlation_time, len(rows), settings, largest, sets)
+    # The times of a stimulus that is repeated differ from each other: that is no change over the recording.
+    alone = order.known and len(order.times) == order.times[-1] + 1
+    change = pair_information(*halves(sums), products) if alone else None
+    numbers = pairs, within, orders, drift(rows), order.correlation_time, len(rows)
+    return Independence(*numbers, settings, largest, sets, shifted, change)
+
+
+def shifts_obey(
+    rows: Shaped[np.ndarray, "rows variables"], pairs: Estimate, settings: IndependenceSettings, seed: int
+) -> bool:
+    """Return True if the information of pairs of columns shifted in time is, within two errors, that of chance.
+
+    Args:
+        rows: spins (rows, variables).
+        pairs: information of pairs, whose null error it is held against.
+        settings: sizes.
+        seed: seed of the surrogates.
+    """
+    used = rows[: settings.shift_rows]
+    varying = int((np.ptp(used, axis=0) > 0).sum())
+    # Each squared correlation of independent rows is 1 / (rows - 1) in the mean, whatever the rates.
+    chance = varying * (varying - 1) / (4 * (len(used) - 1))
+    excess = shift_test(used, FEW_SHIFTS, seed).information.null_mean - chance
+    return excess * len(used) / len(rows) <= 2 * pairs.null_error / FEW_SHIFTS**0.5
+
+
+def halves(sums: PairSums) -> tuple[PairSums, PairSums]:
+    """Return the features of the first and of the second half of the blocks."""
+    labels = sums.blocks.labels
+    middle = len(sums.sums) // 2
+    first = labels < middle
+    return (
+        PairSums(sums.sums[:middle], sums.pairs, Blocks(labels[first], sums.blocks.gap)),
+        PairSums(sums.sums[middle:], sums.pairs, Blocks(labels[~first] - middle, sums.blocks.gap)),
+    )
 
 
 def shifted_pairs(rows: Shaped[np.ndarray, "rows variables"], settings: IndependenceSettings, seed: int) -> Estimate:

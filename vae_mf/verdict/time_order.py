@@ -10,11 +10,11 @@ from vae_mf.statistics.residual_information import affordable_blocks
 from vae_mf.statistics.row_order import (
     INDEPENDENT,
     TIMES,
-    WINDOW,
     autocorrelation_time,
+    block_time,
     correlation_time,
-    local_residuals,
     row_blocks,
+    without_drift,
 )
 from vae_mf.statistics.u_statistics import Blocks
 
@@ -39,6 +39,8 @@ class TimeOrder(NamedTuple):
     """Rank of the time at every place: whole numbers from 0 that never fall. Rows without an order have one each."""
     correlation_time: float
     """Correlation time in units of these times; 1 for independent ones."""
+    known: bool = True
+    """False for rows without an order."""
 
     @property
     def effective(self) -> float:
@@ -75,7 +77,7 @@ def time_order(rows: Spins, time: Times) -> TimeOrder:
         time: time of every row within its repeat; all the same for rows without an order.
     """
     if not np.ptp(time):
-        return TimeOrder(np.arange(len(rows)), np.arange(len(rows)), 1.0)
+        return TimeOrder(np.arange(len(rows)), np.arange(len(rows)), 1.0, known=False)
     order = np.argsort(time, kind="stable")
     times = np.unique(time[order], return_inverse=True)[1]
     length = int(times[-1]) + 1
@@ -92,14 +94,9 @@ def memory_within(rows: Int8[np.ndarray, "repeats times variables"]) -> float:
 
 
 def memory(rows: Spins) -> float:
-    """Return the correlation time of rows in their order, from which slow drift of the rates is kept apart.
+    """Return the correlation time of rows in their order, from which the slowest change of rates is kept apart: drift.
 
-    Where correlations die within a small part of a window, what is slower than windows is drift; else all is memory.
-    Less its mean, a window of W rows has correlations that are too small by τ / W at each of the `WINDOW` τ lags.
+    It is that of correlations over few lags, or that which means over blocks show of weak memory that lasts.
     """
-    windows = min(WINDOWS, len(rows) // 2)
-    length = len(rows) / windows
-    within = correlation_time(local_residuals(rows, windows))
-    if within > 1:
-        within /= max(1 - ((WINDOW - 1) * within + 1) / length, SHORT)
-    return within if within < SHORT * length else max(within, correlation_time(rows))
+    stationary = without_drift(rows)
+    return max(correlation_time(stationary), block_time(stationary))
