@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 import verdicts
 from battery import correlations, independents, latents, laws
-from battery.case import NOT, NOTHING, NOTHING_AT_ALL, NOTHING_BUT_DRIFT, ONLY_GROUPS, classes, found
+from battery.case import (
+    NOT,
+    NOTHING,
+    NOTHING_AT_ALL,
+    NOTHING_BUT_DRIFT,
+    NOTHING_IN_REPEATS,
+    ONLY_GROUPS,
+    classes,
+    found,
+)
 from battery.cases import CASES, FRESH, NULLS, TRIED, case_of, draw_of, null
 from battery.other_thresholds import answer_by, threshold_table
 from battery.outcome import Given, Outcome, Side, false_positive, given, mark, side
@@ -159,6 +168,26 @@ def test_rates_drift():
     assert np.abs(early - late).max() > 0.1
 
 
+def test_slow_columns_are_independent_and_remember():
+    rows = independents.slow(np.random.default_rng(10), 100_000, 4, dwell=50).rows
+    columns = rows - rows.mean(axis=0)
+    # Of a share .048 of the variance, whose correlations fall by a factor e in 25 rows.
+    correlation = np.mean([(columns[lag:] * columns[:-lag]).mean(axis=0) for lag in (10, 15)], axis=0)
+    np.testing.assert_allclose((correlation / columns.var(axis=0)).mean(), 0.048 * np.exp(-12.5 / 25), rtol=0.25)
+    assert np.abs(np.corrcoef(rows.T) - np.eye(4)).max() < 0.02
+
+
+def test_repeated_rows_and_sorted_latents():
+    repeated = independents.repeated(np.random.default_rng(11), 400, 24, times=4).rows
+    assert set(np.unique(repeated, axis=0, return_counts=True)[1]) == {4}
+    assert (np.diff(repeated, axis=0) != 0).any(axis=1).mean() > 0.9
+    data = latents.one(np.random.default_rng(12), 4000, 10, strength=1.5, ordered=True)
+    early, late = (half.mean(axis=0) for half in np.split(data.rows @ data.patterns.T / 10, 2))
+    assert (late - early) > 0.5
+    run = line(answer="not decided", headline="Rows are repeated, and nothing is decided")
+    assert given(run).named == {"repeats"}
+
+
 def test_cases_are_many_and_have_names_of_their_own():
     assert len(CASES) == len(TRIED) + len(FRESH)
     assert len(TRIED) >= 30
@@ -212,6 +241,11 @@ def said(answer, *named, number=0):
         (NOTHING_BUT_DRIFT, said("found", "drift", number=1), "right", True),
         (NOTHING_BUT_DRIFT, said("found", number=1), "wrong", None),
         (NOTHING_BUT_DRIFT, said("nothing to find"), "wrong", None),
+        (NOTHING_BUT_DRIFT, said("not decided", "drift"), "open", None),
+        (NOTHING_IN_REPEATS, said("not decided", "repeats"), "right", None),
+        (NOTHING_IN_REPEATS, said("not decided", number=1), "open", None),
+        (NOTHING_IN_REPEATS, said("not found", number=1), "wrong", None),
+        ((found(1),), said("not decided", "repeats"), "open", None),
     ],
 )
 def test_answers_are_right_open_or_wrong(right, answer, outcome, number_right):

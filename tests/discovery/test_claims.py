@@ -239,6 +239,30 @@ def test_what_would_have_been_seen_is_said_where_it_would_count():
     assert headline(few) == "Nothing seen in few independent rows"
 
 
+def test_rows_that_drift_or_change_are_not_said_to_have_no_memory():
+    test = outcome(sets_that_agree(300, 5, 2, 1, 0.0, seed=3), orders=2)._replace(rows=9000)
+    tests = pd.DataFrame({"rows": ["all rows"], "order": [2], "value": [0.1], "significance": [1.0], "possible": True})
+
+    def section(split="time", **changes):
+        parts = {"rows": SimpleNamespace(split=split), "tables": {"independence": tests.assign(detectable=0.1)}}
+        return dependence(findings(independence=test._replace(**changes), **parts))
+
+    assert "Rows show no memory." in section()
+    assert "Rows drift." in section(drift=1e-9)
+    assert "Rows have 3.0 rows of memory and drift." in section(drift=1e-9, correlation_time=3.0)
+    assert "Rows resemble each other over long times. Errors of pairs over all rows are those of" in section(
+        shifted=True
+    )
+    assert "Rows are taken as independent of each other." in section("random", drift=1e-9)
+    change = findings(
+        independence=test._replace(change=Estimate(0.3, 0.01, 0.01)), decision=decision(FOUND), description=None
+    )
+    assert drifting(change) == [
+        "Correlations of pairs differ between the first half of the rows and the second (30 errors): no single law "
+        "holds of all rows."
+    ]
+
+
 def test_drift_is_said_of_what_follows_the_rows_and_else_only_of_what_was_seen():
     x = sets_that_agree(300, 5, 2, 1, 0.0, seed=3)
     test = outcome(x, orders=2)._replace(drift=1e-9, rows=9000, pairs=Estimate(0.2, 0.01, 0.01))
@@ -253,6 +277,21 @@ def test_drift_is_said_of_what_follows_the_rows_and_else_only_of_what_was_seen()
     )
     assert drifting(latents)[0] == "Latent variables follow the order of the rows."
     assert headline(latents).endswith("it drifts with the order of the rows")
+    # Whatever the answer is the headline names what drifts.
+    gains = {"gain_over_independent": 1.0, "gain_over_independent_error": 0.1}
+    for answer, title in (
+        (NOT_FOUND, "Correlated, but not by one collective variable alone; it drifts with the order of the rows"),
+        (
+            NOT_DECIDED,
+            "One collective variable is seen; whether it is all is not decided; it drifts with the order of the rows",
+        ),
+    ):
+        said = decision(answer, drift=True, latents_drift=True)
+        assert headline(findings(independence=test, decision=said, description=both, metrics=gains)) == title
+    for latents_drift, follows in ((False, "rates drift"), (True, "latent variables drift")):
+        said = decision(NOT_FOUND, drift=True, latents_drift=latents_drift)
+        without = findings(independence=test, decision=said, description=Description(0, 0), metrics=gains)
+        assert headline(without) == f"Correlated, but not by collective variables; {follows}"
     # What windows hold beyond doubt is something else than drift.
     for local, said in ((0.0, "nothing else is seen"), (0.015, "hardly anything else is seen")):
         tested = test._replace(local_pairs=Estimate(local, 0.001, 0.001))

@@ -162,10 +162,10 @@ def test_few_effective_rows_decide_nothing():
 
 def test_latent_variables_of_few_variables_are_groups():
     test = independence(100.0)
-    assert decide(test, GAIN, ONE, verdict(FOUND), groups=1) == (NOT_FOUND, False, False, False, 1, ["a remark"])
+    assert decide(test, GAIN, ONE, verdict(FOUND), groups=1) == (NOT_FOUND, False, False, False, 1, ["a remark"], False)
     two = Description(2, 0)
     # Beside a collective variable a group is named, and takes nothing back.
-    assert decide(test, GAIN, two, verdict(FOUND), groups=1) == (FOUND, False, False, False, 1, ["a remark"])
+    assert decide(test, GAIN, two, verdict(FOUND), groups=1) == (FOUND, False, False, False, 1, ["a remark"], False)
     assert decide(test, GAIN, two, verdict(FOUND), groups=2).answer == NOT_FOUND
     assert decide(test, GAIN, two, verdict(NOT_FOUND), groups=2).groups == 0
     assert decide(test, GAIN, two, verdict(FOUND)).groups == 0

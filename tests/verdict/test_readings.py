@@ -12,11 +12,12 @@ from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.row_order import row_blocks
+from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.assessment import assess_latent_model
 from vae_mf.verdict.controls import KnownRows, controls, shifted_control
-from vae_mf.verdict.decision import left_intervals
+from vae_mf.verdict.decision import left_intervals, reading_ends
 from vae_mf.verdict.evidence import recorded
-from vae_mf.verdict.readings import BlockedRows, what_is_left
+from vae_mf.verdict.readings import BlockedRows, reading, what_is_left
 from vae_mf.verdict.time_order import time_order
 
 ROWS, VARIABLES = 6000, 8
@@ -171,9 +172,14 @@ def test_every_verdict_on_a_recording_takes_off_what_shifted_columns_show(model,
     data = recorded(rows, np.arange(ROWS), *parts, blocks=20)
     settings = discovery_settings(*discovery_config()).assessment
     own = np.zeros(len(data.groups[0].in_blocks))
-    tables = assess_latent_model(model, 0, own, data, settings, pd.DataFrame()).tables
+    lead = reading("lead of another", "model without latents", Estimate(0.1, 0.01, 0.01)) | {"temperature": 1.0}
+    tables = assess_latent_model(model, 0, own, data, settings, pd.DataFrame([lead])).tables
     (control,) = tables["controls"].itertuples()
     assert control.overstated == drifts
     misfit = tables["readings"].set_index("kind").misfit
-    assert misfit["pairs"] == misfit["tilt"] == misfit["sets"] == (control.value if drifts else 0)
-    assert not misfit.drop(["pairs", "tilt", "sets"]).any()
+    assert set(misfit.drop("higher order")) == {control.value if drifts else 0}
+    # Of larger sets the nats are not those of all variables: they detect, and here they would detect drift.
+    assert set(misfit["higher order"]) == {np.inf if drifts else 0}
+    large = tables["readings"][tables["readings"].kind.isin(("pairs", "higher order"))].assign(value=9.0)
+    lower = [np.isfinite(reading_ends(row, 0.0, THRESHOLDS)[0]) for _, row in large.iterrows()]
+    assert lower == [not drifts or kind == "pairs" for kind in large.kind]

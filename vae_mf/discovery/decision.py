@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.density_models.comparison import ModelScores
+from vae_mf.discovery.copies import Copies
 from vae_mf.discovery.model_selection import Description, gain
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.u_statistics import Estimate
@@ -40,6 +41,8 @@ class Decision(NamedTuple):
     """Number of latent variables that stand for few variables each, groups, unless more than they is left."""
     remarks: list[str]
     """Limits of the answer, a sentence each."""
+    repeated: bool = False
+    """True if rows are copies of each other, about which nothing is decided."""
 
 
 def lead_readings(
@@ -88,6 +91,7 @@ def decide(
     verdict: Verdict | None,
     controls: pd.DataFrame | None = None,
     *,
+    copies: Copies | None = None,
     groups: int = 0,
     latents_drift: bool = False,
     saturated: bool = True,
@@ -96,9 +100,9 @@ def decide(
 
     Where variables look independent and no model predicts better there is nothing to find; where rates drift and that
     is all, neither. Where they depend on each other the verdict on the description decides; without a description there
-    are correlations, but no collective variables. Few effective rows decide nothing. A control that failed takes back
-    "found", and one by which readings are overstated also "not found". A single set of variables apart from all others
-    that shares more than is tolerable takes "found" back as well.
+    are correlations, but no collective variables. Few effective rows decide nothing, nor do rows that are repeated. A
+    control that failed takes back "found", and one by which readings are overstated also "not found". A
+    single set of variables apart from all others that shares more than is tolerable takes "found" back as well.
 
     Args:
         independence: test of independence of the variables.
@@ -106,6 +110,7 @@ def decide(
         description: latent description that was chosen.
         verdict: verdict on it; None if there is none.
         controls: table of `controls.controls`; None if there is none.
+        copies: held-out rows that are copies of training rows; None if they were not counted.
         groups: number of latent variables that are carried by too few variables to be collective ones; where all are,
             nothing collective is found.
         latents_drift: True if latent variables follow the order of the rows.
@@ -119,13 +124,16 @@ def decide(
     if described and verdict is None:
         raise ValueError("verdict: expected one on the description that was chosen, got none")
     drift = independence.drifts or latents_drift
+    if copies is not None and copies.repeated:
+        return Decision(NOT_DECIDED, drift, latents_drift, False, 0, [copies.sentence], repeated=True)
     if is_nothing(independence, gains):
         return Decision(NOTHING, drift, latents_drift, independence.drift_alone, 0, few_remarks(independence))
     if verdict is None or not described:
         answer = NOT_DECIDED if independence.few or not independence.seen else NOT_FOUND
         return Decision(answer, drift, latents_drift, False, 0, few_remarks(independence))
-    # That there is no ln Z of real data, nor a cut that theory knows, goes without saying.
-    silent = {Subject.PARTITION_FUNCTION, Subject.CUTS}
+    # That there is no ln Z of real data, nor a cut that theory knows, goes without saying; more rows that drift further
+    # decide nothing.
+    silent = {Subject.PARTITION_FUNCTION, Subject.CUTS} | ({Subject.ROWS} if drift else set())
     remarks = [remark.text for remark in verdict.remarks if remark.subject not in silent]
     if independence.few:
         return Decision(NOT_DECIDED, drift, latents_drift, False, groups, few_remarks(independence) + remarks)

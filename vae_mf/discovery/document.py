@@ -197,19 +197,31 @@ def facts(found: Findings) -> str:
 def dependence(found: Findings) -> str:
     """Return the test of independence of the variables."""
     test = found.independence
-    memory = "show no" if test.correlation_time == 1 else f"have {test.correlation_time:.1f} rows of"
-    rows = "are taken as independent of each other" if found.rows.split == "random" else f"{memory} memory"
+    shifted = " Errors of pairs over all rows are those of columns shifted in time against each other."
     text = (
         "Before any model: the information that pairs, triples and larger sets of variables share if there are no "
         "latent variables, over all rows and within windows of them, in errors that it has where there is none; "
         "and the single set of three and of four that stands out most though no pair of its variables does. In "
         "nats that of pairs is given, summed over them: the sum counts twice what two pairs have in common, and a dash "
-        f"stands where it is more than all variables can share, {test.largest:.3g} nats. Rows {rows}."
+        f"stands where it is more than all variables can share, {test.largest:.3g} nats. {order_of_rows(found)}."
+        f"{shifted if test.shifted else ''}"
     )
     table = found.tables["independence"]
     table = table.assign(value=table.value.where(table.possible & ((table.order == 2) | (table.rows == SINGLE))))
     sets = "".join(f"<p>{escape(sentence(set_seen(found, each)))}</p>" for each in found.independence.sets_seen)
     return section("Do the variables depend on each other?", f"<p>{text}</p>" + html_table(table, TESTS, {}) + sets)
+
+
+def order_of_rows(found: Findings) -> str:
+    """Return how rows depend on their order: memory, drift, or neither."""
+    test = found.independence
+    if found.rows.split == "random":
+        return "Rows are taken as independent of each other"
+    said = [f"have {test.correlation_time:.1f} rows of memory"] if test.correlation_time > 1 else []
+    said += ["drift"] if test.drifts else []
+    if test.shifted and not said:
+        said = ["resemble each other over long times"]
+    return f"Rows {' and '.join(said) or 'show no memory'}"
 
 
 def given(found: Findings) -> str:

@@ -99,6 +99,11 @@ class Candidates(NamedTuple):
         """Scores of all models with latent variables or classes."""
         return [scores for sweep in (self.latents, self.classes) for number, scores in sweep.items() if number]
 
+    @property
+    def likeliest(self) -> ModelScores:
+        """Scores of the model that predicts validation rows best."""
+        return max([*self.latent, *self.others], key=lambda scores: scores.validation.mean())
+
 
 def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], None]) -> Findings:
     """Return the findings, from finished stages where there are any.
@@ -117,7 +122,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     choices = choose(candidates, study)
     models = comparison(candidates, choices, study)
     gains = gains_of(models)
-    description = Description(0, 0) if is_nothing(independence, gains) else describe(choices, candidates, study)
+    description = describe(choices, candidates, gains, study)
     tables = choices.tables | {"models": models, "independence": independence.table}
     assessment = None
     traits = Traits([], all_groups=False, follows=False)
@@ -129,22 +134,21 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         stage("patterns")
         z = study.latents(description.latents)
         traits = traits_of(z, study)
-        tables |= decoded_tables(z, study, truth) | group_tables(traits.groups, study)
         choices = choose(candidates, study, spread_of(study.trainings(description.latents)))
-        tables |= choices.tables
+        tables |= decoded_tables(z, study, truth) | group_tables(traits.groups, study) | choices.tables
     decision = decide(
         independence,
         gains,
         description,
         assessment and assessment.verdict,
         tables.get("controls"),
+        copies=study.copies(candidates.likeliest),
         groups=description.latents if traits.all_groups else len(traits.groups),
         latents_drift=traits.follows,
         saturated=choices.classes.likeliest < max(study.settings.density_models.mixtures, default=0),
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
-    metrics["variables"] = study.variables
-    parts = decision, description, choices, independence, assessment, tables, metrics
+    parts = decision, description, choices, independence, assessment, tables, metrics | {"variables": study.variables}
     return Findings(study.rows, study.settings, *parts, study.described(description))
 
 
@@ -252,8 +256,13 @@ def decoded_tables(
     return tables | pattern_tables(study, read_patterns(vae, study.settings.seed), truth)
 
 
-def describe(choices: Choices, candidates: Candidates, study: Study) -> Description:
-    """Return the description that validation rows prefer: continuous latent variables, unless classes are better."""
+def describe(choices: Choices, candidates: Candidates, gains: list[Average], study: Study) -> Description:
+    """Return the description that validation rows prefer: continuous latent variables, unless classes are better.
+
+    There is none where there is nothing to find, or rows are repeated.
+    """
+    if study.copies(candidates.likeliest).repeated or is_nothing(study.independence, gains):
+        return Description(0, 0)
     latents, count = choices.latents.latents, choices.classes.latents
     if not count:
         return Description(latents, 0)

@@ -79,12 +79,25 @@ def described(found: Findings) -> str:
 
 
 def headline(found: Findings) -> str:
-    """Return the answer as a title."""
+    """Return the answer as a title, which names drift whatever the answer is."""
     decision = found.decision
-    latents, classes = found.description
     if decision.drift_alone:
         seen = "hardly anything else" if local_pairs_seen(found) else "nothing else"
         return f"Rates drift, and {seen} is seen"
+    title = answer_title(found)
+    if not decision.latents_drift:
+        return f"{title}; rates drift" if decision.drift else title
+    if title.startswith("Correlated; ") or title.endswith("collective variables"):
+        return f"{title}; latent variables drift"
+    return f"{title}; {'it drifts' if found.description.latents == 1 else 'they drift'} with the order of the rows"
+
+
+def answer_title(found: Findings) -> str:
+    """Return the answer as a title, without drift."""
+    decision = found.decision
+    latents, classes = found.description
+    if decision.repeated:
+        return "Rows are repeated, and nothing is decided"
     if decision.answer == NOTHING:
         return "Nothing seen in few independent rows" if found.independence.few else "Nothing to find"
     # A description that gains nothing beyond doubt is none to speak of.
@@ -93,13 +106,10 @@ def headline(found: Findings) -> str:
             return "Correlated; by what is not decided"
         return "Correlated, but not by collective variables"
     what = f"{number(classes)} classes of rows" if classes else collective(latents, decision.groups)
-    drifts = "; it drifts with the order of the rows" if latents == 1 else "; they drift with the order of the rows"
     if decision.answer == NOT_FOUND and 0 < latents <= decision.groups:
         return "Groups of a few variables, and no collective variables"
     if decision.answer == FOUND:
-        verb = "explains" if latents == 1 else "explain"
-        follows = drifts if decision.latents_drift else "; rates drift" if decision.drift else ""
-        return f"{what} {verb} the correlations{follows}".capitalize()
+        return f"{what} {'explains' if latents == 1 else 'explain'} the correlations".capitalize()
     if decision.answer == NOT_FOUND:
         return f"Correlated, but not by {what} alone".capitalize()
     seen = "is seen; whether it is all" if latents == 1 else "are seen; whether they are all"
@@ -126,6 +136,8 @@ def summary(found: Findings) -> list[str]:
     """Return the answer in a few sentences."""
     if found.decision.answer == NOTHING:
         return [*nothing(found), *drifting(found)]
+    if found.decision.repeated:
+        return drifting(found)
     if found.assessment is None:
         return [
             dependence(found),
@@ -330,6 +342,11 @@ def drifting(found: Findings) -> list[str]:
         what = "Rates and latent variables" if both else "Rates of variables" if test.drifts else "Latent variables"
         said.append(f"{what} follow the order of the rows.")
         said += [] if decision.drift_alone else [within_windows(found)]
+    if test.change is not None and test.changes:
+        said.append(
+            "Correlations of pairs differ between the first half of the rows and the second "
+            f"({errors(test.change.significance)}): no single law holds of all rows."
+        )
     if test.correlation_time > 1:
         said.append(
             f"Rows resemble their neighbours over {test.correlation_time:.1f} rows: for the slowest variable they are "
@@ -398,10 +415,11 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
     typed = call.startswith("vae-mf discover")
     thorough = thorough_call(call)
     steps = []
-    if thorough and answer == NOT_DECIDED:
+    if thorough and answer == NOT_DECIDED and not found.decision.repeated:
         steps.append(("More training and all rows, which may decide", thorough))
-    # An answer that was taken back does not want rows.
-    if found.assessment is not None and found.assessment.verdict.answer == NOT_DECIDED == answer:
+    # Neither an answer that was taken back nor rows of several laws want more of them.
+    answers = {answer, found.assessment.verdict.answer if found.assessment else None}
+    if found.assessment and answers == {NOT_DECIDED} and not found.decision.drift:
         rows = rows_to_decide(found.assessment.verdict.left)
         if np.isfinite(rows):
             more = f"it takes about {float(f'{rows:.2g}'):,.0f} rows or more, and there are"

@@ -42,17 +42,21 @@ class RowSettings:
         held_out: number of rows in validation and in test, at most.
         min_count: number of rows in which a variable must be in its rarer state to be kept.
         blocks: number of blocks of held-out rows, whose means give the errors.
+        copies: share of held-out rows that are copies of training rows, beyond those that the likeliest model expects,
+            from which on nothing is decided.
     """
 
     training: int
     held_out: int
     min_count: int
     blocks: int
+    copies: float
 
     def __post_init__(self) -> None:
         for name in ("training", "held_out", "min_count"):
             require_integer(f"rows.{name}", getattr(self, name))
         require_integer("rows.blocks", self.blocks, minimum=2)
+        require_fraction("rows.copies", self.copies)
 
 
 @dataclass(frozen=True)

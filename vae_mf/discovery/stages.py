@@ -27,6 +27,7 @@ from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
+from vae_mf.discovery.copies import Copies, copies_of
 from vae_mf.discovery.model_selection import Description, choose_number, has_saturated, numbers_to_try
 from vae_mf.discovery.scores import score_vae
 from vae_mf.discovery.settings import DiscoverySettings
@@ -109,6 +110,11 @@ class Study:
         """Test of independence of the variables."""
         seed = integer(self.settings.seed, "independence")
         return independence_of(self.rows.recording.rows, self.order, self.settings.independence, seed)
+
+    def copies(self, likeliest: ModelScores) -> Copies:
+        """Return the held-out rows that are copies of training rows, beside those that the likeliest model expects."""
+        held_out = np.concatenate([self.rows.validation, self.rows.test])
+        return copies_of(self.rows.train, held_out, likeliest, self.settings.rows.copies)
 
     @cached_property
     def blocks(self) -> int:

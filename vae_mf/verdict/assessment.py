@@ -38,7 +38,7 @@ from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.systems.base import HasMeanFieldCouplings, HasTensorField, System
 from vae_mf.verdict.controls import shifted_control
-from vae_mf.verdict.decision import Verdict, decide_mean_field
+from vae_mf.verdict.decision import KINDS, Verdict, decide_mean_field
 from vae_mf.verdict.evidence import Evidence, EvidenceGroup
 from vae_mf.verdict.readings import COLUMNS, ReadingSettings, reading, what_is_left
 from vae_mf.verdict.settings import Thresholds
@@ -131,7 +131,7 @@ def assess(
     }
     tables |= read_left(models, data, decoder_parameters(vae, data), settings)
     read = [tables["readings"], correlation_readings(tables["conditional_correlation"], data.blocks)]
-    tables["readings"] = pd.concat([*read, *([] if others is None else [others])], ignore_index=True)
+    tables["readings"] = less_shifted([*read, *([] if others is None else [others])], tables.get("controls"))
     tables["gains"] = pd.DataFrame([gain_over_independent(vae, group, settings) for group in data.groups])
     return concluded(tables, settings)
 
@@ -156,7 +156,7 @@ def assess_latent_model(
     """
     (group,) = data.groups
     tables = read_left({group.temperature: model}, data, parameters, settings)
-    tables["readings"] = pd.concat([tables["readings"], others], ignore_index=True)
+    tables["readings"] = less_shifted([tables["readings"], others], tables.get("controls"))
     tables["gains"] = pd.DataFrame([gain_line(log_likelihood, group)])
     return concluded(tables, settings)
 
@@ -179,8 +179,7 @@ def read_left(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables "readings", "pairs", "sets" and "set_scan" of what a model leaves at every condition.
 
-    Where rows have an order in time there is also "controls", the line of `controls.shifted_control`: what columns
-    shifted in time show too much counts as misfit.
+    Where rows have an order in time there is also "controls", the line of `controls.shifted_control`.
 
     Args:
         models: model at every condition.
@@ -203,14 +202,29 @@ def read_left(
         table["estimation"] = np.where(table.kind == "pairs", estimation, 0.0)
         if group.order is not None:
             seed = integer(settings.seed, "shifted")
-            line = shifted_control(group.rows, group.order, settings.thresholds, seed)
-            table = with_misfit(table, dict.fromkeys(TAKEN_OFF, line["value"]) if line["overstated"] else {})
-            shifted.append(line)
+            shifted.append(shifted_control(group.rows, group.order, settings.thresholds, seed))
         readings.append(table)
         for parts, found in zip(named.values(), (left.pairs, left.sets, left.scan), strict=True):
             parts.append(found.assign(temperature=group.temperature))
     tables = {name: pd.concat(parts, ignore_index=True) for name, parts in {"readings": readings, **named}.items()}
     return tables | ({"controls": pd.DataFrame(shifted)} if shifted else {})
+
+
+def less_shifted(readings: list[pd.DataFrame], controls: pd.DataFrame | None) -> pd.DataFrame:
+    """Return all readings, with what columns shifted in time show too much as misfit.
+
+    Nats of orders above the second are not to be compared with it, as they are not those of all variables: where rows
+    change so slowly that shifted columns depend on each other these set no lower end.
+
+    Args:
+        readings: tables of readings.
+        controls: line of `controls.shifted_control`; None for rows without an order in time.
+    """
+    together = pd.concat(readings, ignore_index=True)
+    overstated = [] if controls is None else controls.value[controls.overstated].tolist()
+    if not overstated:
+        return together
+    return with_misfit(together, dict.fromkeys(KINDS, max(overstated)) | {"higher order": np.inf})
 
 
 def with_misfit(readings: pd.DataFrame, misfit: Mapping[str, float]) -> pd.DataFrame:

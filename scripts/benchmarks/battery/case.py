@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 from vae_mf.arrays import Patterns, Spins
-from vae_mf.verdict.decision import FOUND, NOT_FOUND
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND
 
 from .laws import Law
 
 NOTHING = "nothing to find"
-CLASSES, DRIFT, GROUPS = "classes", "drift", "groups"
+CLASSES, DRIFT, GROUPS, REPEATS = "classes", "drift", "groups", "repeats"
 
 
 class Data(NamedTuple):
@@ -30,9 +30,9 @@ class Answer(NamedTuple):
     """An answer that is right."""
 
     answer: str
-    """`FOUND`, `NOT_FOUND` or `NOTHING`."""
+    """`FOUND`, `NOT_FOUND` or `NOTHING`; `NOT_DECIDED` where that alone is right, and not open."""
     named: frozenset[str] = frozenset()
-    """All of `CLASSES`, `DRIFT` and `GROUPS` that the headline must name; it must name no other."""
+    """All of `CLASSES`, `DRIFT`, `GROUPS` and `REPEATS` that the headline must name; it must name no other."""
     numbers: frozenset[int] = frozenset()
     """Numbers of latent variables, or of classes, that are right; empty where none is asked for."""
 
@@ -65,6 +65,7 @@ def classes(*numbers: int) -> Answer:
 NOT = Answer(NOT_FOUND)
 NOTHING_AT_ALL = Answer(NOTHING)
 NOTHING_BUT_DRIFT = (Answer(NOTHING, frozenset({DRIFT})), found(1, named=DRIFT))
+NOTHING_IN_REPEATS = (Answer(NOT_DECIDED, frozenset({REPEATS})), NOTHING_AT_ALL)
 ONLY_GROUPS = (NOT, Answer(NOT_FOUND, frozenset({GROUPS})), Answer(FOUND, frozenset({GROUPS})))
 """Pairs that belong together are no collective variable."""
 

@@ -9,7 +9,18 @@ import numpy as np
 from vae_mf.rng import generator
 
 from . import correlations, independents, latents
-from .case import NOT, NOTHING_AT_ALL, NOTHING_BUT_DRIFT, ONLY_GROUPS, Answer, Case, Data, classes, found
+from .case import (
+    NOT,
+    NOTHING_AT_ALL,
+    NOTHING_BUT_DRIFT,
+    NOTHING_IN_REPEATS,
+    ONLY_GROUPS,
+    Answer,
+    Case,
+    Data,
+    classes,
+    found,
+)
 
 SEED = 15
 NULL = "null"
@@ -36,6 +47,18 @@ TRIED = (
     case("indep_het", NOTHING_AT_ALL, independents.heterogeneous, 12_000, 24),
     case("indep_autocorr", NOTHING_AT_ALL, independents.autocorrelated, 20_000, 24, times=(300, 300)),
     case("indep_drift", NOTHING_BUT_DRIFT, independents.drifting, 12_000, 24),
+    case("indep_slow", NOTHING_AT_ALL, independents.slow, 12_000, 30, dwell=600),
+    case("indep_repeated", NOTHING_IN_REPEATS, independents.repeated, 12_000, 24, times=4),
+    case(
+        "sorted_latent",
+        (found(1, named="drift"), *NOTHING_BUT_DRIFT),
+        latents.one,
+        12_000,
+        24,
+        strength=0.8,
+        mean=-0.5,
+        ordered=True,
+    ),
     case("xor", NOT, correlations.products, 12_000, 24, order=3),
     case("parity4", NOT, correlations.products, 12_000, 24, order=4),
     case("ring", found(2), latents.ring, 12_000, 24, baseline=-1.5, height=3),

@@ -49,6 +49,22 @@ def autocorrelated(random: np.random.Generator, rows: int, sites: int, times: tu
     return Data(held(random, fresh, memory), independent(log_odds))
 
 
+def slow(
+    random: np.random.Generator, rows: int, sites: int, dwell: float, rates: tuple[float, float] = (0.2, 0.4)
+) -> Data:
+    """Return independent variables, each with an up and a down state of its own that last for ``dwell`` rows."""
+    switches = np.cumsum(random.random((rows, sites)) < 1 / dwell, axis=0)
+    state = (switches + random.integers(0, 2, sites)) % 2
+    off, on = (np.log(rate / (1 - rate)) for rate in rates)
+    return Data(bernoulli(random, np.where(state, on, off)))
+
+
+def repeated(random: np.random.Generator, rows: int, sites: int, times: int) -> Data:
+    """Return independent variables whose rows are each given several times, in random order."""
+    once = heterogeneous(random, rows // times, sites).rows
+    return Data(random.permutation(np.repeat(once, times, axis=0)))
+
+
 def held(random: np.random.Generator, fresh: Spins, memory: Float[np.ndarray, " sites"]) -> Spins:
     """Return columns that repeat their last renewal, which comes with probability 1 / memory in every row."""
     renewed = random.random(fresh.shape) < 1 / memory

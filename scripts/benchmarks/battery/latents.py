@@ -20,6 +20,7 @@ def one(
     mean: float = 0.0,
     spread: float = 0.0,
     memory: float = 0.0,
+    ordered: bool = False,
 ) -> Data:
     """Return variables with log-odds b_i + strength xi_i z of one normal z and a sign vector xi.
 
@@ -31,10 +32,12 @@ def one(
         mean: mean of b.
         spread: standard deviation of b.
         memory: correlation time of z in rows; 0 for none.
+        ordered: True for rows in the order of z, from the lowest to the highest.
     """
     signs = random_signs(random, 1, sites)
     field = random.normal(mean, spread, sites)
     latent = autoregressive(random, rows, memory) if memory else random.normal(size=rows)
+    latent = np.sort(latent) if ordered else latent
     nodes = normal_nodes()
     law = conditional(field + strength * nodes.points * signs, nodes.weights)
     return Data(bernoulli(random, field + strength * latent[:, None] * signs), law, signs)

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from vae_mf.statistics.averages import Average
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED
 
-from .case import CLASSES, DRIFT, GROUPS, NOTHING, Answer
+from .case import CLASSES, DRIFT, GROUPS, NOTHING, REPEATS, Answer
 
-STEMS = {CLASSES: "class", DRIFT: "drift", GROUPS: "group"}
+STEMS = {CLASSES: "class", DRIFT: "drift", GROUPS: "group", REPEATS: "repeated"}
 """Beginnings of the words by which a headline names something."""
 ERRORS = 2.0
 """Errors of an exact value, where it has one, that its interval need not hold."""
@@ -27,7 +27,7 @@ class Given(NamedTuple):
 
     answer: str
     named: frozenset[str]
-    """Those of classes, drift and groups that the headline names."""
+    """Those of classes, drift, groups and repeats that the headline names."""
     number: int
     """Number of latent variables, of classes where these are named."""
 
@@ -57,7 +57,7 @@ def given(run: dict[str, Any]) -> Given:
     headline = run["headline"].lower()
     named = frozenset(name for name, stem in STEMS.items() if stem in headline)
     if run["answer"] != FOUND:
-        named &= {DRIFT, GROUPS}
+        named &= {DRIFT, GROUPS, REPEATS}
     number = run["metrics"].get("classes") if CLASSES in named else run["latents"]
     return Given(run["answer"], named, int(number or 0))
 
@@ -65,14 +65,12 @@ def given(run: dict[str, Any]) -> Given:
 def mark(right: tuple[Answer, ...], answer: Given) -> Mark:
     """Return what an answer is worth.
 
-    It is right if word and names are those of a right answer, open if it decides nothing, and wrong otherwise: a
+    It is right if word and names are those of a right answer, else open if it decides nothing, and wrong otherwise: a
     headline that names too much or too little is wrong. The number is marked by itself.
     """
-    if answer.answer == NOT_DECIDED:
-        return Mark(Outcome.OPEN, None)
     fitting = [each for each in right if (each.answer, each.named) == (answer.answer, answer.named)]
     if not fitting:
-        return Mark(Outcome.WRONG, None)
+        return Mark(Outcome.OPEN if answer.answer == NOT_DECIDED else Outcome.WRONG, None)
     asked = [each.numbers for each in fitting if each.numbers]
     return Mark(Outcome.RIGHT, any(answer.number in numbers for numbers in asked) if asked else None)
 
