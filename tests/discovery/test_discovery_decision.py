@@ -19,7 +19,7 @@ from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.assessment import Assessment, AssessmentSettings, concluded, with_misfit
 from vae_mf.verdict.controls import REFIT, SHIFTED
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Remark, Subject, Verdict
-from vae_mf.verdict.independence import Independence
+from vae_mf.verdict.independence import Independence, StrongestSet
 from vae_mf.verdict.readings import reading
 
 SETTINGS = discovery_settings(*discovery_config()).independence
@@ -45,6 +45,18 @@ def independence(pairs=0.0, local=None, triples=0.0, drift=1.0, time=1.0, rows=1
 def verdict(answer: str) -> Verdict:
     remarks = [Remark(Subject.PARTITION_FUNCTION, "of course"), Remark(Subject.ROWS, "a remark")]
     return Verdict(answer, pd.DataFrame(), remarks, pd.DataFrame())
+
+
+@pytest.mark.parametrize(
+    ("alone", "nats", "answer"), [(True, 0.1, NOT_DECIDED), (False, 0.1, FOUND), (True, 0.01, FOUND)]
+)
+def test_a_set_apart_from_all_others_is_no_collective_variable(alone, nats, answer):
+    """Classes can cover a product of three variables that nothing else follows."""
+    seen = StrongestSet([0, 1, 2], alone, nats, score=20.0, p_value=1e-9, detectable=0.003)
+    found = verdict(FOUND)._replace(left=pd.DataFrame({"tolerance": [0.02]}))
+    decided = decide(independence(9.0)._replace(sets={3: seen}), NO_GAIN, ONE, found)
+    assert decided.answer == answer
+    assert ("set of 3 variables" in " ".join(decided.remarks)) == (answer == NOT_DECIDED)
 
 
 def test_variables_that_look_independent_to_tests_and_models_are_nothing_to_find():

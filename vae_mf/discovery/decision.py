@@ -142,7 +142,7 @@ def decide(
         return Decision(NOT_DECIDED, drift, latents_drift, False, groups, failed + remarks)
     if description.classes and not saturated and verdict.answer == FOUND:
         return Decision(NOT_DECIDED, drift, latents_drift, False, groups, [UNSATURATED, *remarks])
-    apart = sets_apart(independence, float(verdict.left.tolerance.iloc[-1]))
+    apart = sets_apart(independence, verdict)
     if apart and verdict.answer == FOUND:
         return Decision(NOT_DECIDED, drift, latents_drift, False, groups, apart + remarks)
     if verdict.answer == NOT_FOUND:
@@ -170,7 +170,7 @@ def failed_controls(answer: str, controls: pd.DataFrame | None) -> list[str]:
     return said
 
 
-def sets_apart(independence: Independence, tolerance: float) -> list[str]:
+def sets_apart(independence: Independence, verdict: Verdict) -> list[str]:
     """Return a sentence about every set that shares more than is tolerable, and is correlated with nothing else.
 
     Classes may cover it, or hide it; a variable that many others carry is none of it.
@@ -179,7 +179,7 @@ def sets_apart(independence: Independence, tolerance: float) -> list[str]:
         f"A set of {each.order} variables shares {each.nats:.2g} nats, and none of them is correlated with another "
         "variable: what describes it beside the rest may be no collective variable."
         for each in independence.sets_seen
-        if each.alone and each.nats > tolerance
+        if each.alone and each.nats > verdict.left.tolerance.iloc[-1]
     ]
 
 
