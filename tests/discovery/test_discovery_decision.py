@@ -44,7 +44,7 @@ def independence(pairs=0.0, local=None, triples=0.0, drift=1.0, time=1.0, rows=1
 
 def verdict(answer: str) -> Verdict:
     remarks = [Remark(Subject.PARTITION_FUNCTION, "of course"), Remark(Subject.ROWS, "a remark")]
-    return Verdict(answer, pd.DataFrame(), remarks, pd.DataFrame())
+    return Verdict(answer, pd.DataFrame(), remarks, pd.DataFrame({"tolerance": [1.0]}))
 
 
 @pytest.mark.parametrize(
