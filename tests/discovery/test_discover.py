@@ -409,6 +409,7 @@ def test_three_patterns_are_found_and_matched():
     assert report.answer == "found"
 
 
+@pytest.mark.slow
 def test_the_notebook_runs():
     notebook = nbformat.read(PROJECT_ROOT / "docs" / "discover.ipynb", as_version=4)
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": PROJECT_ROOT}}).execute()
