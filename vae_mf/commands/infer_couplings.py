@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -122,7 +122,7 @@ def infer(worker: Worker, name: str, cfg: DictConfig, data: Data, show: Callable
 
 def row_keys(cfg: DictConfig) -> dict[str, str]:
     """Return a digest of everything that the row of an estimator depends on, for every estimator."""
-    settings = OmegaConf.to_container(cfg, resolve=True)
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
     common = [settings["dataset"]["read"], {"path": cfg.truth}]
     data = digest(*common, *(settings[name] for name in ("folds", "blocks", "seed")), cfg.dataset.temperature)
     return {name: digest(data, node) for name, node in settings["inverse_ising"].items()}
@@ -142,6 +142,7 @@ def finished_rows(folder: Path, keys: dict[str, str]) -> dict[str, dict]:
 def save(folder: Path, name: str, found: CouplingFit, data: Data) -> None:
     """Write couplings, tables and figure of a fitted estimator."""
     estimator = found.estimator
+    assert estimator is not None, "only what was fitted is saved"
     pairs = pair_table(estimator, data.couplings, data.names)
     write_tables(folder, {name: pairs, f"{name}_fields": field_table(estimator, data.fields, data.names)})
     np.savez(folder / f"{name}.npz", J=estimator.couplings_, h=estimator.fields_)

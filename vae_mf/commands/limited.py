@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 
@@ -17,7 +18,7 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self.process: multiprocessing.process.BaseProcess | None = None
+        self.process: BaseProcess | None = None
 
     def __enter__(self) -> "Worker":
         """Return the worker, whose process starts with the first work."""
@@ -62,8 +63,9 @@ class Worker:
         # A forked process may inherit locks that nobody opens: this one begins afresh.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs,), daemon=True)
-        self.process.start()
+        process = context.Process(target=serve, args=(theirs,), daemon=True)
+        self.process = process
+        process.start()
         theirs.close()
         self.pipe.recv()
 

@@ -38,7 +38,10 @@ class Decision(NamedTuple):
     drift_alone: bool
     """True if that is all there is."""
     groups: int
-    """Number of latent variables that stand for few variables each, groups, unless more than they is left."""
+    """Number of latent variables that stand for few variables each: groups.
+
+    None is counted where a description is refuted by what it leaves.
+    """
     remarks: list[str]
     """Limits of the answer, a sentence each."""
     repeated: bool = False

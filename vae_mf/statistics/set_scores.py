@@ -95,7 +95,7 @@ class SetScores(NamedTuple):
         # The last member of a set of three has the number -1: a row and a column that hold no pair.
         padded = np.pad(pairs | pairs.T, (0, 1))
         first, second = np.triu_indices(4, 1)
-        return ~padded[self.members[:, first], self.members[:, second]].any(1)
+        return ~np.any(padded[self.members[:, first], self.members[:, second]], axis=1)
 
     def detectable(self, level: float, errors: float = 1.645) -> float:
         """Return the nats of a single set that would come out as significant, 95 times in 100 for 1.645 errors.
@@ -296,10 +296,10 @@ def set_bound(
         strongest(np.where(allowed, half, 0.0), scores.largest.critical(level), most) for half in scores.half_scores
     ]
     union = np.union1d(*choices)
-    features = [
+    features, own_features = (
         Halves(set_features(with_ones(each.residuals), scores.members[union]), each.blocks) for each in (data, model)
-    ]
-    return cross_fitted_gain(*features, [np.searchsorted(union, choice) for choice in choices])
+    )
+    return cross_fitted_gain(features, own_features, [np.searchsorted(union, choice) for choice in choices])
 
 
 def strongest(scores: Float[np.ndarray, " sets"], critical: float, most: int) -> Int[np.ndarray, " chosen"]:

@@ -224,7 +224,8 @@ def less_shifted(readings: list[pd.DataFrame], controls: pd.DataFrame | None) ->
     overstated = [] if controls is None else controls.value[controls.overstated].tolist()
     if not overstated:
         return together
-    return with_misfit(together, dict.fromkeys(KINDS, max(overstated)) | {"higher order": np.inf})
+    misfit = dict.fromkeys(KINDS, float(max(overstated)))
+    return with_misfit(together, misfit | {"higher order": np.inf})
 
 
 def with_misfit(readings: pd.DataFrame, misfit: Mapping[str, float]) -> pd.DataFrame:

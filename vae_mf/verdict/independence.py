@@ -310,13 +310,13 @@ def strongest_sets(
     windows = min(WINDOWS, len(rows) // 2)
     blocks = order.blocks(len(variables))
     (shifted,) = shifted_columns(rows, 1, integer(seed, "shifts"))
-    samples = [
+    data, null = (
         thinned(SampledRows(local_residuals(each, windows)[order.order], blocks), settings.set_rows)
         for each in (rows, shifted)
-    ]
-    scores = set_scores(*samples, variables, largest, settings.permutations, integer(seed, "deals"))
-    effective = len(samples[0].residuals) / order.correlation_time
-    correlated = np.triu(correlations(samples[0].residuals) ** 2 * effective > settings.pairs_seen**2, 1)
+    )
+    scores = set_scores(data, null, variables, largest, settings.permutations, integer(seed, "deals"))
+    effective = len(data.residuals) / order.correlation_time
+    correlated = np.triu(correlations(data.residuals) ** 2 * effective > settings.pairs_seen**2, 1)
     allowed = scores.apart_from(correlated)
     four = scores.members[:, -1] != NONE
     detectable = scores.detectable(settings.set_level)
@@ -327,7 +327,7 @@ def strongest_sets(
         if chosen[best]:
             members = scores.members[best, :size]
             alone = not (correlated | correlated.T)[members].any()
-            nats = float(set_worth(*samples, scores.members[[best]]).nats[0])
-            significance = float(chosen[best]), float(scores.p_values[best])
-            found[size] = StrongestSet(members.tolist(), alone, nats, *significance, detectable)
+            nats = float(set_worth(data, null, scores.members[[best]]).nats[0])
+            p_value = float(scores.p_values[best])
+            found[size] = StrongestSet(members.tolist(), alone, nats, float(chosen[best]), p_value, detectable)
     return found

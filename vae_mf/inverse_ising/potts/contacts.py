@@ -41,7 +41,7 @@ def contact_scores(couplings: StateCouplings, left_out: int | None = None) -> Sc
 
     Args:
         couplings: J, shape (N, N, q, q).
-        left_out: state that does not count, as the gap of alignments, whose stretches couple neighbours.
+        left_out: state that does not count, as the gap of alignments, whose runs couple neighbours.
     """
     kept = couplings if left_out is None else np.delete(np.delete(couplings, left_out, axis=2), left_out, axis=3)
     return average_product_corrected(frobenius_norms(kept))
