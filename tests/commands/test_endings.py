@@ -13,6 +13,9 @@ STOPPED_WHILE_IMPORTING = """
 import os, signal, sys
 from importlib.abc import MetaPathFinder
 
+# As in a terminal, also where whoever started the tests ignores the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 class CtrlC(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
