@@ -4,6 +4,7 @@ from .base import Estimator, InverseIsing
 from .boltzmann import BoltzmannLearning
 from .cluster_expansion import AdaptiveClusterExpansion
 from .erasure import ErasureMachine
+from .group_comparison import CouplingsChange, compare_couplings
 from .interaction_screening import InteractionScreening
 from .kinetic.hidden_spins import HiddenKineticIsing, HiddenKineticIsingCV
 from .kinetic.likelihood import KineticMaximumLikelihood
@@ -26,6 +27,7 @@ __all__ = [
     "AdaptiveClusterExpansion",
     "Bethe",
     "BoltzmannLearning",
+    "CouplingsChange",
     "DecimatedPseudoLikelihood",
     "ErasureMachine",
     "Estimator",
@@ -50,6 +52,7 @@ __all__ = [
     "PseudoLikelihood",
     "SessakMonasson",
     "SusceptibilityPropagation",
+    "compare_couplings",
     "contact_scores",
     "identity_weights",
     "position_weights",

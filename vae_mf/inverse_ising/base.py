@@ -36,7 +36,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.inverse_ising.energies import Weights, exponents, log_pseudo_likelihood
-from vae_mf.inverse_ising.intervals import Interval, discoveries, normal_interval
+from vae_mf.inverse_ising.intervals import Interval, Unshrunk, discoveries, normal_interval
 from vae_mf.inverse_ising.predictive_check import PredictiveCheck, predictive_check
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 from vae_mf.inverse_ising.solvers.log_partition import LogPartition, log_partition
@@ -80,6 +80,8 @@ class Estimate(NamedTuple):
     couplings_error: Couplings | None = None
     """Standard error of every coupling, where theory gives it."""
     fields_error: Float[np.ndarray, "*times sites"] | None = None
+    unshrunk: Unshrunk | None = None
+    """Couplings and errors without the prior, where there are errors and a prior."""
 
 
 class InverseIsing(DensityMixin, BaseEstimator):
@@ -174,6 +176,11 @@ class InverseIsing(DensityMixin, BaseEstimator):
     def significant_couplings(self, false_discoveries: float = 0.05) -> Bool[np.ndarray, "sites sites"]:
         """Return True for couplings that differ from zero, of which at most this share is expected to be false."""
         return discoveries(self.couplings_, self._couplings_error(), false_discoveries)
+
+    def without_prior(self) -> Unshrunk:
+        """Return the couplings and their errors without the prior of the fit, if it has one."""
+        errors = self._couplings_error()
+        return self.unshrunk_ if hasattr(self, "unshrunk_") else Unshrunk(self.couplings_, errors)
 
     def _couplings_error(self) -> Couplings:
         check_is_fitted(self)

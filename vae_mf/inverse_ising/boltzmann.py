@@ -9,6 +9,7 @@ from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, new_generator, warn_convergence
 from vae_mf.inverse_ising.energies import Weights
+from vae_mf.inverse_ising.intervals import without_prior
 from vae_mf.inverse_ising.moments import Moments, missing_states, spin_moments
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.inverse_ising.solvers.annealed_newton import AnnealedNewton, PenalisedLikelihood
@@ -76,7 +77,8 @@ class BoltzmannLearning(InverseIsing):
         if not self.standard_errors:
             return Estimate(*found[0], *found[1:])
         errors = fisher_errors(end.last.sample, data.samples, likelihood.ridge)
-        return Estimate(*found[0], *found[1:], errors.couplings, errors.fields)
+        unshrunk = without_prior(end.last.model.couplings, errors.couplings, likelihood.ridge * data.samples)
+        return Estimate(*found[0], *found[1:], errors.couplings, errors.fields, unshrunk)
 
 
 def warn_unbounded(data: Moments, rows: int) -> bool:

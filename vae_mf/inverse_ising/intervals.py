@@ -3,11 +3,13 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from scipy.stats import norm
 
 from vae_mf.arrays import Couplings
 from vae_mf.checks import require_fraction
+
+Estimates = Float[np.ndarray, " estimates"]
 
 
 class Interval(NamedTuple):
@@ -15,6 +17,27 @@ class Interval(NamedTuple):
 
     low: Couplings
     high: Couplings
+
+
+class Unshrunk(NamedTuple):
+    """Couplings and standard errors as the data have them, every prior taken out."""
+
+    couplings: Couplings
+    errors: Couplings
+
+
+def without_prior(couplings: Couplings, errors: Couplings, precisions: Couplings | float) -> Unshrunk:
+    """Return x and s of the normal likelihood that a normal prior of mean 0 turned into a posterior, pair by pair.
+
+    With J, v and lambda the posterior's mean and variance and the prior's precision, x = J / g and s^2 = v / g,
+    g = 1 - lambda v being the share of a coupling that is not lost to the prior. In a posterior of many couplings a
+    pair also takes up shares of the others, whose variance under the prior s^2 contains.
+
+    >>> [round(float(ends[0, 0]), 3) for ends in without_prior(np.full((1, 1), 0.5), np.full((1, 1), 0.5), 2.0)]
+    [1.0, 0.707]
+    """
+    gains = np.maximum(1 - precisions * errors**2, 1e-9)
+    return Unshrunk(couplings / gains, errors / np.sqrt(gains))
 
 
 def normal_interval(couplings: Couplings, errors: Couplings, level: Any) -> Interval:
@@ -39,12 +62,28 @@ def discoveries(couplings: Couplings, errors: Couplings, rate: Any) -> Bool[np.n
            [ True, False]])
     """
     upper = np.triu_indices(len(couplings), 1)
-    found, spread = couplings[upper], errors[upper]
-    # A coupling whose error is zero is known: to be zero, or not.
-    ratios = np.abs(found) / np.where(spread > 0, spread, np.where(found == 0, 1.0, np.finfo(float).tiny))
-    chances = 2 * norm.sf(ratios)
+    kept = np.zeros(couplings.shape, dtype=bool)
+    kept[upper] = stepped_up(p_values(couplings[upper], errors[upper]), rate)
+    return kept | kept.T
+
+
+def p_values(estimates: Estimates, errors: Estimates) -> Estimates:
+    """Return the chances of estimates as far from zero, or farther, of normal values of mean zero.
+
+    >>> p_values(np.array([1.96, 0.0]), np.array([1.0, 1.0])).round(3)
+    array([0.05, 1.  ])
+    """
+    # An estimate whose error is zero is known: to be zero, or not.
+    ratios = np.abs(estimates) / np.where(errors > 0, errors, np.where(estimates == 0, 1.0, np.finfo(float).tiny))
+    return 2 * norm.sf(ratios)
+
+
+def stepped_up(chances: Estimates, rate: Any) -> Bool[np.ndarray, " estimates"]:
+    """Return True for the p-values that Benjamini and Hochberg's rule keeps at a rate of false discoveries.
+
+    >>> stepped_up(np.array([0.04, 0.5, 0.03]), 0.06)
+    array([ True, False,  True])
+    """
     ranked = np.sort(chances)
     passed = np.flatnonzero(ranked <= np.arange(1, len(ranked) + 1) * require_fraction("rate", rate) / len(ranked))
-    kept = np.zeros(couplings.shape, dtype=bool)
-    kept[upper] = chances <= (ranked[passed[-1]] if len(passed) else -1.0)
-    return kept | kept.T
+    return chances <= (ranked[passed[-1]] if len(passed) else -1.0)

@@ -77,8 +77,7 @@ def evidence_strength(posterior: Posterior, strength: float, samples: float) -> 
 def kind_strengths(posterior: Posterior, strength: float) -> KindStrengths | None:
     """Return the strength of every coupling if they are of two kinds, none and some say, or None for one kind.
 
-    Two kinds are those whose likelihood exceeds that of one by more than Bayes' information criterion asks for their
-    two more parameters. A coupling's strength lambda_ij shrinks it, were it alone, to its posterior mean:
+    A coupling's strength lambda_ij shrinks it, were it alone, to its posterior mean:
     1 / (1 + lambda_ij s_ij^2) = sum_k r_ijk g_ijk, g_ijk = sigma_k^2 / (sigma_k^2 + s_ij^2), with r_ijk the probability
     of kind k. The normal posterior under lambda_ij has the mean variance of the kinds; what their means differ is the
     doubt sum_k r_ijk g_ijk^2 / (sum_k r_ijk g_ijk)^2 - 1.
@@ -92,16 +91,42 @@ def kind_strengths(posterior: Posterior, strength: float) -> KindStrengths | Non
     precisions, means = ((matrix + matrix.T)[upper] / 2 for matrix in (precisions, posterior.means))
     variances = 1 / np.maximum(precisions - strength, 1e-12 * precisions)
     estimates = means * variances * precisions
-    part = slice(None, None, -(-len(estimates) // MOST_PAIRS))
-    one, two = (fit_widths(estimates[part], variances[part], starts) for starts in (np.ones(1), STARTS))
-    if two.log_likelihood - one.log_likelihood <= np.log(len(estimates[part])):
+    prior = likely_widths(estimates, variances)
+    if len(prior.shares) == 1:
         return None
-    gains = two.variances[:, None] / (two.variances[:, None] + variances)
-    parts = assigned(two, estimates, variances)[0]
+    gains = prior.variances[:, None] / (prior.variances[:, None] + variances)
+    parts = assigned(prior, estimates, variances)[0]
     kept = np.maximum((parts * gains).sum(axis=0), 1e-12)
     strengths = (1 / kept - 1) / variances
     doubts = (parts * gains**2).sum(axis=0) / kept**2 - 1
     return KindStrengths(*(_symmetric(values, posterior.means.shape) for values in (strengths, doubts)))
+
+
+def likely_widths(estimates: Estimates, variances: Estimates) -> WidthMixture:
+    """Return the mixture of one or two kinds that values with errors make likely.
+
+    Two kinds are those whose likelihood exceeds that of one by more than Bayes' information criterion asks for their
+    two more parameters.
+    """
+    part = slice(None, None, -(-len(estimates) // MOST_PAIRS))
+    one, two = (fit_widths(estimates[part], variances[part], starts) for starts in (np.ones(1), STARTS))
+    return two if two.log_likelihood - one.log_likelihood > np.log(len(estimates[part])) else one
+
+
+def shrunk(estimates: Estimates, variances: Estimates) -> tuple[Estimates, Estimates]:
+    """Return the posterior means and standard errors of values under the prior that they make likely themselves.
+
+    Args:
+        variances: squared errors of the values, infinite where nothing is known.
+    """
+    known = np.isfinite(variances)
+    prior = likely_widths(estimates[known], variances[known])
+    finite = np.where(known, variances, 1e100)
+    gains = prior.variances[:, None] / (prior.variances[:, None] + finite)
+    parts = assigned(prior, estimates, finite)[0]
+    means = (parts * gains * estimates).sum(axis=0)
+    squares = (parts * (gains * finite + (gains * estimates) ** 2)).sum(axis=0)
+    return means, np.sqrt(np.maximum(squares - means**2, 0))
 
 
 def _symmetric(values: Estimates, shape: tuple[int, ...]) -> Couplings:

@@ -99,7 +99,8 @@ class LocalRegression:
         """
         self.ridge = np.full((self.sites, self.sites), strength / self.data.samples) * curvatures.dispersions
         self.doubts = doubts
-        self._strength = strength
+        self.strength = strength
+        """lambda, the precision of a Gaussian prior of the couplings."""
         self._shared = np.ndim(strength) == 0
         self._bends = np.broadcast_to(curvatures.means, self.sites)
         diagonal = np.full(self.sites + 1, float(self.ridge[0].mean()) + RIDGE)
@@ -174,7 +175,7 @@ class LocalRegression:
         means, dispersions = curvatures
         m = self.second_moments[:-1, -1]
         spectrum, modes = np.linalg.eigh(self.second_moments[:-1, :-1] - np.outer(m, m))
-        ridge = self._strength * dispersions / self.data.samples + RIDGE
+        ridge = self.strength * dispersions / self.data.samples + RIDGE
         along = np.outer(np.maximum(spectrum, 0), means) + ridge
         everything = modes**2 @ (1 / along)
         own = modes @ (modes.T / along)

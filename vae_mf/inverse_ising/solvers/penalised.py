@@ -120,9 +120,8 @@ class RidgeRegression(InverseIsing):
         errors = posterior_errors(problem.local, problem.local_points(best.points))
         if not self._is_penalised() and not separated.any():
             errors = errors.at_least(sandwich_errors(problem, best.points))
-        couplings = np.where(separated, np.inf, errors.couplings)
-        fields = np.where(separated.any(axis=0), np.inf, errors.fields)
-        return estimate._replace(couplings_error=couplings, fields_error=fields)
+        errors = errors.unknown(separated)
+        return estimate._replace(couplings_error=errors.couplings, fields_error=errors.fields, unshrunk=errors.unshrunk)
 
     def _minimum(self, problem: RidgeProblem, stopping: Stopping) -> Minimum:
         """Return the minimum of a problem, whose penalty is set as the options say."""

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.linalg import lapack
 
 from vae_mf.arrays import Couplings, Fields
+from vae_mf.inverse_ising.intervals import Unshrunk, without_prior
 from vae_mf.inverse_ising.lattice import TiedPseudoLikelihood
 from vae_mf.inverse_ising.solvers.interaction_graph import complete_graph
 from vae_mf.inverse_ising.solvers.lbfgs import Points
@@ -18,6 +19,7 @@ ELEMENTS = 2**21
 """Influences held at once, at most (unless one configuration has more)."""
 SECOND_DERIVATIVES = 2**23
 """Entries of Hessians held at once, at most (unless one spin has more)."""
+Pairs = Bool[np.ndarray, "sites sites"]
 Hessians = Float[np.ndarray, "spins features features"]
 
 
@@ -26,10 +28,18 @@ class StandardErrors(NamedTuple):
 
     couplings: Couplings
     fields: Fields
+    unshrunk: Unshrunk | None = None
+    """Couplings and errors without the prior, where there is one."""
 
     def at_least(self, others: "StandardErrors") -> "StandardErrors":
         """Return the larger of two errors of every parameter."""
-        return StandardErrors(*map(np.maximum, self, others))
+        return StandardErrors(*map(np.maximum, self[:2], others[:2]))
+
+    def unknown(self, pairs: Pairs) -> "StandardErrors":
+        """Return infinite errors for pairs of spins, and for their fields."""
+        fields = np.where(pairs.any(axis=0), np.inf, self.fields)
+        unshrunk = self.unshrunk and Unshrunk(self.unshrunk.couplings, np.where(pairs, np.inf, self.unshrunk.errors))
+        return StandardErrors(np.where(pairs, np.inf, self.couplings), fields, unshrunk)
 
 
 def posterior_errors(problem: LocalRegression, points: Points) -> StandardErrors:
@@ -48,9 +58,11 @@ def posterior_errors(problem: LocalRegression, points: Points) -> StandardErrors
             variances[:, spin] = np.diag(lapack.dpotri(factor)[0])
     variances *= problem.curvatures(points).dispersions / problem.data.samples
     precisions = 1 / np.maximum(variances[:-1], np.finfo(float).tiny)
-    couplings = 2 / (precisions + precisions.T) + problem.doubts * (points[:-1] + points[:-1].T) ** 2 / 4
-    np.fill_diagonal(couplings, 0)
-    return StandardErrors(np.sqrt(couplings), np.sqrt(variances[-1]))
+    widths = 2 / (precisions + precisions.T)
+    np.fill_diagonal(widths, 0)
+    means = (points[:-1] + points[:-1].T) / 2
+    unshrunk = without_prior(means, np.sqrt(widths), problem.strength)
+    return StandardErrors(np.sqrt(widths + problem.doubts * means**2), np.sqrt(variances[-1]), unshrunk)
 
 
 def sandwich_errors(problem: LocalRegression | SymmetricRegression, points: Points) -> StandardErrors:
