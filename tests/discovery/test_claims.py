@@ -20,6 +20,7 @@ from vae_mf.discovery.document import dependence
 from vae_mf.discovery.findings import Findings, gains_of, with_partition_errors
 from vae_mf.discovery.model_selection import Description
 from vae_mf.discovery.sentences import (
+    circular,
     compared,
     detected,
     drifting,
@@ -33,7 +34,7 @@ from vae_mf.discovery.sentences import (
 )
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
-from vae_mf.plotting.discovery import class_areas_figure, classes_figure, gains_figure, latents_figure
+from vae_mf.plotting.discovery import class_areas_figure, classes_figure, gains_figure, latents_figure, planes_figure
 from vae_mf.statistics.independent import largest_total_correlation
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Verdict, decide_mean_field, rows_to_decide
@@ -344,6 +345,19 @@ def test_latent_variables_are_drawn_over_time_as_means_over_repeats():
     (ax,) = latents_figure(pd.DataFrame({"repeat": 0, "time": np.arange(200), "z_1": z})).axes
     np.testing.assert_allclose(ax.lines[0].get_ydata(), z)
     assert ax.get_xlabel() == "row"
+
+
+def test_a_ring_of_two_latent_variables_is_said_and_drawn():
+    angle = np.linspace(0, 2 * np.pi, 500)
+    table = pd.DataFrame({"repeat": 0, "time": np.arange(500), "z_1": np.cos(angle), "z_2": np.sin(angle)})
+    assert circular(findings(metrics={"circular": True})) != []
+    assert circular(findings(metrics={"circular": False})) == []
+    ax, bar = planes_figure(table).axes
+    assert (ax.get_xlabel(), ax.get_ylabel(), bar.get_ylabel()) == ("$z_1$", "$z_2$", "rows")
+    (mesh,) = ax.collections
+    assert mesh.get_array().sum() == 500
+    # Of four variables the first three are drawn, in pairs.
+    assert len(planes_figure(table.assign(z_3=angle, z_4=angle)).axes) == 6
 
 
 @pytest.mark.parametrize(

@@ -387,7 +387,10 @@ def over_rows(found: Findings, figures: Mapping[str, Figure]) -> str:
         f"Mean of each latent variable given the row, {order}; thin: rows or short averages, thick: averages over a "
         "hundredth of them."
     )
-    return section("The latent variables of every row", picture(figures["latents"], caption))
+    drawn = picture(figures["latents"], caption)
+    if "planes" in figures:
+        drawn += picture(figures["planes"], "Number of rows at every pair of values of the first latent variables.")
+    return section("The latent variables of every row", drawn)
 
 
 def what_next(found: Findings, call: str) -> str:

@@ -17,6 +17,7 @@ from vae_mf.analysis.found_patterns import (
     stability_table,
     variables_per_latent,
 )
+from vae_mf.analysis.latent_shape import on_ring
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.arrays import Patterns
@@ -403,6 +404,7 @@ def latent_numbers(assessment: Assessment, tables: dict[str, pd.DataFrame]) -> d
         "rate": float(carried.rate),
         "sign_vectors": int((summary.kind == SIGN).sum()),
         "returning_patterns": int(summary.recovered.eq(True).sum()),
+        "circular": on_ring(tables["latents"].filter(regex="^z_").to_numpy()),
     }
     if "overlaps" in tables:
         overlaps = tables["overlaps"]

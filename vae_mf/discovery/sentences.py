@@ -146,7 +146,14 @@ def summary(found: Findings) -> list[str]:
             *drifting(found),
         ]
     said = [explained(found), left_over(found), *beyond_pairs(found), *drifting(found)]
-    return [*said, patterns(found)] if found.description.latents else said
+    return [*said, *circular(found), patterns(found)] if found.description.latents else said
+
+
+def circular(found: Findings) -> list[str]:
+    """Return a sentence about two latent variables that are one circular variable, if they are."""
+    if not found.metrics["circular"]:
+        return []
+    return ["The two latent variables lie on a ring, all around it: one circular variable takes their place."]
 
 
 def local_pairs_seen(found: Findings) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import matplotlib as mpl
@@ -32,6 +33,8 @@ def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[st
         figures["patterns"] = patterns_figure(tables["patterns"], tables["pattern_summary"])
         figures["predictive_check"] = predictive_figure(tables)
         figures["latents"] = latents_figure(tables["latents"])
+        if "z_2" in tables["latents"]:
+            figures["planes"] = planes_figure(tables["latents"])
     if "class_shifts" in tables:
         figures["classes"] = classes_figure(tables["class_shifts"], tables["class_summary"])
         figures["latents"] = class_areas_figure(tables["latents"])
@@ -199,6 +202,25 @@ def latents_figure(table: pd.DataFrame) -> Figure:
                 ax.plot(places, part[name], color=COLOURS["model"], linewidth=width, alpha=alpha)
             ax.set_ylabel(f"$z_{name[2:]}$")
         axes[-1].set_xlabel(label)
+    return figure
+
+
+def planes_figure(table: pd.DataFrame) -> Figure:
+    """Draw how many rows there are at every pair of values of the first latent variables, three of them at most.
+
+    Args:
+        table: a row per row of the data, with columns z_1, z_2, ...
+    """
+    names = [name for name in table if name.startswith("z_")][:3]
+    with house_style():
+        figure, axes = new_figure(1, len(names) * (len(names) - 1) // 2)
+        figure.set_size_inches(2.9 * len(axes), 2.6)
+        for ax, (first, second) in zip(axes, combinations(names, 2), strict=True):
+            counts, x, y = np.histogram2d(table[first], table[second], bins=60)
+            shown = np.ma.masked_equal(counts.T, 0)
+            image = ax.pcolormesh(x, y, shown, cmap="viridis", norm="log", rasterized=True)
+            figure.colorbar(image, ax=ax, label="rows", pad=0.02)
+            ax.set(xlabel=f"$z_{first[2:]}$", ylabel=f"$z_{second[2:]}$")
     return figure
 
 

@@ -32,14 +32,14 @@ def one(
         mean: mean of b.
         spread: standard deviation of b.
         memory: correlation time of z in rows; 0 for none.
-        ordered: True for rows in the order of z, from the lowest to the highest.
+        ordered: True for rows in the order of z, from the lowest to the highest: those held out are no draws of a law.
     """
     signs = random_signs(random, 1, sites)
     field = random.normal(mean, spread, sites)
     latent = autoregressive(random, rows, memory) if memory else random.normal(size=rows)
     latent = np.sort(latent) if ordered else latent
     nodes = normal_nodes()
-    law = conditional(field + strength * nodes.points * signs, nodes.weights)
+    law = None if ordered else conditional(field + strength * nodes.points * signs, nodes.weights)
     return Data(bernoulli(random, field + strength * latent[:, None] * signs), law, signs)
 
 

@@ -31,6 +31,7 @@ METRICS = (
     "test_log_likelihood",
     "classes",
     "drift",
+    "circular",
 )
 """Key numbers that are kept, those that the report has."""
 TABLES = ("readings", "gains", "controls")
