@@ -89,7 +89,7 @@ def test_rows_in_any_form_mean_the_same(model, form):
         (np.full((3, SITES), 7), "expected entries 0 and 1 or -1 and +1, got values such as [7], first in row 1"),
         (
             np.full((3, SITES), np.nan),
-            "expected entries 0 and 1 or -1 and +1, got values that are not finite",
+            "expected entries 0 and 1 or -1 and +1, got nothing or NaN in row 1",
         ),
         (np.full((3, SITES), 255, np.uint8), "expected entries 0 and 1 or -1 and +1, got values such as [255]"),
         (SPINS * (np.arange(SITES) > 0), "expected entries 0 and 1 or -1 and +1, got values such as [-1, 0, 1]"),

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from vae_mf.commands.infer_couplings import TABLE, main, read_data
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import read_recording
-from vae_mf.inverse_ising import PseudoLikelihood
+from vae_mf.inverse_ising import MissingEntries, NaiveMeanField, PseudoLikelihood
 from vae_mf.tables import read_tables
 
 WORDS = np.random.default_rng(1).integers(0, 2, (60, 5))
@@ -164,3 +164,24 @@ def test_warnings_are_printed_in_one_line_and_stored(compose_config, tmp_path, c
 def test_the_only_estimator_that_refuses_is_an_error(compose_config, tmp_path):
     with pytest.raises(ValueError, match="l2"):
         infer(compose_config, tmp_path, "inverse_ising=pseudolikelihood", "inverse_ising.pseudolikelihood.l2=-1")
+
+
+def test_votes_with_missing_entries_are_fitted_and_only_what_was_seen_is_scored(compose_config, tmp_path, capsys):
+    random = np.random.default_rng(4)
+    votes = np.where(random.normal(size=(150, 1)) + random.normal(size=(150, 4)) > 0, "1", "0")
+    votes[random.random((150, 4)) < 0.15] = ""
+    (tmp_path / "votes.csv").write_text("\n".join(["anna,bob,carl,dora", *map(",".join, votes)]))
+    tables = infer(compose_config, tmp_path, "folds=2", "blocks=10")
+    row = tables[TABLE].loc["naive_mean_field"]
+    share = (votes == "").mean()
+    assert (row.missing, row.missing_by) == (pytest.approx(share), "MissingEntries")
+    assert f"{share:.2%} of the entries are missing: every fit is the mean over completions" in capsys.readouterr().out
+    rows = np.where(votes == "", np.nan, np.where(votes == "1", 1.0, -1.0))
+    members = np.repeat(np.arange(10) % 2, 15)
+    scores = []
+    for fold in range(2):
+        model = MissingEntries(NaiveMeanField(), random_state=42).fit(rows[members != fold])
+        scores.append(model.log_likelihood(rows[members == fold]))
+    assert row.log_likelihood == pytest.approx(np.mean(scores))
+    with pytest.raises(ValueError, match=r"got nothing or NaN in row .*; infer-couplings takes them"):
+        read_recording(tmp_path / "votes.csv")

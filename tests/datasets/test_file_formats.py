@@ -161,7 +161,7 @@ def test_text_of_one_column_or_row_keeps_two_dimensions(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a,b\n1,0\n1\n", "of one length, got nothing or NaN in row 2, column b"),
+        ("a,b\n1,0\n1\n", "got nothing or NaN in row 2, column b"),
         ("1,0\n1,\n", "got nothing or NaN in row 2, column 1"),
         ("1,x\n1,0\n", "got 'x' in row 1, column 1"),
         ("a,b\nc,d\n1,0\n", "got a row of words in row 1: delete that row"),

@@ -147,7 +147,7 @@ def test_cells_that_do_not_fit_are_refused(raster, cells, expected):
         (np.array([[0.0, 1.0], [0.5, 1.0]]), r"got values such as \[0, 0.5, 1\]"),
         (np.array([[0, 2], [2, 0]], dtype=np.uint8), r"got values such as \[0, 2\]"),
         (np.array([[0, 255], [1, 1]], dtype=np.uint8), r"got values such as \[0, 1, 255\]"),
-        (np.array([[0.0, 1.0], [np.nan, 1.0]]), "got values that are not finite"),
+        (np.array([[0.0, 1.0], [np.nan, 1.0]]), "got nothing or NaN in row 2, column 0: fill such entries"),
         (np.array([[0.0, 1.0], [np.inf, 1.0]]), "got values that are not finite"),
         (np.zeros((0, 3)), r"expected at least one variable and one row, got shape \(0, 3\)"),
         (np.zeros((2, 3, 0)), r"expected at least one variable and one row, got shape \(2, 3, 0\)"),
@@ -297,3 +297,33 @@ def test_repeat_split_holds_out_the_last_repeats(recording):
 def test_splits_that_cannot_be_made_are_refused(recording, arguments, expected):
     with pytest.raises(ValueError, match=expected):
         split_rows(recording, **arguments)
+
+
+def test_missing_entries_pass_where_they_are_allowed(tmp_path):
+    words = np.random.default_rng(5).integers(0, 2, (60, 4)).astype(float)
+    words[3, 1] = words[:6, 2] = np.nan
+    expected = np.nan_to_num(2 * words - 1).astype(np.int8)
+    np.save(tmp_path / "words.npy", words)
+    frame = pd.DataFrame(words, columns=list("abcd"))
+    frame.to_csv(tmp_path / "words.csv", index=False)
+    frame.replace({1.0: "TRUE", 0.0: "FALSE"}).to_csv(tmp_path / "truth.csv", index=False)
+    frame.astype("boolean").to_parquet(tmp_path / "words.parquet")
+    pd.DataFrame(2 * words - 1).to_csv(tmp_path / "spins.csv", index=False, na_rep="NA")
+    for name in ("words.npy", "words.csv", "truth.csv", "words.parquet", "spins.csv"):
+        found = read_recording(tmp_path / name, allow_missing=True)
+        np.testing.assert_array_equal(found.rows, expected)
+        assert "2.92% of the entries are missing" in found.remarks
+        with pytest.raises(DataError, match=r"got nothing or NaN in row [14], column [b12c]"):
+            read_recording(tmp_path / name)
+    # A variable's rate of activity is that among the entries that were seen.
+    words[:40, 0] = np.nan
+    words[40:, 0] = np.arange(20) > 0
+    np.save(tmp_path / "words.npy", words)
+    assert read_recording(tmp_path / "words.npy", 1, allow_missing=True).variables.tolist() == [0]
+    # Columns that differ only in what is missing are two variables; a variable of one value and gaps is constant.
+    words[:, 3] = words[:, 1]
+    words[10, 3] = np.nan
+    words[:, 0] = np.where(np.arange(60) % 3 > 0, 1, np.nan)
+    np.save(tmp_path / "words.npy", words)
+    found = read_recording(tmp_path / "words.npy", allow_missing=True, drop_unusable=True)
+    assert found.variables.tolist() == [1, 2, 3]

@@ -34,6 +34,7 @@ from vae_mf.inverse_ising import (
     KineticTAP,
     LatticeIsing,
     LowTemperature,
+    MissingEntries,
     NaiveMeanField,
     ProbabilityFlow,
     PseudoLikelihood,
@@ -75,6 +76,7 @@ PATHS = SPINS.reshape(3, 200, 6)
 IMAGES = SPINS.reshape(600, 2, 3)
 CASES = [
     *((estimator, SPINS) for estimator in ESTIMATORS),
+    (MissingEntries(fits=10), np.where(np.arange(3600).reshape(600, 6) % 7, SPINS, np.nan)),
     (GraphPseudoLikelihood(bonds=np.array([[0, 1], [1, 2]])), SPINS),
     (LatticeIsing(), IMAGES),
     *((estimator(), PATHS) for estimator in (KineticExactMeanField, KineticNaiveMeanField, KineticTAP)),
@@ -272,7 +274,9 @@ def test_scikit_learns_own_checks(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks([clone(estimator) for estimator in ESTIMATORS], expected_failed_checks=expected_failures)
+@parametrize_with_checks(
+    [clone(estimator) for estimator in (*ESTIMATORS, MissingEntries())], expected_failed_checks=expected_failures
+)
 @pytest.mark.usefixtures("thresholded")
 def test_scikit_learns_own_checks_of_all(estimator, check):
     run_check(estimator, check)

@@ -81,7 +81,7 @@ def test_refusals():
     with pytest.raises(ValueError, match="expected entries -1 and 1"):
         MissingSpins().fit((rows + 1) // 2)
     filler = clone(MissingSpins(NaiveMeanField())).fit(rows)
-    with pytest.raises(ValueError, match=r"expected entries -1, \+1 and 0"):
+    with pytest.raises(ValueError, match=r"expected entries -1, \+1 and 0 or NaN"):
         filler.transform(2 * rows)
     with pytest.raises(ValueError, match="restarts: expected an integer"):
         clone(filler).set_params(restarts=0).fit(rows).transform(0 * rows)

@@ -1,8 +1,11 @@
 """Infer Ising couplings from a file or from a store of samples, by one estimator or by all.
 
-Whatever `discover` reads is read here, by the same options. Every estimator is fitted to all rows, its own rows are
-held against them, and its likelihood is that of rows held out in blocks of neighbours. A row of the table is written
-when its estimator is done: the same command goes on where it was stopped, and tries again what the time limit ended.
+Whatever `discover` reads is read here, by the same options, and arrays and tables with missing entries too: then every
+estimator is fitted by stochastic expectation maximisation, and only observed entries are scored.
+
+Every estimator is fitted to all rows, its own rows are held against them, and its likelihood is that of rows held out
+in blocks of neighbours. A row of the table is written when its estimator is done: the same command goes on where it was
+stopped, and tries again what the time limit ended.
 
 vae-mf infer-couplings FILE
 vae-mf infer-couplings TIMES.csv inverse_ising=tap dataset.bin_width=0.02
@@ -28,6 +31,7 @@ from vae_mf.commands.limited import Worker
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.files import only_one
 from vae_mf.inverse_ising.base import InverseIsing
+from vae_mf.inverse_ising.missing_entries import MissingEntries
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
@@ -46,6 +50,10 @@ from vae_mf.studies.coupling_tables import (
 )
 from vae_mf.tables import TABLES, write_tables
 
+READER = "vae_mf.datasets.read_recording"
+"""Reader whose files may have missing entries."""
+METHOD = MissingEntries.__name__
+"""Entry of the table of estimators for the method by which missing entries were handled."""
 TABLE = "estimators"
 PRINTED = {
     "estimator": "estimator",
@@ -56,17 +64,26 @@ PRINTED = {
     "gain_over_independent": "gain",
     "gain_over_independent_error": "±",
     "pseudo_gain_over_independent": "pseudo",
+    "missing": "missing",
     "rmse": "RMSE",
 }
 """Columns that are printed, with short headings."""
 LEGEND = "ln p: nats per held-out row; gain and pseudo: ln p and log-pseudo-likelihood beyond independent variables'"
 """Line below the printed table."""
 
+GAPS = (
+    "{:.2%} of the entries are missing: every fit is the mean over completions that are drawn, in turn with fits, from "
+    "p(missing | observed) (MissingEntries), which is right if they are missing at random; scores are those of the "
+    "observed entries"
+)
+"""Line below the printed table if entries are missing."""
+
 
 class Data(NamedTuple):
     """Configurations (samples, N) and, where known, the couplings (N, N) and fields (N,) that they come from."""
 
     spins: np.ndarray
+    """Entries -1 and +1, and 0 where one is missing."""
     names: Sequence[str]
     unit: str
     """Unit of the couplings of a physical system, empty for other data."""
@@ -81,7 +98,8 @@ def read_data(cfg: DictConfig) -> Data:
         data = read_store(path, cfg.dataset.temperature)
         chosen = np.arange(len(data.names))
     else:
-        recording = instantiate(cfg.dataset.read)
+        allowed = {"allow_missing": True} if cfg.dataset.read._target_ == READER else {}
+        recording = instantiate(cfg.dataset.read, **allowed)
         data = Data(recording.rows, recording.names, "")
         chosen = recording.variables
     if cfg.truth is None:
@@ -110,7 +128,10 @@ def infer(worker: Worker, name: str, cfg: DictConfig, data: Data, show: Callable
     members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
     found = CouplingFit()
     try:
-        for found in worker.run(fit_in_steps, instantiate(cfg.inverse_ising[name]), data.spins, members, seconds=limit):
+        estimator = instantiate(cfg.inverse_ising[name])
+        if not data.spins.all():
+            estimator = MissingEntries(estimator, random_state=cfg.seed)
+        for found in worker.run(fit_in_steps, estimator, data.spins, members, seconds=limit):
             show(found.folds)
     except (ValueError, MemoryError, RuntimeError, TimeoutError) as reason:
         if isinstance(reason, ValueError) and found.estimator is None and len(cfg.inverse_ising) == 1:
@@ -163,6 +184,8 @@ def infer_all(cfg: DictConfig, data: Data, progress: Progress) -> dict[str, pd.D
     """Fit and score every estimator that is not finished, write the tables after each, and return them."""
     folder = Path(cfg.folder)
     independent = independent_scores(data.spins, fold_members(len(data.spins), cfg.folds, cfg.blocks))
+    share = float((data.spins == 0).mean())
+    gaps = {"missing": share, "missing_by": METHOD} if share else {}
     keys = row_keys(cfg)
     rows = finished_rows(folder, keys)
     missing = [name for name in keys if name not in rows]
@@ -173,7 +196,7 @@ def infer_all(cfg: DictConfig, data: Data, progress: Progress) -> dict[str, pd.D
             show = partial(show_steps, progress, task, name, place * (cfg.folds + 1))
             show(0)
             found = infer(worker, name, cfg, data, show)
-            row = estimator_row(name, found, independent, cfg.blocks)
+            row = estimator_row(name, found, independent, cfg.blocks) | gaps
             if found.estimator is not None:
                 save(folder, name, found, data)
                 row |= accuracy_of(found.estimator, data)
@@ -235,6 +258,8 @@ def main(cfg: DictConfig) -> None:
             save_figure(figure, folder / FIGURES, "comparison")
     console.print(printed(tables[TABLE]))
     say(LEGEND)
+    if not data.spins.all():
+        say(GAPS.format((data.spins == 0).mean()))
     for row in tables[TABLE].to_dict("records"):
         if isinstance(row["remarks"], str) and row["remarks"]:
             say(f"{row['estimator']}: {row['remarks']}")

@@ -52,6 +52,12 @@ def active_entries(
     active = raster == 1
     if any((active | (raster == silent)).all() for silent in (0, -1)):
         return active
+    if np.isnan(raster).any():
+        where = _position(~np.isnan(raster), names)
+        raise DataError(
+            f"expected entries 0 and 1 or -1 and +1, got nothing or NaN in {where}: "
+            "fill such entries or delete their rows; infer-couplings takes them as they are"
+        )
     if not np.isfinite(raster).all():
         where = _position(np.isfinite(raster), names)
         raise DataError(
@@ -67,6 +73,13 @@ def active_entries(
     )
 
 
+def missing_entries(
+    raster: Shaped[np.ndarray, "repeats variables bins"],
+) -> Bool[np.ndarray, "repeats variables bins"]:
+    """Return where a raster is NaN."""
+    return np.isnan(raster) if raster.dtype.kind == "f" else np.zeros(raster.shape, dtype=bool)
+
+
 def _position(fine: Bool[np.ndarray, "repeats variables bins"], names: Sequence[str]) -> str:
     """Return a description of the first place where a raster is not fine."""
     repeat, variable, time = (int(index) for index in np.unravel_index(fine.argmin(), fine.shape))
@@ -74,12 +87,12 @@ def _position(fine: Bool[np.ndarray, "repeats variables bins"], names: Sequence[
 
 
 def usable(rows: Int8[np.ndarray, "rows variables"], names: Sequence[str], drop: bool, hint: str = "") -> Usable:
-    """Return the variables that vary and are neither the same as an earlier one nor its opposite.
+    """Return the variables that vary and are neither the same as an earlier one nor its opposite; 0 is missing.
 
     Raises:
         DataError: Some are not, and ``drop`` is false; or none is left.
     """
-    constant = rows.min(axis=0) == rows.max(axis=0)
+    constant = ~((rows > 0).any(axis=0) & (rows < 0).any(axis=0))
     repeated = _repeated(rows) & ~constant
     reasons = {"never change": constant, "repeat another one or its opposite": repeated}
     found = {
@@ -97,7 +110,8 @@ def usable(rows: Int8[np.ndarray, "rows variables"], names: Sequence[str], drop:
 
 def _repeated(rows: Int8[np.ndarray, "rows variables"]) -> Bool[np.ndarray, " variables"]:
     """Return True for every column that is, up to sign, the same as an earlier one."""
-    packed = np.packbits((rows * rows[0]).T > 0, axis=1)
+    signed = (rows * rows[(rows != 0).argmax(axis=0), np.arange(rows.shape[1])]).T
+    packed = np.hstack([np.packbits(signed > 0, axis=1), np.packbits(signed < 0, axis=1)])
     first = np.unique(packed, axis=0, return_index=True)[1]
     return ~np.isin(np.arange(rows.shape[1]), first)
 

@@ -7,12 +7,21 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int, Int8
+from jaxtyping import Float, Int, Int8
 
 from vae_mf.checks import require_array, require_flag, require_integer, require_path, shown
 from vae_mf.datasets.file_formats import read_raster
 from vae_mf.datasets.files import Options, Raster, about
-from vae_mf.datasets.raster_checks import IF_TURNED, active_entries, advise, oriented, require_learnable, turned, usable
+from vae_mf.datasets.raster_checks import (
+    IF_TURNED,
+    active_entries,
+    advise,
+    missing_entries,
+    oriented,
+    require_learnable,
+    turned,
+    usable,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,7 +31,8 @@ class Recording:
     Rows without an order in time, such as images and sequences, are a repeat each, of one bin.
 
     Attributes:
-        rows: Spins (rows, variables), +1 where a variable is on, as a cell that fired in a bin, and -1 where it is off.
+        rows: Spins (rows, variables), +1 where a variable is on, as a cell that fired in a bin, and -1 where it is off;
+            0 where an entry is missing, if that was allowed.
         variables: Indices (variables,) of the chosen variables in the file.
         repeat: Repeat (rows,) that each row comes from.
         time: Bin (rows,) within the repeat, counted from 0: with a repeated stimulus, the time in the movie.
@@ -57,6 +67,7 @@ def read_recording(
     bin_width: Any = None,
     threshold: Any = None,
     drop_unusable: bool = False,
+    allow_missing: bool = False,
 ) -> Recording:
     """Read a file of any format: an array or table of 0 and 1 or of -1 and +1, spike times, sequences or images.
 
@@ -71,6 +82,7 @@ def read_recording(
         threshold: Grey level above which a pixel counts as 1, "median" of each image, or "otsu" (the default).
         drop_unusable: True to leave out constant and repeated variables, and say so in the remarks, instead of refusing
             them; of images and sequences they always are.
+        allow_missing: True to let missing entries of an array or a table pass, instead of refusing them.
 
     Raises:
         FileNotFoundError: Nothing is at ``path``.
@@ -81,7 +93,7 @@ def read_recording(
     place = require_path("path", path, advice="; make_recording takes arrays")
     raster = read_raster(place, Options(array, bin_width, threshold))
     with about(place):
-        return build_recording(raster, variables, transpose, drop_unusable)
+        return build_recording(raster, variables, transpose, drop_unusable, allow_missing)
 
 
 def make_recording(
@@ -124,7 +136,11 @@ def make_recording(
 
 
 def build_recording(
-    raster: Raster, variables: Any = "all", transpose: bool = False, drop_unusable: bool = False
+    raster: Raster,
+    variables: Any = "all",
+    transpose: bool = False,
+    drop_unusable: bool = False,
+    allow_missing: bool = False,
 ) -> Recording:
     """Return the chosen variables of the raster that a file held; see `make_recording`.
 
@@ -137,13 +153,17 @@ def build_recording(
     names = [str(k) for k in range(values.shape[1])] if held is None else list(held)
     if len(names) != values.shape[1]:
         raise ValueError(f"names: expected one for each of {values.shape[1]} variables, got {len(names)}")
-    active = active_entries(values, names)
-    chosen = _choose(active, variables, names)
+    missing = missing_entries(values) & require_flag("allow_missing", allow_missing)
+    active = active_entries(np.where(missing, 1, values) if missing.any() else values, names) & ~missing
+    known = (~missing).sum(axis=(0, 2))
+    chosen = _choose(active.sum(axis=(0, 2)) / np.maximum(known, 1), variables, names)
     repeats, _, bins = active.shape
     hint = f", or set `transpose` {IF_TURNED}" if turned(active.shape) else ""
     rows = active[:, chosen].transpose(0, 2, 1).reshape(repeats * bins, chosen.size).astype(np.int8)
     rows *= 2
     rows -= 1
+    gaps = missing[:, chosen].transpose(0, 2, 1).reshape(rows.shape)
+    rows[gaps] = 0
     if not drop_unusable:
         # First, as a few rows of many variables repeat each other, which would hide a probable transposition.
         require_learnable(rows)
@@ -151,6 +171,8 @@ def build_recording(
     rows = rows[:, kept]
     chosen = chosen[kept]
     require_learnable(rows)
+    share = (rows == 0).mean()
+    absent = (f"{share:.2%} of the entries are missing",) if share else ()
     return Recording(
         rows,
         chosen,
@@ -158,13 +180,13 @@ def build_recording(
         np.tile(np.arange(bins), repeats),
         tuple(names[k] for k in chosen),
         f"{raster.source}; {len(rows)} rows of {len(chosen)} variables",
-        (*raster.remarks, *dropped, *advise(active.shape, rows)),
+        (*raster.remarks, *absent, *dropped, *advise(active.shape, rows)),
     )
 
 
-def _choose(active: Bool[np.ndarray, "repeats variables bins"], variables: Any, names: list[str]) -> np.ndarray:
-    """Return the indices of the chosen variables."""
-    total = active.shape[1]
+def _choose(rates: Float[np.ndarray, " variables"], variables: Any, names: list[str]) -> np.ndarray:
+    """Return the indices of the chosen variables, out of all with given rates of activity."""
+    total = len(rates)
     if isinstance(variables, str):
         if variables != "all":
             raise ValueError(f'variables: expected "all", a number or a list of indices or names, got {variables!r}')
@@ -173,7 +195,7 @@ def _choose(active: Bool[np.ndarray, "repeats variables bins"], variables: Any, 
         return _listed([_index(each, names) for each in variables], total)
     if require_integer("variables", variables) > total:
         raise ValueError(f"variables: expected at most the {total} variables of the recording, got {variables}")
-    return np.argsort(-active.sum(axis=(0, 2)), kind="stable")[:variables]
+    return np.argsort(-rates, kind="stable")[:variables]
 
 
 def _index(variable: Any, names: list[str]) -> Any:

@@ -13,6 +13,7 @@ from .lattice import GraphPseudoLikelihood, LatticeIsing
 from .low_temperature import LowTemperature
 from .mean_field import TAP, Bethe, IndependentPair, NaiveMeanField, SessakMonasson
 from .missing import MissingSpins
+from .missing_entries import MissingEntries
 from .potts.base import PottsModel
 from .potts.boltzmann import PottsBoltzmannLearning
 from .potts.contacts import contact_scores, strongest_contacts
@@ -43,6 +44,7 @@ __all__ = [
     "KineticTAP",
     "LatticeIsing",
     "LowTemperature",
+    "MissingEntries",
     "MissingSpins",
     "NaiveMeanField",
     "PottsBoltzmannLearning",

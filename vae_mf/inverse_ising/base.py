@@ -24,7 +24,7 @@ Data of another shape (time series, images) go through the pieces: `checked_spin
 
 import warnings
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int8
@@ -35,10 +35,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer
-from vae_mf.inverse_ising.energies import Weights, exponents, log_pseudo_likelihood
+from vae_mf.inverse_ising.energies import Weights, exponents
 from vae_mf.inverse_ising.intervals import Interval, Unshrunk, discoveries, normal_interval
 from vae_mf.inverse_ising.predictive_check import PredictiveCheck, predictive_check
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
+from vae_mf.inverse_ising.solvers.incomplete_rows import (
+    completed,
+    observed_exponents,
+    observed_log_pseudo_likelihood,
+)
 from vae_mf.inverse_ising.solvers.log_partition import LogPartition, log_partition
 
 Fitted = TypeVar("Fitted", bound=BaseEstimator)
@@ -102,6 +107,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
     """
 
     encoding: str
+    _takes_missing: ClassVar[bool] = False
 
     def fit(self, spins: Any, y: Any = None, sample_weight: Any = None) -> "InverseIsing":
         """Infer couplings and fields.
@@ -113,8 +119,9 @@ class InverseIsing(DensityMixin, BaseEstimator):
         Raises:
             ValueError: if the values, shapes or options are wrong, or a spin is constant.
         """
-        rows = validate_data(self, spins, dtype="numeric", ensure_min_samples=2, ensure_min_features=2)
-        rows, weights = weighted_rows(checked_spins(rows, self.encoding), sample_weight)
+        least = {"ensure_min_samples": 2, "ensure_min_features": 2}
+        rows = validated_spins(self, spins, self.encoding, self._takes_missing, **least)
+        rows, weights = weighted_rows(rows, sample_weight)
         if not self._accepts_constant_spins():
             refuse_constant_spins(rows)
         self.__dict__.pop("_log_partition", None)
@@ -128,15 +135,16 @@ class InverseIsing(DensityMixin, BaseEstimator):
         """Return True if the estimate exists even if some spin never changes, as with a pseudocount."""
         return False
 
-    def _rows(self, spins: Any) -> Spins:
-        """Return configurations given to a fitted estimator as int8 spins (M, N)."""
+    def _rows(self, spins: Any, missing: bool | None = None) -> Spins:
+        """Return configurations given to a fitted estimator as int8 spins (M, N), with 0 for a missing entry."""
         check_is_fitted(self)
-        return checked_spins(validate_data(self, spins, dtype="numeric", reset=False), self.encoding)
+        allowed = self._takes_missing if missing is None else missing
+        return validated_spins(self, spins, self.encoding, allowed, reset=False)
 
     def score(self, spins: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean log pseudo-likelihood, <sum_i ln p(s_i | all other spins)>, in nats per configuration."""
         rows, weights = weighted_rows(self._rows(spins), sample_weight)
-        return float(np.average(log_pseudo_likelihood(rows, self.couplings_, self.fields_), weights=weights))
+        return float(np.average(observed_log_pseudo_likelihood(rows, self.couplings_, self.fields_), weights=weights))
 
     @cached_property
     def _log_partition(self) -> LogPartition:
@@ -156,7 +164,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
     def log_likelihood(self, spins: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean of ln p(s), in nats per configuration; its error is that of ln Z."""
         rows, weights = weighted_rows(self._rows(spins), sample_weight)
-        means = np.average(exponents(rows, self.couplings_, self.fields_), weights=weights)
+        means = np.average(observed_exponents(rows, self.couplings_, self.fields_), weights=weights)
         return float(means) - self.log_partition_
 
     def predictive_check(self, spins: Any, sample_weight: Any = None, random_state: Any = 0) -> PredictiveCheck:
@@ -167,6 +175,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         """
         rows, weights = weighted_rows(self._rows(spins), sample_weight)
         random = new_generator(random_state)
+        rows = completed(rows, self.couplings_, self.fields_, random)
         return predictive_check(rows, weights, self.couplings_, self.fields_, random)
 
     def couplings_interval(self, level: float = 0.95) -> Interval:
@@ -191,7 +200,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
 
     def energy(self, spins: Any) -> Float[np.ndarray, " samples"]:
         """Return E(s) = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i of each configuration, in units of k_B T."""
-        return -exponents(self._rows(spins), self.couplings_, self.fields_)
+        return -exponents(self._rows(spins, missing=False), self.couplings_, self.fields_)
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None, burn_in: int = 500, thinning: int = 10
@@ -230,6 +239,35 @@ def store_estimate(estimator: Fitted, estimate: Estimate) -> Fitted:
     if not estimate.converged:
         warn_convergence(f"{type(estimator).__name__} has not converged after {estimate.n_iter} iterations.")
     return estimator
+
+
+def validated_spins(
+    estimator: BaseEstimator, values: Any, encoding: str, missing: bool = False, **options: Any
+) -> Spins:
+    """Return what an estimator is given as int8 spins (M, N), with 0 for NaN and masked entries.
+
+    Args:
+        missing: True to allow such entries.
+        options: further arguments of scikit-learn's `validate_data`.
+
+    Raises:
+        ValueError: if values or shape are wrong, or entries are missing that must not be.
+    """
+    if np.ma.isMaskedArray(values):
+        values = np.ma.filled(values.astype(np.float64), np.nan)
+    rows = validate_data(estimator, values, dtype="numeric", ensure_all_finite="allow-nan", **options)
+    unknown = np.isnan(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
+    if not unknown.any():
+        return checked_spins(rows, encoding)
+    if not missing:
+        row, column = np.argwhere(unknown)[0].tolist()
+        raise ValueError(
+            f"spins: expected no missing entries, got NaN, first in row {row}, column {column}; fit "
+            "MissingEntries(estimator), or leave such rows out"
+        )
+    spins = checked_spins(np.where(unknown, np.nanmax(rows), rows), encoding)
+    spins[unknown] = 0
+    return spins
 
 
 def checked_spins(values: np.ndarray, encoding: str) -> Spins:
@@ -281,7 +319,7 @@ def weighted_rows(
 
 def refuse_constant_spins(spins: Spins) -> None:
     """Raise ValueError if a spin has one value in all configurations, for its field is then infinite."""
-    constant = np.flatnonzero(spins.min(0) == spins.max(0))
+    constant = np.flatnonzero(((spins == 1).any(axis=0) & (spins == -1).any(axis=0)) == 0)
     if constant.size:
         raise ValueError(
             f"spins: expected both values of every spin, got constant spins {constant[:10].tolist()}"

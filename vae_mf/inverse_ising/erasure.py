@@ -18,7 +18,8 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, log_pseudo_likelihood, warn_convergence
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
+from vae_mf.inverse_ising.energies import log_pseudo_likelihood
 from vae_mf.statistics.distinct import distinct_spins
 
 Epsilons = Float[np.ndarray, " epsilons"]

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.utils import check_array
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_integer
-from vae_mf.inverse_ising.base import InverseIsing, checked_spins, new_generator
+from vae_mf.inverse_ising.base import InverseIsing, new_generator, validated_spins
 from vae_mf.inverse_ising.energies import exponents
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
@@ -20,13 +19,14 @@ COOLING = np.geomspace(0.2, 5.0, 20)
 
 
 @dataclass(eq=False, repr=False)
-class MissingSpins(TransformerMixin, BaseEstimator):
-    """Fill missing spins, entries 0, by maximising p(missing | observed) of an Ising model (Jo et al. 2019).
+class MissingSpins(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Fill missing spins, entries 0 or NaN, by maximising p(missing | observed) of an Ising model (Jo et al. 2019).
 
     The source fits an erasure machine and has ``common`` = 0.8; the defaults here make half as many errors on MNIST.
 
     Spins that have one value in more than the fraction ``common`` of the training configurations take that value; the
-    model is that of the others only.
+    model is that of the others only. Couplings that are fitted to filled rows are too large; to fit rows with missing
+    entries there is `MissingEntries`.
 
     Args:
         estimator: any estimator of couplings and fields; None for pseudo-likelihood.
@@ -50,7 +50,7 @@ class MissingSpins(TransformerMixin, BaseEstimator):
         Raises:
             ValueError: if values or options are wrong, or no spin varies enough to be modelled.
         """
-        rows = checked_spins(validate_data(self, spins, dtype="numeric", ensure_min_samples=2), "spin")
+        rows = validated_spins(self, spins, "spin", ensure_min_samples=2)
         if isinstance(self.common, bool) or not 0.5 <= self.common <= 1:
             raise ValueError(f"common: expected a number from 0.5 to 1, got {self.common!r}")
         means = rows.mean(axis=0)
@@ -63,15 +63,17 @@ class MissingSpins(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, spins: Any) -> np.ndarray:
-        """Return configurations (M, N) of entries -1, 0 and +1 with their zeros filled, int8.
+        """Return configurations (M, N) of entries -1 and +1, and 0 or NaN where missing, with these filled, int8.
 
         Raises:
             ValueError: if an entry has another value.
         """
         check_is_fitted(self)
-        values = check_array(validate_data(self, spins, dtype="numeric", reset=False), dtype="numeric")
+        values = validate_data(self, spins, dtype="numeric", reset=False, ensure_all_finite="allow-nan")
+        values = np.where(np.isnan(values), 0, values)
         if not np.isin(values, (-1, 0, 1)).all():
-            raise ValueError(f"spins: expected entries -1, +1 and 0 (missing), got {np.unique(values)[:5].tolist()}")
+            found = np.unique(values)[:5].tolist()
+            raise ValueError(f"spins: expected entries -1, +1 and 0 or NaN (missing), got {found}")
         rows = values.astype(np.int8)
         random = new_generator(self.random_state)
         restarts = require_integer("restarts", self.restarts)

@@ -46,10 +46,11 @@ def independent_count_law(probabilities: Probabilities) -> Float[np.ndarray, " c
 
 
 def independent_log_likelihood(rows: Spins, probabilities: Probabilities) -> Float[np.ndarray, " rows"]:
-    """Return ln p(s) of each row (M, N) of independent variables, in nats.
+    """Return ln p(s) of each row (M, N) of independent variables, in nats; a missing entry, 0, adds nothing.
 
     >>> independent_log_likelihood(np.array([[1, -1]], np.int8), np.array([0.5, 0.75])).round(3)
     array([-2.079])
     """
     active = (rows > 0).astype(np.float64)
-    return active @ np.log(probabilities) + (1 - active) @ np.log1p(-probabilities)
+    silent = (rows < 0).astype(np.float64)
+    return active @ np.log(probabilities) + silent @ np.log1p(-probabilities)

@@ -13,9 +13,9 @@ from sklearn.base import clone
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer
 from vae_mf.inverse_ising.base import InverseIsing
-from vae_mf.inverse_ising.energies import exponents, log_pseudo_likelihood
 from vae_mf.inverse_ising.predictive_check import PredictiveCheck
-from vae_mf.statistics.independent import independent_log_likelihood, probabilities_up
+from vae_mf.inverse_ising.solvers.incomplete_rows import observed_exponents, observed_log_pseudo_likelihood
+from vae_mf.statistics.independent import independent_log_likelihood
 
 
 @dataclass
@@ -58,16 +58,24 @@ def fold_members(rows: int, folds: int, blocks: int) -> Int[np.ndarray, " rows"]
 
 
 def independent_scores(spins: Spins, members: Int[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
-    """Return ln p of each row for independent variables whose frequencies come from the other folds, in nats."""
+    """Return ln p of each row for independent variables whose frequencies come from the other folds, in nats.
+
+    The frequencies of the values that are not missing (0) have half a count of each value added (Jeffreys' prior).
+    """
     scores = np.empty(len(spins))
     for fold in np.unique(members):
         out = members == fold
-        scores[out] = independent_log_likelihood(spins[out], probabilities_up(spins[~out]))
+        others = spins[~out]
+        frequencies = ((others > 0).sum(axis=0) + 0.5) / ((others != 0).sum(axis=0) + 1)
+        scores[out] = independent_log_likelihood(spins[out], frequencies)
     return scores
 
 
 def fit_in_steps(estimator: InverseIsing, spins: Spins, members: Int[np.ndarray, " rows"]) -> Iterator[CouplingFit]:
     """Yield what is known about an estimator after its fit, after its check, and after every fold.
+
+    Args:
+        spins: Rows (M, N); 0 is a missing entry, which only `MissingEntries` takes.
 
     Raises:
         ValueError: if the estimator refuses the rows, or those outside a fold; the former results stand.
@@ -75,14 +83,14 @@ def fit_in_steps(estimator: InverseIsing, spins: Spins, members: Int[np.ndarray,
     found = CouplingFit()
     start = time.perf_counter()
     with noted() as found.remarks:
-        estimator.fit(spins)
+        estimator.fit(with_gaps(spins))
     found.seconds = time.perf_counter() - start
     found.estimator = estimator
     yield found
     if not (np.isfinite(estimator.couplings_).all() and np.isfinite(estimator.fields_).all()):
         raise ValueError("some couplings or fields are not finite; neither checked nor scored")
     with noted() as further:
-        found.check = estimator.predictive_check(spins)
+        found.check = estimator.predictive_check(with_gaps(spins))
     found.remarks += further
     yield found
     yield from score_folds(found, spins, members)
@@ -96,10 +104,10 @@ def score_folds(found: CouplingFit, spins: Spins, members: Int[np.ndarray, " row
     for fold in folds:
         out = members == fold
         with noted() as issued:
-            model = clone(found.estimator).fit(spins[~out])
+            model = clone(found.estimator).fit(with_gaps(spins[~out]))
             parameters = model.couplings_, model.fields_
-            pseudo[out] = log_pseudo_likelihood(spins[out], *parameters)
-            likelihood[out] = exponents(spins[out], *parameters) - model.log_partition_
+            pseudo[out] = observed_log_pseudo_likelihood(spins[out], *parameters)
+            likelihood[out] = observed_exponents(spins[out], *parameters) - model.log_partition_
         shares.append(out.mean())
         errors.append(model.log_partition_error_)
         lines += [line for line in issued[:1] if line not in found.remarks]
@@ -110,6 +118,15 @@ def score_folds(found: CouplingFit, spins: Spins, members: Int[np.ndarray, " row
             found.likelihood_error = float(np.linalg.norm(np.multiply(shares, errors)))
             found.remarks += [f"{len(lines)} of {len(folds)} held-out fits: {lines[0]}"] if lines else []
         yield found
+
+
+def with_gaps(spins: Spins) -> Float[np.ndarray, "rows variables"] | Spins:
+    """Return rows whose missing entries, 0, are NaN; complete rows as they are.
+
+    >>> with_gaps(np.array([[1, 0]], np.int8))
+    array([[ 1., nan]])
+    """
+    return spins if spins.all() else np.where(spins == 0, np.nan, spins)
 
 
 @contextmanager

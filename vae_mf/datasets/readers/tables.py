@@ -174,7 +174,8 @@ def parse(text: str, delimiter: str, skip: bool) -> pd.DataFrame:
             raise DataError(f"expected rows of numbers, all of one length{detail}: {advice}") from error
     if frame.empty:
         raise DataError(NO_ROWS)
-    return frame
+    words = [name for name, column in frame.items() if pd.api.types.infer_dtype(column, skipna=True) == "boolean"]
+    return frame.astype(dict.fromkeys(words, "boolean"))
 
 
 @register_tables(".parquet", start=PARQUET)
@@ -196,13 +197,13 @@ def table_raster(table: Table) -> Raster:
     """Return the numbers of a table; a leading column of row names, of an index or of times is left out.
 
     Raises:
-        DataError: Entries are missing or words, or the table looks like one of spike times.
+        DataError: Entries are words, or the table looks like one of spike times.
     """
     frame, remarks, row_names = table.frame, table.remarks, None
     if frame.shape[1] > 1 and (remark := index_remark(frame)):
         row_names = None if is_numeric(frame.iloc[:, 0]) else frame.iloc[:, 0].astype(str).tolist()
         frame, remarks = frame.iloc[:, 1:], (*remarks, remark)
-    values = numbers(frame)
+    values = numbers(frame, missing=True)
     if frame.shape == table.frame.shape and frame.shape[1] == 2 and not are_binary(values):
         raise DataError(
             "two columns that are not of 0 and 1 look like spike times: give `bin_width` in the unit of the times, "
@@ -234,22 +235,27 @@ def is_numeric(column: pd.Series) -> bool:
 
 
 def are_binary(values: np.ndarray | pd.Series) -> bool:
-    """Return True if all entries are -1, 0 or 1."""
-    return bool(np.isin(np.asarray(values), (-1, 0, 1)).all())
+    """Return True if all entries that are not missing are -1, 0 or 1."""
+    return bool((np.isin(np.asarray(values), (-1, 0, 1)) | pd.isna(values)).all())
 
 
-def numbers(frame: pd.DataFrame) -> np.ndarray:
+def numbers(frame: pd.DataFrame, missing: bool = False) -> np.ndarray:
     """Return a frame as an array of numbers (rows, columns).
 
+    Args:
+        missing: True to let missing entries pass, as NaN.
+
     Raises:
-        DataError: An entry is missing or a word; it is named.
+        DataError: An entry is a word, or missing; it is named.
     """
     for name, column in frame.items():
         if not is_numeric(column):
             raise entry_error(frame, str(name), column)
-    missing = frame.isna().to_numpy()
-    if missing.any():
-        row, column = np.argwhere(missing)[0]
+    absent = frame.isna().to_numpy()
+    if absent.any() and missing:
+        return frame.to_numpy(np.float64, na_value=np.nan)
+    if absent.any():
+        row, column = np.argwhere(absent)[0]
         where = f"row {row + 1}, column {frame.columns[column]}"
         raise DataError(
             f"expected rows of numbers, all of one length, got nothing or NaN in {where}: fill it or delete it"
