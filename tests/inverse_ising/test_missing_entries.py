@@ -237,3 +237,15 @@ def test_refusals():
         MissingEntries(PseudoLikelihood(encoding="01")).fit(spins)
     with pytest.raises(ValueError, match="fits: expected an integer"):
         MissingEntries(fits=9).fit(spins)
+
+
+def test_the_prior_is_taken_out_as_of_whole_rows():
+    spins = MODEL.draw(400, seed=26)
+    few = torn(spins, 0.02, seed=27)
+    for l2 in (0.0, 40.0):
+        found = MissingEntries(PseudoLikelihood(l2=l2, standard_errors=True)).fit(few)
+        plain = PseudoLikelihood(l2=l2, standard_errors=True).fit(spins)
+        for one, other in zip(found.without_prior(), plain.without_prior(), strict=True):
+            assert_allclose(one[UPPER], other[UPPER], atol=0.5 * plain.couplings_error_[UPPER].max())
+        assert (found.without_prior().errors[UPPER] >= found.couplings_error_[UPPER] - 1e-12).all()
+    assert found.without_prior().errors[UPPER].mean() > 1.05 * found.couplings_error_[UPPER].mean()

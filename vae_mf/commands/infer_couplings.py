@@ -98,7 +98,7 @@ def read_data(cfg: DictConfig) -> Data:
         data = read_store(path, cfg.dataset.temperature)
         chosen = np.arange(len(data.names))
     else:
-        allowed = {"allow_missing": True} if cfg.dataset.read._target_ == READER else {}
+        allowed: dict[str, Any] = {"allow_missing": True} if cfg.dataset.read._target_ == READER else {}
         recording = instantiate(cfg.dataset.read, **allowed)
         data = Data(recording.rows, recording.names, "")
         chosen = recording.variables

@@ -207,7 +207,7 @@ def prior_precisions(errors: Couplings, unshrunk: Unshrunk) -> Couplings:
     """Return the precisions of the prior that make an error without it the given one, 1 / s^2 - 1 / s_unshrunk^2."""
     apart = ~np.eye(len(errors), dtype=bool)
     found = np.zeros(errors.shape)
-    found[apart] = 1 / errors[apart] ** 2 - 1 / unshrunk.errors[apart] ** 2
+    found[apart] = np.maximum(1 / errors[apart] ** 2 - 1 / unshrunk.errors[apart] ** 2, 0)
     return found
 
 

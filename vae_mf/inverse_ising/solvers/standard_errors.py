@@ -33,7 +33,8 @@ class StandardErrors(NamedTuple):
 
     def at_least(self, others: "StandardErrors") -> "StandardErrors":
         """Return the larger of two errors of every parameter."""
-        return StandardErrors(*map(np.maximum, self[:2], others[:2]))
+        couplings = np.maximum(self.couplings, others.couplings)
+        return StandardErrors(couplings, np.maximum(self.fields, others.fields))
 
     def unknown(self, pairs: Pairs) -> "StandardErrors":
         """Return infinite errors for pairs of spins, and for their fields."""
