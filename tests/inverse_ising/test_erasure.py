@@ -115,7 +115,7 @@ def test_the_scan_is_the_same_as_one_epsilon_after_the_other(model):
 
 def test_contract_and_refusals(model):
     spins, shares = model[2], model[3]
-    found = clone(ErasureMachine()).fit(spins, sample_weight=shares)
+    found = clone(ErasureMachine()).fit(spins, sample_weight=1e6 * shares)
     assert found.converged_
     assert found.n_iter_ == 100
     np.testing.assert_array_equal(found.couplings_, found.couplings_.T)
@@ -129,5 +129,5 @@ def test_contract_and_refusals(model):
 
 def test_rare_events_are_no_case_for_it():
     spins = np.where(np.random.default_rng(1).random((3000, 12)) < 0.05, 1, -1)
-    with pytest.warns(ConvergenceWarning, match="predicts spins worse .* than independent ones"):
+    with pytest.warns(ConvergenceWarning, match="no better than independent spins"):
         assert not ErasureMachine().fit(spins).converged_

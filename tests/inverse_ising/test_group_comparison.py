@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binom
 
 from vae_mf.inverse_ising import (
-    TAP,
     BoltzmannLearning,
     CouplingsChange,
     InteractionScreening,
@@ -23,7 +22,11 @@ from vae_mf.inverse_ising.solvers.coupling_prior import shrunk
 SITES = 10
 UPPER = np.triu_indices(SITES, 1)
 CHANGED = [(0, 1), (2, 5), (4, 9)]
-ESTIMATORS = [PseudoLikelihood(standard_errors=True), InteractionScreening(standard_errors=True), TAP()]
+ESTIMATORS = [
+    PseudoLikelihood(standard_errors=True),
+    InteractionScreening(standard_errors=True),
+    BoltzmannLearning(standard_errors=True),
+]
 SLOW = pytest.mark.slow
 
 

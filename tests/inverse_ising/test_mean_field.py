@@ -166,6 +166,6 @@ def test_a_singular_covariance_matrix_is_refused():
     spins = spins[:, spins.min(0) < spins.max(0)]
     with pytest.raises(ValueError, match=r"copies|invertible"):
         NaiveMeanField().fit(spins)
-    assert NaiveMeanField(shrinkage=0.5).fit(spins).converged_
+    assert np.isfinite(NaiveMeanField(shrinkage=0.5).fit(spins).couplings_).all()
     constant = np.column_stack([spins, np.ones(8)])
     assert np.isfinite(NaiveMeanField(pseudocount=1.0).fit(constant).couplings_).all()

@@ -107,14 +107,14 @@ def test_interaction_screening_minimises_its_objective(objective):
     def penalised(parameters: np.ndarray, i: int) -> float:
         others = np.arange(4) != i
         mean = np.exp(-spins[:, i] * (spins[:, others] @ parameters[:3] + parameters[3])).mean()
-        return (np.log(mean) if objective == "logrise" else mean) + l1 / 500 * np.abs(parameters[:3]).sum()
+        return (np.log(mean + 1 / 500) if objective == "logrise" else mean) + l1 / 500 * np.abs(parameters[:3]).sum()
 
     found = np.zeros((4, 4))
     options = {"xatol": 1e-10, "fatol": 1e-14, "maxiter": 20_000, "maxfev": 20_000}
     for i in range(4):
-        found[i, np.arange(4) != i] = minimize(penalised, np.zeros(4), (i,), method="Nelder-Mead", options=options).x[
-            :3
-        ]
+        found[i, np.arange(4) != i] = minimize(
+            penalised, np.full(4, 0.1), (i,), method="Nelder-Mead", options=options
+        ).x[:3]
     assert_allclose(estimator.couplings_, (found + found.T) / 2, atol=1e-5)
 
 

@@ -22,6 +22,7 @@ from .potts.sequence_weights import identity_weights, position_weights
 from .probability_flow import ProbabilityFlow
 from .pseudolikelihood import DecimatedPseudoLikelihood, PseudoLikelihood
 from .susceptibility_propagation import SusceptibilityPropagation
+from .triplets import TripletPseudoLikelihood
 
 __all__ = [
     "TAP",
@@ -54,6 +55,7 @@ __all__ = [
     "PseudoLikelihood",
     "SessakMonasson",
     "SusceptibilityPropagation",
+    "TripletPseudoLikelihood",
     "compare_couplings",
     "contact_scores",
     "identity_weights",

@@ -36,6 +36,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.inverse_ising.energies import Weights, exponents
+from vae_mf.inverse_ising.independent_spins import beats_independent_spins
 from vae_mf.inverse_ising.intervals import Interval, Unshrunk, discoveries, normal_interval
 from vae_mf.inverse_ising.predictive_check import PredictiveCheck, predictive_check
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
@@ -87,6 +88,8 @@ class Estimate(NamedTuple):
     fields_error: Float[np.ndarray, "*times sites"] | None = None
     unshrunk: Unshrunk | None = None
     """Couplings and errors without the prior, where there are errors and a prior."""
+    determined: float | None = None
+    """Number of couplings that the data determine better than the prior does; all but zeros where not given."""
 
 
 class InverseIsing(DensityMixin, BaseEstimator):
@@ -100,9 +103,11 @@ class InverseIsing(DensityMixin, BaseEstimator):
         fields_: h, shape (N,).
         n_iter_: iterations used; 1 for closed formulas.
         log_partition_, log_partition_error_: ln Z and its standard error, in nats.
-        converged_: True if the estimator reached its tolerance; a `ConvergenceWarning` is issued otherwise.
+        converged_: True if the estimator reached its tolerance and seems to predict new configurations better than
+            independent spins (`beats_independent_spins`); a `ConvergenceWarning` is issued otherwise.
         couplings_error_, fields_error_: standard errors, only where theory gives them: the width of the posterior where
             the estimate is the centre of one, else its scatter in repeated fits; infinite where no finite one exists.
+        determined_: number of couplings that the data determine.
         n_features_in_: N.
     """
 
@@ -125,7 +130,18 @@ class InverseIsing(DensityMixin, BaseEstimator):
         if not self._accepts_constant_spins():
             refuse_constant_spins(rows)
         self.__dict__.pop("_log_partition", None)
-        return store_estimate(self, self._estimate(rows, weights))
+        estimate = self._estimate(rows, weights)
+        all_but_zeros = np.count_nonzero(np.triu(estimate.couplings, 1))
+        count = all_but_zeros if estimate.determined is None else estimate.determined
+        store_estimate(self, estimate._replace(determined=float(count)))
+        model = self.couplings_, self.fields_, self.determined_
+        if self.converged_ and not beats_independent_spins(*model, rows, weights):
+            self.converged_ = False
+            warn_convergence(
+                f"{type(self).__name__} seems to predict new rows no better than independent spins do, by its score on "
+                "these less what so many parameters gain by chance: take more rows, more penalty or another estimator"
+            )
+        return self
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         """Return the estimate from validated spins (M, N) and weights (M,)."""

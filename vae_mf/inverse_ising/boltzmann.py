@@ -75,10 +75,10 @@ class BoltzmannLearning(InverseIsing):
         end = newton.ascent(start, limit)
         found = end.last.model, end.steps, end.converged and bounded
         if not self.standard_errors:
-            return Estimate(*found[0], *found[1:])
+            return Estimate(*found[0], *found[1:], determined=estimate.determined)
         errors = fisher_errors(end.last.sample, data.samples, likelihood.ridge)
         unshrunk = without_prior(end.last.model.couplings, errors.couplings, likelihood.ridge * data.samples)
-        return Estimate(*found[0], *found[1:], errors.couplings, errors.fields, unshrunk)
+        return Estimate(*found[0], *found[1:], errors.couplings, errors.fields, unshrunk, estimate.determined)
 
 
 def warn_unbounded(data: Moments, rows: int) -> bool:

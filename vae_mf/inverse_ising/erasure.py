@@ -18,8 +18,7 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
-from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
-from vae_mf.inverse_ising.energies import log_pseudo_likelihood
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.statistics.distinct import distinct_spins
 
 Epsilons = Float[np.ndarray, " epsilons"]
@@ -76,23 +75,7 @@ class ErasureMachine(InverseIsing):
         self.mean_energies_ = final.energies
         self.effective_samples_ = float(final.effective_samples[best])
         converged = bool(final.residuals[best] <= tolerance)
-        estimate = Estimate(final.couplings[best], final.fields[best], steps, converged)
-        return estimate._replace(converged=converged and not warn_worse_than_independent(rows, shares, estimate))
-
-
-def warn_worse_than_independent(spins: Spins, shares: Weights, estimate: Estimate) -> bool:
-    """Warn if a model predicts every spin from the others worse than its mean does, and return True."""
-    m = shares @ spins
-    alone = Estimate(np.zeros_like(estimate.couplings), np.arctanh(m))
-    ours, theirs = (
-        float(shares @ log_pseudo_likelihood(spins, model.couplings, model.fields)) for model in (estimate, alone)
-    )
-    if ours < theirs:
-        warn_convergence(
-            f"ErasureMachine: its expansion fails on these data: it predicts spins worse ({ours:.4g} nats a row) than "
-            f"independent ones do ({theirs:.4g}); use PseudoLikelihood"
-        )
-    return ours < theirs
+        return Estimate(final.couplings[best], final.fields[best], steps, converged)
 
 
 def checked_epsilons(values: Sequence[float]) -> Epsilons:

@@ -7,8 +7,8 @@ from vae_mf.checks import require_choice
 from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, LOG_EXPONENTIAL, Loss
 from vae_mf.inverse_ising.solvers.penalised import PenalisedRegression
 
-LOSSES = {"rise": (EXPONENTIAL, 0.4), "logrise": (LOG_EXPONENTIAL, 0.8)}
-"""Loss and the constant c of the automatic l1 penalty (Lokhov et al. 2018)."""
+LOSSES = {"rise": (EXPONENTIAL, 1.0), "logrise": (LOG_EXPONENTIAL, 1.4)}
+"""Loss and the constant c of the automatic l1 penalty."""
 
 
 @dataclass(eq=False, repr=False)

@@ -10,23 +10,25 @@ from vae_mf.arrays import Couplings
 from vae_mf.checks import require_fraction
 
 Estimates = Float[np.ndarray, " estimates"]
+Values = Float[np.ndarray, "..."]
+"""Couplings of all pairs (N, N), or those of some sets of spins."""
 
 
 class Interval(NamedTuple):
     """Ends of an interval of every coupling."""
 
-    low: Couplings
-    high: Couplings
+    low: Values
+    high: Values
 
 
 class Unshrunk(NamedTuple):
     """Couplings and standard errors as the data have them, every prior taken out."""
 
-    couplings: Couplings
-    errors: Couplings
+    couplings: Values
+    errors: Values
 
 
-def without_prior(couplings: Couplings, errors: Couplings, precisions: Couplings | float) -> Unshrunk:
+def without_prior(couplings: Values, errors: Values, precisions: Values | float) -> Unshrunk:
     """Return x and s of the normal likelihood that a normal prior of mean 0 turned into a posterior, pair by pair.
 
     With J, v and lambda the posterior's mean and variance and the prior's precision, x = J / g and s^2 = v / g,
@@ -40,7 +42,7 @@ def without_prior(couplings: Couplings, errors: Couplings, precisions: Couplings
     return Unshrunk(couplings / gains, errors / np.sqrt(gains))
 
 
-def normal_interval(couplings: Couplings, errors: Couplings, level: Any) -> Interval:
+def normal_interval(couplings: Values, errors: Values, level: Any) -> Interval:
     """Return the intervals that hold a normal value of the given means and errors with probability ``level``.
 
     >>> ends = normal_interval(np.full((1, 1), 0.5), np.full((1, 1), 0.1), 0.95)

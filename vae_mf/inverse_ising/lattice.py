@@ -82,12 +82,13 @@ class GraphPseudoLikelihood(InverseIsing):
         couplings, fields = task.expand(found.x)
         self.group_couplings_, self.group_fields_ = np.split(found.x, [graph.couplings])
         if len(spins) < FEWEST_FOR_ERRORS:
-            return Estimate(graph.matrix(couplings), fields, found.nit, converged)
+            return Estimate(graph.matrix(couplings), fields, found.nit, converged, determined=graph.couplings)
         errors = task.standard_errors(found.x)
         self.group_couplings_error_, self.group_fields_error_ = np.split(errors, [graph.couplings])
         bond_errors, field_errors = task.expand(errors)
         return Estimate(
-            graph.matrix(couplings), fields, found.nit, converged, graph.matrix(bond_errors), field_errors
+            graph.matrix(couplings), fields, found.nit, converged, graph.matrix(bond_errors), field_errors,
+            determined=graph.couplings,
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_fraction, require_non_negative
@@ -38,7 +39,7 @@ class PseudoLikelihood(PenalisedRegression):
         firth: True for Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
     """
 
-    _automatic_l1 = 0.2
+    _automatic_l1 = 1.0
 
     symmetric: Any = "auto"
     firth: Any = False
@@ -127,7 +128,11 @@ class DecimatedPseudoLikelihood(InverseIsing):
         chosen = passed[best]
         for _ in range(REFITS if self.l2 == "auto" else 0):
             chosen = self._fit_graph(data, graphs[best], chosen)
-        return chosen._replace(n_iter=sum(e.n_iter for e in passed), converged=all(e.converged for e in passed))
+        return chosen._replace(
+            n_iter=sum(each.n_iter for each in passed),
+            converged=all(each.converged for each in passed),
+            determined=chosen_count(int(graphs[best].sum() // 2), len(upper[0])),
+        )
 
     def _fit_graph(self, data: DistinctSpins, bonds: np.ndarray, start: Estimate | None) -> Estimate:
         """Return the pseudo-likelihood estimate on a graph, and learn the weight of the squares from it if asked to."""
@@ -145,3 +150,18 @@ class DecimatedPseudoLikelihood(InverseIsing):
         problem = LocalRegression(data, LOGISTIC)
         points = np.vstack([estimate.couplings, estimate.fields])
         return -float(problem.loss_and_slope(points, np.arange(problem.sites), np.float64).values.sum())
+
+
+def chosen_count(kept: int, pairs: int) -> float:
+    """Return the number of couplings given beforehand that gain as much by chance as the largest of many do.
+
+    The squares of the largest share q of normal values have the mean 1 + 2 t f(t) / q, with f the normal density and
+    t the value that a share q exceeds in size.
+
+    >>> chosen_count(10, 10), round(chosen_count(10, 100), 1)
+    (10.0, 43.9)
+    """
+    if not kept:
+        return 0.0
+    least = norm.isf(kept / pairs / 2)
+    return kept + 2 * pairs * float(least * norm.pdf(least))

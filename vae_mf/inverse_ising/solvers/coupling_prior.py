@@ -45,10 +45,10 @@ class Posterior(NamedTuple):
 
 
 class KindStrengths(NamedTuple):
-    """Penalty of couplings of one kind (numbers) or two (matrices)."""
+    """Penalty of couplings of one kind (numbers) or two (arrays)."""
 
-    strengths: float | Couplings
-    doubts: float | Couplings
+    strengths: float | Estimates | Couplings
+    doubts: float | Estimates | Couplings
     """Variance of the posterior mean over the kinds, in units of its square."""
 
 
@@ -77,11 +77,6 @@ def evidence_strength(posterior: Posterior, strength: float, samples: float) -> 
 def kind_strengths(posterior: Posterior, strength: float) -> KindStrengths | None:
     """Return the strength of every coupling if they are of two kinds, none and some say, or None for one kind.
 
-    A coupling's strength lambda_ij shrinks it, were it alone, to its posterior mean:
-    1 / (1 + lambda_ij s_ij^2) = sum_k r_ijk g_ijk, g_ijk = sigma_k^2 / (sigma_k^2 + s_ij^2), with r_ijk the probability
-    of kind k. The normal posterior under lambda_ij has the mean variance of the kinds; what their means differ is the
-    doubt sum_k r_ijk g_ijk^2 / (sum_k r_ijk g_ijk)^2 - 1.
-
     Args:
         posterior: posterior under a Gaussian prior of one strength. J_ij and J_ji, which separate regressions find
             from nearly the same information, are averaged, and their precisions too.
@@ -90,16 +85,28 @@ def kind_strengths(posterior: Posterior, strength: float) -> KindStrengths | Non
     precisions = 1 / np.where(np.eye(len(posterior.means), dtype=bool), np.inf, posterior.variances)
     precisions, means = ((matrix + matrix.T)[upper] / 2 for matrix in (precisions, posterior.means))
     variances = 1 / np.maximum(precisions - strength, 1e-12 * precisions)
-    estimates = means * variances * precisions
+    kinds = strengths_of_kinds(means * variances * precisions, variances)
+    if np.ndim(kinds.strengths) == 0:
+        return None
+    return KindStrengths(*(_symmetric(values, posterior.means.shape) for values in kinds))
+
+
+def strengths_of_kinds(estimates: Estimates, variances: Estimates) -> KindStrengths:
+    """Return the strength of the prior of values with errors, one for all, or one for each where two kinds are likely.
+
+    A value's strength lambda shrinks it, were it alone, to its posterior mean: with s^2 its variance,
+    1 / (1 + lambda s^2) = sum_k r_k g_k, g_k = sigma_k^2 / (sigma_k^2 + s^2), with r_k the probability of kind k. The
+    normal posterior under lambda has the mean variance of the kinds; what their means differ is the doubt
+    sum_k r_k g_k^2 / (sum_k r_k g_k)^2 - 1.
+    """
     prior = likely_widths(estimates, variances)
     if len(prior.shares) == 1:
-        return None
+        return KindStrengths(1 / float(prior.variances[0]), 0.0)
     gains = prior.variances[:, None] / (prior.variances[:, None] + variances)
     parts = assigned(prior, estimates, variances)[0]
     kept = np.maximum((parts * gains).sum(axis=0), 1e-12)
-    strengths = (1 / kept - 1) / variances
     doubts = (parts * gains**2).sum(axis=0) / kept**2 - 1
-    return KindStrengths(*(_symmetric(values, posterior.means.shape) for values in (strengths, doubts)))
+    return KindStrengths((1 / kept - 1) / variances, doubts)
 
 
 def likely_widths(estimates: Estimates, variances: Estimates) -> WidthMixture:

@@ -36,7 +36,7 @@ class Loss(NamedTuple):
     expected: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
     """Return the means of squared first and of second derivative over s_i at given theta_i."""
     logarithm: bool = False
-    """True if the objective is the logarithm of the mean loss."""
+    """True if the objective is the logarithm of the mean loss, that of one row of margin 0 added to its sum."""
 
 
 def logistic(margins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -161,6 +161,8 @@ class LocalRegression:
             gradients[:-1] += rows.T @ slopes
             gradients[-1] += slopes.sum(axis=0)
         if self.loss.logarithm:
+            # One more row of margin 0: without it the logarithm of rows that are separated has no bound below.
+            values += 1 / self.data.samples
             return Evaluation(np.log(values), gradients / values)
         return Evaluation(values, gradients)
 
@@ -182,6 +184,14 @@ class LocalRegression:
         # Copies of a spin leave a difference of rounding errors.
         variances = np.maximum(everything - own**2 / np.diag(own), 1 / along.max())
         return Posterior(points[:-1], variances * dispersions / self.data.samples, curvatures)
+
+    def determined(self, couplings: Couplings) -> float:
+        """Return the number of couplings, zeros apart, that the data determine better than the prior does.
+
+        It is sum_ij (1 - lambda v_ij), with v_ij the variance of J_ij in its regression were all others known.
+        """
+        known = np.outer(1 - self.second_moments[:-1, -1] ** 2, self._bends)
+        return float((known / np.maximum(known + self.ridge, RIDGE))[couplings != 0].sum() / 2)
 
     def curvatures(self, points: Points) -> Curvatures:
         """Return the mean curvatures and dispersions of the objectives, as the model expects them."""

@@ -115,6 +115,7 @@ class RidgeRegression(InverseIsing):
             best = minimise(problem, problem.start(), stopping)
         self.l2_ = problem.ridge * problem.local.data.samples
         estimate = Estimate(*problem.model(best.points), best.n_iter, best.converged)
+        estimate = estimate._replace(determined=problem.local.determined(estimate.couplings))
         if not self.standard_errors:
             return estimate
         errors = posterior_errors(problem.local, problem.local_points(best.points))
@@ -139,8 +140,9 @@ class PenalisedRegression(RidgeRegression):
     Args:
         l2, standard_errors, tolerance, max_iter, encoding: as for `RidgeRegression`; "auto" is 0 beside l1 > 0, and
             standard errors are refused.
-        l1: weight of the absolute values, or "auto" for the rate c sqrt(M ln(N^2 / 0.05)) that recovers sparse graphs
-            (Lokhov et al. 2018), with the c of the estimator.
+        l1: weight of the absolute values, or "auto" for the rate c sqrt(M ln(N^2 / 0.05)) of Lokhov et al. (2018), with
+            the c at which few couplings that are zero are kept: no slope at zero is likely to exceed it. Theirs, 0.2 to
+            0.8, keep hundreds, which they cut off below half the weakest true coupling.
     """
 
     _automatic_l1: ClassVar[float]
