@@ -327,3 +327,16 @@ def test_missing_entries_pass_where_they_are_allowed(tmp_path):
     np.save(tmp_path / "words.npy", words)
     found = read_recording(tmp_path / "words.npy", allow_missing=True, drop_unusable=True)
     assert found.variables.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "txt"])
+@pytest.mark.parametrize("format", ["%d", "%.18e"])
+def test_blanks_between_numbers_are_read_under_any_name(tmp_path, suffix, format):
+    words = np.random.default_rng(6).integers(0, 2, (60, 4))
+    np.savetxt(tmp_path / f"words.{suffix}", words, fmt=format)
+    np.testing.assert_array_equal(read_recording(tmp_path / f"words.{suffix}").rows, 2 * words - 1)
+
+
+def test_a_value_close_to_one_is_shown_as_it_is():
+    with pytest.raises(DataError, match=r"got values such as \[0, 0.99999999\]"):
+        make_recording([[0, 1 - 1e-8], [1 - 1e-8, 0]])

@@ -225,6 +225,28 @@ class TestContract:
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
         assert search.best_estimator_.score(SPINS) <= 0
 
+    def test_copies_of_a_spin_are_named(self, estimator):
+        if isinstance(estimator, Hebb):
+            return
+        copies = np.column_stack([SPINS, -SPINS[:, 2]])
+        with warnings.catch_warnings(record=True) as issued:
+            warnings.simplefilter("always")
+            try:
+                fitted(estimator, copies)
+                said = [str(each.message) for each in issued]
+            except ValueError as refusal:
+                said = [str(refusal)]
+        assert any("copies" in line and "[[2, 6]]" in line for line in said) or any(
+            "[2, 6]" in line and "states" in line for line in said
+        )
+
+    def test_weights_that_count_as_fewer_samples_than_spins_are_named(self, estimator):
+        with pytest.warns(UserWarning, match="600 weights sum to 1 and count as so many samples of 6 spins"):
+            fitted(estimator, sample_weight=np.full(600, 1 / 600))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            fitted(estimator, sample_weight=np.full(600, 0.9))
+
     def test_bad_spins_are_refused(self, estimator):
         for spins, message in (
             (SPINS * 2, "expected entries -1 and 1 .*, got values such as"),

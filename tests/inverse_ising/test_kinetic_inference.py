@@ -1,13 +1,16 @@
 """Kinetic Ising estimators against scikit-learn, dense linear algebra, quadrature and the truth behind simulations."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from vae_mf.inverse_ising.kinetic.base import log_likelihood, trajectories_from, transitions
+from vae_mf.inverse_ising.kinetic.hidden_spins import HiddenKineticIsing, HiddenKineticIsingCV
 from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
 from vae_mf.inverse_ising.kinetic.mean_field import (
     KineticExactMeanField,
@@ -307,3 +310,27 @@ def test_singular_correlations_are_refused_by_mean_field_and_bearable_for_likeli
         KineticNaiveMeanField().fit(copied)
     found = KineticMaximumLikelihood().fit(copied)
     np.testing.assert_allclose(found.couplings_[:, 0], found.couplings_[:, 6], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [KineticMaximumLikelihood(), KineticTAP(), HiddenKineticIsing(max_iter=2), HiddenKineticIsingCV()],
+    ids=repr,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_names_of_a_table_are_kept_and_other_shapes_refused(driven, estimator):
+    estimator = clone(estimator)
+    if isinstance(estimator, HiddenKineticIsingCV):
+        estimator.set_params(estimator=HiddenKineticIsing(max_iter=2), candidates=(0,))
+    path = driven[2].reshape(-1, SITES)[:200]
+    names = [f"cell {k}" for k in range(path.shape[1])]
+    found = estimator.fit(pd.DataFrame(path, columns=names))
+    assert found.feature_names_in_.tolist() == names
+    found.score(pd.DataFrame(path, columns=names))
+    with pytest.raises(ValueError, match="feature names should match"):
+        found.score(pd.DataFrame(path, columns=names[::-1]))
+    for values in (path[:, 0], None, "abc"):
+        with pytest.raises(ValueError, match="Expected 2D array"):
+            estimator.fit(values)
+    with pytest.raises(TypeError, match="Sparse data"):
+        estimator.fit(csr_matrix(path))

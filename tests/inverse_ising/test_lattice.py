@@ -168,7 +168,17 @@ def test_refusals(ring, options, message):
 def test_images_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"images: expected \(rows, columns\)"):
         LatticeIsing().fit(np.ones((2, 2, 3, 3)))
-    with pytest.raises(ValueError, match="sample_weight: expected None"):
-        LatticeIsing().fit(np.ones((3, 3)), sample_weight=np.ones(1))
     with pytest.raises(ValueError, match="constant spins"):
         LatticeIsing(fields="sites").fit(np.ones((3, 4, 4)))
+
+
+@pytest.mark.parametrize("couplings", ["shared", "bonds"])
+def test_a_weight_is_a_number_of_images(couplings):
+    random = np.random.default_rng(9)
+    images = random.choice([-1, 1], (60, 3, 4))
+    weights = random.integers(0, 4, 60)
+    weighted = LatticeIsing(couplings).fit(images, sample_weight=weights)
+    repeated = LatticeIsing(couplings).fit(np.repeat(images, weights, axis=0))
+    np.testing.assert_allclose(weighted.couplings_, repeated.couplings_, atol=1e-4)
+    np.testing.assert_allclose(weighted.couplings_error_, repeated.couplings_error_, rtol=1e-3)
+    assert not np.allclose(weighted.couplings_, LatticeIsing(couplings).fit(images).couplings_, atol=1e-3)

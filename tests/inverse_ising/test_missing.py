@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -111,3 +112,15 @@ def test_pixels_of_an_eight_are_filled_better_than_by_their_usual_values():
     usual = (np.broadcast_to(filler.usual_, whole.shape) != whole)[missing].mean()
     assert wrong[222] < 0.6 * usual
     assert wrong[357] < 0.6 * wrong[222]
+
+
+def test_names_of_the_columns_are_kept():
+    names = list("abcde")
+    rows = pd.DataFrame(np.random.default_rng(6).choice([-1, 1], (100, 5)), columns=names)
+    filler = MissingSpins(NaiveMeanField(), random_state=0).set_output(transform="pandas").fit(rows)
+    torn = rows.astype(float).mask(np.random.default_rng(7).random((100, 5)) < 0.1)
+    found = filler.transform(torn)
+    assert found.columns.tolist() == filler.get_feature_names_out().tolist() == names
+    assert set(np.unique(found)) == {-1, 1}
+    # NaN and 0 both say that an entry is missing.
+    pd.testing.assert_frame_equal(found, filler.transform(torn.fillna(0)))

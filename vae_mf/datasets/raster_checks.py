@@ -64,7 +64,9 @@ def active_entries(
             f"expected entries 0 and 1 or -1 and +1, got values that are not finite, first in {where}: "
             "fill such entries or delete their rows"
         )
-    seen = "[" + ", ".join(f"{value:.3g}" for value in np.unique(raster)[:5]) + "]"
+    found = np.unique(raster)[:5]
+    digits = ".3g" if not np.isin([float(f"{value:.3g}") for value in found], (-1, 0, 1)).all() else ".12g"
+    seen = "[" + ", ".join(f"{value:{digits}}" for value in found) + "]"
     wrong = (raster != 0) & ~active & (raster != -1)
     where = f", first in {_position(~wrong, names)}" if wrong.any() else ""
     raise DataError(

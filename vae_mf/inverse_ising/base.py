@@ -45,7 +45,7 @@ from vae_mf.inverse_ising.solvers.incomplete_rows import (
     observed_exponents,
     observed_log_pseudo_likelihood,
 )
-from vae_mf.inverse_ising.solvers.log_partition import LogPartition, log_partition
+from vae_mf.inverse_ising.solvers.log_partition import KnowsLogPartition, LogPartition, log_partition
 
 Fitted = TypeVar("Fitted", bound=BaseEstimator)
 ENCODINGS = {"spin": (-1, 1), "01": (0, 1)}
@@ -92,7 +92,7 @@ class Estimate(NamedTuple):
     """Number of couplings that the data determine better than the prior does; all but zeros where not given."""
 
 
-class InverseIsing(DensityMixin, BaseEstimator):
+class InverseIsing(KnowsLogPartition, DensityMixin, BaseEstimator):
     """Base of all estimators of Ising couplings and fields from configurations of spins.
 
     Args:
@@ -102,7 +102,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         couplings_: J, shape (N, N), of p(s) proportional to exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i).
         fields_: h, shape (N,).
         n_iter_: iterations used; 1 for closed formulas.
-        log_partition_, log_partition_error_: ln Z and its standard error, in nats.
+        log_partition_, log_partition_error_: ln Z and its standard error, in nats; a sum for N <= 22.
         converged_: True if the estimator reached its tolerance and seems to predict new configurations better than
             independent spins (`beats_independent_spins`); a `ConvergenceWarning` is issued otherwise.
         couplings_error_, fields_error_: standard errors, only where theory gives them: the width of the posterior where
@@ -127,6 +127,7 @@ class InverseIsing(DensityMixin, BaseEstimator):
         least = {"ensure_min_samples": 2, "ensure_min_features": 2}
         rows = validated_spins(self, spins, self.encoding, self._takes_missing, **least)
         rows, weights = weighted_rows(rows, sample_weight)
+        warn_light(weights, rows.shape[1])
         if not self._accepts_constant_spins():
             refuse_constant_spins(rows)
         self.__dict__.pop("_log_partition", None)
@@ -166,16 +167,6 @@ class InverseIsing(DensityMixin, BaseEstimator):
     def _log_partition(self) -> LogPartition:
         check_is_fitted(self)
         return log_partition(self.couplings_, self.fields_)
-
-    @property
-    def log_partition_(self) -> float:
-        """Ln Z, computed when first asked for: a sum over all configurations for N <= 22, else population annealing."""
-        return self._log_partition.value
-
-    @property
-    def log_partition_error_(self) -> float:
-        """Standard error of ln Z; above .2 or so some phase may have been missed."""
-        return self._log_partition.error
 
     def log_likelihood(self, spins: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean of ln p(s), in nats per configuration; its error is that of ln Z."""
@@ -331,6 +322,16 @@ def weighted_rows(
     if not kept.any():
         raise ValueError("sample_weight: expected a positive total, got all sample weights zero")
     return (spins, weights) if kept.all() else (spins[kept], weights[kept])
+
+
+def warn_light(weights: Weights, sites: int) -> None:
+    """Warn of weights that count as fewer samples than there are spins, as those that sum to 1 do."""
+    if weights.sum() < min(sites, len(weights)):
+        warnings.warn(
+            f"sample_weight: {len(weights)} weights sum to {weights.sum():.3g} and count as so many samples of {sites} "
+            "spins, which priors, pseudocounts and errors go by; scale them to sum to the number of independent rows",
+            stacklevel=3,
+        )
 
 
 def refuse_constant_spins(spins: Spins) -> None:

@@ -31,6 +31,7 @@ from vae_mf.inverse_ising.solvers.model_samples import (
     model_source,
     statistical_variances,
 )
+from vae_mf.inverse_ising.solvers.penalised import warn_copies
 
 SMALLEST_THRESHOLD = 1e-12
 """Contributions below this are rounding errors."""
@@ -88,6 +89,7 @@ class AdaptiveClusterExpansion(InverseIsing):
         most = require_integer("max_clusters", self.max_clusters)
         gaussian = require_choice("reference", self.reference, ("mean field", "independent")) == "mean field"
         data = spin_moments(spins, weights)
+        warn_copies(data.pair_moments)
         random = new_generator(self.random_state)
         source = model_source(self.method, spins.shape[1], data.samples, self.chains, self.sweeps, random)
         expansion = Expansion(data, require_non_negative("l2", self.l2) / data.samples, gaussian)

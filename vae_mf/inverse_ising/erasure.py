@@ -19,6 +19,8 @@ from jaxtyping import Float
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
+from vae_mf.inverse_ising.moments import spin_moments
+from vae_mf.inverse_ising.solvers.penalised import warn_copies
 from vae_mf.statistics.distinct import distinct_spins
 
 Epsilons = Float[np.ndarray, " epsilons"]
@@ -67,6 +69,7 @@ class ErasureMachine(InverseIsing):
         epsilons = checked_epsilons(self.epsilons)
         steps = require_integer("n_steps", self.n_steps)
         tolerance = require_positive("tolerance", self.tolerance)
+        warn_copies(spin_moments(spins, weights).pair_moments)
         rows, shares, _ = distinct_spins(spins, weights)
         states = erasure_steps(rows, shares, epsilons, require_positive("rate", self.rate))
         final = next(islice(states, steps, None))

@@ -25,6 +25,7 @@ from vae_mf.inverse_ising.base import (
     checked_spins,
     refuse_constant_spins,
     store_estimate,
+    weighted_rows,
 )
 from vae_mf.inverse_ising.solvers.interaction_graph import Graph, checked_bonds, lattice_bonds, numbered
 from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, Loss
@@ -116,14 +117,13 @@ class LatticeIsing(GraphPseudoLikelihood):
         self.periodic = periodic
 
     def fit(self, spins: Any, y: Any = None, sample_weight: Any = None) -> "LatticeIsing":
-        """Infer J and h from images, shape (rows, columns) or (images, rows, columns); weights are not accepted."""
-        if sample_weight is not None:
-            raise ValueError("sample_weight: expected None for images, got weights")
+        """Infer J and h from images, shape (rows, columns) or (images, rows, columns), and a weight for each image."""
         images = check_array(spins, dtype="numeric", allow_nd=True, input_name="images")
         if images.ndim not in (2, 3) or min(images.shape[-2:]) < 2:
             raise ValueError(f"images: expected (rows, columns) or (images, rows, columns), got {images.shape}")
         shape = images.shape[-2:]
         rows = checked_spins(images, self.encoding).reshape(-1, shape[0] * shape[1])
+        rows, weights = weighted_rows(rows, sample_weight)
         if not self._accepts_constant_spins():
             refuse_constant_spins(rows)
         along = require_choice("couplings", self.couplings, ("shared", "axes", "bonds"))
@@ -132,7 +132,7 @@ class LatticeIsing(GraphPseudoLikelihood):
         choices = {"sites": "each", "shared": "one", "none": "no"}
         site_groups = numbered("fields", self.fields, rows.shape[1], choices)
         self.n_features_in_ = rows.shape[1]
-        return store_estimate(self, self._fit_graph(rows, np.ones(len(rows)), Graph(bonds, bond_groups, site_groups)))
+        return store_estimate(self, self._fit_graph(rows, weights, Graph(bonds, bond_groups, site_groups)))
 
     def _rows(self, spins: Any) -> Spins:
         check_is_fitted(self)

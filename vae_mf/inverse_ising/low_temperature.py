@@ -16,9 +16,10 @@ from vae_mf.checks import require_choice, require_integer, require_positive
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, new_generator
 from vae_mf.inverse_ising.energies import log_pseudo_likelihood
 from vae_mf.inverse_ising.mean_field import zero_diagonal
-from vae_mf.inverse_ising.moments import Moments, regularised
+from vae_mf.inverse_ising.moments import Moments, regularised, spin_moments
 from vae_mf.inverse_ising.solvers.clustering import Labels, cluster_moments, spherical_clusters
 from vae_mf.inverse_ising.solvers.lbfgs import Stopping
+from vae_mf.inverse_ising.solvers.penalised import warn_copies
 
 CUTOFF = 1e-12
 """Added to the variances: a cluster may have fewer samples than spins."""
@@ -77,6 +78,7 @@ class LowTemperature(InverseIsing):
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_choice("method", self.method, ("naive", "tap"))
+        warn_copies(spin_moments(spins, weights).pair_moments)
         solutions = [self._solution(spins, weights, labels) for labels in self._clusterings(spins, weights)]
         best = solutions[0] if len(solutions) == 1 else self._likeliest(spins, weights, solutions)
         self.n_clusters_ = best.states

@@ -10,11 +10,18 @@ from scipy.stats import norm
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_fraction, require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
+from vae_mf.inverse_ising.moments import spin_moments
 from vae_mf.inverse_ising.solvers.coupling_prior import Posterior, evidence_strength
 from vae_mf.inverse_ising.solvers.firth import firth_regression
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
 from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, LocalRegression, Loss
-from vae_mf.inverse_ising.solvers.penalised import FIRST_STRENGTH, REFITS, PenalisedRegression, RidgeProblem
+from vae_mf.inverse_ising.solvers.penalised import (
+    FIRST_STRENGTH,
+    REFITS,
+    PenalisedRegression,
+    RidgeProblem,
+    warn_copies,
+)
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
@@ -105,6 +112,7 @@ class DecimatedPseudoLikelihood(InverseIsing):
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         require_fraction("step", self.step)
         data = distinct_spins(spins, weights)
+        warn_copies(spin_moments(data.spins, data.shares).pair_moments)
         sites = spins.shape[1]
         upper = np.triu_indices(sites, 1)
         bonds = ~np.eye(sites, dtype=bool)

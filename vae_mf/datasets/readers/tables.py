@@ -103,15 +103,19 @@ def decode(content: bytes) -> str:
 
 
 def find_delimiter(line: str, suffix: str) -> str:
-    """Return the mark between the entries of a line, a regular expression if it is blanks.
+    r"""Return the mark between the entries of a line, a regular expression if it is blanks.
 
-    >>> find_delimiter("1;0;1", ".csv"), find_delimiter("1", ".csv")
-    (';', ',')
+    Blanks part numbers in a file of any name, as NumPy writes them, but words only in a txt file.
+
+    >>> find_delimiter("1;0;1", ".csv"), find_delimiter("1", ".csv"), find_delimiter("1 0", ".csv")
+    (';', ',', '\\s+')
     """
-    if suffix == ".tsv":
+    if suffix == ".tsv" and "\t" in line:
         return "\t"
-    found = [mark for mark in ",;\t" if mark in line]
-    return found[0] if found else "," if suffix == ".csv" else r"\s+"
+    found = [mark for mark in ",;\t" if mark in line and suffix != ".tsv"]
+    parts = line.split()
+    blanks = suffix == ".txt" or (len(parts) > 1 and all(is_entry(part.lower()) for part in parts))
+    return found[0] if found else r"\s+" if blanks else "\t" if suffix == ".tsv" else ","
 
 
 def is_header(fields: list[str]) -> bool:

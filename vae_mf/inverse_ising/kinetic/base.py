@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int8
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from vae_mf.arrays import Couplings
 from vae_mf.checks import require_integer
@@ -73,6 +73,7 @@ class KineticIsing(BaseEstimator):
         converged_: True if they reached the tolerance; a `ConvergenceWarning` is issued otherwise.
         couplings_error_, fields_error_: standard errors, only where theory gives them.
         n_features_in_: N.
+        feature_names_in_: names of the spins, of a table (times, N).
     """
 
     time_dependent: bool = False
@@ -87,6 +88,7 @@ class KineticIsing(BaseEstimator):
         Raises:
             ValueError: if values, shapes or options are wrong, or a spin is constant.
         """
+        _check_feature_names(self, trajectories, reset=True)
         paths = checked_trajectories(trajectories, self.encoding)
         refuse_constant_spins(paths.reshape(-1, paths.shape[2]))
         self.n_features_in_ = paths.shape[2]
@@ -104,6 +106,7 @@ class KineticIsing(BaseEstimator):
             ValueError: if the trajectories do not have the spins, or the steps, of those fitted.
         """
         check_is_fitted(self)
+        _check_feature_names(self, trajectories, reset=False)
         paths = checked_trajectories(trajectories, self.encoding)
         steps = len(self.fields_) if self.time_dependent else paths.shape[1] - 1
         if paths.shape[1:] != (steps + 1, self.n_features_in_):

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
-from vae_mf.inverse_ising.base import Estimate, refuse_constant_spins, store_estimate
+from vae_mf.inverse_ising.base import Estimate, encoded, refuse_constant_spins, store_estimate
 from vae_mf.inverse_ising.kinetic.base import KineticIsing, Trajectories, checked_trajectories
 from vae_mf.inverse_ising.kinetic.hidden_filter import AllCouplings, AllFields, filtered_log_likelihood
 from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
@@ -64,6 +64,7 @@ class HiddenKineticIsing(KineticIsing):
 
     def fit(self, trajectories: Any, y: Any = None) -> "HiddenKineticIsing":
         """Infer couplings and fields of all spins from trajectories (times, N) or (repeats, times, N)."""
+        _check_feature_names(self, trajectories, reset=True)
         paths = checked_trajectories(trajectories, self.encoding)
         refuse_constant_spins(paths.reshape(-1, paths.shape[2]))
         hidden = require_integer("hidden", self.hidden, minimum=0)
@@ -83,6 +84,7 @@ class HiddenKineticIsing(KineticIsing):
             ValueError: with more than 8 hidden spins, whose states are too many, or other visible spins than fitted.
         """
         check_is_fitted(self)
+        _check_feature_names(self, trajectories, reset=False)
         paths = checked_trajectories(trajectories, self.encoding)
         if paths.shape[2] != self.n_features_in_:
             raise ValueError(f"trajectories: expected {self.n_features_in_} spins, got {paths.shape[2]}")
@@ -125,7 +127,8 @@ class HiddenKineticIsingCV(BaseEstimator):
     def fit(self, trajectories: Any, y: Any = None) -> "HiddenKineticIsingCV":
         """Score every candidate and fit the best one to all trajectories, (times, N) or (repeats, times, N)."""
         model = HiddenKineticIsing() if self.estimator is None else self.estimator
-        values = np.asarray(trajectories)
+        _check_feature_names(self, trajectories, reset=True)
+        values = encoded(checked_trajectories(trajectories, model.encoding), model.encoding)
         cut = round((1 - require_fraction("held_out", self.held_out)) * values.shape[-2])
         early, late = values[..., :cut, :], values[..., cut:, :]
         fits = [clone(model).set_params(hidden=hidden).fit(early) for hidden in self.candidates]
@@ -137,7 +140,8 @@ class HiddenKineticIsingCV(BaseEstimator):
     def score(self, trajectories: Any, y: Any = None) -> float:
         """Return the score of the best estimator."""
         check_is_fitted(self)
-        return self.best_estimator_.score(trajectories)
+        _check_feature_names(self, trajectories, reset=False)
+        return self.best_estimator_.score(np.asarray(trajectories))
 
 
 class Found(NamedTuple):

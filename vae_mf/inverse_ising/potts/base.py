@@ -24,7 +24,7 @@ from vae_mf.inverse_ising.potts.model import (
     over_sites,
 )
 from vae_mf.inverse_ising.potts.rows import PottsRows, States, checked_states, picked, potts_rows, unseen_pairs
-from vae_mf.inverse_ising.solvers.log_partition import LogPartition
+from vae_mf.inverse_ising.solvers.log_partition import KnowsLogPartition, LogPartition
 
 CHAINS = 512
 MATRICES = 24
@@ -40,7 +40,7 @@ class PottsEstimate(NamedTuple):
     converged: bool
 
 
-class PottsModel(DensityMixin, BaseEstimator):
+class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
     """Base of the estimators of p(x) proportional to exp(sum_{i<j} J_ij(x_i, x_j) + sum_i h_i(x_i)).
 
     Args:
@@ -58,7 +58,7 @@ class PottsModel(DensityMixin, BaseEstimator):
         states_: q.
         n_iter_: number of iterations.
         converged_: True if the estimator reached its tolerance; a `ConvergenceWarning` is issued otherwise.
-        log_partition_, log_partition_error_: ln Z and its standard error, in nats.
+        log_partition_, log_partition_error_: ln Z and its standard error, in nats; a sum for q^N <= 2^20.
         n_features_in_: N.
     """
 
@@ -109,16 +109,6 @@ class PottsModel(DensityMixin, BaseEstimator):
         """Return the mean log pseudo-likelihood, <sum_i ln p(x_i | all other states)>, in nats per row."""
         checked, weights = weighted_rows(self._rows(rows), sample_weight)
         return float(np.average(log_pseudo_likelihood(checked, self._model, self.states_), weights=weights))
-
-    @property
-    def log_partition_(self) -> float:
-        """Ln Z, computed when first asked for: a sum over all rows where q^N <= 2^20, else population annealing."""
-        return self._log_partition.value
-
-    @property
-    def log_partition_error_(self) -> float:
-        """Standard error of ln Z; above .2 or so some phase may have been missed."""
-        return self._log_partition.error
 
     def log_likelihood(self, rows: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean of ln p(x), in nats per row; its error is that of ln Z."""

@@ -1,5 +1,6 @@
 """ln Z of an Ising model, by summing over all configurations or by population annealing."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,25 @@ class LogPartition(NamedTuple):
 
     value: float
     error: float
+
+
+class KnowsLogPartition:
+    """Estimators with ln Z, a sum over all configurations where these are few, else from population annealing."""
+
+    @cached_property
+    def _log_partition(self) -> LogPartition:
+        """Return ln Z of the fitted model."""
+        raise NotImplementedError
+
+    @property
+    def log_partition_(self) -> float:
+        """Ln Z in nats, computed when first asked for."""
+        return self._log_partition.value
+
+    @property
+    def log_partition_error_(self) -> float:
+        """Standard error of ln Z; above .2 or so some phase may have been missed."""
+        return self._log_partition.error
 
 
 def log_partition(couplings: Couplings, fields: Fields) -> LogPartition:
