@@ -188,7 +188,9 @@ def pooled(estimates: list[Estimate], rate: float) -> Estimate:
     if drifts:
         warn_convergence("the fits to completed rows still drift: raise burn_in")
     found = Estimate(couplings.mean(axis=0), fields.mean(axis=0))
+    counts = [each.determined for each in estimates if each.determined is not None]
     found = found._replace(converged=not drifts and all(each.converged for each in estimates))
+    found = found._replace(determined=float(np.mean(counts)) if counts else None)
     inner = [each.couplings_error for each in estimates if each.couplings_error is not None]
     outer = [each.fields_error for each in estimates if each.fields_error is not None]
     if not (inner and outer):
