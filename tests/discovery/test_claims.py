@@ -281,7 +281,7 @@ def test_drift_is_said_of_what_follows_the_rows_and_else_only_of_what_was_seen()
     # Whatever the answer is the headline names what drifts.
     gains = {"gain_over_independent": 1.0, "gain_over_independent_error": 0.1}
     for answer, title in (
-        (NOT_FOUND, "Correlated, but not by one collective variable alone; it drifts with the order of the rows"),
+        (NOT_FOUND, "Correlated, but not by one latent variable alone; it drifts with the order of the rows"),
         (
             NOT_DECIDED,
             "One collective variable is seen; whether it is all is not decided; it drifts with the order of the rows",

@@ -10,7 +10,7 @@ from vae_mf.commands.arguments import read_arguments
 from vae_mf.commands.mistakes import understood
 from vae_mf.commands.table import COMMANDS
 from vae_mf.density_models.comparison import ModelScores
-from vae_mf.discovery.decision import NOTHING, decide, lead_readings
+from vae_mf.discovery.decision import MORE_LATENTS, NOTHING, decide, lead_readings
 from vae_mf.discovery.model_selection import Description
 from vae_mf.discovery.sentences import couplings_command
 from vae_mf.discovery.settings import discovery_config, discovery_settings
@@ -131,6 +131,15 @@ def test_classes_that_go_on_to_gain_are_not_found():
     assert decide(independence(10.0), GAIN, ONE, verdict(FOUND), saturated=False).answer == FOUND
 
 
+def test_that_more_latent_variables_might_explain_the_rest_is_said():
+    found = decide(independence(10.0), GAIN, ONE, verdict(NOT_FOUND), saturated=False)
+    assert found.unsaturated
+    assert MORE_LATENTS in found.remarks
+    known = decide(independence(10.0), GAIN, ONE, verdict(NOT_FOUND))
+    assert (known.answer, known.unsaturated) == (NOT_FOUND, False)
+    assert MORE_LATENTS not in known.remarks
+
+
 def test_a_model_that_is_far_ahead_is_not_nothing_either():
     assert decide(independence(), GAIN, NONE, None).answer == NOT_DECIDED
     assert decide(independence(), GAIN, ONE, verdict(FOUND)).answer == FOUND
@@ -174,10 +183,12 @@ def test_few_effective_rows_decide_nothing():
 
 def test_latent_variables_of_few_variables_are_groups():
     test = independence(100.0)
-    assert decide(test, GAIN, ONE, verdict(FOUND), groups=1) == (NOT_FOUND, False, False, False, 1, ["a remark"], False)
+    found = decide(test, GAIN, ONE, verdict(FOUND), groups=1)
+    assert (found.answer, found.groups, found.remarks) == (NOT_FOUND, 1, ["a remark"])
     two = Description(2, 0)
     # Beside a collective variable a group is named, and takes nothing back.
-    assert decide(test, GAIN, two, verdict(FOUND), groups=1) == (FOUND, False, False, False, 1, ["a remark"], False)
+    found = decide(test, GAIN, two, verdict(FOUND), groups=1)
+    assert (found.answer, found.groups, found.remarks) == (FOUND, 1, ["a remark"])
     assert decide(test, GAIN, two, verdict(FOUND), groups=2).answer == NOT_FOUND
     assert decide(test, GAIN, two, verdict(NOT_FOUND), groups=2).groups == 0
     assert decide(test, GAIN, two, verdict(FOUND)).groups == 0

@@ -113,8 +113,11 @@ def test_a_sweep_ends_when_the_last_numbers_add_nothing(gains, patience, saturat
 
 
 def test_there_are_fewer_latents_than_variables():
-    assert list(numbers_to_try(8, 4)) == [1, 2, 3]
-    assert list(numbers_to_try(2, 40)) == [1, 2]
+    settings = replace(SETTINGS, largest_latents=10, fewest_variables=4)
+    assert list(numbers_to_try(settings, 4)) == [1, 2, 3]
+    assert list(numbers_to_try(replace(settings, largest_latents=2), 40)) == [1, 2]
+    # Many only where there are variables for each of them.
+    assert [max(numbers_to_try(settings, n)) for n in (12, 24, 30, 48)] == [5, 6, 7, 10]
 
 
 @pytest.mark.parametrize(

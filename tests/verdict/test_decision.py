@@ -159,9 +159,26 @@ def test_of_several_higher_orders_the_first_sets_the_lower_end():
     assert unseen.least == "order 6"
 
 
+def test_heavy_tails_of_the_residuals_are_no_reading_of_a_higher_order():
+    """One latent, 8 variables, 3,000 rows: order 4 at 4.4 errors where nothing is left, at 2.3 of its own."""
+    few = higher(0.0774, 0.0336) | {"null_error": 0.0177}
+    assert left_intervals(readings(pairs(0.0, 0.001), few), gains(GAIN), THRESHOLDS).iloc[0].lower == 0
+
+
+def test_products_of_the_pairs_that_are_left_are_no_news_at_a_higher_order():
+    fourth = higher(2.0) | {"reading": "order 4"}
+    line = left_intervals(readings(pairs(1.2, 0.001), fourth), gains(GAIN), THRESHOLDS).iloc[0]
+    assert line.least == "order 2"
+    line = left_intervals(readings(pairs(0.4, 0.001), fourth), gains(GAIN), THRESHOLDS).iloc[0]
+    assert (line.least, line.lower) == ("order 4", pytest.approx(2.0 - 2 * 0.02 - 3 * 0.4**2))
+    # Three variables are no pairs.
+    line = left_intervals(readings(pairs(1.2, 0.001), higher(2.0)), gains(GAIN), THRESHOLDS).iloc[0]
+    assert line.least == "order 3"
+
+
 def test_no_end_exceeds_what_there_can_be():
     few = gains(GAIN).assign(most=6.0)
-    line = left_intervals(readings(pairs(0.0, 0.001), higher(26.0, 8.0) | {"null_error": 1.0}), few, THRESHOLDS).iloc[0]
+    line = left_intervals(readings(pairs(0.0, 0.001), higher(26.0, 6.0) | {"null_error": 1.0}), few, THRESHOLDS).iloc[0]
     left = 6.0 - (GAIN - 2 * 0.1)
     assert (line.lower, line.upper, line.total) == (pytest.approx(left), pytest.approx(left), 6.0)
 

@@ -14,7 +14,7 @@ from vae_mf.statistics.averages import Average
 from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.assessment import assess_latent_model
-from vae_mf.verdict.controls import KnownRows, controls, shifted_control
+from vae_mf.verdict.controls import KnownRows, controls, read_too_much, shifted_control
 from vae_mf.verdict.decision import left_intervals, reading_ends
 from vae_mf.verdict.evidence import recorded
 from vae_mf.verdict.readings import BlockedRows, reading, what_is_left
@@ -150,7 +150,7 @@ def test_controls_pass_and_an_overstated_reading_does_not(model):
 
 
 def drifting() -> np.ndarray:
-    """Rates that drift survive a shift of the columns."""
+    """Rates that drift, but not as the classes go, survive a shift of the residuals."""
     random = np.random.default_rng(1)
     slow = np.linspace(-2, 2, ROWS)[:, None] * np.ones(VARIABLES)
     return np.where(random.random(slow.shape) < 1 / (1 + np.exp(-slow)), 1, -1).astype(np.int8)
@@ -158,11 +158,24 @@ def drifting() -> np.ndarray:
 
 def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):
     rows = drifting()
-    line = shifted_control(rows, time_order(rows, np.zeros(ROWS, int)), THRESHOLDS, seed=6)
-    assert line["control"] == "columns shifted in time"
+    order = time_order(rows, np.zeros(ROWS, int))
+    line = shifted_control(model, rows, order, THRESHOLDS, seed=6)
+    assert line["control"] == "residuals shifted in time"
     assert line["overstated"]
-    still = shifted_control(model.draw_rows(ROWS, 8), time_order(rows, np.zeros(ROWS, int)), THRESHOLDS, seed=6)
-    assert still["passed"]
+    assert shifted_control(model, model.draw_rows(ROWS, 8), order, THRESHOLDS, seed=6)["passed"]
+    # Slow change that the model explains is none of its residuals.
+    rates = model.mixture.probabilities_.repeat(ROWS // 2, axis=0)
+    switched = np.where(np.random.default_rng(2).random(rates.shape) < rates, 1, -1).astype(np.int8)
+    assert shifted_control(model, switched, order, THRESHOLDS, seed=6)["passed"]
+
+
+def test_a_reading_of_pairs_is_lowered_by_the_factor_that_the_pairwise_model_shows():
+    line = {"control": "rows of the pairwise model", "known": 1.0, "value": 2.0, "overstated": True}
+    too_much = read_too_much(pd.DataFrame([line]), 3.0, THRESHOLDS)
+    assert 3.0 / THRESHOLDS.pairs_over - too_much == pytest.approx(1.5)
+    assert read_too_much(pd.DataFrame([line | {"known": -1.0}]), 3.0, THRESHOLDS) == 3.0 / THRESHOLDS.pairs_over
+    assert read_too_much(pd.DataFrame([line | {"overstated": False}]), 3.0, THRESHOLDS) == 0
+    assert read_too_much(pd.DataFrame([line | {"value": 1.1}]), 3.0, THRESHOLDS) == 0
 
 
 @pytest.mark.parametrize("drifts", [True, False])

@@ -20,6 +20,10 @@ NOTHING = "nothing to find"
 """Beside those of `verdict.Verdict`: variables look independent to every test and every model."""
 
 
+MORE_LATENTS = (
+    "Of all numbers of latent variables the largest that was tried is the likeliest: that more of them would not "
+    "explain what is left is not said."
+)
 UNSATURATED = (
     "Of all numbers of classes the largest that was tried is the likeliest: rows may vary continuously, in more "
     "dimensions than were tried, and classes only cover that."
@@ -46,6 +50,8 @@ class Decision(NamedTuple):
     """Limits of the answer, a sentence each."""
     repeated: bool = False
     """True if rows are copies of each other, about which nothing is decided."""
+    unsaturated: bool = False
+    """True if the largest number of latent variables that was tried is the likeliest, and does not explain all."""
 
 
 def lead_readings(
@@ -117,8 +123,9 @@ def decide(
         groups: number of latent variables that are carried by too few variables to be collective ones; where all are,
             nothing collective is found.
         latents_drift: True if latent variables follow the order of the rows.
-        saturated: False if the largest number of classes that was tried is the likeliest: classes that go on to gain
-            may cover what varies continuously, and then no number of them is "found".
+        saturated: False if the largest number of latent variables, or of classes, that was tried is the likeliest.
+            Classes that go on to gain may cover what varies continuously, and then no number of them is "found"; that
+            so many latent variables do not explain all does not say that more would not, and that is said.
 
     Raises:
         ValueError: if there is a description and no verdict on it.
@@ -149,7 +156,9 @@ def decide(
     if apart and verdict.answer == FOUND:
         return Decision(NOT_DECIDED, drift, latents_drift, False, groups, apart + remarks)
     if verdict.answer == NOT_FOUND:
-        return Decision(NOT_FOUND, drift, latents_drift, False, 0, remarks)
+        more = bool(description.latents) and not saturated
+        remarks += [MORE_LATENTS] if more else []
+        return Decision(NOT_FOUND, drift, latents_drift, False, 0, remarks, unsaturated=more)
     only_groups = verdict.answer == FOUND and 0 < description.latents <= groups
     return Decision(NOT_FOUND if only_groups else verdict.answer, drift, latents_drift, False, groups, remarks)
 
@@ -158,7 +167,7 @@ def failed_controls(answer: str, controls: pd.DataFrame | None) -> list[str]:
     """Return a sentence about every control that takes an answer back."""
     if controls is None or answer == NOT_DECIDED:
         return []
-    # What columns shifted in time show too much is taken off the readings, and what a second fit leaves.
+    # What residuals shifted in time show too much is taken off the readings, and what a second fit leaves.
     taken_off = controls.control.eq(REFIT) | (controls.control.eq(SHIFTED) & controls.overstated)
     counted = controls[~taken_off]
     failed = counted[~counted.passed] if answer == FOUND else counted[counted.overstated]

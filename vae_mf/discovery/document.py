@@ -288,12 +288,12 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     )
     body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
     text = (
-        "Controls: the same reading of pairs, of rows whose answer is known. Columns shifted against each other "
-        "in time are independent; rows drawn from the model leave nothing, and a model fitted to such rows leaves what "
-        "training leaves; rows of the pairwise model, whose distance is known, must not come out further away, but may "
-        "come out nearer, as pairs do not show all. What shifted columns and a second fit show is taken off the lower "
-        "end of what is left. Where another control fails, or rows are too few for it, nothing is found; where one "
-        "reads too much, nothing is refuted either."
+        "Controls: the same reading of pairs, of rows whose answer is known. Residuals shifted against each other in "
+        "time are independent; rows drawn from the model leave nothing, and a model fitted to such rows leaves what "
+        "training leaves; rows of the pairwise model, whose distance is known, must not come out further away, but "
+        "may come out nearer, as pairs do not show all. What shifted residuals and a second fit show is taken off the "
+        "lower end of what is left. Where another control fails, or rows are too few for it, nothing is found; where "
+        "one reads too much, nothing is refuted either."
     )
     controls = found.tables["controls"]
     outcomes = np.select([controls.passed, controls.coarse], ["yes", "too few rows"], "no")

@@ -1,7 +1,7 @@
 """Findings of a discovery, as tables and numbers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +32,8 @@ from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.independent import probabilities_up
 from vae_mf.statistics.row_order import drift
-from vae_mf.verdict.assessment import Assessment
+from vae_mf.verdict.assessment import Assessment, concluded, with_misfit
+from vae_mf.verdict.controls import read_too_much
 from vae_mf.verdict.evidence import UNCONDITIONED
 from vae_mf.verdict.independence import Independence
 from vae_mf.verdict.recording import predictive_check, variable_table
@@ -146,7 +147,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         copies=study.copies(candidates.likeliest),
         groups=description.latents if traits.all_groups else len(traits.groups),
         latents_drift=traits.follows,
-        saturated=choices.classes.likeliest < max(study.settings.density_models.mixtures, default=0),
+        saturated=is_saturated(description, choices, study),
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
     parts = decision, description, choices, independence, assessment, tables, metrics | {"variables": study.variables}
@@ -176,6 +177,13 @@ def choose(candidates: Candidates, study: Study, spread: float = 0.0) -> Choices
         choose_number(candidates.latents, study.blocks, settings, dependent=dependent, spread=spread),
         choose_number(candidates.classes, study.blocks, settings),
     )
+
+
+def is_saturated(description: Description, choices: Choices, study: Study) -> bool:
+    """Return True unless the largest number that was tried is chosen, of latent variables, or likeliest, of classes."""
+    if description.latents:
+        return description.latents < choices.latents.table.latents.max()
+    return choices.classes.likeliest < max(study.settings.density_models.mixtures, default=0)
 
 
 def comparison(candidates: Candidates, choices: Choices, study: Study) -> pd.DataFrame:
@@ -210,8 +218,13 @@ def assessed(description: Description, candidates: Candidates, study: Study) -> 
     leads = lead_readings(own, candidates.others, rest, study.blocks, UNCONDITIONED)
     found = study.assessment(description, leads)
     tolerance = float(found.verdict.left.tolerance.iloc[-1])
-    tables = [found.tables["controls"], study.control(description, tolerance)]
-    return replace(found, tables=found.tables | {"controls": pd.concat(tables, ignore_index=True)})
+    controls = study.control(description, tolerance)
+    settings = study.settings.assessment
+    pairs = float(found.tables["readings"].set_index("reading").value["order 2"])
+    too_much = read_too_much(controls, pairs, settings.thresholds)
+    readings = with_misfit(found.tables["readings"], {"pairs": too_much})
+    together = pd.concat([found.tables.get("controls"), controls], ignore_index=True)
+    return concluded(found.tables | {"readings": readings, "controls": together}, settings)
 
 
 def largest_left(assessment: Assessment) -> float:

@@ -15,6 +15,10 @@ FEWEST_TRIED = 2
 """Numbers of latents that every sweep tries, so that one training which finds nothing is not the last word."""
 
 
+ALWAYS_TRIED = 5
+"""Numbers of latents that are tried however few variables there are for each."""
+
+
 class Description(NamedTuple):
     """A latent description of data: continuous variables, or classes of rows."""
 
@@ -136,13 +140,17 @@ def has_saturated(scores: Mapping[int, ModelScores], blocks: int, settings: Sele
     return not any(each.value > max(each.error, settings.resolution * max(whole.value, 0.0)) for each in added)
 
 
-def numbers_to_try(largest: int, variables: int) -> Sequence[int]:
+def numbers_to_try(settings: SelectionSettings, variables: int) -> Sequence[int]:
     """Return the numbers of latent variables from 1, below that of the variables.
 
-    >>> list(numbers_to_try(largest=8, variables=4))
-    [1, 2, 3]
+    Beyond `ALWAYS_TRIED` there are as many variables for each as carry a collective one.
+
+    Args:
+        settings: largest number, and variables for each.
+        variables: number of variables.
     """
-    return range(1, min(largest, variables - 1) + 1)
+    carried = variables // max(settings.fewest_variables, 1)
+    return range(1, min(settings.largest_latents, max(ALWAYS_TRIED, carried), variables - 1) + 1)
 
 
 def classes_take_over(

@@ -111,7 +111,7 @@ def answer_title(found: Findings) -> str:
     if decision.answer == FOUND:
         return f"{what} {'explains' if latents == 1 else 'explain'} the correlations".capitalize()
     if decision.answer == NOT_FOUND:
-        return f"Correlated, but not by {what} alone".capitalize()
+        return f"Correlated, but not by {described(found)} alone"
     seen = "is seen; whether it is all" if latents == 1 else "are seen; whether they are all"
     return f"{what} {seen} is not decided".capitalize()
 
@@ -188,12 +188,13 @@ def nothing(found: Findings) -> list[str]:
     if found.decision.drift_alone:
         return [within_windows(found)]
     orders = {} if test.few else test.orders
+    beyond = " beyond what they do when shifted against each other in time" if test.shifted else ""
     higher = [f", or {test.detectable(k):.2g} in sets of {k}" for k in orders]
     return [
         f"The {variables} variables look independent in {rows:,} rows, and no model is ahead of independent variables "
         f"on held-out rows by more than {test.settings.gained:.0f} errors. Summed over all pairs they share less than "
-        f"{test.bound:.2g} nats per row, within two errors. Separate pairs that share {test.detectable(2):.2g} nats in "
-        f"all{''.join(higher)}, would have been seen 95 times in 100.",
+        f"{test.bound:.2g} nats per row{beyond}, within two errors. Separate pairs that share "
+        f"{test.detectable(2):.2g} nats in all{''.join(higher)}, would have been seen 95 times in 100.",
         single_sets(found),
     ]
 
@@ -216,7 +217,8 @@ def beyond_pairs(found: Findings) -> list[str]:
     best = sets.iloc[0]
     names = listed(members_of(best, found.rows.recording.names))
     more = f", and {counted(len(sets) - 1, 'set')} more" if len(sets) > 1 else ""
-    return [f"Correlated beyond it and beyond all pairs are {names}, as a set ({errors(abs(best.score))}){more}."]
+    size = f"{errors(abs(best.score))}; so large a set by chance: {best.p_value:.2g}"
+    return [f"Correlated beyond it and beyond all pairs are {names}, as a set ({size}){more}."]
 
 
 def members_of(row: pd.Series, names: Sequence[str]) -> list[str]:
@@ -279,11 +281,17 @@ def detected(found: Findings) -> list[str]:
 
 
 def left_range(found: Findings) -> str:
-    """Return the nats that the description leaves, or the orders that are significant."""
+    """Return the nats that the description leaves, or the orders that are significant.
+
+    A description that is refuted leaves correlations that readings hold in part: of it the lower end is stated.
+    """
     if detected(found):
         return "; ".join(detected(found))
     most = found.metrics["largest_left"]
-    return f"{min(found.metrics['left_lower'], most):.2g} to {min(found.metrics['left_upper'], most):.2g}"
+    least, largest = (min(found.metrics[name], most) for name in ("left_lower", "left_upper"))
+    if found.decision.answer == NOT_FOUND:
+        return f"at least {least:.2g} (as far as is seen up to {largest:.2g})"
+    return f"{least:.2g} to {largest:.2g}"
 
 
 def explained_range(found: Findings) -> str:
@@ -291,6 +299,8 @@ def explained_range(found: Findings) -> str:
     least, most = 1 - found.metrics["share_upper"], 1 - found.metrics["share_lower"]
     if detected(found) or not gains_beyond_doubt(found):
         return UNKNOWN
+    if found.decision.answer == NOT_FOUND and least > 0:
+        return f"at most {most:.1%} (as far as is seen from {least:.1%})"
     return f"{least:.1%} to {most:.1%}" if least > 0 else f"at most {most:.1%}"
 
 
@@ -431,7 +441,9 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
         if np.isfinite(rows):
             more = f"it takes about {float(f'{rows:.2g}'):,.0f} rows or more, and there are"
             steps.append((f"More data: {more} {len(found.rows.recording.rows):,}", ""))
-    if answer == NOT_FOUND:
+    if thorough and found.decision.unsaturated and answer == NOT_FOUND:
+        steps.append(("More latent variables, as all that were tried gain", thorough))
+    if answer == NOT_FOUND and by_pairs(found):
         steps.append(("The couplings of pairs", couplings_command(call) if typed else COUPLINGS))
     if found.decision.drift:
         steps.append(("The same of half of the rows, over which rates change less", halves_call(call)))
@@ -440,6 +452,15 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
     if found.model is not None and not typed:
         steps.append(("The latent variables, or the probabilities of the classes, of any rows", "report.encode(data)"))
     return steps
+
+
+def by_pairs(found: Findings) -> bool:
+    """Return True unless what a refuted description leaves are larger sets alone, which couplings of pairs miss."""
+    if found.assessment is None:
+        return True
+    least = found.tables["left"].iloc[-1].least
+    readings = found.tables["readings"].set_index("reading")
+    return readings.kind[least] not in ("higher order", "sets")
 
 
 def patterns(found: Findings) -> str:

@@ -81,7 +81,7 @@ class SelectionSettings:
     """Sweep over the number of latent variables.
 
     Args:
-        largest_latents: largest number that is tried.
+        largest_latents: largest number that is tried; above five only if there are ``fewest_variables`` for each.
         patience: number of them in a row that may gain nothing before the sweep ends.
         resolution: share of the gain that another latent variable must add to count.
         significant: standard errors that a difference must exceed to count.
@@ -207,7 +207,7 @@ def discovery_config(quick: bool = False, **changes: Any) -> tuple[DictConfig, i
 
     >>> config, seed = discovery_config(quick=True, selection={"patience": 3}, **{"rows.blocks": 5}, seed=1)
     >>> config.selection.patience, config.rows.blocks, config.selection.largest_latents, seed
-    (3, 5, 5, 1)
+    (3, 5, 10, 1)
 
     Args:
         quick: True for a first look.

@@ -157,7 +157,7 @@ class Study:
         """Return the scores of independent variables, 0, and of every number of latents until no more is gained."""
         settings = self.settings.selection
         scores = {0: self.score_other(INDEPENDENT, Independent())}
-        for latents in numbers_to_try(settings.largest_latents, self.variables):
+        for latents in numbers_to_try(settings, self.variables):
             path = self.folder / "scores" / f"latents-{latents}.npz"
             scores[latents] = kept_scores(path, partial(self.score, latents))
             if has_saturated(scores, self.blocks, settings):

@@ -202,7 +202,7 @@ def read_left(
         table["estimation"] = np.where(table.kind == "pairs", estimation, 0.0)
         if group.order is not None:
             seed = integer(settings.seed, "shifted")
-            shifted.append(shifted_control(group.rows, group.order, settings.thresholds, seed))
+            shifted.append(shifted_control(model, group.rows, group.order, settings.thresholds, seed))
         readings.append(table)
         for parts, found in zip(named.values(), (left.pairs, left.sets, left.scan), strict=True):
             parts.append(found.assign(temperature=group.temperature))
@@ -211,10 +211,10 @@ def read_left(
 
 
 def less_shifted(readings: list[pd.DataFrame], controls: pd.DataFrame | None) -> pd.DataFrame:
-    """Return all readings, with what columns shifted in time show too much as misfit.
+    """Return all readings, with what residuals shifted in time show too much as misfit.
 
     Nats of orders above the second are not to be compared with it, as they are not those of all variables: where rows
-    change so slowly that shifted columns depend on each other these set no lower end.
+    change so slowly that shifted residuals depend on each other these set no lower end.
 
     Args:
         readings: tables of readings.

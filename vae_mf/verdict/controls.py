@@ -2,19 +2,21 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average
-from vae_mf.statistics.latent_model import IndependentColumns, LatentModel
+from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
-from vae_mf.statistics.row_order import Columns, row_blocks, shifted_columns
+from vae_mf.statistics.row_order import chunks, row_blocks, shifted_columns
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_order_2
 from vae_mf.verdict.settings import Thresholds
 from vae_mf.verdict.time_order import TimeOrder
 
-SHIFTED = "columns shifted in time"
+SHIFTED = "residuals shifted in time"
+PAIRWISE = "rows of the pairwise model"
 REFIT = "a fit to rows of the latent model"
 ControlLine = dict[str, Any]
 
@@ -61,8 +63,23 @@ def controls(
         # A divergence that comes out below zero, as that of a ln Z that is off does, is none.
         most = max(known, 0.0) + errors * error
         overstated = (found.value - errors * found.error) / thresholds.pairs_over > most
-        lines.append(control("rows of the pairwise model", known, found, passed=not overstated, overstated=overstated))
+        lines.append(control(PAIRWISE, known, found, passed=not overstated, overstated=overstated))
     return pd.DataFrame(lines)
+
+
+def read_too_much(controls: pd.DataFrame, pairs: float, thresholds: Thresholds) -> float:
+    """Return the nats by which a reading of pairs is too large if it is by the factor that the pairwise model shows.
+
+    Many pairs that overlap, as those of a collective variable that is left do, share less than the sum of them.
+
+    Args:
+        controls: table of `controls`.
+        pairs: information of pairs that was read.
+        thresholds: factor that is granted in any case.
+    """
+    lines = controls[controls.control.eq(PAIRWISE) & controls.overstated]
+    factors = (lines.known.clip(lower=0) / lines.value).tolist()
+    return sum((max(pairs, 0.0) * max(1 / thresholds.pairs_over - factor, 0.0) for factor in factors), 0.0)
 
 
 def control(
@@ -86,23 +103,25 @@ def own_control(name: str, found: Estimate, thresholds: Thresholds, tolerance: f
     return control(name, 0.0, found, passed=near and fine, overstated=found.value > off, coarse=near and not fine)
 
 
-def shifted_control(rows: Columns, order: TimeOrder, thresholds: Thresholds, seed: int) -> ControlLine:
-    """Return the control by columns of the data that are shifted against each other in time, which are independent.
+def shifted_control(
+    model: LatentModel, rows: StateRows, order: TimeOrder, thresholds: Thresholds, seed: int
+) -> ControlLine:
+    """Return the control by residuals of the data that are shifted against each other in time: they are independent.
 
-    Change that is slower than blocks of rows makes them come out above zero: readings of the data are then too large by
-    as much.
+    Change of a variable that the model does not explain, slower than blocks of rows, makes them come out above zero:
+    readings of the data are then too large by as much.
 
     Args:
+        model: latent-variable model that the verdict is on.
         rows: rows of the data.
         order: their order in time.
         thresholds: errors by which the control may be off.
-        seed: seed of the shifts.
+        seed: seed of the draws of z and of the shifts.
     """
-    (surrogate,) = shifted_columns(rows, 1, seed)
-    surrogate = surrogate[order.order]
-    model = IndependentColumns(surrogate)
-    blocks = order.blocks(rows.shape[1])
-    sums = pair_sums(model.residuals(surrogate, 1, 0), blocks, model.variables)
+    residuals = np.concatenate([part[:, 0] for part in model.residuals(rows, 1, integer(seed, "draws"))])
+    (surrogate,) = shifted_columns(residuals - residuals.mean(0), 1, integer(seed, "shifts"))
+    parts = (part[:, None] for part in chunks(surrogate[order.order]))
+    sums = pair_sums(parts, order.blocks(len(model.variables)), model.variables)
     found = pair_information(sums, None, model.variance_products())
     off = thresholds.control * found.null_error
     found = found._replace(error=found.null_error)

@@ -7,11 +7,13 @@ the model over independent variables and the least that it leaves, so that share
 """
 
 from enum import Enum
+from math import factorial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from scipy.special import factorial2
 from scipy.stats import norm, t
 
 from vae_mf.verdict.settings import Thresholds
@@ -23,6 +25,8 @@ EXACT_CUTS = ("half", "sublattice")
 """Cuts of `capacity.CUTS` whose information is known exactly."""
 BY_ROWS = ("order 2", "exact identity")
 """Readings whose errors fall as 1 / rows."""
+ORDER = "order "
+"""Start of the name of a reading of residual information, before its order."""
 ROOM = 0.2
 """Least distance of a reading from the tolerance, in units of it, that an estimate of rows reckons with."""
 
@@ -189,18 +193,21 @@ def interval(
     ends = [reading_ends(row, float(errors[place]), thresholds) for place, (_, row) in places]
     lower = np.array([end[0] for end in ends])
     upper = np.array([end[1] for end in ends])
+    names = used.reading.to_numpy()
     pairs = used[used.kind.isin(("identity", "pairs"))].value
     # Correlations of different orders add up, and what one reading of pairs sees another need not see again.
     higher = (used.kind.eq("higher order") & np.isfinite(upper)).to_numpy()
     beyond = higher | used.kind.eq("sets").to_numpy()
+    centre = float(pairs.clip(lower=0).max()) if len(pairs) else 0.0
     # Sets that depend on each other make products of theirs do so at twice the order: only the first is new.
     lower[np.flatnonzero(higher)[1:]] = -np.inf
-    centre = float(pairs.clip(lower=0).max()) if len(pairs) else 0.0
+    for place in np.flatnonzero(higher)[:1]:
+        beyond_pairs = lower[place] - made_of_pairs(int(names[place].removeprefix(ORDER)), centre)
+        lower[place] = beyond_pairs if beyond_pairs > 0 else -np.inf
     upper = np.where(beyond, upper + centre, upper)
     known = np.where(np.isnan(upper), -np.inf, upper)
     bounded = not np.isneginf(known).all()
     best = known - used.estimation.to_numpy()
-    names = used.reading.to_numpy()
     return {
         "centre": centre,
         "lower": max(float(lower.max()), 0.0),
@@ -211,12 +218,29 @@ def interval(
     }
 
 
+def made_of_pairs(order: int, nats: float) -> float:
+    """Return the information of an order, at most, that pairs which share these nats make as products of theirs.
+
+    With 2 I_2 = sum rho² of normal variables it is (k - 1)!! (2 I_2)^(k/2) / 2 (k/2)!, by the Cauchy-Schwarz inequality
+    for the (k - 1)!! pairings of k variables. Odd orders are no products of pairs.
+
+    >>> made_of_pairs(4, 1.0), made_of_pairs(3, 1.0)
+    (3.0, 0.0)
+    """
+    if order % 2:
+        return 0.0
+    half = order // 2
+    return factorial2(order - 1, exact=True) * (2 * nats) ** half / (2 * factorial(half))
+
+
 def reading_ends(row: pd.Series, errors: float, thresholds: Thresholds) -> tuple[float, float]:
     """Return the ends that a reading sets: -inf for no lower end, NaN for no upper one."""
     kind = KINDS[row.kind]
     if not np.isfinite(row.error):
         return -np.inf, np.nan if kind.only_if_seen else np.inf
-    least = thresholds.order_seen * row.null_error if row.kind == "higher order" else thresholds.ahead * row.error
+    # Heavy tails of the residuals of the data show in the error alone.
+    spread = max(row.null_error, row.error)
+    least = thresholds.order_seen * spread if row.kind == "higher order" else thresholds.ahead * row.error
     if kind.only_if_seen and row.value <= least:
         return -np.inf, np.nan
     of_pairs = row.kind == "pairs"
