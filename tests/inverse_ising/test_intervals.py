@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 from helpers.ising_oracle import dense, oracle
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
-from vae_mf.inverse_ising import IndependentPair, PseudoLikelihood, SusceptibilityPropagation
-from vae_mf.inverse_ising.correlated_rows import effective_weights
+from vae_mf.inverse_ising import (
+    ErasureMachine,
+    IndependentPair,
+    PseudoLikelihood,
+    SusceptibilityPropagation,
+    bootstrap_errors,
+    compare_couplings,
+    effective_weights,
+)
 from vae_mf.inverse_ising.intervals import discoveries
 
 
@@ -80,3 +88,62 @@ def test_independent_rows_keep_their_weight():
     assert weights[0] > 0.85
     with pytest.raises(ValueError, match="block: expected at most a tenth"):
         effective_weights(np.ones((50, 3)), 10)
+
+
+def repeats(model, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return 1200 rows, each of 200 rows standing for 1 to 11 trials of one group, and the groups."""
+    times = np.random.default_rng(seed).multinomial(1000, np.ones(200) / 200) + 1
+    groups = np.repeat(np.arange(200), times)
+    order = np.random.default_rng(seed).permutation(len(groups))
+    return model.draw(200, seed)[groups][order], groups[order]
+
+
+def test_a_bootstrap_over_groups_knows_that_rows_are_repeated():
+    model = dense(8, 1.0, seed=3)
+    upper = np.triu_indices(8, 1)
+    plain, over_groups = [], []
+    for seed in range(5):
+        spins, groups = repeats(model, seed)
+        fit = PseudoLikelihood(standard_errors=True).fit(spins)
+        again = bootstrap_errors(PseudoLikelihood(), spins, groups, resamples=30)
+        for hits, each in ((plain, fit), (over_groups, again)):
+            hits.append(np.abs(each.couplings_ - model.couplings)[upper] < 1.96 * each.couplings_error_[upper])
+        assert (again.without_prior().errors >= again.couplings_error_)[upper].all()
+        assert compare_couplings(again, again).p_value > 0.5
+    assert np.mean(plain) < 0.75
+    # 140 intervals: .95 to .02, those of a set not quite independent.
+    assert 0.9 < np.mean(over_groups) < 0.995
+
+
+@pytest.mark.parametrize("estimator", [ErasureMachine(), PseudoLikelihood(l1=20.0)], ids=repr)
+def test_a_bootstrap_gives_errors_to_those_that_have_none(estimator):
+    model = dense(6, 0.5, seed=1)
+    found = [clone(estimator).fit(model.draw(1000, seed)).couplings_ for seed in range(40)]
+    fit = bootstrap_errors(estimator, model.draw(1000, 50), np.arange(1000), resamples=60)
+    upper = np.triu_indices(6, 1)
+    assert_allclose(fit.couplings_error_[upper].mean(), np.std(found, axis=0)[upper].mean(), rtol=0.12)
+    assert fit.fields_error_.shape == (6,)
+    assert fit.significant_couplings().any()
+
+
+def test_groups_are_worth_what_blocks_are():
+    spins = np.repeat(dense(8, 0.5, seed=3).draw(300, 1), 4, axis=0)
+    by_block = effective_weights(spins, 60)
+    assert_allclose(effective_weights(spins, groups=np.arange(1200) // 60), by_block)
+    order = np.random.default_rng(1).permutation(1200)
+    groups = np.array([f"trial {number}" for number in np.arange(1200) // 60])
+    assert_allclose(effective_weights(spins[order], groups=groups[order]), by_block)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "expected one of them, got neither"),
+        ({"block": 5, "groups": np.arange(100)}, "expected one of them, got both"),
+        ({"groups": np.arange(99)}, r"label of each of the 100 rows, got shape \(99,\)"),
+        ({"groups": np.arange(100) // 20}, "expected 10 or more, got 5"),
+    ],
+)
+def test_blocks_and_groups_that_tell_nothing_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        effective_weights(np.ones((100, 3)), **options)

@@ -3,6 +3,7 @@
 from .base import Estimator, InverseIsing
 from .boltzmann import BoltzmannLearning
 from .cluster_expansion import AdaptiveClusterExpansion
+from .correlated_rows import bootstrap_errors, effective_weights
 from .erasure import ErasureMachine
 from .group_comparison import CouplingsChange, compare_couplings
 from .interaction_screening import InteractionScreening
@@ -56,8 +57,10 @@ __all__ = [
     "SessakMonasson",
     "SusceptibilityPropagation",
     "TripletPseudoLikelihood",
+    "bootstrap_errors",
     "compare_couplings",
     "contact_scores",
+    "effective_weights",
     "identity_weights",
     "position_weights",
     "strongest_contacts",

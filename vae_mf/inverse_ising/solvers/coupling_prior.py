@@ -88,7 +88,7 @@ def kind_strengths(posterior: Posterior, strength: float) -> KindStrengths | Non
     kinds = strengths_of_kinds(means * variances * precisions, variances)
     if np.ndim(kinds.strengths) == 0:
         return None
-    return KindStrengths(*(_symmetric(values, posterior.means.shape) for values in kinds))
+    return KindStrengths(*(_symmetric(np.asarray(values), posterior.means.shape) for values in kinds))
 
 
 def strengths_of_kinds(estimates: Estimates, variances: Estimates) -> KindStrengths:
