@@ -27,8 +27,8 @@ ABOUT = (
 COVERED = (
     "Left by the chosen model is KL(law | model) in nats per row, the mean of the exact ln p less the model's over the "
     "held-out test rows; the share is that of the exact total correlation. An exact value counts as inside within two "
-    "of its own errors. Above is the dangerous side: more is left than was said. Of a description that is not found the "
-    "report states the lower end, and the upper one as that of what is seen."
+    "of its own errors. Above is the dangerous side: more is left than was said. Of a description that is not found "
+    "the report states the lower end, and the upper one as that of what is seen."
 )
 
 
