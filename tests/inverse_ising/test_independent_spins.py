@@ -105,3 +105,11 @@ def test_the_largest_of_many_count_more():
     for kept in (10, 100):
         assert chosen_count(kept, 1000) == pytest.approx(squares[:, -kept:].sum(axis=1).mean(), rel=0.05)
     assert chosen_count(0, 1000) == 0
+
+
+def test_independent_spins_are_fitted_to_the_tolerance_and_not_beaten():
+    rows = np.random.default_rng(0).choice(np.int8([-1, 1]), (500, 6))
+    with pytest.warns(ConvergenceWarning, match="no better than independent spins"):
+        fit = BoltzmannLearning().fit(rows)
+    assert fit.within_tolerance_
+    assert not fit.converged_

@@ -249,7 +249,7 @@ class Study:
             random_state=self.settings.seed,
         )
         found = self.fitted_scores("pairwise Ising (maximum likelihood)", model)
-        if not model.estimator_.converged_:
+        if not model.estimator_.within_tolerance_:
             found = found._replace(model="pairwise Ising (short of maximum likelihood)")
         drawn = model.sample(CONTROL_ROWS, random_state=integer(self.settings.seed, "pairwise") % 2**32)
         with replacing(self.pairwise_rows) as place, open(place, "wb") as file:

@@ -103,7 +103,8 @@ class InverseIsing(KnowsLogPartition, DensityMixin, BaseEstimator):
         fields_: h, shape (N,).
         n_iter_: iterations used; 1 for closed formulas.
         log_partition_, log_partition_error_: ln Z and its standard error, in nats; a sum for N <= 22.
-        converged_: True if the estimator reached its tolerance and seems to predict new configurations better than
+        within_tolerance_: True if the estimator reached its tolerance.
+        converged_: True if it did and seems to predict new configurations better than
             independent spins (`beats_independent_spins`); a `ConvergenceWarning` is issued otherwise.
         couplings_error_, fields_error_: standard errors, only where theory gives them: the width of the posterior where
             the estimate is the centre of one, else its scatter in repeated fits; infinite where no finite one exists.
@@ -135,6 +136,7 @@ class InverseIsing(KnowsLogPartition, DensityMixin, BaseEstimator):
         all_but_zeros = np.count_nonzero(np.triu(estimate.couplings, 1))
         count = all_but_zeros if estimate.determined is None else estimate.determined
         store_estimate(self, estimate._replace(determined=float(count)))
+        self.within_tolerance_ = estimate.converged
         model = self.couplings_, self.fields_, self.determined_
         if self.converged_ and not beats_independent_spins(*model, rows, weights):
             self.converged_ = False
