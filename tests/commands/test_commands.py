@@ -362,6 +362,7 @@ def test_a_distributed_sweep_is_refused(tmp_path):
     assert not list(tmp_path.rglob("*.zarr"))
 
 
+@pytest.mark.slow
 def test_couplings_are_inferred_by_all_estimators_and_compared(tmp_path):
     recording = write_recording(tmp_path / "recording.npy")
     result = run("infer_couplings", "inverse_ising=all", f"dataset.path={recording}", *outputs(tmp_path))

@@ -88,7 +88,9 @@ def test_correlations_of_so_many_nats_would_have_been_seen_95_times_in_100(rows,
     assert binom.cdf(seen(stated / 1.5), draws, 0.95) < LEVEL
 
 
-@pytest.mark.parametrize("nulls", [0.0, pytest.param(1.0, marks=pytest.mark.slow), 3.0])
+@pytest.mark.parametrize(
+    "nulls", [pytest.param(0.0, marks=pytest.mark.slow), pytest.param(1.0, marks=pytest.mark.slow), 3.0]
+)
 def test_pairs_share_less_than_the_bound(nulls):
     """Over draws of true correlations of so many errors of the null the bound is above the truth: two errors."""
     rows, variables, draws = 500, 6, 100
@@ -416,7 +418,14 @@ def test_paired_differences_are_drawn_with_their_own_errors():
     np.testing.assert_allclose([bar[:, 1] for bar in bars], [[-0.13, -0.07], [0.0, 0.0]], atol=1e-12)
 
 
-@pytest.mark.parametrize(("factor", "least", "most"), [(1.0, 0.6, 0.95), (1 / 1.5, 0.0, 0.55), (1.5, 0.8, 1.0)])
+@pytest.mark.parametrize(
+    ("factor", "least", "most"),
+    [
+        (1.0, 0.6, 0.95),
+        pytest.param(1 / 1.5, 0.0, 0.55, marks=pytest.mark.slow),
+        pytest.param(1.5, 0.8, 1.0, marks=pytest.mark.slow),
+    ],
+)
 def test_about_so_many_rows_decide(factor, least, most):
     """Where nothing is left, new data of so many rows decide more often than not, and of fewer rows they do not."""
     random = np.random.default_rng(4)

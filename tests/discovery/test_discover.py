@@ -352,7 +352,7 @@ def test_a_report_is_short_in_a_terminal(known):
     report, *_ = known
     assert len(repr(report)) < 200
     assert report.headline in repr(report)
-    assert "collective variable" in report.headline
+    assert "one latent variable" in report.headline
 
 
 @pytest.mark.parametrize(

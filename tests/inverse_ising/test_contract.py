@@ -244,7 +244,7 @@ class TestContract:
         with pytest.warns(UserWarning, match="600 weights sum to 1 and count as so many samples of 6 spins"):
             fitted(estimator, sample_weight=np.full(600, 1 / 600))
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
+            warnings.filterwarnings("error", message=".*weights sum to")
             fitted(estimator, sample_weight=np.full(600, 0.9))
 
     def test_bad_spins_are_refused(self, estimator):

@@ -207,6 +207,7 @@ def test_one_level_holds_over_all_conditions():
     assert family_errors(few, 1, 2.0) == pytest.approx(t.isf(norm.sf(2.0), 9))
 
 
+@pytest.mark.slow
 def test_exact_models_are_denied_at_the_stated_level():
     """Ten temperatures with nothing left, each a measurement: "not found" hardly ever, as far as errors are right."""
     rng = np.random.default_rng(1)

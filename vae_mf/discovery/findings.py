@@ -182,7 +182,7 @@ def choose(candidates: Candidates, study: Study, spread: float = 0.0) -> Choices
 def is_saturated(description: Description, choices: Choices, study: Study) -> bool:
     """Return True unless the largest number that was tried is chosen, of latent variables, or likeliest, of classes."""
     if description.latents:
-        return description.latents < choices.latents.table.latents.max()
+        return description.latents < int(choices.latents.table.latents.max())
     return choices.classes.likeliest < max(study.settings.density_models.mixtures, default=0)
 
 

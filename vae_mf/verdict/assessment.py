@@ -213,9 +213,9 @@ def read_left(
 def less_shifted(readings: list[pd.DataFrame], controls: pd.DataFrame | None) -> pd.DataFrame:
     """Return all readings, with what residuals shifted in time show too much as misfit.
 
-    Nats of orders above the second are not to be compared with it, as they are not those of all variables, nor are leads
-    on held-out rows, which are another piece of time and of another law then: where rows change so slowly that shifted
-    residuals depend on each other these set no lower end.
+    Nats of orders above the second are not to be compared with it, as they are not those of all variables, nor are
+    leads on held-out rows, which are another piece of time and of another law then: where rows change so slowly that
+    shifted residuals depend on each other these set no lower end.
 
     Args:
         readings: tables of readings.

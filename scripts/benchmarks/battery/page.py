@@ -101,7 +101,7 @@ def confusion_table(runs: Sequence[Run]) -> str:
 
 def rings(runs: Sequence[Run]) -> str:
     """Return a sentence about how often two latent variables were said to be a circular one, where they are and not."""
-    two = [each for each in runs if each["latents"] == 2]
+    two = [each for each in runs if each["latents"] == 2 and "circular" in each["metrics"]]
     true, other = ([each for each in two if each["case"].startswith("ring") == ring] for ring in (True, False))
     said, wrong = (sum(each["metrics"]["circular"] for each in part) for part in (true, other))
     return (
