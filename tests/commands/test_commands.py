@@ -381,6 +381,7 @@ def test_couplings_are_inferred_by_all_estimators_and_compared(tmp_path):
         assert saved["J"][np.triu_indices(8, 1)].tolist() == pytest.approx(tables[name].coupling.tolist())
 
 
+@pytest.mark.slow
 def test_couplings_of_a_store_are_held_against_its_own(trained, workplace, tmp_path):
     store = only(workplace / "data", "sherrington_kirkpatrick-*.zarr")
     result = run("infer_couplings", f"dataset.path={store}", *outputs(tmp_path))
@@ -398,6 +399,7 @@ FIGURE = ["figure=kinetic_errors"] + [
 ]
 
 
+@pytest.mark.slow
 def test_a_figure_is_reproduced_after_its_stages(tmp_path):
     stages = "+figures.kinetic_errors.stages=[[sample,--help]]"
     result = run("reproduce", *FIGURE, stages, *paths(tmp_path))

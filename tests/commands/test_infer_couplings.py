@@ -123,6 +123,7 @@ def test_names_of_variables_stand_in_tables_and_no_temperature_in_figures(compos
     assert not any("k_B" in word for word in words)
 
 
+@pytest.mark.slow
 def test_what_the_time_limit_ends_has_a_row_and_is_tried_again(compose_config, tmp_path, monkeypatch, capsys):
     infer(compose_config, tmp_path)
     monkeypatch.setenv("SLEEP", "1000")

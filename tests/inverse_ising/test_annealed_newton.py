@@ -63,6 +63,7 @@ def test_a_lost_valley_is_found_again():
     assert found.log_likelihood(train) > start.log_likelihood(train) + 0.1
 
 
+@pytest.mark.slow
 def test_a_phase_of_the_start_that_data_do_not_have_is_left():
     train, test, found = recorded()
     start = PseudoLikelihood(symmetric=True).fit(train)

@@ -26,7 +26,7 @@ ESTIMATORS = [
     PseudoLikelihood(),
     PseudoLikelihood(l2=0.0),
     PseudoLikelihood(l1="auto"),
-    DecimatedPseudoLikelihood(),
+    pytest.param(DecimatedPseudoLikelihood(), marks=pytest.mark.slow),
     InteractionScreening(objective="logrise", l1="auto"),
     BoltzmannLearning(),
     NaiveMeanField(),

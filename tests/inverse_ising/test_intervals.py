@@ -98,6 +98,7 @@ def repeats(model, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return model.draw(200, seed)[groups][order], groups[order]
 
 
+@pytest.mark.slow
 def test_a_bootstrap_over_groups_knows_that_rows_are_repeated():
     model = dense(8, 1.0, seed=3)
     upper = np.triu_indices(8, 1)

@@ -69,6 +69,7 @@ def test_the_study_has_every_temperature_size_and_load_and_the_theory():
     pd.testing.assert_frame_equal(found, again)
 
 
+@pytest.mark.slow
 def test_the_figure_is_one_of_those_that_are_reproduced(tmp_path):
     options = [f"figures.retrieval.tables.{name}={value}".replace(" ", "") for name, value in TINY.items()]
     result = run("reproduce", "retrieval", *options, f"paths.outputs={tmp_path}")
