@@ -17,9 +17,10 @@ from vae_mf.commands.table import COMMANDS
 from vae_mf.density_models.comparison import ModelScores, compare_models
 from vae_mf.discovery.decision import NOTHING, Decision
 from vae_mf.discovery.document import dependence
-from vae_mf.discovery.findings import Findings, gains_of, with_partition_errors
-from vae_mf.discovery.model_selection import Description
+from vae_mf.discovery.findings import Choices, Findings, gains_of, is_saturated, with_partition_errors
+from vae_mf.discovery.model_selection import Choice, Description
 from vae_mf.discovery.sentences import (
+    beyond_pairs,
     circular,
     compared,
     detected,
@@ -162,6 +163,57 @@ def test_the_first_sentence_says_the_share_and_names_the_best_other_model():
         "variables, pairwise Ising (maximum likelihood), predicts held-out rows worse, by 0.200 ± 0.010 nats per row."
     )
     assert "0.01 to 0.03 are left unexplained, where 0.02 would be tolerable" in left_over(described())
+
+
+def test_of_what_is_refuted_the_least_that_is_left_is_stated():
+    refuted = described(lower=0.1, upper=0.3)
+    refuted.__dict__["decision"] = decision(NOT_FOUND)
+    assert "at least 0.1 (as far as is seen up to 0.3) are left unexplained" in left_over(refuted)
+    assert "explain at most 90.0% (as far as is seen from 70.0%) of the total correlation" in explained(refuted)
+
+
+@pytest.mark.parametrize(("kind", "offered"), [("pairs", True), ("model without latents", True), ("sets", False)])
+def test_couplings_of_pairs_are_offered_for_what_pairs_may_hold(kind, offered):
+    line = reading("what is seen", kind, Estimate(0.5, 0.01, 0.01))
+    refuted = described(line, lower=0.4, upper=0.6, least="what is seen")
+    refuted.__dict__.update(
+        decision=decision(NOT_FOUND), assessment=SimpleNamespace(verdict=SimpleNamespace(answer=NOT_FOUND))
+    )
+    steps = [text for text, _ in next_steps(refuted, "discover(data)")]
+    assert ("The couplings of pairs" in steps) == offered
+
+
+def test_a_thorough_look_is_offered_where_the_largest_number_was_chosen():
+    for unsaturated in (True, False):
+        said = decision(NOT_FOUND)._replace(unsaturated=unsaturated)
+        steps = next_steps(findings(decision=said, independence=None), "discover(data, quick=True)")
+        assert any("More training" in text for text, _ in steps) == unsaturated
+
+
+def test_the_number_of_latent_variables_is_saturated_below_the_largest_that_was_tried():
+    def choices(latents, likeliest):
+        sweep = pd.DataFrame({"latents": [0, 1, 2], "validation_log_likelihood": [-3.0, -2.0, -1.0]})
+        classes = pd.DataFrame({"latents": [0, 2, 16], "validation_log_likelihood": [-3.0, -2.0, likeliest]})
+        return Choices(Choice(latents, sweep), Choice(16, classes))
+
+    tried = [2, 16]
+    assert [is_saturated(Description(k, 0), choices(k, -1.0), tried) for k in (1, 2)] == [True, False]
+    assert [is_saturated(Description(0, 16), choices(0, score), tried) for score in (-2.5, -1.0)] == [True, False]
+
+
+def test_a_set_is_named_with_its_chance():
+    sets = pd.DataFrame([{"first": 0, "second": 1, "third": 2, "fourth": np.nan, "score": 4.2, "p_value": 0.03}])
+    names = SimpleNamespace(recording=SimpleNamespace(names=("a", "b", "c")))
+    (text,) = beyond_pairs(findings(tables={"sets": sets}, rows=names))
+    assert text.endswith("are a, b and c, as a set (4.2 errors; so large a set by chance: 0.03).")
+
+
+def test_what_is_not_seen_beyond_shifted_columns_is_said_to_be_that():
+    for shifted in (True, False):
+        test = outcome(sets_that_agree(300, 5, 2, 1, 0.0, seed=3), orders=2)._replace(shifted=shifted)
+        rows = SimpleNamespace(recording=SimpleNamespace(rows=np.zeros((300, 5))))
+        text, _ = nothing(findings(independence=test, decision=decision(NOTHING), rows=rows))
+        assert ("beyond what they do when shifted against each other in time" in text) == shifted
 
 
 @pytest.mark.parametrize(("upper", "cost", "said"), [(0.03, 0.015, True), (0.03, 0.005, False), (0.015, 0.005, False)])

@@ -292,8 +292,9 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "time are independent; rows drawn from the model leave nothing, and a model fitted to such rows leaves what "
         "training leaves; rows of the pairwise model, whose distance is known, must not come out further away, but "
         "may come out nearer, as pairs do not show all. What shifted residuals and a second fit show is taken off the "
-        "lower end of what is left. Where another control fails, or rows are too few for it, nothing is found; where "
-        "one reads too much, nothing is refuted either."
+        "lower end of what is left; where the former show too much, neither orders above the second nor leads of "
+        "models without latent variables set it. Where another control fails, or rows are too few for it, nothing is "
+        "found; where one reads too much, nothing is refuted either."
     )
     controls = found.tables["controls"]
     outcomes = np.select([controls.passed, controls.coarse], ["yes", "too few rows"], "no")

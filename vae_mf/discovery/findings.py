@@ -1,6 +1,6 @@
 """Findings of a discovery, as tables and numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -147,7 +147,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         copies=study.copies(candidates.likeliest),
         groups=description.latents if traits.all_groups else len(traits.groups),
         latents_drift=traits.follows,
-        saturated=is_saturated(description, choices, study),
+        saturated=is_saturated(description, choices, study.settings.density_models.mixtures),
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
     parts = decision, description, choices, independence, assessment, tables, metrics | {"variables": study.variables}
@@ -179,11 +179,17 @@ def choose(candidates: Candidates, study: Study, spread: float = 0.0) -> Choices
     )
 
 
-def is_saturated(description: Description, choices: Choices, study: Study) -> bool:
-    """Return True unless the largest number that was tried is chosen, of latent variables, or likeliest, of classes."""
+def is_saturated(description: Description, choices: Choices, mixtures: Sequence[int]) -> bool:
+    """Return True unless the largest number that was tried is chosen, of latent variables, or likeliest, of classes.
+
+    Args:
+        description: number of latent variables or of classes.
+        choices: numbers that validation rows ask for.
+        mixtures: numbers of classes that were tried first.
+    """
     if description.latents:
         return description.latents < int(choices.latents.table.latents.max())
-    return choices.classes.likeliest < max(study.settings.density_models.mixtures, default=0)
+    return choices.classes.likeliest < max(mixtures, default=0)
 
 
 def comparison(candidates: Candidates, choices: Choices, study: Study) -> pd.DataFrame:

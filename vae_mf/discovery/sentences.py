@@ -432,7 +432,8 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
     typed = call.startswith("vae-mf discover")
     thorough = thorough_call(call)
     steps = []
-    if thorough and answer == NOT_DECIDED and not found.decision.repeated:
+    open_question = answer == NOT_DECIDED or found.decision.unsaturated
+    if thorough and open_question and not found.decision.repeated:
         steps.append(("More training and all rows, which may decide", thorough))
     # Neither an answer that was taken back nor rows of several laws want more of them.
     answers = {answer, found.assessment.verdict.answer if found.assessment else None}
@@ -441,8 +442,6 @@ def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:
         if np.isfinite(rows):
             more = f"it takes about {float(f'{rows:.2g}'):,.0f} rows or more, and there are"
             steps.append((f"More data: {more} {len(found.rows.recording.rows):,}", ""))
-    if thorough and found.decision.unsaturated and answer == NOT_FOUND:
-        steps.append(("More latent variables, as all that were tried gain", thorough))
     if answer == NOT_FOUND and by_pairs(found):
         steps.append(("The couplings of pairs", couplings_command(call) if typed else COUPLINGS))
     if found.decision.drift:

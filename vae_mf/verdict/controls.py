@@ -119,7 +119,8 @@ def shifted_control(
         seed: seed of the draws of z and of the shifts.
     """
     residuals = np.concatenate([part[:, 0] for part in model.residuals(rows, 1, integer(seed, "draws"))])
-    (surrogate,) = shifted_columns(residuals - residuals.mean(0), 1, integer(seed, "shifts"))
+    residuals -= residuals.mean(0)
+    (surrogate,) = shifted_columns(residuals, 1, integer(seed, "shifts"))
     parts = (part[:, None] for part in chunks(surrogate[order.order]))
     sums = pair_sums(parts, order.blocks(len(model.variables)), model.variables)
     found = pair_information(sums, None, model.variance_products())

@@ -141,7 +141,7 @@ class TripletRegression:
     def posterior(self, points: Points) -> Posterior:
         """Return the variances of J, h and K, from the inverse Hessian of every spin's regression.
 
-        Time O(M N^5) for all triplets, memory O(N^4).
+        Time O(M N^5) for all triplets, memory O(N^4). A regression whose Hessian is singular knows nothing.
         """
         sites = self.graph.sites
         couplings = np.zeros((sites, sites))
@@ -149,7 +149,10 @@ class TripletRegression:
         table = np.zeros((len(self.graph.pairs), sites))
         for site in range(sites):
             pairs = np.unique(self.graph.rest[self.graph.triplets == site])
-            inverse = self._inverse(points, site, pairs) / self.data.samples
+            inverse = self._inverse(points, site, pairs)
+            if inverse is None:
+                fields[site] = np.inf
+                continue
             others = np.delete(np.arange(sites), site)
             to_spins = self._to_spins(pairs, others)
             variances = np.einsum("pf,fg,pg->p", to_spins, inverse, to_spins, optimize=True)
@@ -158,7 +161,8 @@ class TripletRegression:
             table[pairs, site] = 1 / np.diag(inverse)[sites - 1 : -1]
         with np.errstate(divide="ignore"):
             pairwise = np.where(np.eye(sites, dtype=bool), 0.0, 2 / (couplings + couplings.T))
-        return Posterior(pairwise, fields, 3 / self.graph.gathered(table).sum(axis=1))
+            values = 3 / self.graph.gathered(table).sum(axis=1)
+        return Posterior(pairwise, fields, values)
 
     def _to_spins(self, pairs: Int[np.ndarray, " pairs"], others: Int[np.ndarray, " others"]) -> np.ndarray:
         """Return the map of (B_i, K_i, a_i) to (J_i, h_i), shape (N, features)."""
@@ -175,8 +179,8 @@ class TripletRegression:
         result[count, -1] = 1
         return result
 
-    def _inverse(self, points: Points, site: int, pairs: Int[np.ndarray, " pairs"]) -> np.ndarray:
-        """Return the inverse of the mean Hessian of a spin's regression with its priors, in (B_i, K_i, a_i)."""
+    def _inverse(self, points: Points, site: int, pairs: Int[np.ndarray, " pairs"]) -> np.ndarray | None:
+        """Return the inverse Hessian of a spin's regression with its priors, in (B_i, K_i, a_i), None if singular."""
         centred, values, levels = self._split(points)
         weights = self.graph.spread(values)[pairs, site].astype(np.float32)
         others = np.delete(np.arange(self.graph.sites), site)
@@ -190,8 +194,10 @@ class TripletRegression:
             hessian += (features * (shares * curvatures)[:, None]).T @ features
         owned = self.graph.spread(self.strengths)[pairs, site] / self.data.samples
         hessian[np.diag_indices(size)] += np.concatenate([self.ridge[others, site], owned, [0.0]]) + RIDGE
-        factor, _ = lapack.dpotrf(hessian)
-        inverse, _ = lapack.dpotri(factor)
+        factor, failed = lapack.dpotrf(hessian)
+        if failed:
+            return None
+        inverse = lapack.dpotri(factor)[0] / self.data.samples
         return np.triu(inverse) + np.triu(inverse, 1).T
 
     def curvatures(self, points: Points) -> Fields:
