@@ -131,6 +131,7 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
     assert not [path for path in folder.rglob("*") if path.stem == "earlier" or "partial" in path.name]
 
 
+@pytest.mark.slow
 def test_mixtures_are_fitted_once_and_by_a_resumption_those_alone_that_it_needs(tmp_path, monkeypatch):
     """One of four variables is up at a time, four others hardly ever: four classes."""
     fits = []

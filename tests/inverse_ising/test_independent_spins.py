@@ -28,7 +28,7 @@ ESTIMATORS = [
     PseudoLikelihood(l1="auto"),
     pytest.param(DecimatedPseudoLikelihood(), marks=pytest.mark.slow),
     InteractionScreening(objective="logrise", l1="auto"),
-    BoltzmannLearning(),
+    pytest.param(BoltzmannLearning(), marks=pytest.mark.slow),
     NaiveMeanField(),
     TAP(),
     SessakMonasson(),

@@ -128,7 +128,8 @@ def test_it_finds_the_maximum_of_the_observed_likelihood():
     assert_allclose(found.log_likelihood(spins) * len(spins), -best.fun, atol=0.1)
 
 
-@pytest.mark.parametrize("by_first", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("by_first", [False, True])
 def test_couplings_are_unbiased_their_errors_true_and_better_than_of_whole_or_filled_rows(by_first):
     model = dense(6, 0.8, seed=11)
     upper = np.triu_indices(6, 1)
