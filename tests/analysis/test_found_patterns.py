@@ -20,6 +20,7 @@ from vae_mf.analysis.found_patterns import (
     scaled_directions,
     separate,
     stability_table,
+    variables_per_latent,
 )
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
@@ -153,6 +154,27 @@ def test_a_set_of_few_sites_is_found_whatever_the_mixing():
     assert sorted(found) == [(0, 7, 11), (4, 19)]
     assert concentrated_sets(directions @ mixing(3), largest=2, share=0.95) == [(4, 19)]
     assert concentrated_sets(directions[:, :1], largest=3, share=0.95) == []
+
+
+def test_four_variables_carry_a_collective_variable_and_three_do_not():
+    """However unequal their parts are, more than three that take part are at least four."""
+    loads = np.array([0.9, 0.7, 1.1, 0.8])
+    of_four, of_three = np.zeros((8, 2)), np.zeros((6, 2))
+    of_four[:4, 0], of_four[4:, 1] = loads, loads[::-1]
+    of_three[:3, 0], of_three[3:, 1] = loads[:3], loads[1:]
+    assert 3 < variables_per_latent(model(of_four), seed=1) < 4
+    assert variables_per_latent(model(of_three), seed=1) < 3
+
+
+def test_variables_of_groups_do_not_hide_a_latent_variable_of_many():
+    weights = np.zeros((24, 5))
+    weights[:, 0] = 0.5
+    pairs = [(2 * k, 2 * k + 1) for k in range(4)]
+    for k, pair in enumerate(pairs):
+        weights[list(pair), k + 1] = 2.5
+    assert variables_per_latent(model(weights), seed=1) < 4
+    assert variables_per_latent(model(weights), seed=1, groups=pairs) == pytest.approx(16, rel=0.05)
+    assert variables_per_latent(model(weights[:, 1:]), seed=1, groups=pairs) == 0
 
 
 def test_broad_directions_are_hardly_ever_taken_for_few_sites():

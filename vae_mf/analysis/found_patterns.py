@@ -4,8 +4,8 @@ Latent variables are known up to an invertible mixing only: models share the spa
 Sign vectors in that space are patterns of their own right; all else is given by its principal axes.
 """
 
-from collections.abc import Mapping
-from itertools import combinations
+from collections.abc import Mapping, Sequence
+from itertools import chain, combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -64,14 +64,22 @@ def read_patterns(vae: VAE, seed: int) -> FoundPatterns:
     return separate(scaled_directions(vae, seed), seed)
 
 
-def variables_per_latent(vae: VAE, seed: int) -> float:
-    """Return the number of variables, on the average, that carry a latent variable.
+def variables_per_latent(vae: VAE, seed: int, groups: Sequence[tuple[int, ...]] = ()) -> float:
+    """Return the number of variables, on the average, that carry a latent variable of no group; 0 if there is none.
 
     With c_i the share of the variance of variable i that the latent variables hold, (sum c)^2 / sum c^2 variables take
-    part, divided by the number of latent variables.
+    part, those of groups left out, divided by the number of the other latent variables. It is at most the number of
+    these variables: more than three take four.
+
+    Args:
+        vae: model of spins.
+        seed: seed of the draws of z.
+        groups: sets of variables that carry a latent variable of their own.
     """
-    shares, _ = explained_variance(vae, seed)
-    return float(shares.sum() ** 2 / (shares**2).sum() / vae.latents)
+    shares = explained_variance(vae, seed).shares
+    shares[list(chain.from_iterable(groups))] = 0.0
+    others = vae.latents - len(groups)
+    return float(shares.sum() ** 2 / (shares**2).sum() / others) if others > 0 and shares.any() else 0.0
 
 
 class ExplainedVariance(NamedTuple):

@@ -242,11 +242,12 @@ def given(found: Findings) -> str:
 
 def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
     """Return the sweeps over the numbers of latents and of classes, and the other models."""
-    share = found.settings.selection.resolution
+    settings = found.settings.selection
     text = (
         "A model with d latent variables is trained for d = 0 (independent variables), 1, 2, and so on, and a mixture "
         "of k classes of rows. Chosen is the smallest number that predicts the rows to choose on as well as the best "
-        f"one does, within {share:.0%} of its gain, or within two paired errors if that is not much more."
+        f"one does, within {settings.resolution:.0%} of its gain and {settings.per_variable:g} nats for each variable, "
+        "or within two paired errors if that is not much more."
     )
     caption = (
         "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "

@@ -24,7 +24,15 @@ from vae_mf.arrays import Patterns
 from vae_mf.density_models.comparison import INDEPENDENT, ModelScores, compare_models
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.decision import Decision, decide, is_nothing, lead_readings
-from vae_mf.discovery.model_selection import Choice, Description, choose_number, classes_take_over, gain, spread_of
+from vae_mf.discovery.model_selection import (
+    Choice,
+    Description,
+    choose_number,
+    classes_take_over,
+    gain,
+    least_that_counts,
+    spread_of,
+)
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.stages import Study
@@ -100,6 +108,11 @@ class Candidates(NamedTuple):
     def latent(self) -> list[ModelScores]:
         """Scores of all models with latent variables or classes."""
         return [scores for sweep in (self.latents, self.classes) for number, scores in sweep.items() if number]
+
+    @property
+    def likeliest_latents(self) -> int:
+        """Number of latent variables that predicts validation rows best, of those that are not 0."""
+        return max(filter(None, self.latents), key=lambda number: self.latents[number].validation.mean())
 
     @property
     def likeliest(self) -> ModelScores:
@@ -220,7 +233,8 @@ def gains_of(models: pd.DataFrame) -> list[Average]:
 def assessed(description: Description, candidates: Candidates, study: Study) -> Assessment:
     """Return the verdict on a description, with its controls."""
     own = candidates.of(description)
-    rest = [scores for scores in candidates.latent if scores is not own]
+    latents = description.latents or candidates.likeliest_latents
+    rest = [*(scores for scores in candidates.latent if scores is not own), study.freed(latents)]
     leads = lead_readings(own, candidates.others, rest, study.blocks, UNCONDITIONED)
     found = study.assessment(description, leads)
     tolerance = float(found.verdict.left.tolerance.iloc[-1])
@@ -245,7 +259,7 @@ class Traits(NamedTuple):
     groups: list[tuple[int, ...]]
     """Sets of few variables that carry a latent variable of their own."""
     all_groups: bool
-    """True if latent variables are carried by few variables on the average."""
+    """True if the other latent variables, too, are carried by few variables each, on the average."""
     follows: bool
     """True if latent variables follow the order of the rows."""
 
@@ -256,7 +270,7 @@ def traits_of(z: Float[np.ndarray, "rows latents"], study: Study) -> Traits:
     selection = study.settings.selection
     vae = study.best(z.shape[1])
     groups = small_groups(vae, study.settings.seed, selection.fewest_variables - 1, selection.group_share)
-    all_groups = variables_per_latent(vae, study.settings.seed) < selection.fewest_variables
+    all_groups = variables_per_latent(vae, study.settings.seed, groups) <= selection.fewest_variables - 1
     return Traits(groups, all_groups, bool(drift(z) < limit) and study.independence.short)
 
 
@@ -287,8 +301,10 @@ def describe(choices: Choices, candidates: Candidates, gains: list[Average], stu
     if not count:
         return Description(latents, 0)
     own = candidates.classes[count]
-    whole = gain(own.validation, candidates.classes[0].validation, study.blocks).value
-    better = classes_take_over(own, candidates.latents[latents], whole, study.blocks, study.settings.selection)
+    independent, settings = candidates.classes[0], study.settings.selection
+    whole = gain(own.validation, independent.validation, study.blocks).value
+    least = least_that_counts(whole, independent.parameters, settings)
+    better = classes_take_over(own, candidates.latents[latents], least, study.blocks, settings)
     return Description(0, count) if better else Description(latents, 0)
 
 

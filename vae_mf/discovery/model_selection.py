@@ -81,7 +81,7 @@ def choose_number(
     behind = [gain(scores[best].validation, scores[number].validation, blocks) for number in table.latents]
     table["behind"], table["behind_error"] = zip(*behind, strict=True)
     whole = gain(scores[best].validation, scores[0].validation, blocks)
-    small = settings.resolution * max(whole.value, 0.0)
+    small = least_that_counts(whole.value, scores[0].parameters, settings)
     errors = settings.significant
     within = np.minimum(errors * table.behind_error, settings.passed_over * small).clip(lower=small)
     seen = dependent or (best > 0 and whole.value > errors * whole.error)
@@ -137,7 +137,22 @@ def has_saturated(scores: Mapping[int, ModelScores], blocks: int, settings: Sele
     best = max(before, key=lambda number: scores[number].validation.mean())
     whole = gain(scores[best].validation, scores[0].validation, blocks)
     added = [gain(scores[number].validation, scores[best].validation, blocks) for number in last]
-    return not any(each.value > max(each.error, settings.resolution * max(whole.value, 0.0)) for each in added)
+    small = least_that_counts(whole.value, scores[0].parameters, settings)
+    return not any(each.value > max(each.error, small) for each in added)
+
+
+def least_that_counts(whole: float, variables: int, settings: SelectionSettings) -> float:
+    """Return the nats per row that another latent variable must add to count.
+
+    They are finer than what a verdict tolerates: with a coarser step the number that is chosen would be refuted for
+    what the next one explains.
+
+    Args:
+        whole: gain of the best number over independent variables, in nats per row.
+        variables: number of variables, the parameters of independent ones.
+        settings: resolution, as a share of that gain and for each variable.
+    """
+    return min(settings.resolution * max(whole, 0.0), settings.per_variable * variables)
 
 
 def numbers_to_try(settings: SelectionSettings, variables: int) -> Sequence[int]:
@@ -154,16 +169,16 @@ def numbers_to_try(settings: SelectionSettings, variables: int) -> Sequence[int]
 
 
 def classes_take_over(
-    classes: ModelScores, latents: ModelScores, whole: float, blocks: int, settings: SelectionSettings
+    classes: ModelScores, latents: ModelScores, least: float, blocks: int, settings: SelectionSettings
 ) -> bool:
     """Return True if latent classes describe validation rows better than continuous latent variables do.
 
     Args:
         classes: scores of the mixture with the chosen number of classes.
         latents: scores of the model with the chosen number of latent variables, or of independent variables.
-        whole: gain of the classes over independent variables, in nats per row.
+        least: nats per row by which they must be ahead.
         blocks: number of blocks of neighbouring rows.
-        settings: share of that gain, and errors, by which they must be ahead.
+        settings: errors by which they must be, too.
     """
     lead = gain(classes.validation, latents.validation, blocks)
-    return bool(lead.value > settings.classes_ahead * lead.error and lead.value > settings.resolution * whole)
+    return bool(lead.value > settings.classes_ahead * lead.error and lead.value > least)

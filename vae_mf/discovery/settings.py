@@ -84,6 +84,7 @@ class SelectionSettings:
         largest_latents: largest number that is tried; above five only if there are ``fewest_variables`` for each.
         patience: number of them in a row that may gain nothing before the sweep ends.
         resolution: share of the gain that another latent variable must add to count.
+        per_variable: nats for each variable that it must add; of the two the smaller counts.
         significant: standard errors that a difference must exceed to count.
         passed_over: multiple of the resolution up to which a difference within its errors is passed over.
         classes_ahead: standard errors by which classes must be ahead of latent variables to take their place.
@@ -95,6 +96,7 @@ class SelectionSettings:
     largest_latents: int
     patience: int
     resolution: float
+    per_variable: float
     significant: float
     passed_over: float
     classes_ahead: float
@@ -106,7 +108,7 @@ class SelectionSettings:
         require_integer("selection.largest_latents", self.largest_latents)
         require_integer("selection.patience", self.patience, minimum=0)
         require_fraction("selection.resolution", self.resolution)
-        for name in ("significant", "passed_over", "classes_ahead"):
+        for name in ("per_variable", "significant", "passed_over", "classes_ahead"):
             require_positive(f"selection.{name}", getattr(self, name))
         require_integer("selection.draws", self.draws)
         require_integer("selection.fewest_variables", self.fewest_variables, minimum=0)
@@ -125,6 +127,9 @@ class DensityModelSettings:
         pairwise_chains: number of chains that estimate its ln Z.
         pairwise_resolution: length in nats of the steps of these chains.
         autoregression_variables: number of variables up to which a logistic autoregression is fitted.
+        free_points: number of points of a law of the latent variables that is free.
+        free_rows: number of training rows that their weights are fitted to, at most.
+        free_steps: steps of that fit.
     """
 
     mixtures: Sequence[int]
@@ -134,6 +139,9 @@ class DensityModelSettings:
     pairwise_chains: int
     pairwise_resolution: float
     autoregression_variables: int
+    free_points: int
+    free_rows: int
+    free_steps: int
 
     def __post_init__(self) -> None:
         if isinstance(self.mixtures, str) or not isinstance(self.mixtures, Iterable):
@@ -146,6 +154,8 @@ class DensityModelSettings:
         require_integer("density_models.pairwise_chains", self.pairwise_chains)
         require_positive("density_models.pairwise_resolution", self.pairwise_resolution)
         require_integer("density_models.autoregression_variables", self.autoregression_variables, minimum=0)
+        for name in ("free_points", "free_rows", "free_steps"):
+            require_integer(f"density_models.{name}", getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
 from vae_mf.discovery.copies import Copies, copies_of
 from vae_mf.discovery.model_selection import Description, choose_number, has_saturated, numbers_to_try
-from vae_mf.discovery.scores import score_vae
+from vae_mf.discovery.scores import score_free_prior, score_vae
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.training import model_of
@@ -173,6 +173,17 @@ class Study:
         draws = self.settings.selection.draws
         held_out = (self.rows.validation, self.rows.test)
         return score_vae(f"VAE, d = {latents}", vae, *held_out, draws=draws, seed=seed, seconds=seconds)
+
+    def freed(self, latents: int) -> ModelScores:
+        """Return the scores of the model with this number of latent variables if their law were free."""
+        return kept_scores(self.folder / "scores" / f"free-{latents}.npz", partial(self.score_freed, latents))
+
+    def score_freed(self, latents: int) -> ModelScores:
+        """Return these scores, by a fit to training rows."""
+        settings = self.settings.density_models
+        held_out = (self.rows.validation, self.rows.test)
+        seed = integer(self.settings.seed, "free")
+        return score_free_prior(self.best(latents), self.rows.train, *held_out, settings, seed)
 
     def classes(self, latents: ModelScores) -> dict[int, ModelScores]:
         """Return the scores of mixtures of independent variables by their number of classes, 0 for one class.
