@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from baselines.table import PAGES, conditions
-from battery.cases import CASES, FRESH, TRIED, null
+from battery.cases import CASES, FRESH_CASES, MENDED_CASES, TRIED_CASES, null
 from battery.page import page
 from battery.run import run
 from rich.console import Console
@@ -29,7 +29,7 @@ from rich.progress import track
 from vae_mf.files import write_whole
 from vae_mf.paths import workplace
 
-SETS = {"tried": TRIED, "fresh": FRESH}
+SETS = {"tried": TRIED_CASES, "mended": MENDED_CASES, "fresh": FRESH_CASES}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 """CPU seconds of threads that wait for each other on a busy machine say nothing."""
 SAID = 2000

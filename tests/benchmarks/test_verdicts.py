@@ -10,16 +10,19 @@ import pytest
 import verdicts
 from battery import correlations, independents, latents, laws
 from battery.case import (
+    FRESH,
+    MENDED,
     NOT,
     NOTHING,
     NOTHING_AT_ALL,
     NOTHING_BUT_DRIFT,
     NOTHING_IN_REPEATS,
     ONLY_GROUPS,
+    TRIED,
     classes,
     found,
 )
-from battery.cases import CASES, FRESH, NULLS, TRIED, case_of, draw_of, null
+from battery.cases import CASES, FRESH_CASES, MENDED_CASES, NULLS, TRIED_CASES, case_of, draw_of, null
 from battery.other_thresholds import answer_by, threshold_table
 from battery.outcome import Given, Outcome, Side, false_positive, given, mark, side
 from battery.page import confusion_table, coverage_table, exact, false_positives, page
@@ -189,11 +192,10 @@ def test_repeated_rows_and_sorted_latents():
 
 
 def test_cases_are_many_and_have_names_of_their_own():
-    assert len(CASES) == len(TRIED) + len(FRESH)
-    assert len(TRIED) >= 30
-    assert len(FRESH) >= 10
-    assert not any(case.fresh for case in TRIED)
-    assert all(case.fresh and case.right for case in FRESH)
+    groups = {TRIED: TRIED_CASES, MENDED: MENDED_CASES, FRESH: FRESH_CASES}
+    assert len(CASES) == sum(map(len, groups.values()))
+    assert {origin: len(cases) for origin, cases in groups.items()} == {TRIED: 30, MENDED: 13, FRESH: 23}
+    assert all(case.origin == origin and case.right for origin, cases in groups.items() for case in cases)
 
 
 def test_draws_differ_and_come_again():
@@ -364,7 +366,7 @@ def failing(control):
 def test_draws_come_one_by_one_and_independent_sets_last():
     names = [(job.case, job.draw) for job in verdicts.jobs(["ring", "xor"], 2, 1)]
     assert names == [("ring", 0), ("xor", 0), ("ring", 1), ("xor", 1), ("null-rare-0", 0)]
-    assert len(verdicts.jobs(["tried", "fresh", "ring"], 3, 200)) == 3 * len(CASES) + 200
+    assert len(verdicts.jobs(["tried", "mended", "fresh", "ring"], 3, 200)) == 3 * len(CASES) + 200
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND
 from .laws import Law
 
 NOTHING = "nothing to find"
+TRIED, MENDED, FRESH = "tried before", "added after a wrong answer", "fresh"
+"""Origins of cases: nothing was tuned to a fresh one."""
 CLASSES, DRIFT, GROUPS, REPEATS = "classes", "drift", "groups", "repeats"
 
 
@@ -44,8 +46,8 @@ class Case(NamedTuple):
     draw: Callable[[np.random.Generator], Data]
     right: tuple[Answer, ...]
     """Right answers, the plainest first."""
-    fresh: bool
-    """True if nothing was tuned to cases of this kind and size."""
+    origin: str
+    """`TRIED` if thresholds were set on it, `MENDED` if it was added after a wrong answer, or `FRESH`."""
 
 
 def found(*numbers: int, named: str = "") -> Answer:

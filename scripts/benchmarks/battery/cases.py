@@ -10,11 +10,14 @@ from vae_mf.rng import generator
 
 from . import correlations, independents, latents
 from .case import (
+    FRESH,
+    MENDED,
     NOT,
     NOTHING_AT_ALL,
     NOTHING_BUT_DRIFT,
     NOTHING_IN_REPEATS,
     ONLY_GROUPS,
+    TRIED,
     Answer,
     Case,
     Data,
@@ -32,33 +35,23 @@ def case(
     right: Answer | tuple[Answer, ...],
     draw: Callable[..., Data],
     *sizes: Any,
-    fresh: bool = False,
+    origin: str = TRIED,
     **options,
 ) -> Case:
     """Return a case of a generator with its sizes."""
     answers = (right,) if isinstance(right, Answer) else right
-    return Case(name, lambda random: draw(random, *sizes, **options), answers, fresh)
+    return Case(name, lambda random: draw(random, *sizes, **options), answers, origin)
 
 
-new = partial(case, fresh=True)
+mended = partial(case, origin=MENDED)
+"""Case of a kind that was once answered wrongly."""
+new = partial(case, origin=FRESH)
 """Case of which neither kind nor size was seen when thresholds were set."""
 
-TRIED = (
+TRIED_CASES = (
     case("indep_het", NOTHING_AT_ALL, independents.heterogeneous, 12_000, 24),
     case("indep_autocorr", NOTHING_AT_ALL, independents.autocorrelated, 20_000, 24, times=(300, 300)),
     case("indep_drift", NOTHING_BUT_DRIFT, independents.drifting, 12_000, 24),
-    case("indep_slow", NOTHING_AT_ALL, independents.slow, 12_000, 30, dwell=600),
-    case("indep_repeated", NOTHING_IN_REPEATS, independents.repeated, 12_000, 24, times=4),
-    case(
-        "sorted_latent",
-        (found(1, named="drift"), *NOTHING_BUT_DRIFT),
-        latents.one,
-        12_000,
-        24,
-        strength=0.8,
-        mean=-0.5,
-        ordered=True,
-    ),
     case("xor", NOT, correlations.products, 12_000, 24, order=3),
     case("parity4", NOT, correlations.products, 12_000, 24, order=4),
     case("ring", found(2), latents.ring, 12_000, 24, baseline=-1.5, height=3),
@@ -94,7 +87,26 @@ TRIED = (
     case("near_dup", ONLY_GROUPS, correlations.duplicates, 12_000, 24, pairs=((0, 1), (7, 15))),
     case("rare_pairs", ONLY_GROUPS, correlations.rare_pairs, 40_000, 24, pairs=12),
     case("latent_pairs", NOT, correlations.latent_and_pairs, 12_000, 24, strength=0.8, coupling=0.4, pairs=6),
-    case(
+    case("few_pairs", NOT, correlations.latent_and_pairs, 3_000, 200, strength=0.8, coupling=0.16, pairs=100),
+    case("weak_half", NOT, correlations.latent_and_pairs, 40_000, 24, strength=0.184, coupling=0.065, pairs=12),
+    case("weak_half60", NOT, correlations.latent_and_pairs, 40_000, 60, strength=0.16, coupling=0.065, pairs=30),
+)
+"""Cases that the thresholds of the verdict were set on."""
+
+MENDED_CASES = (
+    mended("indep_slow", NOTHING_AT_ALL, independents.slow, 12_000, 30, dwell=600),
+    mended("indep_repeated", NOTHING_IN_REPEATS, independents.repeated, 12_000, 24, times=4),
+    mended(
+        "sorted_latent",
+        (found(1, named="drift"), *NOTHING_BUT_DRIFT),
+        latents.one,
+        12_000,
+        24,
+        strength=0.8,
+        mean=-0.5,
+        ordered=True,
+    ),
+    mended(
         "latent_product4",
         NOT,
         correlations.latent_and_products,
@@ -105,7 +117,7 @@ TRIED = (
         order=4,
         share=0.8,
     ),
-    case(
+    mended(
         "latent_triple",
         NOT,
         correlations.latent_and_products,
@@ -116,10 +128,8 @@ TRIED = (
         order=3,
         share=0.75,
     ),
-    case("single_product4", NOT, correlations.one_product, 12_000, 24, order=4, share=0.7),
-    case("few_pairs", NOT, correlations.latent_and_pairs, 3_000, 200, strength=0.8, coupling=0.16, pairs=100),
-    case("weak_half", NOT, correlations.latent_and_pairs, 40_000, 24, strength=0.184, coupling=0.065, pairs=12),
-    case(
+    mended("single_product4", NOT, correlations.one_product, 12_000, 24, order=4, share=0.7),
+    mended(
         "latent_near_copy",
         (found(2, named="groups"), NOT),
         correlations.latent_and_pairs,
@@ -129,11 +139,16 @@ TRIED = (
         coupling=1.74,
         pairs=1,
     ),
-    case("weak_half60", NOT, correlations.latent_and_pairs, 40_000, 60, strength=0.16, coupling=0.065, pairs=30),
+    mended("class_and_latent", found(3), latents.classes_and_latent, 15_000, 30, shares=(0.5, 0.3, 0.2), strength=0.9),
+    mended("narrow_latent", found(2, 1), latents.broad_and_narrow, 20_000, 30, strengths=(1.6, 0.75), carriers=6),
+    mended("two_fours", found(2), latents.factors, 10_000, groups=2, size=4, strength=1.5),
+    mended("six_factors", found(6), latents.factors, 12_000, groups=6, size=8, strength=1.0),
+    mended("few_rows", found(1), latents.factors, 3_000, groups=1, size=8, strength=1.5),
+    mended("latent_copies", (found(5, named="groups"), NOT), correlations.latent_and_copies, 15_000, 20, 4, flips=0.05),
 )
-"""Cases that the thresholds of the verdict were set on."""
+"""Cases of kinds that were once answered wrongly, added when that was mended."""
 
-FRESH = (
+FRESH_CASES = (
     new("indep_large", NOTHING_AT_ALL, independents.heterogeneous, 6_000, 60, mean=-1.5),
     new("het_autocorr", NOTHING_AT_ALL, independents.autocorrelated, 20_000, 30, times=(3, 60)),
     new("mixture3", (classes(3), found(2)), latents.mixture, 8_000, 30, shares=(0.5, 0.3, 0.2), spread=0.9),
@@ -180,7 +195,7 @@ FRESH = (
 )
 """Cases of the same kinds that nobody has tuned anything to."""
 
-CASES: Mapping[str, Case] = {each.name: each for each in (*TRIED, *FRESH)}
+CASES: Mapping[str, Case] = {each.name: each for each in (*TRIED_CASES, *MENDED_CASES, *FRESH_CASES)}
 
 NULLS = {
     "rare": (independents.rare, NOTHING_AT_ALL),
@@ -202,7 +217,7 @@ def null(number: int) -> Case:
     draw, right = NULLS[kind]
     sizes = generator(SEED, NULL, number)
     rows = int(np.exp(sizes.uniform(*np.log((3_000, 20_000)))))
-    return case(f"{NULL}-{kind}-{number}", right, draw, rows, int(sizes.integers(10, 61)), fresh=True)
+    return case(f"{NULL}-{kind}-{number}", right, draw, rows, int(sizes.integers(10, 61)), origin=FRESH)
 
 
 def case_of(name: str) -> Case:

@@ -217,6 +217,15 @@ def latent_and_products(
     return Data(np.hstack([latent.rows, apart.rows]), laws.joined(latent.law, apart.law))
 
 
+def latent_and_copies(
+    random: np.random.Generator, rows: int, sites: int, copies: int, flips: float, strength: float = 1.0
+) -> Data:
+    """Return variables of one latent variable, and copies of the first of them with some entries flipped."""
+    latent = one(random, rows, sites, strength, mean=-0.5, spread=0.4)
+    flipped = np.where(random.random((rows, copies)) < flips, -1, 1).astype(np.int8)
+    return Data(np.hstack([latent.rows, latent.rows[:, :copies] * flipped]))
+
+
 def latent_and_drift(random: np.random.Generator, rows: int, sites: int, strength: float, slope: float) -> Data:
     """Return one latent variable in variables whose log-odds drift over the rows."""
     signs = random_signs(random, 1, sites)

@@ -122,6 +122,60 @@ def noisy_patterns(
     return Data(drawn, conditional(centres, weights), patterns)
 
 
+def classes_and_latent(
+    random: np.random.Generator, rows: int, sites: int, shares: tuple[float, ...], strength: float
+) -> Data:
+    """Return rows of latent classes that differ in a normal latent variable, too: parallel lines in latent space.
+
+    Args:
+        random: source of randomness.
+        rows: number of rows.
+        sites: number of variables.
+        shares: probability of every class.
+        strength: mean log-odds per unit of the latent variable.
+    """
+    centres = random.normal(-0.3, 1.0, (len(shares), sites))
+    loadings = random.normal(strength, strength / 3, sites)
+    nodes = normal_nodes()
+    log_odds = (centres[:, None] + nodes.points * loadings).reshape(-1, sites)
+    law = conditional(log_odds, np.outer(shares, nodes.weights).ravel())
+    members = random.choice(len(shares), size=rows, p=shares)
+    return Data(bernoulli(random, centres[members] + random.normal(size=(rows, 1)) * loadings), law)
+
+
+def broad_and_narrow(
+    random: np.random.Generator, rows: int, sites: int, strengths: tuple[float, float], carriers: int
+) -> Data:
+    """Return a latent variable of all variables and a weaker one of a few, which is a small share of all there is.
+
+    Args:
+        random: source of randomness.
+        rows: number of rows.
+        sites: number of variables.
+        strengths: log-odds per unit of either latent variable.
+        carriers: number of variables that carry the second.
+    """
+    loadings = np.zeros((2, sites))
+    loadings[0] = random.normal(strengths[0], 0.3, sites)
+    loadings[1, :carriers] = strengths[1]
+    field = random.normal(-0.3, 0.3, sites)
+    nodes = normal_nodes(2, step=0.2, reach=5.0)
+    law = conditional(field + nodes.points @ loadings, nodes.weights)
+    return Data(bernoulli(random, field + random.normal(size=(rows, 2)) @ loadings), law)
+
+
+def factors(random: np.random.Generator, rows: int, groups: int, size: int, strength: float) -> Data:
+    """Return groups of variables that are independent of each other, each of a normal latent variable of its own."""
+    nodes = normal_nodes()
+    parts, parts_laws = [], []
+    for _ in range(groups):
+        loadings = random.normal(strength, 0.25, size)
+        field = random.normal(-0.5, 0.4, size)
+        parts.append(bernoulli(random, field + random.normal(size=(rows, 1)) * loadings))
+        parts_laws.append(conditional(field + nodes.points * loadings, nodes.weights))
+    return Data(np.hstack(parts), joined(*parts_laws))
+
+
 def switching(
     random: np.random.Generator,
     rows: int,

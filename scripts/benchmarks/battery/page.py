@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from vae_mf.statistics.averages import Average
 
-from .case import Answer, Case
+from .case import FRESH, MENDED, TRIED, Answer, Case
 from .cases import NULL, NULLS, case_of
 from .lines import Run, marked, table
 from .other_thresholds import VARIED, threshold_table
@@ -80,8 +80,8 @@ def asked(case: Case) -> str:
 def outcome_table(runs: Sequence[Run]) -> str:
     """Return the numbers of right, open and wrong answers, of cases that thresholds were set on and of others."""
     lines = []
-    for name, fresh in (("tried before", False), ("fresh", True)):
-        marks = [marked(each) for each in runs if case_of(each["case"]).fresh == fresh]
+    for name in (TRIED, MENDED, FRESH):
+        marks = [marked(each) for each in runs if case_of(each["case"]).origin == name]
         counts = Counter(each.outcome for each in marks)
         numbers = [each.number_right for each in marks if each.number_right is not None]
         right = f"{sum(numbers)} of {len(numbers)}"
