@@ -26,7 +26,9 @@ def up(random, probabilities):
 def counted(rows, model=None) -> Copies:
     train, validation, test = np.split(rows, [int(0.8 * len(rows)), int(0.9 * len(rows))])
     scores = score_density_model("a model", model or Independent(), train, validation, test)
-    return copies_of(train, np.concatenate([validation, test]), scores, SETTINGS.rows.copies)
+    return copies_of(
+        train, np.concatenate([validation, test]), scores, SETTINGS.rows.copies, SETTINGS.rows.copies_errors
+    )
 
 
 def rates(random, rows, variables):
@@ -69,7 +71,7 @@ def test_independent_rows_that_are_repeated_are_noticed(resampled):
 def test_nothing_is_decided_about_rows_that_are_repeated():
     one = Estimate(100.0, 1.0, 1.0)
     test = Independence(one, one, {}, 1.0, 1.0, 10_000, SETTINGS.independence)
-    repeated = Copies(found=980, expected=12.0, error=3.0, rows=1000, limit=0.5)
+    repeated = Copies(found=980, expected=12.0, error=3.0, rows=1000, limit=0.5, errors=5.0)
     decision = decide(test, [Average(1.0, 0.1)], Description(0, 0), None, copies=repeated)
     assert (decision.answer, decision.repeated) == (NOT_DECIDED, True)
     assert "98% of the held-out rows are exact copies of training rows" in decision.remarks[0]

@@ -3,15 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-SECTORS = 12
-"""Sectors around the mean, all of which a ring covers."""
-LEAST_IN_SECTOR = 0.5
-"""Rows in the emptiest sector of a ring, in units of those in a sector on the average."""
-LARGEST_SPREAD = 0.25
-"""Spread of the distances from the mean on a ring, in units of the mean distance; it is 0.52 for normal variables."""
 
-
-def on_ring(z: Float[np.ndarray, "rows latents"]) -> bool:
+def on_ring(z: Float[np.ndarray, "rows latents"], sectors: int = 12, filled: float = 0.5, spread: float = 0.25) -> bool:
     """Return True if two latent variables lie on a ring that the rows cover all around.
 
     An invertible linear mixing, up to which latent variables are known, makes an ellipse of a ring and changes nothing:
@@ -24,6 +17,10 @@ def on_ring(z: Float[np.ndarray, "rows latents"]) -> bool:
 
     Args:
         z: mean of the latent variables given each row; False unless there are two of them.
+        sectors: number of sectors around the mean, all of which a ring covers.
+        filled: rows in the emptiest sector of a ring, in units of those in a sector on the average.
+        spread: spread of the distances from the mean on a ring, in units of the mean distance; it is 0.52 for normal
+            variables.
     """
     if z.shape[1] != 2 or np.linalg.matrix_rank(z - z.mean(0)) < 2:
         return False
@@ -31,7 +28,7 @@ def on_ring(z: Float[np.ndarray, "rows latents"]) -> bool:
     # The rows of the left factor have the identity as their covariance, up to a factor.
     white = np.linalg.svd(centred, full_matrices=False)[0]
     distance = np.hypot(*white.T)
-    sector = np.floor(np.arctan2(*white.T) / (2 * np.pi) * SECTORS).astype(int) % SECTORS
-    count = np.bincount(sector, minlength=SECTORS)
-    covered = count.min() >= LEAST_IN_SECTOR * count.mean()
-    return bool(covered and distance.std() <= LARGEST_SPREAD * distance.mean())
+    sector = np.floor(np.arctan2(*white.T) / (2 * np.pi) * sectors).astype(int) % sectors
+    count = np.bincount(sector, minlength=sectors)
+    covered = count.min() >= filled * count.mean()
+    return bool(covered and distance.std() <= spread * distance.mean())

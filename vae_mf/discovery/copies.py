@@ -7,9 +7,6 @@ from jaxtyping import Int8
 
 from vae_mf.density_models.comparison import ModelScores
 
-ERRORS = 5.0
-"""Errors by which copies must be more than chance explains."""
-
 
 class Copies(NamedTuple):
     """Held-out rows that are copies of training rows."""
@@ -24,12 +21,14 @@ class Copies(NamedTuple):
     """Number of held-out rows."""
     limit: float
     """Share of held-out rows from which on unexpected copies decide nothing."""
+    errors: float
+    """Errors by which copies must be more than chance explains."""
 
     @property
     def repeated(self) -> bool:
         """True if rows are repeated: held-out rows say nothing then, and errors are those of too many rows."""
         unexpected = self.found - self.expected
-        return unexpected > max(self.limit * self.rows, ERRORS * self.error)
+        return unexpected > max(self.limit * self.rows, self.errors * self.error)
 
     @property
     def sentence(self) -> str:
@@ -46,6 +45,7 @@ def copies_of(
     held_out: Int8[np.ndarray, "held_out_rows variables"],
     model: ModelScores,
     limit: float,
+    errors: float,
 ) -> Copies:
     """Return the held-out rows that are copies of training rows.
 
@@ -57,10 +57,11 @@ def copies_of(
         held_out: validation rows, and then test rows.
         model: scores of the likeliest model.
         limit: share of held-out rows from which on unexpected copies decide nothing.
+        errors: errors by which copies must be more than chance explains.
     """
     known = set(map(bytes, train))
     found = sum(bytes(row) in known for row in held_out)
     p = np.exp(np.minimum(np.concatenate([model.validation, model.test]), 0.0)).clip(max=1 - 1e-12)
     chances = -np.expm1(len(train) * np.log1p(-p))
     error = float(np.sqrt((chances * (1 - chances)).sum()))
-    return Copies(found, float(chances.sum()), error, len(p), limit)
+    return Copies(found, float(chances.sum()), error, len(p), limit, errors)

@@ -140,7 +140,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     description = describe(choices, candidates, gains, study)
     tables = choices.tables | {"models": models, "independence": independence.table}
     assessment = None
-    traits = Traits([], all_groups=False, follows=False)
+    traits = Traits([], all_groups=False, follows=False, circular=False)
     if description != Description(0, 0):
         stage("what is left unexplained")
         assessment = assessed(description, candidates, study)
@@ -163,7 +163,8 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         saturated=is_saturated(description, choices, study.settings.density_models.mixtures),
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
-    parts = decision, description, choices, independence, assessment, tables, metrics | {"variables": study.variables}
+    metrics |= {"variables": study.variables, "circular": traits.circular}
+    parts = decision, description, choices, independence, assessment, tables, metrics
     return Findings(study.rows, study.settings, *parts, study.described(description))
 
 
@@ -262,6 +263,8 @@ class Traits(NamedTuple):
     """True if the other latent variables, too, are carried by few variables each, on the average."""
     follows: bool
     """True if latent variables follow the order of the rows."""
+    circular: bool
+    """True if two latent variables lie on a ring."""
 
 
 def traits_of(z: Float[np.ndarray, "rows latents"], study: Study) -> Traits:
@@ -271,7 +274,8 @@ def traits_of(z: Float[np.ndarray, "rows latents"], study: Study) -> Traits:
     vae = study.best(z.shape[1])
     groups = small_groups(vae, study.settings.seed, selection.fewest_variables - 1, selection.group_share)
     all_groups = variables_per_latent(vae, study.settings.seed, groups) <= selection.fewest_variables - 1
-    return Traits(groups, all_groups, bool(drift(z) < limit) and study.independence.short)
+    ring = selection.ring_sectors, selection.ring_filled, selection.ring_spread
+    return Traits(groups, all_groups, bool(drift(z) < limit) and study.independence.short, on_ring(z, *ring))
 
 
 def group_tables(groups: list[tuple[int, ...]], study: Study) -> dict[str, pd.DataFrame]:
@@ -439,7 +443,6 @@ def latent_numbers(assessment: Assessment, tables: dict[str, pd.DataFrame]) -> d
         "rate": float(carried.rate),
         "sign_vectors": int((summary.kind == SIGN).sum()),
         "returning_patterns": int(summary.recovered.eq(True).sum()),
-        "circular": on_ring(tables["latents"].filter(regex="^z_").to_numpy()),
     }
     if "overlaps" in tables:
         overlaps = tables["overlaps"]

@@ -15,7 +15,6 @@ from vae_mf.statistics.set_scores import MEMBERS
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, rows_to_decide
 from vae_mf.verdict.independence import StrongestSet
-from vae_mf.verdict.time_order import WINDOWS
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 UNKNOWN = "not known"
@@ -240,7 +239,7 @@ def within_windows(found: Findings) -> str:
     test = found.independence
     local = shared(test.local_pairs, test.largest)
     whole = shared(test.pairs, test.largest)
-    return f"Within {WINDOWS} windows of the rows pairs of variables {local}, over all rows they {whole}."
+    return f"Within {test.settings.windows} windows of the rows pairs of variables {local}, over all rows they {whole}."
 
 
 def dependence(found: Findings) -> str:

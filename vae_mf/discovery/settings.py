@@ -44,6 +44,7 @@ class RowSettings:
         blocks: number of blocks of held-out rows, whose means give the errors.
         copies: share of held-out rows that are copies of training rows, beyond those that the likeliest model expects,
             from which on nothing is decided.
+        copies_errors: errors by which there must be more copies than chance explains.
     """
 
     training: int
@@ -51,12 +52,14 @@ class RowSettings:
     min_count: int
     blocks: int
     copies: float
+    copies_errors: float
 
     def __post_init__(self) -> None:
         for name in ("training", "held_out", "min_count"):
             require_integer(f"rows.{name}", getattr(self, name))
         require_integer("rows.blocks", self.blocks, minimum=2)
         require_fraction("rows.copies", self.copies)
+        require_positive("rows.copies_errors", self.copies_errors)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,9 @@ class SelectionSettings:
         draws: number of importance draws of z per likelihood.
         fewest_variables: number of variables that a collective variable is carried by at least.
         group_share: share of a latent variable that fewer variables than these must hold to be a group.
+        ring_sectors: number of sectors around the mean, all of which two latent variables on a ring cover.
+        ring_filled: rows in the emptiest sector of a ring, in units of those in a sector on the average.
+        ring_spread: spread of the distances from the mean on a ring, in units of the mean distance.
     """
 
     largest_latents: int
@@ -103,6 +109,9 @@ class SelectionSettings:
     draws: int
     fewest_variables: int
     group_share: float
+    ring_sectors: int
+    ring_filled: float
+    ring_spread: float
 
     def __post_init__(self) -> None:
         require_integer("selection.largest_latents", self.largest_latents)
@@ -113,6 +122,9 @@ class SelectionSettings:
         require_integer("selection.draws", self.draws)
         require_integer("selection.fewest_variables", self.fewest_variables, minimum=0)
         require_fraction("selection.group_share", self.group_share)
+        require_integer("selection.ring_sectors", self.ring_sectors, minimum=3)
+        for name in ("ring_filled", "ring_spread"):
+            require_positive(f"selection.{name}", getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ class Study:
     def copies(self, likeliest: ModelScores) -> Copies:
         """Return the held-out rows that are copies of training rows, beside those that the likeliest model expects."""
         held_out = np.concatenate([self.rows.validation, self.rows.test])
-        return copies_of(self.rows.train, held_out, likeliest, self.settings.rows.copies)
+        limits = self.settings.rows.copies, self.settings.rows.copies_errors
+        return copies_of(self.rows.train, held_out, likeliest, *limits)
 
     @cached_property
     def blocks(self) -> int:

@@ -19,7 +19,7 @@ from vae_mf.statistics.residual_orders import SampledRows, residual_orders, thin
 from vae_mf.statistics.row_order import chunks, correlations, drift, local_residuals, shift_test, shifted_columns
 from vae_mf.statistics.set_scores import NONE, affordable_order, set_scores, set_worth
 from vae_mf.statistics.u_statistics import Blocks, Estimate
-from vae_mf.verdict.time_order import SHORT, WINDOWS, TimeOrder
+from vae_mf.verdict.time_order import TimeOrder
 
 SINGLE = "a single set"
 """Entry of the column "rows" for the most significant set of an order."""
@@ -42,6 +42,8 @@ class IndependenceSettings:
         shifts: number of surrogates whose columns are shifted in time against each other.
         shift_rows: number of rows of these, at most.
         drift: p-value below which rates follow the order of the rows.
+        windows: number of windows of the rows within which rates count as constant.
+        short: share of a window within which correlations must die for slower change to count as drift.
         pairs_seen: errors by which pairs must stand out to count.
         orders_seen: errors by which higher orders must.
         fewest_effective: effective number of rows below which nothing is concluded from what is not seen.
@@ -59,6 +61,8 @@ class IndependenceSettings:
     shifts: int
     shift_rows: int
     drift: float
+    windows: int
+    short: float
     pairs_seen: float
     orders_seen: float
     fewest_effective: float
@@ -67,11 +71,11 @@ class IndependenceSettings:
 
     def __post_init__(self) -> None:
         require_integer("orders", self.orders, minimum=2)
-        for name in ("order_rows", "set_rows", "permutations", "shift_rows", "shifts"):
+        for name in ("order_rows", "set_rows", "permutations", "shift_rows", "shifts", "windows"):
             require_integer(name, getattr(self, name), minimum=2)
         for name in ("order_variables", "sets"):
             require_integer(name, getattr(self, name), minimum=0)
-        for name in ("set_level", "drift", "local_share"):
+        for name in ("set_level", "drift", "short", "local_share"):
             require_fraction(name, getattr(self, name))
         for name in ("pairs_seen", "orders_seen", "fewest_effective", "gained"):
             require_positive(name, getattr(self, name))
@@ -157,7 +161,7 @@ class Independence(NamedTuple):
     @property
     def short(self) -> bool:
         """True if the memory of the rows is short enough to be told from drift."""
-        return self.correlation_time * WINDOWS < SHORT * self.rows
+        return self.correlation_time * self.settings.windows < self.settings.short * self.rows
 
     @property
     def changes(self) -> bool:
@@ -236,7 +240,7 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
     if shifted:
         pairs = shifted_pairs(rows, settings, seed)
     # Slow change is that over the recording, not over the time of a stimulus that it repeats.
-    local = local_residuals(rows, min(WINDOWS, len(rows) // 2))
+    local = local_residuals(rows, min(settings.windows, len(rows) // 2))
     sums = pair_sums((part[:, None] for part in chunks(local[order.order])), blocks, model.variables)
     within = pair_information(sums, None, products)
     orders = {}
@@ -307,7 +311,7 @@ def strongest_sets(
     largest = affordable_order(len(variables), settings.sets)
     if not largest:
         return {}
-    windows = min(WINDOWS, len(rows) // 2)
+    windows = min(settings.windows, len(rows) // 2)
     blocks = order.blocks(len(variables))
     (shifted,) = shifted_columns(rows, 1, integer(seed, "shifts"))
     data, null = (

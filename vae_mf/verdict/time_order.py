@@ -22,10 +22,6 @@ FEWEST_BLOCKS = 20
 """Blocks that rows are cut into at least, however long their memory."""
 FEWEST_CHOSEN = 5
 """Blocks of some of the rows, such as those held out, at least: fewer that do not touch tell no error."""
-WINDOWS = 40
-"""Windows of the rows within which the rates count as constant."""
-SHORT = 0.1
-"""Share of a window within which correlations must die for slower change to count as drift."""
 
 Times = Int[np.ndarray, " rows"]
 
