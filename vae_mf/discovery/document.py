@@ -109,6 +109,8 @@ GLOSSARY = {
     "tilt of sets": "The same bound by single sets of three and of four variables of which no pair stands out.",
     "fitted tilt": "Lower bound of what is left: the gain of reweighting the model by pairs, fitted on other rows.",
     "lead": "Nats per row by which another model predicts held-out rows better.",
+    "law of z free": "The same decoder with the likeliest of all laws of the latent variables, which lies on points: "
+    "what it gains on held-out rows the law of the model misses.",
     "rate": "Information that the latent variables carry about a row, at most.",
     "critic": "Network that learns to tell rows of the data from rows of the model: what it gains is a lower bound of "
     "what is left. It is asked without quick=true.",
