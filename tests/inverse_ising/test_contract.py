@@ -26,6 +26,7 @@ from vae_mf.inverse_ising import (
     Estimator,
     GraphPseudoLikelihood,
     HiddenKineticIsing,
+    HiddenKineticIsingCV,
     IndependentPair,
     InteractionScreening,
     KineticExactMeanField,
@@ -44,6 +45,8 @@ from vae_mf.inverse_ising import (
     base,
 )
 from vae_mf.inverse_ising.base import InverseIsing
+from vae_mf.inverse_ising.kinetic import base as kinetic_base
+from vae_mf.inverse_ising.kinetic.base import KineticIsing
 from vae_mf.inverse_ising.mean_field import MeanFieldEstimator
 
 CONSISTENT = [
@@ -71,6 +74,14 @@ APPROXIMATE = [
     Hebb(rate=0.3),
 ]
 ESTIMATORS = CONSISTENT + APPROXIMATE
+KINETIC = [
+    HiddenKineticIsing(max_iter=5),
+    KineticMaximumLikelihood(),
+    KineticNaiveMeanField(),
+    KineticTAP(),
+    KineticExactMeanField(),
+    HiddenKineticIsingCV(HiddenKineticIsing(max_iter=2), candidates=(0, 1)),
+]
 WEAK = dense(6, 0.4, seed=1)
 SPINS = WEAK.draw(600, seed=2)
 PATHS = SPINS.reshape(3, 200, 6)
@@ -265,8 +276,22 @@ class TestContract:
             clone(estimator).sample(3)
 
 
-def expected_failures(estimator: InverseIsing) -> dict[str, str]:
+ROW_WEIGHTS = (
+    "check_all_zero_sample_weights_error",
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weights_list",
+    "check_sample_weights_not_an_array",
+    "check_sample_weights_not_overwritten",
+    "check_sample_weights_pandas_series",
+    "check_sample_weights_shape",
+)
+"""Checks that give a weight to every row of a table."""
+
+
+def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
     """Checks of scikit-learn that an estimator cannot meet, with the reason."""
+    if isinstance(estimator, (KineticIsing, HiddenKineticIsingCV)):
+        return dict.fromkeys(ROW_WEIGHTS, "a weight is one of a transition or of a whole trajectory, not of a row")
     singular = "with no more samples than spins the covariance matrix is singular"
     return (
         {"check_sample_weight_equivalence_on_dense_data": singular} if isinstance(estimator, MeanFieldEstimator) else {}
@@ -282,19 +307,21 @@ def thresholded(monkeypatch):
             return values.astype(np.int8)
         # The sign of the value itself would make copies of correlated columns, but integers are few and want it.
         whole = (values == np.round(values)).all()
-        bits = values > np.median(values, axis=0) if whole else np.sin(1e3 * values.astype(float)) > 0
+        middle = np.median(values.reshape(-1, values.shape[-1]), axis=0)
+        bits = values > middle if whole else np.sin(1e3 * values.astype(float)) > 0
         return np.where(bits, 1, -1).astype(np.int8)
 
     monkeypatch.setattr(base, "checked_spins", signs)
+    monkeypatch.setattr(kinetic_base, "checked_spins", signs)
 
 
-def run_check(estimator: InverseIsing, check) -> None:
+def run_check(estimator: BaseEstimator, check) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         check(estimator)
 
 
-@parametrize_with_checks([PseudoLikelihood(), NaiveMeanField()], expected_failed_checks=expected_failures)
+@parametrize_with_checks([PseudoLikelihood(), NaiveMeanField(), *KINETIC[:2]], expected_failed_checks=expected_failures)
 @pytest.mark.usefixtures("thresholded")
 def test_scikit_learns_own_checks(estimator, check):
     run_check(estimator, check)
@@ -302,7 +329,7 @@ def test_scikit_learns_own_checks(estimator, check):
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    [clone(estimator) for estimator in (*ESTIMATORS, MissingEntries())],
+    [clone(estimator) for estimator in (*ESTIMATORS, MissingEntries(), *KINETIC)],
     expected_failed_checks=expected_failures,
 )
 @pytest.mark.usefixtures("thresholded")

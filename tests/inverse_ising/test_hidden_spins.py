@@ -55,7 +55,7 @@ def test_the_filtered_likelihood_is_the_sum_over_hidden_trajectories(small):
     couplings, fields, path = small
     every = log_probability(completions(path, 2), couplings, fields)
     exact = np.log(np.exp(every).sum()) - 2 * np.log(2)
-    found = filtered_log_likelihood(path[None].astype(np.int8), couplings, fields)
+    found = filtered_log_likelihood(path[None].astype(np.int8), np.ones(1), couplings, fields)
     assert found == pytest.approx(exact / 8, abs=1e-12)
 
 
@@ -87,7 +87,7 @@ def test_maximisation_with_known_spins_is_plain_maximum_likelihood(partly_seen):
     paths = partly_seen[1][:, :800]
     found = (np.zeros((14, 14)), np.zeros(14))
     for _ in range(40):
-        found = maximised(paths.astype(float), *found, VISIBLE, 4.0)
+        found = maximised(paths.astype(float), np.ones(1), *found, VISIBLE, 4.0)
     plain = KineticMaximumLikelihood(standard_errors=False).fit(paths)
     np.testing.assert_allclose(found.couplings, plain.couplings_, atol=5e-4)
     np.testing.assert_allclose(found.fields, plain.fields_, atol=5e-4)
@@ -99,7 +99,7 @@ def test_maximisation_averages_over_an_unknown_spin(partly_seen):
     unknown = np.concatenate([paths, np.zeros((1, 400, 1))], axis=2)
     found = (np.full((5, 5), 0.3), np.zeros(5))
     for _ in range(40):
-        found = maximised(unknown, *found, 4, 4.0)
+        found = maximised(unknown, np.ones(1), *found, 4, 4.0)
     before, after = paths[0, :-1], paths[0, 1:]
     gradient = np.zeros(5)
     for sign in (-1, 1):
@@ -161,6 +161,28 @@ def test_contract(partly_seen):
     assert found.n_features_in_ == VISIBLE
 
 
+@pytest.mark.filterwarnings("ignore:HiddenKineticIsing has not converged")
+def test_a_weight_is_a_number_of_trajectories(partly_seen):
+    paths = partly_seen[1][:, :1000, :VISIBLE].reshape(5, 200, VISIBLE)
+    weights = np.array([2, 0, 1, 3, 1])
+    repeated = np.repeat(paths, weights, axis=0)
+    model = HiddenKineticIsing(max_iter=20)
+    found = clone(model).fit(paths, sample_weight=weights)
+    plain = clone(model).fit(repeated)
+    np.testing.assert_allclose(found.couplings_, plain.couplings_, atol=1e-4)
+    np.testing.assert_allclose(found.fields_, plain.fields_, atol=1e-4)
+    assert found.score(paths, sample_weight=weights) == pytest.approx(found.score(repeated), abs=1e-9)
+    chosen = HiddenKineticIsingCV(model, candidates=(0, 1))
+    scores = [
+        clone(chosen).fit(paths, sample_weight=weights),
+        clone(chosen).fit(repeated),
+    ]
+    np.testing.assert_allclose(scores[0].scores_, scores[1].scores_, atol=1e-6)
+    assert scores[0].score(paths, sample_weight=weights) == pytest.approx(scores[1].score(repeated), abs=1e-6)
+    with pytest.raises(ValueError, match=r"each of 5 trajectories, got shape \(5, 199\); a transition has none"):
+        clone(model).fit(paths, sample_weight=np.ones((5, 199)))
+
+
 def test_refusals(partly_seen):
     paths = partly_seen[1][:, :200, :VISIBLE]
     with pytest.raises(ValueError, match="hidden: expected at most the number of visible spins 12, got 13"):
@@ -171,7 +193,7 @@ def test_refusals(partly_seen):
         found = HiddenKineticIsing(hidden=9, max_iter=1).fit(paths)
     with pytest.raises(ValueError, match="at most 8 hidden spins"):
         found.score(paths)
-    with pytest.raises(ValueError, match="expected 12 spins, got 11"):
+    with pytest.raises(ValueError, match="X has 11 features, but HiddenKineticIsing is expecting 12"):
         found.score(paths[:, :, 1:])
     with pytest.raises(ValueError, match="start: expected None"):
         found.simulate(3, start=paths[0, 0])

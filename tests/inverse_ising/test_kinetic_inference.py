@@ -201,7 +201,7 @@ def test_score_is_the_mean_log_probability_and_largest_at_the_fit(driven):
     found = KineticMaximumLikelihood(l2=0.0).fit(paths)
     theta = paths[:, :-1] @ found.couplings_.T + found.fields_
     assert found.score(paths) == pytest.approx((paths[:, 1:] * theta - np.log(2 * np.cosh(theta))).mean(), abs=1e-6)
-    data = transitions(paths, False)
+    data = transitions(paths, np.ones(paths[:, 1:, 0].shape), False)
     random = np.random.default_rng(0)
     for _ in range(5):
         other = found.couplings_ + 0.1 * random.normal(size=found.couplings_.shape)
@@ -254,6 +254,36 @@ class TestContract:
         z = (paths[:, 1].mean(0) - means) / np.sqrt((1 - means**2) / repeats)
         assert np.abs(z).max() < SIGMAS
 
+    def test_a_weight_is_a_number_of_repetitions(self, estimator, time_dependent, driven):
+        weights = np.random.default_rng(6).integers(0, 4, REPEATS)
+        model = estimator(time_dependent=time_dependent)
+        found = clone(model).fit(driven[2], sample_weight=weights)
+        repeated = clone(model).fit(np.repeat(driven[2], weights, axis=0))
+        for name in ("couplings_", "fields_", "couplings_error_", "fields_error_"):
+            if hasattr(repeated, name):
+                np.testing.assert_allclose(getattr(found, name), getattr(repeated, name), atol=2e-5)
+        score = found.score(driven[2], sample_weight=weights)
+        assert score == pytest.approx(found.score(np.repeat(driven[2], weights, axis=0)), abs=1e-6)
+        assert abs(score - found.score(driven[2])) > 1e-4
+        whole = clone(model).fit(driven[2], sample_weight=np.repeat(weights[:, None], STEPS, axis=1))
+        np.testing.assert_array_equal(whole.couplings_, found.couplings_)
+
+    def test_weights_that_cannot_be_are_refused(self, estimator, time_dependent, driven):
+        model = estimator(time_dependent=time_dependent)
+        for weights, message in (
+            (np.ones(STEPS), rf"12 transitions of 60 trajectories, shape \(60, 12\), .* got shape \({STEPS},\)"),
+            (-np.ones(REPEATS), "expected none below zero, got negative ones such as -1"),
+            (np.zeros(REPEATS), "all sample weights zero"),
+            (np.full(REPEATS, np.nan), "NaN"),
+            ((np.arange(REPEATS) == 0) * 9.0, "constant spins"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                clone(model).fit(driven[2][:, :3] if weights.max() == 9 else driven[2], sample_weight=weights)
+        with pytest.warns(UserWarning, match="720 weights sum to 1 and count as so many samples of 6 spins"):
+            clone(model).set_params(**({} if "l2" in model.get_params() else {"pseudocount": 1e-3})).fit(
+                driven[2], sample_weight=np.full(REPEATS, 1 / (STEPS * REPEATS))
+            )
+
     def test_refusals(self, estimator, time_dependent, driven):
         model = estimator(time_dependent=time_dependent)
         with pytest.raises(NotFittedError):
@@ -268,10 +298,32 @@ class TestContract:
             model.fit(constant)
         with pytest.raises(ValueError, match="max_iter: expected an integer >= 1"):
             clone(model).set_params(max_iter=0).fit(driven[2])
-        with pytest.raises(ValueError, match=r"expected \(times, spins\)"):
+        with pytest.raises(ValueError, match=r"X has 5 features, but .* is expecting 6 features"):
             model.fit(driven[2]).score(driven[2][:, :, 1:])
         with pytest.raises(ValueError, match="steps: expected"):
             model.simulate(0)
+
+
+@pytest.mark.filterwarnings("ignore:KineticTAP:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_weighted_transition_is_one_given_so_many_times(estimator, driven):
+    path = np.concatenate(driven[2][:40])
+    weights = np.random.default_rng(7).integers(0, 3, len(path) - 1)
+    pairs = np.stack([path[:-1], path[1:]], axis=1)
+    found = estimator().fit(path, sample_weight=weights)
+    repeated = estimator().fit(np.repeat(pairs, weights, axis=0))
+    np.testing.assert_allclose(found.couplings_, repeated.couplings_, atol=2e-5)
+    np.testing.assert_allclose(found.fields_, repeated.fields_, atol=2e-5)
+    assert found.score(path, sample_weight=weights) == pytest.approx(
+        found.score(np.repeat(pairs, weights, axis=0)), abs=1e-6
+    )
+
+
+def test_a_step_without_weight_has_no_field(driven):
+    weights = np.ones((REPEATS, STEPS))
+    weights[1:, 4] = 0
+    with pytest.raises(ValueError, match=r"several repeats of every step, .* got 1 of step 4"):
+        KineticMaximumLikelihood(time_dependent=True).fit(driven[2], sample_weight=weights)
 
 
 def test_moving_fields_need_repeats_and_as_many_steps(driven):
@@ -279,7 +331,7 @@ def test_moving_fields_need_repeats_and_as_many_steps(driven):
     with pytest.raises(ValueError, match="expected several repeats"):
         model.fit(driven[2][0])
     model.fit(driven[2])
-    with pytest.raises(ValueError, match=rf"expected \(times, spins\) \({STEPS + 1}"):
+    with pytest.raises(ValueError, match=f"expected the {STEPS + 1} times that were fitted, got {STEPS}"):
         model.score(driven[2][:, 1:])
     with pytest.raises(ValueError, match="at most the 12 that have fields, got 13"):
         model.simulate(STEPS + 1)

@@ -55,10 +55,10 @@ class GraphPseudoLikelihood(InverseIsing):
     bonds: Any
     couplings: Any = "bonds"
     fields: Any = "sites"
-    l2: float = 1.0
-    tolerance: float = 1e-5
-    max_iter: int = 500
-    encoding: str = "spin"
+    l2: Any = 1.0
+    tolerance: Any = 1e-5
+    max_iter: Any = 500
+    encoding: Any = "spin"
 
     def _accepts_constant_spins(self) -> bool:
         return not (isinstance(self.fields, str) and self.fields == "sites")
@@ -105,13 +105,13 @@ class LatticeIsing(GraphPseudoLikelihood):
 
     def __init__(
         self,
-        couplings: str = "shared",
-        fields: str = "shared",
-        periodic: bool = False,
-        l2: float = 1.0,
-        tolerance: float = 1e-5,
-        max_iter: int = 500,
-        encoding: str = "spin",
+        couplings: Any = "shared",
+        fields: Any = "shared",
+        periodic: Any = False,
+        l2: Any = 1.0,
+        tolerance: Any = 1e-5,
+        max_iter: Any = 500,
+        encoding: Any = "spin",
     ):
         super().__init__(None, couplings, fields, l2, tolerance, max_iter, encoding)
         self.periodic = periodic

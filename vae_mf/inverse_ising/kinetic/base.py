@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
-from vae_mf.arrays import Couplings
+from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_integer
 from vae_mf.inverse_ising.base import (
     Estimate,
@@ -25,9 +25,12 @@ from vae_mf.inverse_ising.base import (
     new_generator,
     refuse_constant_spins,
     store_estimate,
+    warn_light,
 )
 
 Trajectories = Int8[np.ndarray, "repeats times sites"]
+StepWeights = Float[np.ndarray, "repeats steps"]
+"""How often each transition counts."""
 GroupFields = Float[np.ndarray, "groups sites"]
 """One field per spin and group of transitions that share it."""
 ROWS = 2**12
@@ -40,6 +43,7 @@ class Block(NamedTuple):
     groups: slice
     before: Float[np.ndarray, "groups rows sites"]
     after: Float[np.ndarray, "groups rows sites"]
+    weights: Float[np.ndarray, "groups rows 1"]
 
 
 class Transitions(NamedTuple):
@@ -47,6 +51,13 @@ class Transitions(NamedTuple):
 
     before: Int8[np.ndarray, "groups rows sites"]
     after: Int8[np.ndarray, "groups rows sites"]
+    weights: Float[np.ndarray, "groups rows"]
+    """How often each transition counts."""
+
+    @property
+    def counts(self) -> Float[np.ndarray, "groups 1"]:
+        """Sum of the weights in every group, which counts as the number of its transitions."""
+        return self.weights.sum(axis=1, keepdims=True)
 
     def blocks(self, dtype: type = np.float32) -> Iterator[Block]:
         """Yield all transitions in floating point, about `ROWS` rows at a time."""
@@ -55,7 +66,8 @@ class Transitions(NamedTuple):
         for first in range(0, groups, wide):
             for row in range(0, rows, ROWS):
                 part = slice(first, min(first + wide, groups)), slice(row, row + ROWS)
-                yield Block(part[0], self.before[part].astype(dtype), self.after[part].astype(dtype))
+                weights = self.weights[part].astype(dtype)[..., None]
+                yield Block(part[0], self.before[part].astype(dtype), self.after[part].astype(dtype), weights)
 
 
 @dataclass(eq=False, repr=False)
@@ -76,43 +88,45 @@ class KineticIsing(BaseEstimator):
         feature_names_in_: names of the spins, of a table (times, N).
     """
 
-    time_dependent: bool = False
-    encoding: str = "spin"
+    time_dependent: Any = False
+    encoding: Any = "spin"
 
-    def fit(self, trajectories: Any, y: Any = None) -> "KineticIsing":
+    def fit(self, trajectories: Any, y: Any = None, sample_weight: Any = None) -> "KineticIsing":
         """Infer couplings and fields.
 
         Args:
             trajectories: shape (times, N), or (repeats, times, N), repeats being independent.
+            sample_weight: shape (repeats, times - 1), how often each transition counts; (repeats,) for all those of a
+                repeat, (times - 1,) for those of a single trajectory.
 
         Raises:
             ValueError: if values, shapes or options are wrong, or a spin is constant.
         """
-        _check_feature_names(self, trajectories, reset=True)
-        paths = checked_trajectories(trajectories, self.encoding)
-        refuse_constant_spins(paths.reshape(-1, paths.shape[2]))
-        self.n_features_in_ = paths.shape[2]
-        estimate = self._estimate(transitions(paths, self.time_dependent))
+        paths = named_trajectories(self, trajectories, self.encoding, reset=True)
+        weights = step_weights(paths, sample_weight)
+        warn_light(weights.ravel(), paths.shape[2])
+        refuse_constant_spins(counted_spins(paths, weights))
+        estimate = self._estimate(transitions(paths, weights, self.time_dependent))
         return store_estimate(self, estimate if self.time_dependent else without_time(estimate))
 
     def _estimate(self, data: Transitions) -> Estimate:
         """Return the estimate, fields having shape (G, N)."""
         raise NotImplementedError
 
-    def score(self, trajectories: Any, y: Any = None) -> float:
+    def score(self, trajectories: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean of ln P(s_i(t+1) | s(t)) over spins, steps and repeats, in nats.
 
         Raises:
             ValueError: if the trajectories do not have the spins, or the steps, of those fitted.
         """
         check_is_fitted(self)
-        _check_feature_names(self, trajectories, reset=False)
-        paths = checked_trajectories(trajectories, self.encoding)
-        steps = len(self.fields_) if self.time_dependent else paths.shape[1] - 1
-        if paths.shape[1:] != (steps + 1, self.n_features_in_):
-            expected = (steps + 1, self.n_features_in_)
-            raise ValueError(f"trajectories: expected (times, spins) {expected}, got {paths.shape[1:]}")
-        return log_likelihood(transitions(paths, self.time_dependent), self.couplings_, np.atleast_2d(self.fields_))
+        paths = named_trajectories(self, trajectories, self.encoding, reset=False)
+        if self.time_dependent and paths.shape[1] != len(self.fields_) + 1:
+            raise ValueError(
+                f"trajectories: expected the {len(self.fields_) + 1} times that were fitted, got {paths.shape[1]}"
+            )
+        data = transitions(paths, step_weights(paths, sample_weight), self.time_dependent)
+        return log_likelihood(data, self.couplings_, np.atleast_2d(self.fields_))
 
     def simulate(self, steps: int, repeats: int = 1, start: Any = None, random_state: Any = None) -> np.ndarray:
         """Return trajectories of the fitted model.
@@ -130,7 +144,7 @@ class KineticIsing(BaseEstimator):
         if self.time_dependent and steps > len(self.fields_):
             raise ValueError(f"steps: expected at most the {len(self.fields_)} that have fields, got {steps}")
         random = new_generator(random_state)
-        shape = (repeats, self.n_features_in_)
+        shape = (repeats, self.fields_.shape[-1])
         first = random.choice(np.array([-1, 1], np.int8), shape)
         if start is not None:
             first = np.broadcast_to(checked_spins(np.asarray(start), self.encoding), shape)
@@ -150,23 +164,87 @@ def checked_trajectories(values: Any, encoding: str) -> Trajectories:
     array = check_array(values, dtype="numeric", allow_nd=True, ensure_min_samples=1, input_name="trajectories")
     if array.ndim not in (2, 3) or array.shape[-2] < 2:
         raise ValueError(
-            f"trajectories: expected (times, N) or (repeats, times, N), 2 times or more, got {array.shape}"
+            "trajectories: expected (times, N) or (repeats, times, N) with more than 1 sample in time, got shape "
+            f"{array.shape}"
         )
     return checked_spins(array if array.ndim == 3 else array[None], encoding)
 
 
-def transitions(paths: Trajectories, time_dependent: bool) -> Transitions:
+def named_trajectories(estimator: BaseEstimator, values: Any, encoding: str, reset: bool) -> Trajectories:
+    """Return trajectories given to an estimator, and keep the names and number of their spins, or compare with these.
+
+    Args:
+        reset: True to keep them, False to compare.
+
+    Raises:
+        ValueError: if trajectories are wrong (`checked_trajectories`) or do not have the spins of those fitted.
+    """
+    _check_feature_names(estimator, values, reset=reset)
+    paths = checked_trajectories(values, encoding)
+    if reset:
+        estimator.n_features_in_ = paths.shape[2]
+    elif paths.shape[2] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {paths.shape[2]} features, but {type(estimator).__name__} is expecting {estimator.n_features_in_} "
+            "features as input: give the spins that were fitted"
+        )
+    return paths
+
+
+def step_weights(paths: Trajectories, sample_weight: Any) -> StepWeights:
+    """Return the weight of every transition of trajectories, all 1 for None.
+
+    >>> step_weights(np.ones((2, 3, 4), np.int8), [1, 2])
+    array([[1., 1.],
+           [2., 2.]])
+
+    Raises:
+        ValueError: if the shape is none of `KineticIsing.fit`, a weight is negative or not finite, or all are zero.
+    """
+    repeats = len(paths)
+    steps = paths.shape[1] - 1
+    if sample_weight is None:
+        return np.ones((repeats, steps))
+    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weights.shape not in ((repeats, steps), (repeats,)) and not (repeats == 1 and weights.shape == (steps,)):
+        raise ValueError(
+            f"sample_weight: expected one for each of {steps} transitions of {repeats} trajectories, shape "
+            f"{(repeats, steps)}, or one for each trajectory, shape {(repeats,)}, got shape {weights.shape}"
+        )
+    if weights.min() < 0:
+        raise ValueError(f"sample_weight: expected none below zero, got negative ones such as {weights.min():g}")
+    if weights.max() == 0:
+        raise ValueError("sample_weight: expected a positive total, got all sample weights zero")
+    return np.broadcast_to(weights[:, None] if weights.shape == (repeats,) else weights, (repeats, steps))
+
+
+def counted_spins(paths: Trajectories, weights: StepWeights) -> Spins:
+    """Return the configurations that stand in a transition of positive weight.
+
+    >>> len(counted_spins(np.ones((1, 4, 2), np.int8), np.array([[1.0, 0.0, 0.0]])))
+    2
+    """
+    used = np.pad(weights > 0, [(0, 0), (0, 1)])
+    used[:, 1:] |= weights > 0
+    return paths[used]
+
+
+def transitions(paths: Trajectories, weights: StepWeights, time_dependent: bool) -> Transitions:
     """Return the transitions of trajectories, in one group or in one per step.
 
-    >>> transitions(np.ones((5, 4, 2), np.int8), time_dependent=True).before.shape
+    >>> transitions(np.ones((5, 4, 2), np.int8), np.ones((5, 3)), time_dependent=True).before.shape
     (3, 5, 2)
     """
-    before, after = paths[:, :-1], paths[:, 1:]
+    parts = paths[:, :-1], paths[:, 1:], weights
     if not time_dependent:
-        return Transitions(*(part.reshape(1, -1, paths.shape[2]) for part in (before, after)))
-    if len(paths) < 2:
-        raise ValueError("trajectories: expected several repeats, to tell fields that depend on time, got 1")
-    return Transitions(*(np.ascontiguousarray(part.swapaxes(0, 1)) for part in (before, after)))
+        return Transitions(*(part.reshape(1, -1, *part.shape[2:]) for part in parts))
+    counted = (weights > 0).sum(axis=0)
+    if counted.min() < 2:
+        raise ValueError(
+            "trajectories: expected several repeats of every step, to tell fields that depend on time, got "
+            f"{counted.min()} of step {counted.argmin()}"
+        )
+    return Transitions(*(np.ascontiguousarray(part.swapaxes(0, 1)) for part in parts))
 
 
 def without_time(estimate: Estimate) -> Estimate:
@@ -179,14 +257,14 @@ def log_likelihood(data: Transitions, couplings: Couplings, fields: GroupFields)
     """Return the mean of ln P(s_i(t+1) | s(t)) = -ln(1 + exp(-2 s_i(t+1) theta_i(t))) over spins and transitions.
 
     >>> paths = np.array([[[1, -1], [1, 1]]], np.int8)
-    >>> round(log_likelihood(transitions(paths, False), np.zeros((2, 2)), np.zeros((1, 2))), 6)
+    >>> round(log_likelihood(transitions(paths, np.ones((1, 1)), False), np.zeros((2, 2)), np.zeros((1, 2))), 6)
     -0.693147
     """
     total = 0.0
-    for groups, before, after in data.blocks():
+    for groups, before, after, weights in data.blocks():
         theta = before @ couplings.T + fields[groups, None]
-        total -= np.logaddexp(0.0, -2 * after * theta).sum(dtype=np.float64)
-    return float(total / data.before.size)
+        total -= (weights * np.logaddexp(0.0, -2 * after * theta)).sum(dtype=np.float64)
+    return float(total / data.counts.sum() / data.before.shape[2])
 
 
 def trajectories_from(

@@ -15,8 +15,10 @@ AllFields = Float[np.ndarray, " spins"]
 MOST_HIDDEN = 8
 
 
-def filtered_log_likelihood(paths: Trajectories, couplings: AllCouplings, fields: AllFields) -> float:
-    """Return the mean of ln p(s_i(t+1) | all earlier visible spins) over spins, steps and repeats, in nats."""
+def filtered_log_likelihood(
+    paths: Trajectories, weights: Float[np.ndarray, " repeats"], couplings: AllCouplings, fields: AllFields
+) -> float:
+    """Return the mean of ln p(s_i(t+1) | all earlier visible spins) over spins, steps and weighted repeats, in nats."""
     visible = paths.shape[2]
     hidden = len(fields) - visible
     if hidden > MOST_HIDDEN:
@@ -30,9 +32,9 @@ def filtered_log_likelihood(paths: Trajectories, couplings: AllCouplings, fields
         logs = (paths[:, None, step + 1] * seen).sum(axis=2) - np.logaddexp(seen, -seen).sum(axis=2)
         joint = law * np.exp(logs - logs.max(axis=1, keepdims=True))
         evidence = joint.sum(axis=1)
-        total += float((np.log(evidence) + logs.max(axis=1)).sum())
+        total += float(weights @ (np.log(evidence) + logs.max(axis=1)))
         law = np.einsum("rs,rst->rt", joint / evidence[:, None], hidden_transitions(theta[:, :, visible:], states))
-    return total / (paths[:, 1:].size)
+    return total / (weights.sum() * paths[0, 1:].size)
 
 
 def hidden_states(hidden: int) -> Float[np.ndarray, "states hidden"]:

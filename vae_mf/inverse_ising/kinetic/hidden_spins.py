@@ -16,17 +16,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
 from vae_mf.inverse_ising.base import Estimate, encoded, refuse_constant_spins, store_estimate
-from vae_mf.inverse_ising.kinetic.base import KineticIsing, Trajectories, checked_trajectories
+from vae_mf.inverse_ising.kinetic.base import KineticIsing, Trajectories, named_trajectories, step_weights
 from vae_mf.inverse_ising.kinetic.hidden_filter import AllCouplings, AllFields, filtered_log_likelihood
 from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points, Stopping, minimise
 
 Paths = Float[np.ndarray, "repeats times spins"]
 """Means of all spins, hidden ones last; visible ones are -1 or +1."""
+PathWeights = Float[np.ndarray, " repeats"]
+"""How often each trajectory counts."""
 STEPS_PER_ROUND = 4
 """Ascent steps in each maximisation; more would chase a posterior that is about to change."""
 SWEEPS_PER_ROUND = 2
@@ -54,7 +56,7 @@ class HiddenKineticIsing(KineticIsing):
     """
 
     def __init__(
-        self, hidden: int = 1, l2: float = 4.0, tolerance: float = 1e-3, max_iter: int = 300, encoding: str = "spin"
+        self, hidden: Any = 1, l2: Any = 4.0, tolerance: Any = 1e-3, max_iter: Any = 300, encoding: Any = "spin"
     ):
         super().__init__(encoding=encoding)
         self.hidden = hidden
@@ -62,33 +64,36 @@ class HiddenKineticIsing(KineticIsing):
         self.tolerance = tolerance
         self.max_iter = max_iter
 
-    def fit(self, trajectories: Any, y: Any = None) -> "HiddenKineticIsing":
-        """Infer couplings and fields of all spins from trajectories (times, N) or (repeats, times, N)."""
-        _check_feature_names(self, trajectories, reset=True)
-        paths = checked_trajectories(trajectories, self.encoding)
-        refuse_constant_spins(paths.reshape(-1, paths.shape[2]))
+    def fit(self, trajectories: Any, y: Any = None, sample_weight: Any = None) -> "HiddenKineticIsing":
+        """Infer couplings and fields of all spins.
+
+        Args:
+            trajectories: shape (times, N), or (repeats, times, N), repeats being independent.
+            sample_weight: shape (repeats,), how often each trajectory counts: a transition alone cannot have a weight,
+                for the posterior of hidden spins rests on those before and after.
+        """
+        paths = named_trajectories(self, trajectories, self.encoding, reset=True)
+        weights = path_weights(paths, sample_weight)
+        refuse_constant_spins(paths[weights > 0].reshape(-1, paths.shape[2]))
         hidden = require_integer("hidden", self.hidden, minimum=0)
         if hidden > paths.shape[2]:
             raise ValueError(f"hidden: expected at most the number of visible spins {paths.shape[2]}, got {hidden}")
         l2 = require_non_negative("l2", self.l2)
         tolerance = require_positive("tolerance", self.tolerance)
-        self.n_features_in_ = paths.shape[2]
-        found = expectation_maximisation(paths, hidden, l2, tolerance, require_integer("max_iter", self.max_iter))
+        limit = require_integer("max_iter", self.max_iter)
+        found = expectation_maximisation(paths, weights, hidden, l2, tolerance, limit)
         self.hidden_means_ = found.means
         return store_estimate(self, found.estimate)
 
-    def score(self, trajectories: Any, y: Any = None) -> float:
+    def score(self, trajectories: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean log likelihood of the visible spins per spin and step, hidden ones summed over exactly.
 
         Raises:
             ValueError: with more than 8 hidden spins, whose states are too many, or other visible spins than fitted.
         """
         check_is_fitted(self)
-        _check_feature_names(self, trajectories, reset=False)
-        paths = checked_trajectories(trajectories, self.encoding)
-        if paths.shape[2] != self.n_features_in_:
-            raise ValueError(f"trajectories: expected {self.n_features_in_} spins, got {paths.shape[2]}")
-        return filtered_log_likelihood(paths, self.couplings_, self.fields_)
+        paths = named_trajectories(self, trajectories, self.encoding, reset=False)
+        return filtered_log_likelihood(paths, path_weights(paths, sample_weight), self.couplings_, self.fields_)
 
     def simulate(self, steps: int, repeats: int = 1, start: Any = None, random_state: Any = None) -> np.ndarray:
         """Return trajectories (repeats, steps + 1, N) of the visible spins; see `KineticIsing.simulate`.
@@ -98,12 +103,7 @@ class HiddenKineticIsing(KineticIsing):
         """
         if start is not None:
             raise ValueError("start: expected None with hidden spins, got a configuration")
-        visible = self.n_features_in_
-        self.n_features_in_ = len(self.fields_)
-        try:
-            return super().simulate(steps, repeats, None, random_state)[:, :, :visible]
-        finally:
-            self.n_features_in_ = visible
+        return super().simulate(steps, repeats, None, random_state)[:, :, : self.n_features_in_]
 
 
 @dataclass(eq=False, repr=False)
@@ -118,30 +118,51 @@ class HiddenKineticIsingCV(BaseEstimator):
         scores_: held-out log likelihood per visible spin and step of every candidate, in nats.
         hidden_: the chosen number.
         best_estimator_: estimator with this number, fitted to all data.
+        n_features_in_: number N of visible spins.
     """
 
     estimator: Any = None
     candidates: Any = (0, 1, 2, 3)
-    held_out: float = 0.25
+    held_out: Any = 0.25
 
-    def fit(self, trajectories: Any, y: Any = None) -> "HiddenKineticIsingCV":
-        """Score every candidate and fit the best one to all trajectories, (times, N) or (repeats, times, N)."""
+    def fit(self, trajectories: Any, y: Any = None, sample_weight: Any = None) -> "HiddenKineticIsingCV":
+        """Score every candidate and fit the best one to all trajectories; arguments as of `HiddenKineticIsing.fit`."""
         model = HiddenKineticIsing() if self.estimator is None else self.estimator
-        _check_feature_names(self, trajectories, reset=True)
-        values = encoded(checked_trajectories(trajectories, model.encoding), model.encoding)
+        values = encoded(named_trajectories(self, trajectories, model.encoding, reset=True), model.encoding)
         cut = round((1 - require_fraction("held_out", self.held_out)) * values.shape[-2])
         early, late = values[..., :cut, :], values[..., cut:, :]
-        fits = [clone(model).set_params(hidden=hidden).fit(early) for hidden in self.candidates]
-        self.scores_ = np.array([fitted.score(late) for fitted in fits])
+        fits = [
+            clone(model).set_params(hidden=hidden).fit(early, sample_weight=sample_weight) for hidden in self.candidates
+        ]
+        self.scores_ = np.array([fitted.score(late, sample_weight=sample_weight) for fitted in fits])
         self.hidden_ = int(self.candidates[int(self.scores_.argmax())])
-        self.best_estimator_ = clone(model).set_params(hidden=self.hidden_).fit(values)
+        self.best_estimator_ = clone(model).set_params(hidden=self.hidden_).fit(values, sample_weight=sample_weight)
         return self
 
-    def score(self, trajectories: Any, y: Any = None) -> float:
+    def score(self, trajectories: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the score of the best estimator."""
         check_is_fitted(self)
-        _check_feature_names(self, trajectories, reset=False)
-        return self.best_estimator_.score(np.asarray(trajectories))
+        encoding = self.best_estimator_.encoding
+        paths = named_trajectories(self, trajectories, encoding, reset=False)
+        return self.best_estimator_.score(encoded(paths, encoding), sample_weight=sample_weight)
+
+
+def path_weights(paths: Trajectories, sample_weight: Any) -> PathWeights:
+    """Return the weight of every trajectory, all 1 for None.
+
+    >>> path_weights(np.ones((2, 3, 4), np.int8), [1, 2])
+    array([1., 2.])
+
+    Raises:
+        ValueError: if there is not one for each, or as `step_weights` does.
+    """
+    shape = (len(paths),) if sample_weight is None else np.asarray(sample_weight).shape
+    if shape != (len(paths),):
+        raise ValueError(
+            f"sample_weight: expected one for each of {len(paths)} trajectories, got shape {shape}; a transition has "
+            "none of its own where spins are hidden"
+        )
+    return step_weights(paths, sample_weight)[:, 0]
 
 
 class Found(NamedTuple):
@@ -152,16 +173,18 @@ class Found(NamedTuple):
     """Posterior means of the hidden spins."""
 
 
-def expectation_maximisation(paths: Trajectories, hidden: int, l2: float, tolerance: float, limit: int) -> Found:
+def expectation_maximisation(
+    paths: Trajectories, weights: PathWeights, hidden: int, l2: float, tolerance: float, limit: int
+) -> Found:
     """Alternate posterior means and ascent steps until no coupling changes by more than the tolerance."""
     visible = paths.shape[2]
-    couplings, fields, means = first_guess(paths, hidden, l2)
+    couplings, fields, means = first_guess(paths, weights, hidden, l2)
     x = np.concatenate([paths.astype(np.float64), means], axis=2)
     change, rounds = np.inf if hidden else 0.0, 0
     while rounds < limit and change > tolerance:
         for _ in range(SWEEPS_PER_ROUND):
             update_posterior(x, couplings, fields, visible)
-        new, fields = maximised(x, couplings, fields, visible, l2)
+        new, fields = maximised(x, weights, couplings, fields, visible, l2)
         change = np.abs(new - couplings).max()
         couplings = new
         rounds += 1
@@ -179,15 +202,15 @@ class Guess(NamedTuple):
     means: Paths
 
 
-def first_guess(paths: Trajectories, hidden: int, l2: float) -> Guess:
+def first_guess(paths: Trajectories, weights: PathWeights, hidden: int, l2: float) -> Guess:
     """Return the fit without hidden spins, and hidden means from the principal components of its residuals.
 
     A hidden spin moves all the residuals s(t+1) - tanh theta(t) that it acts on together.
     """
-    plain = KineticMaximumLikelihood(l2=l2, standard_errors=False).fit(paths)
+    plain = KineticMaximumLikelihood(l2=l2, standard_errors=False).fit(paths, sample_weight=weights)
     repeats, times, visible = paths.shape
     residuals = paths[:, 1:] - np.tanh(paths[:, :-1] @ plain.couplings_.T + plain.fields_)
-    _, vectors = np.linalg.eigh(np.tensordot(residuals, residuals, axes=((0, 1), (0, 1))))
+    _, vectors = np.linalg.eigh(np.tensordot(weights[:, None, None] * residuals, residuals, axes=((0, 1), (0, 1))))
     loadings = vectors[:, ::-1][:, :hidden]
     means = np.zeros((repeats, times, hidden))
     means[:, :-1] = np.tanh(residuals @ loadings)
@@ -222,17 +245,19 @@ class Maximum(NamedTuple):
     fields: AllFields
 
 
-def maximised(x: Paths, couplings: AllCouplings, fields: AllFields, visible: int, l2: float) -> Maximum:
+def maximised(
+    x: Paths, weights: PathWeights, couplings: AllCouplings, fields: AllFields, visible: int, l2: float
+) -> Maximum:
     """Return parameters of larger expected log likelihood, given the posterior means."""
     start = np.vstack([couplings.T, fields])
-    found = minimise(ExpectedRegression(x, visible, l2), start, Stopping(TOLERANCE, STEPS_PER_ROUND)).points
+    found = minimise(ExpectedRegression(x, weights, visible, l2), start, Stopping(TOLERANCE, STEPS_PER_ROUND)).points
     return Maximum(found[:-1].T.copy(), found[-1])
 
 
 class ExpectedRegression:
     """Minus the mean expected log likelihood of every spin, of parameters (spins + 1, spins): J_k1 ... and h_k."""
 
-    def __init__(self, x: Paths, visible: int, l2: float):
+    def __init__(self, x: Paths, weights: PathWeights, visible: int, l2: float):
         spins = x.shape[2]
         before = x[:, :-1].reshape(-1, spins)
         self._after = x[:, 1:].reshape(-1, spins)
@@ -240,22 +265,25 @@ class ExpectedRegression:
         self._decay = l2 * np.r_[np.ones(spins), 0.0]
         self._uncertain = slice(visible, spins)
         self._doubt = 1 - before[:, visible:] ** 2
-        doubt = np.r_[np.zeros(visible), self._doubt.sum(axis=0), 0.0]
-        curvature = self._rows.T @ self._rows + np.diag(self._decay + doubt)
-        self._inverse = len(before) * np.linalg.pinv(curvature, hermitian=True)
+        self._weights = np.repeat(weights, x.shape[1] - 1)
+        self._count = self._weights.sum()
+        doubt = np.r_[np.zeros(visible), self._weights @ self._doubt, 0.0]
+        curvature = (self._weights * self._rows.T) @ self._rows + np.diag(self._decay + doubt)
+        self._inverse = self._count * np.linalg.pinv(curvature, hermitian=True)
 
     def evaluate(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
         """Return objectives and gradients of the spins ``columns``."""
         theta, after, uncertain = self._rows @ points, self._after[:, columns], points[self._uncertain]
         spread = np.sqrt(np.maximum(self._doubt @ uncertain**2, 1e-12))
         up, down = theta + spread, theta - spread
-        values = (np.logaddexp(up, -up) + np.logaddexp(down, -down)).sum(axis=0) / 2 - (after * theta).sum(axis=0)
+        values = self._weights @ ((np.logaddexp(up, -up) + np.logaddexp(down, -down)) / 2 - after * theta)
         up = np.tanh(up)
         down = np.tanh(down)
-        gradients = self._rows.T @ ((up + down) / 2 - after) + self._decay[:, None] * points
-        gradients[self._uncertain] += uncertain * (self._doubt.T @ ((up - down) / (2 * spread)))
+        weights = self._weights[:, None]
+        gradients = self._rows.T @ (weights * ((up + down) / 2 - after)) + self._decay[:, None] * points
+        gradients[self._uncertain] += uncertain * (self._doubt.T @ (weights * (up - down) / (2 * spread)))
         values += self._decay @ points**2 / 2
-        return Evaluation(values / len(after), gradients / len(after))
+        return Evaluation(values / self._count, gradients / self._count)
 
     def precondition(self, gradients: Points, columns: Columns) -> Points:
         """Return the inverse Hessian at zero couplings times each gradient."""

@@ -1,7 +1,7 @@
 """Maximum likelihood of the kinetic Ising model, N logistic regressions on the same data solved side by side."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -30,11 +30,11 @@ class KineticMaximumLikelihood(KineticIsing):
         time_dependent, encoding: as for `KineticIsing`.
     """
 
-    l2: float = 4.0
-    fields_l2: float = 1.0
-    standard_errors: bool = True
-    tolerance: float = 1e-6
-    max_iter: int = 200
+    l2: Any = 4.0
+    fields_l2: Any = 1.0
+    standard_errors: Any = True
+    tolerance: Any = 1e-6
+    max_iter: Any = 200
 
     def _estimate(self, data: Transitions) -> Estimate:
         l2 = require_non_negative("l2", self.l2)
@@ -61,7 +61,7 @@ class KineticRegression:
 
     def __init__(self, data: Transitions, decay: Float[np.ndarray, " parameters"]):
         self._data, self._decay = data, decay
-        self._count = data.before.shape[0] * data.before.shape[1]
+        self._count = float(data.counts.sum())
         self._curvature = shared_curvature(data, decay)
 
     def evaluate(self, points: Points, columns: Columns, dtype: type) -> Evaluation:
@@ -72,12 +72,13 @@ class KineticRegression:
         biases = points[sites:].astype(dtype)
         values = self._decay @ points**2 / 2
         gradients = self._decay[:, None] * points
-        for part, before, after in self._data.blocks(dtype):
+        for part, before, after, weights in self._data.blocks(dtype):
             rows = before.reshape(-1, sites)
             targets = after[:, :, chosen]
             losses, slopes = logistic(((rows @ bonds).reshape(targets.shape) + biases[part, None]) * targets)
-            values += losses.sum(axis=(0, 1))
+            values += weights.ravel() @ losses.reshape(len(rows), -1)
             slopes *= targets
+            slopes *= weights
             gradients[:sites] += rows.T @ slopes.reshape(len(rows), -1)
             gradients[sites:][part] += slopes.sum(axis=1)
         return Evaluation(values / self._count, gradients / self._count)
@@ -90,7 +91,8 @@ class KineticRegression:
 def count_separated(data: Transitions, couplings: Couplings, fields: GroupFields) -> int:
     """Return the number of spins whose theta_i has the sign of s_i(t+1) in all transitions."""
     margins = [
-        (after * (before @ couplings.T + fields[part, None])).min(axis=(0, 1)) for part, before, after in data.blocks()
+        np.where(weights > 0, after * (before @ couplings.T + fields[part, None]), np.inf).min(axis=(0, 1))
+        for part, before, after, weights in data.blocks()
     ]
     return int((np.min(margins, axis=0) > 0).sum())
 
@@ -123,20 +125,21 @@ class SharedCurvature(NamedTuple):
 
 def shared_curvature(data: Transitions, decay: Float[np.ndarray, " parameters"]) -> SharedCurvature:
     """Return the approximate curvature at zero couplings, of likelihood and penalty ``decay`` (N + G,)."""
-    groups, rows, sites = data.before.shape
+    groups, _, sites = data.before.shape
+    counts = data.counts
     means = np.zeros((groups, sites))
     targets = np.zeros((groups, sites))
     second = np.zeros((sites, sites))
-    for part, before, after in data.blocks():
-        means[part] += before.sum(axis=1) / rows
-        targets[part] += after.sum(axis=1) / rows
-        flat = before.reshape(-1, sites)
-        second += flat.T @ flat
+    for part, before, after, weights in data.blocks():
+        heavy = weights * before
+        means[part] += heavy.sum(axis=1) / counts[part]
+        targets[part] += (weights * after).sum(axis=1) / counts[part]
+        second += heavy.reshape(-1, sites).T @ before.reshape(-1, sites)
     # A little more than nothing where all repeats agree.
-    variances = np.maximum(1 - targets**2, 1 / rows)
-    level = variances.mean(axis=0)
-    spread = second - rows * means.T @ means + np.diag(decay[:sites]) / level.mean()
-    weights = rows * variances
+    variances = np.maximum(1 - targets**2, 1 / counts)
+    level = np.average(variances, axis=0, weights=counts[:, 0])
+    spread = second - (counts * means).T @ means + np.diag(decay[:sites]) / level.mean()
+    weights = counts * variances
     # Constant spins and copies make the spread singular if couplings are not penalised.
     stiffness = weights + decay[sites:, None]
     return SharedCurvature(np.linalg.pinv(spread, hermitian=True), means, weights, stiffness, level)
@@ -192,8 +195,8 @@ def fisher_information(
     diagonal = np.zeros((groups, len(couplings)))
     matrix = couplings.T.astype(np.float32)
     biases = fields.astype(np.float32)
-    for part, before, _ in data.blocks():
-        weights = 1 - np.tanh(before @ matrix + biases[part, None]) ** 2
+    for part, before, _, counts in data.blocks():
+        weights = counts * (1 - np.tanh(before @ matrix + biases[part, None]) ** 2)
         mixed[part] += weights.swapaxes(1, 2) @ before
         diagonal[part] += weights.sum(axis=1)
         add_weighted_pairs(bonds, before.reshape(-1, sites), weights.reshape(-1, len(couplings)))

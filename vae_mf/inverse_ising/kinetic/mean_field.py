@@ -9,7 +9,7 @@ They differ in the gain, and in the field that explains the magnetisation m_i(t+
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -38,6 +38,8 @@ class DelayedMoments(NamedTuple):
     """C(t), connected, each group with its share of the transitions."""
     delayed: Float[np.ndarray, "sites sites"]
     """D, connected within groups, averaged over all transitions."""
+    shares: Float[np.ndarray, "groups 1"]
+    """Share of each group in the transitions."""
 
 
 @dataclass(eq=False, repr=False)
@@ -51,9 +53,9 @@ class KineticMeanField(KineticIsing):
         time_dependent, encoding: as for `KineticIsing`.
     """
 
-    pseudocount: float = 0.0
-    tolerance: float = 1e-8
-    max_iter: int = 1000
+    pseudocount: Any = 0.0
+    tolerance: Any = 1e-8
+    max_iter: Any = 1000
 
     def _estimate(self, data: Transitions) -> Estimate:
         tolerance = require_positive("tolerance", self.tolerance)
@@ -130,7 +132,7 @@ class KineticExactMeanField(KineticMeanField):
     """
 
     def _variances(self, found: DelayedMoments, couplings: Couplings) -> GroupFields:
-        return len(found.after) * np.einsum("gij,gij->gi", couplings @ found.equal, couplings[None])
+        return np.einsum("gij,gij->gi", couplings @ found.equal, couplings[None]) / found.shares
 
     def _gains(self, m: GroupFields, variances: GroupFields) -> GroupFields:
         limited = np.minimum(variances, LARGEST_VARIANCE)
@@ -149,27 +151,38 @@ def delayed_moments(data: Transitions, pseudocount: float) -> DelayedMoments:
     Raises:
         ValueError: if a spin is the same in all transitions of a group and there is no pseudocount.
     """
-    groups, rows, sites = data.before.shape
+    groups, _, sites = data.before.shape
+    if pseudocount == 0:
+        refuse_certain_spins(data)
     before = np.zeros((groups, sites))
     after = np.zeros((groups, sites))
     equal = np.zeros((groups, sites, sites))
     delayed = np.zeros((sites, sites))
-    for part, first, second in data.blocks():
-        before[part] += first.sum(axis=1)
-        after[part] += second.sum(axis=1)
-        equal[part] += first.swapaxes(1, 2) @ first
-        delayed += second.reshape(-1, sites).T @ first.reshape(-1, sites)
-    before, after = before / rows, after / rows
-    equal = (equal / rows - before[:, :, None] * before[:, None, :]) / groups
-    delayed = delayed / (rows * groups) - after.T @ before / groups
-    if pseudocount == 0 and (np.abs(after) == 1).any():
-        constant = np.argwhere(np.abs(after) == 1)[0].tolist()
+    for part, first, second, weights in data.blocks():
+        heavy = weights * first
+        before[part] += heavy.sum(axis=1)
+        after[part] += (weights * second).sum(axis=1)
+        equal[part] += heavy.swapaxes(1, 2) @ first
+        delayed += second.reshape(-1, sites).T @ heavy.reshape(-1, sites)
+    counts = data.counts
+    shares = counts / counts.sum()
+    before /= counts
+    after /= counts
+    equal = equal / counts.sum() - (shares * before)[:, :, None] * before[:, None, :]
+    delayed = delayed / counts.sum() - (shares * after).T @ before
+    kept = counts / (counts + pseudocount)
+    return DelayedMoments(kept * before, kept * after, equal, delayed, shares)
+
+
+def refuse_certain_spins(data: Transitions) -> None:
+    """Raise ValueError if a spin has one value after all transitions of a group."""
+    counted = data.weights[:, :, None] > 0
+    certain = ~((data.after == 1) & counted).any(axis=1) | ~((data.after == -1) & counted).any(axis=1)
+    if certain.any():
         raise ValueError(
             "trajectories: expected both values of every spin in the repeats of each step, got one value at "
-            f"(step, spin) {constant}; set pseudocount > 0"
+            f"(step, spin) {np.argwhere(certain)[0].tolist()}; set pseudocount > 0"
         )
-    kept = rows / (rows + pseudocount)
-    return DelayedMoments(kept * before, kept * after, equal, delayed)
 
 
 def solve_couplings(found: DelayedMoments, gains: GroupFields) -> Couplings:
