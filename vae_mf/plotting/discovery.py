@@ -157,7 +157,7 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
     whole = left.iloc[-1]
     with house_style():
         figure, (ax,) = new_figure(1, 1)
-        figure.set_size_inches(8.4, 0.9 + 0.24 * len(shown))
+        figure.set_size_inches(8.4, 1.2 + 0.24 * len(shown))
         # Orders above the second detect: an interval that rests on them is not one of nats.
         if not {whole.least, whole.most} & set(readings.reading[higher]):
             ax.axvspan(whole.lower, whole.upper_best, color=COLOURS["model"], alpha=0.2, lw=0, label="left unexplained")
@@ -178,8 +178,8 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
         linear = 10 ** np.ceil(np.log10(max(whole.tolerance, 1e-3)))
         if np.abs(ax.get_xlim()).max() > linear:
             ax.set_xscale("symlog", linthresh=linear)
-        ax.set(xlabel="nats per row")
-        ax.legend(loc="upper left")
+        ax.set(xlabel="nats per row", ylim=(-0.6, len(shown) - 0.4))
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return figure
 
 
