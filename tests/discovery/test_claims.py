@@ -1,5 +1,6 @@
 """Sentences of a report are true: what they say is planted, drawn again and again, and counted."""
 
+import re
 import shlex
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from vae_mf.commands.mistakes import understood
 from vae_mf.commands.table import COMMANDS
 from vae_mf.density_models.comparison import ModelScores, compare_models
 from vae_mf.discovery.decision import NOTHING, Decision
-from vae_mf.discovery.document import dependence
+from vae_mf.discovery.document import dependence, how_many
 from vae_mf.discovery.findings import Choices, Findings, gains_of, is_saturated, with_partition_errors
 from vae_mf.discovery.model_selection import Choice, Description
 from vae_mf.discovery.sentences import (
@@ -36,6 +37,7 @@ from vae_mf.discovery.sentences import (
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
 from vae_mf.plotting.discovery import class_areas_figure, classes_figure, gains_figure, latents_figure, planes_figure
+from vae_mf.plotting.style import new_figure
 from vae_mf.statistics.independent import largest_total_correlation
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, Verdict, decide_mean_field, rows_to_decide
@@ -459,6 +461,18 @@ def test_classes_are_drawn_by_what_they_change(names):
     else:
         np.testing.assert_allclose(images[1].get_array()[1, 0], 1.0)
         assert figure.axes[1].get_title() == "class 2, 30%"
+
+
+@pytest.mark.parametrize(
+    ("description", "marked"), [(Description(2, 0), "VAE, d = 2"), (Description(0, 3), "mixture of 3")], ids=str
+)
+def test_the_description_stands_out_among_the_models(description, marked):
+    sweep = pd.DataFrame({"latents": [0, 2], "parameters": [3, 9], "chosen": [False, True]})
+    models = pd.DataFrame({"model": ["mixture of 3", "VAE, d = 2"], "family": ["BernoulliMixture", "VAE"]})
+    tables = {"sweep": sweep, "classes": sweep, "models": models.assign(log_partition_error=0.0)}
+    found = findings(tables=tables, description=description)
+    page = how_many(found, {"gains": new_figure(1, 1)[0]})
+    assert re.findall('<tr class="chosen"><td class="text">([^<]*)</td>', page) == [marked]
 
 
 def test_paired_differences_are_drawn_with_their_own_errors():

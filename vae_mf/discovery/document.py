@@ -257,7 +257,7 @@ def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
         "other models. Errors are those of means over blocks of neighbouring rows."
     )
     sweep, classes, models = (found.tables[name] for name in ("sweep", "classes", "models"))
-    own = models.family.eq("VAE")
+    own = models.model.eq(found.description.model)
     models = models.assign(log_partition_error=models.log_partition_error.where(models.log_partition_error > 0))
     tables = html_table(sweep, SWEEP, {"chosen": sweep.chosen}) + html_table(
         classes, CLASSES, {"chosen": classes.chosen}

@@ -11,10 +11,10 @@ from vae_mf.density_models.comparison import ModelScores
 from vae_mf.discovery.settings import SelectionSettings
 from vae_mf.statistics.averages import Average, average
 
+INDEPENDENT = "independent variables"
+"""Name of their model in tables."""
 FEWEST_TRIED = 2
 """Numbers of latents that every sweep tries, so that one training which finds nothing is not the last word."""
-
-
 ALWAYS_TRIED = 5
 """Numbers of latents that are tried however few variables there are for each."""
 
@@ -26,6 +26,17 @@ class Description(NamedTuple):
     """Number of continuous latent variables, 0 if there are none or if classes are better."""
     classes: int
     """Number of latent classes, 0 if there are none or if continuous variables are as good."""
+
+    @property
+    def model(self) -> str:
+        """Name of its model in tables.
+
+        >>> Description(0, 6).model, Description(2, 0).model, Description(0, 0).model
+        ('mixture of 6', 'VAE, d = 2', 'independent variables')
+        """
+        if self.classes:
+            return f"mixture of {self.classes}"
+        return f"VAE, d = {self.latents}" if self.latents else INDEPENDENT
 
 
 class Choice(NamedTuple):

@@ -39,11 +39,12 @@ def score_vae(
 
 
 def score_free_prior(
-    vae: VAE, train: Part, validation: Part, test: Part, settings: DensityModelSettings, seed: int
+    name: str, vae: VAE, train: Part, validation: Part, test: Part, settings: DensityModelSettings, seed: int
 ) -> ModelScores:
     """Score held-out rows by the decoder of a trained model, the law of its latent variables being free.
 
     Args:
+        name: name of the model in tables.
         vae: model of data without a condition.
         train: rows that the law is fitted to.
         validation: rows that models are chosen on.
@@ -55,7 +56,7 @@ def score_free_prior(
     rows = train[evenly_spaced(len(train), settings.free_rows)]
     model = fit_free_prior(vae, rows, settings.free_points, settings.free_steps, UNCONDITIONED, seed=seed)
     return ModelScores(
-        model=f"VAE, d = {vae.latents}, its law of z free",
+        model=name,
         family=FAMILY,
         parameters=free_parameters(vae.decoder) + len(model.weights) - 1,
         validation=model.log_likelihood(validation),

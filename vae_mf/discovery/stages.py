@@ -28,7 +28,13 @@ from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
 from vae_mf.discovery.copies import Copies, copies_of
-from vae_mf.discovery.model_selection import Description, choose_number, has_saturated, numbers_to_try
+from vae_mf.discovery.model_selection import (
+    INDEPENDENT,
+    Description,
+    choose_number,
+    has_saturated,
+    numbers_to_try,
+)
 from vae_mf.discovery.scores import score_free_prior, score_vae
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
@@ -51,7 +57,6 @@ from vae_mf.verdict.independence import Independence, independence_of
 from vae_mf.verdict.report import as_json
 from vae_mf.verdict.time_order import TimeOrder, time_order
 
-INDEPENDENT = "independent variables"
 ENUMERATED = 12
 """Variables up to which the likelihood of the pairwise model is summed over all states."""
 STEPS = 20
@@ -173,7 +178,7 @@ class Study:
         seed = integer(self.settings.seed, "score")
         draws = self.settings.selection.draws
         held_out = (self.rows.validation, self.rows.test)
-        return score_vae(f"VAE, d = {latents}", vae, *held_out, draws=draws, seed=seed, seconds=seconds)
+        return score_vae(Description(latents, 0).model, vae, *held_out, draws=draws, seed=seed, seconds=seconds)
 
     def freed(self, latents: int) -> ModelScores:
         """Return the scores of the model with this number of latent variables if their law were free."""
@@ -184,7 +189,8 @@ class Study:
         settings = self.settings.density_models
         held_out = (self.rows.validation, self.rows.test)
         seed = integer(self.settings.seed, "free")
-        return score_free_prior(self.best(latents), self.rows.train, *held_out, settings, seed)
+        name = f"{Description(latents, 0).model}, its law of z free"
+        return score_free_prior(name, self.best(latents), self.rows.train, *held_out, settings, seed)
 
     def classes(self, latents: ModelScores) -> dict[int, ModelScores]:
         """Return the scores of mixtures of independent variables by their number of classes, 0 for one class.
@@ -224,7 +230,7 @@ class Study:
     def score_mixture(self, count: int) -> ModelScores:
         """Return the scores of a mixture of so many classes, which is kept: it may be the description."""
         mixture = self.mixture(count)
-        scores = self.score_other(f"mixture of {count}", mixture)
+        scores = self.score_other(Description(0, count).model, mixture)
         # Scores from a file take no fit.
         if hasattr(mixture, "weights_"):
             self.mixtures[count] = mixture
