@@ -253,6 +253,7 @@ def test_a_figure_that_needs_a_recording_asks_for_it(place):
         stages_of(config("reproduce", "5"))
 
 
+@pytest.mark.slow
 def test_files_of_awkward_names_are_read_end_to_end(tmp_path):
     rows = np.random.default_rng(1).integers(0, 2, (60, 4))
     names = [
