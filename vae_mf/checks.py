@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 
 class _Short(reprlib.Repr):
@@ -143,3 +144,24 @@ def require_spins(name: str, values: np.ndarray) -> None:
     """Raise ValueError unless every entry of ``values`` is -1 or +1."""
     if not np.isin(values, (-1, 1)).all():
         raise ValueError(f"{name}: expected entries -1 and +1, got values such as {np.unique(values)[:5].tolist()}")
+
+
+def available_memory() -> int:
+    """Return the number of bytes that can be allocated without swapping."""
+    return psutil.virtual_memory().available
+
+
+def require_memory(name: str, needed: int, advice: str) -> None:
+    """Raise ValueError if arrays of about ``needed`` bytes are more than the memory that is free.
+
+    >>> require_memory("spins", 10**18, "leave some out")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ValueError: spins: expected arrays that fit into memory, ... got 1e+09 GB: leave some out
+    """
+    available = available_memory()
+    if needed > available:
+        raise ValueError(
+            f"{name}: expected arrays that fit into memory, of which {available / 1e9:.3g} GB are free, got "
+            f"{needed / 1e9:.3g} GB: {advice}"
+        )

@@ -246,6 +246,23 @@ def test_a_check_of_the_true_model_shows_errors_of_one():
     assert_allclose(check.model_counts.sum(), 1)
 
 
+def test_a_phase_across_all_that_the_data_vary_along_is_named():
+    """A memory of two patterns, neither of them uniform, in data near the first alone."""
+    patterns = np.sign(np.array([np.sin(np.arange(16) * np.pi / period + 0.1) for period in (1, 2)]))
+    assert (patterns @ patterns.T == 16 * np.eye(2)).all()
+    assert (patterns.sum(axis=1) == 0).all()
+    found = PseudoLikelihood(l2=100.0).fit(np.random.default_rng(0).choice([-1, 1], (500, 16)))
+    found.couplings_ = 2.5 * (patterns.T @ patterns / 16 - np.eye(16) / 8)
+    found.fields_ = np.zeros(16)
+    drawn = found.sample(4000, random_state=1)
+    near = np.abs(drawn @ patterns.T)
+    # Chains from random starts end near either.
+    assert 0.2 < (near[:, 1] > near[:, 0]).mean() < 0.8
+    check = found.predictive_check(drawn[near[:, 0] > near[:, 1] + 4])
+    assert check.runaway
+    assert not found.predictive_check(drawn).runaway
+
+
 def test_a_check_shows_a_law_that_no_pair_has():
     """Triplets whose product is mostly +1, all pairs independent."""
     random = np.random.default_rng(1)

@@ -91,6 +91,24 @@ def test_two_states_are_an_ising_model(l2):
         assert_allclose(ours.log_likelihood(values), theirs.log_likelihood(SPINS), atol=1e-8)
 
 
+@pytest.mark.parametrize("l2", [0.0, 0.5, 20.0])
+def test_errors_of_two_states_are_those_of_an_ising_model(l2):
+    values = (SPINS + 1) // 2
+    for ising, potts in (
+        (PseudoLikelihood(symmetric=True, tolerance=1e-10), PottsPseudoLikelihood(tolerance=1e-10)),
+        (BoltzmannLearning(), PottsBoltzmannLearning()),
+    ):
+        theirs = ising.set_params(l2=l2, standard_errors=True).fit(SPINS)
+        ours = potts.set_params(l2=l2, fields_l2=0.0, standard_errors=True).fit(values)
+        off = ~np.eye(7, dtype=bool)
+        both = np.ones((2, 2))
+        # Ising models sum their curvatures in single precision.
+        assert_allclose(ours.couplings_error_[off], theirs.couplings_error_[off][:, None, None] * both, 1e-5)
+        assert_allclose(ours.fields_error_, theirs.fields_error_[:, None] * both[0], 1e-5)
+        low, high = ours.couplings_interval(0.9)
+        assert_allclose([low[..., 1, 1], high[..., 1, 1]], theirs.couplings_interval(0.9), atol=1e-5)
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_exact_frequencies_give_back_the_model(estimator):
     found = clone(estimator).set_params(l2=0.0, fields_l2=0.0).fit(ROWS3, sample_weight=INFINITE * EXACT3)
@@ -115,6 +133,130 @@ def test_enumeration_reaches_the_exact_maximum(l2):
     assert_allclose(projected[off], pull[off], atol=2e-9)
     singles = data.mean(axis=0) - np.einsum("r,ria->ia", law, hot)
     assert_allclose(singles, 2.0 * found.fields_ / (3 * len(data)), atol=2e-9)
+
+
+def test_errors_are_those_of_the_dense_information_matrix():
+    """Hessians by finite differences of gradients, in the coordinates of the states themselves."""
+    found = PottsBoltzmannLearning(l2=5.0, fields_l2=2.0, standard_errors=True).fit(DRAWN3)
+    data = potts_rows(DRAWN3, np.ones(700), 3)
+    coordinates = Coordinates(np.full(15, 1 / 3), 3)
+    ridges = np.repeat([5.0 / 700, 2.0 / 700], [coordinates.couplings, 10])
+    objective = EnumeratedLikelihood(Penalised(data, coordinates, ridges))
+    point = coordinates.vector(over_columns(found.couplings_, found.fields_))
+    steps = 1e-5 * np.eye(len(point))
+    ends = [
+        [objective.evaluate((point + s * step)[:, None], np.arange(1), np.float64).gradients[:, 0] for step in steps]
+        for s in (1, -1)
+    ]
+    covariance = np.linalg.inv((np.array(ends[0]) - np.array(ends[1])) / 2e-5) / 700
+    jacobian = np.array([np.r_[tuple(each.ravel() for each in over_sites(coordinates.model(e), 3))] for e in steps]).T
+    variances = np.diag(jacobian @ covariance @ jacobian.T) / 1e-10
+    assert_allclose(found.couplings_error_.ravel() ** 2, variances[:225], rtol=1e-5, atol=1e-9)
+    assert_allclose(found.fields_error_.ravel() ** 2, variances[225:], rtol=1e-5)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+@pytest.mark.parametrize("l2", [0.0, "auto"])
+def test_errors_have_the_size_of_the_deviations(estimator, l2):
+    random = np.random.default_rng(0)
+    squares = []
+    for _ in range(12):
+        rows = ROWS3[random.choice(len(ROWS3), 1500, p=EXACT3)]
+        fit = clone(estimator).set_params(l2=l2, standard_errors=True, states=3).fit(rows)
+        off = ~np.eye(5, dtype=bool)
+        squares.append(np.mean(((fit.couplings_ - J3)[off] / fit.couplings_error_[off]) ** 2))
+    # 40 independent coordinates in each fit, 12 fits.
+    assert_allclose(np.mean(squares), 1, atol=4 * np.sqrt(2 / 480))
+
+
+def test_errors_by_chains_are_those_by_enumeration():
+    exact = PottsBoltzmannLearning(l2=5.0, standard_errors=True).fit(DRAWN3)
+    chains = PottsBoltzmannLearning(l2=5.0, standard_errors=True, method="chains", chains=2048).fit(DRAWN3)
+    off = ~np.eye(5, dtype=bool)
+    assert_allclose(chains.couplings_error_[off], exact.couplings_error_[off], rtol=0.1)
+
+
+def test_states_that_never_meet_have_infinite_errors_without_a_prior():
+    rows = DRAWN3[(DRAWN3[:, 0] != 1) | (DRAWN3[:, 3] != 2)]
+    for estimator in ESTIMATORS:
+        with pytest.warns(ConvergenceWarning, match="never came together"):
+            found = clone(estimator).set_params(l2=0.0, standard_errors=True).fit(rows)
+        unknown = np.zeros((5, 5), dtype=bool)
+        unknown[0, 3] = unknown[3, 0] = True
+        assert_array_equal(np.isinf(found.couplings_error_).all(axis=(2, 3)), unknown)
+        assert_array_equal(np.isfinite(found.couplings_error_).all(axis=(2, 3)), ~unknown)
+        assert_array_equal(np.isinf(found.fields_error_).all(axis=1), [True, False, False, True, False])
+        found.set_params(standard_errors=False, l2=1.0).fit(rows)
+        with pytest.raises(ValueError, match="got none; fit with standard_errors=True"):
+            found.couplings_interval()
+
+
+def test_a_number_of_states_of_a_small_type_is_a_number():
+    """20^3 rows are 64 in 8 bits."""
+    rows = np.random.default_rng(0).integers(0, 20, (60, 3), np.int8)
+    narrow, plain = (PottsPseudoLikelihood(states=q, l2=9.0).fit(rows) for q in (np.int8(20), 20))
+    assert_array_equal(narrow.couplings_, plain.couplings_)
+    assert narrow.log_partition_ == plain.log_partition_
+
+
+class TestPredictiveCheck:
+    """Data against rows of a model, whose law is known by enumeration."""
+
+    @staticmethod
+    def model(J, h):
+        found = PottsPseudoLikelihood(states=3, max_iter=1, l2=1.0)
+        with pytest.warns(ConvergenceWarning):
+            found.fit(DRAWN3)
+        found.couplings_, found.fields_ = J, h
+        return found
+
+    @staticmethod
+    def distances(rows, law):
+        """Root mean square differences of f_i(a) and f_ij(a, b), the law exact."""
+        hot = np.eye(3)[ROWS3].reshape(len(ROWS3), -1)
+        seen = np.eye(3)[rows].reshape(len(rows), -1)
+        exact, data = np.einsum("r,ri,rj->ij", law, hot, hot), seen.T @ seen / len(rows)
+        site = np.arange(15) // 3
+        with np.errstate(divide="ignore", invalid="ignore"):
+            squares = (data - exact) ** 2 / (exact * (1 - exact) * (1 / len(rows) + 1 / 2**14))
+        return np.sqrt([np.diag(squares).mean(), squares[site[:, None] < site].mean()])
+
+    @pytest.mark.parametrize("share", [1.0, 0.5])
+    def test_differences_are_those_of_the_exact_law(self, share):
+        rows = ROWS3[np.random.default_rng(3).choice(len(ROWS3), 3000, p=EXACT3)]
+        check = self.model(share * J3, H3).predictive_check(rows)
+        _, law = probabilities(share * J3, H3)
+        assert_allclose([check.means, check.pairs], self.distances(rows, law), rtol=0.2)
+        assert (check.pairs > 2) == (share < 1)
+        assert not check.runaway
+        assert str(check) == f"means {check.means:.2g}, pairs {check.pairs:.2g} errors from the data"
+
+    def test_a_weight_is_a_number_of_repetitions(self):
+        weights = np.random.default_rng(5).integers(0, 4, len(DRAWN3))
+        found = self.model(J3, H3)
+        once = found.predictive_check(DRAWN3, sample_weight=weights)
+        assert_allclose(once, found.predictive_check(np.repeat(DRAWN3, weights, axis=0)), rtol=1e-9)
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_a_phase_that_the_data_do_not_have_is_named(self, turned):
+        """Sites that agree, in data in two of the three states; turned, each site has other names for them."""
+        states = np.arange(5) % 3 if turned else np.zeros(5, int)
+        hot = np.eye(3)[(np.arange(3) + states[:, None]) % 3]
+        same = np.einsum("iac,jbc->ijab", hot, hot) * ~np.eye(5, dtype=bool)[:, :, None, None]
+        J, h = zero_sum_gauge(same, np.zeros((5, 3)))
+        _, law = probabilities(J, h)
+        names = (ROWS3 + 3 - states) % 3
+        third = (names == 2).sum(axis=1) >= 3
+        random = np.random.default_rng(1)
+        kept = np.where(third, 0, law)
+        rows = ROWS3[random.choice(len(ROWS3), 5000, p=kept / kept.sum())]
+        found = self.model(J, h)
+        check = found.predictive_check(rows)
+        assert check.runaway
+        assert 0.02 < check.outside < law[third].sum() + 0.05
+        assert "a phase that the data do not have holds" in str(check)
+        everything = ROWS3[random.choice(len(ROWS3), 5000, p=law)]
+        assert not found.predictive_check(everything).runaway
 
 
 @pytest.mark.parametrize("strength", [0.0, 7.0])
@@ -452,7 +594,7 @@ class TestContract:
 
     def test_more_than_the_memory_is_refused(self, estimator):
         rows = np.zeros((2, 3000), np.int8)
-        with pytest.raises(ValueError, match="got 3000 sites of 127 states, which take"):
+        with pytest.raises(ValueError, match=r"3000 sites of 127 states: expected arrays that fit .* got 2.74e\+04 GB"):
             clone(estimator).set_params(states=127).fit(rows)
 
 

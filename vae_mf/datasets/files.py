@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import psutil
 
-from vae_mf.checks import require_choice
+from vae_mf.checks import available_memory, require_choice
 
 
 class DataError(ValueError):
@@ -172,11 +171,6 @@ def is_number(dtype: np.dtype) -> bool:
     (True, False)
     """
     return dtype.kind in "biuf"
-
-
-def available_memory() -> int:
-    """Return the number of bytes that can be allocated without swapping."""
-    return psutil.virtual_memory().available
 
 
 def require_memory(needed: int, advice: str) -> None:

@@ -37,7 +37,7 @@ from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.inverse_ising.energies import Weights, exponents
 from vae_mf.inverse_ising.independent_spins import beats_independent_spins
-from vae_mf.inverse_ising.intervals import Interval, Unshrunk, discoveries, normal_interval
+from vae_mf.inverse_ising.intervals import KnowsIntervals, Unshrunk, discoveries
 from vae_mf.inverse_ising.predictive_check import PredictiveCheck, predictive_check
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 from vae_mf.inverse_ising.solvers.incomplete_rows import (
@@ -92,7 +92,7 @@ class Estimate(NamedTuple):
     """Number of couplings that the data determine better than the prior does; all but zeros where not given."""
 
 
-class InverseIsing(KnowsLogPartition, DensityMixin, BaseEstimator):
+class InverseIsing(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator):
     """Base of all estimators of Ising couplings and fields from configurations of spins.
 
     Args:
@@ -187,10 +187,6 @@ class InverseIsing(KnowsLogPartition, DensityMixin, BaseEstimator):
         rows = completed(rows, self.couplings_, self.fields_, random)
         return predictive_check(rows, weights, self.couplings_, self.fields_, random)
 
-    def couplings_interval(self, level: float = 0.95) -> Interval:
-        """Return the intervals that hold the couplings with probability ``level``, as two arrays (N, N)."""
-        return normal_interval(self.couplings_, self._couplings_error(), level)
-
     def significant_couplings(self, false_discoveries: float = 0.05) -> Bool[np.ndarray, "sites sites"]:
         """Return True for couplings that differ from zero, of which at most this share is expected to be false."""
         return discoveries(self.couplings_, self._couplings_error(), false_discoveries)
@@ -199,13 +195,6 @@ class InverseIsing(KnowsLogPartition, DensityMixin, BaseEstimator):
         """Return the couplings and their errors without the prior of the fit, if it has one."""
         errors = self._couplings_error()
         return self.unshrunk_ if hasattr(self, "unshrunk_") else Unshrunk(self.couplings_, errors)
-
-    def _couplings_error(self) -> Couplings:
-        check_is_fitted(self)
-        if not hasattr(self, "couplings_error_"):
-            advice = "fit with standard_errors=True" if hasattr(self, "standard_errors") else "take another estimator"
-            raise ValueError(f"{type(self).__name__}: expected standard errors of the couplings, got none; {advice}")
-        return self.couplings_error_
 
     def energy(self, spins: Any) -> Float[np.ndarray, " samples"]:
         """Return E(s) = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i of each configuration, in units of k_B T."""
@@ -226,7 +215,8 @@ class InverseIsing(KnowsLogPartition, DensityMixin, BaseEstimator):
             Array (n_samples, N), int8, in the estimator's encoding; consecutive rows come from different chains.
         """
         check_is_fitted(self)
-        count = min(require_integer("n_samples", n_samples), 512)
+        n_samples = require_integer("n_samples", n_samples)
+        count = min(n_samples, 512)
         random = new_generator(random_state)
         start = random.choice(np.array([-1, 1], np.int8), (count, len(self.fields_)))
         chains = GibbsChains(start, random)

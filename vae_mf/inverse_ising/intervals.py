@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import norm
+from sklearn.utils.validation import check_is_fitted
 
 from vae_mf.arrays import Couplings
 from vae_mf.checks import require_fraction
@@ -26,6 +27,24 @@ class Unshrunk(NamedTuple):
 
     couplings: Values
     errors: Values
+
+
+class KnowsIntervals:
+    """Base of estimators that may have standard errors of their couplings, ``couplings_error_``."""
+
+    couplings_: Values
+    couplings_error_: Values
+
+    def couplings_interval(self, level: float = 0.95) -> Interval:
+        """Return the intervals that hold the couplings with probability ``level``, as two arrays of their shape."""
+        return normal_interval(self.couplings_, self._couplings_error(), level)
+
+    def _couplings_error(self) -> Values:
+        check_is_fitted(self)
+        if not hasattr(self, "couplings_error_"):
+            advice = "fit with standard_errors=True" if hasattr(self, "standard_errors") else "take another estimator"
+            raise ValueError(f"{type(self).__name__}: expected standard errors of the couplings, got none; {advice}")
+        return self.couplings_error_
 
 
 def without_prior(couplings: Values, errors: Values, precisions: Values | float) -> Unshrunk:

@@ -33,7 +33,8 @@ class PredictiveCheck(NamedTuple):
     model_counts: Float[np.ndarray, " counts"]
     """P(K) of the model."""
     outside: float
-    """Share of the model's rows beyond all rows of the data, by K or along the leading mode of the covariances."""
+    """Share of the model's rows beyond all rows of the data, by K, along the leading mode of the covariances, or along
+    that in which the model scatters most more."""
     runaway: bool
     """True if these rows are a phase that the data do not have."""
 
@@ -48,8 +49,7 @@ class PredictiveCheck(NamedTuple):
             f"means {self.means:.2g}, pairs {self.pairs:.2g}, triplets {self.triplets:.2g} errors from the data, "
             f"P(K) by {self.count_distance:.2g}"
         )
-        phase = f"; a phase that the data do not have holds {self.outside:.0%} of the model's rows"
-        return text + phase if self.runaway else text
+        return text + phase_sentence(self.outside) if self.runaway else text
 
 
 def predictive_check(
@@ -70,10 +70,10 @@ def predictive_check(
 
     islands = sample.spins.reshape(ISLANDS, -1, sites)
     thirds = np.array([products(rows, np.full(len(rows), 1 / len(rows)), triplets) for rows in islands])
-    leading = np.linalg.eigh(data.covariances)[1][:, -1]
-    outside = max(
-        share_outside(spins @ mode, sample.spins @ mode, sample.weights) for mode in (np.ones(sites), leading)
-    )
+    shift = model.moments.magnetisations - data.magnetisations
+    excess = model.moments.covariances + np.outer(shift, shift) - data.covariances
+    modes = [np.ones(sites), *(np.linalg.eigh(matrix)[1][:, -1] for matrix in (data.covariances, excess))]
+    outside = max(share_outside(spins @ mode, sample.spins @ mode, sample.weights) for mode in modes)
     return PredictiveCheck(
         distance(data.magnetisations, model.magnetisations),
         distance(data.pair_moments[upper], model.pair_moments[:, *upper]),
@@ -81,7 +81,7 @@ def predictive_check(
         count_law(spins, weights / weights.sum()),
         count_law(sample.spins, sample.weights),
         outside,
-        outside > max(RUNAWAY, ROWS / data.samples),
+        is_runaway(outside, data.samples),
     )
 
 
@@ -106,3 +106,21 @@ def products(spins: Spins, shares: Weights, triplets: np.ndarray) -> np.ndarray:
 def share_outside(data: np.ndarray, model: np.ndarray, shares: Weights) -> float:
     """Return the share of a model's values outside the range of the data."""
     return float(shares[(model < data.min() - 1e-9) | (model > data.max() + 1e-9)].sum())
+
+
+def is_runaway(outside: float, samples: float) -> bool:
+    """Return True if a share of a model's rows outside the range of so many rows of data is a phase of its own.
+
+    >>> is_runaway(0.02, 10_000.0), is_runaway(0.02, 100.0)
+    (True, False)
+    """
+    return outside > max(RUNAWAY, ROWS / samples)
+
+
+def phase_sentence(outside: float) -> str:
+    """Return the end of a sentence that names such a phase.
+
+    >>> phase_sentence(0.5)
+    "; a phase that the data do not have holds 50% of the model's rows"
+    """
+    return f"; a phase that the data do not have holds {outside:.0%} of the model's rows"

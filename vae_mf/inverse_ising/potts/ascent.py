@@ -31,7 +31,7 @@ from vae_mf.inverse_ising.solvers.model_samples import LONGEST
 class PottsAscent(NamedTuple):
     """End of an ascent."""
 
-    vector: Vector
+    last: Iterate
     steps: int
     converged: bool
 
@@ -60,7 +60,7 @@ class PottsNewton:
             if self._met(iterate, move):
                 again = self._likelihood.at(iterate.vector, self._rows)
                 if self._met(again, self._move(again)):
-                    return PottsAscent(again.vector, step, True)
+                    return PottsAscent(again, step, True)
                 iterate = again
                 move = self._move(iterate)
             taken = self._taken(iterate, move)
@@ -69,7 +69,7 @@ class PottsNewton:
             iterate = taken
         if iterate.value < start.value - SIGMAS * np.hypot(iterate.error, start.error):
             iterate = start
-        return PottsAscent(iterate.vector, step, False)
+        return PottsAscent(iterate, step, False)
 
     def _start(self, independent: Vector, estimate: Vector) -> Iterate:
         """Return about the best model on the line from independent sites to an estimate, along which L is concave."""

@@ -3,7 +3,6 @@
 A concrete estimator answers ``_estimate(data) -> PottsEstimate``; validation, attributes, scores and samples are here.
 """
 
-import os
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -12,8 +11,9 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from vae_mf.checks import require_integer, require_non_negative
+from vae_mf.checks import require_integer, require_memory, require_non_negative
 from vae_mf.inverse_ising.base import new_generator, warn_convergence, weighted_rows
+from vae_mf.inverse_ising.intervals import KnowsIntervals
 from vae_mf.inverse_ising.potts.chains import PottsChains, log_partition
 from vae_mf.inverse_ising.potts.contacts import contact_scores
 from vae_mf.inverse_ising.potts.model import (
@@ -23,7 +23,9 @@ from vae_mf.inverse_ising.potts.model import (
     over_columns,
     over_sites,
 )
+from vae_mf.inverse_ising.potts.predictive_check import PottsPredictiveCheck, predictive_check
 from vae_mf.inverse_ising.potts.rows import PottsRows, States, checked_states, picked, potts_rows, unseen_pairs
+from vae_mf.inverse_ising.potts.standard_errors import PottsErrors
 from vae_mf.inverse_ising.solvers.log_partition import KnowsLogPartition, LogPartition
 
 CHAINS = 512
@@ -38,9 +40,11 @@ class PottsEstimate(NamedTuple):
     l2: Float[np.ndarray, "sites sites"]
     n_iter: int
     converged: bool
+    errors: PottsErrors | None = None
+    """Standard errors, where asked for."""
 
 
-class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
+class PottsModel(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator):
     """Base of the estimators of p(x) proportional to exp(sum_{i<j} J_ij(x_i, x_j) + sum_i h_i(x_i)).
 
     Args:
@@ -48,11 +52,16 @@ class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
         l2: weight of the squared couplings, a prior exp(-l2 / 2 sum_{i<j} <J_ij(a, b)^2>) with the mean over the q^2
             pairs of states, which for two states is that of an Ising coupling; or "auto".
         fields_l2: weight of the mean squared fields likewise, which keeps states that were never seen possible.
+        standard_errors: True to compute ``couplings_error_`` and ``fields_error_``: the width of the posterior under
+            the prior, taken as given; without one the larger of the scatter of repeated fits and of what the
+            curvature allows, infinite where states of two sites never came together. For tens of sites and states:
+            memory O(N^2 q^4), or O(N^4 q^4) without a prior and for the likelihood.
 
     Attributes:
         couplings_: J, shape (N, N, q, q), J_ij(a, b) = J_ji(b, a), in zero-sum gauge. Of two states it is that of
             spins: J_ij(1, 1) is the Ising coupling.
         fields_: h, shape (N, q), in zero-sum gauge.
+        couplings_error_, fields_error_: standard errors of J and h, of their shapes.
         contact_scores_: strength of every pair, shape (N, N), see `contact_scores`.
         l2_: weights of the squared couplings that were used, shape (N, N).
         states_: q.
@@ -65,6 +74,7 @@ class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
     states: Any
     l2: Any
     fields_l2: Any
+    standard_errors: Any
 
     def fit(self, rows: Any, y: Any = None, sample_weight: Any = None) -> "PottsModel":
         """Infer couplings and fields.
@@ -79,8 +89,10 @@ class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
         """
         values = validate_data(self, rows, dtype="numeric", ensure_min_samples=2, ensure_min_features=2)
         checked, weights = weighted_rows(checked_states(values, self.states), sample_weight)
-        states = max(2, int(checked.max()) + 1) if self.states is None else self.states
-        require_memory(checked.shape[1], states)
+        states = max(2, int(checked.max()) + 1) if self.states is None else require_integer("states", self.states)
+        sites = checked.shape[1]
+        advice = "leave out sites, or lump rare states"
+        require_memory(f"{sites} sites of {states} states", required_bytes(sites, states), advice)
         data = potts_rows(checked, weights, states)
         if require_non_negative("fields_l2", self.fields_l2) == 0:
             refuse_unseen(data)
@@ -90,6 +102,7 @@ class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
         estimate = self._estimate(data)
         self.couplings_, self.fields_ = over_sites(estimate.model, states)
         self.l2_, self.n_iter_ = estimate.l2, estimate.n_iter
+        self._store_errors(estimate.errors, data, bounded)
         self.converged_ = estimate.converged and bounded
         if not estimate.converged:
             warn_convergence(f"{type(self).__name__} has not converged after {self.n_iter_} iterations.")
@@ -98,6 +111,17 @@ class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
     def _estimate(self, data: PottsRows) -> PottsEstimate:
         """Return the estimate from distinct rows."""
         raise NotImplementedError
+
+    def _store_errors(self, errors: PottsErrors | None, data: PottsRows, bounded: bool) -> None:
+        """Set the standard errors, or take those of an earlier fit away."""
+        for name in ("couplings_error_", "fields_error_"):
+            self.__dict__.pop(name, None)
+        if errors is None:
+            return
+        if not bounded:
+            first, _, second, _ = unseen_pairs(data).T
+            errors = errors.unknown(first, second)
+        self.couplings_error_, self.fields_error_ = errors
 
     @property
     def contact_scores_(self) -> Float[np.ndarray, "sites sites"]:
@@ -114,6 +138,15 @@ class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
         """Return the mean of ln p(x), in nats per row; its error is that of ln Z."""
         checked, weights = weighted_rows(self._rows(rows), sample_weight)
         return float(np.average(-self.energy(checked), weights=weights)) - self.log_partition_
+
+    def predictive_check(self, rows: Any, sample_weight: Any = None, random_state: Any = 0) -> PottsPredictiveCheck:
+        """Return the differences between rows and the model's own in the frequencies of states and of their pairs.
+
+        A model may predict each site from all others, as `score` shows, and yet have most of its weight in a phase that
+        no row was in.
+        """
+        checked, weights = weighted_rows(self._rows(rows), sample_weight)
+        return predictive_check(potts_rows(checked, weights, self.states_), self._model, new_generator(random_state))
 
     def energy(self, rows: Any) -> Float[np.ndarray, " rows"]:
         """Return E(x) = -sum_{i<j} J_ij(x_i, x_j) - sum_i h_i(x_i) of each row, in units of k_B T."""
@@ -132,7 +165,8 @@ class PottsModel(KnowsLogPartition, DensityMixin, BaseEstimator):
             Array (n_samples, N), int8; consecutive rows come from different chains.
         """
         check_is_fitted(self)
-        count = min(require_integer("n_samples", n_samples), CHAINS)
+        n_samples = require_integer("n_samples", n_samples)
+        count = min(n_samples, CHAINS)
         sweeps = require_integer("burn_in", burn_in, minimum=0)
         chains = PottsChains.uniform(count, len(self.fields_), self.states_, new_generator(random_state))
         draws = []
@@ -186,14 +220,3 @@ def required_bytes(sites: int, states: int) -> int:
     True
     """
     return MATRICES * 8 * (sites * (states - 1)) ** 2
-
-
-def require_memory(sites: int, states: int) -> None:
-    """Raise ValueError if a fit takes more memory than the machine has."""
-    needed = required_bytes(sites, states)
-    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > present:
-        raise ValueError(
-            f"rows: expected sites and states that fit into the {present / 2**30:.0f} GiB of this machine, got {sites} "
-            f"sites of {states} states, which take {needed / 2**30:.0f} GiB; leave out sites, or lump rare states"
-        )

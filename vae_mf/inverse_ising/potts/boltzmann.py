@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from scipy.special import softmax
+
 from vae_mf.checks import require_choice, require_integer, require_non_negative, require_positive
 from vae_mf.inverse_ising.base import new_generator
 from vae_mf.inverse_ising.potts.ascent import PottsAscent, PottsNewton
@@ -12,12 +14,15 @@ from vae_mf.inverse_ising.potts.coordinates import Vector
 from vae_mf.inverse_ising.potts.likelihood import EnumeratedLikelihood, Penalised, SampledLikelihood
 from vae_mf.inverse_ising.potts.pseudolikelihood import minimise_potts
 from vae_mf.inverse_ising.potts.regression import PottsRegression, smoothed
-from vae_mf.inverse_ising.potts.rows import PottsRows
+from vae_mf.inverse_ising.potts.rows import PottsRows, all_rows, picked
+from vae_mf.inverse_ising.potts.standard_errors import likelihood_errors
 from vae_mf.inverse_ising.solvers.lbfgs import Stopping, minimise
 
 EXACT = Stopping(1e-9, 1000)
 ROUGH = Stopping(1e-4, 500)
 """Stopping of the pseudo-likelihood estimate from which the learning starts."""
+ROWS_OF_ERRORS = 2**15
+"""Number of the model's own rows behind standard errors, about."""
 
 
 @dataclass(eq=False, repr=False)
@@ -30,7 +35,7 @@ class PottsBoltzmannLearning(PottsModel):
     of the statistical errors, and a second population says so too.
 
     Args:
-        states, fields_l2: as for `PottsModel`.
+        states, fields_l2, standard_errors: as for `PottsModel`.
         method: "enumeration" (q^N <= 2^20), "chains", or "auto" for enumeration where it is possible.
         l2: weight of the squared couplings, or "auto" for those of the pseudo-likelihood estimate.
         chains: number of chains in a population.
@@ -47,6 +52,7 @@ class PottsBoltzmannLearning(PottsModel):
     sweeps: Any = 3
     precision: Any = 0.3
     max_iter: Any = 40
+    standard_errors: Any = False
     random_state: Any = 0
 
     def _estimate(self, data: PottsRows) -> PottsEstimate:
@@ -57,10 +63,20 @@ class PottsBoltzmannLearning(PottsModel):
         penalised = Penalised(data, coordinates, regression.ridges)
         if exact:
             best = minimise(EnumeratedLikelihood(penalised), first[:, None], EXACT)
-            return PottsEstimate(coordinates.model(best.points[:, 0]), regression.l2, best.n_iter, best.converged)
-        independent = coordinates.independent(smoothed(regression.frequencies, data))
-        end = self._ascent(penalised, independent, first)
-        return PottsEstimate(coordinates.model(end.vector), regression.l2, end.steps, end.converged)
+            vector = best.points[:, 0]
+            picks = picked(all_rows(data.sites, data.states), data.states)
+            weights = softmax(penalised.exponents(picks, vector))
+            found = PottsEstimate(coordinates.model(vector), regression.l2, best.n_iter, best.converged)
+        else:
+            independent = coordinates.independent(smoothed(regression.frequencies, data))
+            last, steps, converged = self._ascent(penalised, independent, first)
+            every = max(1, len(last.picks) // ROWS_OF_ERRORS)
+            picks = last.picks[::every]
+            weights = last.weights[::every] / last.weights[::every].sum()
+            found = PottsEstimate(coordinates.model(last.vector), regression.l2, steps, converged)
+        if not self.standard_errors:
+            return found
+        return found._replace(errors=likelihood_errors(coordinates, picks, weights, data.samples, penalised.ridges))
 
     def _enumerates(self, data: PottsRows) -> bool:
         """Return True if the method is enumeration."""

@@ -82,9 +82,14 @@ class Iterate(NamedTuple):
     """Mean square Monte Carlo error of the moments in units of the statistical variances."""
 
     @property
+    def shares(self) -> np.ndarray:
+        """Weight of each island, proportional to its Z."""
+        return softmax(self.log_partitions)
+
+    @property
     def error(self) -> float:
         """Standard error of the likelihood."""
-        return jackknife_error(softmax(self.log_partitions))
+        return jackknife_error(self.shares)
 
     def island_means(self, values: Weights) -> np.ndarray:
         """Return the mean of a value of all rows within every island."""

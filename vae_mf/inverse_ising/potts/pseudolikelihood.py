@@ -10,6 +10,7 @@ from vae_mf.inverse_ising.potts.base import PottsEstimate, PottsModel
 from vae_mf.inverse_ising.potts.pair_prior import likely_strengths
 from vae_mf.inverse_ising.potts.regression import PottsRegression
 from vae_mf.inverse_ising.potts.rows import PottsRows
+from vae_mf.inverse_ising.potts.standard_errors import posterior_errors, sandwich_errors
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
 
 REFITS = 8
@@ -36,7 +37,7 @@ class PottsPseudoLikelihood(PottsModel):
            [-1., -1.,  2.]])
 
     Args:
-        states, fields_l2: as for `PottsModel`.
+        states, fields_l2, standard_errors: as for `PottsModel`.
         l2: weight of the squared couplings, or "auto" for what the data make likely, one weight for each pair of sites
             under a prior learnt from all of them (`pair_prior`).
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
@@ -45,13 +46,20 @@ class PottsPseudoLikelihood(PottsModel):
     states: Any = None
     l2: Any = "auto"
     fields_l2: Any = 1.0
+    standard_errors: Any = False
     tolerance: Any = 1e-4
     max_iter: Any = 500
 
     def _estimate(self, data: PottsRows) -> PottsEstimate:
         problem = PottsRegression(data, require_non_negative("fields_l2", self.fields_l2))
         best = minimise_potts(problem, self.l2, Stopping.checked(self.tolerance, self.max_iter))
-        return PottsEstimate(problem.model(best.points), problem.l2, best.n_iter, best.converged)
+        found = PottsEstimate(problem.model(best.points), problem.l2, best.n_iter, best.converged)
+        if not self.standard_errors:
+            return found
+        errors = posterior_errors(problem, found.model)
+        if self.l2 == 0:
+            errors = errors.at_least(sandwich_errors(problem, found.model))
+        return found._replace(errors=errors)
 
 
 def minimise_potts(problem: PottsRegression, l2: Any, stopping: Stopping) -> Minimum:

@@ -49,11 +49,7 @@ class Islands(NamedTuple):
 
     def error(self, values: Float[np.ndarray, "islands *shape"]) -> Float[np.ndarray, "*shape"]:
         """Return the standard error of the weighted mean of a value of each island, by leaving out one at a time."""
-        count = len(values)
-        if count == 1:
-            return np.zeros(values.shape[1:])
-        others = softmax(np.where(np.eye(count, dtype=bool), -np.inf, self.log_partitions), axis=1)
-        return np.asarray(np.sqrt((count - 1) * np.tensordot(others, values, 1).var(axis=0)))
+        return island_error(self.log_partitions, values)
 
     @property
     def log_partition(self) -> float:
@@ -81,6 +77,21 @@ class Islands(NamedTuple):
         """Return each island's mean of sum_{i<j} J_ij s_i s_j + sum_i h_i s_i, J and h a direction."""
         pairs = np.tensordot(self.pair_moments, direction.couplings, 2) / 2
         return pairs + self.magnetisations @ direction.fields
+
+
+def island_error(
+    log_partitions: Float[np.ndarray, " islands"], values: Float[np.ndarray, "islands *shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """Return the standard error of the mean over islands with weights Z of a value of each, leaving out one at a time.
+
+    >>> round(float(island_error(np.zeros(3), np.array([1.0, 2.0, 3.0]))), 3)
+    0.577
+    """
+    count = len(values)
+    if count == 1:
+        return np.zeros(values.shape[1:])
+    others = softmax(np.where(np.eye(count, dtype=bool), -np.inf, log_partitions), axis=1)
+    return np.asarray(np.sqrt((count - 1) * np.tensordot(others, values, 1).var(axis=0)))
 
 
 class ModelSample(NamedTuple):
