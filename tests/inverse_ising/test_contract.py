@@ -1,6 +1,7 @@
 """One battery over every estimator that learns from independent configurations."""
 
 import pickle
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from vae_mf import inverse_ising
+from vae_mf import checks, inverse_ising
 from vae_mf.inverse_ising import (
     TAP,
     AdaptiveClusterExpansion,
@@ -151,6 +152,40 @@ def test_no_public_estimator_is_left_out():
     left_out = public - {type(estimator).__name__ for estimator, _ in CASES}
     potts = {each for each in public if each.startswith("Potts")}
     assert left_out - potts == {"HiddenKineticIsingCV", "InverseIsing", "MissingSpins"}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "data"), [case for case in CASES if not isinstance(case[0], TripletPseudoLikelihood)], ids=name
+)
+def test_more_than_the_free_memory_is_refused_before_it_is_taken(estimator, data, monkeypatch):
+    monkeypatch.setattr(checks, "available_memory", lambda: 100)
+    with pytest.raises(
+        ValueError, match=r"of 6 spins: expected arrays that fit into memory, of which 1e-07 GB are free"
+    ):
+        clone(estimator).fit(data)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "sites"),
+    [
+        (NaiveMeanField(), 300),
+        (PseudoLikelihood(), 300),
+        (SusceptibilityPropagation(max_iter=3), 100),
+        (BoltzmannLearning(method="chains", max_iter=1, chains=256), 250),
+        (BoltzmannLearning(method="chains", max_iter=1, chains=256, standard_errors=True), 60),
+    ],
+    ids=name,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_memory_that_a_fit_needs_is_about_what_it_takes(estimator, sites):
+    spins = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), (400, sites))
+    tracemalloc.start()
+    try:
+        clone(estimator).fit(spins)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 0.4 < taken / estimator._required_bytes(sites) < 2.5
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=name)

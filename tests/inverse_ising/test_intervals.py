@@ -127,6 +127,13 @@ def test_a_bootstrap_gives_errors_to_those_that_have_none(estimator):
     assert fit.significant_couplings().any()
 
 
+def test_a_bootstrap_of_fits_that_do_not_converge_is_refused():
+    """Their scatter was forty times that of repeated fits."""
+    spins = dense(8, 0.5, seed=5).draw(1000, 3)
+    with pytest.raises(ValueError, match=r"SusceptibilityPropagation, which diverged in \d+ of 31"):
+        bootstrap_errors(SusceptibilityPropagation(), spins, np.arange(1000), resamples=30)
+
+
 def test_groups_are_worth_what_blocks_are():
     spins = np.repeat(dense(8, 0.5, seed=3).draw(300, 1), 4, axis=0)
     by_block = effective_weights(spins, 60)

@@ -164,6 +164,25 @@ def test_a_killed_run_resumes_bit_for_bit(whole, data, tmp_path, batch):
     pd.testing.assert_frame_equal(log(tmp_path), log(folder), check_exact=True)
 
 
+@pytest.mark.parametrize("kept", [0, 100, 20_000])
+def test_a_cut_checkpoint_is_named(data, tmp_path, kept):
+    with pytest.raises(Killed):
+        train(tmp_path, data, callbacks=[Killer(5)])
+    last = tmp_path / "checkpoints" / LAST
+    last.write_bytes(last.read_bytes()[:kept])
+    with pytest.raises(
+        ValueError, match=rf"{LAST}: expected a whole checkpoint, got a file of {kept} bytes .* remove it"
+    ):
+        train(tmp_path, data)
+    best = tmp_path / "checkpoints" / BEST
+    best.write_bytes(best.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=f"{BEST}: expected a whole checkpoint"):
+        load_checkpoint(new_module(), best)
+    last.unlink()
+    train(tmp_path, data)
+    load_checkpoint(new_module(), best)
+
+
 def test_a_finished_run_is_not_trained_again(whole, data, tmp_path):
     _, first = train(tmp_path, data)
     before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}

@@ -34,7 +34,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.checks import require_choice, require_integer
+from vae_mf.checks import require_choice, require_integer, require_memory
 from vae_mf.inverse_ising.energies import Weights, exponents
 from vae_mf.inverse_ising.independent_spins import beats_independent_spins
 from vae_mf.inverse_ising.intervals import KnowsIntervals, Unshrunk, discoveries
@@ -48,6 +48,8 @@ from vae_mf.inverse_ising.solvers.incomplete_rows import (
 from vae_mf.inverse_ising.solvers.log_partition import KnowsLogPartition, LogPartition, log_partition
 
 Fitted = TypeVar("Fitted", bound=BaseEstimator)
+MATRICES = 16
+"""Number of matrices of N^2 entries that every fit holds: covariances, their inverse, couplings and steps of these."""
 ENCODINGS = {"spin": (-1, 1), "01": (0, 1)}
 
 
@@ -127,6 +129,7 @@ class InverseIsing(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimato
         """
         least = {"ensure_min_samples": 2, "ensure_min_features": 2}
         rows = validated_spins(self, spins, self.encoding, self._takes_missing, **least)
+        require_sites(self, rows.shape[1], self._required_bytes(rows.shape[1]))
         rows, weights = weighted_rows(rows, sample_weight)
         warn_light(weights, rows.shape[1])
         if not self._accepts_constant_spins():
@@ -149,6 +152,10 @@ class InverseIsing(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimato
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         """Return the estimate from validated spins (M, N) and weights (M,)."""
         raise NotImplementedError
+
+    def _required_bytes(self, sites: int) -> int:
+        """Return about the number of bytes that a fit takes beyond the rows."""
+        return MATRICES * 8 * sites**2
 
     def _accepts_constant_spins(self) -> bool:
         """Return True if the estimate exists even if some spin never changes, as with a pseudocount."""
@@ -226,6 +233,12 @@ class InverseIsing(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimato
             chains.sweep(self.couplings_, self.fields_, sweeps)
             draws.append(chains.spins)
         return encoded(np.concatenate(draws)[:n_samples], self.encoding)
+
+
+def require_sites(estimator: BaseEstimator, sites: int, needed: int) -> None:
+    """Raise ValueError if a fit of so many spins takes more memory than is free."""
+    cheaper = " or fit with standard_errors=False" if estimator.get_params().get("standard_errors") else ""
+    require_memory(f"{type(estimator).__name__} of {sites} spins", needed, f"leave spins out{cheaper}")
 
 
 def store_estimate(estimator: Fitted, estimate: Estimate) -> Fitted:

@@ -14,7 +14,8 @@ from vae_mf.inverse_ising.moments import Moments, missing_states, spin_moments
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.inverse_ising.solvers.annealed_newton import AnnealedNewton, PenalisedLikelihood
 from vae_mf.inverse_ising.solvers.fisher import IsingParameters, information_matrix
-from vae_mf.inverse_ising.solvers.model_samples import ModelSample, model_source
+from vae_mf.inverse_ising.solvers.model_samples import ISLANDS, ModelSample, model_source
+from vae_mf.inverse_ising.solvers.penalised import REGRESSION_MATRICES
 from vae_mf.statistics.distinct import distinct_spins
 
 
@@ -58,6 +59,11 @@ class BoltzmannLearning(InverseIsing):
     standard_errors: Any = False
     random_state: Any = 0
     encoding: Any = "spin"
+
+    def _required_bytes(self, sites: int) -> int:
+        # The moments of every island of chains in three populations, and for errors an information matrix of all pairs.
+        matrices = REGRESSION_MATRICES + 3 * ISLANDS
+        return 8 * matrices * sites**2 + (12 * sites**4 if self.standard_errors else 0)
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         precision = require_positive("precision", self.precision)

@@ -6,8 +6,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.base import clone
 
+from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer
 from vae_mf.inverse_ising.base import InverseIsing, new_generator
+from vae_mf.inverse_ising.energies import Weights
+from vae_mf.inverse_ising.independent_spins import beats_independent_spins
 from vae_mf.inverse_ising.intervals import Unshrunk
 from vae_mf.inverse_ising.moments import spin_moments
 
@@ -64,7 +67,7 @@ def bootstrap_errors(
         resamples: number of further fits.
 
     Raises:
-        ValueError: if there are fewer than ten groups, or the data do not suit the estimator.
+        ValueError: if there are fewer than ten groups, the data do not suit the estimator, or one of its fits diverges.
     """
     count = require_integer("resamples", resamples, minimum=FEWEST)
     labels = _numbered(groups, len(spins))
@@ -81,10 +84,23 @@ def bootstrap_errors(
     draws = random.exponential(size=(count, int(labels.max()) + 1))[:, labels]
     draws *= len(labels) / draws.sum(axis=1, keepdims=True)
     fits = [clone(plain).fit(spins, sample_weight=weights * each) for each in draws]
+    rows = np.where(np.asarray(spins) > 0, 1, -1).astype(np.int8)
+    failed = sum(diverged(fit, rows, weights) for fit in [full, *fits])
+    if failed:
+        raise ValueError(
+            f"estimator: expected fits that converge, got {type(estimator).__name__}, which diverged in {failed} of "
+            f"{count + 1}: their scatter is no error; take more rows, raise damping, or take another estimator"
+        )
     _widen(full, np.std([fit.couplings_ for fit in fits], axis=0, ddof=1))
     fields = np.std([fit.fields_ for fit in fits], axis=0, ddof=1)
     full.fields_error_ = np.maximum(fields, full.fields_error_) if hasattr(full, "fields_error_") else fields
     return full
+
+
+def diverged(fit: InverseIsing, rows: Spins, weights: Weights) -> bool:
+    """Return True if a fit stopped short of its tolerance where independent spins predict no worse."""
+    model = fit.couplings_, fit.fields_, fit.determined_
+    return not fit.within_tolerance_ and not beats_independent_spins(*model, rows, weights)
 
 
 def _widen(fit: InverseIsing, scatter: Float[np.ndarray, "sites sites"]) -> None:

@@ -24,6 +24,7 @@ from vae_mf.inverse_ising.base import (
     Weights,
     checked_spins,
     refuse_constant_spins,
+    require_sites,
     store_estimate,
     weighted_rows,
 )
@@ -74,6 +75,8 @@ class GraphPseudoLikelihood(InverseIsing):
         """Return the estimate on a graph and set the attributes of its groups."""
         l2 = require_non_negative("l2", self.l2)
         tolerance = require_positive("tolerance", self.tolerance)
+        # Couplings as a matrix, and for errors curvature, scatter and inverse over all parameters.
+        require_sites(self, graph.sites, 8 * (4 * graph.sites**2 + 5 * graph.parameters**2))
         task = TiedPseudoLikelihood(spins, weights, graph, l2)
         found = minimize(
             task.evaluate, np.zeros(graph.parameters), jac=True, method="L-BFGS-B",

@@ -21,6 +21,8 @@ from vae_mf.inverse_ising.moments import Moments
 
 Responses = Float[np.ndarray, "sites sites sites"]
 """g_{i->j,k}, the derivative of the message u_{i->j} = artanh(t_ij tanh h_{i->j}) with respect to the field of k."""
+CUBES = 6
+"""Number of arrays of N^3 entries that a step holds."""
 DIVERGED = 1e6
 """Response beyond which the iteration counts as diverged."""
 
@@ -41,6 +43,9 @@ class SusceptibilityPropagation(MeanFieldEstimator):
     damping: Any = 0.3
     tolerance: Any = 1e-8
     max_iter: Any = 500
+
+    def _required_bytes(self, sites: int) -> int:
+        return CUBES * 8 * sites**3
 
     def _from_moments(self, data: Moments) -> Estimate:
         if not 0 <= self.damping < 1:

@@ -43,5 +43,5 @@ def draw_scores(ax: Axes, table: pd.DataFrame) -> None:
     for planted, colour, label in ((True, COLOURS["samples"], "contact"), (False, COLOURS["model"], "no contact")):
         chosen = (ordered.planted == planted).to_numpy()
         ax.plot(ranks[chosen], ordered.score[chosen], "o", color=colour, markersize=2.5, label=label)
-    ax.set(xlabel="rank of the pair", ylabel="score, Frobenius norm less product of averages", ylim=(0, None))
+    ax.set(xlabel="rank of the pair", ylabel="corrected norm of couplings", ylim=(0, None))
     ax.legend(loc="upper right")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import ModelCheckpoint, Timer
 from pytorch_lightning.loggers import Logger
 
@@ -18,7 +17,7 @@ from vae_mf.checks import require_choice, require_integer
 from vae_mf.files import write_whole
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.vae_module import VAEModule
-from vae_mf.training.weights import require_same_architecture
+from vae_mf.training.weights import read_checkpoint, require_same_architecture
 
 BEST = "best.ckpt"
 LAST = "last.ckpt"
@@ -112,7 +111,7 @@ def fit(
 def run(engine: pl.Trainer, module: VAEModule, data: pl.LightningDataModule, last: Path) -> None:
     """Train from the checkpoint ``last`` if it exists, without the warnings that tell nobody anything here."""
     if last.exists():
-        found = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
+        found = read_checkpoint(last)["state_dict"]
         require_same_architecture(last, module.state_dict(), found)
     with interruptible(), warnings.catch_warnings():
         # Lightning's own use of a name that torch has deprecated, and its surprise that a run is resumed.

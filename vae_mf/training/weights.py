@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,12 +20,29 @@ def load_checkpoint(module: nn.Module, path: Path) -> None:
 
     Raises:
         FileNotFoundError: if there is no checkpoint.
-        ValueError: if it is of another architecture.
+        ValueError: if it is cut, or of another architecture.
     """
     require_file("checkpoint", path)
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    state = read_checkpoint(path)["state_dict"]
     require_same_architecture(path, module.state_dict(), state)
     module.load_state_dict(state)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a Lightning checkpoint.
+
+    Raises:
+        ValueError: if the file is cut or damaged, as a copy can be.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except PermissionError:
+        raise
+    except (RuntimeError, EOFError, OSError, UnpicklingError) as error:
+        raise ValueError(
+            f"{path}: expected a whole checkpoint, got a file of {path.stat().st_size} bytes that is cut or damaged: "
+            "copy it again, or remove it to train from the start"
+        ) from error
 
 
 def save_weights(model: nn.Module, path: Path) -> None:

@@ -19,11 +19,13 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted
 from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_integer
 from vae_mf.inverse_ising.base import (
+    MATRICES,
     Estimate,
     checked_spins,
     encoded,
     new_generator,
     refuse_constant_spins,
+    require_sites,
     store_estimate,
     warn_light,
 )
@@ -103,8 +105,11 @@ class KineticIsing(BaseEstimator):
             ValueError: if values, shapes or options are wrong, or a spin is constant.
         """
         paths = named_trajectories(self, trajectories, self.encoding, reset=True)
+        sites = paths.shape[2]
+        groups = paths.shape[1] - 1 if self.time_dependent else 1
+        require_sites(self, sites, 8 * sites**2 * (MATRICES + groups))
         weights = step_weights(paths, sample_weight)
-        warn_light(weights.ravel(), paths.shape[2])
+        warn_light(weights.ravel(), sites)
         refuse_constant_spins(counted_spins(paths, weights))
         estimate = self._estimate(transitions(paths, weights, self.time_dependent))
         return store_estimate(self, estimate if self.time_dependent else without_time(estimate))

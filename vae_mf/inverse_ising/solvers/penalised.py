@@ -7,7 +7,7 @@ import numpy as np
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import require_non_negative
-from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, warn_convergence
+from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights, require_sites, warn_convergence
 from vae_mf.inverse_ising.solvers.coupling_prior import (
     FLAT,
     Curvatures,
@@ -20,12 +20,14 @@ from vae_mf.inverse_ising.solvers.lasso import minimise_lasso
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Objective, Points, Stopping, minimise
 from vae_mf.inverse_ising.solvers.local_regression import LocalPoints, LocalRegression, Loss
 from vae_mf.inverse_ising.solvers.separation import Pairs, separated_pairs, warn_separation
-from vae_mf.inverse_ising.solvers.standard_errors import posterior_errors, sandwich_errors
+from vae_mf.inverse_ising.solvers.standard_errors import posterior_errors, sandwich_bytes, sandwich_errors
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 FIRST_STRENGTH = 16.0
 REFITS = 4
+REGRESSION_MATRICES = 50
+"""Number of matrices of N^2 entries that a fit holds, most of them pairs of the optimiser's memory."""
 ROUGH = 1e-4
 """Tolerance of the fits before the last."""
 SETTLED = 0.1
@@ -100,8 +102,13 @@ class RidgeRegression(InverseIsing):
         """Return the regressions."""
         raise NotImplementedError
 
+    def _required_bytes(self, sites: int) -> int:
+        return REGRESSION_MATRICES * 8 * sites**2
+
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
         problem = self._problem(distinct_spins(spins, weights))
+        if self.standard_errors and not self._is_penalised():
+            require_sites(self, spins.shape[1], sandwich_bytes(problem))
         warn_copies(problem.local.second_moments[:-1, :-1])
         stopping = Stopping.checked(self.tolerance, self.max_iter)
         best = self._minimum(problem, stopping)

@@ -83,6 +83,12 @@ def sandwich_errors(problem: LocalRegression | SymmetricRegression, points: Poin
     return StandardErrors(graph.matrix(bonds), sites)
 
 
+def sandwich_bytes(problem: LocalRegression | SymmetricRegression) -> int:
+    """Return about the number of bytes that `sandwich_errors` takes: matrices for each spin, or over all pairs."""
+    sites = problem.local.sites
+    return 16 * sites**3 if isinstance(problem, LocalRegression) else 16 * sites**4
+
+
 def _separate_sandwich(problem: LocalRegression, points: Points) -> StandardErrors:
     """Return the standard errors of (J_ij + J_ji) / 2 and h_i.
 
