@@ -5,14 +5,17 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.text import Text
 from numpy.testing import assert_array_equal
+from rich.console import Console
 
-from vae_mf.commands.infer_couplings import TABLE, main, read_data
+from vae_mf.commands.infer_couplings import TABLE, main, printed, read_data
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import read_recording
 from vae_mf.inverse_ising import MissingEntries, NaiveMeanField, PseudoLikelihood
+from vae_mf.studies.coupling_tables import ESTIMATOR_COLUMNS
 from vae_mf.tables import read_tables
 
 WORDS = np.random.default_rng(1).integers(0, 2, (60, 5))
@@ -160,6 +163,18 @@ def test_warnings_are_printed_in_one_line_and_stored(compose_config, tmp_path, c
     assert f"pseudolikelihood: {table.remarks['pseudolikelihood']}\n" in capsys.readouterr().out
     assert table.converged.isna()["naive_mean_field"]
     assert not table.converged["pseudolikelihood"]
+
+
+def test_the_printed_table_of_rows_with_gaps_fits_a_terminal():
+    row = dict.fromkeys(ESTIMATOR_COLUMNS, -4.2812)
+    row |= {"estimator": "interaction_screening", "seconds": 10.631, "iterations": 40, "converged": True}
+    row |= {"gain_over_independent_error": 0.3135, "log_likelihood": -10.7302, "rmse": 0.0512}
+    row |= {"missing": 0.173, "missing_by": "MissingEntries"}
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(printed(pd.DataFrame([row])))
+    assert "interaction_screening" in shown.get()
+    assert "…" not in shown.get()
 
 
 def test_the_only_estimator_that_refuses_is_an_error(compose_config, tmp_path):

@@ -1,6 +1,6 @@
 """Figures of the inverse-Ising sources from tables made up for the purpose: labelled axes, all methods, all panels."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -177,6 +177,31 @@ def test_a_pair_that_runs_away_leaves_the_others_in_sight():
     known = couplings_figure(couplings, table.assign(truth=0.1), "bethe", names, "$k_B T$")
     assert known.axes[2].get_ylim()[0] > -9
     assert known.axes[1].get_xlabel() == "coupling $J_{ij}$  [$k_B T$]"
+
+
+def test_bars_of_single_pairs_are_seen_and_counts_are_plain_numbers():
+    couplings = np.array([0.01] * 8 + [0.3, -0.3])
+    figure = couplings_figure(np.zeros((5, 5)), pd.DataFrame({"coupling": couplings}), "bethe", list("abcde"))
+    histogram = figure.axes[1]
+    figure.draw_without_rendering()
+    assert histogram.get_ylim()[0] <= 0.5
+    low, high = histogram.get_ylim()
+    ticks = zip(histogram.get_yticks(), histogram.get_yticklabels(), strict=True)
+    assert [label.get_text() for value, label in ticks if low <= value <= high] == ["0.5", "1", "2", "5", "10"]
+    assert not any(label.get_text() for label in histogram.get_yticklabels(minor=True))
+
+
+def test_numbers_of_twelve_estimators_do_not_touch():
+    names = [f"estimator_{k}" for k in range(12)]
+    table = pd.DataFrame({"estimator": names, "seconds": 1.0, "converged": True, "runaway": False})
+    for kind in ("", "pseudo_"):
+        table[f"{kind}gain_over_independent"] = 1.0
+        table[f"{kind}gain_over_independent_error"] = 0.1
+    figure = comparison_figure(table, crossed(first=names, second=names).assign(correlation=1.0))
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[3].get_xticklabels()]
+    # Half a digit apart, at least.
+    assert all(left.x1 + left.width / 4 <= right.x0 for left, right in pairwise(boxes[9:]))
 
 
 def test_methods_of_one_figure_have_different_colours():

@@ -64,7 +64,6 @@ PRINTED = {
     "gain_over_independent": "gain",
     "gain_over_independent_error": "±",
     "pseudo_gain_over_independent": "pseudo",
-    "missing": "missing",
     "rmse": "RMSE",
 }
 """Columns that are printed, with short headings."""
@@ -221,9 +220,7 @@ def show_steps(progress: Progress, task: TaskID, name: str, before: int, folds: 
 def printed(estimators: pd.DataFrame) -> Table:
     """Return the main columns of the table of estimators for a terminal of 80 columns."""
     names = [name for name in PRINTED if name in estimators]
-    lines = Table(
-        *(Column(PRINTED[name], no_wrap=True) for name in names), box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False
-    )
+    lines = Table(*(Column(PRINTED[name], no_wrap=True) for name in names), box=box.SIMPLE, padding=0, pad_edge=False)
     for row in estimators[names].itertuples(index=False):
         lines.add_row(*map(entry, row))
     return lines

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -96,11 +97,16 @@ def draw_positive(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) 
     if len(found):
         limits = (0.7 * found.min(), 1.4 * min(found.max(), 30 * found.median()))
         draw_values(ax, table, values, limits)
-        decades = limits[1] / limits[0] > 50
         ax.set_xlim(limits)
-        ax.xaxis.set_major_locator(LogLocator(subs=(1,) if decades else (1, 2, 5)))
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        write_plain_ticks(ax.xaxis, limits)
+
+
+def write_plain_ticks(axis: Axis, limits: tuple[float, float]) -> None:
+    """Write plain numbers at a logarithmic axis, 1, 2 and 5 of every decade where there are few."""
+    decades = limits[1] / limits[0] > 50
+    axis.set_major_locator(LogLocator(subs=(1,) if decades else (1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def draw_values(
@@ -134,8 +140,8 @@ def draw_correlations(ax: Axes, table: pd.DataFrame) -> None:
     values = matrix.loc[names, names].to_numpy()
     image = ax.imshow(values, vmin=min(0.0, np.nanmin(values)), vmax=1, cmap="viridis")
     numbers = [str(place + 1) for place in range(len(names))]
-    ax.set_xticks(range(len(names)), numbers)
-    ax.set_yticks(range(len(names)), numbers)
+    ax.set_xticks(range(len(names)), numbers, fontsize=7)
+    ax.set_yticks(range(len(names)), numbers, fontsize=7)
     ax.figure.colorbar(image, ax=ax, label="rank correlation of couplings", shrink=0.8)
 
 
@@ -158,7 +164,7 @@ def draw_coupling_histogram(ax: Axes, table: pd.DataFrame, limit: float, unit: s
     """Draw the distribution of the couplings on a logarithmic scale, and their median standard error as a bar."""
     bins = int(np.clip(np.sqrt(len(table)), 10, 60))
     inside = table.coupling.abs() <= limit
-    ax.hist(table.coupling[inside], bins=bins, histtype="stepfilled", color=COLOURS["model"], alpha=0.4)
+    counts, _, _ = ax.hist(table.coupling[inside], bins=bins, histtype="stepfilled", color=COLOURS["model"], alpha=0.4)
     words = [] if inside.all() else [f"{(~inside).sum()} pairs outside"]
     if "error" in table and np.isfinite(middle := table.error.median()):
         ax.axvspan(-middle, middle, color=COLOURS["independent"], alpha=0.5)
@@ -166,6 +172,10 @@ def draw_coupling_histogram(ax: Axes, table: pd.DataFrame, limit: float, unit: s
     ax.set_title(", ".join(words))
     ax.set(xlabel=f"coupling $J_{{ij}}${in_brackets(unit)}", ylabel="number of pairs", yscale="log")
     ax.set_xlim(-1.05 * limit, 1.05 * limit)
+    # A bar of one pair has a height too.
+    heights = (0.5, 1.5 * max(np.max(counts), 1.0))
+    ax.set_ylim(heights)
+    write_plain_ticks(ax.yaxis, heights)
 
 
 def draw_truth_scatter(ax: Axes, table: pd.DataFrame, limit: float, unit: str) -> None:
