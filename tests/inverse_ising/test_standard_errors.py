@@ -5,11 +5,12 @@ import warnings
 import numpy as np
 import pytest
 from helpers.ising_oracle import dense, oracle
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.inverse_ising import BoltzmannLearning, InteractionScreening, ProbabilityFlow, PseudoLikelihood
+from vae_mf.inverse_ising.solvers.local_regression import RIDGE
 
 REGULARISED = [PseudoLikelihood(), PseudoLikelihood(symmetric=False), InteractionScreening(), ProbabilityFlow()]
 EVERY = [*REGULARISED, InteractionScreening(objective="logrise"), PseudoLikelihood(firth=True)]
@@ -19,13 +20,21 @@ def name(value) -> str:
     return repr(value)
 
 
-def direct_variances(spins: np.ndarray, fit, i: int) -> np.ndarray:
+def direct_variances(spins: np.ndarray, fit, i: int, ridge: float = 0.0) -> np.ndarray:
     """Variances of J_i1 ... and h_i from the inverse curvature of spin i's regression, the spin itself left out."""
     others = np.arange(spins.shape[1]) != i
     features = np.column_stack([spins[:, others], np.ones(len(spins))])
     theta = features @ np.append(fit.couplings_[i, others], fit.fields_[i])
     information = (features / np.cosh(theta)[:, None] ** 2).T @ features
-    return np.diag(np.linalg.inv(information + np.diag(np.append(fit.l2_[others, i], 0))))
+    return np.diag(np.linalg.inv(information + np.diag(np.append(fit.l2_[others, i] + ridge, 0))))
+
+
+def two_swapped(rows: int, seed: int) -> np.ndarray:
+    """Spins of which the last two are the first two in random order, so that only a penalty tells s_0 + s_1 apart."""
+    random = np.random.default_rng(seed)
+    spins = random.choice(np.array([-1, 1], np.int8), (rows, 4))
+    order = random.random((rows, 1)) < 0.5
+    return np.hstack([spins, np.where(order, spins[:, :2], spins[:, 1::-1])])
 
 
 def test_errors_are_the_inverse_curvature_of_likelihood_and_prior():
@@ -40,6 +49,34 @@ def test_errors_are_the_inverse_curvature_of_likelihood_and_prior():
     expected = np.sqrt(2 / (1 / variances[upper] + 1 / variances.T[upper]))
     assert_allclose(fit.couplings_error_[upper], expected, rtol=1e-4)
     assert_allclose(fit.couplings_error_, fit.couplings_error_.T)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_errors_hold_where_single_precision_tells_no_curvature(seed):
+    """Rounding makes some of these Hessians indefinite and lends others a curvature: both had silent errors."""
+    spins = two_swapped(3000, seed)
+    fit = PseudoLikelihood(l2=1e-6, standard_errors=True).fit(spins)
+    variances = np.zeros((6, 6))
+    for i in range(6):
+        variances[i, np.arange(6) != i] = direct_variances(spins, fit, i, len(spins) * RIDGE)[:-1]
+    upper = np.triu_indices(6, 1)
+    expected = np.sqrt(2 / (1 / variances[upper] + 1 / variances.T[upper]))
+    assert_allclose(fit.couplings_error_[upper], expected, rtol=1e-2)
+
+
+def test_boltzmann_errors_of_what_only_a_penalty_tells():
+    spins = two_swapped(3000, seed=0)
+    error = BoltzmannLearning(l2=1e-6, standard_errors=True).fit(spins).couplings_error_
+    assert (error[~np.eye(6, dtype=bool)] > 0).all()
+    # The sum of four couplings is unknown: a standard deviation of 1000 in each, less what curvature rounding leaves.
+    assert error[2, [0, 1, 4, 5]].min() > 50
+    assert error[2, 3] == pytest.approx(1 / np.sqrt(3000), rel=0.05)
+    with pytest.warns(ConvergenceWarning, match="separate spins"):
+        fit = BoltzmannLearning(l2=0.0, standard_errors=True).fit(spins)
+    told = np.isfinite(fit.couplings_error_)
+    assert_array_equal(np.argwhere(np.triu(~told)), [[0, 1], [0, 4], [0, 5], [1, 4], [1, 5], [4, 5]])
+    assert_array_equal(np.isfinite(fit.fields_error_), [False, False, True, True, False, False])
+    assert not fit.converged_
 
 
 @pytest.mark.parametrize("estimator", [*REGULARISED, BoltzmannLearning()], ids=name)

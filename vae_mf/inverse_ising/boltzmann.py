@@ -16,6 +16,7 @@ from vae_mf.inverse_ising.solvers.annealed_newton import AnnealedNewton, Penalis
 from vae_mf.inverse_ising.solvers.fisher import IsingParameters, information_matrix
 from vae_mf.inverse_ising.solvers.model_samples import ISLANDS, ModelSample, model_source
 from vae_mf.inverse_ising.solvers.penalised import REGRESSION_MATRICES
+from vae_mf.inverse_ising.solvers.standard_errors import StandardErrors, inverse_diagonal
 from vae_mf.statistics.distinct import distinct_spins
 
 
@@ -75,6 +76,10 @@ class BoltzmannLearning(InverseIsing):
         bounded = self.l2 != 0 or not warn_unbounded(data, len(rows.spins))
         regression = PseudoLikelihood(l2=self.l2, symmetric=True)
         estimate = regression._estimate(spins, weights)
+        # Only spins that the rows separate have a penalty then.
+        touched = (np.diag(regression.l2_) > 0) & (self.l2 == 0)
+        separated = np.outer(touched, touched) & ~np.eye(len(touched), dtype=bool)
+        bounded &= not separated.any()
         likelihood = PenalisedLikelihood(data, regression.l2_ / data.samples, source)
         newton = AnnealedNewton(likelihood, rows.spins, rows.weights, precision, random)
         start = newton.start(IsingParameters(estimate.couplings, estimate.fields))
@@ -82,9 +87,10 @@ class BoltzmannLearning(InverseIsing):
         found = end.last.model, end.steps, end.converged and bounded
         if not self.standard_errors:
             return Estimate(*found[0], *found[1:], determined=estimate.determined)
-        errors = fisher_errors(end.last.sample, data.samples, likelihood.ridge)
-        unshrunk = without_prior(end.last.model.couplings, errors.couplings, likelihood.ridge * data.samples)
-        return Estimate(*found[0], *found[1:], errors.couplings, errors.fields, unshrunk, estimate.determined)
+        couplings, fields = fisher_errors(end.last.sample, data.samples, likelihood.ridge)
+        unshrunk = without_prior(end.last.model.couplings, couplings, likelihood.ridge * data.samples)
+        errors = StandardErrors(couplings, fields, unshrunk).unknown(separated)
+        return Estimate(*found[0], *found[1:], *errors, estimate.determined)
 
 
 def warn_unbounded(data: Moments, rows: int) -> bool:
@@ -116,13 +122,16 @@ def warn_missing_states(data: Moments) -> bool:
 
 
 def fisher_errors(sample: ModelSample, samples: float, ridge: Couplings) -> IsingParameters:
-    """Return the standard errors of couplings and fields, sqrt of the diagonal of (F + ridge)^-1 / M."""
+    """Return the standard errors of couplings and fields, sqrt of the diagonal of (F + ridge)^-1 / M.
+
+    They are infinite if the sample is too small for F to have an inverse, and no penalty gives it one.
+    """
     sites = sample.spins.shape[1]
     upper = np.triu_indices(sites, 1)
     information = information_matrix(sample.spins, sample.weights)
     pairs = np.arange(len(upper[0]))
     information[pairs, pairs] += ridge[upper]
-    errors = np.sqrt(np.diag(np.linalg.inv(information)) / samples)
+    errors = np.sqrt(inverse_diagonal(information) / samples)
     couplings = np.zeros((sites, sites))
     couplings[upper] = errors[: len(pairs)]
     return IsingParameters(couplings + couplings.T, errors[len(pairs) :])

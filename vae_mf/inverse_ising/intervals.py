@@ -52,12 +52,14 @@ def without_prior(couplings: Values, errors: Values, precisions: Values | float)
 
     With J, v and lambda the posterior's mean and variance and the prior's precision, x = J / g and s^2 = v / g,
     g = 1 - lambda v being the share of a coupling that is not lost to the prior. In a posterior of many couplings a
-    pair also takes up shares of the others, whose variance under the prior s^2 contains.
+    pair also takes up shares of the others, whose variance under the prior s^2 contains. A coupling whose error is
+    infinite stays as it is.
 
     >>> [round(float(ends[0, 0]), 3) for ends in without_prior(np.full((1, 1), 0.5), np.full((1, 1), 0.5), 2.0)]
     [1.0, 0.707]
     """
-    gains = np.maximum(1 - precisions * errors**2, 1e-9)
+    known = np.where(np.isfinite(errors), errors, 0.0)
+    gains = np.maximum(1 - precisions * known**2, 1e-9)
     return Unshrunk(couplings / gains, errors / np.sqrt(gains))
 
 

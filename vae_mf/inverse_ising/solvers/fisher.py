@@ -124,8 +124,8 @@ def information_matrix(spins: Spins, weights: Weights) -> Float[np.ndarray, "par
     second = np.zeros((size, size))
     first = np.zeros(size)
     for start in range(0, len(spins), ROWS):
-        rows = spins[start : start + ROWS].astype(np.float32)
-        share = weights[start : start + ROWS].astype(np.float32)
+        rows = spins[start : start + ROWS].astype(np.float64)
+        share = weights[start : start + ROWS]
         features = np.hstack([rows[:, upper[0]] * rows[:, upper[1]], rows])
         first += share @ features
         second += (features * share[:, None]).T @ features

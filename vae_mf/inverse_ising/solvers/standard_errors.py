@@ -19,6 +19,8 @@ ELEMENTS = 2**21
 """Influences held at once, at most (unless one configuration has more)."""
 SECOND_DERIVATIVES = 2**23
 """Entries of Hessians held at once, at most (unless one spin has more)."""
+CERTAIN = 1e-4
+"""Share of a parameter's curvature, left by the parameters before it, that sums in single precision surely tell."""
 Pairs = Bool[np.ndarray, "sites sites"]
 Hessians = Float[np.ndarray, "spins features features"]
 
@@ -54,9 +56,12 @@ def posterior_errors(problem: LocalRegression, points: Points) -> StandardErrors
     sites = problem.sites
     variances = np.zeros((sites + 1, sites))
     for spins, hessians in expected_hessians(problem, points):
-        for spin, hessian in zip(spins, hessians, strict=True):
-            factor, _ = lapack.dpotrf(hessian)
-            variances[:, spin] = np.diag(lapack.dpotri(factor)[0])
+        found = np.array([inverse_diagonal(hessian, CERTAIN) for hessian in hessians])
+        unsure = np.isinf(found[:, 0])
+        if unsure.any():
+            exact = hessians_of(problem, points, spins[unsure], np.float64)
+            found[unsure] = [inverse_diagonal(hessian) for hessian in exact]
+        variances[:, spins] = found.T
     variances *= problem.curvatures(points).dispersions / problem.data.samples
     precisions = 1 / np.maximum(variances[:-1], np.finfo(float).tiny)
     widths = 2 / (precisions + precisions.T)
@@ -64,6 +69,21 @@ def posterior_errors(problem: LocalRegression, points: Points) -> StandardErrors
     means = (points[:-1] + points[:-1].T) / 2
     unshrunk = without_prior(means, np.sqrt(widths), problem.strength)
     return StandardErrors(np.sqrt(widths + problem.doubts * means**2), np.sqrt(variances[-1]), unshrunk)
+
+
+def inverse_diagonal(matrix: Float[np.ndarray, "n n"], certain: float = 0.0) -> Float[np.ndarray, " n"]:
+    """Return the diagonal of the inverse of a symmetric matrix, infinite unless it is positive definite.
+
+    >>> inverse_diagonal(np.diag([1.0, 4.0])), inverse_diagonal(np.ones((2, 2)))
+    (array([1.  , 0.25]), array([inf, inf]))
+
+    Args:
+        certain: least share of any parameter's curvature that those before it must leave.
+    """
+    factor, failed = lapack.dpotrf(matrix)
+    if failed or (np.diag(factor) ** 2 <= certain * np.diag(matrix)).any():
+        return np.full(len(matrix), np.inf)
+    return np.diag(lapack.dpotri(factor)[0]).copy()
 
 
 def sandwich_errors(problem: LocalRegression | SymmetricRegression, points: Points) -> StandardErrors:
@@ -131,32 +151,40 @@ def _slopes(problem: LocalRegression, points: Points, part: slice) -> tuple[np.n
 
 
 def expected_hessians(problem: LocalRegression, points: Points) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the numbers of some spins and their mean Hessians with the penalty, as the model expects them.
+    """Yield the numbers of some spins and their mean Hessians with the penalty, as the model expects them."""
+    block = max(1, SECOND_DERIVATIVES // (problem.sites + 1) ** 2)
+    for begin in range(0, problem.sites, block):
+        spins = np.arange(begin, min(begin + block, problem.sites))
+        yield spins, hessians_of(problem, points, spins, np.float32)
+
+
+def hessians_of(problem: LocalRegression, points: Points, spins: np.ndarray, dtype: type) -> Hessians:
+    """Return the mean Hessians of spins with the penalty, as the model expects them.
 
     Products of two features serve all spins, so that one matrix product for each feature does it, with half the work.
+
+    Args:
+        dtype: precision of the sums over a block of rows.
     """
     data, sites = problem.data, problem.sites
     size = sites + 1
-    weights = points.astype(np.float32)
-    block = max(1, SECOND_DERIVATIVES // size**2)
-    for begin in range(0, sites, block):
-        spins = np.arange(begin, min(begin + block, sites))
-        sums = np.zeros((size, size, len(spins)))
-        for first in range(0, len(data.spins), ROWS):
-            rows = data.spins[first : first + ROWS].astype(np.float32)
-            features = np.vstack([rows.T, np.ones((1, len(rows)), np.float32)])
-            _, curvatures = problem.loss.expected(features.T @ weights[:, spins])
-            curvatures = (curvatures * data.shares[first : first + ROWS, None]).astype(np.float32)
-            for j in range(size):
-                sums[j, j:] += (features[j:] * features[j]) @ curvatures
-        hessians = np.ascontiguousarray(sums.transpose(2, 0, 1))
+    weights = points[:, spins].astype(dtype)
+    sums = np.zeros((size, size, len(spins)))
+    for first in range(0, len(data.spins), ROWS):
+        rows = data.spins[first : first + ROWS].astype(dtype)
+        features = np.vstack([rows.T, np.ones((1, len(rows)), dtype)])
+        _, curvatures = problem.loss.expected(features.T @ weights)
+        curvatures = (curvatures * data.shares[first : first + ROWS, None]).astype(dtype)
         for j in range(size):
-            hessians[:, j:, j] = hessians[:, j, j:]
-        if problem.loss.logarithm:
-            hessians /= hessians[:, -1:, -1:].copy()
-        everything = np.arange(sites)
-        hessians[:, everything, everything] += problem.ridge[:, spins].T + RIDGE
-        yield spins, _without_own(hessians, spins)
+            sums[j, j:] += (features[j:] * features[j]) @ curvatures
+    hessians = np.ascontiguousarray(sums.transpose(2, 0, 1))
+    for j in range(size):
+        hessians[:, j:, j] = hessians[:, j, j:]
+    if problem.loss.logarithm:
+        hessians /= hessians[:, -1:, -1:].copy()
+    everything = np.arange(sites)
+    hessians[:, everything, everything] += problem.ridge[:, spins].T + RIDGE
+    return _without_own(hessians, spins)
 
 
 def _without_own(hessians: Hessians, spins: np.ndarray) -> Hessians:
