@@ -32,13 +32,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the content of a Lightning checkpoint.
 
     Raises:
-        ValueError: if the file is cut or damaged, as a copy can be.
+        ValueError: if the file is cut or damaged, as a copy can be, or holds more than weights and plain values.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError:
         raise
-    except (RuntimeError, EOFError, OSError, UnpicklingError) as error:
+    except UnpicklingError as error:
+        raise ValueError(
+            f"{path}: expected a checkpoint of weights and plain values, got a file that is damaged or holds other "
+            "objects, which could run code and are not loaded: copy it again, or remove it to train from the start"
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
         raise ValueError(
             f"{path}: expected a whole checkpoint, got a file of {path.stat().st_size} bytes that is cut or damaged: "
             "copy it again, or remove it to train from the start"

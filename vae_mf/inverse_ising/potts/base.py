@@ -98,7 +98,7 @@ class PottsModel(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator)
             refuse_unseen(data)
         self.states_ = states
         self.__dict__.pop("_log_partition", None)
-        bounded = self.l2 != 0 or not warn_unseen_pairs(data)
+        bounded = bool(self.l2 != 0) or not warn_unseen_pairs(data)
         estimate = self._estimate(data)
         self.couplings_, self.fields_ = over_sites(estimate.model, states)
         self.l2_, self.n_iter_ = estimate.l2, estimate.n_iter
