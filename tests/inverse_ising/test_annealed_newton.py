@@ -51,6 +51,7 @@ def independent_log_likelihood(train: np.ndarray, test: np.ndarray) -> float:
     return float((test @ fields).mean() - np.logaddexp(fields, -fields).sum())
 
 
+@pytest.mark.slow
 def test_a_lost_valley_is_found_again():
     """Newton's step has no bound where the model has no row of a valley of the data."""
     spins = glass_in_one_valley(600)
