@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from vae_mf.analysis.latent_shape import on_ring
+from vae_mf.discovery.settings import discovery_config, discovery_settings
 
+SELECTION = discovery_settings(*discovery_config()).selection
+RING = SELECTION.ring_sectors, SELECTION.ring_filled, SELECTION.ring_spread
 MIXING = np.array([[2.0, 0.3], [-1.0, 0.5]])
 
 
@@ -21,8 +24,8 @@ def angles(count=3000):
 @pytest.mark.parametrize("blur", [0.0, 0.1, 0.2])
 def test_a_ring_is_one_after_any_mixing(blur):
     z = around(angles(), blur)
-    assert on_ring(z)
-    assert on_ring(z @ MIXING + 5)
+    assert on_ring(z, *RING)
+    assert on_ring(z @ MIXING + 5, *RING)
 
 
 @pytest.mark.parametrize(
@@ -40,4 +43,4 @@ def test_a_ring_is_one_after_any_mixing(blur):
     ],
 )
 def test_all_else_is_none(z):
-    assert not on_ring(z)
+    assert not on_ring(z, *RING)

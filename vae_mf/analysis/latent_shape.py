@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-def on_ring(z: Float[np.ndarray, "rows latents"], sectors: int = 12, filled: float = 0.5, spread: float = 0.25) -> bool:
+def on_ring(z: Float[np.ndarray, "rows latents"], sectors: int, filled: float, spread: float) -> bool:
     """Return True if two latent variables lie on a ring that the rows cover all around.
 
     An invertible linear mixing, up to which latent variables are known, makes an ellipse of a ring and changes nothing:
@@ -12,7 +12,7 @@ def on_ring(z: Float[np.ndarray, "rows latents"], sectors: int = 12, filled: flo
 
     >>> angle = np.linspace(0, 2 * np.pi, 1000)
     >>> ellipse = np.stack([3 * np.cos(angle) + 1, np.sin(angle) + np.cos(angle)], 1)
-    >>> on_ring(ellipse), on_ring(np.random.default_rng(0).normal(size=(1000, 2)))
+    >>> on_ring(ellipse, 12, 0.5, 0.25), on_ring(np.random.default_rng(0).normal(size=(1000, 2)), 12, 0.5, 0.25)
     (True, False)
 
     Args:

@@ -12,7 +12,7 @@ from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND
 from .laws import Law
 
 NOTHING = "nothing to find"
-TRIED, MENDED, FRESH = "tried before", "added after a wrong answer", "fresh"
+TRIED, MENDED, FRESH = "tried before", "added after a fault", "fresh"
 """Origins of cases: nothing was tuned to a fresh one."""
 CLASSES, DRIFT, GROUPS, REPEATS = "classes", "drift", "groups", "repeats"
 
@@ -47,7 +47,7 @@ class Case(NamedTuple):
     right: tuple[Answer, ...]
     """Right answers, the plainest first."""
     origin: str
-    """`TRIED` if thresholds were set on it, `MENDED` if it was added after a wrong answer, or `FRESH`."""
+    """`TRIED` if thresholds were set on it, `MENDED` if it was added after a fault, or `FRESH`."""
 
 
 def found(*numbers: int, named: str = "") -> Answer:

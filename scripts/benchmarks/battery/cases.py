@@ -44,7 +44,7 @@ def case(
 
 
 mended = partial(case, origin=MENDED)
-"""Case of a kind that was once answered wrongly."""
+"""Case of a kind on which an answer or its interval was once at fault."""
 new = partial(case, origin=FRESH)
 """Case of which neither kind nor size was seen when thresholds were set."""
 
@@ -146,7 +146,7 @@ MENDED_CASES = (
     mended("few_rows", found(1), latents.factors, 3_000, groups=1, size=8, strength=1.5),
     mended("latent_copies", (found(5, named="groups"), NOT), correlations.latent_and_copies, 15_000, 20, 4, flips=0.05),
 )
-"""Cases of kinds that were once answered wrongly, added when that was mended."""
+"""Cases of kinds on which an answer or its interval was once at fault, added when that was mended."""
 
 FRESH_CASES = (
     new("indep_large", NOTHING_AT_ALL, independents.heterogeneous, 6_000, 60, mean=-1.5),

@@ -32,7 +32,7 @@ from vae_mf.inverse_ising.base import (
 
 Trajectories = Int8[np.ndarray, "repeats times sites"]
 StepWeights = Float[np.ndarray, "repeats steps"]
-"""How often each transition counts."""
+"""Number of times that each transition counts."""
 GroupFields = Float[np.ndarray, "groups sites"]
 """One field per spin and group of transitions that share it."""
 ROWS = 2**12
@@ -54,7 +54,7 @@ class Transitions(NamedTuple):
     before: Int8[np.ndarray, "groups rows sites"]
     after: Int8[np.ndarray, "groups rows sites"]
     weights: Float[np.ndarray, "groups rows"]
-    """How often each transition counts."""
+    """Number of times that each transition counts."""
 
     @property
     def counts(self) -> Float[np.ndarray, "groups 1"]:

@@ -28,7 +28,7 @@ from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points, Stop
 Paths = Float[np.ndarray, "repeats times spins"]
 """Means of all spins, hidden ones last; visible ones are -1 or +1."""
 PathWeights = Float[np.ndarray, " repeats"]
-"""How often each trajectory counts."""
+"""Number of times that each trajectory counts."""
 STEPS_PER_ROUND = 4
 """Ascent steps in each maximisation; more would chase a posterior that is about to change."""
 SWEEPS_PER_ROUND = 2
