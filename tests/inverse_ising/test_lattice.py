@@ -1,8 +1,11 @@
 """Tied couplings on graphs: exact recovery, scikit-learn, and samples of the exact law and of lattices."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from vae_mf.inverse_ising.lattice import GraphPseudoLikelihood, LatticeIsing
@@ -118,9 +121,56 @@ def test_one_image_is_enough_for_one_coupling():
     assert not found.fields_.any()
 
 
-def test_a_uniform_image_has_a_finite_coupling():
-    found = LatticeIsing().fit(np.ones((6, 6), int))
-    assert np.isfinite(found.group_couplings_).all()
+def test_a_uniform_image_has_a_finite_coupling_and_no_finite_field():
+    image = np.ones((6, 6), int)
+    assert np.isfinite(LatticeIsing(fields="none").fit(image).group_couplings_).all()
+    with pytest.raises(ValueError, match='both values among those of field 0, got one; set fields="none"'):
+        LatticeIsing().fit(image)
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-8])
+def test_couplings_that_images_do_not_bound_have_infinite_errors_whatever_the_tolerance(tolerance):
+    """Halves of one colour each: their errors were those of the J of 5 to 10 at which the search had stopped."""
+    images = np.ones((12, 4, 4))
+    images[:, :, :2] = -1
+    with pytest.warns(ConvergenceWarning, match=r"do not bound 2 couplings, \[0, 1\], and 0 fields, \[\], without"):
+        fit = LatticeIsing("axes", l2=0.0, tolerance=tolerance).fit(images)
+    assert np.isinf(fit.group_couplings_error_).all()
+    assert np.isfinite(fit.group_fields_error_).all()
+    np.testing.assert_allclose(fit.group_couplings_, LatticeIsing("axes").fit(images).group_couplings_, atol=1e-2)
+
+
+def test_data_that_bound_every_parameter_need_no_penalty():
+    bonds = np.column_stack(np.triu_indices(6, 1))
+    spins = np.where(np.random.default_rng(3).random((2000, 6)) < 0.1, 1, -1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*do not bound")
+        for tolerance in (1e-3, 1e-8):
+            fit = GraphPseudoLikelihood(bonds, l2=0.0, tolerance=tolerance).fit(spins)
+            assert np.isfinite(fit.couplings_error_).all()
+
+
+def test_errors_are_infinite_where_data_leave_couplings_open():
+    """With a_0 + a_1 = a_2 + a_3 and b likewise J may grow by v v', v = (1, 1, -1, -1): a pseudo-inverse left that out."""
+    random = np.random.default_rng(0)
+    halves = []
+    for _ in range(2):
+        pair = random.choice([-1, 1], (400, 2))
+        halves += [pair, np.where(random.random((400, 1)) < 0.5, pair, pair[:, ::-1])]
+    bonds = np.argwhere(np.ones((4, 4))) + [0, 4]
+    with pytest.warns(ConvergenceWarning, match="do not bound 16 couplings.*and more, and 0 fields"):
+        fit = GraphPseudoLikelihood(bonds, l2=0.0).fit(np.hstack(halves))
+    assert np.isinf(fit.group_couplings_error_).all()
+    assert np.isfinite(fit.group_fields_error_).all()
+
+
+def test_errors_of_an_earlier_fit_do_not_stay():
+    images = np.random.default_rng(0).choice([-1, 1], (30, 4, 4))
+    fit = LatticeIsing().fit(images)
+    fit.fit(images[:5])
+    assert not hasattr(fit, "group_couplings_error_")
+    with pytest.raises(ValueError, match="got none; give 10 or more configurations"):
+        fit.couplings_interval()
 
 
 def test_lattice_bonds_join_nearest_neighbours_once():

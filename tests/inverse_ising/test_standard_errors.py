@@ -74,8 +74,8 @@ def test_boltzmann_errors_of_what_only_a_penalty_tells():
     with pytest.warns(ConvergenceWarning, match="separate spins"):
         fit = BoltzmannLearning(l2=0.0, standard_errors=True).fit(spins)
     told = np.isfinite(fit.couplings_error_)
-    assert_array_equal(np.argwhere(np.triu(~told)), [[0, 1], [0, 4], [0, 5], [1, 4], [1, 5], [4, 5]])
-    assert_array_equal(np.isfinite(fit.fields_error_), [False, False, True, True, False, False])
+    # The couplings of the others with the four: what s_0 and s_1 do to them may as well be done by s_4 and s_5.
+    assert_array_equal(np.argwhere(np.triu(told, 1)), [[2, 3]])
     assert not fit.converged_
 
 
@@ -196,6 +196,20 @@ def test_a_spin_told_by_three_others_is_named_and_no_other(estimator):
     assert len(caught) == 1
     assert np.isfinite(fit.couplings_error_[4:, :]).all()
     assert np.isfinite(fit.couplings_).all()
+
+
+@pytest.mark.parametrize("estimator", [*UNPENALISED, InteractionScreening(objective="logrise", l2=0.0)], ids=name)
+def test_couplings_that_rows_leave_open_are_named_and_have_infinite_errors(estimator):
+    """They had errors of the penalty l2 = 1 that the others got; logrise had |J| of 235 and said nothing."""
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit = clone(estimator).set_params(standard_errors=True).fit(two_swapped(400, seed=1))
+    said = [str(each.message) for each in caught]
+    assert any("separate spins [0, 1, 4, 5]: the couplings of 6 pairs" in line for line in said)
+    assert any("too much alike for spins [0, 1, 2, 3, 4, 5]: the couplings of 8 pairs" in line for line in said)
+    assert_array_equal(np.argwhere(np.triu(np.isfinite(fit.couplings_error_), 1)), [[2, 3]])
+    assert_array_equal(fit.undetermined_, np.isinf(fit.couplings_error_))
+    assert fit.couplings_error_[2, 3] == pytest.approx(0.05, rel=0.1)
+    assert np.abs(fit.couplings_).max() < 10
 
 
 @pytest.mark.parametrize("estimator", UNPENALISED, ids=name)

@@ -14,9 +14,10 @@ from vae_mf.inverse_ising.moments import Moments, missing_states, spin_moments
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.inverse_ising.solvers.annealed_newton import AnnealedNewton, PenalisedLikelihood
 from vae_mf.inverse_ising.solvers.fisher import IsingParameters, information_matrix
+from vae_mf.inverse_ising.solvers.information import inverted
 from vae_mf.inverse_ising.solvers.model_samples import ISLANDS, ModelSample, model_source
 from vae_mf.inverse_ising.solvers.penalised import REGRESSION_MATRICES
-from vae_mf.inverse_ising.solvers.standard_errors import StandardErrors, inverse_diagonal
+from vae_mf.inverse_ising.solvers.standard_errors import StandardErrors
 from vae_mf.statistics.distinct import distinct_spins
 
 
@@ -76,10 +77,7 @@ class BoltzmannLearning(InverseIsing):
         bounded = self.l2 != 0 or not warn_unbounded(data, len(rows.spins))
         regression = PseudoLikelihood(l2=self.l2, symmetric=True)
         estimate = regression._estimate(spins, weights)
-        # Only spins that the rows separate have a penalty then.
-        touched = (np.diag(regression.l2_) > 0) & (self.l2 == 0)
-        separated = np.outer(touched, touched) & ~np.eye(len(touched), dtype=bool)
-        bounded &= not separated.any()
+        bounded &= not regression.undetermined_.any()
         likelihood = PenalisedLikelihood(data, regression.l2_ / data.samples, source)
         newton = AnnealedNewton(likelihood, rows.spins, rows.weights, precision, random)
         start = newton.start(IsingParameters(estimate.couplings, estimate.fields))
@@ -89,7 +87,7 @@ class BoltzmannLearning(InverseIsing):
             return Estimate(*found[0], *found[1:], determined=estimate.determined)
         couplings, fields = fisher_errors(end.last.sample, data.samples, likelihood.ridge)
         unshrunk = without_prior(end.last.model.couplings, couplings, likelihood.ridge * data.samples)
-        errors = StandardErrors(couplings, fields, unshrunk).unknown(separated)
+        errors = StandardErrors(couplings, fields, unshrunk).unknown(regression.undetermined_)
         return Estimate(*found[0], *found[1:], *errors, estimate.determined)
 
 
@@ -124,14 +122,14 @@ def warn_missing_states(data: Moments) -> bool:
 def fisher_errors(sample: ModelSample, samples: float, ridge: Couplings) -> IsingParameters:
     """Return the standard errors of couplings and fields, sqrt of the diagonal of (F + ridge)^-1 / M.
 
-    They are infinite if the sample is too small for F to have an inverse, and no penalty gives it one.
+    They are infinite for parameters of which neither F, as the sample has it, nor a penalty tells anything.
     """
     sites = sample.spins.shape[1]
     upper = np.triu_indices(sites, 1)
     information = information_matrix(sample.spins, sample.weights)
     pairs = np.arange(len(upper[0]))
     information[pairs, pairs] += ridge[upper]
-    errors = np.sqrt(inverse_diagonal(information) / samples)
+    errors = np.sqrt(inverted(information, 1.0).variances() / samples)
     couplings = np.zeros((sites, sites))
     couplings[upper] = errors[: len(pairs)]
     return IsingParameters(couplings + couplings.T, errors[len(pairs) :])

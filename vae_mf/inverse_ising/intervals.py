@@ -1,6 +1,6 @@
 """Intervals of couplings, and couplings that are not zero at a given rate of false discoveries."""
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -34,6 +34,8 @@ class KnowsIntervals:
 
     couplings_: Values
     couplings_error_: Values
+    _without_errors: ClassVar[str] = "take another estimator"
+    """What to do where there are no errors."""
 
     def couplings_interval(self, level: float = 0.95) -> Interval:
         """Return the intervals that hold the couplings with probability ``level``, as two arrays of their shape."""
@@ -42,7 +44,7 @@ class KnowsIntervals:
     def _couplings_error(self) -> Values:
         check_is_fitted(self)
         if not hasattr(self, "couplings_error_"):
-            advice = "fit with standard_errors=True" if hasattr(self, "standard_errors") else "take another estimator"
+            advice = "fit with standard_errors=True" if hasattr(self, "standard_errors") else self._without_errors
             raise ValueError(f"{type(self).__name__}: expected standard errors of the couplings, got none; {advice}")
         return self.couplings_error_
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import sparse
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,8 +26,10 @@ from vae_mf.inverse_ising.base import (
     refuse_constant_spins,
     require_sites,
     store_estimate,
+    warn_convergence,
     weighted_rows,
 )
+from vae_mf.inverse_ising.solvers.information import inverted
 from vae_mf.inverse_ising.solvers.interaction_graph import Graph, checked_bonds, lattice_bonds, numbered
 from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, Loss
 
@@ -45,7 +47,8 @@ class GraphPseudoLikelihood(InverseIsing):
         couplings: "bonds" for one per bond, "shared" for one in all, or a number from 0 on per bond, the same for
             bonds of the same coupling.
         fields: "sites", "shared", "none", or a number per site likewise.
-        l2: penalty l2 / 2 sum_g J_g^2, which keeps couplings finite where neighbours never differ.
+        l2: penalty l2 / 2 sum_g J_g^2, which keeps couplings finite where neighbours never differ. Without it couplings
+            and fields that the data do not bound are named, have infinite errors, and the couplings get l2 = 1.
         tolerance: largest gradient per configuration at which the fit has converged.
 
     Attributes:
@@ -60,6 +63,8 @@ class GraphPseudoLikelihood(InverseIsing):
     tolerance: Any = 1e-5
     max_iter: Any = 500
     encoding: Any = "spin"
+
+    _without_errors = f"give {FEWEST_FOR_ERRORS} or more configurations"
 
     def _accepts_constant_spins(self) -> bool:
         return not (isinstance(self.fields, str) and self.fields == "sites")
@@ -77,23 +82,28 @@ class GraphPseudoLikelihood(InverseIsing):
         tolerance = require_positive("tolerance", self.tolerance)
         # Couplings as a matrix, and for errors curvature, scatter and inverse over all parameters.
         require_sites(self, graph.sites, 8 * (4 * graph.sites**2 + 5 * graph.parameters**2))
+        refuse_constant_fields(spins, graph)
         task = TiedPseudoLikelihood(spins, weights, graph, l2)
-        found = minimize(
-            task.evaluate, np.zeros(graph.parameters), jac=True, method="L-BFGS-B",
-            options={"maxiter": require_integer("max_iter", self.max_iter), "gtol": tolerance, "ftol": 1e-15},
-        )  # fmt: skip
-        converged = bool(np.abs(found.jac).max() <= 10 * tolerance)
+        found = minimised(task, tolerance, self.max_iter)
+        bounded = np.ones(graph.parameters, dtype=bool) if l2 else task.bounded(found.x)
+        if not bounded.all():
+            warn_unbounded(bounded, graph)
+            task = TiedPseudoLikelihood(spins, weights, graph, (~bounded[: graph.couplings]).astype(float))
+            found = minimised(task, tolerance, self.max_iter)
         couplings, fields = task.expand(found.x)
         self.group_couplings_, self.group_fields_ = np.split(found.x, [graph.couplings])
-        if len(spins) < FEWEST_FOR_ERRORS:
-            return Estimate(graph.matrix(couplings), fields, found.nit, converged, determined=graph.couplings)
-        errors = task.standard_errors(found.x)
-        self.group_couplings_error_, self.group_fields_error_ = np.split(errors, [graph.couplings])
-        bond_errors, field_errors = task.expand(errors)
-        return Estimate(
-            graph.matrix(couplings), fields, found.nit, converged, graph.matrix(bond_errors), field_errors,
+        estimate = Estimate(
+            graph.matrix(couplings), fields, found.nit, bool(np.abs(found.jac).max() <= 10 * tolerance),
             determined=graph.couplings,
         )  # fmt: skip
+        for name in ("group_couplings_error_", "group_fields_error_"):
+            self.__dict__.pop(name, None)
+        if len(spins) < FEWEST_FOR_ERRORS:
+            return estimate
+        errors = np.where(bounded, task.standard_errors(found.x), np.inf)
+        self.group_couplings_error_, self.group_fields_error_ = np.split(errors, [graph.couplings])
+        bond_errors, field_errors = task.expand(errors)
+        return estimate._replace(couplings_error=graph.matrix(bond_errors), fields_error=field_errors)
 
 
 class LatticeIsing(GraphPseudoLikelihood):
@@ -144,6 +154,33 @@ class LatticeIsing(GraphPseudoLikelihood):
         if values.shape[1:] != (pixels,) and np.prod(values.shape[-2:]) != pixels:
             raise ValueError(f"images: expected {pixels} pixels as in fit, got shape {values.shape}")
         return super()._rows(values.reshape(-1, pixels))
+
+
+def minimised(task: "TiedPseudoLikelihood", tolerance: float, limit: Any) -> OptimizeResult:
+    """Return about the minimum of an objective."""
+    options = {"maxiter": require_integer("max_iter", limit), "gtol": tolerance, "ftol": 1e-15}
+    return minimize(task.evaluate, np.zeros(task.graph.parameters), jac=True, method="L-BFGS-B", options=options)
+
+
+def refuse_constant_fields(spins: Spins, graph: Graph) -> None:
+    """Raise ValueError if all spins of one field have one value in all configurations, for it is then infinite."""
+    sums = spins.sum(axis=0, dtype=np.int64)
+    for group in range(graph.parameters - graph.couplings):
+        sites = graph.site_groups == group
+        if abs(sums[sites].sum()) == sites.sum() * len(spins):
+            raise ValueError(
+                f"spins: expected both values among those of field {group}, got one; set fields=\"none\", or leave them out"
+            )
+
+
+def warn_unbounded(bounded: Bool[np.ndarray, " parameters"], graph: Graph) -> None:
+    """Warn of couplings and fields that have no finite estimate without a penalty."""
+    couplings, fields = (np.flatnonzero(~part).tolist() for part in np.split(bounded, [graph.couplings]))
+    warn_convergence(
+        f"the data do not bound {len(couplings)} couplings, {couplings[:5]}{' and more' if len(couplings) > 5 else ''}, "
+        f"and {len(fields)} fields, {fields[:5]}{' and more' if len(fields) > 5 else ''}, without a penalty: their errors "
+        "are infinite, and their values those of l2 = 1; set l2 > 0"
+    )
 
 
 class TiedPseudoLikelihood:
@@ -198,22 +235,49 @@ class TiedPseudoLikelihood:
             slope -= self.gradients(-slopes * columns, columns) @ weights
         return value / self.total, slope / self.total
 
+    def bounded(self, parameters: Float[np.ndarray, " parameters"]) -> Bool[np.ndarray, " parameters"]:
+        """Return True for parameters that the data bound, judged by Newton's method from about the minimum.
+
+        Along a unit vector v no margin changes by more than n, the bonds of a site and one, and the curvature falls by at
+        most e^-2nt over a length t. There is a minimum if the Newton step d has |d|_H < |v|_H / 2n for all v. Where there
+        is none the steps go on until no curvature is left.
+        """
+        flat = inverted(self.curvature(np.zeros_like(parameters)), self.total).untold.shape[1]
+        reach = 1 + np.bincount(self.graph.bonds.ravel()).max()
+        while True:
+            inverse = inverted(self.curvature(parameters), self.total)
+            if inverse.untold.shape[1] > flat:
+                return inverse.known
+            gradient = self.total * self.evaluate(parameters)[1]
+            step = inverse.matrix @ gradient
+            # The largest singular value of R is the root of 1 / the least curvature.
+            if 4 * reach**2 * float(gradient @ step) * np.linalg.norm(inverse.roots, 2) ** 2 < 1:
+                return inverse.known
+            change = max(np.abs(local).max() for _, _, local in self.parts(step))
+            parameters = parameters - step / max(1.0, float(change))
+
     def standard_errors(self, parameters: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, " parameters"]:
         """Return the root of the diagonal of H^-1 (V + 2 l2) H^-1, and at least that of H^-1.
 
         A pair stands in two factors, so that l2 is twice the precision of the prior, and 2 l2 the variance of its pull.
-        Events that did not happen are missing in V.
+        Events that did not happen are missing in V. Errors are infinite in directions of no curvature.
         """
         spread = np.diag(2 * self.decay)
-        curvature = np.diag(self.decay)
         for columns, weights, local in self.parts(parameters):
             _, slopes = self.loss.evaluate(columns * local)
             gradients = self.gradients(-slopes * columns, columns)
             spread += (gradients * weights) @ gradients.T
+        inverse = inverted(self.curvature(parameters), self.total)
+        variances = np.einsum("ij,jk,ik->i", inverse.matrix, spread, inverse.matrix, optimize=True)
+        return np.sqrt(np.maximum(variances, inverse.variances()))
+
+    def curvature(self, parameters: Float[np.ndarray, " parameters"]) -> Float[np.ndarray, "parameters parameters"]:
+        """Return the second derivatives of the objective times the total weight."""
+        curvature = np.diag(self.decay)
+        for columns, weights, local in self.parts(parameters):
+            _, slopes = self.loss.evaluate(columns * local)
             self.add_curvature(curvature, columns, weights * self.loss.curvature(slopes))
-        inverse = np.linalg.pinv(curvature, hermitian=True)
-        variances = np.einsum("ij,jk,ik->i", inverse, spread, inverse, optimize=True)
-        return np.sqrt(np.maximum(variances, np.diag(inverse)))
+        return curvature
 
     def add_curvature(self, curvature: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> None:
         """Add sum w_i f_i f_i' over sites i and rows, f_i being the factors of the parameters in its field."""

@@ -19,7 +19,7 @@ from vae_mf.inverse_ising.solvers.coupling_prior import (
 from vae_mf.inverse_ising.solvers.lasso import minimise_lasso
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Objective, Points, Stopping, minimise
 from vae_mf.inverse_ising.solvers.local_regression import LocalPoints, LocalRegression, Loss
-from vae_mf.inverse_ising.solvers.separation import Pairs, separated_pairs, warn_separation
+from vae_mf.inverse_ising.solvers.separation import Pairs, separated_pairs, untold_pairs, warn_separation
 from vae_mf.inverse_ising.solvers.standard_errors import posterior_errors, sandwich_bytes, sandwich_errors
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
@@ -80,8 +80,8 @@ class RidgeRegression(InverseIsing):
     Args:
         l2: weight of the squares, or "auto" for what the data make most likely: one weight for all couplings, or, where
             they are clearly of two kinds as on sparse graphs, one for each (`coupling_prior`).
-            Without any penalty strongly coupled data are often separable: no finite estimate exists. Such pairs are
-            named, have infinite errors, and their spins are fitted with l2 = 1.
+            Without any penalty strongly coupled data are often separable: no finite estimate exists. Such pairs, and
+            those of which the data tell nothing, are named, have infinite errors, and are fitted with l2 = 1.
         standard_errors: True to compute ``couplings_error_`` and ``fields_error_``, in about the time of the fit: the
             width of the posterior under the penalty's prior, taken as given. Without a penalty it is the larger of the
             scatter of repeated fits (sandwich formula, in time O(M N^3)) and of what the curvature allows, for events
@@ -90,6 +90,7 @@ class RidgeRegression(InverseIsing):
 
     Attributes:
         l2_: weights of the squares that were used, shape (N, N).
+        undetermined_: True for couplings that have no finite estimate without a penalty and were given none, (N, N).
     """
 
     l2: Any = "auto"
@@ -112,23 +113,22 @@ class RidgeRegression(InverseIsing):
         warn_copies(problem.local.second_moments[:-1, :-1])
         stopping = Stopping.checked(self.tolerance, self.max_iter)
         best = self._minimum(problem, stopping)
-        separated = np.zeros(problem.ridge.shape, dtype=bool)
+        undetermined = np.zeros(problem.ridge.shape, dtype=bool)
         if not self._is_penalised():
-            separated = _separated(problem, best.points, stopping)
-        if separated.any():
-            warn_separation(separated)
-            touched = np.any(separated, axis=0)
-            problem.penalise(np.logical_or.outer(touched, touched).astype(float))
+            undetermined = _undetermined(problem, best.points, stopping)
+        if undetermined.any():
+            problem.penalise(undetermined.astype(float))
             best = minimise(problem, problem.start(), stopping)
+        self.undetermined_ = undetermined
         self.l2_ = problem.ridge * problem.local.data.samples
         estimate = Estimate(*problem.model(best.points), best.n_iter, best.converged)
         estimate = estimate._replace(determined=problem.local.determined(estimate.couplings))
         if not self.standard_errors:
             return estimate
         errors = posterior_errors(problem.local, problem.local_points(best.points))
-        if not self._is_penalised() and not separated.any():
+        if not self._is_penalised() and not undetermined.any():
             errors = errors.at_least(sandwich_errors(problem, best.points))
-        errors = errors.unknown(separated)
+        errors = errors.unknown(undetermined)
         return estimate._replace(couplings_error=errors.couplings, fields_error=errors.fields, unshrunk=errors.unshrunk)
 
     def _minimum(self, problem: RidgeProblem, stopping: Stopping) -> Minimum:
@@ -210,12 +210,15 @@ def minimise_ridge(problem: RidgeProblem, l2: Any, samples: float, start: Points
     return best._replace(n_iter=best.n_iter + iterations)
 
 
-def _separated(problem: RidgeProblem, points: Points, stopping: Stopping) -> Pairs:
-    """Return the pairs whose couplings are infinite at a minimum without penalty, judged spin by spin."""
+def _undetermined(problem: RidgeProblem, points: Points, stopping: Stopping) -> Pairs:
+    """Return the pairs whose couplings are infinite or open without penalty, judged spin by spin, and warn of them."""
     local = problem.local
     if local is not problem:
         points = minimise(local, local.start(), stopping).points
-    return separated_pairs(local, points)
+    separated = separated_pairs(local, points)
+    untold = untold_pairs(local)
+    warn_separation(separated, untold)
+    return separated | untold
 
 
 def warn_copies(pair_moments: np.ndarray) -> None:

@@ -1,7 +1,8 @@
 """Separation, judged by the data: directions in which no row contradicts ever stronger couplings of a spin.
 
 Without a penalty a local regression has a finite minimum unless some w != 0 has s_i (w . x) >= 0 in all rows, not all
-zero (Albert and Anderson 1984). An empty cell of the 2 x 2 table of two spins is such a case.
+zero (Albert and Anderson 1984). An empty cell of the 2 x 2 table of two spins is such a case. Where all are zero the rows
+tell nothing of couplings along w.
 """
 
 import numpy as np
@@ -11,9 +12,11 @@ from scipy.optimize import linprog
 from vae_mf.arrays import Spins
 from vae_mf.inverse_ising.base import warn_convergence
 from vae_mf.inverse_ising.moments import missing_states, spin_moments
+from vae_mf.inverse_ising.solvers.information import PART, inverted
 from vae_mf.inverse_ising.solvers.lbfgs import Points
-from vae_mf.inverse_ising.solvers.local_regression import RIDGE, LocalRegression
+from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, LOGISTIC, RIDGE, LocalRegression
 from vae_mf.inverse_ising.solvers.standard_errors import expected_hessians
+from vae_mf.statistics.distinct import DistinctSpins
 
 FIRST_ROWS = 500
 """Number of rows added to a linear programme at a time."""
@@ -34,6 +37,22 @@ def separated_pairs(problem: LocalRegression, points: Points) -> Pairs:
     pairs[tuple(missing_states(spin_moments(problem.data.spins, problem.data.shares)).T)] = True
     for i in np.flatnonzero(~_certainly_finite(problem, points)):
         pairs[i] |= separating_reach(problem.data.spins, int(i), points[:, i])[:-1] > FEASIBLE
+    return pairs | pairs.T
+
+
+def untold_pairs(problem: LocalRegression) -> Pairs:
+    """Return True for couplings that rows leave open, as those of a spin with others whose sum is always the same.
+
+    >>> rows = np.array([[1, -1, 1], [-1, 1, 1], [1, -1, -1], [-1, 1, -1]], np.int8)
+    >>> untold_pairs(LocalRegression(DistinctSpins(rows, np.full(4, 0.25), 4.0), LOGISTIC))[2]
+    array([ True,  True, False])
+    """
+    relations = inverted(problem.second_moments, 1.0).untold
+    pairs = np.zeros((problem.sites, problem.sites), dtype=bool)
+    for i in np.flatnonzero(np.full(problem.sites, relations.size > 0)):
+        # Relations between the other spins: those in which spin i does not stand.
+        own = relations[i] / max(float(np.linalg.norm(relations[i])), np.sqrt(PART))
+        pairs[i] = (relations**2).sum(axis=1)[:-1] - (relations @ own)[:-1] ** 2 > PART
     return pairs | pairs.T
 
 
@@ -67,15 +86,20 @@ def separating_reach(spins: Spins, i: int, start: Float[np.ndarray, " features"]
             kept = np.union1d(kept, np.argsort(reached)[:FIRST_ROWS])
 
 
-def warn_separation(pairs: Pairs) -> None:
-    """Warn of couplings that have no finite estimate without a penalty."""
-    spins = np.flatnonzero(pairs.any(axis=0))
-    named = np.argwhere(np.triu(pairs))
-    warn_convergence(
-        f"the samples separate spins {spins[:10].tolist()}{' and more' if spins.size > 10 else ''}: the couplings of "
-        f"{len(named)} pairs, {named[:5].tolist()}{' and more' if len(named) > 5 else ''}, have no finite estimate "
-        "without a penalty; their errors are infinite, and their values those of l2 = 1; set l2 > 0"
-    )
+def warn_separation(separated: Pairs, untold: Pairs) -> None:
+    """Warn of couplings that have no finite estimate without a penalty, or any, as far as there are some."""
+    for pairs, cause, lack in (
+        (separated, "separate", "have no finite estimate"),
+        (untold & ~separated, "are too few or too much alike for", "may be anything"),
+    ):
+        spins = np.flatnonzero(pairs.any(axis=0))
+        named = np.argwhere(np.triu(pairs))
+        if len(named):
+            warn_convergence(
+                f"the samples {cause} spins {spins[:10].tolist()}{' and more' if spins.size > 10 else ''}: the couplings "
+                f"of {len(named)} pairs, {named[:5].tolist()}{' and more' if len(named) > 5 else ''}, {lack} without a "
+                "penalty; their errors are infinite, and their values those of l2 = 1; set l2 > 0"
+            )
 
 
 def _certainly_finite(problem: LocalRegression, points: Points) -> Bool[np.ndarray, " sites"]:
@@ -85,6 +109,9 @@ def _certainly_finite(problem: LocalRegression, points: Points) -> Bool[np.ndarr
     does for logistic and exponential losses of spins. The slope therefore turns positive along all of them if the
     Newton step d has |d|_H < |v|_H / 2 for all v, for which sqrt(lambda_min / (N + 1)) / 2 is enough.
     """
+    if problem.loss.logarithm:
+        # The logarithm has the minimum of the mean, but a curvature along any separation.
+        problem = LocalRegression(problem.data, EXPONENTIAL)
     slopes = problem.loss_and_slope(points, np.arange(problem.sites), np.float64).gradients
     slopes[np.arange(problem.sites), np.arange(problem.sites)] = 0
     finite = np.zeros(problem.sites, dtype=bool)
