@@ -14,9 +14,8 @@ from vae_mf.inverse_ising.base import warn_convergence
 from vae_mf.inverse_ising.moments import missing_states, spin_moments
 from vae_mf.inverse_ising.solvers.information import PART, inverted
 from vae_mf.inverse_ising.solvers.lbfgs import Points
-from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, LOGISTIC, RIDGE, LocalRegression
+from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, RIDGE, LocalRegression
 from vae_mf.inverse_ising.solvers.standard_errors import expected_hessians
-from vae_mf.statistics.distinct import DistinctSpins
 
 FIRST_ROWS = 500
 """Number of rows added to a linear programme at a time."""
