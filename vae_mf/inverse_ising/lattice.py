@@ -169,17 +169,19 @@ def refuse_constant_fields(spins: Spins, graph: Graph) -> None:
         sites = graph.site_groups == group
         if abs(sums[sites].sum()) == sites.sum() * len(spins):
             raise ValueError(
-                f'spins: expected both values among those of field {group}, got one; set fields="none", or leave them out'
+                f'spins: expected both values at the sites of field {group}, got one; set fields="none", or leave them out'
             )
 
 
 def warn_unbounded(bounded: Bool[np.ndarray, " parameters"], graph: Graph) -> None:
     """Warn of couplings and fields that have no finite estimate without a penalty."""
-    couplings, fields = (np.flatnonzero(~part).tolist() for part in np.split(bounded, [graph.couplings]))
+    named = []
+    for kind, part in zip(("couplings", "fields"), np.split(bounded, [graph.couplings]), strict=True):
+        numbers = np.flatnonzero(~part)
+        named.append(f"{numbers.size} {kind}, {numbers[:5].tolist()}{' and more' if numbers.size > 5 else ''},")
     warn_convergence(
-        f"the data do not bound {len(couplings)} couplings, {couplings[:5]}{' and more' if len(couplings) > 5 else ''}, "
-        f"and {len(fields)} fields, {fields[:5]}{' and more' if len(fields) > 5 else ''}, without a penalty: their errors "
-        "are infinite, and their values those of l2 = 1; set l2 > 0"
+        f"the data do not bound {' and '.join(named)} without a penalty: their errors are infinite, and their values "
+        "those of l2 = 1; set l2 > 0"
     )
 
 
@@ -238,9 +240,9 @@ class TiedPseudoLikelihood:
     def bounded(self, parameters: Float[np.ndarray, " parameters"]) -> Bool[np.ndarray, " parameters"]:
         """Return True for parameters that the data bound, judged by Newton's method from about the minimum.
 
-        Along a unit vector v no margin changes by more than n, the bonds of a site and one, and the curvature falls by at
-        most e^-2nt over a length t. There is a minimum if the Newton step d has |d|_H < |v|_H / 2n for all v. Where there
-        is none the steps go on until no curvature is left.
+        Along a unit vector v no margin changes by more than n, the bonds of a site and one, and the curvature falls by
+        at most e^-2nt over a length t. There is a minimum if the Newton step d has |d|_H < |v|_H / 2n for all v. Where
+        there is none the steps go on until no curvature is left.
         """
         flat = inverted(self.curvature(np.zeros_like(parameters)), self.total).untold.shape[1]
         reach = 1 + np.bincount(self.graph.bonds.ravel()).max()

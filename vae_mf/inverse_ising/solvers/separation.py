@@ -1,8 +1,8 @@
 """Separation, judged by the data: directions in which no row contradicts ever stronger couplings of a spin.
 
 Without a penalty a local regression has a finite minimum unless some w != 0 has s_i (w . x) >= 0 in all rows, not all
-zero (Albert and Anderson 1984). An empty cell of the 2 x 2 table of two spins is such a case. Where all are zero the rows
-tell nothing of couplings along w.
+zero (Albert and Anderson 1984). An empty cell of the 2 x 2 table of two spins is such a case. Where all are zero the
+rows tell nothing of couplings along w.
 """
 
 import numpy as np
@@ -95,9 +95,9 @@ def warn_separation(separated: Pairs, untold: Pairs) -> None:
         named = np.argwhere(np.triu(pairs))
         if len(named):
             warn_convergence(
-                f"the samples {cause} spins {spins[:10].tolist()}{' and more' if spins.size > 10 else ''}: the couplings "
-                f"of {len(named)} pairs, {named[:5].tolist()}{' and more' if len(named) > 5 else ''}, {lack} without a "
-                "penalty; their errors are infinite, and their values those of l2 = 1; set l2 > 0"
+                f"the samples {cause} spins {spins[:10].tolist()}{' and more' if spins.size > 10 else ''}: the "
+                f"couplings of {len(named)} pairs, {named[:5].tolist()}{' and more' if len(named) > 5 else ''}, {lack} "
+                "without a penalty; their errors are infinite, and their values those of l2 = 1; set l2 > 0"
             )
 
 
