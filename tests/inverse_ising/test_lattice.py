@@ -124,7 +124,7 @@ def test_one_image_is_enough_for_one_coupling():
 def test_a_uniform_image_has_a_finite_coupling_and_no_finite_field():
     image = np.ones((6, 6), int)
     assert np.isfinite(LatticeIsing(fields="none").fit(image).group_couplings_).all()
-    with pytest.raises(ValueError, match='both values at the sites of field 0, got one; set fields="none"'):
+    with pytest.raises(ValueError, match='both values at sites of field 0, got one; set fields="none"'):
         LatticeIsing().fit(image)
 
 
@@ -151,7 +151,7 @@ def test_data_that_bound_every_parameter_need_no_penalty():
 
 
 def test_errors_are_infinite_where_data_leave_couplings_open():
-    """With a_0 + a_1 = a_2 + a_3, b likewise, J may grow by v v', v = (1, 1, -1, -1): a pseudo-inverse left that out."""
+    """With a_0 + a_1 = a_2 + a_3, b likewise, J may grow by v v', v = (1, 1, -1, -1): which pseudo-inverses hide."""
     random = np.random.default_rng(0)
     halves = []
     for _ in range(2):

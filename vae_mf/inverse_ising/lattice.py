@@ -169,7 +169,7 @@ def refuse_constant_fields(spins: Spins, graph: Graph) -> None:
         sites = graph.site_groups == group
         if abs(sums[sites].sum()) == sites.sum() * len(spins):
             raise ValueError(
-                f'spins: expected both values at the sites of field {group}, got one; set fields="none", or leave them out'
+                f'spins: expected both values at sites of field {group}, got one; set fields="none" or leave them out'
             )
 
 
