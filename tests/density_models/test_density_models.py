@@ -20,6 +20,7 @@ from vae_mf.density_models.k_pairwise import KPairwise
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
 from vae_mf.density_models.restricted_boltzmann import RestrictedBoltzmann
+from vae_mf.density_models.trees import ChowLiuTree, TreeMixture
 from vae_mf.inverse_ising import BoltzmannLearning, PseudoLikelihood
 from vae_mf.statistics.independent import independent_log_likelihood, probabilities_up
 
@@ -29,6 +30,8 @@ MODELS = [
     Independent(),
     LogisticAutoregression(),
     BernoulliMixture(3, random_state=1),
+    ChowLiuTree(),
+    TreeMixture(2, n_init=2, tolerance=1e-4),
     PairwiseIsing(**ANNEALING),
     PairwiseIsing(PseudoLikelihood(), **ANNEALING),
     KPairwise(samples=2**13, averaged=2, **ANNEALING),

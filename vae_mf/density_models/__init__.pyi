@@ -7,13 +7,16 @@ from .k_pairwise import KPairwise
 from .mixture import BernoulliMixture
 from .pairwise import PairwiseIsing
 from .restricted_boltzmann import RestrictedBoltzmann
+from .trees import ChowLiuTree, TreeMixture
 
 __all__ = [
     "BernoulliMixture",
+    "ChowLiuTree",
     "DensityModel",
     "Independent",
     "KPairwise",
     "LogisticAutoregression",
     "PairwiseIsing",
     "RestrictedBoltzmann",
+    "TreeMixture",
 ]

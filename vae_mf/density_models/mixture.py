@@ -10,14 +10,13 @@ from scipy.special import logsumexp
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.density_models.base import DensityModel, LogLikelihoods, bernoulli
-from vae_mf.inverse_ising.base import new_generator, warn_convergence
+from vae_mf.density_models.expectation_maximisation import Step, climb
+from vae_mf.inverse_ising.base import new_generator
 from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import probabilities_up
 
 ROWS = 2**13
 """Number of rows whose responsibilities are held at once and stay in the cache."""
-TRIAL = 10
-"""Iterations after which the best of several starts is chosen."""
 TILT = 0.3
 """Share of the way from the mean row to a row of the data at which a component starts."""
 
@@ -27,14 +26,6 @@ class BernoulliComponents(NamedTuple):
 
     weights: Float[np.ndarray, " components"]
     probabilities: Float[np.ndarray, "components variables"]
-
-
-class Step(NamedTuple):
-    """Outcome of an iteration of expectation-maximisation."""
-
-    objective: float
-    """Mean log-likelihood and log-prior before the iteration, in nats per row."""
-    components: BernoulliComponents
 
 
 @dataclass(eq=False, repr=False)
@@ -70,20 +61,12 @@ class BernoulliMixture(DensityModel):
         limit = require_integer("max_iter", self.max_iter)
         problem = MixtureProblem(data, require_positive("pseudocount", self.pseudocount))
         random = new_generator(self.random_state)
-        trials = [problem.run(problem.start(count, random), TRIAL) for _ in range(starts if count > 1 else 1)]
-        best = max(trials, key=lambda trial: trial[-1].objective)
-        last, objectives, self.converged_ = best[-1], [step.objective for step in best], False
-        while not self.converged_ and len(objectives) < limit:
-            last = problem.step(last.components)
-            self.converged_ = last.objective - objectives[-1] < tolerance
-            objectives.append(last.objective)
-        order = np.argsort(-last.components.weights, kind="stable")
-        self.weights_, self.probabilities_ = (values[order] for values in last.components)
-        self.objective_ = np.array(objectives)
-        self.n_iter_ = len(objectives)
+        trials = (problem.start(count, random) for _ in range(starts if count > 1 else 1))
+        last, self.objective_, self.converged_ = climb(type(self).__name__, problem, trials, tolerance, limit)
+        order = np.argsort(-last.weights, kind="stable")
+        self.weights_, self.probabilities_ = (values[order] for values in last)
+        self.n_iter_ = len(self.objective_)
         self.n_parameters_ = count * (data.spins.shape[1] + 1) - 1
-        if not self.converged_:
-            warn_convergence(f"BernoulliMixture has not converged after {self.n_iter_} iterations.")
 
     def _log_density(self, rows: Spins) -> LogLikelihoods:
         components = BernoulliComponents(self.weights_, self.probabilities_)
@@ -109,13 +92,6 @@ class MixtureProblem:
             return BernoulliComponents(np.ones(1), self._rates[None])
         rows = self._active[random.choice(len(self._active), count, p=self._shares)]
         return BernoulliComponents(np.full(count, 1 / count), self._rates + TILT * (rows - self._rates))
-
-    def run(self, components: BernoulliComponents, count: int) -> list[Step]:
-        """Return ``count`` iterations."""
-        steps = [self.step(components)]
-        while len(steps) < count:
-            steps.append(self.step(steps[-1].components))
-        return steps
 
     def step(self, old: BernoulliComponents) -> Step:
         """Return the objective of the old components, and new ones of a higher objective."""

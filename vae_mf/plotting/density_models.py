@@ -12,6 +12,8 @@ from vae_mf.plotting.style import COLOURS, house_style, new_figure
 FAMILIES = {
     "Independent": (COLOURS["independent"], "independent variables"),
     "BernoulliMixture": ("#4477aa", "Bernoulli mixture"),
+    "ChowLiuTree": ("#bbbbbb", "tree"),
+    "TreeMixture": ("#ee7733", "mixture of trees"),
     "PairwiseIsing": ("#228833", "pairwise Ising"),
     "LogisticAutoregression": ("#66ccee", "logistic autoregression"),
     "KPairwise": ("#ccbb44", "K-pairwise"),
