@@ -30,7 +30,7 @@ from vae_mf.files import write_whole
 from vae_mf.paths import workplace
 
 SAMPLES = (300, 1000, 5000, 50_000)
-REGRESSIONS = ("PseudoLikelihood", "InteractionScreening", "ProbabilityFlow")
+LIKELIHOODS = ("PseudoLikelihood", "InteractionScreening", "ProbabilityFlow", "BoltzmannLearning")
 FORMULAS = ("IndependentPair", "NaiveMeanField", "TAP", "SessakMonasson", "Bethe")
 RARE = ((0.002, 2000), (0.01, 2000), (0.02, 2000), (0.1, 2000), (0.01, 20_000))
 """Chances of a spin, and numbers of rows."""
@@ -154,7 +154,7 @@ def page(folder: Path, made_on: str) -> str:
 def main() -> None:
     """Run what is missing and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [*REGRESSIONS, *FORMULAS]
+    names = [*LIKELIHOODS, *FORMULAS]
     parser.add_argument("--families", nargs="*", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--samples", nargs="+", type=int, default=list(SAMPLES), help="numbers of rows")
     parser.add_argument("--estimators", nargs="+", default=names, help=f"names of estimators; {', '.join(names)}")
