@@ -19,7 +19,9 @@ from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.k_pairwise import KPairwise
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
-from vae_mf.density_models.restricted_boltzmann import RestrictedBoltzmann
+from vae_mf.density_models.random_projections import RandomProjections
+from vae_mf.density_models.restricted_boltzmann import RestrictedBoltzmann, SemiRestrictedBoltzmann
+from vae_mf.density_models.semiparametric_pairwise import SemiparametricPairwise
 from vae_mf.density_models.trees import ChowLiuTree, TreeMixture
 from vae_mf.inverse_ising import BoltzmannLearning, PseudoLikelihood
 from vae_mf.statistics.independent import independent_log_likelihood, probabilities_up
@@ -36,6 +38,9 @@ MODELS = [
     PairwiseIsing(PseudoLikelihood(), **ANNEALING),
     KPairwise(samples=2**13, averaged=2, **ANNEALING),
     RestrictedBoltzmann(3, steps=300, batch_size=128, **ANNEALING),
+    SemiRestrictedBoltzmann(3, steps=60, batch_size=64, learning_rate=0.03, **ANNEALING),
+    SemiparametricPairwise(5, steps=60, batch_size=64, learning_rate=0.03, **ANNEALING),
+    RandomProjections(40, 3, steps=60, batch_size=64, learning_rate=0.03, **ANNEALING),
     Histogram(),
 ]
 TRUTH = word_model(8, 1.0, seed=2, potential=0.5)
@@ -169,6 +174,11 @@ def test_what_is_no_estimator_of_spins_is_refused(estimator):
         PairwiseIsing(resolution=0.0),
         RestrictedBoltzmann(0),
         RestrictedBoltzmann(learning_rate=-1),
+        SemiRestrictedBoltzmann(l2=-1),
+        SemiparametricPairwise(1),
+        SemiparametricPairwise(l2_slopes=-1),
+        RandomProjections(0),
+        RandomProjections(threshold=0),
     ],
     ids=name,
 )

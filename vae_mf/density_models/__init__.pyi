@@ -6,7 +6,9 @@ from .independent import Independent
 from .k_pairwise import KPairwise
 from .mixture import BernoulliMixture
 from .pairwise import PairwiseIsing
-from .restricted_boltzmann import RestrictedBoltzmann
+from .random_projections import RandomProjections
+from .restricted_boltzmann import RestrictedBoltzmann, SemiRestrictedBoltzmann
+from .semiparametric_pairwise import SemiparametricPairwise
 from .trees import ChowLiuTree, TreeMixture
 
 __all__ = [
@@ -17,6 +19,9 @@ __all__ = [
     "KPairwise",
     "LogisticAutoregression",
     "PairwiseIsing",
+    "RandomProjections",
     "RestrictedBoltzmann",
+    "SemiRestrictedBoltzmann",
+    "SemiparametricPairwise",
     "TreeMixture",
 ]

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.density_models.base import DensityModel, LogLikelihoods
-from vae_mf.inverse_ising.base import new_generator
+from vae_mf.inverse_ising.base import new_generator, warn_convergence
 from vae_mf.inverse_ising.solvers.annealing import AnnealedChains, annealed_importance, resample
 from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import probabilities_up
@@ -17,6 +17,12 @@ MOST_CHAINS = 4096
 """Largest number of chains that draw samples side by side."""
 SETTLING, THINNING = 20, 10
 """Sweeps after annealing, and between successive draws of a chain."""
+PROBES, COARSE = 512, 5
+"""Largest number of chains that look for phases from uniform rows, and the length of their steps, in resolutions."""
+SIGMAS = 5
+"""Standard errors by which ln Z of these chains must be larger."""
+FEW = 30
+"""Effective sample size below which the error of ln Z is not to be trusted."""
 
 
 class EnergyModel(DensityModel):
@@ -29,7 +35,8 @@ class EnergyModel(DensityModel):
         log_partition_, log_partition_error_: ln Z and its standard error, in nats.
         effective_size_: number of independent draws that are worth as much as the weighted chains behind ln Z. Where it
             is small, ln Z and its error are not to be trusted.
-        probabilities_: P(s_i = +1) of the independent variables that the chains start from, shape (N,).
+        probabilities_: P(s_i = +1) of the independent variables that the chains start from, shape (N,): those of the
+            data, unless chains from uniform rows find a phase of the model that these miss, of which a warning tells.
     """
 
     chains: Any
@@ -44,8 +51,10 @@ class EnergyModel(DensityModel):
         """Return ln f(s) of each row."""
         raise NotImplementedError
 
-    def _annealed(self, count: int, random: np.random.Generator) -> AnnealedChains:
-        """Return ``count`` chains that lead from independent variables to f."""
+    def _annealed(
+        self, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator
+    ) -> AnnealedChains:
+        """Return ``count`` chains that lead from independent variables with given P(s_i = +1) to f."""
         raise NotImplementedError
 
     def _fit(self, data: DistinctSpins) -> None:
@@ -54,15 +63,29 @@ class EnergyModel(DensityModel):
         resolution = require_positive("resolution", self.resolution)
         self.probabilities_ = probabilities_up(data.spins, data.weights)
         self._learn(data, random)
-        annealed = annealed_importance(self._annealed(count, random), resolution)
+        annealed = annealed_importance(self._annealed(self.probabilities_, count, random), resolution)
+        uniform = np.full(len(self.probabilities_), 0.5)
+        probe = annealed_importance(self._annealed(uniform, min(count, PROBES), random), COARSE * resolution)
+        if probe.log_partition - annealed.log_partition > SIGMAS * np.hypot(probe.error, annealed.error):
+            warn_convergence(
+                f"{type(self).__name__} has a phase that its data never visit: ln Z is {probe.log_partition:.2f} from "
+                f"uniform rows and {annealed.log_partition:.2f} from rows like the data. Use stronger penalties."
+            )
+            self.probabilities_ = uniform
+            annealed = annealed_importance(self._annealed(uniform, count, random), resolution)
         self.log_partition_, self.log_partition_error_ = annealed.log_partition, annealed.error
         self.effective_size_ = annealed.effective_size
+        if self.effective_size_ < FEW:
+            warn_convergence(
+                f"ln Z of {type(self).__name__} rests on {self.effective_size_:.0f} independent draws, and its error "
+                "is not to be trusted: raise chains or lower resolution."
+            )
 
     def _log_density(self, rows: Spins) -> LogLikelihoods:
         return self._exponents(rows) - self.log_partition_
 
     def _draw(self, count: int, random: np.random.Generator) -> Spins:
-        chains = self._annealed(min(max(count, 64), MOST_CHAINS), random)
+        chains = self._annealed(self.probabilities_, min(max(count, 64), MOST_CHAINS), random)
         chains.keep(resample(annealed_importance(chains, self.resolution).log_weights, len(chains.spins), random))
         draws = []
         for draw in range(-(-count // len(chains.spins))):

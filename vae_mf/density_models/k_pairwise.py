@@ -100,8 +100,10 @@ class KPairwise(EnergyModel):
     def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
         return self.model_.exponents(rows)
 
-    def _annealed(self, count: int, random: np.random.Generator) -> AnnealedCountIsing:
-        return AnnealedCountIsing(self.model_, self.probabilities_, count, random)
+    def _annealed(
+        self, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator
+    ) -> AnnealedCountIsing:
+        return AnnealedCountIsing(self.model_, probabilities, count, random)
 
 
 class Record(NamedTuple):

@@ -51,5 +51,7 @@ class PairwiseIsing(EnergyModel):
     def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
         return self._model.exponents(rows)
 
-    def _annealed(self, count: int, random: np.random.Generator) -> AnnealedCountIsing:
-        return AnnealedCountIsing(self._model, self.probabilities_, count, random)
+    def _annealed(
+        self, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator
+    ) -> AnnealedCountIsing:
+        return AnnealedCountIsing(self._model, probabilities, count, random)

@@ -17,7 +17,10 @@ FAMILIES = {
     "PairwiseIsing": ("#228833", "pairwise Ising"),
     "LogisticAutoregression": ("#66ccee", "logistic autoregression"),
     "KPairwise": ("#ccbb44", "K-pairwise"),
+    "SemiparametricPairwise": ("#ee7733", "semiparametric pairwise"),
+    "RandomProjections": ("#009988", "random projections"),
     "RestrictedBoltzmann": ("#aa3377", "restricted Boltzmann"),
+    "SemiRestrictedBoltzmann": ("#ee3377", "semi-restricted Boltzmann"),
     "VAE": (COLOURS["vae"], "VAE"),
 }
 """Colour (Paul Tol's bright scheme) and name of every family of models, by its class."""
