@@ -177,7 +177,7 @@ def draws(model: Learnable, count: int, seed: int) -> np.ndarray:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "make, model",
+    ("make", "model"),
     [
         (increasing_pairwise, SemiparametricPairwise(steps=1500, learning_rate=2e-2, **ANNEALING)),
         (coupled_machine, SemiRestrictedBoltzmann(3, steps=3000, learning_rate=2e-2, **ANNEALING)),
@@ -186,7 +186,7 @@ def draws(model: Learnable, count: int, seed: int) -> np.ndarray:
     ids=["semiparametric", "semi-restricted", "projections"],
 )
 def test_models_learn_a_law_of_their_own_kind(make: Callable[[], Learnable], model):
-    """Within parameters / (2 M) of the entropy of the law, and where that law is not pairwise, above a pairwise model."""
+    """ln p of the law is lost up to what so many parameters cost by chance, some parameters / (2 M)."""
     truth = law(make())
     found = model.fit(draws(make(), 20_000, seed=10))
     logs = found.score_samples(ROWS.astype(np.int8) * 2 - 1)

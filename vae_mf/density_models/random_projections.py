@@ -92,11 +92,11 @@ class ProjectionEnergy:
 class RandomProjections(EnergyModel):
     """p(x) = exp(b.x + sum_k lambda_k [a_k.x > theta_k]) / Z for rows x = (s + 1) / 2 (Maoz et al. 2020).
 
-    Of all laws with the rates of the variables and the probabilities of the projections it has the largest entropy. Each
-    projection sums a few variables, chosen at random, with weights from Normal(1, 1); its threshold is a share of the
-    sum of its mean weights. Projections that hardly vary over the data are drawn anew. The number of parameters is
-    chosen freely, so that the model goes where N (N + 1) / 2 couplings are too many. Learning is convex; `PersistentAscent`
-    does it.
+    Of all laws with the rates of the variables and the probabilities of the projections it has the largest entropy.
+    Each projection sums a few variables, chosen at random, with weights from Normal(1, 1); its threshold is a share of
+    the sum of its mean weights. Projections that hardly vary over the data are drawn anew. The number of parameters is
+    chosen freely, so that the model goes where N (N + 1) / 2 couplings are too many. `PersistentAscent` solves the
+    convex problem.
 
     Args:
         n_projections: number of projections.

@@ -1,4 +1,4 @@
-"""Semiparametric pairwise model: a pairwise energy within an increasing function that is learned (Humplik and Tkacik)."""
+"""Semiparametric pairwise model, a pairwise energy within an increasing function that is learned with it."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -64,7 +64,7 @@ class IncreasingPairwise:
 
     @cached_property
     def slopes(self) -> Float[np.ndarray, " bins"]:
-        """DG / du in every bin."""
+        """Slope dG / du in every bin."""
         return np.exp(self.scale.hats @ self.log_slopes)
 
     @cached_property
