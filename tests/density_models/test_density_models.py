@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from vae_mf import density_models
 from vae_mf.density_models.autoregressive import LogisticAutoregression
 from vae_mf.density_models.base import DensityModel
+from vae_mf.density_models.hidden_markov import HiddenMarkov
 from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.k_pairwise import KPairwise
 from vae_mf.density_models.mixture import BernoulliMixture
@@ -34,6 +35,7 @@ MODELS = [
     BernoulliMixture(3, random_state=1),
     ChowLiuTree(),
     TreeMixture(2, n_init=2, tolerance=1e-4),
+    HiddenMarkov(3, random_state=1),
     PairwiseIsing(**ANNEALING),
     PairwiseIsing(PseudoLikelihood(), **ANNEALING),
     KPairwise(samples=2**13, averaged=2, **ANNEALING),

@@ -2,6 +2,7 @@
 
 from .autoregressive import LogisticAutoregression
 from .base import DensityModel
+from .hidden_markov import HiddenMarkov
 from .independent import Independent
 from .k_pairwise import KPairwise
 from .mixture import BernoulliMixture
@@ -15,6 +16,7 @@ __all__ = [
     "BernoulliMixture",
     "ChowLiuTree",
     "DensityModel",
+    "HiddenMarkov",
     "Independent",
     "KPairwise",
     "LogisticAutoregression",
