@@ -20,6 +20,7 @@ from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.k_pairwise import KPairwise
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
+from vae_mf.density_models.population_tracking import PopulationTracking
 from vae_mf.density_models.random_projections import RandomProjections
 from vae_mf.density_models.restricted_boltzmann import RestrictedBoltzmann, SemiRestrictedBoltzmann
 from vae_mf.density_models.semiparametric_pairwise import SemiparametricPairwise
@@ -43,6 +44,7 @@ MODELS = [
     SemiRestrictedBoltzmann(3, steps=60, batch_size=64, learning_rate=0.03, **ANNEALING),
     SemiparametricPairwise(5, steps=60, batch_size=64, learning_rate=0.03, **ANNEALING),
     RandomProjections(40, 3, steps=60, batch_size=64, learning_rate=0.03, **ANNEALING),
+    PopulationTracking(),
     Histogram(),
 ]
 TRUTH = word_model(8, 1.0, seed=2, potential=0.5)

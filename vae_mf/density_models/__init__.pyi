@@ -7,6 +7,7 @@ from .independent import Independent
 from .k_pairwise import KPairwise
 from .mixture import BernoulliMixture
 from .pairwise import PairwiseIsing
+from .population_tracking import PopulationTracking
 from .random_projections import RandomProjections
 from .restricted_boltzmann import RestrictedBoltzmann, SemiRestrictedBoltzmann
 from .semiparametric_pairwise import SemiparametricPairwise
@@ -21,6 +22,7 @@ __all__ = [
     "KPairwise",
     "LogisticAutoregression",
     "PairwiseIsing",
+    "PopulationTracking",
     "RandomProjections",
     "RestrictedBoltzmann",
     "SemiRestrictedBoltzmann",
