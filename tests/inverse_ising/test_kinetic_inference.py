@@ -350,9 +350,79 @@ def test_spins_certain_in_a_step_need_a_pseudocount(driven):
 
 def test_separable_data_warn_without_a_penalty_only():
     _, paths = simulated(10, 1.0, 12, 1, 11)
-    with pytest.warns(ConvergenceWarning, match="10 of 10 spins are separated"):
+    with pytest.warns(ConvergenceWarning, match="separate 10 of 10 spins: 100 couplings and 10 fields have no finite"):
         KineticMaximumLikelihood(l2=0.0, standard_errors=False).fit(paths)
     assert np.abs(KineticMaximumLikelihood().fit(paths).couplings_).max() < 2
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-8])
+def test_spins_that_never_follow_each_other_have_infinite_errors_whatever_the_tolerance(tolerance):
+    """Errors were NaN or those of the J at which the search had stopped, and no one was warned."""
+    path = np.full((200, 4), -1, np.int8)
+    path[np.arange(0, 200, 10), np.arange(20) % 4] = 1
+    with pytest.warns(ConvergenceWarning, match="separate 4 of 4 spins: 16 couplings and 4 fields"):
+        found = KineticMaximumLikelihood(l2=0.0, tolerance=tolerance).fit(path)
+    assert np.isinf(found.couplings_error_).all()
+    np.testing.assert_allclose(found.couplings_, KineticMaximumLikelihood(l2=1.0).fit(path).couplings_, atol=1e-2)
+
+
+def test_a_spin_that_follows_another_is_named_and_no_other():
+    _, paths = simulated(5, 0.5, 300, 2, 3)
+    paths[:, 1:, 4] = paths[:, :-1, 3]
+    with pytest.warns(ConvergenceWarning, match="separate 1 of 5 spins: 5 couplings and 1 fields have no finite"):
+        found = KineticMaximumLikelihood(l2=0.0).fit(paths)
+    assert np.isinf(found.couplings_error_[4]).all()
+    assert np.isfinite(found.couplings_error_[:4]).all()
+    np.testing.assert_array_equal(np.isinf(found.fields_error_), np.arange(5) == 4)
+
+
+@pytest.mark.parametrize("time_dependent", [False, True])
+def test_couplings_from_copies_have_infinite_errors_without_a_penalty(driven, time_dependent):
+    """Sums in single precision made the errors NaN for some spins, and finite for others."""
+    copied = np.concatenate([driven[2], -driven[2][:, :, :1]], axis=2)
+    with pytest.warns(ConvergenceWarning, match="too much alike for 7 of 7 spins: 14 couplings and 0 fields may be"):
+        found = KineticMaximumLikelihood(l2=0.0, time_dependent=time_dependent).fit(copied)
+    unknown = np.isinf(found.couplings_error_)
+    np.testing.assert_array_equal(unknown, np.isin(np.arange(7), (0, 6))[None].repeat(7, axis=0))
+    assert (found.couplings_error_ > 0).all()
+    plain = KineticMaximumLikelihood(l2=0.0, time_dependent=time_dependent).fit(driven[2])
+    np.testing.assert_allclose(found.couplings_error_[:6, 1:6], plain.couplings_error_[:, 1:], rtol=1e-4)
+    np.testing.assert_allclose(found.fields_error_[..., :6], plain.fields_error_, rtol=1e-4)
+
+
+def test_fields_of_certain_steps_have_infinite_errors_without_a_penalty(driven):
+    paths = driven[2].copy()
+    paths[:, 3, 1] = 1
+    with pytest.warns(ConvergenceWarning, match="separate 1 of 6 spins: 0 couplings and 1 fields have no finite"):
+        found = KineticMaximumLikelihood(l2=0.0, fields_l2=0.0, time_dependent=True).fit(paths)
+    assert np.argwhere(np.isinf(found.fields_error_)).tolist() == [[2, 1]]
+    assert np.isfinite(found.couplings_error_).all()
+
+
+def test_a_spin_that_never_changes_after_the_first_time_is_refused(driven):
+    """Its field was 9 with an error of a million, and the fit had converged."""
+    paths = driven[2].copy()
+    paths[:, 0, 2] = 1
+    paths[:, 1:, 2] = -1
+    for estimator in (KineticMaximumLikelihood(), HiddenKineticIsing(max_iter=2)):
+        with pytest.raises(ValueError, match=r"constant spins \[2\]"):
+            estimator.fit(paths)
+
+
+def test_couplings_have_intervals_and_are_told_from_zero():
+    couplings, paths = simulated(12, 0.5, 4000, 1, 6)
+    zero = np.random.default_rng(0).random(couplings.shape) < 0.7
+    couplings[zero] = 0
+    start = np.random.default_rng(1).choice(np.array([-1, 1], np.int8), (1, 12))
+    paths = trajectories_from(start, couplings, np.zeros((8000, 12)), np.random.default_rng(2))
+    found = KineticMaximumLikelihood().fit(paths)
+    low, high = found.couplings_interval(0.95)
+    assert 0.9 < np.mean((low < couplings) & (couplings < high)) < 0.99
+    kept = found.significant_couplings(0.1)
+    assert (kept & zero).sum() <= 0.2 * kept.sum()
+    assert kept.sum() > 0.7 * (~zero).sum()
+    with pytest.raises(ValueError, match="got none; take another estimator"):
+        KineticTAP().fit(paths).couplings_interval()
 
 
 def test_singular_correlations_are_refused_by_mean_field_and_bearable_for_likelihood():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Bool, Float, Int8
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
@@ -29,6 +29,7 @@ from vae_mf.inverse_ising.base import (
     store_estimate,
     warn_light,
 )
+from vae_mf.inverse_ising.intervals import KnowsIntervals, p_values, stepped_up
 
 Trajectories = Int8[np.ndarray, "repeats times sites"]
 StepWeights = Float[np.ndarray, "repeats steps"]
@@ -73,7 +74,7 @@ class Transitions(NamedTuple):
 
 
 @dataclass(eq=False, repr=False)
-class KineticIsing(BaseEstimator):
+class KineticIsing(KnowsIntervals, BaseEstimator):
     """Base of all estimators of the kinetic Ising model.
 
     Args:
@@ -102,7 +103,8 @@ class KineticIsing(BaseEstimator):
                 repeat, (times - 1,) for those of a single trajectory.
 
         Raises:
-            ValueError: if values, shapes or options are wrong, or a spin is constant.
+            ValueError: if values, shapes or options are wrong, or a spin is constant, after the first time if fields
+                are.
         """
         paths = named_trajectories(self, trajectories, self.encoding, reset=True)
         sites = paths.shape[2]
@@ -111,6 +113,8 @@ class KineticIsing(BaseEstimator):
         weights = step_weights(paths, sample_weight)
         warn_light(weights.ravel(), sites)
         refuse_constant_spins(counted_spins(paths, weights))
+        if not self.time_dependent:
+            refuse_constant_spins(paths[:, 1:][weights > 0])
         estimate = self._estimate(transitions(paths, weights, self.time_dependent))
         return store_estimate(self, estimate if self.time_dependent else without_time(estimate))
 
@@ -132,6 +136,11 @@ class KineticIsing(BaseEstimator):
             )
         data = transitions(paths, step_weights(paths, sample_weight), self.time_dependent)
         return log_likelihood(data, self.couplings_, np.atleast_2d(self.fields_))
+
+    def significant_couplings(self, false_discoveries: float = 0.05) -> Bool[np.ndarray, "sites sites"]:
+        """Return True for couplings that differ from zero, of which at most this share is expected to be false."""
+        chances = p_values(self.couplings_.ravel(), self._couplings_error().ravel())
+        return stepped_up(chances, false_discoveries).reshape(self.couplings_.shape)
 
     def simulate(self, steps: int, repeats: int = 1, start: Any = None, random_state: Any = None) -> np.ndarray:
         """Return trajectories of the fitted model.

@@ -74,7 +74,7 @@ class HiddenKineticIsing(KineticIsing):
         """
         paths = named_trajectories(self, trajectories, self.encoding, reset=True)
         weights = path_weights(paths, sample_weight)
-        refuse_constant_spins(paths[weights > 0].reshape(-1, paths.shape[2]))
+        refuse_constant_spins(paths[weights > 0, 1:].reshape(-1, paths.shape[2]))
         hidden = require_integer("hidden", self.hidden, minimum=0)
         if hidden > paths.shape[2]:
             raise ValueError(f"hidden: expected at most the number of visible spins {paths.shape[2]}, got {hidden}")

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from vae_mf.arrays import Couplings
 from vae_mf.checks import require_non_negative
 from vae_mf.inverse_ising.base import Estimate, warn_convergence
 from vae_mf.inverse_ising.kinetic.base import GroupFields, KineticIsing, Transitions
+from vae_mf.inverse_ising.solvers.information import PART, inverted
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points, Stopping, minimise
 from vae_mf.inverse_ising.solvers.local_regression import logistic
+from vae_mf.inverse_ising.solvers.separation import separation
 
 
 @dataclass(eq=False, repr=False)
@@ -23,7 +25,9 @@ class KineticMaximumLikelihood(KineticIsing):
     fields_l2 / 2 sum_t h_i(t)^2, for a spin has often the same value in all repeats of a step.
 
     Args:
-        l2: penalty of the couplings; 0 for plain maximum likelihood, which diverges if the data can be separated.
+        l2: penalty of the couplings; 0 for plain maximum likelihood. Couplings and fields without a finite one, or of
+            which the data tell nothing, then have infinite errors and a warning; spins of the first kind are fitted
+            with l2 = 1.
         fields_l2: penalty of time-dependent fields; 1 is close to Firth's at small fields.
         standard_errors: True to compute them, at a cost proportional to N^3 times the number of transitions.
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
@@ -44,16 +48,26 @@ class KineticMaximumLikelihood(KineticIsing):
         start = np.zeros((sites + groups, sites))
         stopping = Stopping.checked(self.tolerance, self.max_iter)
         best = minimise(KineticRegression(data, decay), start, stopping)
-        couplings = best.points[:sites].T.copy()
-        fields = best.points[sites:]
-        separated = count_separated(data, couplings, fields) if l2 == 0 else 0
-        if separated:
-            warn_convergence(
-                f"KineticMaximumLikelihood: {separated} of {sites} spins are separated (all transitions predicted), so "
-                "that their couplings have no finite maximum; set l2 > 0."
-            )
-        errors = standard_errors(data, couplings, fields, decay) if self.standard_errors else (None, None)
-        return Estimate(couplings, fields, best.n_iter, best.converged, *errors)
+        points = best.points
+        penalised = bool(decay[sites:].any())
+        unbounded = Unbounded.none(sites, groups) if l2 else unbounded_parameters(data, points, penalised)
+        touched = unbounded.separated[:sites].any(axis=0)
+        firmer = decay + np.repeat([1.0, 0.0], [sites, groups])
+        if touched.any():
+            best = minimise(KineticRegression(data, firmer), start, stopping)
+            points = np.where(touched, best.points, points)
+        unbounded.warn(sites)
+        found = Estimate(points[:sites].T.copy(), points[sites:], best.n_iter, best.converged)
+        if not self.standard_errors:
+            return found
+        couplings, fields = standard_errors(data, found.couplings, found.fields, decay)
+        if touched.any():
+            firm = standard_errors(data, found.couplings, found.fields, firmer)
+            couplings = np.where(touched[:, None], firm[0], couplings)
+            fields = np.where(touched, firm[1], fields)
+        couplings[unbounded.everything[:sites].T] = np.inf
+        fields[unbounded.everything[sites:]] = np.inf
+        return found._replace(couplings_error=couplings, fields_error=fields)
 
 
 class KineticRegression:
@@ -88,13 +102,60 @@ class KineticRegression:
         return self._count * self._curvature.solve(gradients, columns)
 
 
-def count_separated(data: Transitions, couplings: Couplings, fields: GroupFields) -> int:
-    """Return the number of spins whose theta_i has the sign of s_i(t+1) in all transitions."""
-    margins = [
-        np.where(weights > 0, after * (before @ couplings.T + fields[part, None]), np.inf).min(axis=(0, 1))
-        for part, before, after, weights in data.blocks()
-    ]
-    return int((np.min(margins, axis=0) > 0).sum())
+class Unbounded(NamedTuple):
+    """Parameters (N + G, N) without a finite maximum of the likelihood, and those of which the data tell nothing."""
+
+    separated: Bool[np.ndarray, "parameters sites"]
+    open: Bool[np.ndarray, "parameters sites"]
+
+    @classmethod
+    def none(cls, sites: int, groups: int) -> "Unbounded":
+        """Return that all parameters are bounded."""
+        return cls(*np.zeros((2, sites + groups, sites), dtype=bool))
+
+    @property
+    def everything(self) -> Bool[np.ndarray, "parameters sites"]:
+        """True for parameters of either kind."""
+        return self.separated | self.open
+
+    def warn(self, sites: int) -> None:
+        """Warn of either kind."""
+        for found, cause, lack in (
+            (self.separated, "separate {} of {} spins", "have no finite maximum"),
+            (self.open, "are too few or too much alike for {} of {} spins", "may be anything"),
+        ):
+            spins = int(found.any(axis=0).sum())
+            if spins:
+                couplings = int(found[:sites].sum())
+                warn_convergence(
+                    f"KineticMaximumLikelihood: the transitions {cause.format(spins, sites)}: {couplings} couplings "
+                    f"and {int(found.sum()) - couplings} fields {lack}; their errors are infinite; set l2 > 0"
+                )
+
+
+def unbounded_parameters(data: Transitions, points: Points, penalised_fields: bool) -> Unbounded:
+    """Return the parameters that the likelihood does not bound, without a penalty of couplings.
+
+    Args:
+        points: about a maximum, where there is one.
+        penalised_fields: True if fields have a penalty.
+    """
+    groups, _, sites = data.before.shape
+    counted = data.weights.ravel() > 0
+    fields = np.repeat(np.eye(groups, dtype=np.int8) * (not penalised_fields), data.before.shape[1], axis=0)
+    features = np.hstack([data.before.reshape(-1, sites), fields])[counted]
+    targets = data.after.reshape(-1, sites)[counted]
+    limits = np.ones(sites + groups)
+    limits[sites:] = len(limits)
+    separated = np.zeros(points.shape, dtype=bool)
+    for i in range(sites):
+        margins = features * targets[:, [i]]
+        separated[:, i] = separation(margins, points[:, i], limits).unbounded(margins)
+    relations = inverted(features.T.astype(float) @ features, float(len(features)))
+    open_to_all = ~relations.known
+    open_to_all[sites:] &= not penalised_fields
+    separated[sites:] &= not penalised_fields
+    return Unbounded(separated, np.repeat(open_to_all[:, None], sites, axis=1) & ~separated)
 
 
 class SharedCurvature(NamedTuple):
@@ -150,28 +211,36 @@ def standard_errors(
 ) -> tuple[Couplings, GroupFields]:
     """Return the square roots of the diagonal of the inverse Fisher information (with penalty) of every spin.
 
+    Errors are infinite for parameters with a part in directions of no information.
     Fields are eliminated first: their block is diagonal, D_g = sum_rows w, with w = 1 - tanh^2 theta.
     """
     sites = data.before.shape[2]
     bonds_error = np.empty_like(couplings)
     fields_error = np.empty_like(fields)
     wide = max(1, LARGEST_INFORMATION // sites**2)
+    count = float(data.counts.sum())
+    precision = np.float32 if decay[:sites].min() > WEAK * count else np.float64
     for first in range(0, sites, wide):
         chosen = slice(first, first + wide)
-        information, mixed, diagonal = fisher_information(data, couplings[chosen], fields[:, chosen])
+        information, mixed, diagonal = fisher_information(data, couplings[chosen], fields[:, chosen], precision)
         information += np.diag(decay[:sites])
         diagonal = diagonal + decay[sites:, None]
         # Numerical zero: a spin that is certain in all repeats of a step.
         ratio = mixed / np.maximum(diagonal, 1e-12)[:, :, None]
-        inverse = np.linalg.pinv(information - np.einsum("gij,gik->ijk", mixed, ratio), hermitian=True)
-        bonds_error[chosen] = np.sqrt(np.einsum("ijj->ij", inverse))
-        spread = np.einsum("gij,ijk,gik->gi", ratio, inverse, ratio, optimize=True)
-        fields_error[:, chosen] = np.sqrt(1 / np.maximum(diagonal, 1e-12) + spread)
+        information -= np.einsum("gij,gik->ijk", mixed, ratio)
+        for i, matrix in enumerate(information, first):
+            inverse = inverted(matrix, count)
+            bonds_error[i] = np.sqrt(inverse.variances())
+            spread = ((ratio[:, i - first] @ inverse.roots) ** 2).sum(axis=1)
+            fields_error[:, i] = np.sqrt(1 / np.maximum(diagonal[:, i - first], 1e-12) + spread)
+            fields_error[((ratio[:, i - first] @ inverse.untold) ** 2).sum(axis=1) > PART, i] = np.inf
     return bonds_error, fields_error
 
 
 LARGEST_INFORMATION = 2**25
 """Entries of the information matrices that are held at once."""
+WEAK = 1e-5
+"""Penalty per transition that sums in single precision may not tell from none."""
 
 
 class InformationBlocks(NamedTuple):
@@ -186,16 +255,19 @@ class InformationBlocks(NamedTuple):
 
 
 def fisher_information(
-    data: Transitions, couplings: Float[np.ndarray, "spins sites"], fields: Float[np.ndarray, "groups spins"]
+    data: Transitions,
+    couplings: Float[np.ndarray, "spins sites"],
+    fields: Float[np.ndarray, "groups spins"],
+    precision: type,
 ) -> InformationBlocks:
     """Return the Fisher information of the spins whose couplings (rows of J) and fields are given."""
     groups, _, sites = data.before.shape
     bonds = np.zeros((sites, sites, len(couplings)))
     mixed = np.zeros((groups, len(couplings), sites))
     diagonal = np.zeros((groups, len(couplings)))
-    matrix = couplings.T.astype(np.float32)
-    biases = fields.astype(np.float32)
-    for part, before, _, counts in data.blocks():
+    matrix = couplings.T.astype(precision)
+    biases = fields.astype(precision)
+    for part, before, _, counts in data.blocks(precision):
         weights = counts * (1 - np.tanh(before @ matrix + biases[part, None]) ** 2)
         mixed[part] += weights.swapaxes(1, 2) @ before
         diagonal[part] += weights.sum(axis=1)

@@ -5,11 +5,12 @@ zero (Albert and Anderson 1984). An empty cell of the 2 x 2 table of two spins i
 rows tell nothing of couplings along w.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from scipy.optimize import linprog
 
-from vae_mf.arrays import Spins
 from vae_mf.inverse_ising.base import warn_convergence
 from vae_mf.inverse_ising.moments import missing_states, spin_moments
 from vae_mf.inverse_ising.solvers.information import PART, inverted
@@ -24,6 +25,8 @@ FEASIBLE = 1e-6
 SEPARATED = 0.01
 """Smallest margin, or sum of margins, that does not."""
 Pairs = Bool[np.ndarray, "sites sites"]
+Margins = Shaped[np.ndarray, "rows parameters"]
+Parameters = Float[np.ndarray, " parameters"]
 
 
 def separated_pairs(problem: LocalRegression, points: Points) -> Pairs:
@@ -34,16 +37,23 @@ def separated_pairs(problem: LocalRegression, points: Points) -> Pairs:
     """
     pairs = np.zeros((problem.sites, problem.sites), dtype=bool)
     pairs[tuple(missing_states(spin_moments(problem.data.spins, problem.data.shares)).T)] = True
+    spins = problem.data.spins
+    features = np.hstack([spins, np.ones((len(spins), 1), np.int8)])
     for i in np.flatnonzero(~_certainly_finite(problem, points)):
-        pairs[i] |= separating_reach(problem.data.spins, int(i), points[:, i])[:-1] > FEASIBLE
+        limits = np.ones(problem.sites + 1)
+        limits[i] = 0
+        # Room for the sum of all directions that take a coupling and the field.
+        limits[-1] = len(limits)
+        pairs[i] |= separation(features * spins[:, [i]], points[:, i], limits).reach[:-1] > FEASIBLE
     return pairs | pairs.T
 
 
 def untold_pairs(problem: LocalRegression) -> Pairs:
     """Return True for couplings that rows leave open, as those of a spin with others whose sum is always the same.
 
+    >>> from vae_mf.statistics.distinct import distinct_spins
     >>> rows = np.array([[1, -1, 1], [-1, 1, 1], [1, -1, -1], [-1, 1, -1]], np.int8)
-    >>> untold_pairs(LocalRegression(DistinctSpins(rows, np.full(4, 0.25), 4.0), LOGISTIC))[2]
+    >>> untold_pairs(LocalRegression(distinct_spins(rows, np.ones(4)), EXPONENTIAL))[2]
     array([ True,  True, False])
     """
     relations = inverted(problem.second_moments, 1.0).untold
@@ -55,28 +65,41 @@ def untold_pairs(problem: LocalRegression) -> Pairs:
     return pairs | pairs.T
 
 
-def separating_reach(spins: Spins, i: int, start: Float[np.ndarray, " features"]) -> Float[np.ndarray, " features"]:
-    """Return how far (J_i1 ... J_iN, h_i) go in directions that separate the rows, zeros if there are none.
+class Separation(NamedTuple):
+    """Directions in which no margin falls and some grow."""
 
-    A linear programme maximises the sum of margins over |w_j| <= 1 with no margin negative; rows join it as they are
-    violated, those of the smallest margins at ``start`` first. Rows that it separates leave the sum, and the next one
-    looks for further directions.
+    reach: Parameters
+    """Size of every parameter in the sum of some of them, zeros if there are none."""
+    mixed: Bool[np.ndarray, " rows"]
+    """True for rows whose margins stay as they are in all of them."""
+
+    def unbounded(self, margins: Margins) -> Bool[np.ndarray, " parameters"]:
+        """Return True for parameters that stand in any of them, or in such that move no margin."""
+        kept = margins[self.mixed].astype(float)
+        return ~inverted(kept.T @ kept, max(float(len(kept)), 1.0)).known & (self.reach.max() > FEASIBLE)
+
+
+def separation(margins: Margins, start: Parameters, limits: Parameters) -> Separation:
+    """Return the directions of parameters w that separate rows.
+
+    A linear programme maximises the sum of margins over w within its limits, with no margin negative; rows join it as
+    they are violated, those of the smallest margins at ``start`` first. Rows that it separates leave the sum, and the
+    next one looks for further directions.
+
+    Args:
+        margins: what each parameter adds to the margin of every row, shape (rows, parameters).
+        limits: largest size of every parameter.
     """
-    features = np.hstack([spins, np.ones((len(spins), 1), np.int8)])
-    margins = features.astype(np.float32) * spins[:, [i]]
-    limits = np.ones(features.shape[1])
-    limits[i] = 0
-    # Room for the sum of all directions that take a coupling and the field.
-    limits[-1] = len(limits)
+    margins = margins.astype(np.float32)
     bounds = np.column_stack([-limits, limits])
     reach = np.zeros(len(limits))
-    mixed = np.ones(len(spins), dtype=bool)
+    mixed = np.ones(len(margins), dtype=bool)
     kept = np.argsort(margins @ start)[:FIRST_ROWS]
     while True:
         gain = margins[mixed].sum(axis=0, dtype=np.float64)
         found = linprog(-gain, -margins[kept], np.zeros(len(kept)), bounds=bounds)
         if -found.fun < SEPARATED:
-            return reach
+            return Separation(reach, mixed)
         reached = margins @ found.x
         if (reached >= -FEASIBLE).all():
             reach += np.abs(found.x)
