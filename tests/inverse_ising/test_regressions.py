@@ -189,6 +189,39 @@ def test_decimation_learns_its_penalty():
     assert error() < 1.1 * min(error(l2=l2) for l2 in (0.0, 1.0, 2.0, 4.0))
 
 
+SPARSE = [
+    PseudoLikelihood(l1="auto"),
+    InteractionScreening(l1="auto"),
+    InteractionScreening(objective="logrise", l1="auto"),
+]
+
+
+@pytest.mark.parametrize("estimator", SPARSE, ids=["pseudo-likelihood", "rise", "logrise"])
+def test_the_automatic_lasso_keeps_few_false_bonds_and_shrinks_no_true_one(estimator):
+    place = np.arange(12)
+    bonds = np.zeros((12, 12))
+    bonds[place, (place + 1) % 12] = bonds[place, (place + 6) % 12] = 1
+    bonds = np.minimum(bonds + bonds.T, 1)
+    signs = np.triu(np.random.default_rng(4).choice([-1, 1], bonds.shape))
+    model = oracle(0.9 * bonds * (signs + signs.T - np.diag(np.diag(signs))), np.zeros(12))
+    upper = np.triu_indices(12, 1)
+    fit = estimator.fit(model.draw(20_000, seed=1))
+    found, true = fit.couplings_[upper], model.couplings[upper]
+    assert (found[true != 0] != 0).all()
+    assert (found[true == 0] != 0).sum() <= 2
+    # Errors of about .02; a lasso alone takes .1 and more from every bond.
+    assert abs(found - true).max() < 0.1
+
+
+@pytest.mark.parametrize("estimator", SPARSE, ids=["pseudo-likelihood", "rise", "logrise"])
+def test_the_automatic_lasso_keeps_copies_finite(estimator):
+    spins = SAMPLES[:2000, :5].copy()
+    spins[:, 1] = spins[:, 0]
+    fit = estimator.fit(spins)
+    assert fit.converged_
+    assert 1 < fit.couplings_[0, 1] < 20
+
+
 def test_an_unknown_objective_is_refused_with_every_penalty():
     with pytest.raises(ValueError, match="objective: expected one of rise, logrise"):
         InteractionScreening(objective="RISE", l1="auto").fit(SAMPLES)

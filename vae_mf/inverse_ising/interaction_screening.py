@@ -7,8 +7,7 @@ from vae_mf.checks import require_choice
 from vae_mf.inverse_ising.solvers.local_regression import EXPONENTIAL, LOG_EXPONENTIAL, Loss
 from vae_mf.inverse_ising.solvers.penalised import PenalisedRegression
 
-LOSSES = {"rise": (EXPONENTIAL, 1.0), "logrise": (LOG_EXPONENTIAL, 1.4)}
-"""Loss and the constant c of the automatic l1 penalty."""
+LOSSES = {"rise": EXPONENTIAL, "logrise": LOG_EXPONENTIAL}
 
 
 @dataclass(eq=False, repr=False)
@@ -25,9 +24,5 @@ class InteractionScreening(PenalisedRegression):
 
     objective: Any = "rise"
 
-    @property
-    def _automatic_l1(self) -> float:
-        return LOSSES[require_choice("objective", self.objective, LOSSES)][1]
-
     def _loss(self) -> Loss:
-        return LOSSES[require_choice("objective", self.objective, LOSSES)][0]
+        return LOSSES[require_choice("objective", self.objective, LOSSES)]

@@ -46,8 +46,6 @@ class PseudoLikelihood(PenalisedRegression):
         firth: True for Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
     """
 
-    _automatic_l1 = 1.0
-
     symmetric: Any = "auto"
     firth: Any = False
 

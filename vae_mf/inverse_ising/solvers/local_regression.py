@@ -75,6 +75,15 @@ EXPONENTIAL = Loss(exponential, np.negative, expected_exponential)
 LOG_EXPONENTIAL = Loss(exponential, np.negative, expected_exponential, logarithm=True)
 
 
+class SeenCurvatures(NamedTuple):
+    """Curvature and noise of every spin's objective on the rows themselves."""
+
+    means: Float[np.ndarray, " sites"]
+    """Mean second derivative with respect to theta."""
+    slopes: Float[np.ndarray, " sites"]
+    """Root of the mean square of the first derivative."""
+
+
 class LocalRegression:
     """Independent objectives, one per spin, of parameters (N + 1, N): column i holds J_i1 ... J_iN, h_i, with J_ii = 0.
 
@@ -205,6 +214,19 @@ class LocalRegression:
         if self.loss.logarithm:
             return Curvatures(np.ones(self.sites), squares / means**2)
         return Curvatures(means, squares / means)
+
+    def seen_curvatures(self, points: Points) -> SeenCurvatures:
+        """Return the mean curvatures of the objectives and the scatter of their slopes, as the rows show them."""
+        weights = points.astype(np.float32)
+        sums = np.zeros((3, self.sites))
+        for first in range(0, len(self.data.spins), ROWS):
+            rows = self.data.spins[first : first + ROWS].astype(np.float32)
+            shares = self.data.shares[first : first + ROWS].astype(np.float32)
+            losses, slopes = self.loss.evaluate(rows * (rows @ weights[:-1] + weights[-1]))
+            sums += [shares @ losses, shares @ self.loss.curvature(slopes), shares @ slopes**2]
+        losses, curvatures, squares = sums
+        scale = losses if self.loss.logarithm else 1.0
+        return SeenCurvatures(curvatures / scale, np.sqrt(squares) / scale)
 
     def precondition(self, gradients: Points, columns: Columns) -> Points:
         """Return an inverse Hessian at J = h = 0, without the row and column of the spin itself, times gradients.

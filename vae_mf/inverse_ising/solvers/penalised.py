@@ -1,7 +1,7 @@
 """Penalties, solvers and diagnostics of pseudo-likelihood and interaction screening."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from vae_mf.inverse_ising.solvers.coupling_prior import (
     evidence_strength,
     kind_strengths,
 )
-from vae_mf.inverse_ising.solvers.lasso import minimise_lasso
+from vae_mf.inverse_ising.solvers.lasso import minimise_clipped, minimise_lasso
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Objective, Points, Stopping, minimise
 from vae_mf.inverse_ising.solvers.local_regression import LocalPoints, LocalRegression, Loss
 from vae_mf.inverse_ising.solvers.separation import Pairs, separated_pairs, untold_pairs, warn_separation
@@ -25,6 +25,8 @@ from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegressio
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 FIRST_STRENGTH = 16.0
+LEAST_STRENGTH = 1.0
+"""l2 of pairs that are separated, whose couplings would have no finite value."""
 REFITS = 4
 REGRESSION_MATRICES = 50
 """Number of matrices of N^2 entries that a fit holds, most of them pairs of the optimiser's memory."""
@@ -117,7 +119,7 @@ class RidgeRegression(InverseIsing):
         if not self._is_penalised():
             undetermined = _undetermined(problem, best.points, stopping)
         if undetermined.any():
-            problem.penalise(undetermined.astype(float))
+            problem.penalise(LEAST_STRENGTH * undetermined)
             best = minimise(problem, problem.start(), stopping)
         self.undetermined_ = undetermined
         self.l2_ = problem.ridge * problem.local.data.samples
@@ -145,14 +147,11 @@ class PenalisedRegression(RidgeRegression):
     """Base of the estimators whose penalty may have absolute values too, l1 sum_j |J_ij|, as for a Laplacian prior.
 
     Args:
-        l2, standard_errors, tolerance, max_iter, encoding: as for `RidgeRegression`; "auto" is 0 beside l1 > 0, and
-            standard errors are refused.
-        l1: weight of the absolute values, or "auto" for the rate c sqrt(M ln(N^2 / 0.05)) of Lokhov et al. (2018), with
-            the c at which few couplings that are zero are kept: no slope at zero is likely to exceed it. Theirs, 0.2 to
-            0.8, keep hundreds, which they cut off below half the weakest true coupling.
+        l2, standard_errors, tolerance, max_iter, encoding: as for `RidgeRegression`; "auto" is 0 beside l1 > 0 and 1
+            beside l1="auto", and standard errors are refused.
+        l1: weight of the absolute values, or "auto" for the size of chance on weak couplings and none on strong ones
+            (`solvers.lasso.minimise_clipped`): few couplings that are zero are kept, and few others are shrunk.
     """
-
-    _automatic_l1: ClassVar[float]
 
     l1: Any = 0.0
 
@@ -168,17 +167,16 @@ class PenalisedRegression(RidgeRegression):
         raise NotImplementedError
 
     def _minimum(self, problem: RidgeProblem, stopping: Stopping) -> Minimum:
-        l1 = self._l1(problem.local.data)
-        if not l1:
+        automatic = self.l1 == "auto"
+        if not automatic and not require_non_negative("l1", self.l1):
             return super()._minimum(problem, stopping)
-        problem.penalise(0.0 if self.l2 == "auto" else require_non_negative("l2", self.l2))
-        return minimise_lasso(problem.local, l1 / problem.local.data.samples, problem.start(), stopping)
-
-    def _l1(self, data: DistinctSpins) -> float:
-        """Return the weight of the absolute couplings."""
-        if self.l1 == "auto":
-            return self._automatic_l1 * float(np.sqrt(data.samples * np.log(data.spins.shape[1] ** 2 / 0.05)))
-        return require_non_negative("l1", self.l1)
+        local = problem.local
+        l2 = 0.0 if self.l2 == "auto" else require_non_negative("l2", self.l2)
+        problem.penalise(max(l2, LEAST_STRENGTH) if automatic else l2)
+        if automatic:
+            return minimise_clipped(local, problem.start(), stopping)
+        weights = np.full((local.sites, local.sites), self.l1 / local.data.samples)
+        return minimise_lasso(local, weights, problem.start(), stopping)
 
     def _is_penalised(self) -> bool:
         return super()._is_penalised() or self.l1 != 0
