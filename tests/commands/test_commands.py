@@ -356,7 +356,7 @@ def test_two_processes_train_one_model(workplace):
 
 
 def test_a_distributed_sweep_is_refused(tmp_path):
-    result = run("train", "-m", *HOPFIELD, "model.latents=1,2", "trainer=ddp", *paths(tmp_path))
+    (result,) = run_all([["train", "-m", *HOPFIELD, "model.latents=1,2", "trainer=ddp", *paths(tmp_path)]])
     assert result.code == 1
     assert "trainer.devices: expected 1 in a sweep, got 2" in result.err
     assert not list(tmp_path.rglob("*.zarr"))
@@ -412,7 +412,7 @@ def test_a_figure_is_reproduced_after_its_stages(tmp_path):
 
 def test_a_failed_stage_ends_the_reproduction(tmp_path):
     stages = "+figures.kinetic_errors.stages=[[sample,'bogus=1']]"
-    result = run("reproduce", *FIGURE, stages, *paths(tmp_path))
+    (result,) = run_all([["reproduce", *FIGURE, stages, *paths(tmp_path)]])
     assert result.code == 1
     assert result.err.splitlines()[-1] == "error: stages: expected sample bogus=1 to succeed, got exit status 2"
     assert not list(tmp_path.rglob("*.png"))

@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 from helpers import PROJECT_ROOT
@@ -67,6 +68,7 @@ def test_every_option_has_a_comment(name):
         assert option.comment or inherited.get(option.name), f"{name}: {option.name}"
 
 
+@cache
 def compose_with_parents(name: str) -> dict[str, str]:
     """Comments of the options of a file and of those that it is composed of."""
     node = name.split("/")[0]

@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-from functools import cache
 from random import Random
 
 import numpy as np
@@ -121,18 +120,8 @@ def suggestions(name: str, words: list[str]) -> list[str]:
     return found[1].split(" or ") if found else []
 
 
-@pytest.fixture
-def composed_once(monkeypatch):
-    """Configurations are composed once for many mistakes."""
-    known = cache(options.compose)
-    for module in ("mistakes", "unknown"):
-        monkeypatch.setattr(
-            f"vae_mf.commands.{module}.compose", lambda root, choices=(), search=(): known(root, tuple(choices), search)
-        )
-
-
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_is_suggested_is_understood(place, composed_once, name):
+def test_what_is_suggested_is_understood(place, name):
     rng = Random(name)
     names = names_of(options.compose(COMMANDS[name].module))
     count = 0
@@ -168,7 +157,7 @@ def test_what_is_suggested_is_understood(place, composed_once, name):
         ("reproduce", "retreival"),
     ],
 )
-def test_what_is_suggested_in_the_place_of_a_mistake_is_understood(place, composed_once, before, typo):
+def test_what_is_suggested_in_the_place_of_a_mistake_is_understood(place, before, typo):
     name, *words = before.split()
     for suggested in suggestions(name, [*words, *typo.split(), "--help"]):
         understood(COMMANDS[name], read_arguments([*words, *suggested.split(), "--help"]))

@@ -1,9 +1,14 @@
 """Commands as a user runs them: in processes of their own, tiny."""
 
-import json
+import io
+import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
+import traceback
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,27 +17,11 @@ import numpy as np
 from helpers import PROJECT_ROOT
 
 SCRIPTS = PROJECT_ROOT / "scripts"
-DRIVER = """
-import contextlib, io, json, os, runpy, sys, traceback
-
-results = []
-for name, *arguments in json.load(sys.stdin):
-    # A command sets it for itself; here another one follows.
-    os.environ.pop("HYDRA_FULL_ERROR", None)
-    sys.argv = [name, *arguments]
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            runpy.run_path(f"{scripts}/{name}.py", run_name="__main__")
-        except SystemExit as end:
-            code = end.code or 0
-            if isinstance(code, str):
-                code = print(code, file=sys.stderr) or 1
-        except BaseException:
-            code = traceback.print_exc() or 1
-    results.append([code, out.getvalue(), err.getvalue()])
-print(json.dumps(results))
-"""
+FORKS = multiprocessing.get_context("forkserver")
+"""Processes forked from one that has the libraries imported, which take most of the time of a small command."""
+FORKS.set_forkserver_preload(
+    ["pytest", "vae_mf.runs.tasks", "vae_mf.simulation", "vae_mf.plotting.runs", "vae_mf.discovery.report"]
+)
 SAMPLING = [
     "sampling.temperatures=[0.3,0.8]",
     "sampling.samples=120",
@@ -63,29 +52,54 @@ class Result(NamedTuple):
 
 
 def run(script: str, *arguments: str) -> Result:
-    """Run a command in a process of its own."""
+    """Run a command in a process of its own, as a shell does."""
     done = subprocess.run([sys.executable, SCRIPTS / f"{script}.py", *arguments], capture_output=True, text=True)
     return Result(done.returncode, done.stdout, done.stderr)
 
 
 def run_all(commands: list[list[str]], before: str = "", **environment: str) -> list[Result]:
-    """Run commands one after the other in one process, which saves the imports.
+    """Run commands one after the other in one forked process.
 
     Args:
         commands: name and arguments of each.
         before: code that the process runs first.
         environment: variables that the process has beside those of this one.
     """
-    code = f"{before}\nscripts = {str(SCRIPTS)!r}\n{DRIVER}"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=json.dumps(commands),
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-    )
-    assert done.returncode == 0, done.stderr
-    return [Result(*result) for result in json.loads(done.stdout.splitlines()[-1])]
+    answers, answer = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=answer_all, args=(answer, commands, before, os.environ | environment))
+    process.start()
+    answer.close()
+    results = answers.recv()
+    process.join()
+    return results
+
+
+def answer_all(answer: Connection, commands: list[list[str]], before: str, environment: dict[str, str]) -> None:
+    """Send the results of commands; called in the process that runs them."""
+    os.environ.clear()
+    os.environ.update(environment)
+    exec(before, {})
+    answer.send([run_here(*command) for command in commands])
+
+
+def run_here(name: str, *arguments: str) -> Result:
+    """Run a command in this process."""
+    # A command sets it for itself; here another one follows.
+    os.environ.pop("HYDRA_FULL_ERROR", None)
+    sys.argv = [name, *arguments]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+        except SystemExit as end:
+            code = end.code or 0
+            if isinstance(code, str):
+                print(code, file=sys.stderr)
+                code = 1
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+    return Result(code, out.getvalue(), err.getvalue())
 
 
 def paths(folder: Path) -> list[str]:

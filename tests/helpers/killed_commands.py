@@ -1,10 +1,5 @@
-"""Commands in forked processes, for tests that kill them.
+"""Commands in forked processes, for tests that kill them: a kill during the imports would test nothing."""
 
-They are forked from a process that has the libraries imported: a kill during the imports would test nothing, and they
-take most of the time.
-"""
-
-import multiprocessing
 import os
 import runpy
 import signal
@@ -12,12 +7,7 @@ import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from helpers.commands import SCRIPTS
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    ["pytest", "vae_mf.runs.tasks", "vae_mf.simulation", "vae_mf.plotting.runs", "vae_mf.discovery.report"]
-)
+from helpers.commands import FORKS, SCRIPTS
 
 
 def run_command(name: str, arguments: list[str], folder: Path) -> None:

@@ -126,13 +126,19 @@ def loader_of_hydra() -> Iterator[Composer]:
 
 
 def compose(root: str, choices: Iterable[str] = (), search: Folders = ()) -> Composition:
-    """Compose the configuration of a root file and of choices such as "experiment=retina".
+    """Compose the configuration of a root file and of choices such as "experiment=retina"; what was asked is kept.
 
     Args:
         root: name of the root file.
         choices: assignments of groups, in the grammar of Hydra.
         search: further folders in which files of choices may be.
     """
+    return composition(root, tuple(choices), search)
+
+
+@cache
+def composition(root: str, choices: tuple[str, ...], search: Folders) -> Composition:
+    """Return the configuration of a root file and of choices."""
     own_folders = [f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in search)}]"] if search else []
     overrides = [*own_folders, *choices]
     with loader_of_hydra() as loader:
