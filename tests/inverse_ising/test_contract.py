@@ -169,9 +169,9 @@ def test_more_than_the_free_memory_is_refused_before_it_is_taken(estimator, data
     ("estimator", "sites"),
     [
         (NaiveMeanField(), 300),
-        (PseudoLikelihood(), 300),
+        (PseudoLikelihood(), 150),
         (SusceptibilityPropagation(max_iter=3), 100),
-        (BoltzmannLearning(method="chains", max_iter=1, chains=256), 250),
+        (BoltzmannLearning(method="chains", max_iter=1, chains=256), 180),
         (BoltzmannLearning(method="chains", max_iter=1, chains=256, standard_errors=True), 60),
     ],
     ids=name,

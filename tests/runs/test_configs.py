@@ -190,7 +190,8 @@ def test_every_model_builds(compose_config):
         except ValueError as error:
             assert str(error).startswith("kind: expected the same in all parts of the model"), names
             refused.add(names)
-    assert refused == {names for names in triples if names[0].startswith("director") != names[1].startswith("bingham")}
+    mixed = {names for names in triples if names[0].startswith("director") != names[1].startswith("bingham")}
+    assert refused == mixed
 
 
 @pytest.mark.parametrize("name", options("trainer"))
