@@ -87,7 +87,9 @@ class BoltzmannLearning(InverseIsing):
             return Estimate(*found[0], *found[1:], determined=estimate.determined)
         couplings, fields = fisher_errors(end.last.sample, data.samples, likelihood.ridge)
         unshrunk = without_prior(end.last.model.couplings, couplings, likelihood.ridge * data.samples)
-        errors = StandardErrors(couplings, fields, unshrunk).unknown(regression.undetermined_)
+        # Two kinds of couplings have a prior each, and which kind one is of is known as well as the regression tells.
+        widths = np.sqrt(couplings**2 + regression.doubts_ * end.last.model.couplings**2)
+        errors = StandardErrors(widths, fields, unshrunk).unknown(regression.undetermined_)
         return Estimate(*found[0], *found[1:], *errors, estimate.determined)
 
 

@@ -92,6 +92,7 @@ class RidgeRegression(InverseIsing):
 
     Attributes:
         l2_: weights of the squares that were used, shape (N, N).
+        doubts_: variance of what is not known of the weights where there are two, in units of J^2, shape (N, N) or 0.
         undetermined_: True for couplings that have no finite estimate without a penalty and were given none, (N, N).
     """
 
@@ -123,6 +124,7 @@ class RidgeRegression(InverseIsing):
             best = minimise(problem, problem.start(), stopping)
         self.undetermined_ = undetermined
         self.l2_ = problem.ridge * problem.local.data.samples
+        self.doubts_ = problem.local.doubts
         estimate = Estimate(*problem.model(best.points), best.n_iter, best.converged)
         estimate = estimate._replace(determined=problem.local.determined(estimate.couplings))
         if not self.standard_errors:
