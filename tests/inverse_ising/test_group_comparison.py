@@ -1,5 +1,7 @@
 """Differences of couplings between two groups: coverage, false discoveries, the global test, and refusals."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,8 @@ from vae_mf.inverse_ising import (
     CouplingsChange,
     InteractionScreening,
     InverseIsing,
+    KineticMaximumLikelihood,
+    PottsPseudoLikelihood,
     PseudoLikelihood,
     SusceptibilityPropagation,
     compare_couplings,
@@ -191,5 +195,13 @@ def test_fits_that_cannot_be_compared_are_refused():
     other = PseudoLikelihood(standard_errors=True).fit(pd.DataFrame(spins, columns=list("abcdfe")))
     with pytest.raises(ValueError, match="in their order, got 'f' for 'e'"):
         compare_couplings(named, other)
+    for wrong in ("whole", KineticMaximumLikelihood().fit(spins), PottsPseudoLikelihood(standard_errors=True)):
+        with pytest.raises(ValueError, match="second: expected a fit of couplings from rows of spins, got"):
+            compare_couplings(whole, wrong)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rare = PseudoLikelihood(l2=0.0, standard_errors=True).fit(2 * np.eye(6)[np.arange(60) % 6] - 1)
+    with pytest.raises(ValueError, match="shrink: expected finite errors to learn a prior from, got none"):
+        compare_couplings(rare, rare, shrink=True)
     assert_array_equal(compare_couplings(named, whole).names, np.arange(6))
     assert isinstance(compare_couplings(named, named), CouplingsChange)

@@ -1,5 +1,7 @@
 """Intervals of couplings, couplings called different from zero, and what correlated rows are worth."""
 
+import warnings
+
 import numpy as np
 import pytest
 from helpers.ising_oracle import dense, oracle
@@ -9,8 +11,10 @@ from sklearn.base import clone
 from vae_mf.inverse_ising import (
     ErasureMachine,
     IndependentPair,
+    PottsPseudoLikelihood,
     PseudoLikelihood,
     SusceptibilityPropagation,
+    TripletPseudoLikelihood,
     bootstrap_errors,
     compare_couplings,
     effective_weights,
@@ -141,6 +145,44 @@ def test_groups_are_worth_what_blocks_are():
     order = np.random.default_rng(1).permutation(1200)
     groups = np.array([f"trial {number}" for number in np.arange(1200) // 60])
     assert_allclose(effective_weights(spins[order], groups=groups[order]), by_block)
+
+
+def test_missing_entries_are_not_values():
+    """They counted as -1, and rows where all were missing as equal."""
+    spins = dense(8, 1.0, seed=3).draw(400, 1)
+    gone = np.random.default_rng(0).random(spins.shape) < 0.2
+    repeated = np.repeat(np.where(gone, np.nan, spins), 4, axis=0)
+    assert effective_weights(repeated, 40).sum() == pytest.approx(400, rel=0.3)
+    filled = np.where(np.arange(1600)[:, None] // 40 % 2, np.nan, np.repeat(spins, 4, axis=0))
+    assert effective_weights(filled, 40).sum() < 900
+    zeros = np.repeat((spins + 1) // 2, 4, axis=0)
+    assert_array_equal(effective_weights(zeros, 40), effective_weights(np.repeat(spins, 4, axis=0), 40))
+
+
+@pytest.mark.parametrize(
+    ("spins", "message"),
+    [
+        (np.ones((100, 3)), "two or more columns that vary, got 0"),
+        (np.ones((100, 3)) * 4, r"-1 and 1, or 0 and 1, got values such as \[4.0\]"),
+        (np.ones(100), "Expected 2D array"),
+    ],
+)
+def test_rows_that_are_no_spins_are_refused(spins, message):
+    with pytest.raises(ValueError, match=message):
+        effective_weights(spins, 5)
+
+
+def test_a_bootstrap_keeps_infinite_errors():
+    """Infinity times zero made them NaN."""
+    spins = np.where(np.random.default_rng(1).random((400, 6)) < 0.03, 1, -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = bootstrap_errors(IndependentPair(), spins, np.arange(400) // 10, resamples=10)
+    assert np.isinf(fit.couplings_error_).any()
+    assert not np.isnan(fit.couplings_error_).any()
+    for other in (PottsPseudoLikelihood(), TripletPseudoLikelihood()):
+        with pytest.raises(ValueError, match="estimator: expected one of couplings from rows of spins, got"):
+            bootstrap_errors(other, spins, np.arange(400) // 10)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,20 @@ ORDERS = [
 ]
 
 
+@pytest.mark.parametrize("chance", [0.1, 0.5])
+@pytest.mark.parametrize("options", [{"pseudocount": 1.0}, {"pseudocount": 5.0}, {"shrinkage": 0.3}], ids=repr)
+def test_few_rows_of_independent_spins_have_no_significant_couplings(options, chance):
+    """Of 20 rows of 10 spins a third of the couplings were above 1.96 errors, a sixth above 3."""
+    ratios = []
+    for seed in range(10):
+        spins = np.where(np.random.default_rng(seed).random((20, 10)) < chance, 1, -1)
+        if np.abs(spins.mean(axis=0)).max() < 1 or "pseudocount" in options:
+            fit = NaiveMeanField(**options).fit(spins)
+            ratios.append(np.abs(fit.couplings_ / np.where(fit.couplings_error_ > 0, fit.couplings_error_, 1)))
+    assert np.mean(np.array(ratios) > 1.96) < 0.05
+    assert np.mean(np.array(ratios) > 3) == 0
+
+
 @pytest.mark.parametrize(("estimator", "of_couplings", "of_fields"), ORDERS, ids=lambda value: type(value).__name__)
 def test_the_error_has_the_order_of_the_expansion(estimator, of_couplings, of_fields):
     model = dense(8, 1.0, seed=3, field=0.8)

@@ -218,6 +218,19 @@ def test_what_cannot_be_told_is_warned_of():
     assert 0.8 < found.couplings_[UPPER] @ truth / (truth @ truth) < 1.1
 
 
+def test_pairs_that_were_never_seen_together_are_as_wide_as_their_prior():
+    """Successive fits hardly move such a coupling, and their scatter gave the errors of pairs that were seen."""
+    spins = dense(6, 0.6, seed=1).draw(400, seed=2)
+    halves = np.where((np.arange(400)[:, None] % 2 == 0) == (np.arange(6) < 3), np.nan, spins)
+    for model in (None, PseudoLikelihood(l2=40.0, standard_errors=True)):
+        with pytest.warns(ConvergenceWarning, match="were never observed in one row"):
+            fit = MissingEntries(model, fits=10, burn_in=5).fit(halves)
+        prior = 1 / np.sqrt(fit.estimator_.l2_[:3, 3:])
+        assert (fit.couplings_error_[:3, 3:] > 0.7 * prior).all()
+        assert (fit.without_prior().errors[:3, 3:] > 100).all()
+        assert fit.couplings_error_[:3, :3].max() < 0.09
+
+
 def test_refusals():
     spins = torn(MODEL.draw(200, seed=24), 0.2, seed=25)
     for estimator in (PseudoLikelihood(), NaiveMeanField(), MissingSpins()):

@@ -8,6 +8,7 @@ import pytest
 from helpers.ising_oracle import INFINITE, dense
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binom
+from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.inverse_ising import PseudoLikelihood, TripletPseudoLikelihood
 from vae_mf.packing import all_configurations
@@ -164,6 +165,29 @@ def test_without_triplets_that_matter_it_is_pseudo_likelihood():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         TripletPseudoLikelihood(**options).fit(STATES)
+
+
+def test_couplings_without_a_penalty_need_all_states_of_their_spins():
+    """J was 4950 with an error of 741, and the fit had converged."""
+    spins = np.random.default_rng(0).choice([-1, 1], (300, 5))
+    product = np.column_stack([spins[:, :4], spins[:, 0] * spins[:, 1]])
+    with pytest.raises(ValueError, match=r"l2_triplets: expected a number > 0, for spins \[\[0, 1, 4\]\] were never"):
+        TripletPseudoLikelihood(l2=0.0, l2_triplets=0.0).fit(product)
+    copied = np.column_stack([spins[:, :4], -spins[:, 1]])
+    with pytest.raises(ValueError, match=r"l2: expected a number > 0, for spins \[\[1, 4\]\] were never"):
+        TripletPseudoLikelihood(l2=0.0).fit(copied)
+    with pytest.warns(ConvergenceWarning, match=r"spins \[\[1, 4\]\] are copies"):
+        TripletPseudoLikelihood().fit(copied)
+
+
+def test_couplings_of_two_have_intervals_too():
+    model = dense(6, 0.8, seed=1)
+    fit = TripletPseudoLikelihood().fit(model.draw(2000, seed=1))
+    low, high = fit.couplings_interval(0.95)
+    off = ~np.eye(6, dtype=bool)
+    assert np.mean(((low < model.couplings) & (model.couplings < high))[off]) > 0.8
+    assert_array_equal(fit.significant_couplings(), fit.significant_couplings().T)
+    assert fit.significant_couplings().any()
 
 
 def test_more_than_sixty_spins_are_refused():

@@ -277,8 +277,8 @@ def validated_spins(
             f"spins: expected no missing entries, got NaN, first in row {row}, column {column}; fit "
             "MissingEntries(estimator), or leave such rows out"
         )
-    spins = checked_spins(np.where(unknown, np.nanmax(rows), rows), encoding)
-    spins[unknown] = 0
+    spins = np.zeros(rows.shape, np.int8)
+    spins[~unknown] = checked_spins(rows[~unknown], encoding)
     return spins
 
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from sklearn.base import clone
+from sklearn.utils import check_array
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, shown
 from vae_mf.inverse_ising.base import InverseIsing, new_generator
 from vae_mf.inverse_ising.energies import Weights
 from vae_mf.inverse_ising.independent_spins import beats_independent_spins
 from vae_mf.inverse_ising.intervals import Unshrunk
-from vae_mf.inverse_ising.moments import spin_moments
 
 FEWEST = 10
 """Smallest number of blocks or groups whose scatter tells anything."""
@@ -26,33 +26,38 @@ def effective_weights(spins: Any, block: Any = None, *, groups: Any = None) -> F
     independent rows, is averaged over all pairs of spins, each in units of its variances; it is at least 1.
 
     Args:
-        spins: rows in order, shape (M, N), of two values.
+        spins: rows in order, shape (M, N), entries -1 and +1, or 0 and 1; NaN where missing, which scatters nothing.
         block: number of successive rows in a block, several correlation times and at most M / 10.
         groups: label of the block of every row instead, shape (M,), as of its trial; ten or more labels.
 
     Raises:
-        ValueError: if there are fewer than ten blocks, or both or neither of block and groups are given.
+        ValueError: if the values are others, fewer than two columns vary, there are fewer than ten blocks, or both or
+            neither of block and groups are given.
     """
-    rows = np.where(np.asarray(spins) > 0, 1, -1).astype(np.int8)
+    rows = signs(spins)
     if (block is None) == (groups is None):
         raise ValueError("block, groups: expected one of them, got " + ("neither" if block is None else "both"))
     labels = _successive(len(rows), block) if groups is None else _numbered(groups, len(rows))
-    data = spin_moments(rows)
-    scale = np.sqrt(np.maximum(np.diag(data.covariances), 1e-12))
-    deviations = (rows - data.magnetisations) / scale
-    means = data.covariances / np.outer(scale, scale)
+    seen = rows != 0
+    magnetisations = rows.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+    varying = np.abs(magnetisations) < 1
+    if varying.sum() < 2:
+        raise ValueError(f"spins: expected two or more columns that vary, got {varying.sum()}")
+    deviations = ((rows - magnetisations) * seen)[:, varying]
+    deviations /= np.sqrt((deviations**2).mean(axis=0))
+    means = deviations.T @ deviations / len(rows)
     squares = ((deviations**2).T @ deviations**2) / len(rows) - means**2
     order = np.argsort(labels, kind="stable")
     edges = np.flatnonzero(np.diff(labels[order])) + 1
     blocks = np.split(deviations[order], edges)
     squared = sum(((part.T @ part - len(part) * means) ** 2 for part in blocks), start=np.zeros_like(means))
     spread = squared / len(rows) * len(blocks) / (len(blocks) - 1)
-    upper = np.triu_indices(rows.shape[1], 1)
+    upper = np.triu_indices(len(means), 1)
     return np.full(len(rows), 1 / max(float(spread[upper].sum() / squares[upper].sum()), 1.0))
 
 
 def bootstrap_errors(
-    estimator: InverseIsing, spins: Any, groups: Any, resamples: int = 100, random_state: Any = 0
+    estimator: Any, spins: Any, groups: Any, resamples: int = 100, random_state: Any = 0
 ) -> InverseIsing:
     """Return a fit with errors from the scatter over groups of rows, as trials or repeats, that are alike by chance.
 
@@ -67,8 +72,11 @@ def bootstrap_errors(
         resamples: number of further fits.
 
     Raises:
-        ValueError: if there are fewer than ten groups, the data do not suit the estimator, or one of its fits diverges.
+        ValueError: if the estimator is none of couplings from rows, there are fewer than ten groups, the data do not
+            suit the estimator, or one of its fits diverges.
     """
+    if not isinstance(estimator, InverseIsing):
+        raise ValueError(f"estimator: expected one of couplings from rows of spins, got {shown(estimator)}")
     count = require_integer("resamples", resamples, minimum=FEWEST)
     labels = _numbered(groups, len(spins))
     random = new_generator(random_state)
@@ -84,7 +92,7 @@ def bootstrap_errors(
     draws = random.exponential(size=(count, int(labels.max()) + 1))[:, labels]
     draws *= len(labels) / draws.sum(axis=1, keepdims=True)
     fits = [clone(plain).fit(spins, sample_weight=weights * each) for each in draws]
-    rows = np.where(np.asarray(spins) > 0, 1, -1).astype(np.int8)
+    rows = signs(spins)
     failed = sum(diverged(fit, rows, weights) for fit in [full, *fits])
     if failed:
         raise ValueError(
@@ -95,6 +103,23 @@ def bootstrap_errors(
     fields = np.std([fit.fields_ for fit in fits], axis=0, ddof=1)
     full.fields_error_ = np.maximum(fields, full.fields_error_) if hasattr(full, "fields_error_") else fields
     return full
+
+
+def signs(spins: Any) -> Spins:
+    """Return rows of users' spins as -1 and +1, and 0 for NaN.
+
+    >>> signs([[0, 1], [1, np.nan]])
+    array([[-1,  1],
+           [ 1,  0]], dtype=int8)
+
+    Raises:
+        ValueError: if they have another number of axes, or other values than -1 and +1, 0 and 1, and NaN.
+    """
+    values = np.asarray(check_array(spins, dtype=np.float64, ensure_all_finite="allow-nan", input_name="spins"))
+    seen = np.unique(values[~np.isnan(values)])
+    if not (np.isin(seen, (-1, 1)).all() or np.isin(seen, (0, 1)).all()):
+        raise ValueError(f"spins: expected entries -1 and 1, or 0 and 1, got values such as {seen[:5].tolist()}")
+    return np.where(np.isnan(values), 0, np.where(values > 0, 1, -1)).astype(np.int8)
 
 
 def diverged(fit: InverseIsing, rows: Spins, weights: Weights) -> bool:
@@ -110,7 +135,8 @@ def _widen(fit: InverseIsing, scatter: Float[np.ndarray, "sites sites"]) -> None
         return
     raw = fit.without_prior()
     shares = np.divide(fit.couplings_, raw.couplings, out=np.ones_like(scatter), where=raw.couplings != 0)
-    variances = (1 - shares) * fit.couplings_error_**2 + scatter**2
+    known = np.where(np.isfinite(fit.couplings_error_), fit.couplings_error_, 0)
+    variances = (1 - shares) * known**2 + scatter**2
     fit.couplings_error_ = np.maximum(fit.couplings_error_, np.sqrt(variances))
     if hasattr(fit, "unshrunk_"):
         fit.unshrunk_ = Unshrunk(raw.couplings, np.maximum(raw.errors, scatter / shares))

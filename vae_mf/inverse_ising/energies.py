@@ -10,10 +10,10 @@ BLOCK = 2**16
 """Number of rows that are converted to floating point at once, which bounds the memory beyond the spins themselves."""
 
 
-def float_blocks(spins: Spins, dtype: type = np.float64):
-    """Yield the rows of spins in floating point, `BLOCK` at a time."""
-    for first in range(0, len(spins), BLOCK):
-        yield spins[first : first + BLOCK].astype(dtype)
+def float_blocks(spins: Spins, dtype: type = np.float64, rows: int = BLOCK):
+    """Yield the rows of spins in floating point, so many at a time."""
+    for first in range(0, len(spins), rows):
+        yield spins[first : first + rows].astype(dtype)
 
 
 def exponents(spins: Spins, couplings: Couplings, fields: Fields) -> Float[np.ndarray, " samples"]:

@@ -1,11 +1,13 @@
 """Couplings of two groups of rows compared: two conditions, two sessions, two populations."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
 from vae_mf.arrays import Couplings
+from vae_mf.checks import shown
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.intervals import (
     Estimates,
@@ -28,7 +30,7 @@ class CouplingsChange:
     difference: Couplings
     """Posterior mean of J' - J, shape (N, N), symmetric with zero diagonal."""
     error: Couplings
-    """Posterior width, infinite where a fit knows nothing of a pair."""
+    """Posterior width, infinite where a fit knows nothing of a pair and there is no prior of the differences."""
     unshrunk: Unshrunk
     """Difference and error of no prior at all, on which the tests rest."""
     names: np.ndarray
@@ -73,7 +75,7 @@ class CouplingsChange:
         return p_values(self.unshrunk.couplings[upper], self.unshrunk.errors[upper])
 
 
-def compare_couplings(first: InverseIsing, second: InverseIsing, *, shrink: bool = False) -> CouplingsChange:
+def compare_couplings(first: Any, second: Any, *, shrink: bool = False) -> CouplingsChange:
     """Return the posterior of the difference of couplings, second less first, of fits to two groups of rows.
 
     A prior shrinks the couplings of a small group more than those of a large one, though none has changed. It is taken
@@ -94,8 +96,11 @@ def compare_couplings(first: InverseIsing, second: InverseIsing, *, shrink: bool
             all pairs make likely: smaller errors where most couplings stay as they are.
 
     Raises:
-        ValueError: if a fit has no errors, or the variables differ.
+        ValueError: if a fit is none of couplings from rows, or has no errors, or the variables differ.
     """
+    for name, fit in (("first", first), ("second", second)):
+        if not isinstance(fit, InverseIsing):
+            raise ValueError(f"{name}: expected a fit of couplings from rows of spins, got {shown(fit)}")
     names = _common_names(first, second)
     before = first.without_prior()
     after = second.without_prior()

@@ -113,9 +113,9 @@ class IndependentPair(MeanFieldEstimator):
 class NaiveMeanField(MeanFieldEstimator):
     """J_ij = -(C^-1)_ij, h_i = artanh m_i - sum_j J_ij m_j (Kappen and Rodriguez 1998).
 
-    The standard errors of J are those of a Gaussian's inverse covariance, sqrt((B_ii B_jj + B_ij^2) / M), with
-    B C_data B in place of B under pseudocount or shrinkage: the noise of the formula, not its bias, which rules at
-    strong coupling.
+    The standard errors of J are those of a Gaussian's inverse covariance, sqrt((B_ii B_jj + B_ij^2) / (M - N)), or with
+    B C_data B in place of B, under pseudocount or shrinkage, where that is more: the noise of the formula, not its
+    bias, which rules at strong coupling.
 
     >>> spins = [[1, 1], [1, 1], [1, -1], [-1, 1], [-1, -1], [-1, -1]]
     >>> NaiveMeanField().fit(spins).couplings_
@@ -129,10 +129,13 @@ class NaiveMeanField(MeanFieldEstimator):
 
     def _errors(self, spins: Spins, weights: Weights, raw: Moments, data: Moments) -> Couplings:
         inverse = inverse_covariances(data)
-        spread = inverse @ raw.covariances @ inverse
-        scale = np.diag(spread)
-        errors = np.sqrt((np.outer(scale, scale) + spread**2) * raw.samples) / data.samples
-        return zero_diagonal((1 - self.shrinkage) * errors)
+        squares = np.zeros_like(inverse)
+        # Values that did not occur leave no scatter in the data as they are.
+        for spread in (inverse, inverse @ raw.covariances @ inverse):
+            scale = np.diag(spread)
+            squares = np.maximum(squares, np.outer(scale, scale) + spread**2)
+        freedom = max(data.samples - len(inverse), 1.0)
+        return zero_diagonal((1 - self.shrinkage) * np.sqrt(squares * raw.samples / data.samples / freedom))
 
 
 class PairFormula(MeanFieldEstimator):

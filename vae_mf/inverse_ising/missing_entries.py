@@ -47,7 +47,8 @@ class MissingEntries(InverseIsing):
 
     The variance of a coupling is that from completed rows plus G_0 + G_1, variance and first autocovariance of the
     sequence of fits: with F the share of information that is missing, these are I_c^-1 F (1 - F)^-1, which together
-    with I_c^-1 is the inverse of the observed information I_c (1 - F) (Nielsen 2000).
+    with I_c^-1 is the inverse of the observed information I_c (1 - F) (Nielsen 2000). It is never below
+    1 / (M_ij + l2), M_ij the number of rows that have both spins of the pair.
 
     >>> rows = np.array([[1, 1], [-1, -1]] * 60 + [[1, -1], [-1, 1], [np.nan, -1]] * 20, float)
     >>> MissingEntries().fit(rows).couplings_.round(1)
@@ -105,7 +106,8 @@ class MissingEntries(InverseIsing):
             self.estimator_ = fitted(model, rows, shares)
             return estimate_of(self.estimator_)
         warn_never_together(rows)
-        rate = missing_information(rows, shares)
+        together = rows_together(rows, shares)
+        rate = missing_information(together, float(shares.sum()))
         if before is None:
             before = max(SHORTEST, int(np.ceil(np.log(START_LEFT) / np.log(rate))))
         estimate = independent(rows, shares)
@@ -116,7 +118,7 @@ class MissingEntries(InverseIsing):
                 self.estimator_ = fitted(model, drawn, shares)
                 estimate = estimate_of(self.estimator_)
                 found.append(estimate)
-        return pooled(found[-kept:], rate)._replace(n_iter=before + kept)
+        return pooled(found[-kept:], rate, together)._replace(n_iter=before + kept)
 
 
 def fitted(model: InverseIsing, rows: Spins, weights: Weights) -> InverseIsing:
@@ -169,18 +171,33 @@ def warn_never_together(spins: Spins) -> None:
         )
 
 
-def missing_information(spins: Spins, weights: Weights) -> float:
+def rows_together(spins: Spins, weights: Weights) -> Couplings:
+    """Return the total weight of the rows that have both spins of a pair.
+
+    >>> rows_together(np.array([[1, 0], [1, -1]], np.int8), np.array([2.0, 3.0]))
+    array([[5., 3.],
+           [3., 3.]])
+    """
+    seen = (spins != 0).astype(np.float64)
+    return seen.T @ (seen * weights[:, None])
+
+
+def missing_information(together: Couplings, samples: float) -> float:
     """Return the share of rows that lack one spin of a pair, or both, for pairs of which this is seldom exceeded.
 
     It bounds the share of information that is missing about the coupling, and so the rate at which fits converge.
     """
-    seen = (spins != 0).astype(np.float64)
-    together = (seen.T @ (seen * weights[:, None]))[np.triu_indices(seen.shape[1], 1)] / weights.sum()
-    return float(1 - np.clip(np.quantile(together, RARE), LEAST_SEEN, 1 - LEAST_SEEN))
+    seen = together[np.triu_indices(len(together), 1)] / samples
+    return float(1 - np.clip(np.quantile(seen, RARE), LEAST_SEEN, 1 - LEAST_SEEN))
 
 
-def pooled(estimates: list[Estimate], rate: float) -> Estimate:
-    """Return the mean of successive estimates, with errors; it has converged if all have and they do not drift."""
+def pooled(estimates: list[Estimate], rate: float, together: Couplings) -> Estimate:
+    """Return the mean of successive estimates, with errors; it has converged if all have and they do not drift.
+
+    Args:
+        rate: share of information that is missing about a coupling.
+        together: number of rows that have both spins of a pair.
+    """
     couplings, fields = (np.array(each) for each in zip(*(estimate[:2] for estimate in estimates), strict=True))
     upper = np.triu_indices(couplings.shape[1], 1)
     sequence = np.hstack([couplings[:, *upper], fields])
@@ -196,12 +213,17 @@ def pooled(estimates: list[Estimate], rate: float) -> Estimate:
     if not (inner and outer):
         return found
     rate = correlation(sequence)
-    errors = np.sqrt(np.mean(np.square(inner), axis=0) + missing_variances(couplings, rate))
+    variances = np.mean(np.square(inner), axis=0) + missing_variances(couplings, rate)
     field_errors = np.sqrt(np.mean(np.square(outer), axis=0) + missing_variances(fields, rate))
     priors = [
         prior_precisions(error, each.unshrunk) for error, each in zip(inner, estimates, strict=True) if each.unshrunk
     ]
-    unshrunk = without_prior(found.couplings, errors, np.mean(priors, axis=0)) if priors else None
+    prior = np.mean(priors, axis=0) if priors else np.zeros_like(together)
+    with np.errstate(divide="ignore"):
+        # A row tells at most 1 of a coupling; where none has both spins the fits are too much alike to tell the width.
+        least = np.where(np.eye(len(together), dtype=bool), 0, 1 / (together + prior))
+    errors = np.sqrt(np.maximum(variances, least))
+    unshrunk = without_prior(found.couplings, errors, prior) if priors else None
     return found._replace(couplings_error=errors, fields_error=field_errors, unshrunk=unshrunk)
 
 

@@ -20,11 +20,19 @@ from vae_mf.inverse_ising.base import (
     weighted_rows,
 )
 from vae_mf.inverse_ising.energies import exponents, float_blocks
-from vae_mf.inverse_ising.intervals import Interval, normal_interval, p_values, stepped_up, without_prior
+from vae_mf.inverse_ising.intervals import (
+    Interval,
+    KnowsIntervals,
+    discoveries,
+    normal_interval,
+    p_values,
+    stepped_up,
+    without_prior,
+)
 from vae_mf.inverse_ising.solvers.coupling_prior import strengths_of_kinds
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
-from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC
-from vae_mf.inverse_ising.solvers.penalised import minimise_ridge
+from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, ROWS
+from vae_mf.inverse_ising.solvers.penalised import minimise_ridge, warn_copies
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.inverse_ising.solvers.triplet_regression import (
     TripletGraph,
@@ -32,7 +40,7 @@ from vae_mf.inverse_ising.solvers.triplet_regression import (
     TripletRegression,
     Triplets,
 )
-from vae_mf.statistics.distinct import distinct_spins
+from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 MOST_PRECISION = 100.0
 """Largest precision of the prior of K, per row."""
@@ -41,7 +49,7 @@ MOST_SITES = 60
 
 
 @dataclass(eq=False, repr=False)
-class TripletPseudoLikelihood(DensityMixin, BaseEstimator):
+class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
     """Fit p(s) proportional to exp(sum_i h_i s_i + sum_{i<j} J_ij s_i s_j + sum_{i<j<k} K_ijk s_i s_j s_k).
 
     All regressions are fitted jointly, sum_i <ln p(s_i | all others)> less the logarithms of Gaussian priors of the
@@ -82,7 +90,8 @@ class TripletPseudoLikelihood(DensityMixin, BaseEstimator):
         """Infer fields and couplings of two and of three spins from configurations, shape (M, N).
 
         Raises:
-            ValueError: if values or options are wrong, a spin is constant, or there are more than 60 spins.
+            ValueError: if values or options are wrong, a spin is constant, there are more than 60 spins, or some were
+                never seen in one of their states and the couplings have no penalty.
         """
         rows = validate_data(self, spins, dtype="numeric", ensure_min_samples=2, ensure_min_features=3)
         rows, weights = weighted_rows(checked_spins(rows, self.encoding), sample_weight)
@@ -96,8 +105,11 @@ class TripletPseudoLikelihood(DensityMixin, BaseEstimator):
         data = distinct_spins(rows, weights)
         stopping = Stopping.checked(self.tolerance, self.max_iter)
         pairwise = SymmetricRegression(data, LOGISTIC)
+        warn_copies(pairwise.local.second_moments[:-1, :-1])
+        triplets = checked_triplets(self.triplets, sites)
+        refuse_unmet(data, triplets, self.l2, self.l2_triplets)
         first = minimise_ridge(pairwise, self.l2, data.samples, pairwise.start(), stopping)
-        self.triplets_ = checked_triplets(self.triplets, sites)
+        self.triplets_ = triplets
         problem = TripletRegression(data, TripletGraph(self.triplets_, sites), pairwise.ridge)
         couplings, fields = pairwise.model(first.points)
         start = problem.points(TripletModel(couplings, fields, np.zeros(len(self.triplets_))))
@@ -133,6 +145,10 @@ class TripletPseudoLikelihood(DensityMixin, BaseEstimator):
         errors = np.sqrt(widths.couplings), np.sqrt(widths.fields)
         return store_estimate(self, Estimate(model.couplings, model.fields, best.n_iter, best.converged, *errors))
 
+    def significant_couplings(self, false_discoveries: float = 0.05) -> Bool[np.ndarray, "sites sites"]:
+        """Return True for couplings that differ from zero, of which at most this share is expected to be false."""
+        return discoveries(self.couplings_, self._couplings_error(), false_discoveries)
+
     def triplets_interval(self, level: float = 0.95) -> Interval:
         """Return the intervals that hold the K of every triplet with probability ``level``, as two arrays (T,)."""
         check_is_fitted(self)
@@ -148,7 +164,7 @@ class TripletPseudoLikelihood(DensityMixin, BaseEstimator):
         rows = self._rows(spins)
         graph = TripletGraph(self.triplets_, rows.shape[1])
         table = graph.spread(self.triplet_couplings_ / 3)
-        parts = [((graph.products(x) @ table) * x).sum(axis=1) for x in float_blocks(rows)]
+        parts = [((graph.products(x) @ table) * x).sum(axis=1) for x in float_blocks(rows, rows=ROWS)]
         return -exponents(rows, self.couplings_, self.fields_) - np.concatenate(parts)
 
     def score(self, spins: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -156,12 +172,29 @@ class TripletPseudoLikelihood(DensityMixin, BaseEstimator):
         rows, weights = weighted_rows(self._rows(spins), sample_weight)
         graph = TripletGraph(self.triplets_, rows.shape[1])
         table = graph.spread(self.triplet_couplings_)
-        local = [x * (x @ self.couplings_ + graph.products(x) @ table + self.fields_) for x in float_blocks(rows)]
+        blocks = float_blocks(rows, rows=ROWS)
+        local = [x * (x @ self.couplings_ + graph.products(x) @ table + self.fields_) for x in blocks]
         return float(np.average(-np.logaddexp(0.0, -2 * np.concatenate(local)).sum(axis=1), weights=weights))
 
     def _rows(self, spins: Any) -> Spins:
         check_is_fitted(self)
         return checked_spins(validate_data(self, spins, dtype="numeric", reset=False), self.encoding)
+
+
+def refuse_unmet(data: DistinctSpins, triplets: Triplets, l2: Any, l2_triplets: Any) -> None:
+    """Raise ValueError where sets of spins miss one of their states, and their coupling no penalty that bounds it."""
+    pairs = np.array(list(combinations(range(data.spins.shape[1]), 2)))
+    for name, strength, sets in (("l2", l2, pairs), ("l2_triplets", l2_triplets, triplets)):
+        if strength == 0:
+            places = 2 ** np.arange(sets.shape[1])
+            missing = [
+                each.tolist() for each in sets if len(np.unique((data.spins[:, each] > 0) @ places)) < 2 ** len(each)
+            ]
+            if missing:
+                raise ValueError(
+                    f"{name}: expected a number > 0, for spins {missing[:3]}{' and more' if len(missing) > 3 else ''} "
+                    "were never seen in one of their states, and their coupling has no finite estimate; got 0"
+                )
 
 
 def checked_triplets(value: Any, sites: int) -> Triplets:

@@ -125,8 +125,13 @@ def shrunk(estimates: Estimates, variances: Estimates) -> tuple[Estimates, Estim
 
     Args:
         variances: squared errors of the values, infinite where nothing is known.
+
+    Raises:
+        ValueError: if nothing is known of any value.
     """
     known = np.isfinite(variances)
+    if not known.any():
+        raise ValueError("shrink: expected finite errors to learn a prior from, got none; set l2 > 0 in the fits")
     prior = likely_widths(estimates[known], variances[known])
     finite = np.where(known, variances, 1e100)
     gains = prior.variances[:, None] / (prior.variances[:, None] + finite)
