@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int8
 from scipy.special import logsumexp
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive, shown
@@ -25,10 +25,10 @@ from vae_mf.density_models.hidden_chain import (
     log_prior,
     mean_law,
 )
-from vae_mf.density_models.hidden_states import BernoulliStates, CountedRows, StateLogs, States, fitted_states
+from vae_mf.density_models.hidden_states import BernoulliStates, CountedRows, States, fitted_states
 from vae_mf.density_models.mixture import TILT
-from vae_mf.density_models.sequences import Places, Sequences, Starts, sequence_starts, weighted_sequences
-from vae_mf.inverse_ising.base import checked_spins, new_generator
+from vae_mf.density_models.sequences import SequenceModel, Sequences, Starts
+from vae_mf.inverse_ising.base import new_generator
 from vae_mf.statistics.distinct import numbered_spins
 from vae_mf.statistics.independent import probabilities_up
 
@@ -37,13 +37,11 @@ PERSISTENCE = 0.7
 
 
 @dataclass(eq=False, repr=False)
-class HiddenMarkov(DensityModel):
+class HiddenMarkov(SequenceModel):
     """p(s_1 ... s_T) = sum over k_1 ... k_T of π(k_1) p(s_1|k_1) prod_t A(k_t-1, k_t) p(s_t|k_t), by Baum and Welch.
 
-    Sequences are told as hmmlearn's are, by the lengths of pieces of the rows: rows stay one table, as of every density
-    model. Rows without lengths have no order, each is a sequence of its own, and the model is a mixture. As a law of
-    single rows it is p(s) = sum_k w_k p(s|k), w the law of the state at a random place of sequences as long as those of
-    the fit: the stationary law, where these are long.
+    As a law of single rows it is p(s) = sum_k w_k p(s|k), w the law of the state at a random place of sequences as long
+    as those of the fit: the stationary law, where these are long. Of rows without an order it is a mixture.
 
     Every state gets, beside its share of the data, ``pseudocount`` rows at the mean rates, and as many starts and
     transitions spread evenly over the states. The objective, log-likelihood and log-prior, never falls.
@@ -80,24 +78,11 @@ class HiddenMarkov(DensityModel):
     max_iter: Any = 500
     random_state: Any = 0
 
-    def fit(self, rows: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None) -> "HiddenMarkov":
-        """Fit the model to sequences of rows.
-
-        Args:
-            rows: shape (M, N), entries -1 and +1, the sequences one after the other.
-            sample_weight: shape (M,), how often each row counts; the rows of a sequence have one weight.
-            lengths: numbers of rows of the sequences, whose sum is M; None for rows without an order.
-
-        Raises:
-            ValueError: if values, shapes or options are wrong, or the model is too large for the rows.
-        """
-        checked = checked_spins(validate_data(self, rows, dtype="numeric", ensure_min_samples=2), "spin")
+    def _fit_sequences(self, sequences: Sequences) -> None:
         if not isinstance(self.emission, DensityModel | None):
             raise ValueError(f"emission: expected a density model or None, got {shown(self.emission)}")
-        sequences = weighted_sequences(checked, lengths, sample_weight)
         count = require_few_states(require_integer("n_states", self.n_states), sequences)
         self._climb(MarkovProblem(sequences, count, require_positive("pseudocount", self.pseudocount)))
-        return self
 
     def _climb(self, problem: "MarkovProblem") -> None:
         """Set the fitted attributes by expectation-maximisation."""
@@ -125,14 +110,9 @@ class HiddenMarkov(DensityModel):
         of_chain = count**2 - 1 if sequences.transitions else count - 1
         self.n_parameters_ = self.states_.n_parameters + of_chain
 
-    def score_samples_given_past(self, rows: Any, lengths: Any) -> LogLikelihoods:
-        """Return ln p(s_t | s_1 ... s_t-1) of each row (M, N), in nats; the sum over a sequence is its ln p.
-
-        Args:
-            lengths: numbers of rows of the sequences, whose sum is M.
-        """
-        placed = self._placed(rows, lengths)
-        return filtered(placed.logs, placed.numbers, placed.starts, self._chain)
+    def _log_density_given_past(self, rows: Spins, starts: Starts) -> LogLikelihoods:
+        distinct = numbered_spins(rows)
+        return filtered(self.states_.logs(distinct.spins), distinct.numbers, starts, self._chain)
 
     def state_probabilities(self, rows: Any, lengths: Any) -> Float[np.ndarray, "rows states"]:
         """Return p(k_t | s_1 ... s_T) of each row (M, N), given its whole sequence.
@@ -140,18 +120,9 @@ class HiddenMarkov(DensityModel):
         Args:
             lengths: numbers of rows of the sequences, whose sum is M.
         """
-        placed = self._placed(rows, lengths)
-        once = np.ones(len(placed.starts) - 1)
-        places = np.arange(len(placed.numbers))
-        return expected_counts(placed.logs[placed.numbers], places, placed.starts, once, self._chain).rows
-
-    def _placed(self, rows: Any, lengths: Any) -> "PlacedLogs":
-        """Return ln p(s|k) of rows, and where they stand."""
-        check_is_fitted(self)
-        checked = checked_spins(validate_data(self, rows, dtype="numeric", reset=False), "spin")
-        starts = sequence_starts(lengths, len(checked))
-        distinct = numbered_spins(checked)
-        return PlacedLogs(self.states_.logs(distinct.spins), distinct.numbers, starts)
+        spins, starts = self._placed(rows, lengths)
+        once = np.ones(len(starts) - 1)
+        return expected_counts(self.states_.logs(spins), np.arange(len(spins)), starts, once, self._chain).rows
 
     @property
     def _chain(self) -> Chain:
@@ -174,14 +145,6 @@ class HiddenMarkov(DensityModel):
     def _draw(self, count: int, random: np.random.Generator) -> Spins:
         states = random.choice(len(self.weights_), count, p=self.weights_ / self.weights_.sum())
         return self.states_.drawn(states, random)
-
-
-class PlacedLogs(NamedTuple):
-    """ln p(s|k) of distinct rows, and where they stand in sequences."""
-
-    logs: StateLogs
-    numbers: Places
-    starts: Starts
 
 
 class HiddenLaw(NamedTuple):

@@ -1,13 +1,22 @@
-"""Rows of several sequences in time, which follow each other in one table."""
+"""Contract of a density model that knows the law of a row given the rows before it, too.
+
+Sequences are told as hmmlearn's are, by the lengths of pieces of the rows: rows stay one table, as of every density
+model. Rows without lengths have no order: each is a sequence of its own.
+
+A model of one's own answers ``_fit_sequences(sequences)``, ``_log_density_given_past(rows, starts)`` and all that a
+`DensityModel` does of single rows but ``_fit``; validation is here.
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Rows, Spins
 from vae_mf.checks import shown
-from vae_mf.inverse_ising.base import weighted_rows
+from vae_mf.density_models.base import DensityModel, LogLikelihoods
+from vae_mf.inverse_ising.base import checked_spins, weighted_rows
 from vae_mf.statistics.distinct import numbered_spins
 
 Places = Int[np.ndarray, " places"]
@@ -40,6 +49,47 @@ class Sequences(NamedTuple):
     def counts(self) -> Float[np.ndarray, " distinct"]:
         """Number of times that each distinct row counts."""
         return np.bincount(self.numbers, np.repeat(self.weights, self.lengths))
+
+
+class SequenceModel(DensityModel):
+    """Base of density models of rows in the order of time."""
+
+    def fit(self, rows: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None) -> "SequenceModel":
+        """Fit the model to sequences of rows.
+
+        Args:
+            rows: shape (M, N), entries -1 and +1, the sequences one after the other.
+            sample_weight: shape (M,), how often each row counts; the rows of a sequence have one weight.
+            lengths: numbers of rows of the sequences, whose sum is M; None for rows without an order.
+
+        Raises:
+            ValueError: if values, shapes or options are wrong, or the model is too large for the rows.
+        """
+        checked = checked_spins(validate_data(self, rows, dtype="numeric", ensure_min_samples=2), "spin")
+        self._fit_sequences(weighted_sequences(checked, lengths, sample_weight))
+        return self
+
+    def _fit_sequences(self, sequences: Sequences) -> None:
+        """Set the fitted attributes from sequences."""
+        raise NotImplementedError
+
+    def _log_density_given_past(self, rows: Spins, starts: Starts) -> LogLikelihoods:
+        """Return ln p(s_t | s_1 ... s_t-1) of validated rows (M, N)."""
+        raise NotImplementedError
+
+    def score_samples_given_past(self, rows: Any, lengths: Any) -> LogLikelihoods:
+        """Return ln p(s_t | s_1 ... s_t-1) of each row (M, N), in nats; the sum over a sequence is its ln p.
+
+        Args:
+            lengths: numbers of rows of the sequences, whose sum is M.
+        """
+        return self._log_density_given_past(*self._placed(rows, lengths))
+
+    def _placed(self, rows: Any, lengths: Any) -> tuple[Spins, Starts]:
+        """Return validated rows and the starts of their sequences."""
+        check_is_fitted(self)
+        checked = checked_spins(validate_data(self, rows, dtype="numeric", reset=False), "spin")
+        return checked, sequence_starts(lengths, len(checked))
 
 
 def sequence_starts(lengths: Any, rows: int) -> Starts:
