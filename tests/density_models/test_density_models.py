@@ -18,6 +18,7 @@ from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.hidden_markov import HiddenMarkov
 from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.k_pairwise import KPairwise
+from vae_mf.density_models.lagged_autoregression import LaggedAutoregression
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
 from vae_mf.density_models.population_tracking import PopulationTracking
@@ -37,6 +38,7 @@ MODELS = [
     ChowLiuTree(),
     TreeMixture(2, n_init=2, tolerance=1e-4),
     HiddenMarkov(3, random_state=1),
+    LaggedAutoregression(),
     PairwiseIsing(**ANNEALING),
     PairwiseIsing(PseudoLikelihood(), **ANNEALING),
     KPairwise(samples=2**13, averaged=2, **ANNEALING),

@@ -5,6 +5,7 @@ from .base import DensityModel
 from .hidden_markov import HiddenMarkov
 from .independent import Independent
 from .k_pairwise import KPairwise
+from .lagged_autoregression import LaggedAutoregression
 from .mixture import BernoulliMixture
 from .pairwise import PairwiseIsing
 from .population_tracking import PopulationTracking
@@ -20,6 +21,7 @@ __all__ = [
     "HiddenMarkov",
     "Independent",
     "KPairwise",
+    "LaggedAutoregression",
     "LogisticAutoregression",
     "PairwiseIsing",
     "PopulationTracking",

@@ -17,7 +17,7 @@ from vae_mf.datasets.splits import Split
 from vae_mf.density_models.hidden_markov import HiddenMarkov
 from vae_mf.density_models.sequences import SequenceModel, run_lengths, sequence_starts
 from vae_mf.statistics.averages import Average, average
-from vae_mf.statistics.row_order import TIMES, autocorrelation_time
+from vae_mf.statistics.row_order import INDEPENDENT, TIMES, autocorrelation_time
 
 FEWEST_BLOCKS = 5
 """Blocks of times, at least: fewer tell no error."""
@@ -97,14 +97,14 @@ def rows_with_a_past(recording: Recording, rows: Rows) -> Rows:
 
 
 class TimeBlocks(NamedTuple):
-    """Blocks of times, each longer than the correlation time."""
+    """Blocks of times, each 2.5 correlation times long or longer."""
 
     correlation_time: float
     count: int
 
 
 def time_blocks(values: Float[np.ndarray, " rows"], time: Rows, most: int) -> TimeBlocks:
-    """Return the correlation time of values, averaged over all rows of a time, and a number of blocks longer than it.
+    """Return the correlation time of values, averaged over all rows of a time, and of blocks longer than it.
 
     >>> time_blocks(np.random.default_rng(1).normal(size=400), np.arange(400), 20)
     TimeBlocks(correlation_time=1.0, count=20)
@@ -115,19 +115,20 @@ def time_blocks(values: Float[np.ndarray, " rows"], time: Rows, most: int) -> Ti
         most: number of blocks, at most.
 
     Raises:
-        ValueError: if five blocks would be shorter than the correlation time.
+        ValueError: if there are no five such blocks.
     """
     require_integer("blocks", most, minimum=FEWEST_BLOCKS)
     each = np.unique(time, return_inverse=True)[1]
     means = np.bincount(each, values) / np.bincount(each)
-    duration = max(2 * autocorrelation_time(means[None]), 1.0)
-    if len(means) < FEWEST_BLOCKS * duration:
+    duration = 2 * autocorrelation_time(means[None])
+    duration = duration if duration >= INDEPENDENT else 1.0
+    count = int(len(means) / (TIMES * duration if duration > 1 else 1))
+    if count < FEWEST_BLOCKS:
         raise ValueError(
-            f"recording: expected {FEWEST_BLOCKS} blocks of held-out times longer than the correlation time of "
-            f"{duration:.3g}, got {len(means)} times; hold out more, or give longer data"
+            f"recording: expected {FEWEST_BLOCKS} blocks of held-out times, each {TIMES:g} times as long as their "
+            f"correlation time of {duration:.3g}, got {len(means)} times; hold out more, or give longer data"
         )
-    long_enough = int(len(means) / (TIMES * duration if duration > 1 else 1))
-    return TimeBlocks(duration, int(np.clip(long_enough, FEWEST_BLOCKS, most)))
+    return TimeBlocks(duration, min(count, most))
 
 
 def block_average(values: Float[np.ndarray, " rows"], repeat: Rows, blocks: int) -> Average:
