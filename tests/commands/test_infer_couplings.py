@@ -11,12 +11,12 @@ from matplotlib.text import Text
 from numpy.testing import assert_array_equal
 from rich.console import Console
 
-from vae_mf.commands.infer_couplings import TABLE, main, printed, read_data
+from vae_mf.commands.infer_couplings import TABLE, Results, main, printed, read_data
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import read_recording
 from vae_mf.inverse_ising import MissingEntries, NaiveMeanField, PseudoLikelihood
-from vae_mf.studies.coupling_tables import ESTIMATOR_COLUMNS
-from vae_mf.tables import read_tables
+from vae_mf.studies.coupling_tables import ESTIMATOR_COLUMNS, HELD_OUT, best_sentence
+from vae_mf.tables import read_tables, write_tables
 
 WORDS = np.random.default_rng(1).integers(0, 2, (60, 5))
 
@@ -76,10 +76,12 @@ def test_known_couplings_are_those_of_the_variables_that_are_left(compose_config
 
 
 class Slow(PseudoLikelihood):
-    """Pseudo-likelihood that sleeps in every fit; it stands in a file that the worker imports too."""
+    """Pseudo-likelihood that is at work for long in every fit; it stands in a file that the worker imports too."""
 
     def _estimate(self, spins, weights):
-        time.sleep(float(os.environ["SLEEP"]))
+        end = time.process_time() + float(os.environ["WORK"])
+        while time.process_time() < end:
+            pass
         return super()._estimate(spins, weights)
 
 
@@ -99,9 +101,13 @@ PSEUDO = "+inverse_ising.pseudolikelihood._target_=vae_mf.inverse_ising.PseudoLi
 SLOW = f"+inverse_ising.slow._target_={__name__}.Slow"
 
 
-def test_a_finished_row_is_kept_until_what_it_depends_on_changes(compose_config, tmp_path):
+def test_a_finished_row_is_kept_until_what_it_depends_on_changes(compose_config, tmp_path, capsys):
     first = infer(compose_config, tmp_path)[TABLE].loc["naive_mean_field"]
-    again = infer(compose_config, tmp_path, PSEUDO)[TABLE]
+    tables = infer(compose_config, tmp_path, PSEUDO)
+    again = tables[TABLE]
+    said = best_sentence(tables["held_out"], 5)
+    assert said.startswith("best held-out ln p: ")
+    assert said in capsys.readouterr().out.splitlines()
     assert again.seconds["naive_mean_field"] == first.seconds
     assert np.isfinite(again.log_likelihood["pseudolikelihood"])
     changed = infer(compose_config, tmp_path, "folds=4")[TABLE].loc["naive_mean_field"]
@@ -128,16 +134,76 @@ def test_names_of_variables_stand_in_tables_and_no_temperature_in_figures(compos
 
 @pytest.mark.slow
 def test_what_the_time_limit_ends_has_a_row_and_is_tried_again(compose_config, tmp_path, monkeypatch, capsys):
-    infer(compose_config, tmp_path)
-    monkeypatch.setenv("SLEEP", "1000")
-    table = infer(compose_config, tmp_path, SLOW, "time_limit=2")[TABLE]
-    assert table.remarks["slow"] == "in the fit: stopped after 2 s"
-    assert np.isnan(table.log_likelihood["slow"])
-    assert np.isfinite(table.log_likelihood["naive_mean_field"])
-    assert "slow: in the fit: stopped after 2 s" in capsys.readouterr().out
-    monkeypatch.setenv("SLEEP", "0")
-    table = infer(compose_config, tmp_path, SLOW, "time_limit=60")[TABLE]
-    assert np.isfinite(table.log_likelihood["slow"])
+    drawn = {}
+    monkeypatch.setattr(
+        "vae_mf.commands.infer_couplings.save_figure", lambda figure, _, name: drawn.update({name: figure})
+    )
+    monkeypatch.setenv("WORK", "0")
+    complete = infer(compose_config, tmp_path, SLOW)
+    folder = tmp_path / "out"
+    assert len(complete["correlations"]) == 4
+    votes = (tmp_path / "votes.csv").read_text()
+    (tmp_path / "votes.csv").write_text(votes.replace("0,0,0,0", "1,0,1,0"))
+    monkeypatch.setenv("WORK", "1000")
+    tables = infer(compose_config, tmp_path, SLOW, "time_limit=1")
+    row = tables[TABLE].loc["slow"]
+    said = "in the fit: stopped after 1 s of processor time"
+    assert (row.remarks, row.folds, row.finished) == (said, 0, False)
+    assert np.isnan(row.log_likelihood)
+    assert np.isnan(row.seconds)
+    assert np.isfinite(tables[TABLE].log_likelihood["naive_mean_field"])
+    assert f"slow: {said}" in capsys.readouterr().out
+    # The couplings of the former data are gone.
+    assert set(tables["correlations"]["first"]) == {"naive_mean_field"}
+    assert not [path for path in folder.rglob("*") if path.name.startswith("slow")]
+    monkeypatch.setenv("WORK", "0")
+    tables = infer(compose_config, tmp_path, SLOW)
+    assert np.isfinite(tables[TABLE].log_likelihood["slow"])
+    assert len(tables["correlations"]) == 4
+
+
+@pytest.mark.slow
+def test_a_shorter_limit_does_not_undo_what_a_former_call_found(compose_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORK", "0")
+    table = infer(compose_config, tmp_path, SLOW, "folds=2")
+    place = tmp_path / "out" / "tables" / f"{TABLE}.csv"
+    place.write_text(place.read_text().replace("True", "False"))
+    monkeypatch.setenv("WORK", "1000")
+    again = infer(compose_config, tmp_path, SLOW, "folds=2", "time_limit=1")
+    assert again[TABLE].log_likelihood["slow"] == table[TABLE].log_likelihood["slow"]
+    assert again["slow"].equals(table["slow"])
+    assert again["held_out"].estimator.value_counts().tolist() == [20, 20]
+
+
+def test_results_of_a_former_call_count_while_all_they_depend_on_is_the_same(tmp_path):
+    def row(name, **columns):
+        return dict.fromkeys(ESTIMATOR_COLUMNS) | {"estimator": name, "seconds": 1.0, "finished": True} | columns
+
+    pairs = pd.DataFrame({"i": [0, 0, 1], "j": [1, 2, 2], "coupling": [0.1, 0.2, 0.3]})
+    names = ("bethe", "tap", "boltzmann", "naive")
+    write_tables(tmp_path, dict.fromkeys(names, pairs) | {f"{name}_fields": pairs for name in names})
+    for name in names:
+        (tmp_path / f"{name}.npz").touch()
+    first = Results(tmp_path / "first", {})
+    assert first.unfinished() == []
+    results = Results(tmp_path, {})
+    results.keys = dict.fromkeys(("bethe", "tap", "boltzmann"), "1e9")
+    held_out = pd.DataFrame({"estimator": ["tap"], "block": 0, "fold": 0}, columns=HELD_OUT)
+    results.add(row("bethe"), held_out[:0])
+    results.add(row("tap", finished=False, folds=1), held_out)
+    results.add(row("boltzmann"), held_out[:0])
+    again = Results(tmp_path, {"bethe": "1e9", "tap": "1e9", "boltzmann": "2", "erasure": "1"})
+    assert again.unfinished() == ["tap", "boltzmann", "erasure"]
+    assert [block["estimator"] for block in again.blocks] == ["tap"]
+    # Files of other data are gone, those of estimators that were not asked for stay.
+    left = {path.stem for path in tmp_path.rglob("*") if path.is_file()} - {TABLE, "held_out", "correlations"}
+    assert left == {part for name in ("bethe", "tap", "naive") for part in (name, f"{name}_fields")}
+    tables = again.write()
+    assert tables[TABLE].estimator.tolist() == ["bethe", "tap"]
+    assert set(tables["correlations"]["first"]) == {"bethe", "tap"}
+    again.add(row("tap", seconds=None, finished=False), held_out[:0])
+    assert set(read_tables(tmp_path)["correlations"]["first"]) == {"bethe"}
+    assert not again.blocks
 
 
 def test_rows_are_written_when_they_are_done(compose_config, tmp_path, monkeypatch):

@@ -8,9 +8,20 @@ import pytest
 from vae_mf.commands.limited import Worker
 
 
-def counted(count, wait):
+def asleep(seconds):
+    time.sleep(seconds)
+
+
+def at_work(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def counted(count, wait, seconds):
     for item in range(count):
-        time.sleep(wait * (item > 0))
+        if item:
+            wait(seconds)
         yield item
 
 
@@ -45,17 +56,20 @@ def test_a_worker_runs_one_work_after_the_other_in_one_process():
     assert worker.process is None
 
 
-def test_work_is_ended_at_its_limit_and_what_came_before_is_kept():
+def test_work_is_ended_at_its_limit_of_processor_time_and_what_came_before_is_kept():
     with Worker() as worker:
         found = []
-        with pytest.raises(TimeoutError, match="stopped after 1 s"):
-            collect(found, worker.run(counted, 2, 1000.0, seconds=1.0))
+        with pytest.raises(TimeoutError, match=r"stopped after 0\.2 s of processor time"):
+            collect(found, worker.run(counted, 2, at_work, 1000.0, seconds=0.2))
         assert found == [0]
-        assert list(worker.run(counted, 3, 0.0, seconds=60.0)) == [0, 1, 2]
+        # Others that use the processor meanwhile do not count, nor does the time of work that came before.
+        assert list(worker.run(counted, 2, asleep, 0.4, seconds=0.3)) == [0, 1]
+        assert list(worker.run(counted, 2, at_work, 0.2, seconds=0.3)) == [0, 1]
+        assert list(worker.run(counted, 2, at_work, 0.4, seconds=None)) == [0, 1]
 
 
 def test_a_process_that_ends_by_itself_is_told():
     with Worker() as worker:
         with pytest.raises(RuntimeError, match="ended from outside"):
             list(worker.run(dying, seconds=60.0))
-        assert list(worker.run(counted, 1, 0.0, seconds=60.0)) == [0]
+        assert list(worker.run(counted, 1, asleep, 0.0, seconds=60.0)) == [0]

@@ -136,13 +136,16 @@ def test_the_comparison_marks_what_has_not_converged_and_what_runs_away():
     correlations = crossed(first=table.estimator[:2], second=table.estimator[:2]).assign(correlation=[1, 0.5, 0.5, 1])
     figure = comparison_figure(table, correlations)
     gains = "gain in log-likelihood\n[nats per held-out row]"
-    assert [ax.get_xlabel() for ax in figure.axes[:3:2]] == [gains, "time of the fit  [s]"]
+    assert [ax.get_xlabel() for ax in figure.axes[:3:2]] == [gains, "processor time of the fit  [s]"]
     naive, boltzmann = (container.lines[0] for container in figure.axes[0].containers)
     assert (naive.get_marker(), boltzmann.get_marker()) == ("X", "o")
     assert (naive.get_markerfacecolor(), boltzmann.get_markerfacecolor()) == ("#cc3311", "white")
-    assert "do not have" in figure.get_suptitle()
+    expected = "hollow: not converged; crosses: own rows in a phase that the data do not have"
+    assert figure.get_suptitle() == expected
+    known = comparison_figure(compared(converged=True), correlations).get_suptitle()
+    assert known == "crosses: own rows in a phase that the data do not have"
     np.testing.assert_allclose(figure.axes[3].images[0].get_array(), [[1, 0.5], [0.5, 1]])
-    assert not comparison_figure(compared(runaway=False), correlations).get_suptitle()
+    assert not comparison_figure(compared(runaway=False, converged=True), correlations).get_suptitle()
 
 
 def test_one_formula_that_runs_away_does_not_set_the_scale():
@@ -208,3 +211,24 @@ def test_methods_of_one_figure_have_different_colours():
     kinetic = ["maximum likelihood", "exact mean field", "TAP", "naive mean field"]
     for methods in (kinetic, METHODS):
         assert len({COLOURS[method] for method in methods}) == len(methods)
+
+
+def test_numbers_of_correlations_are_those_of_the_list_of_estimators():
+    table = compared(seconds=[0.1, np.nan, 0.2, 0.1])
+    fitted = table.estimator[[0, 2, 3]]
+    figure = comparison_figure(table, crossed(first=fitted, second=fitted).assign(correlation=1.0))
+    gains, matrix = figure.axes[0], figure.axes[3]
+    listed = [label.get_text() for label in gains.get_yticklabels()]
+    assert [label.split()[-1] for label in listed] == ["1", "2", "3", "4"]
+    assert [label.get_text() for label in matrix.get_xticklabels()] == ["1", "3", "4"]
+    assert [label.get_text() for label in matrix.get_yticklabels()] == ["1", "3", "4"]
+    times = [container.lines[0].get_ydata()[0] for container in figure.axes[2].containers]
+    assert times == [0, 2, 3]
+    assert not figure.axes[2].texts
+
+
+def test_the_scale_of_gains_is_that_of_models_that_gain():
+    table = compared(gain_over_independent=[-30.0, 0.9, 1.0, -20.0])
+    gains = comparison_figure(table, crossed(first=["bethe"], second=["bethe"]).assign(correlation=1.0)).axes[0]
+    assert gains.get_xlim()[0] > -1.5
+    assert [text.get_text() for text in gains.texts] == ["◂ -30", "◂ -20"]

@@ -5,7 +5,7 @@ estimator is fitted by stochastic expectation maximisation, and only observed en
 
 Every estimator is fitted to all rows, its own rows are held against them, and its likelihood is that of rows held out
 in blocks of neighbours. A row of the table is written when its estimator is done: the same command goes on where it was
-stopped, and tries again what the time limit ended.
+stopped, and tries again what the limit of processor time ended.
 
 vae-mf infer-couplings FILE
 vae-mf infer-couplings TIMES.csv inverse_ising=tap dataset.bin_width=0.02
@@ -29,7 +29,7 @@ from rich.table import Column, Table
 from vae_mf.checks import require_positive
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.file_formats import read_array
-from vae_mf.files import only_one
+from vae_mf.files import only_one, replacing
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.missing_entries import MissingEntries
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
@@ -41,11 +41,14 @@ from vae_mf.runs.progress import stage_progress
 from vae_mf.store.sample_store import is_sealed, open_store
 from vae_mf.studies.coupling_fits import CouplingFit, fit_in_steps, fold_members, independent_scores
 from vae_mf.studies.coupling_tables import (
+    HELD_OUT,
     accuracy,
+    best_sentence,
     correlation_table,
     couplings_of,
     estimator_row,
     field_table,
+    held_out_table,
     pair_table,
 )
 from vae_mf.tables import TABLES, write_tables
@@ -54,7 +57,7 @@ READER = "vae_mf.datasets.read_recording"
 """Reader whose files may have missing entries."""
 METHOD = MissingEntries.__name__
 """Entry of the table of estimators for the method by which missing entries were handled."""
-TABLE = "estimators"
+TABLE, BLOCKS = "estimators", "held_out"
 PRINTED = {
     "estimator": "estimator",
     "seconds": "s",
@@ -67,7 +70,10 @@ PRINTED = {
     "rmse": "RMSE",
 }
 """Columns that are printed, with short headings."""
-LEGEND = "ln p: nats per held-out row; gain and pseudo: ln p and log-pseudo-likelihood beyond independent variables'"
+LEGEND = (
+    "s: processor time of the fit; ln p: nats per held-out row; gain and pseudo: ln p and log-pseudo-likelihood beyond "
+    "independent variables'"
+)
 """Line below the printed table."""
 
 GAPS = (
@@ -118,25 +124,25 @@ def read_store(path: str, level: int) -> Data:
 
 
 def infer(worker: Worker, name: str, cfg: DictConfig, data: Data, show: Callable[[int], None]) -> CouplingFit:
-    """Return what becomes known about an estimator within the time limit; a refusal or a stop is its last remark.
+    """Return what becomes known about an estimator within the limit; a refusal or a stop is its last remark.
 
     Raises:
         ValueError: if the only estimator of the configuration refuses the rows.
     """
     limit = None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit)
     members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
-    found = CouplingFit()
+    found = CouplingFit(len(data.spins))
     try:
         estimator = instantiate(cfg.inverse_ising[name])
         if not data.spins.all():
             estimator = MissingEntries(estimator, random_state=cfg.seed)
         for found in worker.run(fit_in_steps, estimator, data.spins, members, seconds=limit):
-            show(found.folds)
+            show(found.folds + len(found.refused))
     except (ValueError, MemoryError, RuntimeError, TimeoutError) as reason:
         if isinstance(reason, ValueError) and found.estimator is None and len(cfg.inverse_ising) == 1:
             raise
         stage = "in the fit" if found.estimator is None else f"after {found.folds} of {cfg.folds} folds"
-        found.remarks.append(f"{stage}: {' '.join(str(reason).split())}")
+        found.remarks.append(f"{stage}: {reason}")
     return found
 
 
@@ -148,15 +154,53 @@ def row_keys(cfg: DictConfig) -> dict[str, str]:
     return {name: digest(data, node) for name, node in settings["inverse_ising"].items()}
 
 
-def finished_rows(folder: Path, keys: dict[str, str]) -> dict[str, dict]:
-    """Return the rows that a former call has finished, by estimator; what ended at the time limit is not finished."""
-    path = folder / TABLES / f"{TABLE}.csv"
-    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
-    return {
-        row["estimator"]: row
-        for row in rows
-        if row.get("key") == keys.get(row["estimator"]) and np.isfinite(row["log_pseudo_likelihood"])
-    }
+class Results:
+    """Rows and held-out blocks of estimators, in a folder from which another call goes on.
+
+    Those of a former call count while all that they depend on is the same; files of others are removed.
+    """
+
+    def __init__(self, folder: Path, keys: dict[str, str]) -> None:
+        self.folder, self.keys = folder, keys
+        former = {name: self._former(name) for name in (TABLE, BLOCKS)}
+        self.rows = {row["estimator"]: row for row in former[TABLE] if row.get("key") == keys.get(row["estimator"])}
+        """Row of every estimator, by its name."""
+        self.blocks = [row for row in former[BLOCKS] if row["estimator"] in self.rows]
+        """Rows about held-out blocks."""
+        for name in keys.keys() - self.rows.keys():
+            self._remove(name)
+
+    def _former(self, table: str) -> list[dict]:
+        path = self.folder / TABLES / f"{table}.csv"
+        # A key may look like a number.
+        return pd.read_csv(path, dtype={"key": str}).to_dict("records") if path.exists() else []
+
+    def _remove(self, name: str) -> None:
+        figures = (self.folder / FIGURES / f"{name}.{kind}" for kind in ("png", "pdf"))
+        tables = (self.folder / TABLES / f"{table}.csv" for table in (name, f"{name}_fields"))
+        for path in (*figures, *tables, self.folder / f"{name}.npz"):
+            path.unlink(missing_ok=True)
+
+    def unfinished(self) -> list[str]:
+        """Return the estimators of which not every held-out fit was tried."""
+        return [name for name in self.keys if name not in self.rows or not self.rows[name]["finished"]]
+
+    def add(self, row: dict, blocks: pd.DataFrame) -> None:
+        """Take the results about an estimator in the place of former ones, and write all tables."""
+        name = row["estimator"]
+        self.rows[name] = row | {"key": self.keys[name]}
+        self.blocks = [each for each in self.blocks if each["estimator"] != name] + blocks.to_dict("records")
+        self.write()
+
+    def write(self) -> dict[str, pd.DataFrame]:
+        """Write and return the tables about all estimators that are done, their rows last."""
+        table = pd.DataFrame([self.rows[name] for name in self.keys if name in self.rows])
+        fitted = table.estimator[table.seconds.notna()]
+        pairs = {name: pd.read_csv(self.folder / TABLES / f"{name}.csv") for name in fitted}
+        held_out = pd.DataFrame(self.blocks, columns=HELD_OUT)
+        tables = {BLOCKS: held_out, "correlations": correlation_table(pairs), TABLE: table}
+        write_tables(self.folder, tables)
+        return tables
 
 
 def save(folder: Path, name: str, found: CouplingFit, data: Data) -> None:
@@ -165,29 +209,21 @@ def save(folder: Path, name: str, found: CouplingFit, data: Data) -> None:
     assert estimator is not None, "only what was fitted is saved"
     pairs = pair_table(estimator, data.couplings, data.names)
     write_tables(folder, {name: pairs, f"{name}_fields": field_table(estimator, data.fields, data.names)})
-    np.savez(folder / f"{name}.npz", J=estimator.couplings_, h=estimator.fields_)
+    with replacing(folder / f"{name}.npz") as place, open(place, "wb") as file:
+        np.savez(file, J=estimator.couplings_, h=estimator.fields_)
     title = f"{name}, runs away" if found.check is not None and found.check.runaway else name
     save_figure(couplings_figure(estimator.couplings_, pairs, title, data.names, data.unit), folder / FIGURES, name)
-
-
-def write_summary(folder: Path, rows: list[dict]) -> dict[str, pd.DataFrame]:
-    """Write and return the tables about all estimators that are done."""
-    names = [row["estimator"] for row in rows]
-    pairs = {name: pd.read_csv(path) for name in names if (path := folder / TABLES / f"{name}.csv").exists()}
-    tables = {TABLE: pd.DataFrame(rows), "correlations": correlation_table(pairs)}
-    write_tables(folder, tables)
-    return tables
 
 
 def infer_all(cfg: DictConfig, data: Data, progress: Progress) -> dict[str, pd.DataFrame]:
     """Fit and score every estimator that is not finished, write the tables after each, and return them."""
     folder = Path(cfg.folder)
-    independent = independent_scores(data.spins, fold_members(len(data.spins), cfg.folds, cfg.blocks))
+    members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
+    independent = independent_scores(data.spins, members)
     share = float((data.spins == 0).mean())
     gaps = {"missing": share, "missing_by": METHOD} if share else {}
-    keys = row_keys(cfg)
-    rows = finished_rows(folder, keys)
-    missing = [name for name in keys if name not in rows]
+    results = Results(folder, row_keys(cfg))
+    missing = results.unfinished()
     task = progress.add_task("estimators", total=len(missing) * (cfg.folds + 1))
     write_tables(folder, {"variables": pd.DataFrame({"i": range(len(data.names)), "variable": data.names})})
     with Worker() as worker:
@@ -195,13 +231,16 @@ def infer_all(cfg: DictConfig, data: Data, progress: Progress) -> dict[str, pd.D
             show = partial(show_steps, progress, task, name, place * (cfg.folds + 1))
             show(0)
             found = infer(worker, name, cfg, data, show)
-            row = estimator_row(name, found, independent, cfg.blocks) | gaps
+            if name in results.rows and results.rows[name]["folds"] > found.folds:
+                continue  # a former call came further
+            blocks = held_out_table(name, found, independent, members, cfg.blocks)
+            row = estimator_row(name, found, blocks, data.names) | gaps
+            row["finished"] = found.folds + len(found.refused) == cfg.folds
             if found.estimator is not None:
                 save(folder, name, found, data)
                 row |= accuracy_of(found.estimator, data)
-            rows[name] = row | {"key": keys[name]}
-            write_summary(folder, [rows[each] for each in keys if each in rows])
-    return write_summary(folder, [rows[name] for name in keys])
+            results.add(row, blocks)
+    return results.write()
 
 
 def accuracy_of(estimator: InverseIsing, data: Data) -> dict[str, float]:
@@ -220,7 +259,9 @@ def show_steps(progress: Progress, task: TaskID, name: str, before: int, folds: 
 def printed(estimators: pd.DataFrame) -> Table:
     """Return the main columns of the table of estimators for a terminal of 80 columns."""
     names = [name for name in PRINTED if name in estimators]
-    lines = Table(*(Column(PRINTED[name], no_wrap=True) for name in names), box=box.SIMPLE, padding=0, pad_edge=False)
+    sides = ("left" if name == "estimator" else "right" for name in names)
+    heads = [Column(PRINTED[name], no_wrap=True, justify=side) for name, side in zip(names, sides, strict=True)]
+    lines = Table(*heads, box=box.SIMPLE, padding=0, pad_edge=False)
     for row in estimators[names].itertuples(index=False):
         lines.add_row(*map(entry, row))
     return lines
@@ -257,6 +298,8 @@ def main(cfg: DictConfig) -> None:
     say(LEGEND)
     if not data.spins.all():
         say(GAPS.format((data.spins == 0).mean()))
+    if said := best_sentence(tables[BLOCKS], cfg.folds):
+        say(said)
     for row in tables[TABLE].to_dict("records"):
         if isinstance(row["remarks"], str) and row["remarks"]:
             say(f"{row['estimator']}: {row['remarks']}")

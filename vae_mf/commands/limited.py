@@ -1,8 +1,7 @@
-"""Work in a process of its own, which is ended at a time limit."""
+"""Work in a process of its own, which is ended at a limit of processor time."""
 
 import multiprocessing
 import signal
-import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -31,20 +30,19 @@ class Worker:
     def run(self, work: Callable[..., Any], *arguments: Any, seconds: float | None) -> Iterator[Any]:
         """Yield what an iterable yields that the process makes of the arguments.
 
+        Args:
+            seconds: processor time of all its threads, which other processes do not use up; None for no limit.
+
         Raises:
-            TimeoutError: if it has not ended after so many seconds.
+            TimeoutError: if it has not ended after so much processor time.
             RuntimeError: if the process has ended, as for lack of memory.
             Exception: what the work raises.
         """
-        if self.process is None:
-            self.start()
+        process = self.process or self.start()
         done = False
-        end = None if seconds is None else time.monotonic() + seconds
-        self.pipe.send((work, arguments))
+        self.pipe.send((work, arguments, seconds))
         try:
             while True:
-                if not self.pipe.poll(None if end is None else max(0.0, end - time.monotonic())):
-                    raise TimeoutError(f"stopped after {seconds:g} s")
                 kind, value = self.pipe.recv()
                 done = kind != "item"
                 if kind == "error":
@@ -53,13 +51,16 @@ class Worker:
                     return
                 yield value
         except EOFError:
+            process.join()
+            if process.exitcode == -signal.SIGPROF:
+                raise TimeoutError(f"stopped after {seconds:g} s of processor time") from None
             raise RuntimeError("its process was ended from outside, perhaps for lack of memory") from None
         finally:
             if not done:
                 self.stop()
 
-    def start(self) -> None:
-        """Start the process, and wait until it is ready."""
+    def start(self) -> BaseProcess:
+        """Start the process, wait until it is ready, and return it."""
         # A forked process may inherit locks that nobody opens: this one begins afresh.
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
@@ -68,6 +69,7 @@ class Worker:
         process.start()
         theirs.close()
         self.pipe.recv()
+        return process
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -84,13 +86,17 @@ def serve(pipe: Connection) -> None:
     pipe.send(("ready", None))
     while True:
         try:
-            work, arguments = pipe.recv()
+            work, arguments, seconds = pipe.recv()
         except EOFError:
             return
+        # The system ends the process when this timer runs out, inside a compiled loop too.
+        signal.setitimer(signal.ITIMER_PROF, seconds or 0.0)
         try:
             for item in work(*arguments):
                 pipe.send(("item", item))
         except Exception as error:
-            pipe.send(("error", error))
+            last = "error", error
         else:
-            pipe.send(("end", None))
+            last = "end", None
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        pipe.send(last)

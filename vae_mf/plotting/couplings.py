@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from vae_mf.arrays import Couplings
-from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, house_style, new_figure, new_panels
 
 LABELLED = 20
 """Largest number of variables of which every one has its name at a heat map."""
@@ -40,17 +40,20 @@ def comparison_figure(estimators: pd.DataFrame, correlations: pd.DataFrame, unit
     """Draw what several estimators make of one data set: held-out scores, accuracy, time, and how far they agree."""
     with house_style():
         known = "rmse" in estimators
-        figure, axes = new_figure(1, 4 + known)
+        figure, axes = new_panels(4 + known, columns=2)
         draw_gains(axes[0], estimators, "", "log-likelihood")
         draw_gains(axes[1], estimators, "pseudo_", "log-pseudo-likelihood")
-        draw_positive(axes[2], estimators, estimators.seconds, "time of the fit  [s]")
+        draw_positive(axes[2], estimators, estimators.seconds, "processor time of the fit  [s]")
         if known:
             draw_positive(axes[3], estimators, estimators.rmse, f"RMSE of couplings{in_brackets(unit)}")
-        for ax in axes[1:-1]:
+        for ax in axes[1:-1:2]:
             ax.set_yticklabels([])
-        draw_correlations(axes[-1], correlations)
-        if estimators.runaway.eq(True).any():
-            figure.suptitle("crosses: models whose own rows are in a phase that the data do not have", fontsize=9)
+        draw_correlations(axes[-1], correlations, list(estimators.estimator))
+        words = {
+            "hollow: not converged": estimators.converged.map(str).eq("False"),
+            "crosses: own rows in a phase that the data do not have": estimators.runaway.map(str).eq("True"),
+        }
+        figure.suptitle("; ".join(text for text, marked in words.items() if marked.any()), fontsize=9)
     return figure
 
 
@@ -81,7 +84,8 @@ def draw_gains(ax: Axes, table: pd.DataFrame, kind: str, label: str) -> None:
     gains = table[f"{kind}gain_over_independent"].astype(float)
     ax.axvline(0.0, color=COLOURS["independent"], linewidth=0.8)
     found = gains[np.isfinite(gains)]
-    span = max(found.max(), found.abs().median()) if len(found) else 1.0
+    # Losses beyond the best gain are words at the edge: the scale is that of models that gain, if there are any.
+    span = (found.max() if found.max() > 0 else found.abs().median()) if len(found) else 1.0
     low = max(min(found.min(), 0.0), -span) if len(found) else 0.0
     high = max(found.max(), 0.0) if len(found) else 1.0
     margin = 0.08 * (high - low) or 1.0
@@ -91,7 +95,7 @@ def draw_gains(ax: Axes, table: pd.DataFrame, kind: str, label: str) -> None:
 
 
 def draw_positive(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) -> None:
-    """Draw one positive number of each estimator on a logarithmic axis."""
+    """Draw one positive number of each estimator on a logarithmic axis, nothing where it is not known."""
     found = values[np.isfinite(values) & (values > 0)]
     ax.set(xscale="log", xlabel=label)
     if len(found):
@@ -120,8 +124,10 @@ def draw_values(
         if limits[0] <= value <= limits[1]:
             width = None if errors is None else errors.iloc[place]
             fill = "white" if converged is False or converged == "False" else COLOURS["model"]
-            marker = "X" if runaway is True else "o"
-            ax.errorbar(value, place, xerr=width, fmt=marker, color=COLOURS["model"], mfc=fill, elinewidth=0.8)
+            marker = "X" if runaway is True or runaway == "True" else "o"
+            ax.errorbar(
+                value, place, xerr=width, fmt=marker, color=COLOURS["model"], mfc=fill, markersize=5, elinewidth=0.8
+            )
         elif not np.isnan(value):
             low = value < limits[0]
             text = f"◂ {value:.3g}" if low else f"{value:.3g} ▸"
@@ -133,13 +139,17 @@ def draw_values(
     ax.grid(axis="y", linewidth=0.4)
 
 
-def draw_correlations(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw the correlation between the couplings of every two estimators as a heat map, blank where it is not known."""
+def draw_correlations(ax: Axes, table: pd.DataFrame, estimators: Sequence[str]) -> None:
+    """Draw the correlation between the couplings of every two estimators as a heat map, blank where it is not known.
+
+    Args:
+        estimators: Names of all estimators, whose places are the numbers at the axes.
+    """
     matrix = table.pivot(index="first", columns="second", values="correlation")
     names = list(dict.fromkeys(table["first"]))
     values = matrix.loc[names, names].to_numpy()
     image = ax.imshow(values, vmin=min(0.0, np.nanmin(values)), vmax=1, cmap="viridis")
-    numbers = [str(place + 1) for place in range(len(names))]
+    numbers = [str(estimators.index(name) + 1) for name in names]
     ax.set_xticks(range(len(names)), numbers, fontsize=7)
     ax.set_yticks(range(len(names)), numbers, fontsize=7)
     ax.figure.colorbar(image, ax=ax, label="rank correlation of couplings", shrink=0.8)

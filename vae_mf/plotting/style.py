@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from vae_mf.files import replacing
+
 COLOURS = {
     "exact": "#222222",
     "infinite": "#777777",
@@ -92,9 +94,9 @@ def empty_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> Path:
-    """Save a figure as PNG and PDF and return the path of the PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Save a figure as PNG and PDF, each whole or not at all, and return the path of the PNG."""
     with house_style():
-        figure.savefig(folder / f"{name}.pdf")
-        figure.savefig(folder / f"{name}.png")
+        for kind in ("pdf", "png"):
+            with replacing(folder / f"{name}.{kind}") as place:
+                figure.savefig(place, format=kind)
     return folder / f"{name}.png"

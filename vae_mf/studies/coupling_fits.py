@@ -1,8 +1,9 @@
 """Fits of Ising estimators to one data set, beside their own rows, and scores of rows held out in blocks."""
 
+import re
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -22,22 +23,37 @@ from vae_mf.statistics.independent import independent_log_likelihood
 class CouplingFit:
     """Results about one estimator, as far as they are known."""
 
+    rows: int = 0
+    """Number of rows."""
     estimator: InverseIsing | None = None
     """Estimator fitted to all rows."""
-    seconds: float = 0.0
-    """Time of that fit."""
+    seconds: float | None = None
+    """Processor time of that fit."""
     check: PredictiveCheck | None = None
     """Difference between all rows and rows that the model draws."""
-    folds: int = 0
-    """Number of folds that are scored."""
     pseudo: Float[np.ndarray, " rows"] | None = None
-    """Log-pseudo-likelihood of each row under a model that was fitted without its fold, in nats."""
+    """Log-pseudo-likelihood of each row under a model that was fitted without its fold, in nats; NaN: not scored."""
     likelihood: Float[np.ndarray, " rows"] | None = None
     """Log-likelihood of each row under the same model."""
-    likelihood_error: float = 0.0
-    """Standard error of the mean log-likelihood that comes from ln Z."""
+    log_partition_errors: dict[int, float] = field(default_factory=dict)
+    """Standard error of ln Z in every fold that is scored."""
     remarks: list[str] = field(default_factory=list)
     """Warnings, and what came between, a line each."""
+    warned: list[str] = field(default_factory=list)
+    """First warning of each held-out fit that had one, but for those of the fit to all rows."""
+    refused: list[str] = field(default_factory=list)
+    """Reason of each held-out fit that the estimator refused."""
+
+    @property
+    def folds(self) -> int:
+        """Number of folds that are scored."""
+        return len(self.log_partition_errors)
+
+    def all_remarks(self) -> list[str]:
+        """Return the remarks, with those about held-out fits behind them."""
+        held_out = {"held-out fits": self.warned, "held-out fits refused": self.refused}
+        tried = self.folds + len(self.refused)
+        return self.remarks + [f"{len(each)} of {tried} {kind}: {each[0]}" for kind, each in held_out.items() if each]
 
 
 def fold_members(rows: int, folds: int, blocks: int) -> Int[np.ndarray, " rows"]:
@@ -78,17 +94,16 @@ def fit_in_steps(estimator: InverseIsing, spins: Spins, members: Int[np.ndarray,
         spins: Rows (M, N); 0 is a missing entry, which only `MissingEntries` takes.
 
     Raises:
-        ValueError: if the estimator refuses the rows, or those outside a fold; the former results stand.
+        ValueError: if the estimator refuses the rows, or finds couplings that are not finite; the former results stand.
     """
-    found = CouplingFit()
-    start = time.perf_counter()
+    found = CouplingFit(len(spins))
+    start = time.process_time()
     with noted() as found.remarks:
         estimator.fit(with_gaps(spins))
-    found.seconds = time.perf_counter() - start
+    found.seconds = time.process_time() - start
     found.estimator = estimator
     yield found
-    if not (np.isfinite(estimator.couplings_).all() and np.isfinite(estimator.fields_).all()):
-        raise ValueError("some couplings or fields are not finite; neither checked nor scored")
+    require_finite(estimator)
     with noted() as further:
         found.check = estimator.predictive_check(with_gaps(spins))
     found.remarks += further
@@ -96,27 +111,31 @@ def fit_in_steps(estimator: InverseIsing, spins: Spins, members: Int[np.ndarray,
     yield from score_folds(found, spins, members)
 
 
+def require_finite(estimator: InverseIsing) -> None:
+    """Raise ValueError if a coupling or field is not finite."""
+    if not (np.isfinite(estimator.couplings_).all() and np.isfinite(estimator.fields_).all()):
+        raise ValueError("some couplings or fields are not finite; neither checked nor scored")
+
+
 def score_folds(found: CouplingFit, spins: Spins, members: Int[np.ndarray, " rows"]) -> Iterator[CouplingFit]:
-    """Yield the results with scores of one fold more each time; the scores are complete with the last."""
-    pseudo, likelihood = np.empty((2, len(spins)))
-    shares, errors, lines = [], [], []
-    folds = np.unique(members)
-    for fold in folds:
+    """Yield the results with one fold more each time, scored or refused."""
+    pseudo, likelihood = np.full((2, len(spins)), np.nan)
+    found.pseudo = pseudo
+    found.likelihood = likelihood
+    for fold in np.unique(members):
         out = members == fold
-        with noted() as issued:
-            model = clone(found.estimator).fit(with_gaps(spins[~out]))
+        try:
+            with noted() as issued:
+                model = clone(found.estimator).fit(with_gaps(spins[~out]))
+            require_finite(model)
+        except ValueError as reason:
+            found.refused.append(str(reason))
+        else:
             parameters = model.couplings_, model.fields_
             pseudo[out] = observed_log_pseudo_likelihood(spins[out], *parameters)
             likelihood[out] = observed_exponents(spins[out], *parameters) - model.log_partition_
-        shares.append(out.mean())
-        errors.append(model.log_partition_error_)
-        lines += [line for line in issued[:1] if line not in found.remarks]
-        found.folds += 1
-        if found.folds == len(folds):
-            found.pseudo = pseudo
-            found.likelihood = likelihood
-            found.likelihood_error = float(np.linalg.norm(np.multiply(shares, errors)))
-            found.remarks += [f"{len(lines)} of {len(folds)} held-out fits: {lines[0]}"] if lines else []
+            found.log_partition_errors[int(fold)] = model.log_partition_error_
+            found.warned += [line for line in issued[:1] if line not in found.remarks]
         yield found
 
 
@@ -138,3 +157,21 @@ def noted() -> Iterator[list[str]]:
         warnings.simplefilter("ignore", DeprecationWarning)
         yield lines
     lines += dict.fromkeys(" ".join(str(each.message).split()) for each in issued)
+
+
+INDICES = re.compile(r"(?<=spins |airs, |ples\) )\[[\d, \[\]]*\](?=\W|$)")
+"""Spins, or pairs of them, as sentences of estimators list them."""
+
+
+def with_names(sentence: str, names: Sequence[str]) -> str:
+    """Return a sentence of an estimator in one line, with names in place of the numbers of spins.
+
+    >>> with_names("pairs of spins [[0, 2]] and more miss one of their states", ["anna", "bob", "carl"])
+    'pairs of spins (anna, carl) and more miss one of their states'
+    """
+
+    def named(match: re.Match[str]) -> str:
+        text = re.sub(r"\d+", lambda number: str(names[int(number[0])]), match[0])
+        return text[1:-1].replace("[", "(").replace("]", ")")
+
+    return INDICES.sub(named, " ".join(sentence.split())).rstrip(".")
