@@ -55,6 +55,7 @@ def test_log_partition_of_a_machine_is_that_of_enumeration(hidden):
     found = annealed_importance(AnnealedMachine(model, RATES[:10], 2048, np.random.default_rng(6)), 0.02)
     assert abs(found.log_partition - exact_machine(model)) < SIGMAS * found.error
     assert found.error < 0.01
+    assert_allclose(model.log_partition(), exact_machine(model), rtol=1e-6)
 
 
 def test_smaller_steps_make_the_weights_more_equal():

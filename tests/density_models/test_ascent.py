@@ -186,7 +186,7 @@ def draws(model: Learnable, count: int, seed: int) -> np.ndarray:
     ids=["semiparametric", "semi-restricted", "projections"],
 )
 def test_models_learn_a_law_of_their_own_kind(make: Callable[[], Learnable], model):
-    """Ln p of the law is lost up to what so many parameters cost by chance, some parameters / (2 M)."""
+    """Some parameters / (2 M) nats are lost by chance."""
     truth = law(make())
     found = model.fit(draws(make(), 20_000, seed=10))
     logs = found.score_samples(ROWS.astype(np.int8) * 2 - 1)

@@ -161,6 +161,15 @@ def test_hidden_units_learn_what_they_can_represent():
     assert -0.01 < truth - found.score(rows[15_000:]) < 0.04
 
 
+def test_many_hidden_units_are_annealed_and_few_are_summed_over():
+    few, many = (
+        RestrictedBoltzmann(hidden, steps=20, batch_size=64, **ANNEALING).fit(ROWS) for hidden in (16, 17)
+    )
+    assert (few.log_partition_error_, few.effective_size_) == (0, np.inf)
+    assert 0 < many.log_partition_error_ < 0.01
+    assert abs(logsumexp(many.score_samples(TRUTH.words))) < SIGMAS * many.log_partition_error_
+
+
 def test_models_work_in_a_grid_search():
     search = GridSearchCV(BernoulliMixture(tolerance=1e-3), {"n_components": [1, 3]}, cv=2).fit(ROWS)
     assert search.best_params_ == {"n_components": 3}

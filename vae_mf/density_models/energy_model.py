@@ -1,4 +1,4 @@
-"""Density models known up to ln Z, which annealed importance sampling estimates after the fit."""
+"""Density models known up to ln Z, a short sum or an estimate by annealed importance sampling after the fit."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class EnergyModel(DensityModel):
     Attributes:
         log_partition_, log_partition_error_: ln Z and its standard error, in nats.
         effective_size_: number of independent draws that are worth as much as the weighted chains behind ln Z. Where it
-            is small, ln Z and its error are not to be trusted.
+            is small, ln Z and its error are not to be trusted; infinite where ln Z is a sum.
         probabilities_: P(s_i = +1) of the independent variables that the chains start from, shape (N,): those of the
             data, unless chains from uniform rows find a phase of the model that these miss, of which a warning tells.
     """
@@ -57,12 +57,23 @@ class EnergyModel(DensityModel):
         """Return ``count`` chains that lead from independent variables with given P(s_i = +1) to f."""
         raise NotImplementedError
 
+    def _exact_log_partition(self) -> float | None:
+        """Return ln Z where it is a short sum, else None."""
+
     def _fit(self, data: DistinctSpins) -> None:
         count = require_integer("chains", self.chains)
         random = new_generator(self.random_state)
         resolution = require_positive("resolution", self.resolution)
         self.probabilities_ = probabilities_up(data.spins, data.weights)
         self._learn(data, random)
+        exact = self._exact_log_partition()
+        if exact is None:
+            self._estimate_log_partition(count, resolution, random)
+        else:
+            self.log_partition_, self.log_partition_error_, self.effective_size_ = exact, 0.0, np.inf
+
+    def _estimate_log_partition(self, count: int, resolution: float, random: np.random.Generator) -> None:
+        """Set ln Z and its error, after a look for phases that chains from rows like the data do not meet."""
         annealed = annealed_importance(self._annealed(self.probabilities_, count, random), resolution)
         uniform = np.full(len(self.probabilities_), 0.5)
         probe = annealed_importance(self._annealed(uniform, min(count, PROBES), random), COARSE * resolution)

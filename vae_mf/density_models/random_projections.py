@@ -17,6 +17,8 @@ from vae_mf.statistics.distinct import DistinctSpins
 
 QUANTUM = 2.0**-10
 """Weights are multiples of it and thresholds odd multiples of its half, so that sums are exact and never tie."""
+ROWS = 4096
+"""Number of rows whose projections are held at once."""
 DRAWS = 100
 """Largest number of times that projections are drawn anew because the data nearly never reach or leave them."""
 
@@ -34,6 +36,14 @@ class Projections(NamedTuple):
         result = np.empty((len(self.thresholds), len(rows)), np.float32)
         project(self.members, self.weights, self.thresholds, np.ascontiguousarray(rows.T, np.float32), result)
         return result
+
+    def shares(self, data: DistinctSpins) -> Float[np.ndarray, " projections"]:
+        """Return the share of the data in which each projection is active."""
+        total = np.zeros(len(self.thresholds))
+        for first in range(0, len(data.spins), ROWS):
+            block = slice(first, first + ROWS)
+            total += self.active((data.spins[block] > 0).astype(np.float32)) @ data.shares[block]
+        return total
 
 
 class Membership(NamedTuple):
@@ -64,7 +74,8 @@ class ProjectionEnergy:
 
     def exponents(self, rows: FloatRows) -> Float[np.ndarray, " rows"]:
         """Return ln f(x) of every row."""
-        return rows @ self.fields + self.factors @ self.projections.active(rows)
+        active = [self.factors @ self.projections.active(rows[k : k + ROWS]) for k in range(0, len(rows), ROWS)]
+        return rows @ self.fields + np.concatenate(active)
 
     def gradient(self, rows: FloatRows) -> Parts:
         """Return the mean gradient of ln f over rows."""
@@ -139,11 +150,10 @@ class RandomProjections(EnergyModel):
         degree = min(require_integer("degree", self.degree), data.spins.shape[1])
         threshold = require_positive("threshold", self.threshold) * degree
         rare = require_non_negative("rare", self.rare)
-        rows = (data.spins > 0).astype(np.float32)
         found = []
         for _ in range(DRAWS):
             drawn = draw_projections(count, degree, threshold, data.spins.shape[1], random)
-            shares = drawn.active(rows) @ data.shares
+            shares = drawn.shares(data)
             good = (shares > rare) & (shares < 1 - rare)
             found.append([part[good] for part in drawn])
             if sum(len(parts[0]) for parts in found) >= count:

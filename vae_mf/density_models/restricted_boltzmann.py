@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_non_negative
@@ -15,10 +15,13 @@ from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.solvers.annealing import PerChain
 from vae_mf.inverse_ising.solvers.gibbs import LANES, half_logistic
 from vae_mf.kernels import kernel
+from vae_mf.packing import all_configurations
 from vae_mf.statistics.distinct import DistinctSpins
 
 INITIAL = 0.1
 """Standard deviation of the first weights."""
+MOST_SUMMED = 16
+"""Largest number of hidden units over whose states ln Z is summed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,12 @@ class Machine:
     def exponents(self, rows: FloatRows) -> Float[np.ndarray, " rows"]:
         """Return ln f(x) of every row."""
         return self.direct(rows) + np.logaddexp(0, self.inputs(rows)).sum(axis=1)
+
+    def log_partition(self) -> float:
+        """Return ln Z, a sum over all states of the hidden units."""
+        hidden = (all_configurations(len(self.thresholds)) > 0).astype(np.float64)
+        inputs = hidden @ self.weights + self.fields
+        return float(logsumexp(hidden @ self.thresholds + np.logaddexp(0, inputs).sum(axis=1)))
 
     def swept(self, rows: FloatRows, random: np.random.Generator) -> FloatRows:
         """Return the rows after new hidden units were drawn, and new rows from these."""
@@ -91,7 +100,7 @@ class CoupledMachine(Machine):
 class RestrictedBoltzmann(EnergyModel):
     """p(x) = exp(b.x) prod_a (1 + exp(W_a.x + c_a)) / Z for rows x = (s + 1) / 2, by maximum likelihood.
 
-    `PersistentAscent` maximises it, with one block Gibbs sweep of the chains on per step.
+    `PersistentAscent` maximises it by block Gibbs sweeps. Up to 16 hidden units ln Z is summed over all their states.
 
     Args:
         n_hidden: number H of hidden units; the model has N H + N + H parameters.
@@ -126,9 +135,16 @@ class RestrictedBoltzmann(EnergyModel):
         """Set ``machine_``."""
         self.machine_ = PersistentAscent(self, data, self.probabilities_, penalties, random).run(first)
 
+    def _exact_log_partition(self) -> float | None:
+        return self._double.log_partition() if self.n_hidden <= MOST_SUMMED else None
+
+    @property
+    def _double(self) -> Machine:
+        """The machine in double precision."""
+        return self.machine_.with_parts(tuple(part.astype(np.float64) for part in self.machine_.parts))
+
     def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
-        double = self.machine_.with_parts(tuple(part.astype(np.float64) for part in self.machine_.parts))
-        return double.exponents((rows > 0).astype(np.float64))
+        return self._double.exponents((rows > 0).astype(np.float64))
 
     def _annealed(
         self, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator
@@ -162,6 +178,9 @@ class SemiRestrictedBoltzmann(RestrictedBoltzmann):
         super()._learn(data, random)
         variables = data.spins.shape[1]
         self.n_parameters_ += variables * (variables - 1) // 2
+
+    def _exact_log_partition(self) -> None:
+        """Return None: the couplings between variables stand in the way of the sum."""
 
 
 class AnnealedMachine(AnnealedRows):
