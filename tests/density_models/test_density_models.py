@@ -162,9 +162,7 @@ def test_hidden_units_learn_what_they_can_represent():
 
 
 def test_many_hidden_units_are_annealed_and_few_are_summed_over():
-    few, many = (
-        RestrictedBoltzmann(hidden, steps=20, batch_size=64, **ANNEALING).fit(ROWS) for hidden in (16, 17)
-    )
+    few, many = (RestrictedBoltzmann(hidden, steps=20, batch_size=64, **ANNEALING).fit(ROWS) for hidden in (16, 17))
     assert (few.log_partition_error_, few.effective_size_) == (0, np.inf)
     assert 0 < many.log_partition_error_ < 0.01
     assert abs(logsumexp(many.score_samples(TRUTH.words))) < SIGMAS * many.log_partition_error_
