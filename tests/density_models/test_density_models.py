@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 from vae_mf import density_models
 from vae_mf.density_models.autoregressive import LogisticAutoregression
+from vae_mf.density_models.autoregressive_network import AutoregressiveNetwork
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.hidden_markov import HiddenMarkov
 from vae_mf.density_models.independent import Independent
@@ -34,6 +35,7 @@ ANNEALING = {"chains": 1024, "resolution": 0.05}
 MODELS = [
     Independent(),
     LogisticAutoregression(),
+    AutoregressiveNetwork(8, n_orders=2, steps=30, batch_size=64, learning_rate=0.03),
     BernoulliMixture(3, random_state=1),
     ChowLiuTree(),
     TreeMixture(2, n_init=2, tolerance=1e-4),

@@ -1,6 +1,7 @@
 """Public names of the room, read by `__init__.py` and by editors."""
 
 from .autoregressive import LogisticAutoregression
+from .autoregressive_network import AutoregressiveNetwork
 from .base import DensityModel
 from .hidden_markov import HiddenMarkov
 from .independent import Independent
@@ -15,6 +16,7 @@ from .semiparametric_pairwise import SemiparametricPairwise
 from .trees import ChowLiuTree, TreeMixture
 
 __all__ = [
+    "AutoregressiveNetwork",
     "BernoulliMixture",
     "ChowLiuTree",
     "DensityModel",

@@ -17,6 +17,7 @@ FAMILIES = {
     "PopulationTracking": ("#997700", "population tracking"),
     "PairwiseIsing": ("#228833", "pairwise Ising"),
     "LogisticAutoregression": ("#66ccee", "logistic autoregression"),
+    "AutoregressiveNetwork": ("#0077bb", "autoregressive network"),
     "KPairwise": ("#ccbb44", "K-pairwise"),
     "SemiparametricPairwise": ("#ee7733", "semiparametric pairwise"),
     "RandomProjections": ("#009988", "random projections"),
