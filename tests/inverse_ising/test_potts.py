@@ -4,6 +4,7 @@ import itertools
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.ising_oracle import dense
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from vae_mf import checks
 from vae_mf.datasets import DataError, read_sequences
 from vae_mf.inverse_ising import (
     BoltzmannLearning,
@@ -34,6 +36,7 @@ from vae_mf.inverse_ising.potts.pair_prior import PairEstimates, likely_strength
 from vae_mf.inverse_ising.potts.pseudolikelihood import with_likely_weight
 from vae_mf.inverse_ising.potts.regression import PottsRegression
 from vae_mf.inverse_ising.potts.rows import all_rows, picked, potts_rows
+from vae_mf.inverse_ising.solvers.information import inverted
 from vae_mf.inverse_ising.solvers.lbfgs import Stopping
 
 SPINS = dense(7, 0.8, seed=3).draw(800, seed=4)
@@ -189,6 +192,59 @@ def test_states_that_never_meet_have_infinite_errors_without_a_prior():
         found.set_params(standard_errors=False, l2=1.0).fit(rows)
         with pytest.raises(ValueError, match="got none; fit with standard_errors=True"):
             found.couplings_interval()
+
+
+def test_states_of_two_sites_that_were_never_seen_have_infinite_errors_without_a_prior():
+    """A pseudo-inverse left out their directions: errors of 0 to 900, and converged."""
+    for estimator, rows in itertools.product(ESTIMATORS, (DRAWN3[:, :3], np.zeros((60, 3), int))):
+        limits = {"max_iter": 50} if isinstance(estimator, PottsPseudoLikelihood) else {}
+        with pytest.warns(ConvergenceWarning, match="never came together"):
+            found = clone(estimator).set_params(l2=0.0, states=4, standard_errors=True, **limits).fit(rows)
+        assert not found.converged_
+        assert np.isinf(found.couplings_error_[~np.eye(3, dtype=bool)]).all()
+
+
+def test_information_of_parameters_where_others_are_not_known_is_the_limit_of_a_weak_prior():
+    random = np.random.default_rng(0)
+    factors = random.normal(size=(6, 4))
+    for chosen in (np.array([0, 1]), np.array([2, 3, 4])):
+        exact = np.linalg.inv(np.linalg.inv(factors @ factors.T + 1e-7 * np.eye(6))[np.ix_(chosen, chosen)])
+        assert_allclose(inverted(factors @ factors.T, 10.0).marginal(chosen), exact, atol=1e-5)
+
+
+def test_a_model_that_predicts_worse_than_independent_sites_has_not_converged():
+    """A penalty of next to nothing: one to ten nats a row worse on new rows, and converged."""
+    for seed in range(3):
+        rows = ROWS3[np.random.default_rng(seed).choice(len(ROWS3), 60, p=EXACT3)]
+        with pytest.warns(ConvergenceWarning, match="no better than independent sites do"):
+            weak = PottsPseudoLikelihood(states=3, l2=0.01).fit(rows)
+        assert not weak.converged_
+        alone = (np.eye(3)[rows].sum(axis=0) + 0.5) / 61.5
+        assert weak.score(ROWS3, sample_weight=EXACT3) < EXACT3 @ np.log(alone[np.arange(5), ROWS3]).sum(axis=1)
+    assert PottsPseudoLikelihood().fit(DRAWN3).converged_
+
+
+def test_errors_contain_the_doubt_of_a_pairs_width():
+    """Pairs of which their two coordinates do not say what width they have; without it the ratio is 1.4."""
+    random = np.random.default_rng(0)
+    widths = np.where(np.arange(20_000) < 4000, 0.4, 0.02)[:, None]
+    truth = random.normal(0, widths, (20_000, 2))
+    estimates = truth + random.normal(0, 0.1, truth.shape)
+    found = likely_strengths(PairEstimates(estimates**2, np.full(truth.shape, 0.01)), 30.0)
+    width = 1 / (1 / 0.01 + found.strengths[:, None])
+    means = estimates * width / 0.01
+    unclear = np.abs(np.sqrt((estimates**2).mean(axis=1)) - 0.2) < 0.05
+    squares = ((means - truth) ** 2)[unclear].mean()
+    assert squares > 1.2 * width[unclear].mean()
+    assert_allclose((width + found.doubts[:, None] * means**2)[unclear].mean(), squares, rtol=0.25)
+
+
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, PottsPseudoLikelihood(l2=0.0)], ids=repr)
+def test_memory_of_errors_is_asked_for_before_the_fit(estimator, monkeypatch):
+    monkeypatch.setattr(checks, "available_memory", lambda: 200_000)
+    clone(estimator).fit(DRAWN3)
+    with pytest.raises(ValueError, match=r"5 sites of 9 states: .*, or fit with standard_errors=False"):
+        clone(estimator).set_params(states=9, standard_errors=True).fit(DRAWN3)
 
 
 def test_a_number_of_states_of_a_small_type_is_a_number():
@@ -425,11 +481,11 @@ def test_pairs_of_two_widths_are_told_apart():
     errors = np.full((400, 16), 0.1)
     estimates = random.normal(0, widths, errors.shape) + random.normal(0, errors)
     found = likely_strengths(PairEstimates(estimates**2, errors**2), 100.0)
-    assert_allclose(np.median(found[:40]), 1 / 0.3**2, rtol=0.3)
-    assert found[:40].max() < found[40:].min()
-    assert np.median(found[40:]) > 1 / 0.03**2
+    assert_allclose(np.median(found.strengths[:40]), 1 / 0.3**2, rtol=0.3)
+    assert found.strengths[:40].max() < found.strengths[40:].min()
+    assert np.median(found.strengths[40:]) > 1 / 0.03**2
     same = likely_strengths(PairEstimates((random.normal(0, 0.2, errors.shape)) ** 2, errors**2), 30.0)
-    assert_allclose(np.median(same), 1 / (0.2**2 - 0.1**2), rtol=0.3)
+    assert_allclose(np.median(same.strengths), 1 / (0.2**2 - 0.1**2), rtol=0.3)
 
 
 class TestContacts:
@@ -580,7 +636,9 @@ class TestContract:
         for rows, message in (
             (DRAWN3 - 1, r"integers from 0 to 126, got values such as \[-1\]"),
             (DRAWN3 + 0.5, "integers from 0 to 126, got values such as"),
-            (np.where(DRAWN3, DRAWN3, np.nan), "NaN"),
+            (np.where(DRAWN3, DRAWN3, np.nan), r"got NaN, first in row \d+, column \d; give gaps a state"),
+            (np.array(list("ACDE" * 5)).reshape(-1, 4), "expected numbers, got words such as 'A'; code sequences by"),
+            (pd.DataFrame({"a": ["x", "y"], "b": ["y", "x"]}).astype("category"), "got words such as 'x'"),
             (DRAWN3[:, :1], "1 feature"),
         ):
             with pytest.raises(ValueError, match=message):

@@ -143,10 +143,7 @@ class InverseIsing(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimato
         model = self.couplings_, self.fields_, self.determined_
         if self.converged_ and not beats_independent_spins(*model, rows, weights):
             self.converged_ = False
-            warn_convergence(
-                f"{type(self).__name__} seems to predict new rows no better than independent spins do, by its score on "
-                "these less what so many parameters gain by chance: take more rows, more penalty or another estimator"
-            )
+            warn_no_gain(self, "spins")
         return self
 
     def _estimate(self, spins: Spins, weights: Weights) -> Estimate:
@@ -267,6 +264,7 @@ def validated_spins(
     """
     if np.ma.isMaskedArray(values):
         values = np.ma.filled(values.astype(np.float64), np.nan)
+    refuse_words("spins", values, "code them as -1 and 1, or as 0 and 1 with encoding='01'")
     rows = validate_data(estimator, values, dtype="numeric", ensure_all_finite="allow-nan", **options)
     unknown = np.isnan(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
     if not unknown.any():
@@ -280,6 +278,14 @@ def validated_spins(
     spins = np.zeros(rows.shape, np.int8)
     spins[~unknown] = checked_spins(rows[~unknown], encoding)
     return spins
+
+
+def refuse_words(name: str, values: Any, advice: str) -> None:
+    """Raise ValueError if users' values hold letters or words, as of a sequence or a category."""
+    array = np.asarray(values)
+    words = [value for value in array.flat if isinstance(value, str)] if array.dtype.kind in "OU" else []
+    if words:
+        raise ValueError(f"{name}: expected numbers, got words such as {str(words[0])!r}; {advice}")
 
 
 def checked_spins(values: np.ndarray, encoding: str) -> Spins:
@@ -352,6 +358,14 @@ def refuse_constant_spins(spins: Spins) -> None:
 def warn_convergence(message: str) -> None:
     """Issue scikit-learn's `ConvergenceWarning`."""
     warnings.warn(message, ConvergenceWarning, stacklevel=3)
+
+
+def warn_no_gain(estimator: BaseEstimator, kind: str) -> None:
+    """Warn of a model that seems to predict no better than independent spins or sites."""
+    warn_convergence(
+        f"{type(estimator).__name__} seems to predict new rows no better than independent {kind} do, by its score on "
+        "these less what so many parameters gain by chance: take more rows, more penalty or another estimator"
+    )
 
 
 def new_generator(random_state: Any) -> np.random.Generator:

@@ -12,10 +12,17 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.checks import require_integer, require_memory, require_non_negative
-from vae_mf.inverse_ising.base import new_generator, warn_convergence, weighted_rows
+from vae_mf.inverse_ising.base import (
+    new_generator,
+    refuse_words,
+    warn_convergence,
+    warn_no_gain,
+    weighted_rows,
+)
 from vae_mf.inverse_ising.intervals import KnowsIntervals
 from vae_mf.inverse_ising.potts.chains import PottsChains, log_partition
 from vae_mf.inverse_ising.potts.contacts import contact_scores
+from vae_mf.inverse_ising.potts.independent_sites import beats_independent_sites
 from vae_mf.inverse_ising.potts.model import (
     PottsParameters,
     exponents,
@@ -66,7 +73,8 @@ class PottsModel(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator)
         l2_: weights of the squared couplings that were used, shape (N, N).
         states_: q.
         n_iter_: number of iterations.
-        converged_: True if the estimator reached its tolerance; a `ConvergenceWarning` is issued otherwise.
+        converged_: True if the estimator reached its tolerance and seems to predict new rows better than independent
+            sites (`beats_independent_sites`); a `ConvergenceWarning` is issued otherwise.
         log_partition_, log_partition_error_: ln Z and its standard error, in nats; a sum for q^N <= 2^20.
         n_features_in_: N.
     """
@@ -87,12 +95,13 @@ class PottsModel(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator)
             ValueError: if the values, shapes or options are wrong, a state was never seen at some site and
                 ``fields_l2`` is 0, or the machine has not the memory.
         """
-        values = validate_data(self, rows, dtype="numeric", ensure_min_samples=2, ensure_min_features=2)
+        values = validated_states(self, rows, ensure_min_samples=2, ensure_min_features=2)
         checked, weights = weighted_rows(checked_states(values, self.states), sample_weight)
         states = max(2, int(checked.max()) + 1) if self.states is None else require_integer("states", self.states)
         sites = checked.shape[1]
-        advice = "leave out sites, or lump rare states"
-        require_memory(f"{sites} sites of {states} states", required_bytes(sites, states), advice)
+        cheaper = ", or fit with standard_errors=False" if self.standard_errors else ""
+        advice = f"leave out sites, or lump rare states{cheaper}"
+        require_memory(f"{sites} sites of {states} states", self._required_bytes(sites, states), advice)
         data = potts_rows(checked, weights, states)
         if require_non_negative("fields_l2", self.fields_l2) == 0:
             refuse_unseen(data)
@@ -106,11 +115,18 @@ class PottsModel(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator)
         self.converged_ = estimate.converged and bounded
         if not estimate.converged:
             warn_convergence(f"{type(self).__name__} has not converged after {self.n_iter_} iterations.")
+        if self.converged_ and not beats_independent_sites(estimate.model, self.l2_, data):
+            self.converged_ = False
+            warn_no_gain(self, "sites")
         return self
 
     def _estimate(self, data: PottsRows) -> PottsEstimate:
         """Return the estimate from distinct rows."""
         raise NotImplementedError
+
+    def _required_bytes(self, sites: int, states: int) -> int:
+        """Return about the number of bytes that a fit takes beyond the rows."""
+        return required_bytes(sites, states)
 
     def _store_errors(self, errors: PottsErrors | None, data: PottsRows, bounded: bool) -> None:
         """Set the standard errors, or take those of an earlier fit away."""
@@ -179,7 +195,7 @@ class PottsModel(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator)
     def _rows(self, rows: Any) -> States:
         """Return rows given to a fitted estimator as int8 states."""
         check_is_fitted(self)
-        return checked_states(validate_data(self, rows, dtype="numeric", reset=False), self.states_)
+        return checked_states(validated_states(self, rows, reset=False), self.states_)
 
     @property
     def _model(self) -> PottsParameters:
@@ -189,6 +205,27 @@ class PottsModel(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator)
     def _log_partition(self) -> LogPartition:
         check_is_fitted(self)
         return log_partition(self._model, self.states_)
+
+
+def validated_states(estimator: PottsModel, values: Any, **options: Any) -> np.ndarray:
+    """Return what an estimator is given as an array of numbers without gaps.
+
+    Args:
+        options: further arguments of scikit-learn's `validate_data`.
+
+    Raises:
+        ValueError: if the shape is wrong, or there are words or missing entries.
+    """
+    advice = "code sequences by vae_mf.datasets.read_sequences, and categories by scikit-learn's OrdinalEncoder"
+    refuse_words("rows", values, advice)
+    rows = validate_data(estimator, values, dtype="numeric", ensure_all_finite="allow-nan", **options)
+    gaps = np.argwhere(np.isnan(rows)) if rows.dtype.kind == "f" else []
+    if len(gaps):
+        raise ValueError(
+            f"rows: expected no missing entries, got NaN, first in row {gaps[0][0]}, column {gaps[0][1]}; give gaps a "
+            "state of their own, or leave such rows out"
+        )
+    return rows
 
 
 def refuse_unseen(data: PottsRows) -> None:
@@ -214,7 +251,7 @@ def warn_unseen_pairs(data: PottsRows) -> bool:
 
 
 def required_bytes(sites: int, states: int) -> int:
-    """Return about the number of bytes that a fit takes beyond the rows.
+    """Return about the number of bytes that a fit without standard errors takes beyond the rows.
 
     >>> required_bytes(100, 21) / 2**30 < 1
     True

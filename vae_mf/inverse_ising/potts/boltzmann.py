@@ -15,7 +15,7 @@ from vae_mf.inverse_ising.potts.likelihood import EnumeratedLikelihood, Penalise
 from vae_mf.inverse_ising.potts.pseudolikelihood import minimise_potts
 from vae_mf.inverse_ising.potts.regression import PottsRegression, smoothed
 from vae_mf.inverse_ising.potts.rows import PottsRows, all_rows, picked
-from vae_mf.inverse_ising.potts.standard_errors import likelihood_errors
+from vae_mf.inverse_ising.potts.standard_errors import bytes_of_all, likelihood_errors
 from vae_mf.inverse_ising.solvers.lbfgs import Stopping, minimise
 
 EXACT = Stopping(1e-9, 1000)
@@ -55,6 +55,10 @@ class PottsBoltzmannLearning(PottsModel):
     standard_errors: Any = False
     random_state: Any = 0
 
+    def _required_bytes(self, sites: int, states: int) -> int:
+        errors = bytes_of_all(sites, states) if self.standard_errors else 0
+        return super()._required_bytes(sites, states) + errors
+
     def _estimate(self, data: PottsRows) -> PottsEstimate:
         exact = self._enumerates(data)
         regression = PottsRegression(data, require_non_negative("fields_l2", self.fields_l2))
@@ -76,7 +80,8 @@ class PottsBoltzmannLearning(PottsModel):
             found = PottsEstimate(coordinates.model(last.vector), regression.l2, steps, converged)
         if not self.standard_errors:
             return found
-        return found._replace(errors=likelihood_errors(coordinates, picks, weights, data.samples, penalised.ridges))
+        errors = likelihood_errors(coordinates, picks, weights, data.samples, penalised.ridges)
+        return found._replace(errors=errors.doubted(regression, found.model))
 
     def _enumerates(self, data: PottsRows) -> bool:
         """Return True if the method is enumeration."""

@@ -27,12 +27,24 @@ class PairEstimates(NamedTuple):
     """Squared standard errors."""
 
 
-def likely_strengths(estimates: PairEstimates, strength: float) -> Strengths:
-    """Return the weight of every pair, 1 / the mean of its variance given its estimates.
+class PairStrengths(NamedTuple):
+    """Prior of every pair."""
+
+    strengths: Strengths
+    """Weight l2, 1 / the mean of the pair's variance given its estimates."""
+    doubts: Strengths
+    """Mean square deviation of the coupling under other variances of the pair, in units of its square."""
+
+
+def likely_strengths(estimates: PairEstimates, strength: float) -> PairStrengths:
+    """Return the weight of every pair, and its doubt.
+
+    Each variance leaves a share g_k of an estimate and has the probability r_k; the mean variance leaves g. The doubt
+    is sum_k r_k (g_k / g - 1)^2.
 
     >>> squares = np.full((9, 50), 0.1)
     >>> squares[:2] = 1.1
-    >>> likely_strengths(PairEstimates(squares, np.full((9, 50), 0.1)), 10.0)[[0, 8]].round(-2)
+    >>> likely_strengths(PairEstimates(squares, np.full((9, 50), 0.1)), 10.0).strengths[[0, 8]].round(-2)
     array([  0., 800.])
 
     Args:
@@ -50,7 +62,11 @@ def likely_strengths(estimates: PairEstimates, strength: float) -> Strengths:
         shares = assigned(likelihoods, old).mean(axis=0)
         if np.abs(shares - old).max() < SETTLED:
             break
-    return 1 / (assigned(likelihoods, shares) @ scales)
+    parts = assigned(likelihoods, shares)
+    mean = parts @ scales
+    noise = estimates.variances.mean(axis=1)[:, None]
+    ratios = scales / (scales + noise) * (mean[:, None] + noise) / mean[:, None]
+    return PairStrengths(1 / mean, (parts * (ratios - 1) ** 2).sum(axis=1))
 
 
 def assigned(

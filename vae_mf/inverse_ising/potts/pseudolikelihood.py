@@ -10,7 +10,12 @@ from vae_mf.inverse_ising.potts.base import PottsEstimate, PottsModel
 from vae_mf.inverse_ising.potts.pair_prior import likely_strengths
 from vae_mf.inverse_ising.potts.regression import PottsRegression
 from vae_mf.inverse_ising.potts.rows import PottsRows
-from vae_mf.inverse_ising.potts.standard_errors import posterior_errors, sandwich_errors
+from vae_mf.inverse_ising.potts.standard_errors import (
+    bytes_of_all,
+    bytes_of_posterior,
+    posterior_errors,
+    sandwich_errors,
+)
 from vae_mf.inverse_ising.solvers.lbfgs import Minimum, Stopping, minimise
 
 REFITS = 8
@@ -50,13 +55,19 @@ class PottsPseudoLikelihood(PottsModel):
     tolerance: Any = 1e-4
     max_iter: Any = 500
 
+    def _required_bytes(self, sites: int, states: int) -> int:
+        errors = bytes_of_posterior(sites, states) if self.standard_errors else 0
+        if self.standard_errors and self.l2 == 0:
+            errors += bytes_of_all(sites, states)
+        return super()._required_bytes(sites, states) + errors
+
     def _estimate(self, data: PottsRows) -> PottsEstimate:
         problem = PottsRegression(data, require_non_negative("fields_l2", self.fields_l2))
         best = minimise_potts(problem, self.l2, Stopping.checked(self.tolerance, self.max_iter))
         found = PottsEstimate(problem.model(best.points), problem.l2, best.n_iter, best.converged)
         if not self.standard_errors:
             return found
-        errors = posterior_errors(problem, found.model)
+        errors = posterior_errors(problem, found.model).doubted(problem, found.model)
         if self.l2 == 0:
             errors = errors.at_least(sandwich_errors(problem, found.model))
         return found._replace(errors=errors)
@@ -69,7 +80,7 @@ def minimise_potts(problem: PottsRegression, l2: Any, stopping: Stopping) -> Min
         return minimise(problem, problem.start(), stopping)
     rough = stopping._replace(tolerance=max(stopping.tolerance, ROUGH))
     first = with_likely_weight(problem, rough)
-    problem.penalise(likely_strengths(problem.estimates(first.points), float(problem.strengths[0])))
+    problem.penalise(*likely_strengths(problem.estimates(first.points), float(problem.strengths[0])))
     best = minimise(problem, first.points, stopping)
     return best._replace(n_iter=best.n_iter + first.n_iter)
 

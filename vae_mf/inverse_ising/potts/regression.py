@@ -31,8 +31,14 @@ class PottsRegression:
         self._variances = self.coordinates.pair_variances()
         self.penalise(0.0)
 
-    def penalise(self, strength: float | Strengths) -> None:
-        """Set the weight l2, one for all pairs or one for each."""
+    def penalise(self, strength: float | Strengths, doubts: float | Strengths = 0.0) -> None:
+        """Set the weight l2, one for all pairs or one for each.
+
+        Args:
+            doubts: variance of the weights' own uncertainty, in units of J^2, which standard errors contain.
+        """
+        self.doubts = np.zeros(len(self.coordinates.first)) + doubts
+        """Doubt of every pair i < j."""
         couplings = self.coordinates.couplings
         self.strengths = np.zeros(len(self.coordinates.first)) + strength
         """Weight of every pair i < j."""

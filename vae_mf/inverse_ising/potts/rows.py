@@ -113,14 +113,16 @@ def checked_states(values: np.ndarray, states: Any) -> States:
 
 
 def unseen_pairs(data: PottsRows) -> Int[np.ndarray, "pairs 4"]:
-    """Return sites i < j and their states, all seen, that were never seen together, as rows i, a, j, b.
+    """Return sites i < j and their states, both seen or neither, that were never seen together, as rows i, a, j, b.
+
+    Couplings of a state that was never seen with one that was are bounded, as long as fields are.
 
     >>> unseen_pairs(potts_rows(np.array([[0, 0], [0, 1], [1, 1]], np.int8), np.ones(3), 2)).tolist()
     [[0, 1, 1, 0]]
     """
     seen = data.frequencies > 0
     sites = np.arange(len(seen)) // data.states
-    never = (data.pair_frequencies == 0) & np.outer(seen, seen) & (sites[:, None] < sites)
+    never = (data.pair_frequencies == 0) & (seen[:, None] == seen) & (sites[:, None] < sites)
     first, second = np.nonzero(never)
     columns = first // data.states, first % data.states, second // data.states, second % data.states
     return np.column_stack(columns)

@@ -9,18 +9,24 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from vae_mf.checks import require_memory
 from vae_mf.inverse_ising.energies import Weights
 from vae_mf.inverse_ising.potts.coordinates import Coordinates, Vector
-from vae_mf.inverse_ising.potts.model import PottsParameters, StateCouplings, StateFields, conditionals, local_fields
+from vae_mf.inverse_ising.potts.model import (
+    PottsParameters,
+    StateCouplings,
+    StateFields,
+    conditionals,
+    local_fields,
+    over_sites,
+)
 from vae_mf.inverse_ising.potts.regression import PottsRegression
 from vae_mf.inverse_ising.potts.rows import Picks, PottsRows
+from vae_mf.inverse_ising.solvers.information import PART, inverted
 
 Matrix = Float[np.ndarray, "parameters parameters"]
 Numbers = Int[np.ndarray, "degrees features"]
 """Numbers of the coordinates in a site's regression, by its own coordinate and by a coordinate of another site or 1."""
 BLOCK = 2**12
-ADVICE = "fit with standard_errors=False, leave out sites, or lump rare states"
 
 
 class Covariances(NamedTuple):
@@ -28,6 +34,9 @@ class Covariances(NamedTuple):
 
     pairs: Float[np.ndarray, "pairs coordinates coordinates"]
     fields: Float[np.ndarray, "sites degrees degrees"]
+    open_pairs: Float[np.ndarray, "pairs coordinates coordinates"]
+    """Projections on directions that the data do not tell, whose variance is infinite."""
+    open_fields: Float[np.ndarray, "sites degrees degrees"]
 
 
 class PottsErrors(NamedTuple):
@@ -40,6 +49,14 @@ class PottsErrors(NamedTuple):
         """Return the larger of two errors of every parameter."""
         return PottsErrors(np.maximum(self.couplings, others.couplings), np.maximum(self.fields, others.fields))
 
+    def doubted(self, problem: PottsRegression, model: PottsParameters) -> "PottsErrors":
+        """Return errors with the doubts of a problem's weights."""
+        values, _ = over_sites(model, problem.coordinates.states)
+        doubts = np.zeros(values.shape[:2])
+        doubts[problem.coordinates.first, problem.coordinates.second] = problem.doubts
+        doubts += doubts.T
+        return self._replace(couplings=np.sqrt(self.couplings**2 + doubts[:, :, None, None] * values**2))
+
     def unknown(self, first: Int[np.ndarray, " pairs"], second: Int[np.ndarray, " pairs"]) -> "PottsErrors":
         """Return infinite errors for pairs of sites, and for their fields."""
         self.couplings[first, second] = self.couplings[second, first] = np.inf
@@ -51,30 +68,30 @@ def posterior_errors(problem: PottsRegression, model: PottsParameters) -> PottsE
     """Return the posterior widths of J and h under the Gaussian priors of the problem's penalties.
 
     The parameters of site i are normal with covariance H_i^-1 / M, H_i the mean Hessian of its penalised objective.
-    K_ij is known from nearly the same information at both sites, so that it has the mean of both precisions. Time
-    O(M N^3 q^4), memory O(N^2 q^4).
+    K_ij is known from nearly the same information at both sites, so that it has the mean of both precisions, and errors
+    are infinite where neither tells. Time O(M N^3 q^4), memory O(N^2 q^4).
     """
     coordinates = problem.coordinates
     degrees = coordinates.states - 1
-    side = degrees * (degrees * (coordinates.sites - 1) + 1)
-    require_memory(f"standard errors of {coordinates.sites} sites of {coordinates.states} states", 32 * side**2, ADVICE)
+    samples = problem.data.samples
     precisions = np.zeros((len(coordinates.first), degrees**2, degrees**2))
-    fields = np.zeros((coordinates.sites, degrees, degrees))
+    fields, open_fields = np.zeros((2, coordinates.sites, degrees, degrees))
     regressions = SiteRegressions(problem.data, coordinates, model)
     for site in range(coordinates.sites):
         numbers = site_numbers(coordinates, site)
         hessian = regressions.hessian(site) + np.diag(problem.ridges[numbers.ravel()])
-        inverse = np.linalg.pinv(hessian, hermitian=True).reshape(*numbers.shape, *numbers.shape) / problem.data.samples
-        fields[site] = inverse[:, -1, :, -1]
-        others = np.delete(np.arange(coordinates.sites), site)
-        for place, other in enumerate(others):
-            theirs = slice(degrees * place, degrees * (place + 1))
-            block = inverse[:, theirs, :, theirs]
-            if other < site:
-                block = block.transpose(1, 0, 3, 2)
-            pair = numbers[0, theirs.start] // degrees**2
-            precisions[pair] += np.linalg.pinv(block.reshape(degrees**2, -1), hermitian=True) / 2
-    return state_errors(coordinates, Covariances(np.linalg.pinv(precisions, hermitian=True), fields))
+        inverse = inverted(hessian, 1.0)
+        places = np.arange(numbers.size).reshape(numbers.shape)
+        own = inverse.part(places[:, -1])
+        fields[site], open_fields[site] = own.matrix / samples, own.projection
+        for first in range(0, numbers.shape[1] - 1, degrees):
+            theirs = numbers[:, first : first + degrees].ravel()
+            # The order of the pair's coordinates, whichever of its sites comes first.
+            chosen = places[:, first : first + degrees].ravel()[np.argsort(theirs)]
+            precisions[theirs.min() // degrees**2] += samples * inverse.marginal(chosen) / 2
+    inverses = [inverted(precision, samples) for precision in precisions]
+    pairs, open_pairs = (np.array([getattr(each, name) for each in inverses]) for name in ("matrix", "projection"))
+    return state_errors(coordinates, Covariances(pairs, fields, open_pairs, open_fields))
 
 
 def sandwich_errors(problem: PottsRegression, model: PottsParameters) -> PottsErrors:
@@ -84,8 +101,6 @@ def sandwich_errors(problem: PottsRegression, model: PottsParameters) -> PottsEr
     true (White 1982); events that did not happen are missing in V. Memory O(N^4 q^4).
     """
     coordinates = problem.coordinates
-    size = coordinates.size
-    require_memory(f"standard errors of {size} parameters", 48 * size**2, ADVICE + ", or set l2 > 0")
     curvature = np.diag(np.r_[np.zeros(coordinates.couplings), problem.ridges[coordinates.couplings :]])
     spread = curvature.copy()
     regressions = SiteRegressions(problem.data, coordinates, model)
@@ -96,10 +111,11 @@ def sandwich_errors(problem: PottsRegression, model: PottsParameters) -> PottsEr
         part = slice(first, first + BLOCK)
         gradients = regressions.gradients(part)
         spread += (gradients * problem.data.shares[part, None]).T @ gradients
-    inverse = np.linalg.pinv(curvature, hermitian=True) / problem.data.samples
+    found = inverted(curvature, 1.0)
+    inverse = found.matrix / problem.data.samples
     scattered = inverse @ spread @ inverse * problem.data.samples
-    blocks = [state_errors(coordinates, diagonal_blocks(coordinates, each)) for each in (scattered, inverse)]
-    return blocks[0].at_least(blocks[1])
+    scatter, width = (diagonal_blocks(coordinates, each, found.projection) for each in (scattered, inverse))
+    return state_errors(coordinates, scatter).at_least(state_errors(coordinates, width))
 
 
 def likelihood_errors(
@@ -107,7 +123,6 @@ def likelihood_errors(
 ) -> PottsErrors:
     """Return the posterior widths of J and h, from (F + ridge)^-1 / M with F the covariances of a model's rows."""
     size = coordinates.size
-    require_memory(f"standard errors of {size} parameters", 40 * size**2, ADVICE)
     second = np.zeros((size, size))
     first = np.zeros(size)
     for start in range(0, len(picks), BLOCK):
@@ -117,8 +132,18 @@ def likelihood_errors(
         rows = np.hstack([products.reshape(len(values), -1), values.reshape(len(values), -1)])
         first += share @ rows
         second += (rows * share[:, None]).T @ rows
-    information = second - np.outer(first, first) + np.diag(ridges)
-    return state_errors(coordinates, diagonal_blocks(coordinates, np.linalg.inv(information) / samples))
+    found = inverted(second - np.outer(first, first) + np.diag(ridges), 1.0)
+    return state_errors(coordinates, diagonal_blocks(coordinates, found.matrix / samples, found.projection))
+
+
+def bytes_of_posterior(sites: int, states: int) -> int:
+    """Return about the number of bytes of `posterior_errors` beyond the rows."""
+    return 56 * ((states - 1) ** 2 * sites) ** 2
+
+
+def bytes_of_all(sites: int, states: int) -> int:
+    """Return about the number of bytes of `sandwich_errors` and `likelihood_errors` beyond the rows."""
+    return 72 * (sites * (sites - 1) // 2 * (states - 1) ** 2) ** 2
 
 
 class SiteRegressions:
@@ -180,23 +205,40 @@ def site_numbers(coordinates: Coordinates, site: int) -> Numbers:
     return np.hstack([blocks.transpose(1, 0, 2).reshape(degrees, -1), own[:, None]])
 
 
-def diagonal_blocks(coordinates: Coordinates, matrix: Matrix) -> Covariances:
-    """Return the blocks of pairs and of fields of the covariances of all coordinates."""
+def diagonal_blocks(coordinates: Coordinates, matrix: Matrix, projection: Matrix) -> Covariances:
+    """Return the blocks of pairs and of fields of the covariances of all coordinates, and of what is not told."""
     degrees = coordinates.states - 1
     pairs = np.arange(coordinates.couplings).reshape(-1, degrees**2)
     fields = np.arange(coordinates.couplings, coordinates.size).reshape(-1, degrees)
-    return Covariances(*(matrix[numbers[:, :, None], numbers[:, None]] for numbers in (pairs, fields)))
+    blocks = [
+        each[numbers[:, :, None], numbers[:, None]] for each in (matrix, projection) for numbers in (pairs, fields)
+    ]
+    return Covariances(*blocks)
 
 
 def state_errors(coordinates: Coordinates, covariances: Covariances) -> PottsErrors:
-    """Return the errors of J and h from the covariances of their coordinates."""
+    """Return the errors of J and h from the covariances of their coordinates, infinite in directions not told."""
     sites, states = coordinates.sites, coordinates.states
     bases = coordinates.bases
     couplings = np.zeros((sites, sites, states, states))
-    for i, j, block in zip(coordinates.first, coordinates.second, covariances.pairs, strict=True):
-        turn = np.kron(bases[i], bases[j])
-        errors = np.sqrt(np.maximum(((turn @ block) * turn).sum(axis=1), 0)).reshape(states, states)
+    ends = coordinates.first, coordinates.second
+    for i, j, block, left in zip(*ends, covariances.pairs, covariances.open_pairs, strict=True):
+        errors = combined_errors(np.kron(bases[i], bases[j]), block, left).reshape(states, states)
         couplings[i, j] = errors
         couplings[j, i] = errors.T
-    variances = np.einsum("iak,ikl,ial->ia", bases, covariances.fields, bases)
-    return PottsErrors(couplings, np.sqrt(np.maximum(variances, 0)))
+    fields = map(combined_errors, bases, covariances.fields, covariances.open_fields)
+    return PottsErrors(couplings, np.array(list(fields)))
+
+
+def combined_errors(
+    rows: Float[np.ndarray, "states degrees"],
+    covariance: Float[np.ndarray, "degrees degrees"],
+    projection: Float[np.ndarray, "degrees degrees"],
+) -> Float[np.ndarray, " states"]:
+    """Return the errors of combinations of coordinates, each a row, infinite where one has a part not told.
+
+    >>> combined_errors(np.eye(2), np.diag([4.0, 0.0]), np.diag([0.0, 1.0]))
+    array([ 2., inf])
+    """
+    variances, left = (((rows @ each) * rows).sum(axis=1) for each in (covariance, projection))
+    return np.where(left > PART * (rows**2).sum(axis=1), np.inf, np.sqrt(np.maximum(variances, 0)))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 SINGULAR = 1e-13
 """Information per parameter, in units of the largest possible, that is a rounding error."""
@@ -30,6 +30,24 @@ class Inverse(NamedTuple):
     def known(self) -> Bool[np.ndarray, " parameters"]:
         """True for parameters without a part in untold directions."""
         return (self.untold**2).sum(axis=1) <= PART
+
+    @property
+    def projection(self) -> Matrix:
+        """Projection on the untold directions."""
+        return self.untold @ self.untold.T
+
+    def part(self, chosen: Int[np.ndarray, " chosen"]) -> "Inverse":
+        """Return the rows of some parameters."""
+        return Inverse(self.roots[chosen], self.untold[chosen])
+
+    def marginal(self, chosen: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen chosen"]:
+        """Return the information about some parameters where the others are not known."""
+        part = self.part(chosen)
+        if not self.untold.size:
+            return np.linalg.pinv(part.matrix, hermitian=True)
+        shares, directions = np.linalg.eigh(part.projection)
+        kept = directions[:, shares <= PART]
+        return kept @ np.linalg.pinv(kept.T @ part.matrix @ kept, hermitian=True) @ kept.T
 
     def variances(self) -> Parameters:
         """Return the variance of every parameter, infinite where it has a part in untold directions."""
