@@ -66,16 +66,27 @@ class GeometricPath(AnnealedRows):
     def __init__(self, model: Temperable, probabilities: Vector, count: int, random: np.random.Generator):
         super().__init__(probabilities, count, random)
         self._model = model
+        self._change = self._changes()
+
+    def _changes(self) -> PerChain:
+        """Return ln f_1(x) - ln f_0(x) of every chain."""
+        return self._model.exponents(self._rows) - self._rows @ self._log_odds
 
     def slopes(self, beta: float) -> PerChain:
         """Return d ln f_beta(x) / d beta of every chain."""
-        return self._model.exponents(self._rows) - self._rows @ self._log_odds
+        return self._change
 
     def log_ratios(self, beta: float, ahead: float) -> PerChain:
         """Return ln f_ahead(x) - ln f_beta(x) of every chain."""
-        return (ahead - beta) * self.slopes(beta)
+        return (ahead - beta) * self._change
+
+    def keep(self, chosen: Rows) -> None:
+        """Go on with the chosen chains, some of them several times."""
+        super().keep(chosen)
+        self._change = self._change[chosen]
 
     def move(self, beta: float) -> None:
         """Advance every chain by a sweep at beta."""
         fields = np.float32(1 - beta) * self._log_odds
         self._rows = self._model.swept(self._rows, self._random, beta, fields)
+        self._change = self._changes()
