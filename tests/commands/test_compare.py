@@ -10,10 +10,10 @@ from helpers import PROJECT_ROOT
 from helpers.third_party import Hebb
 from hydra.utils import instantiate
 
-from vae_mf.commands.compare import chosen_splits, scorings
+from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, scorings
 from vae_mf.datasets import make_recording
 from vae_mf.density_models.base import DensityModel
-from vae_mf.density_models.comparison import VAE
+from vae_mf.density_models.comparison import VAE, ModelScores
 from vae_mf.inverse_ising import InverseIsing
 from vae_mf.plotting.density_models import FAMILIES
 from vae_mf.tables import read_tables
@@ -116,13 +116,46 @@ def test_splits_that_the_data_cannot_give_are_left_out_and_named(shape, split, n
     recording = make_recording((np.random.default_rng(3).random(shape) < 0.5).astype(np.int8))
     lines = []
     config = compose_config("compare", "dataset.path=recording.npy", f"split={split}")
-    assert list(chosen_splits(config, recording, lines.append)) == names
+    assert list(chosen_splits(config, recording, lines.append)) == [(name, 0) for name in names]
     assert lines == said
+
+
+@pytest.mark.parametrize("split", ["random", "time", "repeat"])
+def test_every_row_is_tested_in_one_fold(split, compose_config):
+    recording = make_recording((np.random.default_rng(3).random((12, 5, 40)) < 0.5).astype(np.int8))
+    config = compose_config("compare", "dataset.path=recording.npy", f"split={split}", "folds=5")
+    folds = chosen_splits(config, recording, pytest.fail)
+    assert list(folds) == [(split, number) for number in range(5)]
+    assert sorted(np.concatenate([parts.test for parts in folds.values()])) == list(range(480))
+    for parts in folds.values():
+        assert sorted(np.concatenate(parts)) == list(range(480))
+        if split == "time":
+            tested, validated, trained = (
+                set(recording.time[part]) for part in (parts.test, parts.validation, parts.train)
+            )
+            assert not tested & validated
+            assert not (tested | validated) & trained
+            # Validation comes before the test, around the end of the movie.
+            assert (min(tested) - 1) % 40 in validated
+
+
+def test_models_are_pooled_over_the_folds_that_all_have():
+    def scores(name: str, value: float) -> ModelScores:
+        return ModelScores(name, name, 1, np.array([value]), np.array([value]), 0.0, 1.0)
+
+    first, second = Fold("time", 0), Fold("time", 1)
+    both = {first: [scores("a", 1.0), scores("b", 2.0)], second: [scores("a", 3.0)]}
+    (only,) = in_every_fold(both)
+    assert (only.model, only.test.tolist()) == ("a", [1.0, 3.0])
+    both[first].append(scores("a", 5.0))
+    with pytest.raises(ValueError, match="several of 'a'"):
+        in_every_fold(both)
 
 
 @pytest.mark.parametrize(
     ("options", "match"),
     [
+        (["split=time", "folds=50"], "expected random or repeat|expected random, got time"),
         (["split=repeat"], "split: expected random or time, got repeat with too few repeats"),
         (
             ["dataset.split.test=1.0e-4"],

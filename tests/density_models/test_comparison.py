@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from vae_mf.density_models.comparison import ModelScores, compare_models
+from vae_mf.density_models.comparison import ModelScores, compare_models, compare_pairs, pooled_folds
 
 RANDOM = np.random.default_rng(1)
 TIME = RANDOM.permutation(np.repeat(np.arange(40), 5))
@@ -41,7 +41,9 @@ def test_gains_are_paired_and_their_errors_come_from_blocks():
         means = gain[order].reshape(20, 10).mean(axis=1)
         assert_allclose(row.log_likelihood, score.test.mean())
         assert_allclose(row.gain_over_independent, gain.mean())
-        assert_allclose(row.gain_over_independent_error, means.std(ddof=1) / np.sqrt(20))
+        own, floor = score.log_partition_error, ALL[0].log_partition_error
+        alone = 0.0 if score is ALL[0] else np.hypot(means.std(ddof=1) / np.sqrt(20), np.hypot(own, floor))
+        assert_allclose(row.gain_over_independent_error, alone)
         assert_allclose(row.error_rows, score.test.std(ddof=1) / np.sqrt(200))
         # The scenes are common to all models, so that the errors of gains do not hold them.
         assert row.gain_over_independent_error < row.error_blocks / 10
@@ -61,6 +63,25 @@ def test_the_order_of_rows_does_not_matter():
     moved = [score._replace(test=score.test[order]) for score in ALL]
     found = compare_models(moved, TIME[order], 20).drop(columns=["model", "family"])
     assert_allclose(found.astype(float), by_model().reset_index().drop(columns=["model", "family"]).astype(float))
+
+
+def test_every_pair_is_compared_row_by_row():
+    pairs = compare_pairs(ALL, TIME, 20).set_index(["model", "other"])
+    assert len(pairs) == 6
+    assert (pairs.value > 0).all()
+    difference = ALL[3].test - ALL[1].test
+    blocks = difference[np.argsort(TIME, kind="stable")].reshape(20, 10).mean(axis=1)
+    found = pairs.loc[("ours", "chosen")]
+    assert_allclose(found.value, difference.mean())
+    assert_allclose(found.error**2, blocks.var(ddof=1) / 20 + 2 * 0.01**2)
+
+
+def test_folds_are_pooled_row_by_row():
+    halves = [[score._replace(test=part) for score in ALL] for part in np.split(np.arange(8.0), 2)]
+    pooled = [pooled_folds(folds) for folds in zip(*halves, strict=True)]
+    assert pooled[3].test.tolist() == list(range(8))
+    # Independent errors of half the rows each.
+    assert_allclose(pooled[3].log_partition_error, 0.01 / np.sqrt(2))
 
 
 def test_bad_input_is_refused():

@@ -5,11 +5,13 @@ Every model is fitted and scored once; started again, with more models or runs, 
 vae-mf compare FILE dataset.variables=40
 vae-mf compare FILE split=time density_models=pairwise
 vae-mf compare FILE dataset.variables=40 'runs=outputs/retina-*'
+vae-mf compare FILE split=time folds=5
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,12 +19,20 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from vae_mf.checks import require_integer
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import UNITS, Split, possible_splits
-from vae_mf.density_models.comparison import ModelScores, compare_models, kept_scores, score_density_model
+from vae_mf.density_models.comparison import (
+    ModelScores,
+    compare_models,
+    compare_pairs,
+    kept_scores,
+    pooled_folds,
+    score_density_model,
+)
 from vae_mf.discovery.scores import score_vae
 from vae_mf.plotting.density_models import draw_comparison
 from vae_mf.plotting.style import save_figure
@@ -31,13 +41,15 @@ from vae_mf.runs.folder import FIGURES, Run, find_runs
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
+from vae_mf.runs.progress import stage_progress
 from vae_mf.tables import read_metrics, read_tables, write_tables
 
-NAME = "comparison"
+NAME, PAIRS = "comparison", "differences"
 PRINTED = {
     "log_likelihood": "ln p",
     "gain_over_independent": "gain",
     "gain_over_independent_error": "±",
+    "share_of_range": "share",
     "gain_over_best_baseline": "over best baseline",
     "gain_over_best_baseline_error": "±",
     "seconds": "s",
@@ -60,16 +72,23 @@ def score_run(run: Run, cfg: DictConfig, rows: list[np.ndarray]) -> ModelScores:
     return score_vae(describe_run(run), vae, *rows[1:], draws=cfg.draws, seed=seed, seconds=seconds)
 
 
-def split_of(run: Run, recording: Recording, splits: dict[str, Split], dataset: DictConfig) -> str:
+class Fold(NamedTuple):
+    """A split of the rows, and the number of its fold."""
+
+    split: str
+    number: int
+
+
+def fold_of(run: Run, recording: Recording, splits: dict[Fold, Split], dataset: DictConfig) -> Fold:
     """Return the split that a run was trained on; ValueError unless it is one of these splits of this recording."""
     theirs = run.config.get("dataset")
     if theirs is not None:
         other = recording if theirs.read == dataset.read else instantiate(theirs.read)
         parts = instantiate(theirs.split)(other)
-        for name, own in splits.items():
+        for fold, own in splits.items():
             if np.array_equal(other.rows, recording.rows) and all(map(np.array_equal, parts, own)):
-                return name
-    expected = described(dataset) | {"split": list(splits)}
+                return fold
+    expected = described(dataset) | {"split": list(dict.fromkeys(fold.split for fold in splits))}
     raise ValueError(f"runs: expected {expected}, got {theirs and described(theirs)} in {run.folder}")
 
 
@@ -95,16 +114,19 @@ def scorings(cfg: DictConfig, rows: list[np.ndarray], runs: list[Run]) -> dict[s
     return found | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, rows) for run in runs}
 
 
-def chosen_splits(cfg: DictConfig, recording: Recording, say: Callable[[str], None]) -> dict[str, Split]:
-    """Return the splits of the configuration by name; of several, those that the recording allows."""
+def chosen_splits(cfg: DictConfig, recording: Recording, say: Callable[[str], None]) -> dict[Fold, Split]:
+    """Return the splits of the configuration by name and fold; of several, those that the recording allows."""
     settings = cfg.dataset.split
+    folds = require_integer("folds", cfg.folds)
     names = [settings.split] if isinstance(settings.split, str) else list(settings.split)
-    possible = possible_splits(recording, settings.test, settings.validation)
+    possible = possible_splits(recording, settings.test, settings.validation, folds)
     absent = [name for name in names if name not in possible]
     if absent and len(absent) < len(names):
         say(f"left out: {', '.join(f'split={name}, as there are too few {UNITS[name]}' for name in absent)}")
         names = [name for name in names if name in possible]
-    return {name: instantiate(settings)(recording, split=name) for name in names}
+    chosen = [Fold(name, number) for name in names for number in range(folds)]
+    split = instantiate(settings)
+    return {fold: split(recording, split=fold.split, folds=folds, fold=fold.number) for fold in chosen}
 
 
 def printed(split: str, table: pd.DataFrame) -> Table:
@@ -116,22 +138,70 @@ def printed(split: str, table: pd.DataFrame) -> Table:
 
 
 def main(cfg: DictConfig) -> None:
-    """Fit and score what is missing, and write the table of all models after each; draw it at the end."""
+    """Fit and score what is missing, and write the tables of all models after each; draw them at the end."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     console = Console()
     folder = Path(cfg.folder)
     recording = instantiate(cfg.dataset.read)
     splits = chosen_splits(cfg, recording, partial(console.print, soft_wrap=True))
-    runs = [(split_of(run, recording, splits, cfg.dataset), run) for run in (find_runs(cfg.runs) if cfg.runs else [])]
-    tables = {}
-    for split, parts in splits.items():
-        scores = []
-        rows = [recording.rows[part] for part in parts]
-        for name, compute in scorings(cfg, rows, [run for trained_on, run in runs if trained_on == split]).items():
-            with console.status(f"{split}: {name}"):
-                scores.append(kept_scores(folder / split / f"{name}.npz", compute))
-            tables[split] = compare_models(scores, recording.time[parts.test], cfg.blocks)
-            write_tables(folder, {NAME: pd.concat(tables, names=["split"]).reset_index("split")})
-        console.print(printed(split, tables[split]))
+    runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
+    for run in find_runs(cfg.runs) if cfg.runs else []:
+        runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
+    jobs = {fold: scorings(cfg, [recording.rows[part] for part in parts], runs[fold]) for fold, parts in splits.items()}
+    tables: dict[str, pd.DataFrame] = {}
+    pairs: dict[str, pd.DataFrame] = {}
+    with stage_progress(console, BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:
+        task = bar.add_task("models", total=sum(map(len, jobs.values())))
+        for split in dict.fromkeys(fold.split for fold in splits):
+            folds = [fold for fold in splits if fold.split == split]
+            times = np.concatenate([recording.time[splits[fold].test] for fold in folds])
+            scores: dict[Fold, list[ModelScores]] = {fold: [] for fold in folds}
+            for fold, name in in_turn({fold: jobs[fold] for fold in folds}):
+                bar.update(task, description=f"{fold_folder(fold, len(folds))}: {name.rpartition('-')[0]}")
+                path = folder / fold_folder(fold, len(folds)) / f"{name}.npz"
+                bar.advance(task)
+                try:
+                    scores[fold].append(kept_scores(path, jobs[fold][name]))
+                except ValueError as refusal:
+                    console.print(f"left out: {name.rpartition('-')[0]}: {refusal}", soft_wrap=True)
+                if models := in_every_fold(scores):
+                    tables[split] = compare_models(models, times, cfg.blocks)
+                    pairs[split] = compare_pairs(models, times, cfg.blocks)
+                    write_tables(folder, {NAME: of_all_splits(tables), PAIRS: of_all_splits(pairs)})
+            console.print(printed(split, tables[split]))
     figure = draw_comparison(read_tables(folder)[NAME])
     console.print(f"figure: {save_figure(figure, folder / FIGURES, NAME)}", soft_wrap=True)
+
+
+def in_turn(jobs: dict[Fold, dict[str, Callable[[], ModelScores]]]) -> Iterator[tuple[Fold, str]]:
+    """Yield folds with the file names of their models, all folds of a model one after the other."""
+    for name in dict.fromkeys(name for named in jobs.values() for name in named):
+        yield from ((fold, name) for fold, named in jobs.items() if name in named)
+
+
+def fold_folder(fold: Fold, folds: int) -> Path:
+    """Return the place of the scores of a fold in the folder of the comparison."""
+    return Path(fold.split, f"fold-{fold.number + 1}-of-{folds}") if folds > 1 else Path(fold.split)
+
+
+def in_every_fold(scores: dict[Fold, list[ModelScores]]) -> list[ModelScores]:
+    """Return the scores of the models that all folds have, pooled over the folds.
+
+    Raises:
+        ValueError: if a fold has two models of one name, which cannot be told apart in another.
+    """
+    by_name = [{score.model: score for score in each} for each in scores.values()]
+    if len(by_name) == 1:
+        return next(iter(scores.values()))
+    for fold, each in scores.items():
+        names = [score.model for score in each]
+        if len(set(names)) < len(names):
+            twice = max(names, key=names.count)
+            raise ValueError(f"runs: expected one of each model in a fold, got several of {twice!r} in {fold}")
+    common = [name for name in by_name[0] if all(name in each for each in by_name)]
+    return [pooled_folds([each[name] for each in by_name]) for name in common]
+
+
+def of_all_splits(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of several splits in one."""
+    return pd.concat(tables, names=["split"]).reset_index("split")

@@ -35,6 +35,8 @@ def split_rows(
     validation: Any = 0.1,
     seed: Any = 0,
     repeats: Any = ALL,
+    folds: Any = 1,
+    fold: Any = 0,
 ) -> Split:
     """Split a recording into training, validation and test rows.
 
@@ -49,6 +51,10 @@ def split_rows(
         test: Fraction of rows, movie time or repeats in the test set, rounded to a whole number of them.
         validation: Fraction of rows, movie time or repeats in the validation set, rounded likewise.
         seed: Seed of the random split; the other two draw nothing.
+        folds: Number of equal parts of rows, movie time or repeats, each of which is the test set of one fold, in place
+            of the fraction ``test``; 1 for that fraction. Validation is what comes before the test set, the last part
+            before the first.
+        fold: Number of the fold, from 0.
         repeats: Choice among the training rows alone, see `rows_of_repeats`: models are always judged on the same
             rows, and no row is in two parts; with the split ``"repeat"`` no repeat is either.
 
@@ -60,17 +66,21 @@ def split_rows(
     array([18, 19])
     """
     units = units_of(recording, require_choice("split", split, UNITS))
-    sizes = part_sizes(units, test, validation)
+    folds = require_integer("folds", folds)
+    fold = require_integer("fold", fold, minimum=0)
+    if fold >= folds:
+        raise ValueError(f"fold: expected a number below {folds}, that of the folds, got {fold}")
+    sizes = part_sizes(units, test, validation, folds)
     if min(sizes) < 1:
         parts = ", ".join(f"{name} {size}" for name, size in zip(Split._fields, sizes, strict=True))
         possible = (
-            " or ".join(possible_splits(recording, test, validation))
+            " or ".join(possible_splits(recording, test, validation, folds))
             or "other fractions of validation and test, or more data"
         )
         raise ValueError(
             f"split: expected {possible}, got {split} with too few {UNITS[split]}: {parts} of {sum(sizes)}"
         )
-    part = np.repeat(np.arange(3), sizes)
+    part = np.repeat(np.arange(3), sizes) if folds == 1 else fold_parts(int(units.max()) + 1, sizes[1], folds, fold)
     if split == "random":
         part = generator(require_integer("seed", seed, minimum=0), "split").permutation(part)
     rows = Split(*(np.flatnonzero(part[units] == index) for index in range(3)))
@@ -79,27 +89,40 @@ def split_rows(
     return rows
 
 
+def fold_parts(units: int, validation: int, folds: int, fold: int) -> Int[np.ndarray, " units"]:
+    """Return the part of every unit, 0 to train on, 1 validation, 2 test, the units in a circle.
+
+    >>> fold_parts(8, 1, folds=4, fold=0)
+    array([2, 2, 0, 0, 0, 0, 0, 1])
+    """
+    part = np.zeros(units, dtype=int)
+    tested = np.array_split(np.arange(units), folds)[fold]
+    part[tested] = 2
+    part[(tested[0] - 1 - np.arange(validation)) % units] = 1
+    return part
+
+
 def units_of(recording: Recording, split: str) -> Rows:
     """Return the number of the unit, held out as a whole by a split, that each row belongs to."""
     return {"random": np.arange(len(recording.rows)), "time": recording.time, "repeat": recording.repeat}[split]
 
 
-def part_sizes(units: Rows, test: Any, validation: Any) -> tuple[int, int, int]:
-    """Return the numbers of training, validation and test units."""
+def part_sizes(units: Rows, test: Any, validation: Any, folds: int = 1) -> tuple[int, int, int]:
+    """Return the numbers of training, validation and test units, those of the smallest fold if there are several."""
     count = int(units.max()) + 1
     validation_size = round(require_fraction("validation", validation) * count)
-    test_size = round(require_fraction("test", test) * count)
+    test_size = count // folds if folds > 1 else round(require_fraction("test", test) * count)
     return count - validation_size - test_size, validation_size, test_size
 
 
-def possible_splits(recording: Recording, test: Any, validation: Any) -> list[str]:
+def possible_splits(recording: Recording, test: Any, validation: Any, folds: int = 1) -> list[str]:
     """Return the splits of which no part would be empty.
 
     >>> from vae_mf.datasets import make_recording
     >>> possible_splits(make_recording(np.arange(40).reshape(20, 2) % 3 % 2), 0.1, 0.1)
     ['random', 'time']
     """
-    return [split for split in UNITS if min(part_sizes(units_of(recording, split), test, validation)) >= 1]
+    return [split for split in UNITS if min(part_sizes(units_of(recording, split), test, validation, folds)) >= 1]
 
 
 def rows_of_repeats(repeat: Int[np.ndarray, " total"], chosen: Any) -> Rows:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, Int8
 from vae_mf.checks import require_integer
 from vae_mf.density_models.base import DensityModel
 from vae_mf.files import replacing
-from vae_mf.statistics.averages import average
+from vae_mf.statistics.averages import Average, average
 
 INDEPENDENT, VAE = "Independent", "VAE"
 """Families of the model that all others are compared with, and of those that are no baselines."""
@@ -75,31 +75,85 @@ def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_r
 
     Gains are paired, row by row. Rows close in time, and those of the same time in different repeats, answer the same
     scene: an honest error is that of means over blocks of time (`statistics.averages.average`), beside which the table
-    has that of rows as if they were independent. The best baseline is the model, VAEs apart, with the highest
-    likelihood on the *validation* rows, so that the test rows choose nothing.
+    has that of rows as if they were independent. What is not known of ln Z, which all rows have in common, comes on
+    top. The best baseline is the model, VAEs apart, with the highest likelihood on the *validation* rows, so that the
+    test rows choose nothing. The share of the range is the gain in units of the best baseline's.
 
     Raises:
         ValueError: if there is not exactly one model of independent variables, or the numbers of rows differ.
     """
+    order = checked_order(scores, time, blocks)
+    (floor,) = (score for score in scores if score.family == INDEPENDENT)
+    best = max((score for score in scores if score.family != VAE), key=lambda score: score.validation.mean())
+    lines = [comparison_line(score, floor, best, order, blocks) for score in scores]
+    return pd.DataFrame(lines).sort_values("log_likelihood", ascending=False, ignore_index=True)
+
+
+def compare_pairs(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_rows"], blocks: int) -> pd.DataFrame:
+    """Return a line per pair of models, how much likelier the first makes a test row, with the error of the difference.
+
+    Raises:
+        ValueError: as for `compare_models`.
+    """
+    order = checked_order(scores, time, blocks)
+    ranked = sorted(scores, key=lambda score: -score.test.mean())
+    lines = [
+        {"model": first.model, "other": second.model, **lead(first, second, order, blocks)._asdict()}
+        for place, first in enumerate(ranked)
+        for second in ranked[place + 1 :]
+    ]
+    return pd.DataFrame(lines, columns=["model", "other", *Average._fields])
+
+
+def checked_order(
+    scores: Sequence[ModelScores], time: Int[np.ndarray, " test_rows"], blocks: int
+) -> Int[np.ndarray, " test_rows"]:
+    """Return the test rows in the order of time, or raise ValueError for scores that cannot be compared."""
     require_integer("blocks", blocks, minimum=2)
-    floors = [score for score in scores if score.family == INDEPENDENT]
-    if len(floors) != 1:
-        raise ValueError(f"scores: expected one model of independent variables, got {len(floors)}")
+    floors = sum(score.family == INDEPENDENT for score in scores)
+    if floors != 1:
+        raise ValueError(f"scores: expected one model of independent variables, got {floors}")
     lengths = sorted({len(score.test) for score in scores} | {len(time)})
     if len(lengths) > 1:
         raise ValueError(f"scores: expected as many test rows of every model as there are times, got {lengths}")
-    best = max((score for score in scores if score.family != VAE), key=lambda score: score.validation.mean())
-    order = np.argsort(time, kind="stable")
-    lines = [comparison_line(score, floors[0], best, order, blocks) for score in scores]
-    return pd.DataFrame(lines).sort_values("log_likelihood", ascending=False, ignore_index=True)
+    return np.argsort(time, kind="stable")
+
+
+def lead(own: ModelScores, other: ModelScores, order: Int[np.ndarray, " test_rows"], blocks: int) -> Average:
+    """Return how much likelier one model makes a test row than another; nothing, without an error, than itself."""
+    if own is other:
+        return Average(0.0, 0.0)
+    value, error = average((own.test - other.test)[order], blocks)
+    return Average(value, float(np.hypot(error, np.hypot(own.log_partition_error, other.log_partition_error))))
+
+
+def pooled_folds(folds: Sequence[ModelScores]) -> ModelScores:
+    """Return the scores of a model that was fitted once per fold as those of one model, rows of fold after fold.
+
+    >>> half = ModelScores("a", "b", 1, np.zeros(2), np.zeros(2), 0.2, 1.0)
+    >>> whole = pooled_folds([half, half])
+    >>> len(whole.test), round(whole.log_partition_error, 3), whole.seconds
+    (4, 0.141, 2.0)
+    """
+    rows = np.array([len(fold.test) for fold in folds])
+    errors = np.array([fold.log_partition_error for fold in folds])
+    return folds[0]._replace(
+        parameters=max(fold.parameters for fold in folds),
+        validation=np.concatenate([fold.validation for fold in folds]),
+        test=np.concatenate([fold.test for fold in folds]),
+        log_partition_error=float(np.linalg.norm(rows * errors) / rows.sum()),
+        seconds=sum(fold.seconds for fold in folds),
+    )
 
 
 def comparison_line(
     own: ModelScores, floor: ModelScores, best: ModelScores, order: Int[np.ndarray, " test_rows"], blocks: int
 ) -> dict[str, str | float]:
     """Return the line of one model in the table of `compare_models`."""
-    differences = (own.test, own.test - floor.test, own.test - best.test)
-    likelihood, gain, lead = (average(values[order], blocks) for values in differences)
+    likelihood = average(own.test[order], blocks)
+    gain = lead(own, floor, order, blocks)
+    over_best = lead(own, best, order, blocks)
+    whole = lead(best, floor, order, blocks).value
     return {
         "model": own.model,
         "family": own.family,
@@ -107,11 +161,12 @@ def comparison_line(
         "validation_log_likelihood": own.validation.mean(),
         "log_likelihood": likelihood.value,
         "error_rows": own.test.std(ddof=1) / np.sqrt(len(own.test)),
-        "error_blocks": likelihood.error,
+        "error_blocks": float(np.hypot(likelihood.error, own.log_partition_error)),
         "gain_over_independent": gain.value,
         "gain_over_independent_error": gain.error,
-        "gain_over_best_baseline": lead.value,
-        "gain_over_best_baseline_error": lead.error,
+        "gain_over_best_baseline": over_best.value,
+        "gain_over_best_baseline_error": over_best.error,
+        "share_of_range": gain.value / whole if whole > 0 else np.nan,
         "best_baseline": own is best,
         "log_partition_error": own.log_partition_error,
         "seconds": own.seconds,

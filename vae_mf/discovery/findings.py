@@ -211,18 +211,7 @@ def comparison(candidates: Candidates, choices: Choices, study: Study) -> pd.Dat
     chosen = [candidates.latents[choices.latents.latents]] if choices.latents.latents else []
     classes = [scores for number, scores in candidates.classes.items() if number]
     scores = [*candidates.others, *classes, *chosen]
-    return with_partition_errors(compare_models(scores, np.arange(len(study.rows.test)), study.blocks))
-
-
-def with_partition_errors(models: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of models in which the errors of gains hold those of ln Z, which all rows have in common."""
-    best = models.best_baseline
-    own = models.log_partition_error
-    over_best = np.hypot(own, own[best].iloc[0]).where(~best, 0.0)
-    return models.assign(
-        gain_over_independent_error=np.hypot(models.gain_over_independent_error, own),
-        gain_over_best_baseline_error=np.hypot(models.gain_over_best_baseline_error, over_best),
-    )
+    return compare_models(scores, np.arange(len(study.rows.test)), study.blocks)
 
 
 def gains_of(models: pd.DataFrame) -> list[Average]:
