@@ -75,8 +75,8 @@ def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_r
 
     Gains are paired, row by row. Rows close in time, and those of the same time in different repeats, answer the same
     scene: an honest error is that of means over blocks of time (`statistics.averages.average`), beside which the table
-    has that of rows as if they were independent. What is not known of ln Z, which all rows have in common, comes on
-    top. The best baseline is the model, VAEs apart, with the highest likelihood on the *validation* rows, so that the
+    has that of rows as if they were independent. The error of ln Z, which all rows have in common, comes on top. The
+    best baseline is the model, VAEs apart, with the highest likelihood on the *validation* rows, so that the
     test rows choose nothing. The share of the range is the gain in units of the best baseline's.
 
     Raises:
