@@ -97,6 +97,13 @@ def test_rows_that_are_held_out_keep_the_fit_from_learning_by_heart():
     assert found.score(new) > Independent().fit(training).score(new) - 0.1
 
 
+def test_a_large_penalty_leaves_independent_variables():
+    rows = parities(1000, 14)
+    free, bound = (AutoregressiveNetwork(16, n_orders=1, l2=l2, **QUICK).fit(rows).score(rows) for l2 in (0.0, 10.0))
+    assert_allclose(bound, Independent().fit(rows).score(rows), atol=0.02)
+    assert free > bound + 0.5
+
+
 def test_counts_are_held_out_one_by_one():
     weights = np.random.default_rng(11).integers(1, 50, 400).astype(float)
     held = np.stack([held_out_weights(weights, 0.2, np.random.default_rng(seed)) for seed in range(300)])

@@ -17,8 +17,10 @@ from vae_mf.statistics.independent import Probabilities, probabilities_up
 
 ROWS = 2**11
 """Number of rows whose hidden units are held at once."""
+GAIN = 1e-4
+"""Gain of held-out rows between two looks, in nats per row, below which they have become no likelier."""
 SLOWER = 3.0
-"""Factor by which the learning rate falls where the held-out rows have become no likelier."""
+"""Factor by which the learning rate falls then."""
 SLOWEST = 30.0
 """Factor by which it may fall before the fit has converged."""
 INITIAL = 0.1
@@ -181,7 +183,7 @@ class Learning:
             for _ in range(self._steps):
                 network = Network(*adam.step(network, self._slope(network, start.masks), rate))
             score = self._score(network)
-            if score > highest:
+            if score > highest + GAIN:
                 best, highest = network, score
                 continue
             rate /= SLOWER
