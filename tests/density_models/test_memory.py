@@ -188,9 +188,13 @@ def test_one_repeat_is_not_held_out():
 
 
 def test_blocks_shorter_than_the_correlation_time_are_refused():
-    for slow in (np.repeat([-1.0, 1.0], 100), np.random.default_rng(12).normal(size=200).cumsum()):
-        with pytest.raises(ValueError, match=r"expected 5 blocks.*correlation time of [1-3]\d.*hold out"):
-            time_blocks(slow, np.arange(200), 20)
+    """Rows that are frozen in every other hundred are predictable there, and the test rows are two hundred."""
+    rows = np.random.default_rng(12).choice(np.int8([-1, 1]), (1000, 3))
+    for start in range(0, 1000, 200):
+        rows[start : start + 100] = np.repeat(rows[start : start + 20], 5, axis=0)
+    recording = recorded(rows[None])
+    with pytest.raises(ValueError, match=r"expected 5 blocks of .* correlation time of \d+.*hold out"):
+        memory_of(LaggedAutoregression(), recording, split_rows(recording, "time", 0.2, 0.2))
     with pytest.raises(ValueError, match="blocks: expected an integer >= 5, got 4"):
         time_blocks(np.zeros(600), np.arange(600), 4)
 

@@ -4,6 +4,7 @@ Source: Baum, Petrie, Soules and Weiss, Annals of Mathematical Statistics 41 (19
 IEEE 77 (1989) 257, eqs. (19) to (40).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -86,17 +87,21 @@ class HiddenMarkov(SequenceModel):
 
     def _climb(self, problem: "MarkovProblem") -> None:
         """Set the fitted attributes by expectation-maximisation."""
-        starts = require_integer("n_init", self.n_init) if problem.count > 1 else 1
         tolerance = require_positive("tolerance", self.tolerance)
         limit = require_integer("max_iter", self.max_iter)
         random = new_generator(self.random_state)
         name = type(self).__name__
-        last = climb(name, problem, (problem.start(random) for _ in range(starts)), tolerance, limit)
+        last = climb(name, problem, self._laws(problem, random), tolerance, limit)
         if self.emission is not None:
             last = climb(name, problem, [problem.with_models(last.components, self.emission)], tolerance, limit)
         law, self.objective_, self.converged_ = last
         self._store(law, problem.sequences)
         self.n_iter_ = len(self.objective_)
+
+    def _laws(self, problem: "MarkovProblem", random: np.random.Generator) -> Iterator["HiddenLaw"]:
+        """Yield the first parameters of every trial."""
+        for _ in range(require_integer("n_init", self.n_init) if problem.count > 1 else 1):
+            yield problem.start(random)
 
     def _store(self, law: "HiddenLaw", sequences: Sequences) -> None:
         """Set the parameters, the most frequent state first."""

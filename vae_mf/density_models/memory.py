@@ -65,7 +65,7 @@ def memory_of(model: SequenceModel, recording: Recording, split: Split, blocks: 
         blocks: number of blocks of test times, at most; each is longer than the correlation time.
 
     Raises:
-        ValueError: if the rows have no order, there are too few times, or the model is too large for the rows.
+        ValueError: if the rows have no order, there is no room for five blocks, or the model is too large for the rows.
     """
     own = rows_with_a_past(recording, split.test)
     start = process_time()
@@ -74,10 +74,24 @@ def memory_of(model: SequenceModel, recording: Recording, split: Split, blocks: 
     seconds = process_time() - start
     given_past = model.score_samples_given_past(recording.rows, run_lengths(recording.repeat, recording.time))[own]
     static = model.score_samples(recording.rows[own])
-    time, repeat = recording.time[own], recording.repeat[own]
-    duration, count = time_blocks(given_past - static, time, blocks)
-    parts = (block_average(values, repeat, count) for values in (static, given_past, given_past - static))
-    return Memory(*parts, duration, count, len(own), model.n_parameters_, seconds)
+    found = time_blocks(given_past - static, recording.time[own], blocks)
+    if found.count < FEWEST_BLOCKS:
+        raise ValueError(
+            f"recording: expected {FEWEST_BLOCKS} blocks of held-out times, each {TIMES:g} times as long as their "
+            f"correlation time of {found.correlation_time:.3g}, got room for {found.count}; hold out more, or give "
+            "longer data"
+        )
+    repeat = recording.repeat[own]
+    return Memory(
+        static=block_average(static, repeat, found.count),
+        given_past=block_average(given_past, repeat, found.count),
+        information=block_average(given_past - static, repeat, found.count),
+        correlation_time=found.correlation_time,
+        blocks=found.count,
+        rows=len(own),
+        parameters=model.n_parameters_,
+        seconds=seconds,
+    )
 
 
 def rows_with_a_past(recording: Recording, rows: Rows) -> Rows:
@@ -113,9 +127,6 @@ def time_blocks(values: Float[np.ndarray, " rows"], time: Rows, most: int) -> Ti
         values: a number of every row.
         time: time of every row, never falling.
         most: number of blocks, at most.
-
-    Raises:
-        ValueError: if there are no five such blocks.
     """
     require_integer("blocks", most, minimum=FEWEST_BLOCKS)
     each = np.unique(time, return_inverse=True)[1]
@@ -123,11 +134,6 @@ def time_blocks(values: Float[np.ndarray, " rows"], time: Rows, most: int) -> Ti
     duration = 2 * autocorrelation_time(means[None])
     duration = duration if duration >= INDEPENDENT else 1.0
     count = int(len(means) / (TIMES * duration if duration > 1 else 1))
-    if count < FEWEST_BLOCKS:
-        raise ValueError(
-            f"recording: expected {FEWEST_BLOCKS} blocks of held-out times, each {TIMES:g} times as long as their "
-            f"correlation time of {duration:.3g}, got {len(means)} times; hold out more, or give longer data"
-        )
     return TimeBlocks(duration, min(count, most))
 
 

@@ -23,6 +23,7 @@ from vae_mf.discovery.sentences import (
     members_of,
     next_steps,
     plus_minus,
+    predictable,
     sentence,
     set_seen,
     summary,
@@ -96,6 +97,10 @@ SETS = {
     "variables": "variables", "difference": "correlation beyond the model", "score": "in errors",
     "p_value": "p, family-wise", "nats": "nats per row",
 }  # fmt: skip
+MEMORY = {
+    "model": "model", "parameters": "parameters", "static": "ln p, test", "given_past": "given the past",
+    "memory": "predictable, nats per row",
+}  # fmt: skip
 CONTROLS = {"control": "control", "known": "known, nats per row", "value": "read", "passed": "passed"}
 PAIRS_SHOWN = 20
 """Pairs in the table of the page; all are in the tables of the report."""
@@ -148,6 +153,8 @@ def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str,
         parts += [classes_of_rows(found, figures), over_rows(found, figures)]
     if found.description.latents:
         parts += [patterns(found, figures), over_rows(found, figures), predictive_check(figures)]
+    if "memory" in found.tables:
+        parts.append(memory(found))
     steps = what_next(found, str(origin["call"]))
     parts += [steps, section("What this does not say", listing(limits(found))), glossary(), reproduction(origin)]
     title = escape(f"{origin['name']}: {found.decision.answer}")
@@ -395,6 +402,22 @@ def over_rows(found: Findings, figures: Mapping[str, Figure]) -> str:
     if "planes" in figures:
         drawn += picture(figures["planes"], "Number of rows at every pair of values of the first latent variables.")
     return section("The latent variables of every row", drawn)
+
+
+def memory(found: Findings) -> str:
+    """Return the nats of a row that the rows before it hold, by every model in time."""
+    text = (
+        "A model in time predicts held-out rows from the rows before them. Predictable is the gain over the row alone, "
+        "by the same model or by the likeliest model of single rows, whichever predicts it better. Chosen, in bold, is "
+        "the model that predicts the rows to choose on best; another might find more. Errors are of blocks of time."
+    )
+    said = predictable(found) or ["Nothing is seen beyond doubt to be predictable from the rows before."]
+    duration = found.metrics.get("latent_correlation_time", np.nan)
+    if np.isfinite(duration):
+        said.append(f"The slowest latent variable keeps its value over {duration:.1f} rows (its correlation time).")
+    table = found.tables["memory"]
+    body = "".join(f"<p>{escape(each)}</p>" for each in [text, *said])
+    return section("What the rows before say", body + html_table(table, MEMORY, {"chosen": table.chosen}))
 
 
 def what_next(found: Findings, call: str) -> str:

@@ -24,6 +24,7 @@ from vae_mf.arrays import Patterns
 from vae_mf.density_models.comparison import INDEPENDENT, ModelScores, compare_models
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.decision import Decision, decide, is_nothing, lead_readings
+from vae_mf.discovery.memory import latent_time
 from vae_mf.discovery.model_selection import (
     Choice,
     Description,
@@ -151,6 +152,10 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         traits = traits_of(z, study)
         choices = choose(candidates, study, spread_of(study.trainings(description.latents)))
         tables |= decoded_tables(z, study, truth) | group_tables(traits.groups, study) | choices.tables
+    stage("memory")
+    memory = study.memory(description, candidates.likeliest)
+    if memory is not None:
+        tables["memory"] = memory
     decision = decide(
         independence,
         gains,
@@ -164,6 +169,9 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
     metrics |= {"variables": study.variables, "circular": traits.circular}
+    metrics |= memory_numbers(memory)
+    if memory is not None and description.latents:
+        metrics["latent_correlation_time"] = latent_time(z, study.rows.recording)
     parts = decision, description, choices, independence, assessment, tables, metrics
     return Findings(study.rows, study.settings, *parts, study.described(description))
 
@@ -402,6 +410,14 @@ def key_numbers(
     if assessment is not None and description.latents:
         numbers |= latent_numbers(assessment, tables)
     return numbers
+
+
+def memory_numbers(memory: pd.DataFrame | None) -> dict[str, float]:
+    """Return the key numbers of the rows before, by the model in time that is chosen."""
+    if memory is None:
+        return {}
+    row = memory[memory.chosen].iloc[0]
+    return {"memory": float(row.memory), "memory_error": float(row.memory_error), "memory_of": -float(row.static)}
 
 
 def left_numbers(assessment: Assessment) -> dict[str, Any]:

@@ -48,7 +48,7 @@ from vae_mf.verdict.decision import Verdict
 
 DOCUMENT = "report.html"
 FIGURES = "figures"
-STEPS = 6
+STEPS = 7
 """Number of stages, which the progress bar shows."""
 
 

@@ -134,7 +134,7 @@ def collective(latents: int, groups: int) -> str:
 def summary(found: Findings) -> list[str]:
     """Return the answer in a few sentences."""
     if found.decision.answer == NOTHING:
-        return [*nothing(found), *drifting(found)]
+        return [*nothing(found), *drifting(found), *predictable(found)]
     if found.decision.repeated:
         return drifting(found)
     if found.assessment is None:
@@ -143,8 +143,9 @@ def summary(found: Findings) -> list[str]:
             "No number of latent variables and no number of classes predicts held-out rows beyond doubt better than "
             "independent variables do.",
             *drifting(found),
+            *predictable(found),
         ]
-    said = [explained(found), left_over(found), *beyond_pairs(found), *drifting(found)]
+    said = [explained(found), left_over(found), *beyond_pairs(found), *drifting(found), *predictable(found)]
     return [*said, *circular(found), patterns(found)] if found.description.latents else said
 
 
@@ -369,6 +370,19 @@ def drifting(found: Findings) -> list[str]:
             f"worth about {test.effective:,.0f} independent ones, of which errors take account."
         )
     return said
+
+
+def predictable(found: Findings) -> list[str]:
+    """Return a sentence about the nats of a row that the rows before it hold, if they are seen beyond doubt."""
+    numbers = found.metrics
+    # Without an order there are none; an error that is not known is above nothing.
+    if not numbers.get("memory", 0.0) > found.settings.memory.seen * numbers.get("memory_error", 0.0):
+        return []
+    size = plus_minus(numbers["memory"], numbers["memory_error"])
+    return [
+        f"Of the {numbers['memory_of']:.3g} nats per row that the likeliest model of single rows leaves, {size} are "
+        "predictable from the rows before."
+    ]
 
 
 def couplings_command(call: str) -> str:

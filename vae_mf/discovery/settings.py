@@ -171,6 +171,31 @@ class DensityModelSettings:
 
 
 @dataclass(frozen=True)
+class MemorySettings:
+    """Models of rows in the order of time, which say how much of a row is predictable from those before it.
+
+    Args:
+        rows: number of training rows that they are fitted to, at most.
+        states: number of hidden states of the hidden Markov model, at most.
+        points: number of points of the latent variables that follow each other in time.
+        tolerance: nats per row and iteration at which the fits of hidden states end.
+        seen: errors by which what is predictable must stand out to be said.
+    """
+
+    rows: int
+    states: int
+    points: int
+    tolerance: float
+    seen: float
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "states", "points"):
+            require_integer(f"memory.{name}", getattr(self, name))
+        for name in ("tolerance", "seen"):
+            require_positive(f"memory.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True)
 class StabilitySettings:
     """Repetitions in which the patterns are looked for again.
 
@@ -209,6 +234,7 @@ class DiscoverySettings:
         assessment: settings of the verdict.
         predictive_check: settings of the comparison of data and draws from the model.
         stability: repetitions.
+        memory: models of rows in the order of time.
     """
 
     seed: int
@@ -222,6 +248,7 @@ class DiscoverySettings:
     assessment: AssessmentSettings
     predictive_check: PredictiveCheckSettings
     stability: StabilitySettings
+    memory: MemorySettings
 
 
 def discovery_config(quick: bool = False, **changes: Any) -> tuple[DictConfig, int]:
@@ -327,4 +354,5 @@ def discovery_settings(config: DictConfig, seed: int) -> DiscoverySettings:
         assessment=instantiate(options["assessment"], place="assessment"),
         predictive_check=instantiate(options["predictive_check"], place="predictive_check"),
         stability=StabilitySettings(**options["stability"]),
+        memory=MemorySettings(**options["memory"]),
     )

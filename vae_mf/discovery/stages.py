@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import isqrt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from rich.progress import Progress
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.analysis.found_patterns import FoundPatterns, read_patterns
+from vae_mf.analysis.free_prior import FreePrior, fit_free_prior
 from vae_mf.analysis.generation import score
 from vae_mf.analysis.posterior_draws import LatentVAE
 from vae_mf.analysis.trained_model import TrainedModel
@@ -23,11 +25,16 @@ from vae_mf.datamodule import DataSplit, SpinSet, spin_set
 from vae_mf.density_models.autoregressive import LogisticAutoregression
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import ModelScores, kept_scores, score_density_model
+from vae_mf.density_models.hidden_markov import HiddenMarkov
 from vae_mf.density_models.independent import Independent
+from vae_mf.density_models.lagged_autoregression import LaggedAutoregression
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
+from vae_mf.density_models.sequences import SequenceModel
 from vae_mf.discovery.copies import Copies, copies_of
+from vae_mf.discovery.latent_chain import latent_chain
+from vae_mf.discovery.memory import memory_table, timed_parts
 from vae_mf.discovery.model_selection import (
     INDEPENDENT,
     Description,
@@ -44,7 +51,7 @@ from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
 from vae_mf.rng import generator, integer
-from vae_mf.statistics.averages import average
+from vae_mf.statistics.averages import average, evenly_spaced
 from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import ANSWER, read_tables, write_tables
@@ -65,6 +72,8 @@ PRECISION = 0.5
 """Largest error of its moments in units of their statistical errors; its likelihood is then exact to some .01 nats."""
 CONTROL_ROWS = 4000
 """Rows of the pairwise model that the verdict is controlled with."""
+PER_PARAMETER = 10
+"""Rows with a past for each parameter of a law in time that they determine: a transition, or a coefficient."""
 FEWEST_BLOCKS = 5
 """Blocks of held-out rows, at least: fewer tell no error."""
 
@@ -375,6 +384,40 @@ class Study:
             # A fit that has not converged shows by its held-out likelihood.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return score_density_model(name, model, self.rows.train, self.rows.validation, self.rows.test)
+
+    def memory(self, description: Description, static: ModelScores) -> pd.DataFrame | None:
+        """Return the nats of held-out rows that the rows before them hold, by models in time; None without an order.
+
+        Args:
+            description: number of latent variables or of classes.
+            static: scores of the likeliest model of single rows.
+        """
+        if self.rows.split == "random":
+            return None
+        settings = self.settings.memory
+        parts = timed_parts(self.rows, settings.rows)
+        known = parts.train.transitions // PER_PARAMETER
+        if not known or not len(parts.told):
+            return None
+        options = {"tolerance": settings.tolerance, "random_state": self.settings.seed}
+        states = min(settings.states, isqrt(known))
+        models: dict[str, SequenceModel] = {f"hidden Markov model, {states} states": HiddenMarkov(states, **options)}
+        if self.variables <= min(self.settings.density_models.autoregression_variables, known // 2):
+            models["logistic autoregression in time"] = LaggedAutoregression()
+        if description.latents:
+            points = min(settings.points, isqrt(known))
+            models["latent variables in time"] = latent_chain(self.points(description.latents, points), **options)
+        with warnings.catch_warnings():
+            # A fit that has not converged shows by its held-out likelihood.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return memory_table(parts, models, static, self.blocks)
+
+    def points(self, latents: int, count: int) -> FreePrior:
+        """Return the model with this number of latent variables, its prior on so many points."""
+        settings = self.settings.density_models
+        train = self.rows.train[evenly_spaced(len(self.rows.train), settings.free_rows)]
+        seed = integer(self.settings.seed, "memory")
+        return fit_free_prior(self.best(latents), train, min(count, len(train)), settings.free_steps, seed=seed)
 
     def assessment(self, description: Description, others: pd.DataFrame) -> Assessment:
         """Return the verdict on a description by latent variables or by classes.
