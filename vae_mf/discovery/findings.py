@@ -152,10 +152,7 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
         traits = traits_of(z, study)
         choices = choose(candidates, study, spread_of(study.trainings(description.latents)))
         tables |= decoded_tables(z, study, truth) | group_tables(traits.groups, study) | choices.tables
-    stage("memory")
-    memory = study.memory(description, candidates.likeliest)
-    if memory is not None:
-        tables["memory"] = memory
+    tables |= memory_tables(description, candidates, study, stage)
     decision = decide(
         independence,
         gains,
@@ -169,9 +166,6 @@ def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], N
     )
     metrics = key_numbers(decision, description, choices, assessment, independence, tables)
     metrics |= {"variables": study.variables, "circular": traits.circular}
-    metrics |= memory_numbers(memory)
-    if memory is not None and description.latents:
-        metrics["latent_correlation_time"] = latent_time(z, study.rows.recording)
     parts = decision, description, choices, independence, assessment, tables, metrics
     return Findings(study.rows, study.settings, *parts, study.described(description))
 
@@ -183,6 +177,15 @@ def candidates_of(study: Study, stage: Callable[[str], None]) -> Candidates:
     stage("other models")
     best = max(sweep.values(), key=lambda scores: scores.validation.mean())
     return Candidates(sweep, study.classes(best), study.others())
+
+
+def memory_tables(
+    description: Description, candidates: Candidates, study: Study, stage: Callable[[str], None]
+) -> dict[str, pd.DataFrame]:
+    """Return the table "memory" of models in time, none for rows without an order."""
+    stage("memory")
+    table = study.memory(description, candidates.likeliest)
+    return {} if table is None else {"memory": table}
 
 
 def choose(candidates: Candidates, study: Study, spread: float = 0.0) -> Choices:
@@ -405,6 +408,8 @@ def key_numbers(
         "gain_over_independent": float(row.gain),
         "gain_over_independent_error": float(row.gain_error),
     }
+    if "memory" in tables:
+        numbers |= memory_numbers(tables)
     if assessment is not None:
         numbers |= left_numbers(assessment)
     if assessment is not None and description.latents:
@@ -412,12 +417,15 @@ def key_numbers(
     return numbers
 
 
-def memory_numbers(memory: pd.DataFrame | None) -> dict[str, float]:
+def memory_numbers(tables: dict[str, pd.DataFrame]) -> dict[str, float]:
     """Return the key numbers of the rows before, by the model in time that is chosen."""
-    if memory is None:
-        return {}
+    memory = tables["memory"]
     row = memory[memory.chosen].iloc[0]
-    return {"memory": float(row.memory), "memory_error": float(row.memory_error), "memory_of": -float(row.static)}
+    numbers = {"memory": float(row.memory), "memory_error": float(row.memory_error), "memory_of": -float(row.static)}
+    z = tables.get("latents", pd.DataFrame()).filter(regex=r"^z_\d+$")
+    if not z.empty:
+        numbers["latent_correlation_time"] = latent_time(z.to_numpy(), tables["latents"])
+    return numbers
 
 
 def left_numbers(assessment: Assessment) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from vae_mf.arrays import Rows
-from vae_mf.datasets.recording import Recording
 from vae_mf.density_models.comparison import ModelScores
 from vae_mf.density_models.memory import FEWEST_BLOCKS, block_average, time_blocks
 from vae_mf.density_models.sequences import SequenceModel, run_lengths, sequence_starts
@@ -45,7 +44,7 @@ class TimedParts(NamedTuple):
     """True for test rows with rows before them that are held out, too."""
 
     @property
-    def told(self) -> Rows:
+    def later(self) -> Rows:
         """Numbers of these test rows, in the order of their times."""
         return self.split.rows.test[self.has_past]
 
@@ -92,36 +91,36 @@ def memory_table(
         model.fit(rows[train.rows], lengths=train.lengths)
         given = np.full(len(rows), np.nan)
         given[held_out.rows] = model.score_samples_given_past(rows[held_out.rows], held_out.lengths)
-        single = max(static.test[has_past], model.score_samples(rows[parts.told]), key=np.mean)
+        single = max(static.test[has_past], model.score_samples(rows[parts.later]), key=np.mean)
         line = {"model": name, "parameters": model.n_parameters_, "validation": given[split.rows.validation].mean()}
-        lines.append(line | gain_line(single, given[parts.told], parts, blocks))
+        lines.append(line | gain_line(single, given[parts.later], parts, blocks))
     table = pd.DataFrame(lines)
     return table.assign(chosen=table.validation == table.validation.max())
 
 
 def gain_line(
-    single: Float[np.ndarray, " told"], given: Float[np.ndarray, " told"], parts: TimedParts, blocks: int
+    single: Float[np.ndarray, " later"], given: Float[np.ndarray, " later"], parts: TimedParts, blocks: int
 ) -> dict[str, float]:
     """Return means of log-likelihoods without and with the past, and of their difference, with errors from blocks."""
     recording = parts.split.recording
-    found = time_blocks(given - single, recording.time[parts.told], blocks)
+    found = time_blocks(given - single, recording.time[parts.later], blocks)
     # Blocks that are too few tell no error.
     count = found.count if found.count >= FEWEST_BLOCKS else 1
     numbers = {"correlation_time": found.correlation_time, "blocks": count}
     for name, values in {"static": single, "given_past": given, "memory": given - single}.items():
-        mean = block_average(values, recording.repeat[parts.told], count)
+        mean = block_average(values, recording.repeat[parts.later], count)
         numbers |= {name: mean.value, f"{name}_error": mean.error}
     return numbers
 
 
-def latent_time(z: Float[np.ndarray, "rows latents"], recording: Recording) -> float:
+def latent_time(z: Float[np.ndarray, "rows latents"], places: pd.DataFrame) -> float:
     """Return the correlation time of the slowest latent variable in rows; NaN for runs of several lengths.
 
     Args:
         z: mean of the latent variables given each row.
-        recording: rows.
+        places: repeat and time of every row.
     """
-    lengths = run_lengths(recording.repeat, recording.time)
+    lengths = run_lengths(places["repeat"].to_numpy(), places["time"].to_numpy())
     if np.ptp(lengths):
         return float("nan")
     paths = z.reshape(len(lengths), lengths[0], -1)

@@ -397,7 +397,7 @@ class Study:
         settings = self.settings.memory
         parts = timed_parts(self.rows, settings.rows)
         known = parts.train.transitions // PER_PARAMETER
-        if not known or not len(parts.told):
+        if not known or not len(parts.later):
             return None
         options = {"tolerance": settings.tolerance, "random_state": self.settings.seed}
         states = min(settings.states, isqrt(known))
