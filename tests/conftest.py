@@ -5,8 +5,14 @@ import os
 # Before any library starts its threads: the workers of a parallel run already use every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from importlib import import_module
+
 import pytest
 from hypothesis import settings
+
+# The import hook of the run-time checks has all that a module of the package imports first compiled from its source.
+for library in ("matplotlib.pyplot", "numba", "pandas", "pytorch_lightning", "scipy.stats", "sklearn.pipeline", "zarr"):
+    import_module(library)
 
 # The machine's speed is no property of the code, and the examples are the same in every run.
 settings.register_profile("vae_mf", deadline=None, derandomize=True)

@@ -3,12 +3,12 @@
 import ast
 import importlib
 import inspect
-import json
 import subprocess
 import sys
 
 import pytest
 from helpers import PROJECT_ROOT
+from helpers.commands import run_all
 
 import vae_mf
 from vae_mf.runs.build import build_module
@@ -22,11 +22,12 @@ NEEDLESS = {"pytorch_lightning", "lightning_fabric", "hydra", "matplotlib", "num
 NAMES = {"Report", "TrainedModel", "discover", "load", "open_store", "sample", "simulate"}
 
 
-def imported_by(statement: str) -> set[str]:
-    """Return the top-level modules that a process has imported after a statement."""
-    code = f"import sys\n{statement}\nprint({{name.partition('.')[0] for name in sys.modules}})"
+def imported_by(statement: str, then: str = "") -> tuple[set[str], str]:
+    """Return the top-level modules that a process has imported after a statement, and what it prints then."""
+    code = f"import sys\n{statement}\nprint({{name.partition('.')[0] for name in sys.modules}})\n{then}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return ast.literal_eval(done.stdout.splitlines()[-1])
+    modules, _, said = done.stdout.partition("\n")
+    return ast.literal_eval(modules), said
 
 
 def rooms() -> list[str]:
@@ -34,7 +35,8 @@ def rooms() -> list[str]:
 
 
 def test_the_package_imports_nothing_heavy():
-    assert imported_by("import vae_mf; assert vae_mf.__version__ and 'discover' in dir(vae_mf)") & HEAVY == set()
+    modules, _ = imported_by("import vae_mf; assert vae_mf.__version__ and 'discover' in dir(vae_mf)")
+    assert modules & HEAVY == set()
 
 
 def test_the_door_leads_to_every_room_and_to_the_main_names():
@@ -60,12 +62,13 @@ def test_every_public_name_resolves_and_is_documented(room):
 
 def test_a_function_is_not_hidden_by_the_module_that_it_comes_from():
     code = """
-import vae_mf.discovery.report, vae_mf.simulation, vae_mf.runs.models, vae_mf.samplers.draw
+import vae_mf, vae_mf.discovery.report, vae_mf.simulation, vae_mf.runs.models, vae_mf.samplers.draw
 from vae_mf import discover, load, sample, simulate
 assert callable(discover) and callable(load) and callable(sample) and callable(simulate)
 assert vae_mf.discover is discover
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    # In a process where all of it is imported.
+    run_all([], code)
 
 
 def test_loading_a_trained_model_imports_no_trainer(compose_config, tmp_path):
@@ -75,8 +78,7 @@ def test_loading_a_trained_model_imports_no_trainer(compose_config, tmp_path):
     module = build_module(config, 8)
     save_weights(module.vae, run.weights)
     statement = f"from vae_mf import load; model = load({str(run.folder)!r})"
-    assert imported_by(statement) & (NEEDLESS | {"torch"}) == {"torch"}
-    spins = "model.sample(temperature=0.8, count=2, seed=1).tolist()"
-    code = f"{statement}; import json; print(json.dumps({spins}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert {spin for row in json.loads(done.stdout) for spin in row} <= {-1, 1}
+    spins = "print(model.sample(temperature=0.8, count=2, seed=1).tolist())"
+    modules, said = imported_by(statement, spins)
+    assert modules & (NEEDLESS | {"torch"}) == {"torch"}
+    assert {spin for row in ast.literal_eval(said) for spin in row} <= {-1, 1}

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from helpers.commands import FORKS
 
 from vae_mf.commands.main import main
 from vae_mf.commands.reproduce import run_stage
@@ -69,10 +70,27 @@ def test_a_figure_whose_stage_is_stopped_ends_as_the_stage_did_and_says_nothing_
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["train", "--cfg", "job"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"]], ids=" ".join)
 def test_output_that_nobody_reads_ends_a_command_silently(words):
     unread, output = os.pipe()
     os.close(unread)
     done = subprocess.run([sys.executable, "-m", "vae_mf", *words], stdout=output, stderr=subprocess.PIPE, text=True)
     os.close(output)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def run_unread(words: list[str], errors: str) -> None:
+    """Run a command whose output nobody reads in this process, with its errors in a file."""
+    unread, output = os.pipe()
+    os.close(unread)
+    os.dup2(output, 1)
+    os.dup2(os.open(errors, os.O_CREAT | os.O_WRONLY), 2)
+    sys.argv = ["vae-mf", *words]
+    main()
+
+
+def test_a_configuration_that_nobody_reads_ends_a_command_silently(tmp_path):
+    process = FORKS.Process(target=run_unread, args=(["train", "--cfg", "job"], f"{tmp_path}/errors"))
+    process.start()
+    process.join()
+    assert (process.exitcode, (tmp_path / "errors").read_text()) == (141, "")

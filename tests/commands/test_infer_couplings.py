@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.commands import FORKS
 from matplotlib.text import Text
 from numpy.testing import assert_array_equal
 from rich.console import Console
 
+from vae_mf.commands import limited
 from vae_mf.commands.infer_couplings import TABLE, Results, main, printed, read_data
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import read_recording
@@ -18,7 +20,14 @@ from vae_mf.inverse_ising import MissingEntries, NaiveMeanField, PseudoLikelihoo
 from vae_mf.studies.coupling_tables import ESTIMATOR_COLUMNS, HELD_OUT, best_sentence
 from vae_mf.tables import read_tables, write_tables
 
+pytestmark = pytest.mark.usefixtures("forked_workers")
 WORDS = np.random.default_rng(1).integers(0, 2, (60, 5))
+
+
+@pytest.fixture
+def forked_workers(monkeypatch):
+    """Processes of the estimators that do not import everything each for itself."""
+    monkeypatch.setattr(limited, "PROCESSES", FORKS)
 
 
 def write(folder: Path, kind: str, options: dict) -> Path:

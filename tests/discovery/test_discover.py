@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import PROJECT_ROOT
+from helpers.commands import run_all
 from helpers.discovery import TINY, hopfield, independent, options
 from hydra import compose, initialize_config_dir
 from numpy.testing import assert_array_equal
@@ -379,11 +380,10 @@ def test_cells_of_a_table_are_escaped(known):
 
 def test_a_bad_file_ends_the_command_in_one_line(tmp_path):
     (tmp_path / "words.csv").write_text("a,b\n0,2\n1,7\n")
-    command = [sys.executable, PROJECT_ROOT / "scripts" / "discover.py", f"dataset.path={tmp_path / 'words.csv'}"]
-    done = subprocess.run([*command, f"paths.outputs={tmp_path / 'out'}"], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
+    (done,) = run_all([["discover", f"dataset.path={tmp_path / 'words.csv'}", f"paths.outputs={tmp_path / 'out'}"]])
+    assert done.code == 1
+    assert done.err.startswith("error: ")
+    assert done.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 

@@ -20,7 +20,14 @@ SCRIPTS = PROJECT_ROOT / "scripts"
 FORKS = multiprocessing.get_context("forkserver")
 """Processes forked from one that has the libraries imported, which take most of the time of a small command."""
 FORKS.set_forkserver_preload(
-    ["pytest", "vae_mf.runs.tasks", "vae_mf.simulation", "vae_mf.plotting.runs", "vae_mf.discovery.report"]
+    [
+        "pytest",
+        "vae_mf.runs.tasks",
+        "vae_mf.simulation",
+        "vae_mf.plotting.runs",
+        "vae_mf.discovery.report",
+        "vae_mf.commands.infer_couplings",
+    ]
 )
 SAMPLING = [
     "sampling.temperatures=[0.3,0.8]",

@@ -7,6 +7,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+PROCESSES = multiprocessing.get_context("spawn")
+"""A forked process may inherit locks that nobody opens: these begin afresh."""
+
 
 class Worker:
     """A process that runs one generator after the other; after one that had to be ended it is replaced.
@@ -61,10 +64,8 @@ class Worker:
 
     def start(self) -> BaseProcess:
         """Start the process, wait until it is ready, and return it."""
-        # A forked process may inherit locks that nobody opens: this one begins afresh.
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs,), daemon=True)
+        self.pipe, theirs = PROCESSES.Pipe()
+        process = PROCESSES.Process(target=serve, args=(theirs,), daemon=True)
         self.process = process
         process.start()
         theirs.close()
