@@ -199,3 +199,11 @@ def test_refusals(partly_seen):
         found.simulate(3, start=paths[0, 0])
     with pytest.raises(ValueError, match="held_out: expected a number between 0 and 1"):
         HiddenKineticIsingCV(held_out=1.5).fit(paths)
+    for options, message in (
+        ({"held_out": 0.01}, "held_out: expected a share that leaves two times on either side, got 0.01 of 9"),
+        ({"candidates": ()}, r"candidates: expected one or more numbers up to 8, got \(\)"),
+        ({"candidates": (0, 9)}, "candidates: expected one or more numbers up to 8"),
+        ({"estimator": KineticMaximumLikelihood()}, "estimator: expected a HiddenKineticIsing, got"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            HiddenKineticIsingCV(**options).fit(np.random.default_rng(0).choice([-1, 1], (20, 9, 3)))

@@ -409,6 +409,15 @@ def test_a_spin_that_never_changes_after_the_first_time_is_refused(driven):
             estimator.fit(paths)
 
 
+def test_starts_and_words_are_checked(driven):
+    found = KineticMaximumLikelihood().fit(driven[2])
+    assert found.simulate(3, 2, start=np.ones(SITES)).shape == (2, 4, SITES)
+    with pytest.raises(ValueError, match=r"start: expected shape \(6,\) or \(2, 6\), got \(5,\)"):
+        found.simulate(3, 2, start=np.ones(5))
+    with pytest.raises(ValueError, match="trajectories: expected numbers, got words such as 'up'"):
+        KineticMaximumLikelihood().fit(np.full((9, 3), "up"))
+
+
 def test_couplings_have_intervals_and_are_told_from_zero():
     couplings, paths = simulated(12, 0.5, 4000, 1, 6)
     zero = np.random.default_rng(0).random(couplings.shape) < 0.7

@@ -231,6 +231,14 @@ def test_pairs_that_were_never_seen_together_are_as_wide_as_their_prior():
         assert fit.couplings_error_[:3, :3].max() < 0.09
 
 
+def test_weights_of_more_rows_than_memory_are_refused():
+    rows = np.array([[1, 1], [-1, -1], [1, -1], [np.nan, 1]])
+    with pytest.raises(
+        ValueError, match=r"1e\+15 rows of 2 spins: expected arrays that fit into memory.*smaller weights"
+    ):
+        MissingEntries().fit(rows, sample_weight=[1.0, 1.0, 1.0, 1e15])
+
+
 def test_refusals():
     spins = torn(MODEL.draw(200, seed=24), 0.2, seed=25)
     for estimator in (PseudoLikelihood(), NaiveMeanField(), MissingSpins()):

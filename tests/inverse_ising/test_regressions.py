@@ -63,6 +63,18 @@ def firth_objective(parameters: np.ndarray, features: np.ndarray, targets: np.nd
     return np.logaddexp(0, -2 * targets * theta).sum() - 0.5 * np.linalg.slogdet(information)[1]
 
 
+def test_firth_converges_where_every_event_is_rare():
+    """Newton's steps went to and fro for as long as they were let, in the case that the penalty is for."""
+    spins = np.where(np.random.default_rng(3).random((400, 6)) < 0.004, 1, -1)
+    spins[np.arange(6), np.arange(6)] = 1
+    fit = PseudoLikelihood(firth=True, max_iter=60)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*seems to predict")
+        warnings.filterwarnings("error", message=".*has not converged")
+        fit.fit(spins)
+    assert fit.within_tolerance_
+
+
 def test_firth_maximises_the_likelihood_times_jeffreys_prior():
     spins = SAMPLES[:60, :3]
     estimator = PseudoLikelihood(firth=True, tolerance=1e-10).fit(spins)

@@ -283,7 +283,7 @@ def validated_spins(
 def refuse_words(name: str, values: Any, advice: str) -> None:
     """Raise ValueError if users' values hold letters or words, as of a sequence or a category."""
     array = np.asarray(values)
-    words = [value for value in array.flat if isinstance(value, str)] if array.dtype.kind in "OU" else []
+    words = [value for value in array.flat if isinstance(value, str)] if array.ndim and array.dtype.kind in "OU" else []
     if words:
         raise ValueError(f"{name}: expected numbers, got words such as {str(words[0])!r}; {advice}")
 

@@ -81,7 +81,7 @@ class GraphPseudoLikelihood(InverseIsing):
         l2 = require_non_negative("l2", self.l2)
         tolerance = require_positive("tolerance", self.tolerance)
         # Couplings as a matrix, and for errors curvature, scatter and inverse over all parameters.
-        require_sites(self, graph.sites, 8 * (4 * graph.sites**2 + 5 * graph.parameters**2))
+        require_sites(self, graph.sites, 8 * (4 * graph.sites**2 + 9 * graph.parameters**2))
         refuse_constant_fields(spins, graph)
         task = TiedPseudoLikelihood(spins, weights, graph, l2)
         found = minimised(task, tolerance, self.max_iter)

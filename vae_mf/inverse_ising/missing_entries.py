@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import Tags
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, require_memory
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, encoded, new_generator, warn_convergence
 from vae_mf.inverse_ising.energies import Weights
 from vae_mf.inverse_ising.intervals import Unshrunk, without_prior
@@ -140,7 +140,10 @@ def repeated(spins: Spins, weights: Weights) -> tuple[Int8[np.ndarray, "copies s
     >>> repeated(np.array([[1, 1], [1, 0]], np.int8), np.array([3.0, 3.0]))[1]
     array([3., 1., 1., 1.])
     """
-    copies = np.where((spins == 0).any(axis=1), np.ceil(weights), 1).astype(int)
+    copies = np.where((spins == 0).any(axis=1), np.ceil(weights), 1)
+    advice = "give incomplete rows smaller weights: each of the rows that one stands for has a draw of its own"
+    require_memory(f"{copies.sum():.3g} rows of {spins.shape[1]} spins", int(3 * copies.sum() * spins.shape[1]), advice)
+    copies = copies.astype(int)
     return np.repeat(spins, copies, axis=0), np.repeat(weights / copies, copies)
 
 

@@ -25,6 +25,7 @@ from vae_mf.inverse_ising.base import (
     encoded,
     new_generator,
     refuse_constant_spins,
+    refuse_words,
     require_sites,
     store_estimate,
     warn_light,
@@ -161,7 +162,10 @@ class KineticIsing(KnowsIntervals, BaseEstimator):
         shape = (repeats, self.fields_.shape[-1])
         first = random.choice(np.array([-1, 1], np.int8), shape)
         if start is not None:
-            first = np.broadcast_to(checked_spins(np.asarray(start), self.encoding), shape)
+            given = np.asarray(start)
+            if given.shape not in (shape, shape[1:]):
+                raise ValueError(f"start: expected shape {shape[1:]} or {shape}, got {given.shape}")
+            first = np.broadcast_to(checked_spins(given, self.encoding), shape)
         fields = np.broadcast_to(np.atleast_2d(self.fields_)[:steps], (steps, shape[1]))
         return encoded(trajectories_from(first, self.couplings_, fields, random), self.encoding)
 
@@ -175,6 +179,7 @@ def checked_trajectories(values: Any, encoding: str) -> Trajectories:
     Raises:
         ValueError: if they have another number of axes, fewer than two times, or values of another encoding.
     """
+    refuse_words("trajectories", values, "code them as -1 and 1, or as 0 and 1 with encoding='01'")
     array = check_array(values, dtype="numeric", allow_nd=True, ensure_min_samples=1, input_name="trajectories")
     if array.ndim not in (2, 3) or array.shape[-2] < 2:
         raise ValueError(

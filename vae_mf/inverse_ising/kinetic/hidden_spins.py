@@ -18,10 +18,15 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive
+from vae_mf.checks import require_fraction, require_integer, require_non_negative, require_positive, shown
 from vae_mf.inverse_ising.base import Estimate, encoded, refuse_constant_spins, store_estimate
 from vae_mf.inverse_ising.kinetic.base import KineticIsing, Trajectories, named_trajectories, step_weights
-from vae_mf.inverse_ising.kinetic.hidden_filter import AllCouplings, AllFields, filtered_log_likelihood
+from vae_mf.inverse_ising.kinetic.hidden_filter import (
+    MOST_HIDDEN,
+    AllCouplings,
+    AllFields,
+    filtered_log_likelihood,
+)
 from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points, Stopping, minimise
 
@@ -128,14 +133,24 @@ class HiddenKineticIsingCV(BaseEstimator):
     def fit(self, trajectories: Any, y: Any = None, sample_weight: Any = None) -> "HiddenKineticIsingCV":
         """Score every candidate and fit the best one to all trajectories; arguments as of `HiddenKineticIsing.fit`."""
         model = HiddenKineticIsing() if self.estimator is None else self.estimator
+        if not isinstance(model, HiddenKineticIsing):
+            raise ValueError(f"estimator: expected a HiddenKineticIsing, got {shown(model)}")
+        candidates = [require_integer("candidates", each, minimum=0) for each in self.candidates]
+        if not candidates or max(candidates) > MOST_HIDDEN:
+            raise ValueError(
+                f"candidates: expected one or more numbers up to {MOST_HIDDEN}, got {shown(self.candidates)}"
+            )
         values = encoded(named_trajectories(self, trajectories, model.encoding, reset=True), model.encoding)
-        cut = round((1 - require_fraction("held_out", self.held_out)) * values.shape[-2])
+        times = values.shape[-2]
+        cut = round((1 - require_fraction("held_out", self.held_out)) * times)
+        if not 2 <= cut <= times - 2:
+            raise ValueError(
+                f"held_out: expected a share that leaves two times on either side, got {self.held_out!r} of {times}"
+            )
         early, late = values[..., :cut, :], values[..., cut:, :]
-        fits = [
-            clone(model).set_params(hidden=hidden).fit(early, sample_weight=sample_weight) for hidden in self.candidates
-        ]
+        fits = [clone(model).set_params(hidden=hidden).fit(early, sample_weight=sample_weight) for hidden in candidates]
         self.scores_ = np.array([fitted.score(late, sample_weight=sample_weight) for fitted in fits])
-        self.hidden_ = int(self.candidates[int(self.scores_.argmax())])
+        self.hidden_ = candidates[int(self.scores_.argmax())]
         self.best_estimator_ = clone(model).set_params(hidden=self.hidden_).fit(values, sample_weight=sample_weight)
         return self
 
