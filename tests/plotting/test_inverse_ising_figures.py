@@ -232,3 +232,13 @@ def test_the_scale_of_gains_is_that_of_models_that_gain():
     gains = comparison_figure(table, crossed(first=["bethe"], second=["bethe"]).assign(correlation=1.0)).axes[0]
     assert gains.get_xlim()[0] > -1.5
     assert [text.get_text() for text in gains.texts] == ["◂ -30", "◂ -20"]
+
+
+def test_points_stand_inside_the_axes_or_are_words():
+    table = compared(gain_over_independent=[-1.05, 0.9, 1.0, -20.0], seconds=[0.1, 31.0, 0.2, 1.0])
+    figure = comparison_figure(table, crossed(first=["bethe"], second=["bethe"]).assign(correlation=1.0))
+    for ax, words in ((figure.axes[0], ["◂ -1.05", "◂ -20"]), (figure.axes[2], [])):
+        places = [ax.transAxes.inverted().transform(ax.transData.transform((line.get_xdata()[0], 0)))[0]
+                  for line in (container.lines[0] for container in ax.containers)]  # fmt: skip
+        assert 0.03 < min(places) < max(places) < 0.97
+        assert [text.get_text() for text in ax.texts] == words

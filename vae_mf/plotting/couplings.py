@@ -14,6 +14,8 @@ from vae_mf.plotting.style import COLOURS, house_style, new_figure, new_panels
 
 LABELLED = 20
 """Largest number of variables of which every one has its name at a heat map."""
+FAR = 300
+"""Multiple of the median beyond which a positive number stands at the edge in words."""
 
 
 def couplings_figure(
@@ -89,9 +91,8 @@ def draw_gains(ax: Axes, table: pd.DataFrame, kind: str, label: str) -> None:
     low = max(min(found.min(), 0.0), -span) if len(found) else 0.0
     high = max(found.max(), 0.0) if len(found) else 1.0
     margin = 0.08 * (high - low) or 1.0
-    limits = (low - margin, high + margin)
-    draw_values(ax, table, gains, limits, table[f"{kind}gain_over_independent_error"].astype(float))
-    ax.set(xlabel=f"gain in {label}\n[nats per held-out row]", xlim=limits)
+    draw_values(ax, table, gains, (low, high), table[f"{kind}gain_over_independent_error"].astype(float))
+    ax.set(xlabel=f"gain in {label}\n[nats per held-out row]", xlim=(low - margin, high + margin))
 
 
 def draw_positive(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) -> None:
@@ -99,8 +100,9 @@ def draw_positive(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) 
     found = values[np.isfinite(values) & (values > 0)]
     ax.set(xscale="log", xlabel=label)
     if len(found):
-        limits = (0.7 * found.min(), 1.4 * min(found.max(), 30 * found.median()))
-        draw_values(ax, table, values, limits)
+        inside = found[found <= FAR * found.median()]
+        limits = (0.7 * inside.min(), 1.4 * inside.max())
+        draw_values(ax, table, values, (inside.min(), inside.max()))
         ax.set_xlim(limits)
         write_plain_ticks(ax.xaxis, limits)
 
@@ -179,7 +181,7 @@ def draw_coupling_histogram(ax: Axes, table: pd.DataFrame, limit: float, unit: s
     if "error" in table and np.isfinite(middle := table.error.median()):
         ax.axvspan(-middle, middle, color=COLOURS["independent"], alpha=0.5)
         words.append(f"grey: median error ±{middle:.2g}")
-    ax.set_title(", ".join(words))
+    ax.set_title("\n".join(words))
     ax.set(xlabel=f"coupling $J_{{ij}}${in_brackets(unit)}", ylabel="number of pairs", yscale="log")
     ax.set_xlim(-1.05 * limit, 1.05 * limit)
     # A bar of one pair has a height too.
