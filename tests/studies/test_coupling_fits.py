@@ -1,5 +1,7 @@
 """Fits of estimators beside held-out scores: what is scored was not fitted, and what was warned of is kept."""
 
+import signal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -148,6 +150,16 @@ def test_what_was_scored_before_a_stop_counts():
     assert list(nothing) == list(HELD_OUT)
     row = estimator_row("unscored", next(fit_in_steps(PseudoLikelihood(), spins, members)), nothing, NAMES)
     assert (row["folds"], row["log_likelihood"], row["means"]) == (0, None, None)
+
+
+def test_times_of_quick_fits_are_known_below_a_limit():
+    spins = rows_of(20)
+    signal.setitimer(signal.ITIMER_PROF, 1000.0)
+    try:
+        times = [next(fit_in_steps(NaiveMeanField(), spins, fold_members(20, 2, 4))).seconds for _ in range(3)]
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+    assert all(0 < seconds < 1 for seconds in times)
 
 
 def test_a_fold_that_an_estimator_refuses_leaves_the_others():
