@@ -252,6 +252,13 @@ def test_the_printed_table_of_rows_with_gaps_fits_a_terminal():
     assert "…" not in shown.get()
 
 
+@pytest.mark.parametrize("option", ["time_limit=0", "folds=1", "blocks=500", "dataset.temperature=1"])
+def test_an_option_that_is_refused_leaves_nothing_behind(compose_config, tmp_path, option):
+    with pytest.raises(ValueError, match=option.split("=")[0]):
+        infer(compose_config, tmp_path, option)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_only_estimator_that_refuses_is_an_error(compose_config, tmp_path):
     with pytest.raises(ValueError, match="l2"):
         infer(compose_config, tmp_path, "inverse_ising=pseudolikelihood", "inverse_ising.pseudolikelihood.l2=-1")

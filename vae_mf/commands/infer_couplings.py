@@ -103,6 +103,10 @@ def read_data(cfg: DictConfig) -> Data:
         data = read_store(path, cfg.dataset.temperature)
         chosen = np.arange(len(data.names))
     else:
+        if cfg.dataset.temperature:
+            raise ValueError(
+                f"dataset.temperature: expected 0 for data that are no store, got {cfg.dataset.temperature}"
+            )
         allowed: dict[str, Any] = {"allow_missing": True} if cfg.dataset.read._target_ == READER else {}
         recording = instantiate(cfg.dataset.read, **allowed)
         data = Data(recording.rows, recording.names, "")
@@ -123,14 +127,15 @@ def read_store(path: str, level: int) -> Data:
     return data
 
 
-def infer(worker: Worker, name: str, cfg: DictConfig, data: Data, show: Callable[[int], None]) -> CouplingFit:
+def infer(
+    worker: Worker, name: str, cfg: DictConfig, data: Data, members: np.ndarray, show: Callable[[int], None]
+) -> CouplingFit:
     """Return what becomes known about an estimator within the limit; a refusal or a stop is its last remark.
 
     Raises:
         ValueError: if the only estimator of the configuration refuses the rows.
     """
-    limit = None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit)
-    members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
+    limit = None if cfg.time_limit is None else float(cfg.time_limit)
     found = CouplingFit(len(data.spins))
     try:
         estimator = instantiate(cfg.inverse_ising[name])
@@ -215,10 +220,9 @@ def save(folder: Path, name: str, found: CouplingFit, data: Data) -> None:
     save_figure(couplings_figure(estimator.couplings_, pairs, title, data.names, data.unit), folder / FIGURES, name)
 
 
-def infer_all(cfg: DictConfig, data: Data, progress: Progress) -> dict[str, pd.DataFrame]:
+def infer_all(cfg: DictConfig, data: Data, members: np.ndarray, progress: Progress) -> dict[str, pd.DataFrame]:
     """Fit and score every estimator that is not finished, write the tables after each, and return them."""
     folder = Path(cfg.folder)
-    members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
     independent = independent_scores(data.spins, members)
     share = float((data.spins == 0).mean())
     gaps = {"missing": share, "missing_by": METHOD} if share else {}
@@ -230,7 +234,7 @@ def infer_all(cfg: DictConfig, data: Data, progress: Progress) -> dict[str, pd.D
         for place, name in enumerate(missing):
             show = partial(show_steps, progress, task, name, place * (cfg.folds + 1))
             show(0)
-            found = infer(worker, name, cfg, data, show)
+            found = infer(worker, name, cfg, data, members, show)
             if name in results.rows and results.rows[name]["folds"] > found.folds:
                 continue  # a former call came further
             blocks = held_out_table(name, found, independent, members, cfg.blocks)
@@ -288,9 +292,12 @@ def main(cfg: DictConfig) -> None:
     say = partial(console.print, soft_wrap=True, markup=False, highlight=False)
     folder = Path(cfg.folder)
     data = read_data(cfg)
+    members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
+    if cfg.time_limit is not None:
+        require_positive("time_limit", cfg.time_limit)
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with only_one(folder, say), stage_progress(console, *columns) as progress:
-        tables = infer_all(cfg, data, progress)
+        tables = infer_all(cfg, data, members, progress)
         if tables["correlations"]["first"].nunique() > 1:
             figure = comparison_figure(tables[TABLE], tables["correlations"], data.unit)
             save_figure(figure, folder / FIGURES, "comparison")
