@@ -13,7 +13,7 @@ from hydra.utils import instantiate
 from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, scorings
 from vae_mf.datasets import make_recording
 from vae_mf.density_models.base import DensityModel
-from vae_mf.density_models.comparison import VAE, ModelScores
+from vae_mf.density_models.comparison import VAE, ModelScores, score_density_model
 from vae_mf.inverse_ising import InverseIsing
 from vae_mf.plotting.density_models import FAMILIES
 from vae_mf.tables import read_tables
@@ -175,6 +175,18 @@ def test_a_density_model_of_a_third_party_is_found_by_its_import_path(compose_co
     scores = [compute() for compute in scorings(config, list(rows), []).values()]
     assert [score.model for score in scores] == ["independent", "histogram"]
     assert scores[1].parameters == 3
+
+
+def test_models_in_time_are_told_the_sequences_of_the_training_rows(compose_config):
+    """Rows that come in pairs of equal ones, without which there are no two states of equal rates."""
+    config = compose_config("compare", "dataset.path=recording.npy", "density_models=hidden_markov")
+    model = instantiate(config.density_models.hidden_markov_8).set_params(n_states=2)
+    rows = np.random.default_rng(3).choice(np.array([-1, 1], np.int8), (3, 60, 4)).repeat(2, axis=1)
+    score_density_model("states", model, *rows, lengths=[120])
+    assert np.abs(model.transitions_ - model.weights_).max() > 0.2
+    score_density_model("states", model, *rows)
+    # One transition of each state is added, spread evenly.
+    assert np.abs(model.transitions_ - 0.5).max() < 1e-12
 
 
 def test_an_estimator_of_a_third_party_is_found_by_its_import_path(compose_config):

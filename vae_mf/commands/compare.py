@@ -33,6 +33,7 @@ from vae_mf.density_models.comparison import (
     pooled_folds,
     score_density_model,
 )
+from vae_mf.density_models.sequences import run_lengths
 from vae_mf.discovery.scores import score_vae
 from vae_mf.plotting.density_models import draw_comparison
 from vae_mf.plotting.style import save_figure
@@ -97,19 +98,22 @@ def described(dataset: DictConfig) -> dict:
     return {name: value for part in (dataset.read, dataset.split) for name, value in part.items() if name[0] != "_"}
 
 
-def scorings(cfg: DictConfig, rows: list[np.ndarray], runs: list[Run]) -> dict[str, Callable[[], ModelScores]]:
+def scorings(
+    cfg: DictConfig, rows: list[np.ndarray], runs: list[Run], lengths: np.ndarray | None = None
+) -> dict[str, Callable[[], ModelScores]]:
     """Return the file name and the scoring of every model, independent variables first.
 
     Args:
         cfg: configuration of the command.
         rows: training, validation and test rows.
         runs: runs that were trained on these training rows.
+        lengths: lengths of the runs of training rows that follow each other in time; None without an order.
     """
     independent = OmegaConf.create({"_target_": "vae_mf.density_models.Independent"})
     found = {}
     for name, node in ({"independent": independent} | dict(cfg.density_models)).items():
         key = digest(OmegaConf.to_container(node, resolve=True))
-        found[f"{name}-{key}"] = partial(score_density_model, name, instantiate(node), *rows)
+        found[f"{name}-{key}"] = partial(score_density_model, name, instantiate(node), *rows, lengths=lengths)
     suffix = digest({"draws": cfg.draws, "seed": cfg.seed})
     return found | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, rows) for run in runs}
 
@@ -147,7 +151,10 @@ def main(cfg: DictConfig) -> None:
     runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
     for run in find_runs(cfg.runs) if cfg.runs else []:
         runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
-    jobs = {fold: scorings(cfg, [recording.rows[part] for part in parts], runs[fold]) for fold, parts in splits.items()}
+    jobs = {}
+    for fold, parts in splits.items():
+        lengths = run_lengths(recording.repeat[parts.train], recording.time[parts.train])
+        jobs[fold] = scorings(cfg, [recording.rows[part] for part in parts], runs[fold], lengths)
     tables: dict[str, pd.DataFrame] = {}
     pairs: dict[str, pd.DataFrame] = {}
     with stage_progress(console, BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import process_time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Int8
 
 from vae_mf.checks import require_integer
 from vae_mf.density_models.base import DensityModel
+from vae_mf.density_models.sequences import SequenceModel
 from vae_mf.files import replacing
 from vae_mf.statistics.averages import Average, average
 
@@ -38,8 +39,12 @@ class ModelScores(NamedTuple):
     """Processor time of the fit; of a VAE, the time of its training."""
 
 
-def score_density_model(name: str, model: DensityModel, train: Part, validation: Part, test: Part) -> ModelScores:
-    """Fit a density model to training rows (M, N) and score the held-out ones.
+def score_density_model(
+    name: str, model: DensityModel, train: Part, validation: Part, test: Part, lengths: Any = None
+) -> ModelScores:
+    """Fit a density model to training rows (M, N) and score the held-out ones as single rows.
+
+    Models of rows in time are told the lengths of the training sequences, if rows have an order.
 
     >>> from vae_mf.density_models import Independent
     >>> rows = np.array([[1, -1], [-1, -1], [1, 1]], np.int8)
@@ -47,7 +52,10 @@ def score_density_model(name: str, model: DensityModel, train: Part, validation:
     array([-1.45, -1.45])
     """
     start = process_time()
-    model.fit(train)
+    if isinstance(model, SequenceModel):
+        model.fit(train, lengths=lengths)
+    else:
+        model.fit(train)
     return ModelScores(
         model=name,
         family=type(model).__name__,
