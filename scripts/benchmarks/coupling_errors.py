@@ -42,9 +42,9 @@ NOTES = """
 Coverage is the share of true couplings within the intervals of 95 %, of all pairs and of the pairs that are coupled;
 "no bond" is the share of uncoupled pairs whose interval leaves out zero (nominal .05); "false" is the share of false
 ones among the couplings that `significant_couplings(0.1)` names (at most .1), "found" the share of bonds among them.
-Coverage lies above .98 where the learnt prior says more than the rows do: most couplings are zero, or none is as large as
-its noise. The errors of closed formulas tell their noise and not their bias, which rules where coupling is strong and
-rows are many: there they miss the target, and the regressions are what to take.
+Coverage lies above .98 where the learnt prior says more than the rows do: most couplings are zero, or none is as large
+as its noise. The errors of closed formulas tell their noise and not their bias, which rules where coupling is strong
+and rows are many: there they miss the target, and the regressions are what to take.
 """
 TARGET = 0.92, 0.98
 
