@@ -83,7 +83,9 @@ def delta_errors(spins: Spins, weights: Weights, data: Moments, formula: Formula
         responses = (scale[:, None] * d + values.inverse * e) * (scale * e + values.inverse * d)
         influence = of_mean * d + of_mean.T * e + of_covariance * d * e - of_inverse * responses
         squares += (influence - means) ** 2 / 2
-    variances = np.maximum(squares, 0) / data.samples**2
+    # Residuals of regressions on N spins are smaller than errors by this factor, as those of a Gaussian are.
+    freedom = data.samples / max(data.samples - len(inverse), 1.0)
+    variances = freedom * np.maximum(squares, 0) / data.samples**2
     np.fill_diagonal(variances, 0)
     return np.sqrt(variances)
 
