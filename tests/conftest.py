@@ -10,13 +10,19 @@ from importlib import import_module
 import pytest
 from hypothesis import settings
 
-# The import hook of the run-time checks has all that a module of the package imports first compiled from its source.
-for library in ("matplotlib.pyplot", "numba", "pandas", "pytorch_lightning", "scipy.stats", "sklearn.pipeline", "zarr"):
-    import_module(library)
-
 # The machine's speed is no property of the code, and the examples are the same in every run.
 settings.register_profile("vae_mf", deadline=None, derandomize=True)
 settings.load_profile("vae_mf")
+LIBRARIES = ("matplotlib.pyplot", "numba", "pandas", "pytorch_lightning", "scipy.stats", "sklearn.pipeline", "zarr")
+
+
+def pytest_collectstart():
+    """Import the libraries before the package, unless this process only hands out the tests.
+
+    The import hook of the run-time checks has all that a module of the package imports first compiled from its source.
+    """
+    for library in LIBRARIES:
+        import_module(library)
 
 
 @pytest.fixture
