@@ -1,5 +1,6 @@
 """The command that infers couplings reads whatever discover.py reads, by the same options."""
 
+import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -143,6 +144,7 @@ def test_names_of_variables_stand_in_tables_and_no_temperature_in_figures(compos
 
 @pytest.mark.slow
 def test_what_the_time_limit_ends_has_a_row_and_is_tried_again(compose_config, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(limited, "PROCESSES", multiprocessing.get_context("spawn"))  # forks keep their environment
     drawn = {}
     monkeypatch.setattr(
         "vae_mf.commands.infer_couplings.save_figure", lambda figure, _, name: drawn.update({name: figure})
@@ -173,6 +175,7 @@ def test_what_the_time_limit_ends_has_a_row_and_is_tried_again(compose_config, t
 
 @pytest.mark.slow
 def test_a_shorter_limit_does_not_undo_what_a_former_call_found(compose_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(limited, "PROCESSES", multiprocessing.get_context("spawn"))  # forks keep their environment
     monkeypatch.setenv("WORK", "0")
     table = infer(compose_config, tmp_path, SLOW, "folds=2")
     place = tmp_path / "out" / "tables" / f"{TABLE}.csv"
