@@ -193,3 +193,16 @@ def test_couplings_of_two_have_intervals_too():
 def test_more_than_sixty_spins_are_refused():
     with pytest.raises(ValueError, match="expected at most 60 for couplings of three, got 61 with 35990 triplets"):
         TripletPseudoLikelihood().fit(np.random.default_rng(1).choice([-1, 1], (100, 61)))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_none_has_converged_and_predicts_worse_than_independent_spins():
+    claims = []
+    for seed in range(4):
+        for strength, count in ((0.05, 300), (0.2, 60), (0.6, 100)):
+            rows = dense(8, strength, seed).draw(count + 2000, seed)
+            fit = TripletPseudoLikelihood().fit(rows[:count])
+            alone = -np.logaddexp(0, -2 * rows[count:] * np.arctanh(rows[:count].mean(axis=0))).sum(axis=1).mean()
+            claims.append(fit.converged_)
+            assert not fit.converged_ or fit.score(rows[count:]) > alone
+    assert sum(claims) >= 4

@@ -50,7 +50,6 @@ PRINTED = {
     "log_likelihood": "ln p",
     "gain_over_independent": "gain",
     "gain_over_independent_error": "±",
-    "share_of_range": "share",
     "gain_over_best_baseline": "over best baseline",
     "gain_over_best_baseline_error": "±",
     "seconds": "s",
@@ -135,7 +134,13 @@ def chosen_splits(cfg: DictConfig, recording: Recording, say: Callable[[str], No
 
 def printed(split: str, table: pd.DataFrame) -> Table:
     """Return the main columns of the table of one split for a terminal."""
-    lines = Table("model", *(Column(head, justify="right") for head in PRINTED.values()), title=split, box=box.SIMPLE)
+    widest = int(table.model.str.len().max())
+    lines = Table(
+        Column("model", no_wrap=True, min_width=widest),
+        *(Column(head, justify="right") for head in PRINTED.values()),
+        title=split,
+        box=box.SIMPLE,
+    )
     for row in table.to_dict("records"):
         lines.add_row(row["model"], *(f"{row[name]:.3f}" for name in PRINTED))
     return lines

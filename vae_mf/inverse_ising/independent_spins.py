@@ -1,11 +1,14 @@
 """Independent spins as the least that a model of couplings has to predict better."""
 
 import numpy as np
+from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.inverse_ising.energies import Weights
 from vae_mf.inverse_ising.solvers.incomplete_rows import observed_log_pseudo_likelihood
 
+FEW_ROWS = 2**10
+"""Number of rows that tell most models, so that a closed formula is not slower than its verdict."""
 MOST_ROWS = 2**14
 """Number of rows, evenly spread, that are enough."""
 MOST_INCOMPLETE = 2**10
@@ -30,17 +33,51 @@ def beats_independent_spins(
         determined: n, number of couplings that the data determine.
         spins, weights: fitted rows, 0 for a missing entry, whose weights sum to M.
     """
-    step = -(-len(spins) // (MOST_ROWS if spins.all() else MOST_INCOMPLETE))
-    rows = spins[::step]
-    shares = weights[::step] / weights[::step].sum()
-    m = shares @ rows / np.maximum(shares @ (rows != 0), np.finfo(float).tiny)
-    independent = np.arctanh(np.clip(m, -1 + 1e-12, 1 - 1e-12))
-    alone = observed_log_pseudo_likelihood(rows, np.zeros_like(couplings), independent)
-    gains = observed_log_pseudo_likelihood(rows, couplings, fields) - alone
-    gain = float(shares @ gains)
     samples = float(weights.sum())
-    spread = max(float(shares @ gains**2) - gain**2, 0.0)
-    doubt = DOUBT * np.sqrt(spread / (samples if step == 1 else len(rows)))
     share = 2 * determined / len(fields) / samples
-    by_chance = len(fields) * share / max(1 - share, 1e-3)
-    return bool(gain - doubt >= by_chance - ROUNDING)
+
+    def beaten(step: int) -> bool:
+        rows = spins[::step]
+        shares = weights[::step] / weights[::step].sum()
+        gains = observed_log_pseudo_likelihood(rows, couplings, fields) - log_independent(rows, shares)
+        return gains_beyond_chance(gains, shares, samples if step == 1 else float(len(rows)), len(fields), share)
+
+    most = MOST_ROWS if spins.all() else MOST_INCOMPLETE
+    steps = sorted({-(-len(spins) // count) for count in (FEW_ROWS, most)}, reverse=True)
+    return any(beaten(step) for step in steps)
+
+
+def log_independent(rows: Spins, shares: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
+    """Return ln p of the observed entries of every row under independent spins with the means of the rows.
+
+    >>> log_independent(np.int8([[1, 0], [-1, 1]]), np.full(2, 0.5)).round(3)
+    array([-0.693, -0.693])
+    """
+    observed = rows != 0
+    m = shares @ rows / np.maximum(shares @ observed, np.finfo(float).tiny)
+    fields = np.arctanh(np.clip(m, -1 + 1e-12, 1 - 1e-12))
+    return rows @ fields - observed @ np.logaddexp(fields, -fields)
+
+
+def gains_beyond_chance(
+    gains: Float[np.ndarray, " rows"],
+    shares: Float[np.ndarray, " rows"],
+    samples: float,
+    regressions: int,
+    share: float,
+    values: int = 1,
+) -> bool:
+    """Return False if what regressions gain on the fitted rows may be what they gain by chance.
+
+    Args:
+        gains: log pseudo-likelihood of every row beyond that of independent variables.
+        shares: of the rows, which sum to 1.
+        samples: number of rows behind the mean of the gains.
+        regressions: number of them, N.
+        share: parameters in a regression that the data determine, per row.
+        values: number of logits in a regression.
+    """
+    gain = float(shares @ gains)
+    spread = max(float(shares @ gains**2) - gain**2, 0.0)
+    by_chance = regressions * share / max(1 - share / values, 1e-3)
+    return bool(gain - DOUBT * np.sqrt(spread / samples) >= by_chance - ROUNDING)

@@ -10,16 +10,18 @@ from scipy.special import comb
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from vae_mf.arrays import Spins
+from vae_mf.arrays import Couplings, Spins
 from vae_mf.checks import require_non_negative
 from vae_mf.inverse_ising.base import (
     Estimate,
     checked_spins,
     refuse_constant_spins,
     store_estimate,
+    warn_no_gain,
     weighted_rows,
 )
 from vae_mf.inverse_ising.energies import exponents, float_blocks
+from vae_mf.inverse_ising.independent_spins import gains_beyond_chance, log_independent
 from vae_mf.inverse_ising.intervals import (
     Interval,
     KnowsIntervals,
@@ -35,6 +37,7 @@ from vae_mf.inverse_ising.solvers.local_regression import LOGISTIC, ROWS
 from vae_mf.inverse_ising.solvers.penalised import minimise_ridge, warn_copies
 from vae_mf.inverse_ising.solvers.symmetric_regression import SymmetricRegression
 from vae_mf.inverse_ising.solvers.triplet_regression import (
+    Posterior,
     TripletGraph,
     TripletModel,
     TripletRegression,
@@ -76,7 +79,8 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
         triplet_couplings_, triplet_couplings_error_: K, shape (T,), and its standard error; beta is absorbed.
         unshrunk_triplets_: K and its error without the prior, on which `significant_triplets` rests.
         l2_triplets_: precision of the prior of every K, shape (T,).
-        n_iter_, converged_, n_features_in_: as for `PseudoLikelihood`.
+        n_iter_, converged_, n_features_in_: as for `PseudoLikelihood`; not converged, either, where the model seems to
+            predict new rows worse than independent spins do.
     """
 
     triplets: Any = "all"
@@ -114,7 +118,8 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
         couplings, fields = pairwise.model(first.points)
         start = problem.points(TripletModel(couplings, fields, np.zeros(len(self.triplets_))))
         best, doubts = self._minimum(problem, start, stopping)
-        return self._store(problem, best._replace(n_iter=first.n_iter + best.n_iter), doubts)
+        best = best._replace(n_iter=first.n_iter + best.n_iter)
+        return self._store(problem, best, doubts, pairwise.ridge * data.samples)
 
     def _minimum(
         self, problem: TripletRegression, start: np.ndarray, stopping: Stopping
@@ -135,7 +140,9 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
         best = minimise(problem, rough.points, stopping)
         return best._replace(n_iter=rough.n_iter + best.n_iter), kinds.doubts
 
-    def _store(self, problem: TripletRegression, best: Minimum, doubts: Any) -> "TripletPseudoLikelihood":
+    def _store(
+        self, problem: TripletRegression, best: Minimum, doubts: Any, pair_strengths: Couplings
+    ) -> "TripletPseudoLikelihood":
         model = problem.model(best.points)
         widths = problem.posterior(best.points)
         self.triplet_couplings_ = model.values
@@ -143,7 +150,23 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
         self.l2_triplets_ = problem.strengths
         self.unshrunk_triplets_ = without_prior(model.values, np.sqrt(widths.values), problem.strengths)
         errors = np.sqrt(widths.couplings), np.sqrt(widths.fields)
-        return store_estimate(self, Estimate(model.couplings, model.fields, best.n_iter, best.converged, *errors))
+        store_estimate(self, Estimate(model.couplings, model.fields, best.n_iter, best.converged, *errors))
+        if self.converged_ and not self._gains(problem.data, widths, pair_strengths):
+            self.converged_ = False
+            warn_no_gain(self, "spins")
+        return self
+
+    def _gains(self, data: DistinctSpins, widths: Posterior, pair_strengths: Couplings) -> bool:
+        """Return False if the model seems to predict new rows worse than independent spins do.
+
+        As for `beats_independent_spins`; a triplet stands in three regressions.
+        """
+        sites = len(self.fields_)
+        pairs = np.triu(1 - pair_strengths * widths.couplings, 1).clip(0, 1).sum()
+        triplets = (1 - self.l2_triplets_ * widths.values).clip(0, 1).sum()
+        share = float(2 * pairs + 3 * triplets) / sites / data.samples
+        gains = self._log_pseudo_likelihood(data.spins) - log_independent(data.spins, data.shares)
+        return gains_beyond_chance(gains, data.shares, data.samples, sites, share)
 
     def significant_couplings(self, false_discoveries: float = 0.05) -> Bool[np.ndarray, "sites sites"]:
         """Return True for couplings that differ from zero, of which at most this share is expected to be false."""
@@ -170,11 +193,15 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
     def score(self, spins: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean log pseudo-likelihood, <sum_i ln p(s_i | all other spins)>, in nats per configuration."""
         rows, weights = weighted_rows(self._rows(spins), sample_weight)
+        return float(np.average(self._log_pseudo_likelihood(rows), weights=weights))
+
+    def _log_pseudo_likelihood(self, rows: Spins) -> Float[np.ndarray, " samples"]:
+        """Return the log pseudo-likelihood of every configuration."""
         graph = TripletGraph(self.triplets_, rows.shape[1])
         table = graph.spread(self.triplet_couplings_)
         blocks = float_blocks(rows, rows=ROWS)
         local = [x * (x @ self.couplings_ + graph.products(x) @ table + self.fields_) for x in blocks]
-        return float(np.average(-np.logaddexp(0.0, -2 * np.concatenate(local)).sum(axis=1), weights=weights))
+        return -np.logaddexp(0.0, -2 * np.concatenate(local)).sum(axis=1)
 
     def _rows(self, spins: Any) -> Spins:
         check_is_fitted(self)

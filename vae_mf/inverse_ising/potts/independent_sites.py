@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from vae_mf.inverse_ising.independent_spins import DOUBT, MOST_ROWS, ROUNDING
+from vae_mf.inverse_ising.independent_spins import MOST_ROWS, gains_beyond_chance
 from vae_mf.inverse_ising.potts.coordinates import Coordinates
 from vae_mf.inverse_ising.potts.model import PottsParameters, log_pseudo_likelihood
 from vae_mf.inverse_ising.potts.rows import PottsRows
@@ -23,12 +23,9 @@ def beats_independent_sites(model: PottsParameters, l2: Float[np.ndarray, "sites
     shares = data.shares[::step] / data.shares[::step].sum()
     states = (picks - data.states * np.arange(data.sites)).astype(np.int8)
     gains = log_pseudo_likelihood(states, model, data.states) - np.log(data.frequencies[picks]).sum(axis=1)
-    gain = float(shares @ gains)
-    spread = max(float(shares @ gains**2) - gain**2, 0.0)
-    doubt = DOUBT * np.sqrt(spread / (data.samples if step == 1 else len(picks)))
+    samples = data.samples if step == 1 else float(len(picks))
     share = 2 * determined(l2, data) / data.sites / data.samples
-    by_chance = data.sites * share / max(1 - share / (data.states - 1), 1e-3)
-    return bool(gain - doubt >= by_chance - ROUNDING)
+    return gains_beyond_chance(gains, shares, samples, data.sites, share, data.states - 1)
 
 
 def determined(l2: Float[np.ndarray, "sites sites"], data: PottsRows) -> float:
