@@ -263,8 +263,7 @@ def show_steps(progress: Progress, task: TaskID, name: str, before: int, folds: 
 def printed(estimators: pd.DataFrame) -> Table:
     """Return the main columns of the table of estimators for a terminal of 80 columns."""
     names = [name for name in PRINTED if name in estimators]
-    sides = ("left" if name == "estimator" else "right" for name in names)
-    heads = [Column(PRINTED[name], no_wrap=True, justify=side) for name, side in zip(names, sides, strict=True)]
+    heads = [Column(PRINTED[name], no_wrap=True, justify="left" if name == "estimator" else "right") for name in names]
     lines = Table(*heads, box=box.SIMPLE, padding=0, pad_edge=False)
     for row in estimators[names].itertuples(index=False):
         lines.add_row(*map(entry, row))

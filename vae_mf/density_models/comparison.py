@@ -51,11 +51,9 @@ def score_density_model(
     >>> score_density_model("independent", Independent(), rows, rows[:1], rows[1:]).test.round(2)
     array([-1.45, -1.45])
     """
+    order = {"lengths": lengths} if isinstance(model, SequenceModel) else {}
     start = process_time()
-    if isinstance(model, SequenceModel):
-        model.fit(train, lengths=lengths)
-    else:
-        model.fit(train)
+    model.fit(train, **order)
     return ModelScores(
         model=name,
         family=type(model).__name__,

@@ -120,14 +120,14 @@ class ModelStates(NamedTuple):
 
     def ordered(self, order: Rows) -> "ModelStates":
         """Return the laws in another order."""
-        return ModelStates(tuple(self.models[state] for state in order))
+        return ModelStates(tuple(self.models[int(state)] for state in order))
 
     def drawn(self, states: Int[np.ndarray, " rows"], random: np.random.Generator) -> Spins:
         """Return a row for every state."""
         drawn = np.empty((len(states), self.models[0].n_features_in_), np.int8)
         for state in np.unique(states):
             here = states == state
-            drawn[here] = self.models[state].sample(int(here.sum()), random)
+            drawn[here] = self.models[int(state)].sample(int(here.sum()), random)
         return drawn
 
 

@@ -70,7 +70,8 @@ class ProjectionEnergy:
 
     def with_parts(self, parts: Parts) -> "ProjectionEnergy":
         """Return the model with other parameters."""
-        return ProjectionEnergy(*parts, self.projections, self.membership)
+        fields, factors = parts
+        return ProjectionEnergy(fields, factors, self.projections, self.membership)
 
     def exponents(self, rows: FloatRows) -> Float[np.ndarray, " rows"]:
         """Return ln f(x) of every row."""

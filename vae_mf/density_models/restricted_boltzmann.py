@@ -171,7 +171,8 @@ class SemiRestrictedBoltzmann(RestrictedBoltzmann):
     ) -> None:
         l2 = require_non_negative("l2", self.l2) / data.samples
         variables = data.spins.shape[1]
-        coupled = CoupledMachine(*first.parts, np.zeros((variables, variables), np.float32))
+        couplings = np.zeros((variables, variables), np.float32)
+        coupled = CoupledMachine(first.weights, first.fields, first.thresholds, couplings)
         super()._ascend(data, coupled, (*penalties, l2), random)
 
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:

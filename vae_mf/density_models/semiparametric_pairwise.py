@@ -60,7 +60,8 @@ class IncreasingPairwise:
 
     def with_parts(self, parts: Parts) -> "IncreasingPairwise":
         """Return the model with other parameters."""
-        return IncreasingPairwise(*parts, self.scale)
+        couplings, fields, log_slopes = parts
+        return IncreasingPairwise(couplings, fields, log_slopes, self.scale)
 
     @cached_property
     def slopes(self) -> Float[np.ndarray, " bins"]:

@@ -50,7 +50,9 @@ def effective_weights(spins: Any, block: Any = None, *, groups: Any = None) -> F
     order = np.argsort(labels, kind="stable")
     edges = np.flatnonzero(np.diff(labels[order])) + 1
     blocks = np.split(deviations[order], edges)
-    squared = sum(((part.T @ part - len(part) * means) ** 2 for part in blocks), start=np.zeros_like(means))
+    squared = np.zeros_like(means)
+    for part in blocks:
+        squared += (part.T @ part - len(part) * means) ** 2
     spread = squared / len(rows) * len(blocks) / (len(blocks) - 1)
     upper = np.triu_indices(len(means), 1)
     return np.full(len(rows), 1 / max(float(spread[upper].sum() / squares[upper].sum()), 1.0))

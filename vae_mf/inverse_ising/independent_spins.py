@@ -71,7 +71,7 @@ def gains_beyond_chance(
 
     Args:
         gains: log pseudo-likelihood of every row beyond that of independent variables.
-        shares: of the rows, which sum to 1.
+        shares: weights of the rows, whose sum is 1.
         samples: number of rows behind the mean of the gains.
         regressions: number of them, N.
         share: parameters in a regression that the data determine, per row.

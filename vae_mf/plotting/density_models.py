@@ -18,6 +18,7 @@ FAMILIES = {
     "PairwiseIsing": ("#228833", "pairwise Ising"),
     "LogisticAutoregression": ("#66ccee", "logistic autoregression"),
     "AutoregressiveNetwork": ("#0077bb", "autoregressive network"),
+    "HiddenMarkov": ("#882255", "hidden Markov"),
     "KPairwise": ("#ccbb44", "K-pairwise"),
     "SemiparametricPairwise": ("#ee7733", "semiparametric pairwise"),
     "RandomProjections": ("#009988", "random projections"),
@@ -57,7 +58,7 @@ def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
         colour, _ = FAMILIES.get(row["family"], OTHER)
         error = row["gain_over_independent_error"]
         ax.errorbar(row["gain_over_independent"], place, xerr=error, fmt="o", color=colour, capsize=2)
-    ax.set_yticks(np.arange(len(ordered)), ordered.model, fontsize=7)
+    ax.set_yticks(np.arange(len(ordered)), ordered.model.str.replace("_", " "), fontsize=7)
     ax.axvline(0, color=COLOURS["independent"], lw=0.8)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("gain over independent variables\n[nats per row]")

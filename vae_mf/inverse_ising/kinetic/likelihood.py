@@ -51,7 +51,7 @@ class KineticMaximumLikelihood(KineticIsing):
         points = best.points
         penalised = bool(decay[sites:].any())
         unbounded = Unbounded.none(sites, groups) if l2 else unbounded_parameters(data, points, penalised)
-        touched = unbounded.separated[:sites].any(axis=0)
+        touched = np.any(unbounded.separated[:sites], axis=0)
         firmer = decay + np.repeat([1.0, 0.0], [sites, groups])
         if touched.any():
             best = minimise(KineticRegression(data, firmer), start, stopping)
