@@ -3,9 +3,8 @@
 Every model is fitted and scored once; started again, with more models or runs, the command adds what is missing.
 
 vae-mf compare FILE dataset.variables=40
-vae-mf compare FILE split=time density_models=pairwise
 vae-mf compare FILE dataset.variables=40 'runs=outputs/retina-*'
-vae-mf compare FILE split=time folds=5
+vae-mf compare FILE split=time folds=5 'density_models=[independent,pairwise]'
 """
 
 from collections.abc import Callable, Iterator
