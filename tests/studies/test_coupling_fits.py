@@ -145,7 +145,8 @@ def test_what_was_scored_before_a_stop_counts():
     means = [part.mean() for part in np.array_split(gains, 20) if np.isfinite(part).all()]
     assert row["gain_over_independent"] == pytest.approx(np.mean(means))
     assert row["gain_over_independent_error"] == pytest.approx(np.std(means, ddof=1) / np.sqrt(10))
-    assert best_sentence(table, 4) == ""
+    assert " in the 2 of 4 folds that all have: " in best_sentence(table, 4)
+    assert best_sentence(table[:0], 4) == ""
     nothing = held_out_table("unscored", next(fit_in_steps(PseudoLikelihood(), spins, members)), gains, members, 20)
     assert list(nothing) == list(HELD_OUT)
     row = estimator_row("unscored", next(fit_in_steps(PseudoLikelihood(), spins, members)), nothing, NAMES)
@@ -240,6 +241,9 @@ def test_the_best_is_named_with_those_that_are_as_good_by_the_error_of_the_diffe
     uncertain = pd.concat([scores("worse", worse, 0.5), scores("best", best), scores("near", near)])
     assert best_sentence(uncertain, 5).endswith("difference: near, worse")
     assert best_sentence(scores("alone", best), 5).endswith("nats beyond independent variables'")
+    stopped = scores("stopped", common + 3)
+    held_out = pd.concat([scores("lost", common - 4), stopped[stopped.fold < 2]])
+    assert best_sentence(held_out, 5).startswith("best held-out ln p in the 2 of 5 folds that all have: stopped, ")
     lost = best_sentence(scores("lost", common - 2), 5)
     assert lost.startswith("no estimator predicts held-out rows better than independent variables: the best, lost")
 

@@ -177,19 +177,27 @@ def check_sentence(check: PredictiveCheck, rows: int) -> list[str]:
 
 
 def best_sentence(held_out: pd.DataFrame, folds: int) -> str:
-    """Return a sentence about the estimator of largest held-out log-likelihood, of those with scores in every fold.
+    """Return a sentence about the estimator of largest held-out log-likelihood, in the folds that all of them have.
 
     Others are as good if they lose to it by no more than twice the error of the difference, block by block.
+
+    Args:
+        held_out: table of `held_out_table`.
+        folds: number of folds that were asked for.
     """
-    scored = held_out.groupby("estimator").fold.nunique() == folds
-    if not scored.any():
+    if held_out.empty:
         return ""
-    tables = {name: held_out[held_out.estimator == name].set_index("block") for name in scored.index[scored]}
+    done = held_out.groupby("estimator").fold.agg(set)
+    # Of estimators that share no fold, those with the most are told apart.
+    common = set.intersection(*done) or done[done.map(len).idxmax()]
+    kept = held_out[held_out.fold.isin(common) & held_out.estimator.isin(done.index[done.map(common.issubset)])]
+    tables = {name: lines.set_index("block") for name, lines in kept.groupby("estimator")}
+    where = "" if len(common) == folds else f" in the {len(common)} of {folds} folds that all have"
     best, table = max(tables.items(), key=lambda each: block_average(each[1].log_likelihood, each[1].rows).value)
     gain = block_average(table.log_likelihood - table.independent, table.rows)
     error = float(np.hypot(gain.error, partition_error(table)))
     if gain.value <= NEAR * error:
-        text = "no estimator predicts held-out rows better than independent variables: the best"
+        text = f"no estimator predicts held-out rows better than independent variables{where}: the best"
         return f"{text}, {best}, gains {gain.value:.3f} ± {error:.2g} nats"
     near = []
     for name, other in tables.items():
@@ -197,7 +205,9 @@ def best_sentence(held_out: pd.DataFrame, folds: int) -> str:
         error_of_loss = np.linalg.norm([loss.error, partition_error(table), partition_error(other)])
         near += [name] if name != best and loss.value <= NEAR * error_of_loss else []
     others = f"; as good within twice the error of the difference: {', '.join(near)}" if near else ""
-    return f"best held-out ln p: {best}, {gain.value:.3f} ± {error:.2g} nats beyond independent variables'{others}"
+    return (
+        f"best held-out ln p{where}: {best}, {gain.value:.3f} ± {error:.2g} nats beyond independent variables'{others}"
+    )
 
 
 def accuracy(truth: np.ndarray, found: np.ndarray) -> dict[str, float]:
