@@ -512,9 +512,11 @@ def limits(found: Findings) -> list[str]:
     """Return the limits of the report, a sentence or two each."""
     rows = found.rows
     settings = found.settings
+    in_time = "of dynamics beyond what the rows before predict, or of causes"
+    unsaid = in_time if "memory" in found.tables else "of dynamics or causes"
     said = [
         f"Held out were {SPLITS[rows.split]}. Gains hold for rows of that kind.",
-        "Rows are taken as draws from one law: nothing is said of dynamics or causes.",
+        f"Rows are taken as draws from one law: nothing is said {unsaid}.",
     ]
     if rows.split == "random":
         said.append("If neighbouring rows resemble each other, rows held out at random are too easily predicted.")
