@@ -1,4 +1,4 @@
-"""What a report says of the past is planted, and is not said where rows are shuffled."""
+"""Claims of a report on the past: said where a past is planted, and not where rows are shuffled."""
 
 import numpy as np
 import pandas as pd
@@ -102,18 +102,23 @@ def test_the_slowest_latent_variable_gives_the_time():
     assert latent_time(z, places) == pytest.approx(10, rel=0.25)
 
 
-@pytest.mark.parametrize(("value", "error", "said"), [(0.5, 0.1, True), (0.5, 0.17, False), (0.5, np.nan, False)])
-def test_the_sentence_stands_where_it_is_beyond_doubt(value, error, said):
-    metrics = {"memory": value, "memory_error": error, "memory_of": 3.25}
+@pytest.mark.parametrize(
+    ("value", "error", "blocks", "said"),
+    [(0.5, 0.1, 20, True), (0.5, 0.17, 20, False), (0.5, 0.1, 6, False), (0.6, 0.1, 6, True), (0.5, np.nan, 1, False)],
+)
+def test_the_sentence_stands_where_it_is_beyond_doubt(value, error, blocks, said):
+    metrics = {"memory": value, "memory_error": error, "memory_of": 3.25, "memory_blocks": blocks}
     found = findings(metrics)
-    expected = "Of the 3.25 nats per row that the likeliest model of single rows leaves, 0.50 ± 0.10 are predictable"
+    size = f"{value:.2f} ± 0.10"
+    expected = f"Of the 3.25 nats per row that the likeliest model of single rows leaves, {size} are predictable"
     assert predictable(found) == ([f"{expected} from the rows before."] if said else [])
     assert predictable(findings({})) == []
 
 
 def test_the_section_shows_every_model_in_time():
     table = table_of(switching(3000, seed=6))
-    metrics = {"memory": 0.5, "memory_error": 0.1, "memory_of": 3.25, "latent_correlation_time": 12.34}
+    metrics = {"memory": 0.5, "memory_error": 0.1, "memory_of": 3.25, "memory_blocks": 20}
+    metrics["latent_correlation_time"] = 12.34
     page = memory(findings(metrics, table))
     assert page.count("<tr") == 3
     assert page.count('<tr class="chosen">') == 1

@@ -244,6 +244,7 @@ def test_the_best_is_named_with_those_that_are_as_good_by_the_error_of_the_diffe
     stopped = scores("stopped", common + 3)
     held_out = pd.concat([scores("lost", common - 4), stopped[stopped.fold < 2]])
     assert best_sentence(held_out, 5).startswith("best held-out ln p in the 2 of 5 folds that all have: stopped, ")
+    assert best_sentence(stopped[stopped.block == 0], 5) == ""
     lost = best_sentence(scores("lost", common - 2), 5)
     assert lost.startswith("no estimator predicts held-out rows better than independent variables: the best, lost")
 

@@ -170,11 +170,11 @@ def main(cfg: DictConfig) -> None:
             for fold, name in in_turn({fold: jobs[fold] for fold in folds}):
                 bar.update(task, description=f"{fold_folder(fold, len(folds))}: {name.rpartition('-')[0]}")
                 path = folder / fold_folder(fold, len(folds)) / f"{name}.npz"
-                bar.advance(task)
                 try:
                     scores[fold].append(kept_scores(path, jobs[fold][name]))
                 except ValueError as refusal:
                     console.print(f"left out: {name.rpartition('-')[0]}: {refusal}", soft_wrap=True)
+                bar.advance(task)
                 if models := in_every_fold(scores):
                     tables[split] = compare_models(models, times, cfg.blocks)
                     pairs[split] = compare_pairs(models, times, cfg.blocks)

@@ -1,24 +1,17 @@
-"""Chains of rows in {0, 1} on their way from independent variables to an unnormalised model."""
+"""Chains of rows in {0, 1} on their way from independent variables to an unnormalised model, and models with such."""
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import logit
 
 from vae_mf.arrays import Rows, Spins
-from vae_mf.density_models.ascent import FloatRows
+from vae_mf.density_models.ascent import FloatRows, in_double
+from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.solvers.annealing import PerChain
 
 Vector = Float[np.ndarray, " variables"]
-
-
-def log_odds(probabilities: Vector) -> Vector:
-    """Return ln p / (1 - p).
-
-    >>> log_odds(np.array([0.5]))
-    array([0.])
-    """
-    return np.log(probabilities) - np.log1p(-probabilities)
 
 
 class AnnealedRows:
@@ -31,7 +24,7 @@ class AnnealedRows:
 
     def __init__(self, probabilities: Vector, count: int, random: np.random.Generator):
         self._random = random
-        self._log_odds = log_odds(probabilities).astype(np.float32)
+        self._log_odds = logit(probabilities).astype(np.float32)
         self._rows = (random.random((count, len(probabilities))) < probabilities).astype(np.float32)
         self.start_log_partition = float(-np.log1p(-probabilities).sum())
 
@@ -90,3 +83,15 @@ class GeometricPath(AnnealedRows):
         fields = np.float32(1 - beta) * self._log_odds
         self._rows = self._model.swept(self._rows, self._random, beta, fields)
         self._change = self._changes()
+
+
+class GeometricModel(EnergyModel):
+    """Base of energy models whose fitted ``model_`` has parts in single precision and sweeps at every temperature."""
+
+    model_: Any
+
+    def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
+        return in_double(self.model_).exponents((rows > 0).astype(np.float64))
+
+    def _annealed(self, probabilities: Vector, count: int, random: np.random.Generator) -> GeometricPath:
+        return GeometricPath(self.model_, probabilities, count, random)

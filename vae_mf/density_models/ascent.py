@@ -41,6 +41,11 @@ class Learnable(Protocol):
 Model = TypeVar("Model", bound=Learnable)
 
 
+def in_double(model: Model) -> Model:
+    """Return a model with its parameters in double precision."""
+    return model.with_parts(tuple(part.astype(np.float64) for part in model.parts))
+
+
 class PersistentAscent:
     """Persistent contrastive divergence (Tieleman 2008).
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from vae_mf.checks import require_integer, require_positive
 from vae_mf.inverse_ising.base import warn_convergence
 
 TRIAL = 10
@@ -41,16 +42,17 @@ class Climb(NamedTuple):
     """True if the last gain was below the tolerance."""
 
 
-def climb(name: str, problem: Problem, starts: Iterable[Any], tolerance: float, limit: int) -> Climb:
+def climb(options: Any, problem: Problem, starts: Iterable[Any]) -> Climb:
     """Return the climb from the best of several starts, with a warning unless it converged.
 
     Args:
-        name: class of the model, which the warning names.
+        options: density model with the options ``tolerance``, the gain per iteration, in nats per row, below which the
+            climb has converged, and ``max_iter``.
         problem: rows and model.
         starts: first parameters of each trial.
-        tolerance: gain per iteration, in nats per row, below which the climb has converged.
-        limit: largest number of iterations.
     """
+    tolerance = require_positive("tolerance", options.tolerance)
+    limit = require_integer("max_iter", options.max_iter)
     best = max((run(problem, start, TRIAL) for start in starts), key=lambda trial: trial[-1].objective)
     objectives = [step.objective for step in best]
     components, converged = best[-1].components, False
@@ -59,7 +61,7 @@ def climb(name: str, problem: Problem, starts: Iterable[Any], tolerance: float, 
         components, converged = last.components, last.objective - objectives[-1] < tolerance
         objectives.append(last.objective)
     if not converged:
-        warn_convergence(f"{name} has not converged after {len(objectives)} iterations.")
+        warn_convergence(f"{type(options).__name__} has not converged after {len(objectives)} iterations.")
     return Climb(components, np.array(objectives), converged)
 
 

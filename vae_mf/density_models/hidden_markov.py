@@ -87,13 +87,9 @@ class HiddenMarkov(SequenceModel):
 
     def _climb(self, problem: "MarkovProblem") -> None:
         """Set the fitted attributes by expectation-maximisation."""
-        tolerance = require_positive("tolerance", self.tolerance)
-        limit = require_integer("max_iter", self.max_iter)
-        random = new_generator(self.random_state)
-        name = type(self).__name__
-        last = climb(name, problem, self._laws(problem, random), tolerance, limit)
+        last = climb(self, problem, self._laws(problem, new_generator(self.random_state)))
         if self.emission is not None:
-            last = climb(name, problem, [problem.with_models(last.components, self.emission)], tolerance, limit)
+            last = climb(self, problem, [problem.with_models(last.components, self.emission)])
         law, self.objective_, self.converged_ = last
         self._store(law, problem.sequences)
         self.n_iter_ = len(self.objective_)

@@ -22,7 +22,7 @@ class CountedRows(NamedTuple):
 
     spins: Spins
     counts: Float[np.ndarray, " rows"]
-    """How often each of them counts."""
+    """Number of times that each of them counts."""
     rates: Probabilities
     """Mean rates, never 0 or 1."""
 

@@ -57,12 +57,10 @@ class BernoulliMixture(DensityModel):
     def _fit(self, data: DistinctSpins) -> None:
         count = require_integer("n_components", self.n_components)
         starts = require_integer("n_init", self.n_init)
-        tolerance = require_positive("tolerance", self.tolerance)
-        limit = require_integer("max_iter", self.max_iter)
         problem = MixtureProblem(data, require_positive("pseudocount", self.pseudocount))
         random = new_generator(self.random_state)
         trials = (problem.start(count, random) for _ in range(starts if count > 1 else 1))
-        last, self.objective_, self.converged_ = climb(type(self).__name__, problem, trials, tolerance, limit)
+        last, self.objective_, self.converged_ = climb(self, problem, trials)
         order = np.argsort(-last.weights, kind="stable")
         self.weights_, self.probabilities_ = (values[order] for values in last)
         self.n_iter_ = len(self.objective_)

@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import logit
 
-from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_non_negative, require_positive
-from vae_mf.density_models.annealed_rows import GeometricPath, log_odds
+from vae_mf.density_models.annealed_rows import GeometricModel
 from vae_mf.density_models.ascent import FloatRows, Parts, PersistentAscent
-from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.solvers.gibbs import LANES, half_logistic
 from vae_mf.kernels import kernel
 from vae_mf.statistics.distinct import DistinctSpins
@@ -101,7 +100,7 @@ class ProjectionEnergy:
 
 
 @dataclass(eq=False, repr=False)
-class RandomProjections(EnergyModel):
+class RandomProjections(GeometricModel):
     """p(x) = exp(b.x + sum_k lambda_k [a_k.x > theta_k]) / Z for rows x = (s + 1) / 2 (Maoz et al. 2020).
 
     Of all laws with the rates of the variables and the probabilities of the projections it has the largest entropy.
@@ -139,7 +138,7 @@ class RandomProjections(EnergyModel):
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
         l2 = require_non_negative("l2", self.l2) / data.samples
         projections = self._projections(data, random)
-        fields = log_odds(self.probabilities_).astype(np.float32)
+        fields = logit(self.probabilities_).astype(np.float32)
         factors = np.zeros(len(projections.thresholds), np.float32)
         first = ProjectionEnergy(fields, factors, projections, membership(projections, len(fields)))
         self.model_ = PersistentAscent(self, data, self.probabilities_, (0.0, l2), random).run(first)
@@ -163,15 +162,6 @@ class RandomProjections(EnergyModel):
             f"threshold: expected projections that are active in more than rare={rare:g} of the rows, got too few at "
             f"{self.threshold}; lower threshold, degree or rare"
         )
-
-    def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
-        double = self.model_.with_parts(tuple(part.astype(np.float64) for part in self.model_.parts))
-        return double.exponents((rows > 0).astype(np.float64))
-
-    def _annealed(
-        self, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator
-    ) -> GeometricPath:
-        return GeometricPath(self.model_, probabilities, count, random)
 
 
 def draw_projections(

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import expit, logsumexp
+from scipy.special import expit, logit, logsumexp
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_non_negative
-from vae_mf.density_models.annealed_rows import AnnealedRows, log_odds
-from vae_mf.density_models.ascent import FloatRows, Parts, PersistentAscent
+from vae_mf.density_models.annealed_rows import AnnealedRows
+from vae_mf.density_models.ascent import FloatRows, Parts, PersistentAscent, in_double
 from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.inverse_ising.solvers.annealing import PerChain
 from vae_mf.inverse_ising.solvers.gibbs import LANES, half_logistic
@@ -136,15 +136,10 @@ class RestrictedBoltzmann(EnergyModel):
         self.machine_ = PersistentAscent(self, data, self.probabilities_, penalties, random).run(first)
 
     def _exact_log_partition(self) -> float | None:
-        return self._double.log_partition() if self.n_hidden <= MOST_SUMMED else None
-
-    @property
-    def _double(self) -> Machine:
-        """The machine in double precision."""
-        return self.machine_.with_parts(tuple(part.astype(np.float64) for part in self.machine_.parts))
+        return in_double(self.machine_).log_partition() if self.n_hidden <= MOST_SUMMED else None
 
     def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
-        return self._double.exponents((rows > 0).astype(np.float64))
+        return in_double(self.machine_).exponents((rows > 0).astype(np.float64))
 
     def _annealed(
         self, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator
@@ -227,7 +222,7 @@ def draw(log_odds: Float[np.ndarray, "rows units"], random: np.random.Generator)
 def first_machine(probabilities: Float[np.ndarray, " variables"], hidden: int, random: np.random.Generator) -> Machine:
     """Return nearly independent variables with given probabilities, hidden units being idle at the mean row."""
     weights = INITIAL * random.standard_normal((hidden, len(probabilities)))
-    biases = log_odds(probabilities) - weights.sum(axis=0) / 2
+    biases = logit(probabilities) - weights.sum(axis=0) / 2
     parts = weights, biases, -weights @ probabilities
     return Machine(*(part.astype(np.float32) for part in parts))
 

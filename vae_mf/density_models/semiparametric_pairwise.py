@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import logit
 
-from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_non_negative
-from vae_mf.density_models.annealed_rows import GeometricPath, log_odds
+from vae_mf.density_models.annealed_rows import GeometricModel
 from vae_mf.density_models.ascent import FloatRows, Parts, PersistentAscent
-from vae_mf.density_models.energy_model import EnergyModel
 from vae_mf.density_models.restricted_boltzmann import CoupledMachine
 from vae_mf.inverse_ising.solvers.gibbs import LANES, half_logistic
 from vae_mf.kernels import kernel
@@ -113,7 +112,7 @@ class IncreasingPairwise:
 
 
 @dataclass(eq=False, repr=False)
-class SemiparametricPairwise(EnergyModel):
+class SemiparametricPairwise(GeometricModel):
     """p(s) = exp(-V(E(s))) / Z, E(s) pairwise and V increasing, both by maximum likelihood (Humplik and Tkacik 2017).
 
     A V with bends is a pairwise world whose temperature fluctuates, or any other latent variable that all variables
@@ -159,18 +158,9 @@ class SemiparametricPairwise(EnergyModel):
         variables = data.spins.shape[1]
         none = np.zeros((0, variables), np.float32)
         couplings = np.zeros((variables, variables), np.float32)
-        machine = CoupledMachine(none, log_odds(self.probabilities_).astype(np.float32), none[:, 0], couplings)
+        machine = CoupledMachine(none, logit(self.probabilities_).astype(np.float32), none[:, 0], couplings)
         options = replace(self, steps=max(1, require_integer("steps", self.steps) // 2))
         return PersistentAscent(options, data, self.probabilities_, (0.0, 0.0, 0.0, l2), random).run(machine)
-
-    def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
-        double = self.model_.with_parts(tuple(part.astype(np.float64) for part in self.model_.parts))
-        return double.exponents((rows > 0).astype(np.float64))
-
-    def _annealed(
-        self, probabilities: Float[np.ndarray, " variables"], count: int, random: np.random.Generator
-    ) -> GeometricPath:
-        return GeometricPath(self.model_, probabilities, count, random)
 
 
 def scale_of(values: PerRow, knots: int) -> Scale:

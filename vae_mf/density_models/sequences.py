@@ -33,7 +33,7 @@ class Sequences(NamedTuple):
     numbers: Places
     starts: Starts
     weights: Float[np.ndarray, " sequences"]
-    """How often each sequence counts."""
+    """Number of times that each sequence counts."""
 
     @property
     def lengths(self) -> Int[np.ndarray, " sequences"]:

@@ -422,6 +422,7 @@ def memory_numbers(tables: dict[str, pd.DataFrame]) -> dict[str, float]:
     memory = tables["memory"]
     row = memory[memory.chosen].iloc[0]
     numbers = {"memory": float(row.memory), "memory_error": float(row.memory_error), "memory_of": -float(row.static)}
+    numbers["memory_blocks"] = int(row.blocks)
     z = tables.get("latents", pd.DataFrame()).filter(regex=r"^z_\d+$")
     if not z.empty:
         numbers["latent_correlation_time"] = latent_time(z.to_numpy(), tables["latents"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from scipy.stats import norm, t
 
 from vae_mf.analysis.found_patterns import SIGN
 from vae_mf.discovery.decision import NOTHING
@@ -373,10 +374,17 @@ def drifting(found: Findings) -> list[str]:
 
 
 def predictable(found: Findings) -> list[str]:
-    """Return a sentence about the nats of a row that the rows before it hold, if they are seen beyond doubt."""
+    """Return a sentence about the nats of a row that the rows before it hold, if they are seen beyond doubt.
+
+    An error from few blocks is not well known: the number of errors that is asked for of many is larger then, such that
+    chance exceeds it as rarely (Student).
+    """
     numbers = found.metrics
-    # Without an order there are none; an error that is not known is above nothing.
-    if not numbers.get("memory", 0.0) > found.settings.memory.seen * numbers.get("memory_error", 0.0):
+    if "memory" not in numbers:
+        return []
+    errors = t.isf(norm.sf(found.settings.memory.seen), max(numbers["memory_blocks"] - 1, 1))
+    # An error that is not known is above nothing.
+    if not numbers["memory"] > errors * numbers["memory_error"]:
         return []
     size = plus_minus(numbers["memory"], numbers["memory_error"])
     return [

@@ -179,7 +179,7 @@ class MemorySettings:
         states: number of hidden states of the hidden Markov model, at most.
         points: number of points of the latent variables that follow each other in time.
         tolerance: nats per row and iteration at which the fits of hidden states end.
-        seen: errors by which what is predictable must stand out to be said.
+        seen: errors by which what is predictable must stand out to be said, if they are from many blocks.
     """
 
     rows: int

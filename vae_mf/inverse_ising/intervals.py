@@ -35,7 +35,7 @@ class KnowsIntervals:
     couplings_: Values
     couplings_error_: Values
     _without_errors: ClassVar[str] = "take another estimator"
-    """What to do where there are no errors."""
+    """Advice where there are no errors."""
 
     def couplings_interval(self, level: float = 0.95) -> Interval:
         """Return the intervals that hold the couplings with probability ``level``, as two arrays of their shape."""

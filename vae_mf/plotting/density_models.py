@@ -17,7 +17,7 @@ FAMILIES = {
     "PopulationTracking": ("#997700", "population tracking"),
     "PairwiseIsing": ("#228833", "pairwise Ising"),
     "LogisticAutoregression": ("#66ccee", "logistic autoregression"),
-    "AutoregressiveNetwork": ("#0077bb", "autoregressive network"),
+    "AutoregressiveNetwork": ("#ee99aa", "autoregressive network"),
     "HiddenMarkov": ("#882255", "hidden Markov"),
     "KPairwise": ("#ccbb44", "K-pairwise"),
     "SemiparametricPairwise": ("#ee7733", "semiparametric pairwise"),
@@ -26,7 +26,7 @@ FAMILIES = {
     "SemiRestrictedBoltzmann": ("#ee3377", "semi-restricted Boltzmann"),
     "VAE": (COLOURS["vae"], "VAE"),
 }
-"""Colour (Paul Tol's bright scheme) and name of every family of models, by its class."""
+"""Colour (Paul Tol's schemes) and name of every family of models, by its class."""
 OTHER = ("#222222", "other")
 SPLITS = {"random": "random bins", "repeat": "unseen repeats", "time": "unseen movie time"}
 WIDTH, ROW = 4.0, 0.19

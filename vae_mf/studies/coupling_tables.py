@@ -196,6 +196,9 @@ def best_sentence(held_out: pd.DataFrame, folds: int) -> str:
     best, table = max(tables.items(), key=lambda each: block_average(each[1].log_likelihood, each[1].rows).value)
     gain = block_average(table.log_likelihood - table.independent, table.rows)
     error = float(np.hypot(gain.error, partition_error(table)))
+    if not np.isfinite(error):
+        # One block tells no error.
+        return ""
     if gain.value <= NEAR * error:
         text = f"no estimator predicts held-out rows better than independent variables{where}: the best"
         return f"{text}, {best}, gains {gain.value:.3f} ± {error:.2g} nats"

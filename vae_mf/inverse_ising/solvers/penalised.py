@@ -149,8 +149,8 @@ class PenalisedRegression(RidgeRegression):
     """Base of the estimators whose penalty may have absolute values too, l1 sum_j |J_ij|, as for a Laplacian prior.
 
     Args:
-        l2, standard_errors, tolerance, max_iter, encoding: as for `RidgeRegression`; "auto" is 0 beside l1 > 0 and 1
-            beside l1="auto", and standard errors are refused.
+        l2, standard_errors, tolerance, max_iter, encoding: as for `RidgeRegression`; "auto" is 0 beside l1 > 0, and
+            l2 is at least 1 beside l1="auto", the only penalty of strong couplings; standard errors are refused.
         l1: weight of the absolute values, or "auto" for the size of chance on weak couplings and none on strong ones
             (`solvers.lasso.minimise_clipped`): few couplings that are zero are kept, and few others are shrunk.
     """
