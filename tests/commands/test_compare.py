@@ -153,7 +153,7 @@ def test_models_are_pooled_over_the_folds_that_all_have():
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        (["split=time", "folds=500"], "expected other fractions .* got time with too few movie times"),
+        (["split=time", "folds=500"], "expected fewer folds, more validation, or more data, got time"),
         (["split=repeat"], "split: expected random or time, got repeat with too few repeats"),
         (
             ["dataset.split.test=1.0e-4"],

@@ -113,3 +113,10 @@ def test_independent_spins_are_fitted_to_the_tolerance_and_not_beaten():
         fit = BoltzmannLearning().fit(rows)
     assert fit.within_tolerance_
     assert not fit.converged_
+
+
+def test_a_model_without_couplings_is_as_good_however_many_rows_there_are():
+    """Beyond so many rows that some stand for all, independent spins are those of all rows too."""
+    spins = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), (20_000, 4))
+    fields = np.arctanh(spins.mean(axis=0))
+    assert beats_independent_spins(np.zeros((4, 4)), fields, 0.0, spins, np.ones(len(spins)))

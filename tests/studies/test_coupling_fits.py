@@ -244,7 +244,9 @@ def test_the_best_is_named_with_those_that_are_as_good_by_the_error_of_the_diffe
     stopped = scores("stopped", common + 3)
     held_out = pd.concat([scores("lost", common - 4), stopped[stopped.fold < 2]])
     assert best_sentence(held_out, 5).startswith("best held-out ln p in the 2 of 5 folds that all have: stopped, ")
-    assert best_sentence(stopped[stopped.block == 0], 5) == ""
+    assert "one block in the 1 of 5 folds" in best_sentence(stopped[stopped.block == 0], 5)
+    apart = pd.concat([scores("first", common).query("fold < 2"), scores("second", common + 1).query("fold > 2")])
+    assert best_sentence(apart, 5).endswith("no fold in common")
     lost = best_sentence(scores("lost", common - 2), 5)
     assert lost.startswith("no estimator predicts held-out rows better than independent variables: the best, lost")
 

@@ -173,7 +173,8 @@ def main(cfg: DictConfig) -> None:
                 try:
                     scores[fold].append(kept_scores(path, jobs[fold][name]))
                 except ValueError as refusal:
-                    console.print(f"left out: {name.rpartition('-')[0]}: {refusal}", soft_wrap=True)
+                    where = fold_folder(fold, len(folds))
+                    console.print(f"left out: {name.rpartition('-')[0]} in {where}: {refusal}", soft_wrap=True)
                 bar.advance(task)
                 if models := in_every_fold(scores):
                     tables[split] = compare_models(models, times, cfg.blocks)

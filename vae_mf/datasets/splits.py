@@ -73,10 +73,8 @@ def split_rows(
     sizes = part_sizes(units, test, validation, folds)
     if min(sizes) < 1:
         parts = ", ".join(f"{name} {size}" for name, size in zip(Split._fields, sizes, strict=True))
-        possible = (
-            " or ".join(possible_splits(recording, test, validation, folds))
-            or "other fractions of validation and test, or more data"
-        )
+        others = "other fractions of validation and test" if folds == 1 else "fewer folds, more validation"
+        possible = " or ".join(possible_splits(recording, test, validation, folds)) or f"{others}, or more data"
         raise ValueError(
             f"split: expected {possible}, got {split} with too few {UNITS[split]}: {parts} of {sum(sizes)}"
         )

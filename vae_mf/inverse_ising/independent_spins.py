@@ -37,10 +37,12 @@ def beats_independent_spins(
     samples = float(weights.sum())
     share = 2 * determined / len(fields) / samples
 
+    alone = independent_fields(spins, weights)
+
     def beaten(step: int) -> bool:
         rows = spins[::step]
         shares = weights[::step] / weights[::step].sum()
-        gains = observed_log_pseudo_likelihood(rows, couplings, fields) - log_independent(rows, shares)
+        gains = observed_log_pseudo_likelihood(rows, couplings, fields) - log_independent(rows, alone)
         return gains_beyond_chance(gains, shares, samples if step == 1 else float(len(rows)), len(fields), share)
 
     most = MOST_ROWS if spins.all() else MOST_INCOMPLETE
@@ -48,16 +50,23 @@ def beats_independent_spins(
     return any(beaten(step) for step in steps)
 
 
-def log_independent(rows: Spins, shares: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
-    """Return ln p of the observed entries of every row under independent spins with the means of the rows.
+def independent_fields(spins: Spins, weights: Weights) -> Fields:
+    """Return the fields of independent spins with the means of the observed entries.
 
-    >>> log_independent(np.int8([[1, 0], [-1, 1]]), np.full(2, 0.5)).round(3)
-    array([-0.693, -0.693])
+    >>> independent_fields(np.int8([[1, 0], [1, 1], [-1, -1]]), np.array([1.0, 2.0, 3.0])).round(3)
+    array([ 0.   , -0.203])
     """
-    observed = rows != 0
-    m = shares @ rows / np.maximum(shares @ observed, np.finfo(float).tiny)
-    fields = np.arctanh(np.clip(m, -1 + 1e-12, 1 - 1e-12))
-    return rows @ fields - observed @ np.logaddexp(fields, -fields)
+    m = weights @ spins / np.maximum(weights @ (spins != 0), np.finfo(float).tiny)
+    return np.arctanh(np.clip(m, -1 + 1e-12, 1 - 1e-12))
+
+
+def log_independent(rows: Spins, fields: Fields) -> Float[np.ndarray, " rows"]:
+    """Return ln p of the observed entries of every row under independent spins.
+
+    >>> log_independent(np.int8([[1, 0], [-1, 1]]), np.zeros(2)).round(3)
+    array([-0.693, -1.386])
+    """
+    return rows @ fields - (rows != 0) @ np.logaddexp(fields, -fields)
 
 
 def gains_beyond_chance(

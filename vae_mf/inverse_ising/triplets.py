@@ -21,7 +21,7 @@ from vae_mf.inverse_ising.base import (
     weighted_rows,
 )
 from vae_mf.inverse_ising.energies import exponents, float_blocks
-from vae_mf.inverse_ising.independent_spins import gains_beyond_chance, log_independent
+from vae_mf.inverse_ising.independent_spins import gains_beyond_chance, independent_fields, log_independent
 from vae_mf.inverse_ising.intervals import (
     Interval,
     KnowsIntervals,
@@ -165,7 +165,8 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
         pairs = np.triu(1 - pair_strengths * widths.couplings, 1).clip(0, 1).sum()
         triplets = (1 - self.l2_triplets_ * widths.values).clip(0, 1).sum()
         share = float(2 * pairs + 3 * triplets) / sites / data.samples
-        gains = self._log_pseudo_likelihood(data.spins) - log_independent(data.spins, data.shares)
+        alone = log_independent(data.spins, independent_fields(data.spins, data.weights))
+        gains = self._log_pseudo_likelihood(data.spins) - alone
         return gains_beyond_chance(gains, data.shares, data.samples, sites, share)
 
     def significant_couplings(self, false_discoveries: float = 0.05) -> Bool[np.ndarray, "sites sites"]:

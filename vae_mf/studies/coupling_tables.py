@@ -187,18 +187,17 @@ def best_sentence(held_out: pd.DataFrame, folds: int) -> str:
     """
     if held_out.empty:
         return ""
-    done = held_out.groupby("estimator").fold.agg(set)
-    # Of estimators that share no fold, those with the most are told apart.
-    common = set.intersection(*done) or done[done.map(len).idxmax()]
-    kept = held_out[held_out.fold.isin(common) & held_out.estimator.isin(done.index[done.map(common.issubset)])]
+    common = set.intersection(*held_out.groupby("estimator").fold.agg(set))
+    if not common:
+        return "no best held-out ln p is told: the estimators have no fold in common"
+    kept = held_out[held_out.fold.isin(common)]
     tables = {name: lines.set_index("block") for name, lines in kept.groupby("estimator")}
     where = "" if len(common) == folds else f" in the {len(common)} of {folds} folds that all have"
     best, table = max(tables.items(), key=lambda each: block_average(each[1].log_likelihood, each[1].rows).value)
     gain = block_average(table.log_likelihood - table.independent, table.rows)
     error = float(np.hypot(gain.error, partition_error(table)))
     if not np.isfinite(error):
-        # One block tells no error.
-        return ""
+        return f"no best held-out ln p is told: one block{where} tells no error; raise blocks"
     if gain.value <= NEAR * error:
         text = f"no estimator predicts held-out rows better than independent variables{where}: the best"
         return f"{text}, {best}, gains {gain.value:.3f} ± {error:.2g} nats"

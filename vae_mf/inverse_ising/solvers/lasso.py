@@ -19,6 +19,8 @@ SHRINK = 0.95
 """Factor on L in every step."""
 CLIP = 3.7
 """Size of a coupling, in units of one that the penalty just removes, from which on it has no penalty (Fan and Li)."""
+HIGHEST = 0.5
+"""Largest penalty of scatters above 1: half of the largest slope that a coupling of zero can have."""
 FALSE_RATE = 0.05
 """Chance that any slope of couplings that are zero exceeds the penalty, were the slopes independent."""
 
@@ -71,12 +73,13 @@ def minimise_clipped(problem: LocalRegression, start: Points, stopping: Stopping
     another whose weights the couplings of the first set. A lasso gives to false couplings as it takes from strong ones;
     the second keeps few. The first has the rate sqrt(ln(N^2 / 0.05) / M) of Lokhov et al. (2018), the second the
     bound of Gaussian slopes, sqrt(2) times that, in units of the scatter of every spin's own: under the logarithm of
-    interaction screening few rows carry the weight.
+    interaction screening few rows carry the weight. In an ordered phase, where most rows are alike, bonds are lost.
     """
     rate = np.sqrt(np.log(problem.sites**2 / FALSE_RATE) / problem.data.samples)
     first = minimise_lasso(problem, np.full((problem.sites, problem.sites), rate), start, stopping)
     curvatures, slopes = problem.seen_curvatures(first.points)
-    levels = np.sqrt(2) * rate * slopes
+    chance = np.sqrt(2) * rate
+    levels = np.minimum(chance * slopes, max(chance, HIGHEST))
     excess = np.abs(first.points[:-1]) * curvatures / levels
     weights = np.clip((CLIP - excess) / (CLIP - 1), 0, 1)
     second = minimise_lasso(problem, levels * weights, first.points, stopping)

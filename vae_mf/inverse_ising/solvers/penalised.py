@@ -152,7 +152,8 @@ class PenalisedRegression(RidgeRegression):
         l2, standard_errors, tolerance, max_iter, encoding: as for `RidgeRegression`; "auto" is 0 beside l1 > 0, and
             l2 is at least 1 beside l1="auto", the only penalty of strong couplings; standard errors are refused.
         l1: weight of the absolute values, or "auto" for the size of chance on weak couplings and none on strong ones
-            (`solvers.lasso.minimise_clipped`): few couplings that are zero are kept, and few others are shrunk.
+            (`solvers.lasso.minimise_clipped`). Meant for sparse graphs: with a few thousand rows few couplings that are
+            zero are kept and the others are not shrunk; with fewer they are, and in an ordered phase bonds are lost.
     """
 
     l1: Any = 0.0
