@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,6 +53,36 @@ def write_idx(path: Path) -> None:
     path.write_bytes(bytes([0, 0, 8, 3]) + np.array(images.shape, ">u4").tobytes() + images.tobytes())
 
 
+def spikes() -> tuple[np.ndarray, np.ndarray]:
+    """Cells and times of the spikes of ROWS, in the middles of bins of 1."""
+    bins, cells = np.nonzero(ROWS)
+    return cells, bins + 0.5
+
+
+def write_nwb(path: Path) -> None:
+    cells, times = spikes()
+    order = np.argsort(cells, kind="stable")
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.8.0"
+        units = file.create_group("units")
+        units["spike_times"] = times[order]
+        units["spike_times_index"] = np.bincount(cells).cumsum()
+        units["id"] = np.arange(4)
+
+
+def write_sorting(path: Path) -> None:
+    path.mkdir()
+    cells, times = spikes()
+    np.save(path / "spike_times.npy", (times * 1000).astype(np.uint64)[:, None])
+    np.save(path / "spike_clusters.npy", cells.astype(np.int32))
+    (path / "params.py").write_text("dat_path = r'a.dat'\nsample_rate = 1000.\n")
+
+
+def write_hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["spikes"] = ROWS
+
+
 def write_pictures(path: Path) -> None:
     path.mkdir()
     for number, image in enumerate(200 * ROWS.reshape(60, 2, 2)):
@@ -70,8 +101,13 @@ WRITERS = {
     ".idx": write_idx,
     "zarr.json": lambda path: zarr.save_array(path, ROWS),
     "*.png": write_pictures,
+    **dict.fromkeys((".h5", ".hdf5"), write_hdf5),
+    ".nwb": write_nwb,
+    "spike_times.npy": write_sorting,
 }
 """A good file of every format, by its suffix, or by the marker of a folder."""
+SPIKES_ALONE = {"bin_width": 1.0}
+"""Options of formats that hold nothing but spike times."""
 load_readers()
 
 
@@ -102,9 +138,10 @@ def test_every_format_has_a_file_here():
 
 
 def test_the_rows_are_those_that_were_written(file):
-    path, _ = file
+    path, known = file
     before = sorted(path.parent.rglob("*"))
-    recording, again = read_recording(path), read_recording(path)
+    needed = SPIKES_ALONE if path.suffix == ".nwb" or known.markers == ("spike_times.npy",) else {}
+    recording, again = read_recording(path, **needed), read_recording(path, **needed)
     common = 2 * ROWS.mean(axis=0) > 1  # the residue that a column of sequences is compared with
     expected = (common if path.suffix in (".fasta", ".fa", ".faa", ".fna", ".afa") else 1) == ROWS
     np.testing.assert_array_equal(recording.rows > 0, expected)

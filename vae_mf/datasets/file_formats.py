@@ -18,7 +18,11 @@ from vae_mf.checks import require_choice, require_positive
 from vae_mf.datasets import readers
 from vae_mf.datasets.files import DataError, Options, Raster, about, check_head, open_head, require_threshold, suffix_of
 
-USES = {"array": "arrays in npz, mat and zarr", "bin_width": "spike times in tables and arrays", "threshold": "images"}
+USES = {
+    "array": "arrays in npz, mat, h5 and zarr",
+    "bin_width": "spike times in tables and arrays",
+    "threshold": "images",
+}
 """Purpose of each option."""
 
 
@@ -145,11 +149,11 @@ def read_array(path: str | os.PathLike, array: str | None = None) -> Shaped[np.n
     """Return one array of real numbers or booleans, of any shape, from a container or a table.
 
     Args:
-        path: An npy, npz, mat, csv, tsv, txt or parquet file, or a zarr folder. Axes come in the order in which MATLAB
-            shows them for every mat file: v7.3 stores them reversed, which is undone here.
-        array: Name of the array in an npz, mat or zarr container; a path such as ``"group/array"`` in zarr. It may
-            be omitted if exactly one array has two or more axes longer than one (MATLAB's scalars and vectors do not
-            count).
+        path: An npy, npz, mat, h5, csv, tsv, txt or parquet file, or a zarr folder. Axes come in the order in which
+            MATLAB shows them for every mat file: v7.3 stores them reversed, which is undone here.
+        array: Name of the array in an npz, mat, h5 or zarr container; a path such as ``"group/array"`` in the last two.
+            It may be omitted if exactly one array has two or more axes longer than one (MATLAB's scalars and vectors do
+            not count).
 
     Raises:
         FileNotFoundError: Nothing is at ``path``.

@@ -70,7 +70,7 @@ SIGNATURES = (
     Signature(PARQUET, "a parquet table", "rename it to end in .parquet"),
     Signature(ZIP, "a zip archive", UNPACK),
     Signature(b"\xd0\xcf\x11\xe0", "an Excel workbook", 'save the sheet as "CSV UTF-8"'),
-    Signature(HDF5, "HDF5 data", "save the array as npy, or rename a MATLAB v7.3 file to end in .mat"),
+    Signature(HDF5, "HDF5 data", "rename it to end in .h5, .nwb, or .mat if MATLAB wrote it"),
     Signature(MATLAB, "a MATLAB file", "rename it to end in .mat"),
     Signature(b"\x89PNG", "one picture", ONE_PICTURE),
     Signature(b"\xff\xd8\xff", "one picture", ONE_PICTURE),

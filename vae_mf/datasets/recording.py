@@ -72,10 +72,11 @@ def read_recording(
     """Read a file of any format: an array or table of 0 and 1 or of -1 and +1, spike times, sequences or images.
 
     Args:
-        path: An npy, npz, mat (v5, v7.3), csv, tsv, txt, parquet, FASTA or idx file, a zarr folder, or a folder of
-            pictures. Text, FASTA and idx may be compressed with gzip.
+        path: An npy, npz, mat (v5, v7.3), h5, nwb, csv, tsv, txt, parquet, FASTA or idx file, a zarr folder, or a
+            folder of Phy, Kilosort or pictures. Text, FASTA and idx may be compressed with gzip.
         variables: Variables to keep, see `make_recording`.
-        array: Name of the array in an npz, mat or zarr container, if it holds several.
+        array: Name of the array in an npz, mat, h5 or zarr container, if it holds several; of the table of intervals in
+            nwb that are repeats, such as "trials"; "spike_templates" for the cells of Kilosort before curation.
         transpose: True to swap the axes of variables and rows.
         bin_width: Width of a time bin in the unit of the file, which then holds spike times: a table with a column for
             the cell and one for the time, a vector of times per cell, or a cell array of vectors.

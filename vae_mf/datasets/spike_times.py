@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from vae_mf.datasets.files import DataError, Raster, is_number, require_memory
 
@@ -78,12 +78,19 @@ def _checked_times(cell: str, spikes: np.ndarray) -> np.ndarray:
     return times
 
 
+def require_width(bin_width: float | None, unit: str) -> float:
+    """Return the width of a bin, or raise DataError if none is given for a format that holds spike times alone."""
+    if bin_width is None:
+        raise DataError(f"expected a `bin_width`, as the file holds spike times, got none: give it in {unit}")
+    return bin_width
+
+
 def spike_raster(times: SpikeTimes, bin_width: float, source: str, remarks: tuple[str, ...] = ()) -> Raster:
     """Return spike times as a raster, with the width in its source and merged spikes among the remarks."""
     active, start, merged = bin_spikes(times, bin_width)
     total = int(active.sum()) + merged
     if merged:
-        remarks = (*remarks, f"{merged} of {total} spikes share a bin with an earlier one of their cell and count once")
+        remarks = (*remarks, merged_remark(merged, total))
     if active.mean() > 0.5:
         remarks = (
             *remarks,
@@ -91,6 +98,57 @@ def spike_raster(times: SpikeTimes, bin_width: float, source: str, remarks: tupl
         )
     source = f"{source}, spike times in {len(active)} bins of {bin_width:g} from {start:g}"
     return Raster(active, source, list(times), remarks)
+
+
+def merged_remark(merged: int, total: int) -> str:
+    """Return a remark on spikes that share a bin, nothing if none does."""
+    return f"{merged} of {total} spikes share a bin with an earlier one of their cell and count once" * (merged > 0)
+
+
+def trial_raster(
+    times: SpikeTimes,
+    trials: Float[np.ndarray, "trials 2"],
+    bin_width: float,
+    source: str,
+    remarks: tuple[str, ...] = (),
+) -> Raster:
+    """Return spike times as a raster with a repeat for each trial, as many bins in each as the shortest holds.
+
+    Args:
+        trials: Start and stop of each trial.
+
+    Raises:
+        DataError: Trials have no length, or spikes are not as `bin_spikes` expects them.
+
+    >>> trials = np.array([[0.0, 0.2], [1.0, 1.2]])
+    >>> trial_raster({"a": np.array([0.1, 1.0])}, trials, 0.1, "trials").values.astype(int).tolist()
+    [[[0, 1]], [[1, 0]]]
+    """
+    starts, stops = trials.T
+    # Starts and stops lie on edges of bins as spikes do.
+    bins = np.floor((stops * ROUNDING - starts) / bin_width)
+    if not len(trials) or not (np.isfinite(starts) & (bins >= 1)).all():
+        raise DataError("expected trials of a bin or more each, got shorter ones or none: give a narrower `bin_width`")
+    shortest = int(bins.min())
+    require_memory(5 * shortest * len(trials) * len(times), "give a wider `bin_width`, in the unit of the times")
+    active = np.zeros((len(trials), len(times), shortest), bool)
+    counted = 0
+    for cell, (name, given) in enumerate(times.items()):
+        spikes = _checked_times(name, given) * ROUNDING
+        for trial, (first, last) in enumerate(np.searchsorted(spikes, trials)):
+            reached = np.floor((spikes[first:last] - starts[trial]) / bin_width)
+            places = reached[reached < shortest].astype(np.int64)
+            active[trial, cell, places] = True
+            counted += len(places)
+    total = sum(map(len, times.values()))
+    noted = (
+        f"{total - counted} of {total} spikes lie outside the bins of trials" * (counted < total),
+        f"trials have {shortest} to {int(bins.max())} bins, of which the first {shortest} were kept"
+        * bool(bins.max() > shortest),
+        merged_remark(counted - int(active.sum()), counted),
+    )
+    source = f"{source}, spike times in {len(trials)} trials of {shortest} bins of {bin_width:g}"
+    return Raster(active, source, list(times), (*remarks, *filter(None, noted)))
 
 
 def group_by_cell(cells: pd.Series, times: np.ndarray) -> SpikeTimes:

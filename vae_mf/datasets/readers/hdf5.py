@@ -1,0 +1,30 @@
+"""Arrays in HDF5 files, by their paths."""
+
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from vae_mf.datasets.files import HDF5, DataError
+from vae_mf.datasets.readers.containers import Container, Entry, register_container
+
+
+@register_container("HDF5", ".h5", ".hdf5", starts=(HDF5,))
+def _open_hdf5(path: Path) -> Container:
+    def read(name: str) -> np.ndarray:
+        with h5py.File(path) as file:
+            return np.asarray(file[name])
+
+    entries = {}
+
+    def note(name: str, node: object) -> None:
+        if isinstance(node, h5py.Dataset):
+            entries[name] = Entry("HDF5", node.shape or (), node.dtype, partial(read, name))
+
+    with h5py.File(path) as file:
+        if "nwb_version" in file.attrs:
+            raise DataError("the content is an NWB file: rename it to end in .nwb")
+        # Links to other files are not followed.
+        file.visititems(note)
+    return entries

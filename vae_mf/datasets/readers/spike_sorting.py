@@ -1,0 +1,71 @@
+"""Spike times in the folders of Phy and Kilosort."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vae_mf.checks import require_choice
+from vae_mf.datasets.file_formats import register_reader
+from vae_mf.datasets.files import DataError, Options, Raster, parsing
+from vae_mf.datasets.spike_times import group_by_cell, require_width, spike_raster
+
+TIMES = "spike_times.npy"
+CELLS = ("spike_clusters", "spike_templates")
+"""Arrays with the cell of each spike: after curation, and as Kilosort found them."""
+LABELS = ("cluster_group.tsv", "cluster_groups.csv", "cluster_KSLabel.tsv")
+"""Tables of what each cluster is, of which the first counts: by hand, by hand in old versions, by Kilosort."""
+RATE = re.compile(r"^\s*sample_rate\s*=\s*([\d._eE+-]+)\s*(?:#.*)?$", re.M)
+
+
+@register_reader(markers=(TIMES,), options=("array", "bin_width"))
+def read_sorted(path: Path, options: Options) -> Raster:
+    """Return the spikes in bins of the clusters that are labelled good, or of all if none has a label."""
+    width = require_width(options.bin_width, "seconds")
+    held = [name for name in CELLS if (path / f"{name}.npy").exists()]
+    if not held:
+        raise DataError(f"expected spike_clusters.npy beside {TIMES}, found none: export the folder for Phy again")
+    array = require_choice("array", options.array or held[0], held)
+    with parsing("npy"):
+        samples, cells = (np.load(path / name).ravel() for name in (TIMES, f"{array}.npy"))
+    if len(samples) != len(cells):
+        raise DataError(
+            f"expected a cluster for each spike, got {len(cells)} clusters in {array}.npy and {len(samples)} spikes in "
+            f"{TIMES}: export the folder again"
+        )
+    labels = _labels(path) if array == CELLS[0] else pd.Series(dtype=str)
+    kept = np.isin(cells, labels.index[labels == "good"]) if len(labels) else np.ones(len(cells), bool)
+    if not kept.any():
+        found = ", ".join(f"{count} {label}" for label, count in labels.value_counts().items())
+        raise DataError(f"expected spikes of clusters labelled good, got {found or 'no spike'}: label them in Phy")
+    times = group_by_cell(pd.Series(cells[kept]), samples[kept] / _sample_rate(path))
+    others = len(np.unique(cells)) - len(times)
+    left_out = (f"{others} clusters that are not labelled good were left out",) if others else ()
+    return spike_raster(times, width, f"spike sorting of {array}", left_out)
+
+
+def _labels(path: Path) -> pd.Series:
+    """Return the label of each cluster that has one; none if the folder has no table of them."""
+    table = next((path / name for name in LABELS if (path / name).exists()), None)
+    if table is None:
+        return pd.Series(dtype=str)
+    with parsing("tsv"):
+        frame = pd.read_csv(table, sep="\t", index_col="cluster_id")
+    return frame.iloc[:, 0].astype(str).str.strip().str.lower()
+
+
+def _sample_rate(path: Path) -> float:
+    """Return the number of samples in a second; params.py is a program and so is searched, not run."""
+    params = path / "params.py"
+    found = RATE.search(params.read_text("utf-8", "replace")) if params.exists() else None
+    try:
+        rate = float(found[1]) if found else 0.0
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < np.inf:
+        raise DataError(
+            "expected the number of samples in a second in params.py, found none: write the line sample_rate = 30000, "
+            "with the right number, into it"
+        )
+    return rate
