@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_mf.datasets.readers.alignments import binarise_alignment, parse_fasta
+from vae_mf.datasets.files import DataError
+from vae_mf.datasets.readers.alignments import binarise_alignment, load_alignment, read_sequences
 from vae_mf.datasets.recording import read_recording
 from vae_mf.datasets.splits import split_rows
 
@@ -71,7 +72,88 @@ def test_sequences_have_no_time(tmp_path):
         split_rows(recording, "time")
 
 
-def test_fasta_is_parsed_as_written():
-    alignment = parse_fasta("\n>a first\nAC\nD-\n\n>b\nA C.W\n")
-    assert alignment.names == ["a", "b"]
-    assert alignment.letters.tobytes() == b"ACD-AC.W"
+@pytest.fixture
+def load(tmp_path):
+    """Return the alignment of a file with this name and content."""
+
+    def write(name, content):
+        (tmp_path / name).write_text(content)
+        return load_alignment(tmp_path / name)
+
+    return write
+
+
+STOCKHOLM = """# STOCKHOLM 1.0
+#=GF ID   test
+
+s1/1-4    MAyC
+#=GR s1/1-4 SS  HHHH
+s2/1-4    MA.D
+#=GC RF   xx.x
+
+s1/1-4    W-
+s2/1-4    WY
+//
+"""
+CLUSTAL = """CLUSTAL O(1.2.4) multiple sequence alignment
+
+
+s1/1-4    MAC 3
+s2/1-4    MAD 3
+          **:
+
+s1/1-4    W- 4
+s2/1-4    WY 5
+          *
+"""
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.sto", STOCKHOLM), ("a.aln", CLUSTAL)])
+def test_blocks_of_lines_are_joined(load, name, content):
+    alignment = load(name, content)
+    assert alignment.names == ["s1/1-4", "s2/1-4"]
+    assert alignment.letters.tobytes() == b"MACW-MADWY"
+
+
+def test_lines_without_names_are_sequences(load):
+    assert load("family.aln", "MACW-\nMADWY\n").letters.tobytes() == b"MACW-MADWY"
+
+
+def test_names_are_kept_whole_and_may_repeat(load):
+    content = ">Homo sapiens isolate 1\nAC\n>Homo sapiens isolate 2\nAD\n>Homo sapiens isolate 2\nAD\n"
+    assert load("a.fasta", content).names == [f"Homo sapiens isolate {k}" for k in (1, 2, 2)]
+
+
+ALIGNED = ["MACW-", "MADWY", "M-DWY"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sequences"),
+    [
+        ("a.a3m", ["MAaCW-", "MADWghY", "M-DWY"]),
+        ("a.fasta", ["MAaCW-", "MADWghY", "M-DWY"]),  # A3M by another name
+        ("a.a2m", ["MAaCW..-", "MA.DWghY", "M-.DW..Y"]),
+        ("a.fasta", [".MAaCW..-.", ".MA.DWghY.", ".M-.DW..Y."]),  # as Pfam writes it
+        ("a.fasta", ["MAaCW--.", "MA-DWghY", "M--DW--Y"]),  # gaps of any kind in a column of insertions
+    ],
+)
+def test_insertions_are_left_out_and_told(load, name, sequences):
+    alignment = load(name, "".join(f">s{k}\n{letters}\n" for k, letters in enumerate(sequences)))
+    assert alignment.letters.tobytes().decode().replace(".", "-") == "".join(ALIGNED)
+    assert "insertions, in small letters, were left out" in alignment.remarks[0]
+
+
+def test_an_alignment_in_small_letters_is_read_as_capitals(load):
+    alignment = load("a.fna", ">1\nac-t\n>2\naggt\n")
+    assert alignment.letters.tobytes() == b"AC-TAGGT"
+    assert alignment.remarks == ("small letters were read as capitals",)
+
+
+def test_masked_residues_are_no_insertions(load):
+    with pytest.raises(DataError, match="got 'c' in column 2 of '1': write capitals"):
+        load("a.fasta", ">1\nAcGT\n>2\nACGT\n")
+
+
+def test_states_of_a_potts_model_leave_insertions_out(tmp_path):
+    (tmp_path / "a.a3m").write_text(">1\nACg\n>2\nA-\n")
+    assert read_sequences(tmp_path / "a.a3m", "-ACGT").states.tolist() == [[1, 2], [1, 0]]

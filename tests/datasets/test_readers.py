@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -42,10 +43,11 @@ def write_parquet(path: Path) -> None:
     pd.DataFrame(ROWS, columns=list("abcd")).to_parquet(path)
 
 
-def write_sequences(path: Path) -> None:
+def write_sequences(path: Path, head: str = "", line: str = ">s{}\n{}\n", end: str = "") -> None:
     # A letter that is frequent in every column is its consensus and reads as 1.
-    lines = ["".join("CA"[entry] for entry in row) for row in ROWS]
-    path.write_text("".join(f">s{number}\n{line}\n" for number, line in enumerate(lines)))
+    sequences = ["".join("CA"[entry] for entry in row) for row in ROWS]
+    lines = [line.format(number, letters) for number, letters in enumerate(sequences)]
+    path.write_text(f"{head}{''.join(lines)}{end}")
 
 
 def write_idx(path: Path) -> None:
@@ -97,7 +99,9 @@ WRITERS = {
     ".tsv": lambda path: write_table(path, "\t"),
     ".txt": lambda path: write_table(path, " "),
     ".parquet": write_parquet,
-    **dict.fromkeys((".fasta", ".fa", ".faa", ".fna", ".afa"), write_sequences),
+    **dict.fromkeys((".fasta", ".fa", ".faa", ".fna", ".afa", ".a2m", ".a3m"), write_sequences),
+    **dict.fromkeys((".sto", ".stk"), partial(write_sequences, head="# STOCKHOLM 1.0\n", line="s{} {}\n", end="//\n")),
+    ".aln": partial(write_sequences, line="{1}\n"),
     ".idx": write_idx,
     "zarr.json": lambda path: zarr.save_array(path, ROWS),
     "*.png": write_pictures,
@@ -143,7 +147,7 @@ def test_the_rows_are_those_that_were_written(file):
     needed = SPIKES_ALONE if path.suffix == ".nwb" or known.markers == ("spike_times.npy",) else {}
     recording, again = read_recording(path, **needed), read_recording(path, **needed)
     common = 2 * ROWS.mean(axis=0) > 1  # the residue that a column of sequences is compared with
-    expected = (common if path.suffix in (".fasta", ".fa", ".faa", ".fna", ".afa") else 1) == ROWS
+    expected = (common if known.read.__name__ == "read_alignment" else 1) == ROWS
     np.testing.assert_array_equal(recording.rows > 0, expected)
     np.testing.assert_array_equal(again.rows, recording.rows)
     assert recording.source
@@ -185,7 +189,7 @@ def bits(tmp_path):
 def test_a_command_reads_by_the_module_of_a_user(compose_config, bits, tmp_path, monkeypatch, registry):
     (tmp_path / "my_readers.py").write_text(TOY)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(DataError, match=r"expected a name ending in \.afa, .*, got '\.bits'"):
+    with pytest.raises(DataError, match=r"expected a name ending in \.a2m, .*, got '\.bits'"):
         read_recording(bits)
     target = "dataset.read._target_=my_readers.read_recording"
     recording = instantiate(compose_config("infer_couplings", f"dataset.path={bits}", target).dataset.read)

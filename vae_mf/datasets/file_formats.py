@@ -110,7 +110,7 @@ def known_suffixes() -> list[str]:
     """Return the endings of all files that can be read, by alphabet.
 
     >>> known_suffixes()[:3]
-    ['.afa', '.csv', '.fa']
+    ['.a2m', '.a3m', '.afa']
     """
     load_readers()
     return sorted({suffix for known in FORMATS for suffix in known.suffixes})

@@ -1,6 +1,6 @@
-"""Aligned sequences: FASTA, binarised against the consensus."""
+"""Aligned sequences: FASTA, A2M, A3M, Stockholm and Clustal, binarised against the consensus."""
 
-from collections import Counter
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int8, UInt8
 
 from vae_mf.datasets.file_formats import register_reader
-from vae_mf.datasets.files import GZIP, DataError, Options, Raster, listed, read_bytes
+from vae_mf.datasets.files import GZIP, DataError, Options, Raster, read_bytes, suffix_of
 from vae_mf.datasets.readers.tables import decode
 
 GAPS = (ord("-"), ord("."))
@@ -20,10 +20,11 @@ AMINO_ACIDS = "-ACDEFGHIKLMNPQRSTVWY"
 
 
 class Alignment(NamedTuple):
-    """Names of the sequences, and their letters (sequences, columns) as ASCII codes."""
+    """Names of the sequences, their letters (sequences, columns) as ASCII codes, and peculiarities of the file."""
 
     names: list[str]
     letters: UInt8[np.ndarray, "sequences columns"]
+    remarks: tuple[str, ...] = ()
 
 
 class AlignedStates(NamedTuple):
@@ -51,14 +52,14 @@ class Consensus(NamedTuple):
     matches: Bool[np.ndarray, "sequences kept"]
 
 
-@register_reader(".fasta", ".fa", ".faa", ".fna", ".afa", starts=(GZIP,))
+@register_reader(".fasta", ".fa", ".faa", ".fna", ".afa", ".a2m", ".a3m", ".sto", ".stk", ".aln", starts=(GZIP,))
 def read_alignment(path: Path, options: Options) -> Raster:
-    """Return an aligned FASTA file in binary form: 1 where a sequence has the consensus residue, 0 elsewhere."""
-    alignment = parse_fasta(decode(read_bytes(path)))
+    """Return an alignment in binary form: 1 where a sequence has the consensus residue, 0 elsewhere."""
+    alignment = load_alignment(path)
     consensus = binarise_alignment(alignment.letters)
     sequences, columns = alignment.letters.shape
     kept = len(consensus.columns)
-    remarks = ["1 means the most frequent residue of a column, 0 any other or a gap"]
+    remarks = [*alignment.remarks, "1 means the most frequent residue of a column, 0 any other or a gap"]
     if kept < columns:
         remarks.append(f"{columns - kept} of {columns} columns are gaps in most sequences and were left out")
     if not kept:
@@ -73,17 +74,17 @@ def read_alignment(path: Path, options: Options) -> Raster:
 
 
 def read_sequences(path: str | Path, alphabet: str = AMINO_ACIDS) -> AlignedStates:
-    """Return an aligned FASTA file, maybe compressed with gzip, as states of an alphabet.
+    """Return an alignment in FASTA, A2M, A3M, Stockholm or Clustal as states of an alphabet, insertions left out.
 
     Args:
         alphabet: letters of the states, the gap ``-`` first; "-ACGT" for DNA, "-ACGU" for RNA.
 
     Raises:
-        DataError: The file is no aligned FASTA, or the alphabet does not begin with the gap or repeats a letter.
+        DataError: The file is no alignment, or the alphabet does not begin with the gap or repeats a letter.
     """
     if alphabet[:1] != "-" or len(set(alphabet)) < len(alphabet):
         raise DataError(f"alphabet: expected different letters after a gap -, got {alphabet!r}")
-    alignment = parse_fasta(decode(read_bytes(Path(path))))
+    alignment = load_alignment(Path(path))
     places = np.full(256, -1, np.int8)
     places[np.frombuffer(alphabet.encode("ascii"), np.uint8)] = np.arange(len(alphabet))
     places[list(GAPS)] = 0
@@ -91,55 +92,127 @@ def read_sequences(path: str | Path, alphabet: str = AMINO_ACIDS) -> AlignedStat
     return AlignedStates(alignment.names, np.maximum(states, 0), alphabet, int((states < 0).sum()))
 
 
-def parse_fasta(text: str) -> Alignment:
-    """Return the sequences of a FASTA text.
+def load_alignment(path: Path) -> Alignment:
+    """Return the alignment of a file, maybe compressed with gzip; its first line tells the format.
 
     Raises:
-        DataError: The text is no FASTA, not aligned, repeats a name, or holds letters that are no residues.
+        DataError: The text is of none of the formats, not aligned, or holds letters that are no residues.
     """
-    head, *records = ("\n" + text.replace("\r", "\n")).split("\n>")
-    if head.strip() or not records:
+    text = re.sub(r"\r\n?", "\n", decode(read_bytes(path)))
+    if text.startswith("# STOCKHOLM"):
+        records = interleaved(text.rstrip().removesuffix("//"), "#")
+    elif text.startswith(("CLUSTAL", "MUSCLE", "PROBCONS")):
+        records = interleaved(text.partition("\n")[2], " \t")
+    elif suffix_of(path) == ".aln" and not text.lstrip().startswith(">"):
+        records = [(f"line {number}", line) for number, line in enumerate(text.split(), start=1)]
+    else:
+        records = fasta(text)
+    return aligned(records)
+
+
+def fasta(text: str) -> list[tuple[str, str]]:
+    r"""Return names and sequences of a FASTA text.
+
+    >>> fasta(">a first\nAC\nD-\n\n>b\nA C.W\n")
+    [('a first', 'ACD-'), ('b', 'AC.W')]
+    """
+    head, *parts = f"\n{text}".split("\n>")
+    if head.strip() or not parts:
         raise DataError("expected FASTA, a line with > and a name before each sequence: check the format")
-    lines = [record.split("\n") for record in records]
-    names = [(line[0].split() or [""])[0] for line in lines]
-    sequences = ["".join("".join(line[1:]).split()) for line in lines]
-    require_aligned(names, sequences)
-    try:
-        codes = np.frombuffer("".join(sequences).encode("ascii"), np.uint8).reshape(len(names), -1)
-    except UnicodeEncodeError as error:
-        raise DataError("expected letters A to Z and gaps, got others: export the alignment again") from error
+    lines = [part.split("\n") for part in parts]
+    return [(line[0].strip(), "".join("".join(line[1:]).split())) for line in lines]
+
+
+def interleaved(text: str, comments: str) -> list[tuple[str, str]]:
+    r"""Return names and sequences of blocks of lines, each with a name and a piece of its sequence.
+
+    Args:
+        comments: First letters of lines that hold something else.
+
+    >>> interleaved("a AC\nb AD\n\na WW 4\nb W- 4", "#")
+    [('a', 'ACWW'), ('b', 'ADW-')]
+    """
+    pieces: dict[str, list[str]] = {}
+    for line in text.split("\n"):
+        if not line.strip() or line[0] in comments:
+            continue
+        name, *rest = line.split()
+        if not rest or name == "//":
+            raise DataError(f"expected one alignment, a name and a sequence in each line, got {line[:30]!r}: mend it")
+        pieces.setdefault(name, []).append(rest[0])
+    if not pieces:
+        raise DataError("expected lines of a name and a sequence, got none: export the alignment again")
+    return [(name, "".join(parts)) for name, parts in pieces.items()]
+
+
+def aligned(records: list[tuple[str, str]]) -> Alignment:
+    """Return sequences of one length, of capitals and gaps, without the insertions that small letters mark.
+
+    >>> aligned([("a", "ACyD"), ("b", "AC-")]).letters.tobytes()
+    b'ACDAC-'
+
+    Raises:
+        DataError: They are not aligned, or hold letters that are no residues.
+    """
+    if not all(sequence.isascii() for _, sequence in records):
+        raise DataError("expected letters A to Z and gaps, got others: export the alignment again")
+    joined = "".join(sequence for _, sequence in records)
+    remarks: tuple[str, ...] = ()
+    if joined.islower():
+        records = [(name, sequence.upper()) for name, sequence in records]
+        remarks = ("small letters were read as capitals",)
+    elif joined != joined.upper():
+        records = without_insertions(records)
+        kept = len(records[0][1])
+        remarks = (f"insertions, in small letters, were left out: columns are numbered without them, from 1 to {kept}",)
+    names = [name for name, _ in records]
+    require_aligned(records)
+    codes = np.frombuffer("".join(sequence for _, sequence in records).encode(), np.uint8).reshape(len(names), -1)
     require_residues(names, codes)
-    return Alignment(names, codes)
+    return Alignment(names, codes, remarks)
 
 
-def require_aligned(names: list[str], sequences: list[str]) -> None:
-    """Raise DataError unless all sequences are of one length above zero and no name comes twice."""
-    lengths = [len(sequence) for sequence in sequences]
-    if not lengths[0]:
-        raise DataError(f"sequence {names[0]!r} is empty: complete or delete it")
-    for name, length in zip(names, lengths, strict=True):
-        if length != lengths[0]:
-            found = f"{name!r} of length {length} after {names[0]!r} of length {lengths[0]}"
+def without_insertions(records: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return sequences without small letters and the dots beside them, if all are of one length then.
+
+    Small letters are insertions in A2M, A3M and Pfam; if a column has them beside capitals they are masked residues.
+    """
+    lengths = {len(sequence) for _, sequence in records}
+    shorter = [(name, re.sub(r"[a-z.]", "", sequence)) for name, sequence in records]
+    if len(lengths) > 1:
+        return shorter
+    codes = np.frombuffer("".join(sequence for _, sequence in records).encode(), np.uint8).reshape(len(records), -1)
+    small = (codes >= ord("a")) & (codes <= ord("z"))
+    capital = (codes >= ord("A")) & (codes <= ord("Z"))
+    inserted = ~capital.any(axis=0) & (small.any(axis=0) | (codes == ord(".")).all(axis=0))
+    if not (small & ~inserted).any():
+        return [(name, codes[k, ~inserted].tobytes().decode()) for k, (name, _) in enumerate(records)]
+    sequence, column = np.argwhere(small & ~inserted)[0]
+    raise DataError(
+        f"expected small letters for insertions, in columns without capitals, got {chr(codes[sequence, column])!r} in "
+        f"column {column + 1} of {records[sequence][0]!r}: write capitals if these are masked residues"
+    )
+
+
+def require_aligned(records: list[tuple[str, str]]) -> None:
+    """Raise DataError unless all sequences are of one length above zero."""
+    (first, sequence), *_ = records
+    if not sequence:
+        raise DataError(f"sequence {first!r} is empty: complete or delete it")
+    for name, other in records:
+        if len(other) != len(sequence):
+            found = f"{name!r} of length {len(other)} after {first!r} of length {len(sequence)}"
             raise DataError(f"expected aligned sequences of one length, got {found}: align them first")
-    if len(set(names)) < len(names):
-        repeated = [name for name, count in Counter(names).items() if count > 1]
-        raise DataError(
-            f"expected different names, got more than once: {listed(repeated)}: keep one sequence of each name"
-        )
 
 
 def require_residues(names: list[str], codes: UInt8[np.ndarray, "sequences columns"]) -> None:
     """Raise DataError unless every letter is a capital or a gap."""
-    lower = (codes >= ord("a")) & (codes <= ord("z"))
-    known = ((codes >= ord("A")) & (codes <= ord("Z"))) | np.isin(codes, GAPS)
-    for wrong, advice in (
-        (lower, "remove the columns of insertions (a2m, a3m), or write capitals if they are masked residues"),
-        (~known, "write X for an unknown residue and - for a gap"),
-    ):
-        if wrong.any():
-            sequence, column = np.argwhere(wrong)[0]
-            found = f"{chr(codes[sequence, column])!r} in column {column + 1} of {names[sequence]!r}"
-            raise DataError(f"expected capital letters and gaps, got {found}: {advice}")
+    wrong = ~(((codes >= ord("A")) & (codes <= ord("Z"))) | np.isin(codes, GAPS))
+    if wrong.any():
+        sequence, column = np.argwhere(wrong)[0]
+        found = f"{chr(codes[sequence, column])!r} in column {column + 1} of {names[sequence]!r}"
+        advice = "write X for an unknown residue and - for a gap"
+        raise DataError(f"expected letters and gaps, got {found}: {advice}")
 
 
 def binarise_alignment(letters: UInt8[np.ndarray, "sequences columns"]) -> Consensus:
