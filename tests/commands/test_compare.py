@@ -9,11 +9,12 @@ import pytest
 from helpers import PROJECT_ROOT
 from helpers.third_party import Hebb
 from hydra.utils import instantiate
+from numpy.testing import assert_allclose
 
-from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, scorings
+from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, scorings, with_averages
 from vae_mf.datasets import make_recording
 from vae_mf.density_models.base import DensityModel
-from vae_mf.density_models.comparison import VAE, ModelScores, score_density_model
+from vae_mf.density_models.comparison import CHOICE, VAE, ModelScores, score_density_model
 from vae_mf.inverse_ising import InverseIsing
 from vae_mf.plotting.density_models import FAMILIES
 from vae_mf.tables import read_tables
@@ -58,7 +59,7 @@ def test_every_node_of_the_configuration_is_a_density_model(compose_config):
     config = compose_config("compare", "dataset.path=recording.npy")
     models = {name: instantiate(node) for name, node in config.density_models.items()}
     assert all(isinstance(model, DensityModel) for model in models.values())
-    assert {type(model).__name__ for model in models.values()} | {VAE} == set(FAMILIES)
+    assert {type(model).__name__ for model in models.values()} | {VAE, CHOICE} == set(FAMILIES)
     assert Path(config.folder).name.startswith("comparison-")
 
 
@@ -116,7 +117,7 @@ def test_splits_that_the_data_cannot_give_are_left_out_and_named(shape, split, n
     recording = make_recording((np.random.default_rng(3).random(shape) < 0.5).astype(np.int8))
     lines = []
     config = compose_config("compare", "dataset.path=recording.npy", f"split={split}")
-    assert list(chosen_splits(config, recording, lines.append)) == [(name, 0) for name in names]
+    assert list(chosen_splits(config, recording, lines.append)) == [(name, "all", 0) for name in names]
     assert lines == said
 
 
@@ -125,7 +126,7 @@ def test_every_row_is_tested_in_one_fold(split, compose_config):
     recording = make_recording((np.random.default_rng(3).random((12, 5, 40)) < 0.5).astype(np.int8))
     config = compose_config("compare", "dataset.path=recording.npy", f"split={split}", "folds=5")
     folds = chosen_splits(config, recording, pytest.fail)
-    assert list(folds) == [(split, number) for number in range(5)]
+    assert list(folds) == [(split, "all", number) for number in range(5)]
     assert sorted(np.concatenate([parts.test for parts in folds.values()])) == list(range(480))
     for parts in folds.values():
         assert sorted(np.concatenate(parts)) == list(range(480))
@@ -141,19 +142,51 @@ def test_models_are_pooled_over_the_folds_that_all_have():
     def scores(name: str, value: float) -> ModelScores:
         return ModelScores(name, name, 1, np.array([value]), np.array([value]), 0.0, 1.0)
 
-    first, second = Fold("time", 0), Fold("time", 1)
+    first, second = Fold("time", "all", 0), Fold("time", "all", 1)
     both = {first: [scores("a", 1.0), scores("b", 2.0)], second: [scores("a", 3.0)]}
-    (only,) = in_every_fold(both)
+    only, choice = in_every_fold(both)
     assert (only.model, only.test.tolist()) == ("a", [1.0, 3.0])
+    assert (choice.model, choice.test.tolist()) == ("baseline chosen in each fold", [1.0, 3.0])
+    both[second].append(scores("b", 1.0))
+    # Validation rows of a fold choose in that fold alone.
+    assert in_every_fold(both)[-1].test.tolist() == [2.0, 3.0]
     both[first].append(scores("a", 5.0))
     with pytest.raises(ValueError, match="several of 'a'"):
         in_every_fold(both)
+
+
+def test_vaes_that_differ_in_their_seed_are_averaged():
+    """Densities are, not their logarithms; runs of another kind are in the average of all alone."""
+
+    def scores(name: str, value: float) -> ModelScores:
+        return ModelScores(name, VAE, 10, np.log([value]), np.log([value / 2]), 0.0, 1.0)
+
+    kept = [scores("VAE d=2, seed 1", 0.2), scores("VAE d=2, seed 2", 0.4), scores("VAE d=3, seed 1", 0.9)]
+    *same, seeds, every = with_averages(kept)
+    assert same == kept
+    assert (seeds.model, every.model) == ("VAE d=2, average of 2 runs", "VAE, average of all 3 runs")
+    assert_allclose(np.exp([*seeds.validation, *seeds.test, *every.test]), [0.3, 0.15, 0.25])
+    assert every.parameters == 30
+    assert with_averages(kept[1:2]) == kept[1:2]
+
+
+def test_fewer_training_rows_are_told_apart_from_all(compose_config):
+    recording = make_recording((np.random.default_rng(3).random((12, 5, 40)) < 0.5).astype(np.int8))
+    config = compose_config("compare", "dataset.path=recording.npy", "split=time", "training_rows=[100,all]")
+    few, every = chosen_splits(config, recording, pytest.fail).values()
+    assert len(few.train) == 100
+    assert set(few.train) < set(every.train)
+    assert np.array_equal(few.test, every.test)
 
 
 @pytest.mark.parametrize(
     ("options", "match"),
     [
         (["split=time", "folds=500"], "expected fewer folds, more validation, or more data, got time"),
+        (
+            ["split=random", "training_rows=500"],
+            "training_rows: expected at most the 320 that there are, or all, got 500",
+        ),
         (["split=repeat"], "split: expected random or time, got repeat with too few repeats"),
         (
             ["dataset.split.test=1.0e-4"],

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from vae_mf.density_models.comparison import ModelScores, compare_models, compare_pairs, pooled_folds
+from vae_mf.density_models.comparison import (
+    ModelScores,
+    chosen_in_folds,
+    compare_models,
+    compare_pairs,
+    lead_sentence,
+    pooled_folds,
+)
 
 RANDOM = np.random.default_rng(1)
 TIME = RANDOM.permutation(np.repeat(np.arange(40), 5))
@@ -82,6 +89,27 @@ def test_folds_are_pooled_row_by_row():
     assert pooled[3].test.tolist() == list(range(8))
     # Independent errors of half the rows each.
     assert_allclose(pooled[3].log_partition_error, 0.01 / np.sqrt(2))
+
+
+@pytest.mark.parametrize(("lead", "place"), [(0.5, "ahead of"), (0.1, "level with"), (-0.5, "behind")])
+def test_a_vae_is_ahead_by_more_than_two_errors_alone(lead, place):
+    noise = RANDOM.normal(0, 1, 200)
+    own = ALL[3]._replace(test=ALL[1].test + lead + noise - noise.mean())
+    table = compare_models([*ALL[:3], own], TIME, 20)
+    assert lead_sentence(table).startswith(f"ours is {place} chosen: {lead:+.3f} ± 0.0")
+
+
+def test_validation_chooses_in_every_fold_anew():
+    first = [ALL[0], ALL[1], ALL[2], ALL[3]]
+    second = [ALL[0], ALL[1], ALL[2]._replace(validation=np.full(30, -7.5)), ALL[3]]
+    baseline, vae = chosen_in_folds([first, second])
+    assert np.array_equal(baseline.test, np.concatenate([ALL[1].test, ALL[2].test]))
+    assert np.array_equal(vae.test, np.tile(ALL[3].test, 2))
+    pooled = [pooled_folds(each) for each in zip(first, second, strict=True)]
+    table = compare_models([*pooled, baseline, vae], np.tile(TIME, 2), 20)
+    assert table.model[table.best_baseline].item() == baseline.model
+    assert "VAE chosen in each fold is ahead of baseline chosen in each fold" in lead_sentence(table)
+    assert len(chosen_in_folds([first[:3], second[:3]])) == 1
 
 
 def test_bad_input_is_refused():

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 from numpy.testing import assert_allclose
 
-from vae_mf.plotting.density_models import FAMILIES, OTHER, draw_comparison
+from vae_mf.plotting.density_models import FAMILIES, OTHER, draw_comparison, draw_learning_curves
 
 FEW = ["VAE", "BernoulliMixture", "Independent", "Unknown"]
 
@@ -19,6 +19,8 @@ def table(splits: list[str]) -> pd.DataFrame:
                 "split": split,
                 "model": [f"{family} {split}" for family in FEW],
                 "family": FEW,
+                "training_rows": 100,
+                "validation_log_likelihood": -9.0,
                 "gain_over_independent": random.normal(size=4),
                 "gain_over_independent_error": random.random(4),
             }
@@ -47,3 +49,23 @@ def test_points_bars_and_colours_are_those_of_the_table(splits):
 def test_the_legend_names_the_families_that_are_there():
     (legend,) = draw_comparison(table(["time"])).legends
     assert [text.get_text() for text in legend.get_texts()] == ["independent variables", "Bernoulli mixture", "VAE"]
+
+
+def test_a_learning_curve_follows_the_member_of_a_family_that_validation_chooses():
+    few, many = table(["time"]), table(["time"]).assign(training_rows=1000)
+    better = many.assign(validation_log_likelihood=-8.0, gain_over_independent=many.gain_over_independent + 1)
+    both = pd.concat([few, many, better], ignore_index=True)
+    (ax,) = draw_learning_curves(both).axes
+    shown = [table(["time"]).family != "Independent", few.family != "Independent"]
+    gains = {to_hex(line.lines[0].get_color()): line.lines[0].get_xydata() for line in ax.containers}
+    assert len(gains) == shown[0].sum()
+    for family in ("VAE", "BernoulliMixture"):
+        own = FAMILIES[family][0]
+        expected = [
+            [100, few.gain_over_independent[few.family == family].item()],
+            [1000, better.gain_over_independent[better.family == family].item()],
+        ]
+        assert_allclose(gains[own], expected)
+    # The figure of all models shows the largest number of rows.
+    (panel,) = draw_comparison(pd.concat([few, many])).axes
+    assert {container.lines[0].get_xdata()[0] for container in panel.containers} == set(many.gain_over_independent)

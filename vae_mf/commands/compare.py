@@ -7,10 +7,10 @@ vae-mf compare FILE dataset.variables=40 'runs=outputs/retina-*'
 vae-mf compare FILE split=time folds=5 'density_models=[independent,pairwise]'
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,18 +23,22 @@ from rich.table import Column, Table
 
 from vae_mf.checks import require_integer
 from vae_mf.datasets.recording import Recording
-from vae_mf.datasets.splits import UNITS, Split, possible_splits
+from vae_mf.datasets.splits import ALL, UNITS, Split, possible_splits
 from vae_mf.density_models.comparison import (
+    VAE,
     ModelScores,
+    averaged,
+    chosen_in_folds,
     compare_models,
     compare_pairs,
     kept_scores,
+    lead_sentence,
     pooled_folds,
     score_density_model,
 )
 from vae_mf.density_models.sequences import run_lengths
 from vae_mf.discovery.scores import score_vae
-from vae_mf.plotting.density_models import draw_comparison
+from vae_mf.plotting.density_models import draw_comparison, draw_learning_curves
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
 from vae_mf.runs.folder import FIGURES, Run, find_runs
@@ -44,7 +48,7 @@ from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.tables import read_metrics, read_tables, write_tables
 
-NAME, PAIRS = "comparison", "differences"
+NAME, PAIRS, CURVES = "comparison", "differences", "learning_curves"
 PRINTED = {
     "log_likelihood": "ln p",
     "gain_over_independent": "gain",
@@ -72,9 +76,10 @@ def score_run(run: Run, cfg: DictConfig, rows: list[np.ndarray]) -> ModelScores:
 
 
 class Fold(NamedTuple):
-    """A split of the rows, and the number of its fold."""
+    """A split of the rows, the training rows that are kept of it, and the number of its fold."""
 
     split: str
+    training_rows: str | int
     number: int
 
 
@@ -120,24 +125,30 @@ def chosen_splits(cfg: DictConfig, recording: Recording, say: Callable[[str], No
     """Return the splits of the configuration by name and fold; of several, those that the recording allows."""
     settings = cfg.dataset.split
     folds = require_integer("folds", cfg.folds)
-    names = [settings.split] if isinstance(settings.split, str) else list(settings.split)
+    names = listed(settings.split)
     possible = possible_splits(recording, settings.test, settings.validation, folds)
     absent = [name for name in names if name not in possible]
     if absent and len(absent) < len(names):
         say(f"left out: {', '.join(f'split={name}, as there are too few {UNITS[name]}' for name in absent)}")
         names = [name for name in names if name in possible]
-    chosen = [Fold(name, number) for name in names for number in range(folds)]
-    split = instantiate(settings)
-    return {fold: split(recording, split=fold.split, folds=folds, fold=fold.number) for fold in chosen}
+    sizes = listed(cfg.training_rows)
+    chosen = [Fold(name, size, number) for name in names for size in sizes for number in range(folds)]
+    split = partial(instantiate(settings), recording, folds=folds)
+    return {fold: split(split=fold.split, training_rows=fold.training_rows, fold=fold.number) for fold in chosen}
 
 
-def printed(split: str, table: pd.DataFrame) -> Table:
-    """Return the main columns of the table of one split for a terminal."""
+def listed(choice: Any) -> list[Any]:
+    """Return the entries of a list, or the only one."""
+    return list(choice) if isinstance(choice, Sequence) and not isinstance(choice, str) else [choice]
+
+
+def printed(title: str, table: pd.DataFrame) -> Table:
+    """Return the main columns of one table for a terminal."""
     widest = int(table.model.str.len().max())
     lines = Table(
         Column("model", no_wrap=True, min_width=widest),
         *(Column(head, justify="right") for head in PRINTED.values()),
-        title=split,
+        title=title,
         box=box.SIMPLE,
     )
     for row in table.to_dict("records"):
@@ -149,9 +160,10 @@ def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, and write the tables of all models after each; draw them at the end."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     console = Console()
+    say = partial(console.print, soft_wrap=True)
     folder = Path(cfg.folder)
     recording = instantiate(cfg.dataset.read)
-    splits = chosen_splits(cfg, recording, partial(console.print, soft_wrap=True))
+    splits = chosen_splits(cfg, recording, say)
     runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
     for run in find_runs(cfg.runs) if cfg.runs else []:
         runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
@@ -159,30 +171,62 @@ def main(cfg: DictConfig) -> None:
     for fold, parts in splits.items():
         lengths = run_lengths(recording.repeat[parts.train], recording.time[parts.train])
         jobs[fold] = scorings(cfg, [recording.rows[part] for part in parts], runs[fold], lengths)
-    tables: dict[str, pd.DataFrame] = {}
-    pairs: dict[str, pd.DataFrame] = {}
+    tables: dict[str, dict[tuple[str, int], pd.DataFrame]] = {NAME: {}, PAIRS: {}}
     with stage_progress(console, BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("models", total=sum(map(len, jobs.values())))
-        for split in dict.fromkeys(fold.split for fold in splits):
-            folds = [fold for fold in splits if fold.split == split]
+        for folds in experiments(splits):
+            key = (folds[0].split, min(len(splits[fold].train) for fold in folds))
             times = np.concatenate([recording.time[splits[fold].test] for fold in folds])
-            scores: dict[Fold, list[ModelScores]] = {fold: [] for fold in folds}
-            for fold, name in in_turn({fold: jobs[fold] for fold in folds}):
-                bar.update(task, description=f"{fold_folder(fold, len(folds))}: {name.rpartition('-')[0]}")
-                path = folder / fold_folder(fold, len(folds)) / f"{name}.npz"
-                try:
-                    scores[fold].append(kept_scores(path, jobs[fold][name]))
-                except ValueError as refusal:
-                    where = fold_folder(fold, len(folds))
-                    console.print(f"left out: {name.rpartition('-')[0]} in {where}: {refusal}", soft_wrap=True)
-                bar.advance(task)
-                if models := in_every_fold(scores):
-                    tables[split] = compare_models(models, times, cfg.blocks)
-                    pairs[split] = compare_pairs(models, times, cfg.blocks)
-                    write_tables(folder, {NAME: of_all_splits(tables), PAIRS: of_all_splits(pairs)})
-            console.print(printed(split, tables[split]))
-    figure = draw_comparison(read_tables(folder)[NAME])
-    console.print(f"figure: {save_figure(figure, folder / FIGURES, NAME)}", soft_wrap=True)
+            for models in scored(folder, {fold: jobs[fold] for fold in folds}, partial(bar.update, task), say):
+                tables[NAME][key] = compare_models(models, times, cfg.blocks)
+                tables[PAIRS][key] = compare_pairs(models, times, cfg.blocks)
+                write_tables(folder, {name: in_one_table(each) for name, each in tables.items()})
+            console.print(printed("{}, {:,} training rows".format(*key), tables[NAME][key]))
+            say(lead_sentence(tables[NAME][key]))
+    table = read_tables(folder)[NAME]
+    say(f"figure: {save_figure(draw_comparison(table), folder / FIGURES, NAME)}")
+    if table.groupby("split").training_rows.nunique().max() > 1:
+        say(f"figure: {save_figure(draw_learning_curves(table), folder / FIGURES, CURVES)}")
+
+
+def scored(
+    folder: Path,
+    jobs: dict[Fold, dict[str, Callable[[], ModelScores]]],
+    update: Callable[..., None],
+    say: Callable[[str], None],
+) -> Iterator[list[ModelScores]]:
+    """Score all models in all folds of an experiment, and yield the scores of those that all folds have after each.
+
+    Args:
+        folder: folder that scores are kept in.
+        jobs: scoring of every model, by fold and the name of its file.
+        update: function of a description, or of the number of models by which a bar advances.
+        say: function that a refusal is told by.
+    """
+    scores: dict[Fold, list[ModelScores]] = {fold: [] for fold in jobs}
+    for fold, name in in_turn(jobs):
+        place = fold_folder(fold, len(jobs))
+        model = name.rpartition("-")[0]
+        update(description=f"{place}: {model}")
+        try:
+            scores[fold].append(kept_scores(folder / place / f"{name}.npz", jobs[fold][name]))
+        except ValueError as refusal:
+            say(f"left out: {model} in {place}: {refusal}")
+        update(advance=1)
+        if models := in_every_fold(scores):
+            yield models
+
+
+def experiments(splits: Iterable[Fold]) -> list[list[Fold]]:
+    """Return the folds of every split and number of training rows, which are one experiment.
+
+    >>> experiments([Fold("time", "all", 0), Fold("time", 100, 0), Fold("time", "all", 1)])[1]
+    [Fold(split='time', training_rows=100, number=0)]
+    """
+    found: dict[tuple[str, str | int], list[Fold]] = {}
+    for fold in splits:
+        found.setdefault(fold[:2], []).append(fold)
+    return list(found.values())
 
 
 def in_turn(jobs: dict[Fold, dict[str, Callable[[], ModelScores]]]) -> Iterator[tuple[Fold, str]]:
@@ -192,28 +236,47 @@ def in_turn(jobs: dict[Fold, dict[str, Callable[[], ModelScores]]]) -> Iterator[
 
 
 def fold_folder(fold: Fold, folds: int) -> Path:
-    """Return the place of the scores of a fold in the folder of the comparison."""
-    return Path(fold.split, f"fold-{fold.number + 1}-of-{folds}") if folds > 1 else Path(fold.split)
+    """Return the place of the scores of a fold in the folder of the comparison.
+
+    >>> fold_folder(Fold("time", 1000, 0), folds=5).as_posix()
+    'time/1000-rows/fold-1-of-5'
+    """
+    size = [] if fold.training_rows == ALL else [f"{fold.training_rows}-rows"]
+    return Path(fold.split, *size, *([f"fold-{fold.number + 1}-of-{folds}"] if folds > 1 else []))
 
 
 def in_every_fold(scores: dict[Fold, list[ModelScores]]) -> list[ModelScores]:
-    """Return the scores of the models that all folds have, pooled over the folds.
+    """Return the scores of the models that all folds have, and of those that validation chooses, pooled over the folds.
 
     Raises:
         ValueError: if a fold has two models of one name, which cannot be told apart in another.
     """
-    by_name = [{score.model: score for score in each} for each in scores.values()]
+    by_name = [{score.model: score for score in with_averages(each)} for each in scores.values()]
     if len(by_name) == 1:
-        return next(iter(scores.values()))
+        return with_averages(next(iter(scores.values())))
     for fold, each in scores.items():
         names = [score.model for score in each]
         if len(set(names)) < len(names):
             twice = max(names, key=names.count)
             raise ValueError(f"runs: expected one of each model in a fold, got several of {twice!r} in {fold}")
     common = [name for name in by_name[0] if all(name in each for each in by_name)]
-    return [pooled_folds([each[name] for each in by_name]) for name in common]
+    pooled = [pooled_folds([each[name] for each in by_name]) for name in common]
+    return pooled + chosen_in_folds([[each[name] for name in common] for each in by_name]) if common else []
 
 
-def of_all_splits(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the tables of several splits in one."""
-    return pd.concat(tables, names=["split"]).reset_index("split")
+def with_averages(models: list[ModelScores]) -> list[ModelScores]:
+    """Return some models, the averages of VAEs that differ in their seed alone, and that of all VAEs."""
+    groups: dict[str, list[ModelScores]] = {}
+    for model in models:
+        if model.family == VAE:
+            groups.setdefault(model.model.rpartition(", seed ")[0], []).append(model)
+    found = [
+        averaged(group, f"{name}, average of {len(group)} runs") for name, group in groups.items() if len(group) > 1
+    ]
+    every = [vae for group in groups.values() for vae in group]
+    return models + found + ([averaged(every, f"VAE, average of all {len(every)} runs")] if len(groups) > 1 else [])
+
+
+def in_one_table(tables: dict[tuple[str, int], pd.DataFrame]) -> pd.DataFrame:
+    """Return the tables of several splits and numbers of training rows in one."""
+    return pd.concat(tables, names=["split", "training_rows"]).reset_index(["split", "training_rows"])

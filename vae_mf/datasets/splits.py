@@ -15,6 +15,8 @@ ALL = "all"
 HALVES = ("first_half", "second_half")
 BOOTSTRAP = re.compile(r"bootstrap_(\d+)", re.ASCII)
 """A bootstrap sample by its seed."""
+PIECES = 20
+"""Pieces of rows that follow each other, of which fewer training rows are made."""
 UNITS = {"random": "rows", "time": "movie times", "repeat": "repeats"}
 """Units that each split holds out as a whole."""
 
@@ -23,7 +25,7 @@ class Split(NamedTuple):
     """Ascending indices of the rows of a recording: pairwise disjoint, together all unless repeats were chosen."""
 
     train: Rows
-    """Rows of the chosen repeats, each as often as its repeat was drawn."""
+    """Rows of the chosen repeats, each as often as its repeat was drawn, or fewer of them."""
     validation: Rows
     test: Rows
 
@@ -37,6 +39,7 @@ def split_rows(
     repeats: Any = ALL,
     folds: Any = 1,
     fold: Any = 0,
+    training_rows: Any = ALL,
 ) -> Split:
     """Split a recording into training, validation and test rows.
 
@@ -57,6 +60,7 @@ def split_rows(
         fold: Number of the fold, from 0.
         repeats: Choice among the training rows alone, see `rows_of_repeats`: models are always judged on the same
             rows, and no row is in two parts; with the split ``"repeat"`` no repeat is either.
+        training_rows: ``"all"``, or the number of these that are kept, see `in_pieces`: a point of a learning curve.
 
     Raises:
         ValueError: An argument is out of range, a part would be empty, or a variable is constant in the training part.
@@ -82,7 +86,8 @@ def split_rows(
     if split == "random":
         part = generator(require_integer("seed", seed, minimum=0), "split").permutation(part)
     rows = Split(*(np.flatnonzero(part[units] == index) for index in range(3)))
-    rows = rows._replace(train=rows.train[rows_of_repeats(recording.repeat[rows.train], repeats)])
+    train = rows.train[rows_of_repeats(recording.repeat[rows.train], repeats)]
+    rows = rows._replace(train=train if training_rows == ALL else in_pieces(train, training_rows))
     check_varying(recording.rows[rows.train], recording.variables, where="training part")
     return rows
 
@@ -98,6 +103,22 @@ def fold_parts(units: int, validation: int, folds: int, fold: int) -> Int[np.nda
     part[tested] = 2
     part[(tested[0] - 1 - np.arange(validation)) % units] = 1
     return part
+
+
+def in_pieces(rows: Rows, count: Any) -> Int[np.ndarray, " kept"]:
+    """Return so many of some rows, in pieces that follow each other and are spread over all of them.
+
+    >>> in_pieces(np.arange(1000), 60)[:6]
+    array([  0,   1,   2,  50,  51,  52])
+
+    Raises:
+        ValueError: if there are fewer rows.
+    """
+    count = require_integer("training_rows", count)
+    if count > len(rows):
+        raise ValueError(f"training_rows: expected at most the {len(rows)} that there are, or all, got {count}")
+    sizes = map(len, np.array_split(np.arange(count), PIECES))
+    return np.concatenate([piece[:size] for piece, size in zip(np.array_split(rows, PIECES), sizes, strict=True)])
 
 
 def units_of(recording: Recording, split: str) -> Rows:

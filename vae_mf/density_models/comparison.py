@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Int8
+from scipy.special import logsumexp
 
 from vae_mf.checks import require_integer
 from vae_mf.density_models.base import DensityModel
@@ -17,6 +18,10 @@ from vae_mf.statistics.averages import Average, average
 
 INDEPENDENT, VAE = "Independent", "VAE"
 """Families of the model that all others are compared with, and of those that are no baselines."""
+CHOICE = "Choice"
+"""Family of a baseline that validation chooses in every fold anew."""
+NEAR = 2.0
+"""Errors of a difference within which two models are level."""
 Part = Int8[np.ndarray, "_ variables"]
 """Some rows of the data."""
 
@@ -150,6 +155,55 @@ def pooled_folds(folds: Sequence[ModelScores]) -> ModelScores:
         log_partition_error=float(np.linalg.norm(rows * errors) / rows.sum()),
         seconds=sum(fold.seconds for fold in folds),
     )
+
+
+def averaged(models: Sequence[ModelScores], name: str) -> ModelScores:
+    """Return the scores of the average of the densities of some models, which all have the same weight.
+
+    >>> one = ModelScores("one", VAE, 3, np.log([0.2]), np.log([0.1]), 0.0, 1.0)
+    >>> both = averaged([one, one._replace(test=np.log([0.3]))], "both")
+    >>> np.exp(both.test).round(3), both.parameters
+    (array([0.2]), 6)
+    """
+    errors = np.array([model.log_partition_error for model in models])
+    return models[0]._replace(
+        model=name,
+        parameters=sum(model.parameters for model in models),
+        validation=logsumexp([model.validation for model in models], axis=0) - np.log(len(models)),
+        test=logsumexp([model.test for model in models], axis=0) - np.log(len(models)),
+        log_partition_error=float(np.linalg.norm(errors) / len(models)),
+        seconds=sum(model.seconds for model in models),
+    )
+
+
+def chosen_in_folds(folds: Sequence[Sequence[ModelScores]]) -> list[ModelScores]:
+    """Return the scores of the baseline, and of the VAE if there are any, that validation chooses in every fold anew.
+
+    The rows that choose in one fold are tested in another: a choice from all folds together would know test rows.
+    """
+    found = []
+    for family, name in ((CHOICE, "baseline chosen in each fold"), (VAE, "VAE chosen in each fold")):
+        kinds = [[score for score in fold if (score.family == VAE) == (family == VAE)] for fold in folds]
+        if all(kinds):
+            best = [max(kind, key=lambda score: score.validation.mean()) for kind in kinds]
+            found.append(pooled_folds(best)._replace(model=name, family=family))
+    return found
+
+
+def lead_sentence(table: pd.DataFrame) -> str:
+    """Return in words how much likelier the VAE that validation chooses makes a test row than the best baseline.
+
+    >>> lead_sentence(pd.DataFrame({"family": ["KPairwise"]}))
+    'no VAE is among the models: give runs to compare one'
+    """
+    vaes = table[table.family == VAE]
+    if vaes.empty:
+        return "no VAE is among the models: give runs to compare one"
+    own = vaes.loc[vaes.validation_log_likelihood.idxmax()]
+    (other,) = table.model[table.best_baseline]
+    value, error = own.gain_over_best_baseline, own.gain_over_best_baseline_error
+    place = "level with" if abs(value) <= NEAR * error else "ahead of" if value > 0 else "behind"
+    return f"{own.model} is {place} {other}: {value:+.3f} ± {error:.2g} nats per test row; validation chose both"
 
 
 def comparison_line(

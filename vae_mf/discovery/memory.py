@@ -8,14 +8,12 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from vae_mf.arrays import Rows
+from vae_mf.datasets.splits import in_pieces
 from vae_mf.density_models.comparison import ModelScores
 from vae_mf.density_models.memory import FEWEST_BLOCKS, block_average, time_blocks
 from vae_mf.density_models.sequences import SequenceModel, run_lengths, sequence_starts
 from vae_mf.discovery.split import SplitRows
 from vae_mf.statistics.row_order import autocorrelation_time
-
-PIECES = 20
-"""Pieces of rows that follow each other, which a model is fitted to."""
 
 
 class TimedRows(NamedTuple):
@@ -59,8 +57,8 @@ def timed_parts(split: SplitRows, most: int) -> TimedParts:
     recording = split.recording
     units = recording.time if split.split == "time" else recording.repeat
     after = units >= units[split.rows.validation].min()
-    pieces = np.array_split(np.flatnonzero(~after), PIECES)
-    kept = np.concatenate([piece[: max(most // PIECES, 1)] for piece in pieces])
+    before = np.flatnonzero(~after)
+    kept = in_pieces(before, min(most, len(before)))
     train, held_out = (
         TimedRows(rows, run_lengths(recording.repeat[rows], recording.time[rows]))
         for rows in (kept, np.flatnonzero(after))

@@ -24,18 +24,23 @@ FAMILIES = {
     "RandomProjections": ("#009988", "random projections"),
     "RestrictedBoltzmann": ("#aa3377", "restricted Boltzmann"),
     "SemiRestrictedBoltzmann": ("#ee3377", "semi-restricted Boltzmann"),
+    "Choice": ("#222222", "chosen in each fold"),
     "VAE": (COLOURS["vae"], "VAE"),
 }
 """Colour (Paul Tol's schemes) and name of every family of models, by its class."""
-OTHER = ("#222222", "other")
+OTHER = ("#777777", "other")
 SPLITS = {"random": "random bins", "repeat": "unseen repeats", "time": "unseen movie time"}
 WIDTH, ROW = 4.0, 0.19
 """Width of a panel and height of a model in it, in inches."""
 
 
 def draw_comparison(table: pd.DataFrame) -> Figure:
-    """Draw the gain over independent variables with its error over blocks of time, a panel per split."""
+    """Draw the gain over independent variables with its error over blocks of time, a panel per split.
+
+    Of several numbers of training rows the largest is drawn.
+    """
     splits = list(dict.fromkeys(table.split))
+    table = table[table.training_rows == table.groupby("split").training_rows.transform("max")]
     with house_style():
         figure, axes = new_figure(1, len(splits))
         most = int(table.groupby("split").size().max())
@@ -43,12 +48,45 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
         for ax, split in zip(axes, splits, strict=True):
             draw_gains(ax, table[table.split == split])
             ax.set_title(SPLITS.get(split, split))
-        shown = [family for family in FAMILIES if family in set(table.family)]
-        handles = [
-            Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 2 * len(splits)))
+        add_families(figure, table, 2 * len(splits))
     return figure
+
+
+def draw_learning_curves(table: pd.DataFrame) -> Figure:
+    """Draw the gain over independent variables against the number of training rows, a panel per split.
+
+    Of every family the member that has the largest likelihood on validation rows is drawn at every number.
+    """
+    splits = list(dict.fromkeys(table.split))
+    best = table.loc[table.groupby(["split", "family", "training_rows"]).validation_log_likelihood.idxmax()]
+    with house_style():
+        figure, axes = new_figure(1, len(splits))
+        figure.set_size_inches(1.4 * WIDTH * len(splits), WIDTH)
+        for ax, split in zip(axes, splits, strict=True):
+            draw_curves(ax, best[best.split == split])
+            ax.set_title(SPLITS.get(split, split))
+        add_families(figure, best, 3 * len(splits))
+    return figure
+
+
+def draw_curves(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw a line with error bars per family, but for the floor, which is the axis."""
+    shown = table[table.family != "Independent"].sort_values("training_rows")
+    for family, lines in shown.groupby("family"):
+        colour, _ = FAMILIES.get(family, OTHER)
+        error = lines.gain_over_independent_error
+        ax.errorbar(lines.training_rows, lines.gain_over_independent, error, fmt="o-", color=colour, capsize=2)
+    ax.axhline(0, color=COLOURS["independent"], lw=0.8)
+    ax.set_xscale("log")
+    ax.set_xlabel("training rows")
+    ax.set_ylabel("gain over independent variables\n[nats per row]")
+
+
+def add_families(figure: Figure, table: pd.DataFrame, columns: int) -> None:
+    """Add the colours of the families that a table has, below the panels."""
+    shown = [FAMILIES[family] for family in FAMILIES if family in set(table.family)]
+    handles = [Line2D([], [], color=colour, marker="o", ls="", label=label) for colour, label in shown]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), columns))
 
 
 def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
