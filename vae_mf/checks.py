@@ -99,6 +99,31 @@ def require_path(name: str, value: Any, advice: str = "") -> Path:
     return Path(value)
 
 
+def is_masked(values: Any) -> bool:
+    """Return whether an array, or one in a list, has masked entries.
+
+    >>> row = np.ma.array([1, 2], mask=[False, True])
+    >>> is_masked([[1, 2], row]), is_masked(row[:1])
+    (True, False)
+    """
+    if isinstance(values, list | tuple):
+        return any(is_masked(part) for part in values if isinstance(part, list | tuple | np.ma.MaskedArray))
+    return np.ma.is_masked(values)
+
+
+def gaps_as_nan(values: Any) -> Any:
+    """Return an array, or a list of such, with NaN for masked entries; what has none as it is.
+
+    >>> gaps_as_nan(np.ma.array([1, 2], mask=[False, True])).tolist()
+    [1.0, nan]
+    """
+    if not is_masked(values):
+        return values
+    if isinstance(values, list | tuple):
+        return [gaps_as_nan(part) for part in values]
+    return np.ma.filled(np.ma.array(values, np.float64), np.nan)
+
+
 def require_array(name: str, values: Any) -> np.ndarray:
     """Return an array, a list, a table or a tensor as an array of real numbers or booleans.
 
@@ -111,7 +136,7 @@ def require_array(name: str, values: Any) -> np.ndarray:
     if isinstance(values, str | os.PathLike):
         advice = "read the file first, with numpy.load or vae_mf.datasets.read_recording"
         raise ValueError(f"{name}: expected an array, got {shown(values)}: {advice}")
-    if np.ma.is_masked(values):
+    if is_masked(values):
         raise ValueError(f"{name}: expected an array without gaps, got masked entries: fill them or delete their rows")
     try:
         array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)

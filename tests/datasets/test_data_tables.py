@@ -98,7 +98,7 @@ def test_names_of_rows_are_those_of_the_variables_of_a_transposed_table(tmp_path
 
 def test_a_first_column_of_zeros_and_ones_is_a_variable_even_if_it_rises(tmp_path):
     words = np.vstack([[0, 1], [1, 0]] * 2)[:2]
-    np.savetxt(tmp_path / "w.csv", words, delimiter=",", fmt="%d")
+    np.savetxt(tmp_path / "w.csv", words, delimiter=",", fmt="%d", header="a,b", comments="")
     assert read_recording(tmp_path / "w.csv", variables=[0]).rows.tolist() == [[-1], [1]]
 
 

@@ -1,5 +1,7 @@
 """Each file format gives back the array that was written, and says in one line what is wrong with a bad file."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -9,8 +11,10 @@ from scipy import sparse
 
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.datasets.files import DataError
+from vae_mf.datasets.recording import read_recording
 
 TABLE = np.array([[0, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 0]])
+ROWS = np.random.default_rng(7).integers(0, 2, (60, 4)).astype(np.uint8)
 CUBE = np.random.default_rng(1).integers(0, 2, (2, 3, 4)).astype(np.uint8)
 
 
@@ -207,5 +211,69 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize("name", ["a.xlsx", "a"])
 def test_unknown_suffix(tmp_path, name):
     (tmp_path / name).write_text("1,0")
-    with pytest.raises(DataError, match=r"ending in \.afa, \.csv, .*, got '(\.xlsx)?'"):
+    with pytest.raises(DataError, match=r"ending in .*\.csv, .*, got '(\.xlsx)?'"):
         read_array(tmp_path / name)
+
+
+@pytest.mark.parametrize("shards", [None, (2, 4)])
+def test_absent_chunks_of_zarr_are_told(tmp_path, shards):
+    path = tmp_path / "a.zarr"
+    zarr.create_array(path, shape=(60, 4), chunks=(1, 4) if shards else (20, 4), shards=shards, dtype="u1")[:] = ROWS
+    assert read_recording(path).remarks == ()
+    (path / "c" / "1" / "0").unlink()
+    absent, total = (2, 60) if shards else (1, 3)
+    assert read_recording(path).remarks == (f"{absent} of {total} chunks are absent and were taken as 0",)
+
+
+def test_chunks_of_hdf5_that_were_never_written_are_told(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_dataset("rows", (4, 60), "u1", chunks=(4, 20))[:, :40] = ROWS.T[:, :40]
+    assert read_recording(tmp_path / "a.mat").remarks == ("1 of 3 chunks are absent and were taken as 0",)
+
+
+def test_zarr_of_too_many_chunks_is_refused(tmp_path):
+    zarr.create_array(tmp_path / "a.zarr", shape=(1_000_000, 4), chunks=(1, 4), dtype="u1")
+    with pytest.raises(DataError, match="expected at most 100000 chunks, got 1000000: save it in larger ones"):
+        read_recording(tmp_path / "a.zarr")
+
+
+def test_sparse_arrays_of_matlab_are_read_and_checked(tmp_path):
+    matrix = sparse.csc_matrix(ROWS)
+    for name, last in (("a.mat", 0), ("b.mat", 10**6)):
+        with h5py.File(tmp_path / name, "w") as file:
+            group = file.create_group("rows")
+            group.attrs["MATLAB_sparse"] = np.uint64(60)
+            group.attrs["MATLAB_class"] = np.bytes_("logical")
+            rows = matrix.indices.copy()
+            rows[-1] += last
+            for part, values in (("data", matrix.data), ("ir", rows), ("jc", matrix.indptr)):
+                group[part] = values
+    np.testing.assert_array_equal(read_array(tmp_path / "a.mat"), ROWS)
+    with pytest.raises(DataError, match="damaged"):
+        read_array(tmp_path / "b.mat")
+
+
+def test_text_of_matlab_is_no_array(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file["rows"] = ROWS.T
+        for name, kind in (("labels", "char"), ("title", "string")):
+            file.create_dataset(name, data=ROWS.T.astype(np.uint16)).attrs["MATLAB_class"] = np.bytes_(kind)
+    np.testing.assert_array_equal(read_array(tmp_path / "a.mat"), ROWS)
+    with pytest.raises(DataError, match="expected numbers, got text"):
+        read_array(tmp_path / "a.mat", "labels")
+
+
+def test_objects_in_zarr_are_not_loaded(tmp_path):
+    header = {
+        "zarr_format": 2,
+        "shape": [3],
+        "chunks": [3],
+        "dtype": "|O",
+        "compressor": None,
+        "fill_value": "",
+        "order": "C",
+    }
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / ".zarray").write_text(json.dumps(header | {"filters": [{"id": "vlen-bytes"}]}))
+    with pytest.raises(DataError, match="Python objects, which could run any code"):
+        read_recording(tmp_path / "a.zarr", bin_width=0.1)

@@ -125,6 +125,10 @@ class TestContract:
     def test_bad_rows_are_refused(self, model, fitted):
         with pytest.raises(ValueError, match="entries -1 and 1"):
             clone(model).fit((ROWS + 1) // 2)
+        masked = np.ma.masked_array(ROWS, ROWS > 0)
+        for use in (clone(model).fit, fitted[repr(model)].score_samples):
+            with pytest.raises(ValueError, match="NaN"):
+                use(masked)
         with pytest.raises(ValueError, match="8 features"):
             fitted[repr(model)].score_samples(ROWS[:, :5])
         with pytest.raises(ValueError, match="n_samples"):

@@ -138,6 +138,10 @@ EVERY_SECOND = np.arange(200) % 2
 WITH_CONSTANT = np.column_stack([WORDS, np.zeros(60, int)])
 WITH_DUPLICATE = np.column_stack([WORDS, WORDS[:, 1]])
 ROWS = "\n".join(",".join(map(str, row)) for row in WORDS)
+PAIRS = "\n".join(f"{row[0]},{row[1]}" for row in WORDS)
+TRIALS = pd.DataFrame({"neuron": EVERY_SECOND, "trial": EVERY_SECOND.cumsum() // 20, "time": TIMES})
+CELLS = np.empty((2, 3), object)
+CELLS.flat = [TIMES[k::6] for k in range(6)]
 XLSX = b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml"
 
 BAD_FILES = [
@@ -156,6 +160,7 @@ BAD_FILES = [
     BadFile("NaN in an array", "words.npy", array(np.where(WORDS == 0, np.nan, 1.0)), "got nothing or NaN in row 3, column 0"),
     BadFile("words among numbers", "votes.csv", text("a,b\n1,0\nyes,0\n"), "got 'yes' in row 2, column a"),
     BadFile("a header row in an odd place", "words.csv", text(f"0,1,1,0\na,b,c,d\n{ROWS}\n"), "got a row of words in row 2"),
+    BadFile("a first line that may be a header", "words.csv", text(f"0,1\n{PAIRS}\n"), "whether the first line, 0,1, is a row"),
     BadFile("too few names in the header", "words.csv", text(f"a,b\n{ROWS}\n"), "2 names and rows of 4 entries"),
     BadFile("counts", "counts.npy", array(WORDS * 3), "got values such as [0, 3], first in row"),
     BadFile("real numbers", "voltages.csv", csv(np.random.default_rng(1).normal(size=(9, 3))), "turn them into two classes"),
@@ -229,6 +234,11 @@ BAD_FILES = [
     BadFile("cells and times swapped", "spikes.npy", array(np.column_stack([TIMES, EVERY_SECOND])), "put cells first", {"bin_width": 0.1}),
     BadFile("a bin width in the wrong unit", "spikes.csv", spikes(EVERY_SECOND, TIMES), "give a wider `bin_width`", {"bin_width": 1e-13}),
     BadFile("a bin width longer than the recording", "spikes.csv", spikes(EVERY_SECOND, TIMES), "got one row", {"bin_width": 2.0}),
+    BadFile("times stored too coarsely", "spikes.npz", arrays(a=TIMES.astype("f4"), b=TIMES + 9e4), "expected times finer", {"bin_width": 1e-12}),
+    BadFile("times and cells of different lengths", "spikes.npz", arrays(spike_times=TIMES, unit=EVERY_SECOND[:9]), "got 9 in unit and 200", {"bin_width": 0.1}),
+    BadFile("an index beyond its times", "spikes.npz", arrays(times=TIMES, times_index=[90, 201]), "where each cell ends", {"bin_width": 0.1}),
+    BadFile("trials that follow each other", "spikes.csv", lambda path: TRIALS.to_csv(path, index=False), "subtract the start of each", {"bin_width": 0.1}),
+    BadFile("a cell array of cells and trials", "spikes.mat", mat(spikes=CELLS), "with an axis of trials", {"bin_width": 0.1}),
     BadFile("no spikes", "spikes.npz", arrays(a=TIMES[:0], b=TIMES[:0]), "expected spike times, found none", {"bin_width": 0.1}),
 ]  # fmt: skip
 

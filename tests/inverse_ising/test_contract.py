@@ -144,6 +144,11 @@ def test_all_data_have_estimators_of_one_contract(estimator, data):
     assert found.fields_.shape[-1] == len(found.couplings_)
     assert np.isfinite(found.score(data))
     assert clone(found).get_params().keys() == estimator.get_params().keys()
+    if not isinstance(estimator, MissingEntries):
+        masked = np.ma.masked_array(data, data > 0)
+        for gaps in (masked, list(masked)):
+            with pytest.raises(ValueError, match="NaN"):
+                clone(estimator).fit(gaps)
 
 
 def test_no_public_estimator_is_left_out():
@@ -309,6 +314,8 @@ class TestContract:
             clone(estimator).set_params(encoding="up").fit(SPINS)
         with pytest.raises(ValueError, match=r"[Nn]egative"):
             fitted(estimator, sample_weight=-np.ones(600))
+        with pytest.raises(ValueError, match="NaN"):
+            fitted(estimator, sample_weight=np.ma.masked_array(np.ones(600), SPINS[:, 0] > 0))
         with pytest.raises(NotFittedError):
             clone(estimator).sample(3)
 

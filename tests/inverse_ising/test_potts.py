@@ -636,6 +636,7 @@ class TestContract:
         for rows, message in (
             (DRAWN3 - 1, r"integers from 0 to 126, got values such as \[-1\]"),
             (DRAWN3 + 0.5, "integers from 0 to 126, got values such as"),
+            (np.ma.masked_equal(DRAWN3, 0), r"got NaN, first in row \d+, column \d; give gaps a state"),
             (np.where(DRAWN3, DRAWN3, np.nan), r"got NaN, first in row \d+, column \d; give gaps a state"),
             (np.array(list("ACDE" * 5)).reshape(-1, 4), "expected numbers, got words such as 'A'; code sequences by"),
             (pd.DataFrame({"a": ["x", "y"], "b": ["y", "x"]}).astype("category"), "got words such as 'x'"),

@@ -147,6 +147,14 @@ def test_bad_fields_are_named(fields, message):
         checked_fields(fields, 2)
 
 
+def test_masked_entries_are_refused():
+    masked = np.ma.masked_equal(np.array([[0.0, 9.0], [9.0, 0.0]]), 9.0)
+    with pytest.raises(ValueError, match="couplings: expected finite numbers, got 2 others"):
+        checked_couplings(masked)
+    with pytest.raises(ValueError, match="fields: expected finite numbers, got 1 others"):
+        checked_fields(masked[0], 2)
+
+
 def test_refusals_reach_the_constructor():
     with pytest.raises(ValueError, match="couplings: expected a zero diagonal"):
         Ising(np.eye(2))

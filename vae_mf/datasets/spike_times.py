@@ -1,20 +1,26 @@
 """Spike times in bins of a given width: a variable for each cell, 1 where it fired."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from vae_mf.datasets.files import DataError, Raster, is_number, require_memory
+from vae_mf.datasets.files import DataError, Raster, is_number, listed, require_memory
 
 MOST_BINS = 2**62
 """More than any memory holds, and still an exact integer."""
-ROUNDING = 1 + 1e-12
-"""A time such as 0.06 belongs to the bin that it opens, though 0.06 / 0.02 may come out below 3."""
-LARGEST_LABEL = 2.0**53
-"""Integers from here on are not exact in floating point."""
+ROUNDING = 1e-12
+"""A time such as 0.06 belongs to the bin that it opens, though 0.06 / 0.02 may come out below 3 by this share of it."""
+LARGEST_SHIFT = 0.1
+"""Share of a bin by which rounding may move a time at most."""
+CELL_WORDS = ("neuron", "cell", "unit", "cluster", "id")
+TIME_WORDS = ("time", "t")
+TRIAL_WORDS = ("trial", "repeat", "sweep", "repetition")
+SPIKES = "spike"
+"""Word for the times where none of theirs is there."""
 SpikeTimes = Mapping[str, np.ndarray]
 """Times of the spikes of each cell, by the name of the cell."""
 
@@ -45,9 +51,9 @@ def bin_spikes(times: SpikeTimes, bin_width: float) -> Binned:
     >>> bin_spikes({"a": np.array([0.0, 0.01, 0.05]), "b": np.array([0.03])}, 0.02).active.astype(int).tolist()
     [[1, 0], [0, 1], [1, 0]]
     """
-    checked = [_checked_times(cell, spikes) for cell, spikes in times.items()]
+    rounded = [rounded_times(cell, spikes, bin_width) for cell, spikes in times.items()]
     with np.errstate(over="ignore"):
-        bins = [np.floor(spikes / bin_width * ROUNDING) for spikes in checked]
+        bins = [np.floor(spikes / bin_width) for spikes in rounded]
     if not sum(map(len, bins)):
         raise DataError("expected spike times, found none: export them again")
     first = min(part[0] for part in bins if len(part))
@@ -60,6 +66,23 @@ def bin_spikes(times: SpikeTimes, bin_width: float) -> Binned:
     for cell, part in enumerate(bins):
         active[(part - first).astype(np.int64), cell] = True
     return Binned(active, float(first * bin_width), int(sum(map(len, bins)) - active.sum()))
+
+
+def rounded_times(cell: str, spikes: np.ndarray, bin_width: float) -> Float[np.ndarray, " spikes"]:
+    """Return the times of a cell, moved by as much as rounding may have moved an edge of a bin.
+
+    Raises:
+        DataError: Times are not finite, negative, not ascending, or stored too coarsely for the bins.
+    """
+    times = _checked_times(cell, spikes)
+    step = np.finfo(spikes.dtype).eps if spikes.dtype.kind == "f" else 0.0
+    if len(times) and step * times[-1] > bin_width:
+        raise DataError(
+            f"expected times finer than the bins, got {spikes.dtype} with steps of {step * times[-1]:.3g} at "
+            f"{times[-1]:g} for cell {cell}: save the times as float64, or give a wider `bin_width`"
+        )
+    # An edge is rounded where it is stored, and once more where it was computed as a product.
+    return times + np.minimum(max(ROUNDING, 2 * step) * times, LARGEST_SHIFT * bin_width)
 
 
 def _checked_times(cell: str, spikes: np.ndarray) -> np.ndarray:
@@ -85,8 +108,14 @@ def require_width(bin_width: float | None, unit: str) -> float:
     return bin_width
 
 
-def spike_raster(times: SpikeTimes, bin_width: float, source: str, remarks: tuple[str, ...] = ()) -> Raster:
-    """Return spike times as a raster, with the width in its source and merged spikes among the remarks."""
+def spike_raster(
+    times: SpikeTimes, bin_width: float, source: str, remarks: tuple[str, ...] = (), cells: Sequence[str] | None = None
+) -> Raster:
+    """Return spike times as a raster, with the width in its source and merged spikes among the remarks.
+
+    Args:
+        cells: Names of the cells of one trial; the times are then those of all its cells in one trial after the other.
+    """
     active, start, merged = bin_spikes(times, bin_width)
     total = int(active.sum()) + merged
     if merged:
@@ -97,7 +126,9 @@ def spike_raster(times: SpikeTimes, bin_width: float, source: str, remarks: tupl
             f"{active.mean():.0%} of all entries are 1: a narrower `bin_width` would tell spikes apart",
         )
     source = f"{source}, spike times in {len(active)} bins of {bin_width:g} from {start:g}"
-    return Raster(active, source, list(times), remarks)
+    if cells is None:
+        return Raster(active, source, list(times), remarks)
+    return Raster(active.reshape(len(active), -1, len(cells)).transpose(1, 2, 0), source, cells, remarks)
 
 
 def merged_remark(merged: int, total: int) -> str:
@@ -126,7 +157,7 @@ def trial_raster(
     """
     starts, stops = trials.T
     # Starts and stops lie on edges of bins as spikes do.
-    bins = np.floor((stops * ROUNDING - starts) / bin_width)
+    bins = np.floor((stops * (1 + ROUNDING) - starts) / bin_width)
     if not len(trials) or not (np.isfinite(starts) & (bins >= 1)).all():
         raise DataError("expected trials of a bin or more each, got shorter ones or none: give a narrower `bin_width`")
     shortest = int(bins.min())
@@ -134,7 +165,7 @@ def trial_raster(
     active = np.zeros((len(trials), len(times), shortest), bool)
     counted = 0
     for cell, (name, given) in enumerate(times.items()):
-        spikes = _checked_times(name, given) * ROUNDING
+        spikes = rounded_times(name, given, bin_width)
         for trial, (first, last) in enumerate(np.searchsorted(spikes, trials)):
             reached = np.floor((spikes[first:last] - starts[trial]) / bin_width)
             places = reached[reached < shortest].astype(np.int64)
@@ -151,18 +182,88 @@ def trial_raster(
     return Raster(active, source, list(times), (*remarks, *filter(None, noted)))
 
 
-def group_by_cell(cells: pd.Series, times: np.ndarray) -> SpikeTimes:
-    """Return the times of each cell; cells are words or integers, in ascending order.
+class SpikeColumns(NamedTuple):
+    """Positions of the columns of a table with a row for each spike; there may be none for its trial."""
+
+    cell: int
+    time: int
+    trial: int | None
+
+
+def spike_columns(names: Sequence[str]) -> SpikeColumns | None:
+    """Return which of some columns hold cell, time and trial of a spike, None unless there are cell and time.
+
+    >>> spike_columns(["unit_id", "trial", "spike_times"]), spike_columns(["cell_1_times", "cell_2_times"])
+    (SpikeColumns(cell=0, time=2, trial=1), None)
+    """
+    words = [{word.removesuffix("s") for word in name.lower().replace("_", " ").split()} for name in names]
+
+    def first(wanted: Sequence[str], *others: Sequence[str]) -> int | None:
+        free = [k for k, own in enumerate(words) if not any(own.intersection(other) for other in others)]
+        return next((k for word in wanted for k in free if word in words[k]), None)
+
+    time = first(TIME_WORDS)
+    time = first([SPIKES], CELL_WORDS, TRIAL_WORDS) if time is None else time
+    cell = first(CELL_WORDS, TIME_WORDS, TRIAL_WORDS)
+    return None if time is None or cell is None else SpikeColumns(cell, time, first(TRIAL_WORDS, TIME_WORDS))
+
+
+def table_of_spikes(
+    frame: pd.DataFrame, times: np.ndarray, columns: SpikeColumns, bin_width: float, source: str
+) -> Raster:
+    """Return the raster of a table with a row for each spike; trials are repeats, their times counted from each start.
+
+    Args:
+        times: Numbers in the column of the times.
 
     Raises:
-        DataError: A cell has no name, or is no integer, as if the columns were swapped.
+        DataError: Cells or trials have no names, or the trials follow each other in time.
     """
-    if cells.isna().any():
-        raise DataError("expected a cell for every spike time, found rows without: complete or delete them")
-    if pd.api.types.is_numeric_dtype(cells.dtype):
-        labels = cells.to_numpy(np.float64)
-        if not ((labels == np.floor(labels)) & (np.abs(labels) < LARGEST_LABEL)).all():
-            raise DataError("expected integers or words for the cells, got other numbers: put cells first, then times")
-        cells = pd.Series(labels.astype(np.int64))
-    groups = pd.Series(times).groupby(cells.to_numpy())
-    return {str(name): spikes.to_numpy() for name, spikes in groups}
+    names = [str(name) for name in frame.columns]
+    idle = [name for place, name in enumerate(names) if place not in columns]
+    remarks = (f"columns of the spikes that were not used: {listed(idle)}",) if idle else ()
+    cells = frame.iloc[:, columns.cell]
+    known = group_by_label(cells, times)
+    if columns.trial is None:
+        return spike_raster(known, bin_width, source, remarks)
+    trial = names[columns.trial]
+    places = group_by_label(frame.iloc[:, columns.trial], np.arange(len(frame)), trial)
+    require_aligned_trials([times[own] for own in places.values()], trial)
+    spikes = {}
+    for name, own in places.items():
+        found = group_by_label(cells.iloc[own], times[own])
+        spikes |= {f"{cell} in {trial} {name}": found.get(cell, times[:0]) for cell in known}
+    remarks = (*remarks, f"{len(places)} repeats by column {trial}; one without any spike would not be among them")
+    return spike_raster(spikes, bin_width, source, remarks, list(known))
+
+
+def require_aligned_trials(trials: Sequence[np.ndarray], name: str) -> None:
+    """Raise DataError if the trials follow each other in time, so that they do not count from their own start."""
+    spans = sorted((times.min(), times.max()) for times in trials)
+    if len(spans) > 1 and all(later[0] >= earlier[1] for earlier, later in pairwise(spans)):
+        raise DataError(
+            f"expected times that count from the start of each {name}, got {len(spans)} that follow each other: "
+            f"subtract the start of each, or delete column {name} to read them as one recording"
+        )
+
+
+def group_by_label(labels: pd.Series, values: np.ndarray, kind: str = "cell") -> dict[str, np.ndarray]:
+    """Return the values under each label; labels are words or integers, in ascending order.
+
+    Args:
+        kind: Name of what is labelled, for errors.
+
+    Raises:
+        DataError: A label is missing, or is no integer, as if columns were swapped.
+    """
+    if labels.isna().any():
+        raise DataError(f"expected a {kind} for every spike time, found rows without: complete or delete them")
+    if pd.api.types.is_numeric_dtype(labels.dtype):
+        numbers = labels.to_numpy(np.float64)
+        exact = 2.0**24 if labels.dtype.name.lower() == "float32" else 2.0**53
+        if not ((numbers == np.floor(numbers)) & (np.abs(numbers) < exact)).all():
+            advice = "put cells first, then times" if kind == "cell" else f"number each {kind}"
+            raise DataError(f"expected integers or words for every {kind}, got other numbers: {advice}")
+        labels = pd.Series(numbers.astype(np.int64))
+    groups = pd.Series(values).groupby(labels.to_numpy())
+    return {str(name): own.to_numpy() for name, own in groups}

@@ -109,7 +109,7 @@ def in_pieces(rows: Rows, count: Any) -> Int[np.ndarray, " kept"]:
     """Return so many of some rows, in pieces that follow each other and are spread over all of them.
 
     >>> in_pieces(np.arange(1000), 60)[:6]
-    array([  0,   1,   2,  50,  51,  52])
+    array([ 0,  1,  2, 50, 51, 52])
 
     Raises:
         ValueError: if there are fewer rows.

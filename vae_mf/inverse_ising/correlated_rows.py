@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_integer, shown
+from vae_mf.checks import gaps_as_nan, require_integer, shown
 from vae_mf.inverse_ising.base import InverseIsing, new_generator
 from vae_mf.inverse_ising.energies import Weights
 from vae_mf.inverse_ising.independent_spins import beats_independent_spins
@@ -117,7 +117,9 @@ def signs(spins: Any) -> Spins:
     Raises:
         ValueError: if they have another number of axes, or other values than -1 and +1, 0 and 1, and NaN.
     """
-    values = np.asarray(check_array(spins, dtype=np.float64, ensure_all_finite="allow-nan", input_name="spins"))
+    values = np.asarray(
+        check_array(gaps_as_nan(spins), dtype=np.float64, ensure_all_finite="allow-nan", input_name="spins")
+    )
     seen = np.unique(values[~np.isnan(values)])
     if not (np.isin(seen, (-1, 1)).all() or np.isin(seen, (0, 1)).all()):
         raise ValueError(f"spins: expected entries -1 and 1, or 0 and 1, got values such as {seen[:5].tolist()}")

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.checks import require_integer
+from vae_mf.checks import gaps_as_nan, require_integer
 from vae_mf.inverse_ising.base import InverseIsing, new_generator, validated_spins
 from vae_mf.inverse_ising.energies import exponents
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
@@ -69,7 +69,7 @@ class MissingSpins(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             ValueError: if an entry has another value.
         """
         check_is_fitted(self)
-        values = validate_data(self, spins, dtype="numeric", reset=False, ensure_all_finite="allow-nan")
+        values = validate_data(self, gaps_as_nan(spins), dtype="numeric", reset=False, ensure_all_finite="allow-nan")
         values = np.where(np.isnan(values), 0, values)
         if not np.isin(values, (-1, 0, 1)).all():
             found = np.unique(values)[:5].tolist()

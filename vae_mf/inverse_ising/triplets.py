@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.checks import require_non_negative
+from vae_mf.checks import gaps_as_nan, require_non_negative
 from vae_mf.inverse_ising.base import (
     Estimate,
     checked_spins,
@@ -97,7 +97,7 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
             ValueError: if values or options are wrong, a spin is constant, there are more than 60 spins, or some were
                 never seen in one of their states and the couplings have no penalty.
         """
-        rows = validate_data(self, spins, dtype="numeric", ensure_min_samples=2, ensure_min_features=3)
+        rows = validate_data(self, gaps_as_nan(spins), dtype="numeric", ensure_min_samples=2, ensure_min_features=3)
         rows, weights = weighted_rows(checked_spins(rows, self.encoding), sample_weight)
         refuse_constant_spins(rows)
         sites = rows.shape[1]
@@ -206,7 +206,7 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
 
     def _rows(self, spins: Any) -> Spins:
         check_is_fitted(self)
-        return checked_spins(validate_data(self, spins, dtype="numeric", reset=False), self.encoding)
+        return checked_spins(validate_data(self, gaps_as_nan(spins), dtype="numeric", reset=False), self.encoding)
 
 
 def refuse_unmet(data: DistinctSpins, triplets: Triplets, l2: Any, l2_triplets: Any) -> None:

@@ -14,7 +14,7 @@ import zarr
 from jaxtyping import Float32, Shaped
 
 from vae_mf.arrays import PackedSpins, Spins
-from vae_mf.checks import require_choice, shown
+from vae_mf.checks import is_masked, require_choice, shown
 from vae_mf.packing import unpack_spins
 from vae_mf.store.files import (
     KEEP_ZEROS,
@@ -246,6 +246,8 @@ class StoreWriter:
             got = [name for name in block if name != self._layout.kind]
             raise ValueError(f"scalars: expected {list(columns)[1:]}, got {got}")
         for name, spec in columns.items():
+            if is_masked(block[name]):
+                raise ValueError(f"{name}: expected values without gaps, got masked ones: leave such samples out")
             shape = (len(self._layout.temperatures), *spec.chunks)
             if block[name].shape != shape or block[name].dtype != spec.dtype:
                 got = f"{block[name].dtype} {block[name].shape}"

@@ -1,6 +1,6 @@
 """Arrays in npy, npz, mat (v5 and v7.3) and zarr, described before anything is loaded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -27,15 +27,18 @@ from vae_mf.datasets.files import (
     parsing,
     require_array_memory,
 )
-from vae_mf.datasets.spike_times import group_by_cell, spike_raster
+from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raster, table_of_spikes
 
 UNNAMED = ""
+MOST_CHUNKS = 100_000
+"""Chunks of a zarr array, of which each takes the time to open a file."""
 CELLS = np.dtype(object)
 """Type of a cell array of MATLAB; pickled objects of NumPy have it too but are never loaded."""
 MATLAB_TYPES = {
     "double": "f8", "single": "f4", "logical": "u1", "char": "U1", "cell": "O", "sparse": "f8",
     **{f"{sign}int{bits}": f"{sign or 'i'}{bits // 8}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }  # fmt: skip
+NUMERIC = frozenset(MATLAB_TYPES) - {"char", "cell", "sparse"}
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -46,6 +49,15 @@ class Entry(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype
     read: Callable[[], Any]
+    chunks: Callable[[], "Chunks"] | None = None
+
+
+class Chunks(NamedTuple):
+    """Chunks that an array in pieces consists of, those that are stored, and the value of all others."""
+
+    total: int
+    stored: int
+    fill: Any
 
 
 Container = Mapping[str, Entry]
@@ -65,6 +77,16 @@ def read_entry(entry: Entry) -> Any:
     require_array_memory(entry.shape, entry.dtype)
     with parsing(entry.kind):
         return entry.read()
+
+
+def chunk_remarks(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Return a remark for each array of which chunks are absent, as after a writer that was interrupted."""
+    found = [entry.chunks() for entry in entries if entry.chunks]
+    return tuple(
+        f"{total - stored} of {total} chunks are absent and were taken as {fill}"
+        for total, stored, fill in found
+        if stored < total
+    )
 
 
 def describe(dtype: np.dtype) -> str:
@@ -129,7 +151,8 @@ def container_raster(container: Container, options: Options, source: str) -> Ras
         return container_spikes(container, options.array, options.bin_width, source)
     name, values = load(container, options.array)
     named = f", array {name}" if name else ""
-    return Raster(values, f"{source}{named} of shape {values.shape}")
+    remarks = chunk_remarks([container[name]])
+    return Raster(values, f"{source}{named} of shape {values.shape}", remarks=remarks)
 
 
 def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
@@ -181,7 +204,7 @@ def _open_mat(path: Path) -> Container:
 
     def read(name: str) -> np.ndarray:
         array = scipy.io.loadmat(path, variable_names=[name])[name]
-        return array.toarray() if sparse.issparse(array) else array
+        return dense(array) if sparse.issparse(array) else array
 
     found = scipy.io.whosmat(path)
     return {
@@ -190,22 +213,75 @@ def _open_mat(path: Path) -> Container:
     }
 
 
-def _open_mat73(path: Path) -> Container:
-    def read(name: str) -> np.ndarray:
-        with h5py.File(path) as file:
-            values = file[name][()].T  # pyright: ignore[reportIndexIssue]
-            if values.dtype != CELLS:
-                return values
-            cells = np.empty(values.size, object)
-            cells[:] = [np.asarray(file[reference]) for reference in values.flat]
-            return cells
+def dense(matrix: Any) -> np.ndarray:
+    """Return a sparse matrix as an array, after checking its indices, which may lie outside in a damaged file."""
+    matrix.check_format(full_check=True)
+    return matrix.toarray()
 
+
+def _open_mat73(path: Path) -> Container:
     with h5py.File(path) as file:
-        arrays = {name: array for name, array in file.items() if isinstance(array, h5py.Dataset)}
-        # MATLAB's axes come reversed.
-        return {
-            name: Entry("mat", array.shape[::-1], array.dtype, partial(read, name)) for name, array in arrays.items()
-        }
+        entries = {name: _mat73_entry(path, node) for name, node in file.items()}
+    return {name: entry for name, entry in entries.items() if entry}
+
+
+def _mat73_entry(path: Path, node: h5py.Dataset | h5py.Group) -> Entry | None:
+    """Return an array of MATLAB v7.3 by its attributes, None for a struct and the like; its axes come reversed."""
+
+    def read() -> Any:
+        with h5py.File(path) as file:
+            return _mat73_values(file, file[node_name])
+
+    node_name = node.name
+    kind = _matlab_class(node)
+    if "MATLAB_sparse" in node.attrs:
+        shape = int(node.attrs["MATLAB_sparse"]), len(node["jc"]) - 1
+        return Entry("mat", shape, np.dtype("u1" if kind == "logical" else "f8"), read)
+    if not isinstance(node, h5py.Dataset):
+        return None
+    # A file of another writer has no classes.
+    dtype = node.dtype if kind is None else np.dtype(MATLAB_TYPES.get(kind, "V"))
+    if "MATLAB_empty" in node.attrs:
+        return Entry("mat", tuple(map(int, node[()])), dtype, read)
+    return Entry("mat", node.shape[::-1], dtype, read, partial(hdf5_chunks, path, node_name))
+
+
+def _matlab_class(node: h5py.Dataset | h5py.Group) -> str | None:
+    """Return the class that MATLAB v7.3 gives to an array, None if it is of another writer."""
+    kind = node.attrs.get("MATLAB_class")
+    return kind.decode("ascii", "replace") if isinstance(kind, bytes) else kind
+
+
+def _mat73_values(file: h5py.File, node: Any) -> Any:
+    """Return the values of an array of MATLAB v7.3, of a cell array a vector of those of its cells."""
+    kind = _matlab_class(node)
+    if "MATLAB_sparse" in node.attrs:
+        shape = int(node.attrs["MATLAB_sparse"]), len(node["jc"]) - 1
+        # Without any entry there are no "ir" and "data".
+        parts = [node[name][()] if name in node else np.zeros(0, np.uint8) for name in ("data", "ir")]
+        return dense(sparse.csc_matrix((*parts, node["jc"][()]), shape))
+    if "MATLAB_empty" in node.attrs:
+        dtype = MATLAB_TYPES.get(str(kind), "V")
+        return np.empty(tuple(map(int, node[()])), dtype)
+    if kind is not None and kind not in NUMERIC | {"cell"}:
+        return np.array(kind)  # text, whose letters are stored as numbers
+    values = node[()].T
+    if values.dtype != CELLS:
+        return values
+    cells = np.empty(values.shape, object)
+    cells.ravel()[:] = [_mat73_values(file, file[reference]) for reference in values.flat]
+    return cells
+
+
+def hdf5_chunks(path: Path, name: str) -> Chunks:
+    """Return the chunks of an array of HDF5; one without chunks is one."""
+    with h5py.File(path) as file:
+        array = file[name]
+        if array.chunks is None:
+            unwritten = array.size > 0 and array.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED
+            return Chunks(1, 1 - unwritten, array.fillvalue)
+        grid = [-(-length // piece) for length, piece in zip(array.shape, array.chunks, strict=True)]
+        return Chunks(int(np.prod(grid)), array.id.get_num_chunks(), array.fillvalue)
 
 
 @register_container("zarr", markers=("zarr.json", ".zarray", ".zgroup"))
@@ -218,24 +294,44 @@ def _open_zarr(path: Path) -> Container:
 
 
 def _zarr_entry(array: zarr.Array) -> Entry:
-    return Entry("zarr", array.shape, np.dtype(array.dtype), lambda: np.asarray(array[...]))
+    def chunks() -> Chunks:
+        return Chunks(array.nchunks, array.nchunks_initialized, array.fill_value)
+
+    def read() -> np.ndarray:
+        if array.nchunks > MOST_CHUNKS:
+            raise DataError(f"expected at most {MOST_CHUNKS} chunks, got {array.nchunks}: save it in larger ones")
+        return np.asarray(array[...])
+
+    dtype = np.dtype(array.dtype)
+    return Entry("zarr", array.shape, dtype, _refuse_pickle if dtype.hasobject else read, chunks)
 
 
 def container_spikes(container: Container, array: str | None, bin_width: float, source: str) -> Raster:
-    """Return the raster of one vector of times per cell, of a cell array of vectors, or of an array (spikes, 2).
+    """Return the raster of the spike times of a container.
+
+    These are one vector of times for each cell, a cell array of vectors, an array (spikes, 2), vectors of cells and
+    times with an entry for each spike, or the times of all cells in a row with a vector of where each cell ends, its
+    name that of the times followed by ``_index``.
 
     Raises:
-        DataError: The container holds none of these.
+        DataError: The container holds none of these, or it is not clear what is meant.
     """
     cell_arrays = [name for name, entry in container.items() if entry.dtype == CELLS]
     vectors = {name: entry for name, entry in container.items() if is_number(entry.dtype) and _long_axes(entry) <= 1}
     chosen = array if array is not None else UNNAMED if UNNAMED in container else None
+    indexed = [name for name in vectors if f"{name}_index" in vectors and chosen in (None, name)]
+    if len(indexed) == 1:
+        return _indexed_spikes(vectors, indexed[0], bin_width, source)
+    if len(cell_arrays) + len(vectors) > 1:
+        cell_arrays = [name for name in cell_arrays if not _holds_text(container[name])]
     if chosen is None and len(cell_arrays) == 1:
         chosen = cell_arrays[0]
     if chosen is None and len(vectors) < 2:
         raise DataError(
             "expected a vector of spike times for each cell, found none: leave out `bin_width` if the rows are binned"
         )
+    if chosen is None and (columns := spike_columns(list(vectors))):
+        return _listed_spikes(vectors, columns, bin_width, source)
     if chosen is None:
         return _vector_spikes(vectors, bin_width, source)
     if chosen not in container:
@@ -244,26 +340,84 @@ def container_spikes(container: Container, array: str | None, bin_width: float, 
 
 
 def _long_axes(entry: Entry) -> int:
-    return sum(length != 1 for length in entry.shape)
+    """Return the number of axes longer than one; [] of MATLAB, of shape (0, 0), is a vector without entries."""
+    return sum(length != 1 for length in entry.shape) if np.prod(entry.shape) else 1
+
+
+def _holds_text(entry: Entry) -> bool:
+    """Return whether a cell array holds words, such as the names of cells."""
+    return any(np.asarray(part).dtype.kind in "SU" for part in read_entry(entry).ravel())
+
+
+def _indexed_spikes(vectors: Mapping[str, Entry], times: str, bin_width: float, source: str) -> Raster:
+    """Return the raster of the times of all cells in a row, as in NWB, the cells named by a vector ``id`` beside it."""
+    names = [times, f"{times}_index", f"{times.rpartition('/')[0]}/id".lstrip("/")]
+    entries = [vectors[name] for name in names if name in vectors]
+    spikes, ends, *ids = (read_entry(entry).ravel() for entry in entries)
+    ends = ends.astype(np.int64)
+    starts = np.concatenate([[0], ends[:-1]])
+    if not len(ends) or (starts > ends).any() or ends[-1] != len(spikes):
+        raise DataError(
+            f"expected {names[1]} to hold where each cell ends in {times}, {len(spikes)} at the end, got "
+            f"{listed(ends.tolist())}: save both again"
+        )
+    if ids and (len(ids[0]) != len(ends) or len(np.unique(ids[0])) < len(ends)):
+        raise DataError(
+            f"expected an {names[2]} of its own for each of {len(ends)} cells, got {listed(ids[0].tolist())}: mend it"
+        )
+    cells = map(str, ids[0] if ids else range(len(ends)))
+    parts = {cell: spikes[start:end] for cell, start, end in zip(cells, starts, ends, strict=True)}
+    return spike_raster(parts, bin_width, f"{source}, {times} by {names[1]}", chunk_remarks(entries))
+
+
+def _listed_spikes(vectors: Mapping[str, Entry], columns: SpikeColumns, bin_width: float, source: str) -> Raster:
+    """Return the raster of vectors with an entry for each spike."""
+    names = list(vectors)
+    cell, time = names[columns.cell], names[columns.time]
+    shapes = [int(np.prod(vectors[name].shape)) for name in (cell, time)]
+    if shapes[0] != shapes[1]:
+        raise DataError(
+            f"expected a cell for every spike time, got {shapes[0]} in {cell} and {shapes[1]} in {time}: save them "
+            "again, or rename vectors that hold the times of one cell each"
+        )
+    alike = {name: entry for name, entry in vectors.items() if np.prod(entry.shape) == shapes[1]}
+    frame = pd.DataFrame({name: read_entry(entry).ravel() for name, entry in alike.items()})
+    found = spike_columns(list(frame.columns)) or columns
+    raster = table_of_spikes(frame, frame[time].to_numpy(), found, bin_width, f"{source}, {time} by {cell}")
+    return raster._replace(remarks=chunk_remarks(alike.values()) + raster.remarks)
 
 
 def _vector_spikes(vectors: Mapping[str, Entry], bin_width: float, source: str) -> Raster:
     """Return the raster of one array of a container per cell; single numbers, such as a sampling rate, are no cells."""
     numbers_alone = [name for name, entry in vectors.items() if np.prod(entry.shape) == 1]
     remarks = (f"arrays of one number were not taken for cells: {listed(numbers_alone)}",) if numbers_alone else ()
-    times = {name: read_entry(entry).ravel() for name, entry in vectors.items() if name not in numbers_alone}
+    cells = {name: entry for name, entry in vectors.items() if name not in numbers_alone}
+    times = {name: read_entry(entry).ravel() for name, entry in cells.items()}
+    remarks += chunk_remarks(cells.values())
     return spike_raster(times, bin_width, f"{source}, one vector for each cell", remarks)
 
 
 def _array_spikes(entry: Entry, bin_width: float, source: str) -> Raster:
     """Return the raster of a cell array of vectors, or of an array (spikes, 2) of cell and time."""
     if entry.dtype == CELLS:
-        cells = [np.asarray(part).ravel() for part in read_entry(entry).ravel()]
-        return spike_raster({str(k): times for k, times in enumerate(cells, start=1)}, bin_width, source)
+        cells = [np.asarray(part) for part in read_entry(entry).ravel()]
+        if _long_axes(entry) > 1 or any(part.dtype == CELLS for part in cells):
+            raise DataError(
+                f"expected a vector of spike times for each cell, got a cell array of shape {entry.shape} with an axis "
+                "of trials: save a table with columns neuron, trial and time, whose trials are read as repeats"
+            )
+        if words := [k for k, part in enumerate(cells, start=1) if not is_number(part.dtype)]:
+            raise DataError(
+                f"expected numbers in each cell, got others in {listed(words)}: name spike times by `array`"
+            )
+        times = {str(k): part.ravel() for k, part in enumerate(cells, start=1)}
+        return spike_raster(times, bin_width, source)
     if not is_number(entry.dtype) or len(entry.shape) != 2 or entry.shape[1] != 2:
         raise DataError(
             f"expected spike times as (spikes, 2), cell and time, got an array of shape {entry.shape}: "
             "leave out `bin_width` if the rows are binned"
         )
     values = np.asarray(read_entry(entry))
-    return spike_raster(group_by_cell(pd.Series(values[:, 0]), values[:, 1]), bin_width, source)
+    frame = pd.DataFrame({"cell": values[:, 0], "time": values[:, 1]})
+    raster = table_of_spikes(frame, values[:, 1], SpikeColumns(0, 1, None), bin_width, source)
+    return raster._replace(remarks=chunk_remarks([entry]) + raster.remarks)

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from vae_mf.datasets.files import HDF5, DataError
-from vae_mf.datasets.readers.containers import Container, Entry, register_container
+from vae_mf.datasets.readers.containers import Container, Entry, hdf5_chunks, register_container
 
 
 @register_container("HDF5", ".h5", ".hdf5", starts=(HDF5,))
@@ -20,7 +20,11 @@ def _open_hdf5(path: Path) -> Container:
 
     def note(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset):
-            entries[name] = Entry("HDF5", node.shape or (), node.dtype, partial(read, name))
+            text = h5py.check_string_dtype(node.dtype)
+            dtype = np.dtype("U1") if text else node.dtype
+            entries[name] = Entry(
+                "HDF5", node.shape or (), dtype, partial(read, name), partial(hdf5_chunks, path, name)
+            )
 
     with h5py.File(path) as file:
         if "nwb_version" in file.attrs:

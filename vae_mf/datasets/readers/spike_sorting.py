@@ -9,7 +9,7 @@ import pandas as pd
 from vae_mf.checks import require_choice
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import DataError, Options, Raster, parsing
-from vae_mf.datasets.spike_times import group_by_cell, require_width, spike_raster
+from vae_mf.datasets.spike_times import group_by_label, require_width, spike_raster
 
 TIMES = "spike_times.npy"
 CELLS = ("spike_clusters", "spike_templates")
@@ -39,7 +39,7 @@ def read_sorted(path: Path, options: Options) -> Raster:
     if not kept.any():
         found = ", ".join(f"{count} {label}" for label, count in labels.value_counts().items())
         raise DataError(f"expected spikes of clusters labelled good, got {found or 'no spike'}: label them in Phy")
-    times = group_by_cell(pd.Series(cells[kept]), samples[kept] / _sample_rate(path))
+    times = group_by_label(pd.Series(cells[kept]), samples[kept] / _sample_rate(path))
     others = len(np.unique(cells)) - len(times)
     left_out = (f"{others} clusters that are not labelled good were left out",) if others else ()
     return spike_raster(times, width, f"spike sorting of {array}", left_out)

@@ -27,12 +27,10 @@ from vae_mf.datasets.files import (
     require_memory,
     suffix_of,
 )
-from vae_mf.datasets.spike_times import group_by_cell, spike_raster
+from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, table_of_spikes
 
 MEMORY_PER_BYTE = 8
 """Bytes taken while a text is read: itself, decoded, and 8 bytes for every entry of two characters."""
-CELL_NAMES = ("neuron", "cell", "unit", "cluster", "id")
-TIME_NAMES = ("time", "spike", "t")
 NO_ROWS = "expected rows of numbers, found none: export the table again"
 
 
@@ -208,6 +206,13 @@ def table_raster(table: Table) -> Raster:
         row_names = None if is_numeric(frame.iloc[:, 0]) else frame.iloc[:, 0].astype(str).tolist()
         frame, remarks = frame.iloc[:, 1:], (*remarks, remark)
     values = numbers(frame, missing=True)
+    counted = np.arange(frame.shape[1])
+    if not table.named and frame.shape[1] <= 2 and len(values) > 1 and np.array_equal(values[0], counted):
+        line = ",".join(map(str, counted))
+        raise DataError(
+            f"expected to know whether the first line, {line}, is a row or counts the columns: write a line of names "
+            "above it if it is a row, or in its place if it is none"
+        )
     if frame.shape == table.frame.shape and frame.shape[1] == 2 and not are_binary(values):
         raise DataError(
             "two columns that are not of 0 and 1 look like spike times: give `bin_width` in the unit of the times, "
@@ -289,19 +294,13 @@ def table_spikes(table: Table, bin_width: float) -> Raster:
         DataError: There are no two such columns.
     """
     frame = table.frame
-    cell, time = (_named_column(frame, names) for names in (CELL_NAMES, TIME_NAMES)) if table.named else (None, None)
-    if cell is None or time is None or cell == time:
-        if frame.shape[1] != 2:
-            raise DataError(
-                "expected spike times in two columns, named neuron and time, got columns "
-                f"{listed(list(frame.columns))}: name them so, or leave out `bin_width`"
-            )
-        cell, time = 0, 1
-    times = group_by_cell(frame.iloc[:, cell], numbers(frame.iloc[:, [time]])[:, 0])
-    return spike_raster(times, bin_width, table.source, table.remarks)
-
-
-def _named_column(frame: pd.DataFrame, names: tuple[str, ...]) -> int | None:
-    """Return the position of the first column with one of some words in its name."""
-    parts = [set(str(column).lower().replace("_", " ").split()) for column in frame.columns]
-    return next((k for name in names for k, part in enumerate(parts) if part & {name, f"{name}s"}), None)
+    columns = spike_columns(list(frame.columns)) if table.named else None
+    if columns is None and frame.shape[1] != 2:
+        raise DataError(
+            "expected spike times in two columns, named neuron and time, got columns "
+            f"{listed(list(frame.columns))}: name them so, or leave out `bin_width`"
+        )
+    columns = columns or SpikeColumns(0, 1, None)
+    times = numbers(frame.iloc[:, [columns.time]])[:, 0]
+    raster = table_of_spikes(frame, times, columns, bin_width, table.source)
+    return raster._replace(remarks=table.remarks + raster.remarks)

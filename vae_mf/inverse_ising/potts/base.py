@@ -11,7 +11,7 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from vae_mf.checks import require_integer, require_memory, require_non_negative
+from vae_mf.checks import gaps_as_nan, require_integer, require_memory, require_non_negative
 from vae_mf.inverse_ising.base import (
     new_generator,
     refuse_words,
@@ -218,7 +218,7 @@ def validated_states(estimator: PottsModel, values: Any, **options: Any) -> np.n
     """
     advice = "code sequences by vae_mf.datasets.read_sequences, and categories by scikit-learn's OrdinalEncoder"
     refuse_words("rows", values, advice)
-    rows = validate_data(estimator, values, dtype="numeric", ensure_all_finite="allow-nan", **options)
+    rows = validate_data(estimator, gaps_as_nan(values), dtype="numeric", ensure_all_finite="allow-nan", **options)
     gaps = np.argwhere(np.isnan(rows)) if rows.dtype.kind == "f" else []
     if len(gaps):
         raise ValueError(
