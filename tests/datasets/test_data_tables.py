@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vae_mf.datasets.files import DataError
 from vae_mf.datasets.readers.tables import column_names, find_delimiter, is_header
 from vae_mf.datasets.recording import read_recording
 
@@ -15,6 +16,8 @@ WORDS = np.random.default_rng(3).integers(0, 2, (40, 4))
 NAMES = ["anna", "bob", "c 3", "d"]
 FRAME = pd.DataFrame(WORDS, columns=NAMES)
 NUMBERED = ["0", "1", "2", "3"]
+CHANNELS = ["101", "205", "37", "409"]
+ARROW = FRAME.astype(bool).convert_dtypes(dtype_backend="pyarrow")
 
 
 def text(frame, separator=",", **options):
@@ -40,6 +43,27 @@ STYLES = {
     "signs": ("w.csv", text(2 * FRAME - 1), NAMES),
     "decimals": ("w.csv", text(FRAME.astype(float)), NAMES),
     "booleans": ("w.csv", text(FRAME.astype(bool)), NAMES),
+    "decimal commas": ("w.csv", text(FRAME.astype(float), ";", decimal=","), NAMES),
+    "decimal commas without header": ("w.csv", text(FRAME.astype(float), ";", decimal=",", header=False), NUMBERED),
+    "decimal commas and tabs": ("w.tsv", text(FRAME.astype(float), "\t", decimal=","), NAMES),
+    "comments": (
+        "w.csv",
+        lambda path: path.write_text(f"# of 2019\n# bins\n{FRAME.to_csv(index=False)}# end\n"),
+        NAMES,
+    ),
+    "comments of NumPy": ("w.txt", lambda path: np.savetxt(path, WORDS, header="a note\na b c d"), list("abcd")),
+    "commas and a comment of NumPy": (
+        "w.csv",
+        lambda path: np.savetxt(path, WORDS, "%d", ",", header="a b c d"),
+        list("abcd"),
+    ),
+    "large numbers as header": ("w.csv", text(FRAME.set_axis(CHANNELS, axis=1)), CHANNELS),
+    "large numbers and an index": ("w.csv", text(FRAME.set_axis(CHANNELS, axis=1), index=True), CHANNELS),
+    "votes": ("w.csv", text(FRAME.replace({0: "N", 1: "Y"})), NAMES),
+    "votes without header": ("w.csv", text(FRAME.replace({0: "nay", 1: "yea"}), header=False), NUMBERED),
+    "votes of years": ("w.csv", text(FRAME.replace({0: "No", 1: "Yes"}).set_axis(CHANNELS, axis=1)), CHANNELS),
+    "parquet of votes": ("w.parquet", FRAME.replace({0: "No", 1: "Yes"}).to_parquet, NAMES),
+    "parquet of booleans of pyarrow": ("w.parquet", ARROW.to_parquet, NAMES),
     "booleans without header": ("w.csv", text(FRAME.astype(bool), header=False), NUMBERED),
     "numbers as header": ("w.csv", text(FRAME.set_axis(range(4), axis=1)), NUMBERED),
     "numbers and an index": ("w.csv", text(FRAME.set_axis(range(4), axis=1), index=True), NUMBERED),
@@ -55,7 +79,15 @@ STYLES = {
     "parquet of nullable integers": ("w.parquet", FRAME.astype("Int8").to_parquet, NAMES),
     "parquet with times": ("w.parquet", FRAME.assign(t=range(5, 45))[["t", *NAMES]].to_parquet, NAMES),
 }
-LEADING = {"numbers and an index", "unnamed index", "named times", "dates", "names of rows", "parquet with times"}
+LEADING = {
+    "numbers and an index",
+    "large numbers and an index",
+    "unnamed index",
+    "named times",
+    "dates",
+    "names of rows",
+    "parquet with times",
+}
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -147,3 +179,75 @@ def test_gzip_made_elsewhere_is_read(tmp_path):
     rows = "\n".join(",".join(map(str, row)) for row in WORDS)
     (tmp_path / "w.csv.gz").write_bytes(gzip.compress(rows.encode(), mtime=0))
     np.testing.assert_array_equal(read_recording(tmp_path / "w.csv.gz").rows > 0, WORDS > 0)
+
+
+def test_votes_that_are_missing_are_missing(tmp_path):
+    votes = FRAME.replace({0: "n", 1: "y"})
+    votes.iloc[0] = ["?", "absent", None, "Not Voting"]
+    votes.to_csv(tmp_path / "w.csv", index=False)
+    with pytest.raises(DataError, match="got nothing or NaN in row 1, column anna: fill such entries"):
+        read_recording(tmp_path / "w.csv")
+    recording = read_recording(tmp_path / "w.csv", allow_missing=True)
+    np.testing.assert_array_equal(recording.rows[1:], 2 * WORDS[1:] - 1)
+    assert not recording.rows[0].any()
+    read = "words were read as numbers: y as 1, n as 0, ?, Not Voting, absent were taken as missing"
+    assert recording.remarks[0] == read
+
+
+def test_missing_entries_among_numbers_and_booleans_are_missing(tmp_path):
+    for entries in ({0: "FALSE", 1: "TRUE"}, {0: "0", 1: "1"}, {0: "-1", 1: "1"}):
+        for absent in ("NA", "absent", "-"):
+            values = FRAME.replace(entries).mask(np.eye(40, 4) == 1, absent)
+            values.to_csv(tmp_path / "w.csv", index=False)
+            recording = read_recording(tmp_path / "w.csv", allow_missing=True)
+            np.testing.assert_array_equal(recording.rows, (2 * WORDS - 1) * (np.eye(40, 4) != 1))
+
+
+def test_a_party_beside_the_votes_is_named(tmp_path):
+    votes = FRAME.replace({0: "n", 1: "y"})
+    votes.insert(0, "party", ["red", "green"] * 20)
+    for header in (False, True):
+        votes.to_csv(tmp_path / "w.csv", index=False, header=header)
+        name = "party" if header else "0"
+        with pytest.raises(DataError, match=f"got 'red' in row 1, column {name}: .*or delete that column"):
+            read_recording(tmp_path / "w.csv")
+
+
+COUNTED = FRAME.value_counts()
+"""Counts of the different rows, most frequent first."""
+
+
+@pytest.mark.parametrize("name", ["count", "Freq", "n", "multiplicity"])
+def test_a_column_of_counts_repeats_the_rows(tmp_path, name):
+    COUNTED.rename(name).reset_index().to_csv(tmp_path / "w.csv", index=False)
+    check_counted(read_recording(tmp_path / "w.csv"), NAMES, name)
+
+
+def test_a_first_column_of_counts_without_a_name_repeats_the_rows(tmp_path):
+    frame = 2 * FRAME - 1
+    frame.value_counts().rename("k").reset_index()[["k", *NAMES]].to_csv(tmp_path / "w.csv", index=False, header=False)
+    check_counted(read_recording(tmp_path / "w.csv"), NUMBERED, "0")
+
+
+def check_counted(recording, names, column):
+    assert list(recording.names) == names
+    found = pd.DataFrame(recording.rows > 0, columns=NAMES).astype(int)
+    assert sorted(map(tuple, found.to_numpy())) == sorted(map(tuple, WORDS))
+    np.testing.assert_array_equal(recording.repeat, np.arange(40))
+    assert not recording.time.any()
+    seen = f"number of times that each row was seen: {len(COUNTED)} rows of the file, 40 in all"
+    assert f"column {column} was taken as the {seen}" in recording.remarks
+
+
+def test_counts_of_repeated_rows_without_a_name_are_no_counts(tmp_path):
+    ages = FRAME.copy()
+    ages.insert(0, "age", np.arange(40) * 7 % 11 + 20)
+    ages.to_csv(tmp_path / "w.csv", index=False, header=False)
+    with pytest.raises(DataError, match=r"expected entries 0 and 1 .*first in row 1, column 0"):
+        read_recording(tmp_path / "w.csv")
+
+
+def test_counts_that_are_no_whole_numbers_are_refused(tmp_path):
+    FRAME.assign(count=np.arange(40) / 2 + 1).to_csv(tmp_path / "w.csv", index=False)
+    with pytest.raises(DataError, match=r"expected whole numbers in column count, .* got 1\.5: round them, or delete"):
+        read_recording(tmp_path / "w.csv")

@@ -158,7 +158,7 @@ BAD_FILES = [
     BadFile("ragged rows, too short", "words.csv", text("a,b\n1,0\n0\n"), "got nothing or NaN in row 2, column b"),
     BadFile("missing entries", "words.tsv", text("1\t0\n\t1\n"), "got nothing or NaN in row 2, column 0"),
     BadFile("NaN in an array", "words.npy", array(np.where(WORDS == 0, np.nan, 1.0)), "got nothing or NaN in row 3, column 0"),
-    BadFile("words among numbers", "votes.csv", text("a,b\n1,0\nyes,0\n"), "got 'yes' in row 2, column a"),
+    BadFile("words among numbers", "votes.csv", text("a,b\n1,0\nperhaps,0\n"), "got 'perhaps' in row 2, column a"),
     BadFile("a header row in an odd place", "words.csv", text(f"0,1,1,0\na,b,c,d\n{ROWS}\n"), "got a row of words in row 2"),
     BadFile("a first line that may be a header", "words.csv", text(f"0,1\n{PAIRS}\n"), "whether the first line, 0,1, is a row"),
     BadFile("too few names in the header", "words.csv", text(f"a,b\n{ROWS}\n"), "2 names and rows of 4 entries"),

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from io import StringIO
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,13 @@ import pyarrow.parquet as pq
 from pandas.api.extensions import ExtensionDtype
 from pandas.errors import EmptyDataError, ParserError
 
+from vae_mf.datasets.columns import (
+    are_binary,
+    are_votes,
+    is_numeric,
+    without_counts,
+    without_votes,
+)
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import (
     GZIP,
@@ -31,6 +39,7 @@ from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, table_of_sp
 
 MEMORY_PER_BYTE = 8
 """Bytes taken while a text is read: itself, decoded, and 8 bytes for every entry of two characters."""
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 NO_ROWS = "expected rows of numbers, found none: export the table again"
 
 
@@ -59,7 +68,7 @@ def register_tables(*suffixes: str, start: bytes) -> Callable[[Callable[[Path], 
             return table_raster(table) if options.bin_width is None else table_spikes(table, options.bin_width)
 
         def read_numbers(path: Path, options: Options) -> np.ndarray:
-            return numbers(read_table(path).frame)
+            return numbers(without_votes(read_table(path).frame).frame)
 
         register_reader(*suffixes, starts=(start,), options=("bin_width",), read_array=read_numbers)(read)
         return read_table
@@ -69,23 +78,81 @@ def register_tables(*suffixes: str, start: bytes) -> Callable[[Callable[[Path], 
 
 @register_tables(".csv", ".tsv", ".txt", start=GZIP)
 def read_text(path: Path) -> Table:
-    """Return the table of a text file with commas, semicolons, tabs or (txt) blanks between the entries.
+    """Return the table of a text file with commas, semicolons, tabs or blanks between the entries.
 
-    The first line names the columns if none of its fields is a number, or if it only counts the columns.
+    The first line names the columns if none of its fields is a number, if it only counts the columns, or if it has
+    other numbers above rows of 0 and 1; so does a line after # above the rows, as NumPy writes it.
 
     Raises:
         DataError: The text is not UTF-8, has no rows, or rows of different lengths.
     """
     require_memory(MEMORY_PER_BYTE * os.path.getsize(path), "give a part of the table, or save it as npy or parquet")
-    text = decode(read_bytes(path)).lstrip("\r\n")
-    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    text, above, others = without_comments(decode(read_bytes(path)).lstrip("\r\n"))
+    first, second = (*re.split(r"[\r\n]+", text, maxsplit=2), "")[:2]
     delimiter = find_delimiter(first, suffix_of(path))
-    fields = first.split() if delimiter == r"\s+" else next(csv.reader([first], delimiter=delimiter), [])
-    names = fields if is_header(fields) else None
+    fields = split_line(first, delimiter)
+    votes = are_votes(fields) and are_votes(split_line(second, delimiter))
+    names = fields if is_header(fields) and not votes else None
     frame = parse(text, delimiter, skip=names is not None)
+    if names is None and above and (names := names_in_comment(above[-1], delimiter, frame.shape[1])):
+        above.pop()
+    remarks: tuple[str, ...] = ()
+    if names is None and is_numeric_header(fields, frame):
+        names = fields
+        frame = frame.iloc[1:].reset_index(drop=True)
+        remarks = (f"the first line, {listed(fields)}, was taken as names of the columns",)
+    if left_out := len(above) + others:
+        remarks = (*remarks, f"{left_out} lines that begin with # were left out")
     marks = {",": "commas", ";": "semicolons", "\t": "tabs", r"\s+": "blanks"}[delimiter]
     source = f"text with {marks} between the entries, {'one row of' if names else 'no'} column names"
-    return Table(frame.set_axis(column_names(names, frame.shape[1]), axis=1), names is not None, source)
+    return Table(frame.set_axis(column_names(names, frame.shape[1]), axis=1), names is not None, source, remarks)
+
+
+def without_comments(text: str) -> tuple[str, list[str], int]:
+    r"""Return a text without the lines that begin with #, those above all others, and the number of the rest.
+
+    >>> without_comments("# one\n#a b\n1 0\n# end\n")
+    ('1 0\n', ['# one', '#a b'], 1)
+    """
+    if not text.startswith("#") and "\n#" not in text:
+        return text, [], 0
+    lines = re.findall(r"[^\r\n]+[\r\n]*", text)
+    above = list(takewhile(is_comment, lines))
+    rows = [line for line in lines if not is_comment(line)]
+    return "".join(rows), [line.strip() for line in above], len(lines) - len(above) - len(rows)
+
+
+def is_comment(line: str) -> bool:
+    """Return True for a line that begins with #."""
+    return line.startswith("#")
+
+
+def names_in_comment(line: str, delimiter: str, columns: int) -> list[str] | None:
+    """Return the names of the columns that a line after # holds, None if there are other things in it.
+
+    >>> names_in_comment("# a b", ",", 2), names_in_comment("# bins of 20 ms", ",", 2)
+    (['a', 'b'], None)
+    """
+    split = (split_line(line.lstrip("# "), mark) for mark in (delimiter, r"\s+"))
+    return next((names for names in split if len(names) == columns and is_header(names)), None)
+
+
+def split_line(line: str, delimiter: str) -> list[str]:
+    """Return the fields of a line."""
+    return line.split() if delimiter == r"\s+" else next(csv.reader([line], delimiter=delimiter), [])
+
+
+def is_numeric_header(fields: list[str], frame: pd.DataFrame) -> bool:
+    """Return True if the first line has different whole numbers above 1, and all below it are -1, 0 or 1.
+
+    >>> is_numeric_header(["101", "205"], pd.DataFrame([[101, 205], [0, 1], [1, 1]]))
+    True
+    """
+    named = fields[1:] if fields and not fields[0].strip() else fields
+    numbered = all(field.strip().isdigit() and int(field) > 1 for field in named) and len(set(named)) == len(named)
+    body = without_votes(frame.iloc[1:, len(fields) - len(named) :]).frame
+    binary = (is_numeric(column) and are_binary(column) for _, column in body.items())
+    return bool(named) and numbered and len(body) > 1 and all(binary)
 
 
 def decode(content: bytes) -> str:
@@ -105,11 +172,13 @@ def find_delimiter(line: str, suffix: str) -> str:
 
     Blanks part numbers in a file of any name, as NumPy writes them, but words only in a txt file.
 
-    >>> find_delimiter("1;0;1", ".csv"), find_delimiter("1", ".csv"), find_delimiter("1 0", ".csv")
+    >>> find_delimiter("1,0;0,0", ".csv"), find_delimiter("1", ".csv"), find_delimiter("1 0", ".csv")
     (';', ',', '\\s+')
     """
     if suffix == ".tsv" and "\t" in line:
         return "\t"
+    if ";" in line and all(DECIMAL_COMMA.fullmatch(part.strip()) or "," not in part for part in line.split(";")):
+        return ";"
     found = [mark for mark in ",;\t" if mark in line and suffix != ".tsv"]
     parts = line.split()
     blanks = suffix == ".txt" or (len(parts) > 1 and all(is_entry(part.lower()) for part in parts))
@@ -134,13 +203,13 @@ def is_header(fields: list[str]) -> bool:
 def is_entry(text: str) -> bool:
     """Return True if a text can be an entry of a table of numbers.
 
-    >>> is_entry("1e3"), is_entry("true"), is_entry("anna")
-    (True, True, False)
+    >>> is_entry("1e3"), is_entry("1,0"), is_entry("true"), is_entry("anna")
+    (True, True, True, False)
     """
     try:
         float(text)
     except ValueError:
-        return text in ("true", "false")
+        return text in ("true", "false") or DECIMAL_COMMA.fullmatch(text) is not None
     return True
 
 
@@ -163,7 +232,9 @@ def column_names(names: list[str] | None, columns: int) -> list[str]:
 
 def parse(text: str, delimiter: str, skip: bool) -> pd.DataFrame:
     """Return the rows of a text, without the first line if that is to be skipped."""
+    comma = delimiter in (";", "\t") and DECIMAL_COMMA.search(text) and not re.search(r"\d\.\d", text)
     options = {"header": None, "skiprows": int(skip), "skipinitialspace": True, "low_memory": False}
+    options["decimal"] = "," if comma else "."
     with parsing("text"):
         try:
             frame = pd.read_csv(StringIO(text), sep=delimiter, **options)
@@ -201,10 +272,17 @@ def table_raster(table: Table) -> Raster:
     Raises:
         DataError: Entries are words, or the table looks like one of spike times.
     """
-    frame, remarks, row_names = table.frame, table.remarks, None
+    frame, remarks = without_votes(table.frame)
+    remarks = table.remarks + remarks
+    row_names = None
     if frame.shape[1] > 1 and (remark := index_remark(frame)):
         row_names = None if is_numeric(frame.iloc[:, 0]) else frame.iloc[:, 0].astype(str).tolist()
         frame, remarks = frame.iloc[:, 1:], (*remarks, remark)
+    elif found := without_counts(frame, table.named):
+        rows = np.repeat(numbers(found.frame, missing=True), found.counts, axis=0)
+        # Rows that were counted have no order in time: each is a repeat of one bin.
+        names = list(found.frame.columns) if table.named else None
+        return Raster(rows[:, :, np.newaxis], table.source, names, (*remarks, found.remark))
     values = numbers(frame, missing=True)
     counted = np.arange(frame.shape[1])
     if not table.named and frame.shape[1] <= 2 and len(values) > 1 and np.array_equal(values[0], counted):
@@ -236,16 +314,6 @@ def index_remark(frame: pd.DataFrame) -> str | None:
     if (steps[1:] > steps[:-1]).all() and not are_binary(steps) and all(map(are_binary, others)):
         return f"column {name} rises from row to row and was taken as an index or time, not as a variable"
     return None
-
-
-def is_numeric(column: pd.Series) -> bool:
-    """Return True if a column holds real numbers or booleans."""
-    return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype)
-
-
-def are_binary(values: np.ndarray | pd.Series) -> bool:
-    """Return True if all entries that are not missing are -1, 0 or 1."""
-    return bool((np.isin(np.asarray(values), (-1, 0, 1)) | pd.isna(values)).all())
 
 
 def numbers(frame: pd.DataFrame, missing: bool = False) -> np.ndarray:
@@ -281,7 +349,7 @@ def entry_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
             f"expected numbers in column {name}, got {column.dtype}: delete the column or turn it into 0 and 1"
         )
     row = int(np.flatnonzero(bad)[0])
-    if not any(is_entry(str(entry).strip().lower()) for entry in frame.iloc[row]):
+    if bad.sum() == 1 and not any(is_entry(str(entry).strip().lower()) for entry in frame.iloc[row]):
         return DataError(f"expected words in the first line only, got a row of words in row {row + 1}: delete that row")
     found = f"{str(column.iloc[row])[:30]!r} in row {row + 1}, column {name}"
     return DataError(f"expected rows of numbers, got {found}: write 0 and 1 instead of words, or delete that column")

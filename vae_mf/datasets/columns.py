@@ -1,0 +1,134 @@
+"""Columns of tables that are no plain variables: votes in words, and numbers of times that each row was seen."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+from vae_mf.datasets.files import DataError, listed, require_memory
+
+MEANINGS = {
+    1.0: ("y", "yes", "yea", "aye", "t", "true"),
+    0.0: ("n", "no", "nay", "f", "false"),
+    np.nan: ("?", "-", ".", "na", "absent", "abstain", "abstained", "present", "not voting", "missing"),
+}
+CODES = {text: number for number, texts in MEANINGS.items() for text in texts}
+COUNT_NAMES = ("count", "counts", "n", "freq", "frequency", "multiplicity")
+"""Headings of a column that counts the rows; a weight may be that of a body."""
+
+
+class Votes(NamedTuple):
+    """A table without the words that stand for 1, 0 or nothing, and a remark on them if there were any."""
+
+    frame: pd.DataFrame
+    remarks: tuple[str, ...]
+
+
+class Counted(NamedTuple):
+    """A table without its column of counts, how often each row was seen, and a remark on it."""
+
+    frame: pd.DataFrame
+    counts: Int[np.ndarray, " rows"]
+    remark: str
+
+
+def lowered(entry: Any) -> str:
+    """Return an entry as a word in small letters."""
+    return str(entry).strip().lower()
+
+
+def number_of(text: str) -> float | None:
+    """Return the number that a word stands for, None if it is neither a vote nor -1, 0 or 1.
+
+    >>> number_of("yes"), number_of("-1"), number_of("maybe")
+    (1.0, -1.0, None)
+    """
+    if text in CODES:
+        return CODES[text]
+    return float(text) if text in ("-1", "0", "1", "-1.0", "0.0", "1.0") else None
+
+
+def are_votes(fields: list[str]) -> bool:
+    """Return True if all fields but one at most, such as a party, are votes, and some of them words.
+
+    >>> are_votes(["green", "Y", "?"]), are_votes(["0", "1", "1"])
+    (True, False)
+    """
+    texts = [lowered(field) for field in fields]
+    votes = [text for text in texts if number_of(text) is not None]
+    return len(votes) > 1 and len(votes) >= len(texts) - 1 and any(text in CODES for text in votes)
+
+
+def without_votes(frame: pd.DataFrame) -> Votes:
+    """Return a table with 1 and 0 for yes and no, and NaN for votes that are missing; other columns stay as they are.
+
+    >>> without_votes(pd.DataFrame({"a": ["Y", "absent", "N"]})).frame["a"].tolist()
+    [1.0, nan, 0.0]
+    """
+    found: set[str] = set()
+    changed = frame.copy(deep=False)
+    for place in range(frame.shape[1]):
+        column = frame.iloc[:, place]
+        if is_numeric(column):
+            continue
+        numbers = {entry: number_of(lowered(entry)) for entry in column.dropna().unique()}
+        if numbers and None not in numbers.values():
+            found |= {str(entry) for entry in numbers if lowered(entry) in CODES}
+            changed.isetitem(place, column.map(numbers).astype(np.float64))
+    if not found:
+        return Votes(changed, ())
+    read = []
+    for number, known in MEANINGS.items():
+        if texts := sorted(text for text in found if lowered(text) in known):
+            read.append(f"{listed(texts)} {'were taken as missing' if np.isnan(number) else f'as {number:g}'}")
+    return Votes(changed, (f"words were read as numbers: {', '.join(read)}",))
+
+
+def without_counts(frame: pd.DataFrame, named: bool) -> Counted | None:
+    """Return a table of binary columns without the one that counts its rows, None if it has none.
+
+    It is named so; in a table without names it is the first, of whole numbers beside rows that all differ.
+
+    >>> without_counts(pd.DataFrame({"n": [3, 1], "a": [0, 1]}), named=True).counts
+    array([3, 1])
+
+    Raises:
+        DataError: It holds other things than whole numbers, or more rows than fit into memory.
+    """
+    texts = [lowered(name) for name in frame.columns]
+    place = next((texts.index(text) for text in COUNT_NAMES if text in texts), None) if named else 0
+    if place is None or frame.shape[1] < (2 if named else 3):
+        return None
+    column = frame.iloc[:, place]
+    others = frame.iloc[:, np.arange(len(texts)) != place]
+    binary = all(is_numeric(other) and are_binary(other) for _, other in others.items())
+    if not binary or not is_numeric(column) or are_binary(column):
+        return None
+    name = frame.columns[place]
+    counts = column.to_numpy(np.float64, na_value=np.nan)
+    whole = (counts == np.floor(counts)) & (counts >= 0)
+    if not named and not (whole.all() and counts.min() > 0 and not others.duplicated().any()):
+        return None
+    if not whole.all():
+        raise DataError(
+            f"expected whole numbers in column {name}, which tells how often each row was seen, got "
+            f"{counts[~whole][0]:g}: round them, or delete the column"
+        )
+    total = int(counts.sum())
+    require_memory(5 * total * others.shape[1], f"delete column {name}, or divide it by a number")
+    seen = f"{len(counts)} rows of the file, {total} in all"
+    remark = f"column {name} was taken as the number of times that each row was seen: {seen}"
+    return Counted(others, counts.astype(np.int64), remark)
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Return True if a column holds real numbers or booleans."""
+    kind = column.dtype
+    number = pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)
+    return number and not pd.api.types.is_complex_dtype(kind)
+
+
+def are_binary(values: np.ndarray | pd.Series) -> bool:
+    """Return True if all entries that are not missing are -1, 0 or 1."""
+    return bool((np.isin(np.asarray(values), (-1, 0, 1)) | pd.isna(values)).all())
