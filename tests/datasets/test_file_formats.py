@@ -1,6 +1,7 @@
 """Each file format gives back the array that was written, and says in one line what is wrong with a bad file."""
 
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -277,3 +278,72 @@ def test_objects_in_zarr_are_not_loaded(tmp_path):
     (tmp_path / "a.zarr" / ".zarray").write_text(json.dumps(header | {"filters": [{"id": "vlen-bytes"}]}))
     with pytest.raises(DataError, match="Python objects, which could run any code"):
         read_recording(tmp_path / "a.zarr", bin_width=0.1)
+
+
+def write_struct(path: Path, fields: dict) -> None:
+    """Write a struct named data as MATLAB v7.3 does, a list of vectors as a struct array."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        group = file.create_group("data")
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        for name, values in fields.items():
+            if isinstance(values, dict):
+                for inner, held in values.items():
+                    group[f"{name}/{inner}"] = np.asarray(held).T
+                continue
+            if isinstance(values, list):
+                parts = [file.create_dataset(f"#refs#/{name}{k}", data=each) for k, each in enumerate(values)]
+                values = np.array([part.ref for part in parts], h5py.ref_dtype)[None]
+            group[name] = np.asarray(values).T
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file")
+
+
+@pytest.mark.parametrize("version", ["v5", "v7.3"])
+def test_arrays_in_structs_of_matlab_go_by_their_paths(tmp_path, version):
+    path = tmp_path / "rows.mat"
+    fields = {"raster": ROWS, "other": {"rows": ROWS[:50], "rate": 20.0}}
+    scipy.io.savemat(path, {"data": fields}) if version == "v5" else write_struct(path, fields)
+    for name, rows in {"data.raster": ROWS, "data.other.rows": ROWS[:50]}.items():
+        np.testing.assert_array_equal(read_recording(path, array=name).rows > 0, rows > 0)
+    held = r"data\.other\.rate \(.*\).*"
+    with pytest.raises(DataError, match=rf"got .*{held}: name the right one by `array`"):
+        read_recording(path)
+    with pytest.raises(DataError, match=r"among those that the file holds \(.*data\.raster \(\d+, 4\).*\), got 'data'"):
+        read_recording(path, array="data")
+
+
+@pytest.mark.parametrize("version", ["v5", "v7.3"])
+def test_a_struct_array_of_matlab_holds_a_vector_of_times_in_each(tmp_path, version):
+    path = tmp_path / "spikes.mat"
+    times = [np.array([0.5, 2.5, 3.5]), np.array([1.5, 3.5])]
+    if version == "v5":
+        units = np.empty((1, 2), [("times", object), ("depth", object)])
+        units["times"][0, :] = times
+        units["depth"][0, :] = 1.0
+        scipy.io.savemat(path, {"data": units})
+    else:
+        write_struct(path, {"times": times, "depth": [np.ones(1), np.ones(1)]})
+    recording = read_recording(path, array="data.times", bin_width=1.0)
+    np.testing.assert_array_equal(recording.rows > 0, [[1, 0], [0, 1], [1, 0], [1, 1]])
+
+
+def test_an_array_beside_a_struct_is_the_one_that_is_meant(tmp_path):
+    scipy.io.savemat(tmp_path / "rows.mat", {"rows": ROWS, "session": {"map": np.eye(4), "times": np.arange(5.0)}})
+    np.testing.assert_array_equal(read_recording(tmp_path / "rows.mat").rows > 0, ROWS > 0)
+    spikes = {"a": np.array([0.5, 2.5]), "b": np.array([1.5, 2.5]), "session": {"times": np.arange(5.0)}}
+    scipy.io.savemat(tmp_path / "spikes.mat", spikes)
+    assert read_recording(tmp_path / "spikes.mat", bin_width=1.0).names == ("a", "b")
+
+
+@pytest.mark.parametrize("layout", ["csr", "csc", "coo", "bsr", "dia"])
+def test_sparse_matrices_of_scipy_are_read(tmp_path, layout):
+    sparse.save_npz(tmp_path / "rows.npz", sparse.csr_array(ROWS.astype(bool)).asformat(layout))
+    np.testing.assert_array_equal(read_recording(tmp_path / "rows.npz").rows > 0, ROWS > 0)
+
+
+def test_a_sparse_matrix_that_is_damaged_is_refused(tmp_path):
+    matrix = sparse.csr_array(ROWS)
+    matrix.indices[0] = 10**6
+    sparse.save_npz(tmp_path / "rows.npz", matrix)
+    with pytest.raises(DataError, match="damaged, cut short or not of the format npz"):
+        read_recording(tmp_path / "rows.npz")

@@ -151,9 +151,9 @@ def read_array(path: str | os.PathLike, array: str | None = None) -> Shaped[np.n
     Args:
         path: An npy, npz, mat, h5, csv, tsv, txt or parquet file, or a zarr folder. Axes come in the order in which
             MATLAB shows them for every mat file: v7.3 stores them reversed, which is undone here.
-        array: Name of the array in an npz, mat, h5 or zarr container; a path such as ``"group/array"`` in the last two.
-            It may be omitted if exactly one array has two or more axes longer than one (MATLAB's scalars and vectors do
-            not count).
+        array: Name of the array in an npz, mat, h5 or zarr container; a path such as ``"group/array"`` in the last two,
+            or ``"data.raster"`` in a struct of MATLAB. It may be omitted if exactly one array has two or more axes
+            longer than one (MATLAB's scalars and vectors do not count).
 
     Raises:
         FileNotFoundError: Nothing is at ``path``.

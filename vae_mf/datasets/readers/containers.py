@@ -30,6 +30,7 @@ from vae_mf.datasets.files import (
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raster, table_of_spikes
 
 UNNAMED = ""
+TEXT = "text"
 MOST_CHUNKS = 100_000
 """Chunks of a zarr array, of which each takes the time to open a file."""
 CELLS = np.dtype(object)
@@ -50,6 +51,8 @@ class Entry(NamedTuple):
     dtype: np.dtype
     read: Callable[[], Any]
     chunks: Callable[[], "Chunks"] | None = None
+    inner: bool = False
+    """True for the field of a struct, which is looked at if it is named or nothing outside of structs will do."""
 
 
 class Chunks(NamedTuple):
@@ -92,7 +95,7 @@ def chunk_remarks(entries: Iterable[Entry]) -> tuple[str, ...]:
 def describe(dtype: np.dtype) -> str:
     """Return a description of the entries of an array that are no numbers."""
     kinds = {"c": "complex numbers", "O": "Python objects or a MATLAB cell array", "M": "dates", "m": "durations"}
-    return kinds.get(dtype.kind, "text" if dtype.kind in "SU" else f"an array of {dtype}")
+    return kinds.get(dtype.kind, TEXT if dtype.kind in "SU" else f"an array of {dtype}")
 
 
 def choose(container: Container, array: str | None) -> str:
@@ -113,6 +116,7 @@ def choose(container: Container, array: str | None) -> str:
             )
         return array
     tables = [name for name, shape in numeric.items() if sum(length > 1 for length in shape) >= 2]
+    tables = [name for name in tables if not container[name].inner] or tables
     if len(tables) != 1:
         advice = "name the right one by `array`" if tables else "save an array (rows, variables)"
         raise DataError(
@@ -187,6 +191,9 @@ def _open_npz(path: Path) -> Container:
                 name = member.removesuffix(".npy")
                 shape, dtype = _npy_header(file)
                 entries[name] = Entry("npz", shape, dtype, _refuse_pickle if dtype.hasobject else partial(read, name))
+    if {"data", "format", "shape"} <= entries.keys():  # a sparse matrix of SciPy
+        shape = tuple(map(int, read("shape")))
+        return {UNNAMED: Entry("npz", shape, entries["data"].dtype, lambda: dense(sparse.load_npz(path)))}
     return entries
 
 
@@ -207,26 +214,60 @@ def _open_mat(path: Path) -> Container:
         return dense(array) if sparse.issparse(array) else array
 
     found = scipy.io.whosmat(path)
-    return {
+    entries = {
         name: Entry("mat", shape, np.dtype(MATLAB_TYPES.get(kind, "V")), partial(read, name))
         for name, shape, kind in found
+        if kind != "struct"
     }
+    structs = [name for name, _, kind in found if kind == "struct"]
+    if structs:
+        # Their fields have no header of their own.
+        for name, value in scipy.io.loadmat(path, variable_names=structs).items():
+            entries |= _struct_entries(name, value) if name in structs else {}
+    return entries
+
+
+def _struct_entries(name: str, value: Any) -> dict[str, Entry]:
+    """Return the arrays in a struct of MATLAB by their paths, such as data.raster, of a struct array as cell arrays."""
+    if sparse.issparse(value):
+        return {name: Entry("mat", value.shape, value.dtype, partial(dense, value), inner=True)}
+    if type(value) is not np.ndarray or value.dtype.names is None:
+        return {name: Entry("mat", np.shape(value), getattr(value, "dtype", CELLS), lambda: value, inner=True)}
+    entries = {}
+    for field in value.dtype.names:
+        parts = value[field]
+        if parts.size == 1:
+            entries |= _struct_entries(f"{name}.{field}", parts.item())
+        else:
+            entries[f"{name}.{field}"] = Entry("mat", parts.shape, CELLS, partial(np.asarray, parts), inner=True)
+    return entries
 
 
 def dense(matrix: Any) -> np.ndarray:
     """Return a sparse matrix as an array, after checking its indices, which may lie outside in a damaged file."""
-    matrix.check_format(full_check=True)
+    if hasattr(matrix, "check_format"):  # of other formats the indices are checked where it is made
+        matrix.check_format(full_check=True)
     return matrix.toarray()
 
 
 def _open_mat73(path: Path) -> Container:
     with h5py.File(path) as file:
-        entries = {name: _mat73_entry(path, node) for name, node in file.items()}
-    return {name: entry for name, entry in entries.items() if entry}
+        # MATLAB keeps the contents of cells and objects in groups whose names begin with #.
+        nodes = {name: node for name, node in file.items() if not name.startswith("#")}
+        entries = [_mat73_entries(path, name, node) for name, node in nodes.items()]
+    return {name: entry for part in entries for name, entry in part.items()}
 
 
-def _mat73_entry(path: Path, node: h5py.Dataset | h5py.Group) -> Entry | None:
-    """Return an array of MATLAB v7.3 by its attributes, None for a struct and the like; its axes come reversed."""
+def _mat73_entries(path: Path, name: str, node: h5py.Dataset | h5py.Group) -> dict[str, Entry]:
+    """Return an array of MATLAB v7.3 by its name, or those in a struct by their paths, such as data.raster."""
+    if isinstance(node, h5py.Dataset) or "MATLAB_sparse" in node.attrs:
+        return {name: _mat73_entry(path, node)._replace(inner="." in name)}
+    parts = [_mat73_entries(path, f"{name}.{field}", child) for field, child in node.items()]
+    return {path_in: entry for part in parts for path_in, entry in part.items()}
+
+
+def _mat73_entry(path: Path, node: h5py.Dataset | h5py.Group) -> Entry:
+    """Return an array of MATLAB v7.3 by its attributes; its axes come reversed."""
 
     def read() -> Any:
         with h5py.File(path) as file:
@@ -237,8 +278,6 @@ def _mat73_entry(path: Path, node: h5py.Dataset | h5py.Group) -> Entry | None:
     if "MATLAB_sparse" in node.attrs:
         shape = int(node.attrs["MATLAB_sparse"]), len(node["jc"]) - 1
         return Entry("mat", shape, np.dtype("u1" if kind == "logical" else "f8"), read)
-    if not isinstance(node, h5py.Dataset):
-        return None
     # A file of another writer has no classes.
     dtype = node.dtype if kind is None else np.dtype(MATLAB_TYPES.get(kind, "V"))
     if "MATLAB_empty" in node.attrs:
@@ -316,6 +355,9 @@ def container_spikes(container: Container, array: str | None, bin_width: float, 
     Raises:
         DataError: The container holds none of these, or it is not clear what is meant.
     """
+    outer = {name: entry for name, entry in container.items() if not entry.inner}
+    if array is None and any(np.prod(entry.shape) > 1 and describe(entry.dtype) != TEXT for entry in outer.values()):
+        container = outer
     cell_arrays = [name for name, entry in container.items() if entry.dtype == CELLS]
     vectors = {name: entry for name, entry in container.items() if is_number(entry.dtype) and _long_axes(entry) <= 1}
     chosen = array if array is not None else UNNAMED if UNNAMED in container else None
