@@ -222,3 +222,96 @@ def test_twins_hold_the_same_rows(data):
 @settings(max_examples=10_000)
 def test_ten_thousand_twins_hold_the_same_rows(data):
     twin_of_rows(data)
+
+
+def draw_spikes(draw) -> tuple[np.ndarray, float, list[np.ndarray]]:
+    """Return the bins in which each cell fires, a width, and times in these, some of them on the edges."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    active = random.random((draw(st.integers(5, 30)), draw(st.integers(1, 4)))) < 0.4
+    active[0, 0] = active[-1, 0] = True
+    width = draw(st.sampled_from([0.02, 0.1, 1 / 3, 0.001, 1.0, 20.0]))
+    start = draw(st.sampled_from([0, 3, 1000]))
+    inside = draw(st.sampled_from([[0.0], [0.0, 0.25, 0.5]]))
+    cells = [(np.flatnonzero(cell) + start + random.choice(inside, cell.sum())) * width for cell in active.T]
+    return active, width, cells
+
+
+def stored(draw, cells: list[np.ndarray], binary: bool) -> list[np.ndarray]:
+    """Return times in some type that can hold them; text does not tell that its digits were those of float32."""
+    whole = all((times == np.round(times)).all() for times in cells)
+    kind = draw(st.sampled_from(["f8", ">f8", *(["f4"] if binary else []), *(["u4", "i8"] if whole else [])]))
+    return [times.astype(kind) for times in cells]
+
+
+def write_spikes(draw, path: Path, kind: str, cells: list[np.ndarray]) -> None:
+    names = [f"c{k}" for k in range(len(cells))]
+    labels = np.repeat(np.arange(len(cells)), [len(times) for times in cells]).astype(
+        draw(st.sampled_from(["u2", "i8"]))
+    )
+    times = np.concatenate(cells)
+    native = times.astype(times.dtype.newbyteorder("="))
+    frame = pd.DataFrame({"unit_id": labels, "spike_time": native})
+    if draw(st.booleans()):
+        frame = frame.sort_values("spike_time", kind="stable")
+    if kind == "table":
+        frame.to_csv(path, index=draw(st.booleans()))
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "pairs":
+        np.save(path, np.column_stack([labels.astype(times.dtype), times]))
+    elif kind == "vectors":
+        np.savez(path, **dict(zip(names, cells, strict=True)), rate=30_000.0)
+    elif kind == "listed":
+        np.savez(path, spike_times=times, spike_clusters=labels)
+    elif kind == "indexed":
+        ends = np.cumsum([len(own) for own in cells]).astype(draw(st.sampled_from(["u1", "i4", "u8"])))
+        np.savez(path, spike_times=times, spike_times_index=ends)
+    elif kind == "cells":
+        held = np.empty((1, len(cells)), object)
+        held[0] = [own.astype(own.dtype.newbyteorder("="))[None] for own in cells]
+        scipy.io.savemat(path, {"spikes": held, "rate": 30_000.0})
+    else:
+        write_mat73(path, spikes=[own.astype(own.dtype.newbyteorder("=")) for own in cells], title="retina")
+
+
+SPIKES = {
+    "table": ".csv",
+    "parquet": ".parquet",
+    "pairs": ".npy",
+    "vectors": ".npz",
+    "listed": ".npz",
+    "indexed": ".npz",
+    "cells": ".mat",
+    "cells of v7.3": ".mat",
+}
+
+
+def twin_of_spikes(data) -> None:
+    """Write spike times in some way, read them and compare."""
+    active, width, cells = draw_spikes(data.draw)
+    kind = data.draw(st.sampled_from(list(SPIKES)))
+    if kind in ("table", "parquet", "pairs", "listed"):
+        # A cell without spikes is not in a list of spikes.
+        cells = [times for times in cells if len(times)]
+        active = active[:, active.any(axis=0)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"spikes{SPIKES[kind]}"
+        write_spikes(data.draw, path, kind, stored(data.draw, cells, kind != "table"))
+        found = outcome(read_recording, path, bin_width=width)
+    if kind == "vectors":
+        # One spike alone is a number such as a rate, and told so.
+        active = active[:, [len(times) != 1 for times in cells]]
+    check(found, active.astype(float), None, allow_missing=False, headless=False)
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_twins_hold_the_same_spikes(data):
+    twin_of_spikes(data)
+
+
+@pytest.mark.slow
+@given(st.data())
+@settings(max_examples=10_000)
+def test_ten_thousand_twins_hold_the_same_spikes(data):
+    twin_of_spikes(data)

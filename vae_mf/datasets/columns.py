@@ -131,4 +131,4 @@ def is_numeric(column: pd.Series) -> bool:
 
 def are_binary(values: np.ndarray | pd.Series) -> bool:
     """Return True if all entries that are not missing are -1, 0 or 1."""
-    return bool((np.isin(np.asarray(values), (-1, 0, 1)) | pd.isna(values)).all())
+    return bool(np.isin(np.asarray(values)[~np.asarray(pd.isna(values))].astype(np.float64), (-1, 0, 1)).all())
