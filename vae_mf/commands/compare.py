@@ -49,6 +49,8 @@ from vae_mf.runs.progress import stage_progress
 from vae_mf.tables import read_metrics, read_tables, write_tables
 
 NAME, PAIRS, CURVES = "comparison", "differences", "learning_curves"
+WIDTH = 110
+"""Columns of a terminal, at least, so that no number is cut."""
 PRINTED = {
     "log_likelihood": "ln p",
     "gain_over_independent": "gain",
@@ -147,7 +149,7 @@ def printed(title: str, table: pd.DataFrame) -> Table:
     widest = int(table.model.str.len().max())
     lines = Table(
         Column("model", no_wrap=True, min_width=widest),
-        *(Column(head, justify="right") for head in PRINTED.values()),
+        *(Column(head, justify="right", min_width=7) for head in PRINTED.values()),
         title=title,
         box=box.SIMPLE,
     )
@@ -160,6 +162,7 @@ def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, and write the tables of all models after each; draw them at the end."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     console = Console()
+    console.width = max(console.width, WIDTH)
     say = partial(console.print, soft_wrap=True)
     folder = Path(cfg.folder)
     recording = instantiate(cfg.dataset.read)

@@ -20,8 +20,8 @@ INDEPENDENT, VAE = "Independent", "VAE"
 """Families of the model that all others are compared with, and of those that are no baselines."""
 CHOICE = "Choice"
 """Family of a baseline that validation chooses in every fold anew."""
-NEAR = 2.0
-"""Errors of a difference within which two models are level."""
+NEAR = 2.5
+"""Errors of a difference within which two models are level; two would be too few, as folds share training rows."""
 Part = Int8[np.ndarray, "_ variables"]
 """Some rows of the data."""
 
