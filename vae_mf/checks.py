@@ -125,7 +125,7 @@ def gaps_as_nan(values: Any) -> Any:
 
 
 def require_array(name: str, values: Any) -> np.ndarray:
-    """Return an array, a list, a table or a tensor as an array of real numbers or booleans.
+    """Return an array, a list, a table, a sparse matrix or a tensor as an array of real numbers or booleans.
 
     >>> require_array("rows", [[0, True], [1, False]]).tolist()
     [[0, 1], [1, 0]]
@@ -139,7 +139,8 @@ def require_array(name: str, values: Any) -> np.ndarray:
     if is_masked(values):
         raise ValueError(f"{name}: expected an array without gaps, got masked entries: fill them or delete their rows")
     try:
-        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+        dense = values.toarray() if hasattr(values, "toarray") else values
+        array = np.asarray(dense.detach().cpu() if hasattr(dense, "detach") else dense)
         if array.dtype == object:  # a table of columns of several types
             array = np.asarray(array.tolist())
     except ValueError as error:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from vae_mf.datasets.files import DataError
 from vae_mf.datasets.recording import Recording, make_recording, read_recording
@@ -53,6 +54,8 @@ FORMS = {
     "objects": lambda rows: rows.astype(object),
     "table": pd.DataFrame,
     "mixed table": lambda rows: pd.DataFrame(rows).astype({0: bool, 1: float}),
+    "sparse matrix": sparse.csr_matrix,
+    "sparse table": lambda rows: pd.DataFrame(rows).astype(pd.SparseDtype("int8", 0)),
     "tensor": torch.as_tensor,
     "tensor with gradients": lambda rows: torch.as_tensor(rows).double().requires_grad_(),
     "recording": lambda rows: make_recording(rows),
@@ -79,6 +82,24 @@ def test_a_table_names_its_variables_and_so_does_a_turned_one():
     assert make_recording(table, names=["x", "y", "z"]).names == ("x", "y", "z")
     with pytest.raises(DataError, match="first in row 1, column b: turn them"):
         make_recording(table.assign(b=2.5))
+
+
+class ForeignTable:
+    """A table as other libraries have it, such as Polars: names of columns, none of rows."""
+
+    columns = ("a", "b", "c")
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype)
+
+
+def test_a_table_of_another_library_names_its_variables():
+    rows = np.random.default_rng(3).integers(0, 2, (60, 3))
+    assert make_recording(ForeignTable(rows)).names == ("a", "b", "c")
+    assert make_recording(ForeignTable(rows.T), transpose=True).names == ("0", "1", "2")
 
 
 @pytest.mark.parametrize(

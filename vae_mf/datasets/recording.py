@@ -109,7 +109,8 @@ def make_recording(
     """Return the chosen variables of a raster: 0 and 1, -1 and +1, or False and True, of any dtype.
 
     Args:
-        raster: Array, list, table or tensor (repeats, variables, bins), or (rows, variables) for one repeat.
+        raster: Array, list, table of pandas or Polars, sparse matrix or tensor (repeats, variables, bins), or (rows,
+            variables) for one repeat.
         variables: ``"all"``, the number of most active ones to keep (by decreasing rate, ties by index), or a list of
             indices or names (kept in its order).
         names: Names of all variables; of a table by default those of its columns, or of its rows if they are turned.
@@ -128,7 +129,10 @@ def make_recording(
     """
     values = require_array("raster", raster)
     if names is None and hasattr(raster, "columns"):
-        names = raster.index if transpose else raster.columns
+        if not transpose:
+            names = raster.columns
+        elif hasattr(raster, "index"):  # tables of Polars have no names of rows
+            names = raster.index
     if isinstance(names, str) or not isinstance(names, Iterable | None):
         raise ValueError(f"names: expected a list with one for each variable, got {shown(names)}")
     given = None if names is None else [str(name) for name in names]

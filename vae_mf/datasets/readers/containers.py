@@ -232,7 +232,7 @@ def _struct_entries(name: str, value: Any) -> dict[str, Entry]:
     if sparse.issparse(value):
         return {name: Entry("mat", value.shape, value.dtype, partial(dense, value), inner=True)}
     if type(value) is not np.ndarray or value.dtype.names is None:
-        return {name: Entry("mat", np.shape(value), getattr(value, "dtype", CELLS), lambda: value, inner=True)}
+        return {name: Entry("mat", value.shape, value.dtype, lambda: value, inner=True)}
     entries = {}
     for field in value.dtype.names:
         parts = value[field]
