@@ -249,5 +249,5 @@ def test_counts_of_repeated_rows_without_a_name_are_no_counts(tmp_path):
 
 def test_counts_that_are_no_whole_numbers_are_refused(tmp_path):
     FRAME.assign(count=np.arange(40) / 2 + 1).to_csv(tmp_path / "w.csv", index=False)
-    with pytest.raises(DataError, match=r"expected whole numbers in column count, .* got 1\.5: round them, or delete"):
+    with pytest.raises(DataError, match=r"expected whole numbers in column count, .* got 1\.5: multiply them by"):
         read_recording(tmp_path / "w.csv")

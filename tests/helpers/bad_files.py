@@ -30,6 +30,7 @@ AVAILABLE = 16 * 10**9
 """Bytes of memory that the table is written for, whatever the machine has."""
 WORDS = np.random.default_rng(7).integers(0, 2, (60, 4)).astype(np.uint8)
 TIMES = np.sort(np.random.default_rng(8).random(200))
+UNITS = {"units/spike_times": TIMES, "units/spike_times_index": [200], "units/id": [0]}
 
 
 class BadFile(NamedTuple):
@@ -95,6 +96,26 @@ def huge_npy(path: Path) -> None:
 
 def huge_zarr(path: Path) -> None:
     zarr.create_array(path, shape=(10**8, 1000), dtype="u1", chunks=(10**6, 1000))
+
+
+def hdf5(values: Mapping[str, Any]) -> Callable[[Path], Any]:
+    def write(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            for name, array in values.items():
+                file[name] = array
+
+    return write
+
+
+def phy(params: str, label: str = "good") -> Callable[[Path], Any]:
+    def write(path: Path) -> None:
+        path.mkdir()
+        np.save(path / "spike_times.npy", np.arange(9))
+        np.save(path / "spike_clusters.npy", np.zeros(9, int))
+        (path / "cluster_group.tsv").write_text(f"cluster_id\tgroup\n0\t{label}\n")
+        (path / "params.py").write_text(params)
+
+    return write
 
 
 def zarr_group(path: Path) -> None:
@@ -165,6 +186,7 @@ BAD_FILES = [
     BadFile("counts", "counts.npy", array(WORDS * 3), "got values such as [0, 3], first in row"),
     BadFile("real numbers", "voltages.csv", csv(np.random.default_rng(1).normal(size=(9, 3))), "turn them into two classes"),
     BadFile("three states", "states.npy", array(WORDS.astype(int) - (np.arange(4) > 2)), "such as [-1, 0, 1]"),
+    BadFile("frequencies in place of counts", "counts.csv", text("count,a,b\n0.5,1,0\n0.3,0,1\n0.2,1,1\n"), "got 0.5: multiply them"),
     BadFile("constant columns", "words.csv", csv(WITH_CONSTANT), "got 1 that never change (4): set `drop_unusable`"),
     BadFile("nothing but constants", "words.npy", array(np.zeros((9, 3))), "no variable changes", {"drop_unusable": True}),
     BadFile("duplicate columns", "words.npy", array(WITH_DUPLICATE), "1 that repeat another one or its opposite (4)"),
@@ -239,6 +261,12 @@ BAD_FILES = [
     BadFile("an index beyond its times", "spikes.npz", arrays(times=TIMES, times_index=[90, 201]), "where each cell ends", {"bin_width": 0.1}),
     BadFile("trials that follow each other", "spikes.csv", lambda path: TRIALS.to_csv(path, index=False), "subtract the start of each", {"bin_width": 0.1}),
     BadFile("a cell array of cells and trials", "spikes.mat", mat(spikes=CELLS), "with an axis of trials", {"bin_width": 0.1}),
+    BadFile("NWB without a bin width", "session.nwb", hdf5(UNITS), "got none: give it in seconds"),
+    BadFile("NWB without sorted units", "session.nwb", hdf5({"acquisition/voltage": TIMES}), "got acquisition: sort the spikes", {"bin_width": 0.1}),
+    BadFile("NWB without such trials", "session.nwb", hdf5(UNITS), "that the file holds (none)", {"bin_width": 0.1, "array": "trials"}),
+    BadFile("HDF5 named npy", "rows.npy", hdf5({"rows": WORDS}), "rename it to end in .h5, .nwb, or .mat"),
+    BadFile("Phy without a sample rate", "phy", phy("dat_path = 'a.dat'"), "write the line sample_rate = 30000", {"bin_width": 0.1}),
+    BadFile("Phy without good clusters", "phy", phy("sample_rate = 9.", "mua"), "got 1 mua: label them in Phy", {"bin_width": 0.1}),
     BadFile("no spikes", "spikes.npz", arrays(a=TIMES[:0], b=TIMES[:0]), "expected spike times, found none", {"bin_width": 0.1}),
 ]  # fmt: skip
 

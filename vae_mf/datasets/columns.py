@@ -102,8 +102,9 @@ def without_counts(frame: pd.DataFrame, named: bool) -> Counted | None:
         return None
     column = frame.iloc[:, place]
     others = frame.iloc[:, np.arange(len(texts)) != place]
-    binary = all(is_numeric(other) and are_binary(other) for _, other in others.items())
-    if not binary or not is_numeric(column) or are_binary(column):
+    if not is_numeric(column) or are_binary(column):
+        return None
+    if not all(is_numeric(other) and are_binary(other) for _, other in others.items()):
         return None
     name = frame.columns[place]
     counts = column.to_numpy(np.float64, na_value=np.nan)
@@ -113,7 +114,7 @@ def without_counts(frame: pd.DataFrame, named: bool) -> Counted | None:
     if not whole.all():
         raise DataError(
             f"expected whole numbers in column {name}, which tells how often each row was seen, got "
-            f"{counts[~whole][0]:g}: round them, or delete the column"
+            f"{counts[~whole][0]:g}: multiply them by a number that makes them whole, or delete the column"
         )
     total = int(counts.sum())
     require_memory(5 * total * others.shape[1], f"delete column {name}, or divide it by a number")
