@@ -1,13 +1,20 @@
 """Digests that never change, and run folders of version 0.1 in the names of today."""
 
+import hashlib
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from vae_mf.commands.evaluate import same_settings
-from vae_mf.runs.identity import config_digest, own_source
+from vae_mf.datasets import files
+from vae_mf.datasets.files import DataError
+from vae_mf.runs import identity
+from vae_mf.runs.errors import one_line
+from vae_mf.runs.identity import BLOCK, config_digest, content_hash, contents, own_source
 from vae_mf.runs.models import build_vae, load
 from vae_mf.runs.names import ADDED, FIRST_NAMES, MOVED, first_paths, moved, present_name, present_names, renamed
 from vae_mf.training.weights import WEIGHTS, save_weights
@@ -140,3 +147,48 @@ def test_a_configuration_of_today_is_read_as_it_is(compose_config, name):
     required = ["dataset.path=FILE"] if name == "retina" else []
     plain = OmegaConf.to_container(compose_config("train", f"experiment={name}", *required), resolve=True)
     assert present_names(plain) == plain
+
+
+def place(root) -> dict:
+    return {"dataset": {"path": str(root), "read": {"path": str(root)}}}
+
+
+def test_an_input_counts_by_its_places_and_contents_and_is_read_once(tmp_path):
+    folder = tmp_path / "a.zarr"
+    (folder / "c").mkdir(parents=True)
+    parts = {"c/0": b"x" * (BLOCK + 1), "zarr.json": b"{}"}
+    for name, content in parts.items():
+        (folder / name).write_bytes(content)
+    expected = hashlib.sha256(b"".join(name.encode() + content for name, content in parts.items())).hexdigest()
+    before = content_hash.cache_info()
+    assert contents(place(folder)) == {"dataset": {"path": expected, "read": {"path": expected}}}
+    after = content_hash.cache_info()
+    assert (after.hits - before.hits, after.misses - before.misses) == (1, 1)
+    (folder / "c/0").write_bytes(b"y")
+    assert contents(place(folder)) != contents(place("elsewhere"))
+    assert contents(place(folder))["dataset"]["path"] != expected
+
+
+def test_what_cannot_be_read_is_refused_before_it_is_hashed(tmp_path, monkeypatch):
+    monkeypatch.setattr(identity, "content_hash", lambda *_: pytest.fail("hashed"))
+    os.mkfifo(tmp_path / "a.npy")
+    for root in (tmp_path / "a.npy", "/dev/zero"):
+        with pytest.raises(DataError, match=f"{root}: expected a file, got neither file nor folder"):
+            contents(place(root))
+    monkeypatch.setattr(identity, "MOST_FILES_OF_OTHERS", 2)
+    (tmp_path / "words.npy").write_bytes(b"x" * 10)
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    with pytest.raises(DataError, match=f"{tmp_path}: expected a folder with one of"):
+        contents(place(tmp_path))
+    monkeypatch.setattr(files, "available_memory", lambda: 9)
+    with pytest.raises(DataError, match=r"words\.npy: reading it takes .* GB are available: give a part of it"):
+        contents(place(tmp_path / "words.npy"))
+
+
+def test_a_refusal_within_a_configuration_is_told_alone(compose_config, tmp_path):
+    os.mkfifo(tmp_path / "a.npy")
+    config = compose_config("discover", f"dataset.path={tmp_path}/a.npy")
+    with pytest.raises(InterpolationResolutionError) as refusal:
+        config.folder  # noqa: B018 - an interpolation
+    assert one_line(refusal.value).startswith(f"{tmp_path}/a.npy: expected a file, got neither file nor folder")

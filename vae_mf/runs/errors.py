@@ -12,6 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 EXPECTED = (HydraException, OmegaConfBaseException, MisconfigurationException, ValueError, OSError, ImportError)
 """Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
+RESOLVING = re.compile(r"\w+ raised while resolving interpolation: (.*?)\s+full_key: ", re.DOTALL)
+"""Error of a function that a configuration calls, as OmegaConf tells it."""
 HANDED_ON = re.compile(r"\$\{([\w.]+)\}")
 """Value of an option that is that of another."""
 
@@ -20,6 +22,8 @@ def one_line(error: BaseException, option: str | None = None) -> str:
     """Return what an error says, on one line, an option that it refuses by its whole name."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return one_line(error.__cause__)
+    if resolving := RESOLVING.match(str(error)):
+        return one_line(ValueError(resolving[1]))
     missing = re.search(r"Missing mandatory value: (\S+)", str(error))
     if missing:
         return f"{missing[1]}: expected a value, as in {missing[1]}=VALUE, got none"

@@ -6,12 +6,17 @@ folder, to resume it or to skip it when it is finished, and a changed option nev
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from vae_mf.datasets.file_formats import format_of, reading
+from vae_mf.datasets.files import DataError, require_memory
 from vae_mf.runs.names import ADDED, MOVED, PACKAGE, first_name, first_paths, found, renamed
 
 IDENTITY = (
@@ -29,6 +34,12 @@ IDENTITY = (
 )
 """Groups that results depend on; threads, paths and loggers are not among them."""
 DIGEST_LENGTH = 10
+BLOCK = 2**20
+"""Bytes of a file that are hashed at a time."""
+MOST_FILES = 200_000
+"""Files of a folder of data."""
+MOST_FILES_OF_OTHERS = 1_000
+"""Files of a folder of which no reader knows the format; only the user's own reader may take it."""
 
 
 def config_digest(config: dict[str, Any], paths: Iterable[str] = IDENTITY) -> str:
@@ -97,8 +108,41 @@ def contents(node: Any, key: str = "") -> Any:
     if key not in ("path", "file") or not isinstance(node, str) or not Path(node).exists():
         return node
     root = Path(node)
-    files = sorted(file for file in root.rglob("*") if file.is_file()) if root.is_dir() else [root]
+    states = [(file, file.stat()) for file in input_files(root)]
+    return content_hash(root, tuple((file, state.st_size, state.st_mtime_ns) for file, state in states))
+
+
+def input_files(root: Path) -> list[Path]:
+    """Return a file, or the files of a folder in their order, after checking that they may be read as data.
+
+    Raises:
+        DataError: It is neither file nor folder, a folder of too many files, or more than fits into memory.
+    """
+    with reading(root):
+        if root.is_file():
+            files = [root]
+        else:
+            tree = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
+            files = sorted(file for file in islice(tree, MOST_FILES + 1) if file.is_file())
+            if len(files) > MOST_FILES_OF_OTHERS or not files:
+                format_of(root)
+        if len(files) > MOST_FILES:
+            raise DataError(f"expected at most {MOST_FILES} files in a folder, got more: save it in larger pieces")
+        require_memory(sum(file.stat().st_size for file in files), "give a part of it")
+    return files
+
+
+@lru_cache(maxsize=64)
+def content_hash(root: Path, states: tuple[tuple[Path, int, int], ...]) -> str:
+    """Return the hash of files of a folder, by their places and contents.
+
+    Args:
+        states: Each file, its size and the time of its last change, so that what has changed is read again.
+    """
     fingerprint = hashlib.sha256()
-    for file in files:
-        fingerprint.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    for file, *_ in states:
+        fingerprint.update(str(file.relative_to(root)).encode())
+        with file.open("rb") as content:
+            while block := content.read(BLOCK):
+                fingerprint.update(block)
     return fingerprint.hexdigest()
