@@ -154,7 +154,7 @@ def test_any_table_that_pandas_writes_comes_back(tmp_path_factory, seed, header,
         (",0,1", True),
         ("1,0,1", False),
         ("a,1", False),
-        ("", True),
+        ("", False),
         ("true,false", False),
         ("nan,x", False),
     ],
@@ -250,4 +250,18 @@ def test_counts_of_repeated_rows_without_a_name_are_no_counts(tmp_path):
 def test_counts_that_are_no_whole_numbers_are_refused(tmp_path):
     FRAME.assign(count=np.arange(40) / 2 + 1).to_csv(tmp_path / "w.csv", index=False)
     with pytest.raises(DataError, match=r"expected whole numbers in column count, .* got 1\.5: multiply them by"):
+        read_recording(tmp_path / "w.csv")
+
+
+@pytest.mark.parametrize("first", ["NA,,nan", ",,", '"","",""'])
+def test_a_first_row_of_missing_entries_is_no_header(tmp_path, first):
+    (tmp_path / "w.csv").write_text(f"{first}\n1,0,1\n0,1,1\n1,1,0\n0,0,1\n")
+    recording = read_recording(tmp_path / "w.csv", allow_missing=True)
+    assert recording.rows.shape == (5, 3)
+    assert not recording.rows[0].any()
+
+
+def test_a_blank_line_of_one_column_is_asked_about(tmp_path):
+    (tmp_path / "w.csv").write_text("a\n1\n\n0\n1\n")
+    with pytest.raises(DataError, match="got line 3 without: write NA into it, or delete it"):
         read_recording(tmp_path / "w.csv")

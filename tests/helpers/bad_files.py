@@ -182,6 +182,7 @@ BAD_FILES = [
     BadFile("words among numbers", "votes.csv", text("a,b\n1,0\nperhaps,0\n"), "got 'perhaps' in row 2, column a"),
     BadFile("a header row in an odd place", "words.csv", text(f"0,1,1,0\na,b,c,d\n{ROWS}\n"), "got a row of words in row 2"),
     BadFile("a first line that may be a header", "words.csv", text(f"0,1\n{PAIRS}\n"), "whether the first line, 0,1, is a row"),
+    BadFile("a blank line of one column", "words.csv", text("1\n0\n\n1\n"), "got line 3 without: write NA"),
     BadFile("too few names in the header", "words.csv", text(f"a,b\n{ROWS}\n"), "2 names and rows of 4 entries"),
     BadFile("counts", "counts.npy", array(WORDS * 3), "got values such as [0, 3], first in row"),
     BadFile("real numbers", "voltages.csv", csv(np.random.default_rng(1).normal(size=(9, 3))), "turn them into two classes"),

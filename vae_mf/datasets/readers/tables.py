@@ -40,6 +40,8 @@ from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, table_of_sp
 MEMORY_PER_BYTE = 8
 """Bytes taken while a text is read: itself, decoded, and 8 bytes for every entry of two characters."""
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "<na>"])
+"""Entries that pandas takes as missing, in small letters."""
 NO_ROWS = "expected rows of numbers, found none: export the table again"
 
 
@@ -94,6 +96,9 @@ def read_text(path: Path) -> Table:
     votes = are_votes(fields) and are_votes(split_line(second, delimiter))
     names = fields if is_header(fields) and not votes else None
     frame = parse(text, delimiter, skip=names is not None)
+    if frame.shape[1] == 1 and "" in (lines := text.splitlines()):
+        blank = lines.index("") + 1
+        raise DataError(f"expected an entry in every line, got line {blank} without: write NA into it, or delete it")
     if names is None and above and (names := names_in_comment(above[-1], delimiter, frame.shape[1])):
         above.pop()
     remarks: tuple[str, ...] = ()
@@ -188,16 +193,17 @@ def find_delimiter(line: str, suffix: str) -> str:
 def is_header(fields: list[str]) -> bool:
     """Return True if fields name columns: none is a number, or they count 0, 1, 2 ... or 1, 2, 3 ... as pandas does.
 
-    One word among numbers is an error and no header, and 0,1 is a row of data.
+    One word among numbers is an error and no header, 0,1 is a row of data, and so is one of missing entries alone.
 
-    >>> is_header(["anna", "bob"]), is_header(["0", "1"]), is_header(["0", "1", "2"])
-    (True, False, True)
+    >>> is_header(["anna", "bob"]), is_header(["0", "1"]), is_header(["0", "1", "2"]), is_header(["NA", ""])
+    (True, False, True, False)
     """
     texts = [field.strip().strip('"').lower() for field in fields]
     counted = texts[1:] if texts and not texts[0] else texts
     enough = len(counted) < len(texts) or len(texts) > 2
     counts = [[str(start + k) for k in range(len(counted))] for start in (0, 1)]
-    return (enough and bool(counted) and counted in counts) or not any(is_entry(text) for text in texts)
+    named = [text for text in texts if text not in MISSING]
+    return (enough and bool(counted) and counted in counts) or (bool(named) and not any(map(is_entry, texts)))
 
 
 def is_entry(text: str) -> bool:
