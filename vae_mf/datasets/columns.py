@@ -72,10 +72,12 @@ def without_votes(frame: pd.DataFrame) -> Votes:
         column = frame.iloc[:, place]
         if is_numeric(column):
             continue
-        numbers = {entry: number_of(lowered(entry)) for entry in column.dropna().unique()}
-        if numbers and None not in numbers.values():
-            found |= {str(entry) for entry in numbers if lowered(entry) in CODES}
-            changed.isetitem(place, column.map(numbers).astype(np.float64))
+        codes, entries = pd.factorize(column)
+        numbers = [number_of(lowered(entry)) for entry in entries]
+        if numbers and None not in numbers:
+            found |= {str(entry) for entry in entries if lowered(entry) in CODES}
+            # Entries that are missing have the code -1, the last place.
+            changed.isetitem(place, np.array([*numbers, np.nan], np.float64)[codes])
     if not found:
         return Votes(changed, ())
     read = []

@@ -42,6 +42,8 @@ MEMORY_PER_BYTE = 8
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "<na>"])
 """Entries that pandas takes as missing, in small letters."""
+SAMPLE = 2**20
+"""Number of letters in which a decimal comma is looked for."""
 NO_ROWS = "expected rows of numbers, found none: export the table again"
 
 
@@ -238,7 +240,8 @@ def column_names(names: list[str] | None, columns: int) -> list[str]:
 
 def parse(text: str, delimiter: str, skip: bool) -> pd.DataFrame:
     """Return the rows of a text, without the first line if that is to be skipped."""
-    comma = delimiter in (";", "\t") and DECIMAL_COMMA.search(text) and not re.search(r"\d\.\d", text)
+    start = text[:SAMPLE]
+    comma = delimiter in (";", "\t") and DECIMAL_COMMA.search(start) and not re.search(r"\d\.\d", start)
     options = {"header": None, "skiprows": int(skip), "skipinitialspace": True, "low_memory": False}
     options["decimal"] = "," if comma else "."
     with parsing("text"):
