@@ -73,10 +73,14 @@ def test_the_nats_that_are_said_are_those_that_there_are():
 
 
 def test_nothing_is_said_of_shuffled_rows():
+    """Chance exceeds two errors once in 44 (of 80 recordings of 1,500 rows once)."""
+    said = []
     for seed in range(6):
         rows = np.random.default_rng(seed).permutation(switching(3000, 30 + seed))
         chosen = table_of(rows).query("chosen").iloc[0]
-        assert chosen.memory < SETTINGS.memory.seen * chosen.memory_error
+        metrics = {"memory": chosen.memory, "memory_error": chosen.memory_error, "memory_of": 3.0}
+        said += predictable(findings(metrics | {"memory_blocks": chosen.blocks}))
+    assert len(said) <= 1
 
 
 def test_repeats_are_told_from_each_other():
@@ -104,7 +108,7 @@ def test_the_slowest_latent_variable_gives_the_time():
 
 @pytest.mark.parametrize(
     ("value", "error", "blocks", "said"),
-    [(0.5, 0.1, 20, True), (0.5, 0.17, 20, False), (0.5, 0.1, 6, False), (0.6, 0.1, 6, True), (0.5, np.nan, 1, False)],
+    [(0.5, 0.1, 20, True), (0.5, 0.24, 20, False), (0.29, 0.1, 5, False), (0.6, 0.1, 6, True), (0.5, np.nan, 1, False)],
 )
 def test_the_sentence_stands_where_it_is_beyond_doubt(value, error, blocks, said):
     metrics = {"memory": value, "memory_error": error, "memory_of": 3.25, "memory_blocks": blocks}

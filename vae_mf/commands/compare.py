@@ -254,17 +254,17 @@ def in_every_fold(scores: dict[Fold, list[ModelScores]]) -> list[ModelScores]:
     Raises:
         ValueError: if a fold has two models of one name, which cannot be told apart in another.
     """
-    by_name = [{score.model: score for score in with_averages(each)} for each in scores.values()]
-    if len(by_name) == 1:
-        return with_averages(next(iter(scores.values())))
     for fold, each in scores.items():
         names = [score.model for score in each]
-        if len(set(names)) < len(names):
+        if len(scores) > 1 and len(set(names)) < len(names):
             twice = max(names, key=names.count)
             raise ValueError(f"runs: expected one of each model in a fold, got several of {twice!r} in {fold}")
+    if len(scores) == 1:
+        return with_averages(next(iter(scores.values())))
+    by_name = [{score.model: score for score in each} for each in scores.values()]
     common = [name for name in by_name[0] if all(name in each for each in by_name)]
-    pooled = [pooled_folds([each[name] for each in by_name]) for name in common]
-    return pooled + chosen_in_folds([[each[name] for name in common] for each in by_name]) if common else []
+    folds = [with_averages([each[name] for name in common]) for each in by_name]
+    return [pooled_folds(models) for models in zip(*folds, strict=True)] + chosen_in_folds(folds) if common else []
 
 
 def with_averages(models: list[ModelScores]) -> list[ModelScores]:
