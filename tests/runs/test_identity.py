@@ -169,6 +169,19 @@ def test_an_input_counts_by_its_places_and_contents_and_is_read_once(tmp_path):
     assert contents(place(folder))["dataset"]["path"] != expected
 
 
+def test_of_a_spike_sorting_what_is_read_counts_alone(tmp_path, monkeypatch):
+    for name in ("spike_times.npy", "spike_clusters.npy", "params.py", "cluster_KSLabel.tsv"):
+        (tmp_path / name).write_text(name)
+    found = contents(place(tmp_path))
+    monkeypatch.setattr(files, "available_memory", lambda: 1_000)
+    (tmp_path / "recording.dat").write_bytes(bytes(2_000))  # the voltages may be larger than the memory
+    (tmp_path / ".phy").mkdir()
+    (tmp_path / ".phy" / "params.py").touch()
+    assert contents(place(tmp_path)) == found
+    (tmp_path / "cluster_KSLabel.tsv").write_text("other")
+    assert contents(place(tmp_path)) != found
+
+
 def test_what_cannot_be_read_is_refused_before_it_is_hashed(tmp_path, monkeypatch):
     monkeypatch.setattr(identity, "content_hash", lambda *_: pytest.fail("hashed"))
     os.mkfifo(tmp_path / "a.npy")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol, runtime_checkable
@@ -58,8 +59,11 @@ class FileFormat:
     starts: tuple[bytes, ...]
     options: tuple[str, ...]
     read_array: Callable[[Path, Options], np.ndarray] | None
+    parts: tuple[str, ...]
 
 
+MOST_FILES = 200_000
+"""Files of a folder of data."""
 FORMATS: list[FileFormat] = []
 """All that are registered; of several for one file the last counts."""
 
@@ -70,6 +74,7 @@ def register_reader(
     starts: tuple[bytes, ...] = (),
     options: tuple[str, ...] = (),
     read_array: Callable[[Path, Options], np.ndarray] | None = None,
+    parts: tuple[str, ...] = ("*",),
 ) -> Callable[[Reader], Reader]:
     """Register the decorated function as the reader of a format, before those registered earlier.
 
@@ -80,6 +85,7 @@ def register_reader(
             `files.SIGNATURES`), such as those of a zip archive.
         options: Names of the fields of `Options` that it uses; any other that is given is refused.
         read_array: Function that returns one array of numbers of any shape, if the format has such.
+        parts: Patterns of paths in lower case, of the files of a folder that it opens; others do not count as data.
 
     Raises:
         ValueError: There is neither suffix nor marker, a suffix has no dot or capitals, or an option is not known.
@@ -93,7 +99,7 @@ def register_reader(
     def register(read: Reader) -> Reader:
         if not read.__module__.startswith(f"{readers.__name__}."):
             load_readers()  # first, so that the reader of a user counts
-        FORMATS.append(FileFormat(read, suffixes, markers, starts, options, read_array))
+        FORMATS.append(FileFormat(read, suffixes, markers, starts, options, read_array, parts))
         return read
 
     return register
@@ -136,11 +142,27 @@ def format_of(path: Path) -> FileFormat:
     return found
 
 
-def _format_of_folder(path: Path) -> FileFormat:
-    names = [file.name.lower() for file in path.iterdir()]
+def parts_of(folder: Path) -> list[Path]:
+    """Return the files in a folder that its reader opens, all of them if no reader knows it, in their order."""
+    load_readers()
+    known = _known_folder(folder)
+    patterns = known.parts if known else ("*",)
+    paths = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    used = (path for path in paths if any(fnmatch(str(path.relative_to(folder)).lower(), part) for part in patterns))
+    return sorted(path for path in islice(used, MOST_FILES + 1) if path.is_file())
+
+
+def _known_folder(folder: Path) -> FileFormat | None:
+    names = [file.name.lower() for file in folder.iterdir()]
     for known in reversed(FORMATS):
         if any(fnmatch(name, marker) for name in names for marker in known.markers):
             return known
+    return None
+
+
+def _format_of_folder(path: Path) -> FileFormat:
+    if known := _known_folder(path):
+        return known
     markers = ", ".join(sorted(marker for known in FORMATS for marker in known.markers))
     raise DataError(f"expected a folder with one of {markers} in it, found none: give the path of a file")
 

@@ -6,16 +6,14 @@ folder, to resume it or to skip it when it is finished, and a changed option nev
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vae_mf.datasets.file_formats import format_of, reading
+from vae_mf.datasets.file_formats import MOST_FILES, format_of, parts_of, reading
 from vae_mf.datasets.files import DataError, require_memory
 from vae_mf.runs.names import ADDED, MOVED, PACKAGE, first_name, first_paths, found, renamed
 
@@ -36,8 +34,6 @@ IDENTITY = (
 DIGEST_LENGTH = 10
 BLOCK = 2**20
 """Bytes of a file that are hashed at a time."""
-MOST_FILES = 200_000
-"""Files of a folder of data."""
 MOST_FILES_OF_OTHERS = 1_000
 """Files of a folder of which no reader knows the format; only the user's own reader may take it."""
 
@@ -122,8 +118,7 @@ def input_files(root: Path) -> list[Path]:
         if root.is_file():
             files = [root]
         else:
-            tree = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
-            files = sorted(file for file in islice(tree, MOST_FILES + 1) if file.is_file())
+            files = parts_of(root)
             if len(files) > MOST_FILES_OF_OTHERS or not files:
                 format_of(root)
         if len(files) > MOST_FILES:

@@ -16,10 +16,15 @@ CELLS = ("spike_clusters", "spike_templates")
 """Arrays with the cell of each spike: after curation, and as Kilosort found them."""
 LABELS = ("cluster_group.tsv", "cluster_groups.csv", "cluster_KSLabel.tsv")
 """Tables of what each cluster is, of which the first counts: by hand, by hand in old versions, by Kilosort."""
+PARAMETERS = "params.py"
 RATE = re.compile(r"^\s*sample_rate\s*=\s*([\d._eE+-]+)\s*(?:#.*)?$", re.M)
 
 
-@register_reader(markers=(TIMES,), options=("array", "bin_width"))
+PARTS = tuple(name.lower() for name in (TIMES, *(f"{name}.npy" for name in CELLS), *LABELS, PARAMETERS))
+"""Files that are read; the recording itself, beside them, may be larger than the memory."""
+
+
+@register_reader(markers=(TIMES,), options=("array", "bin_width"), parts=PARTS)
 def read_sorted(path: Path, options: Options) -> Raster:
     """Return the spikes in bins of the clusters that are labelled good, or of all if none has a label."""
     width = require_width(options.bin_width, "seconds")
@@ -57,7 +62,7 @@ def _labels(path: Path) -> pd.Series:
 
 def _sample_rate(path: Path) -> float:
     """Return the number of samples in a second; params.py is a program and so is searched, not run."""
-    params = path / "params.py"
+    params = path / PARAMETERS
     found = RATE.search(params.read_text("utf-8", "replace")) if params.exists() else None
     try:
         rate = float(found[1]) if found else 0.0
