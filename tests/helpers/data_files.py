@@ -72,10 +72,6 @@ def write_hdf5(path: Path, **arrays: Any) -> None:
             file[name] = values
 
 
-def mat(**values: Any) -> Callable[[Path], None]:
-    return lambda path: scipy.io.savemat(path, values)
-
-
 def vectors() -> np.ndarray:
     cells = np.empty((4, 1), object)
     cells[:, 0] = BY_CELL
@@ -90,8 +86,8 @@ FILES: dict[str, Callable[[Path], None]] = {
     "rows.npy": lambda path: np.save(path, ROWS),
     "session.npz": lambda path: np.savez(path, rows=ROWS, map=np.eye(4)),
     "sparse.npz": lambda path: sparse.save_npz(path, sparse.csr_array(ROWS)),
-    "raster.mat": mat(raster=ROWS.astype(bool), rate=20.0),
-    "session.mat": mat(data={"raster": ROWS, "map": np.eye(4)}),
+    "raster.mat": lambda path: scipy.io.savemat(path, {"raster": ROWS.astype(bool), "rate": 20.0}),
+    "session.mat": lambda path: scipy.io.savemat(path, {"data": {"raster": ROWS, "map": np.eye(4)}}),
     "day.h5": lambda path: write_hdf5(path, **{"block/rows": ROWS, "block/map": np.eye(4)}),
     "rows.zarr": lambda path: zarr.save_array(path, ROWS),
     "table.csv": csv(FRAME),
@@ -111,7 +107,7 @@ FILES: dict[str, Callable[[Path], None]] = {
     "units.npz": lambda path: np.savez(
         path, spike_times=np.concatenate(BY_CELL), spike_times_index=ENDS, id=np.arange(4)
     ),
-    "spikes.mat": mat(spikes=vectors()),
+    "spikes.mat": lambda path: scipy.io.savemat(path, {"spikes": vectors()}),
     "spikes.npy": lambda path: np.save(path, np.stack([CELLS, TIMES], axis=1)),
     "session.nwb": write_nwb,
     "phy": write_sorting,

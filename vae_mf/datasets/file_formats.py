@@ -143,9 +143,9 @@ def format_of(path: Path) -> FileFormat:
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """Return the files in a folder that its reader opens, all of them if no reader knows it, in their order."""
+    """Return the files in a folder that its reader opens, in their order; all of them if no reader knows it."""
     load_readers()
-    known = _known_folder(folder)
+    known = _known_folder(folder) if folder.is_dir() else None
     patterns = known.parts if known else ("*",)
     paths = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
     used = (path for path in paths if any(fnmatch(str(path.relative_to(folder)).lower(), part) for part in patterns))
