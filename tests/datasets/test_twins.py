@@ -212,7 +212,7 @@ def twin_of_rows(data) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_twins_hold_the_same_rows(data):
     twin_of_rows(data)
 
@@ -305,7 +305,7 @@ def twin_of_spikes(data) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_twins_hold_the_same_spikes(data):
     twin_of_spikes(data)
 

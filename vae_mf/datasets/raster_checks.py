@@ -8,6 +8,7 @@ from jaxtyping import Bool, Int, Int8, Shaped
 
 from vae_mf.datasets.files import DataError, listed
 
+TURNING = "set `transpose`"
 IF_TURNED = "if the axes are (repeats, bins, variables)"
 FEW_ROWS = 10
 """Fewer rows than this for each variable leave wide error bars."""
@@ -118,8 +119,11 @@ def _repeated(rows: Int8[np.ndarray, "rows variables"]) -> Bool[np.ndarray, " va
     return ~np.isin(np.arange(rows.shape[1]), first)
 
 
-def require_learnable(rows: Int8[np.ndarray, "rows variables"]) -> None:
+def require_learnable(rows: Int8[np.ndarray, "rows variables"], turning: str = TURNING) -> None:
     """Raise DataError if there are fewer rows than variables, or only one row.
+
+    Args:
+        turning: Advice that turns rows and variables.
 
     >>> require_learnable(np.array([[1, -1, 1]], np.int8))
     Traceback (most recent call last):
@@ -127,11 +131,11 @@ def require_learnable(rows: Int8[np.ndarray, "rows variables"]) -> None:
     """
     count, variables = rows.shape
     if count < 2:
-        raise DataError(f"expected many rows, got one row of {variables} variables: set `transpose` or give more rows")
+        raise DataError(f"expected many rows, got one row of {variables} variables: {turning} or give more rows")
     if count < variables:
         fewer = f"fewer `variables`, such as {max(1, count // 10)}"
         raise DataError(
-            f"expected at least as many rows as variables, got {count} rows of {variables} variables: set `transpose` "
+            f"expected at least as many rows as variables, got {count} rows of {variables} variables: {turning} "
             f"if the variables are the rows, otherwise give more rows or {fewer}"
         )
 
@@ -146,13 +150,13 @@ def turned(shape: tuple[int, ...]) -> bool:
     return repeats > 1 and 1 < bins < variables
 
 
-def advise(shape: tuple[int, ...], rows: Int8[np.ndarray, "rows variables"]) -> tuple[str, ...]:
+def advise(shape: tuple[int, ...], rows: Int8[np.ndarray, "rows variables"], turning: str = TURNING) -> tuple[str, ...]:
     """Return remarks about data that can be used but look unusual."""
     _, held, bins = shape
     count, variables = rows.shape
     remarks = []
     if turned(shape):
-        remarks.append(f"each repeat has more variables ({held}) than bins ({bins}): set `transpose` {IF_TURNED}")
+        remarks.append(f"each repeat has more variables ({held}) than bins ({bins}): {turning} {IF_TURNED}")
     if count < FEW_ROWS * variables:
         remarks.append(f"{count} rows are few for {variables} variables: error bars will be wide")
     return tuple(remarks)

@@ -14,6 +14,7 @@ from vae_mf.datasets.file_formats import read_raster
 from vae_mf.datasets.files import Options, Raster, about
 from vae_mf.datasets.raster_checks import (
     IF_TURNED,
+    TURNING,
     active_entries,
     advise,
     missing_entries,
@@ -164,7 +165,8 @@ def build_recording(
     known = (~missing).sum(axis=(0, 2))
     chosen = _choose(active.sum(axis=(0, 2)) / np.maximum(known, 1), variables, names)
     repeats, _, bins = active.shape
-    hint = f", or set `transpose` {IF_TURNED}" if turned(active.shape) else ""
+    turning = "leave out `transpose`" if transpose else TURNING
+    hint = f", or {turning} {IF_TURNED}" if turned(active.shape) else ""
     rows = active[:, chosen].transpose(0, 2, 1).reshape(repeats * bins, chosen.size).astype(np.int8)
     rows *= 2
     rows -= 1
@@ -172,11 +174,11 @@ def build_recording(
     rows[gaps] = 0
     if not drop_unusable:
         # First, as a few rows of many variables repeat each other, which would hide a probable transposition.
-        require_learnable(rows)
+        require_learnable(rows, turning)
     kept, dropped = usable(rows, [names[k] for k in chosen], drop_unusable, hint)
     rows = rows[:, kept]
     chosen = chosen[kept]
-    require_learnable(rows)
+    require_learnable(rows, turning)
     share = (rows == 0).mean()
     absent = (f"{share:.2%} of the entries are missing",) if share else ()
     return Recording(
@@ -186,7 +188,7 @@ def build_recording(
         np.tile(np.arange(bins), repeats),
         tuple(names[k] for k in chosen),
         f"{raster.source}; {len(rows)} rows of {len(chosen)} variables",
-        (*raster.remarks, *absent, *dropped, *advise(active.shape, rows)),
+        (*raster.remarks, *absent, *dropped, *advise(active.shape, rows, turning)),
     )
 
 

@@ -77,9 +77,10 @@ def rounded_times(cell: str, spikes: np.ndarray, bin_width: float) -> Float[np.n
     times = _checked_times(cell, spikes)
     step = np.finfo(spikes.dtype).eps if spikes.dtype.kind == "f" else 0.0
     if len(times) and step * times[-1] > bin_width:
+        finer = "save the times as float64, or " * (spikes.dtype.itemsize < 8)
         raise DataError(
             f"expected times finer than the bins, got {spikes.dtype} with steps of {step * times[-1]:.3g} at "
-            f"{times[-1]:g} for cell {cell}: save the times as float64, or give a wider `bin_width`"
+            f"{times[-1]:g} for cell {cell}: {finer}give a wider `bin_width`"
         )
     # An edge is rounded where it is stored, and once more where it was computed as a product.
     return times + np.minimum(max(ROUNDING, 2 * step) * times, LARGEST_SHIFT * bin_width)
@@ -117,6 +118,13 @@ def spike_raster(
         cells: Names of the cells of one trial; the times are then those of all its cells in one trial after the other.
     """
     active, start, merged = bin_spikes(times, bin_width)
+    if len(np.unique(np.concatenate(list(times.values())))) == 1:
+        raise DataError("expected spikes at several times, got one time: export them again")
+    if active.all():
+        raise DataError(
+            f"expected bins in which some cells are silent, got {len(active)} of {bin_width:g} in which all fire: give "
+            "a narrower `bin_width`"
+        )
     total = int(active.sum()) + merged
     if merged:
         remarks = (*remarks, merged_remark(merged, total))

@@ -54,6 +54,6 @@ def _intervals(file: h5py.File, name: str) -> Float[np.ndarray, "intervals 2"]:
     if name not in tables:
         raise DataError(
             f"expected `array` among the tables of intervals that the file holds ({listed(list(tables)) or 'none'}), "
-            f"got {name!r}: give one of these, or leave it out to read the whole recording"
+            f"got {name!r}: {'give one of these, or ' * bool(tables)}leave it out to read the whole recording"
         )
     return np.stack([tables[name][end][()] for end in ("start_time", "stop_time")], axis=1).astype(np.float64)
