@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy import sparse
 
-from vae_mf.checks import plain_number, require_integer, shown
+from vae_mf.checks import plain_number, require_integer
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.samplers.base import Sampler, record_names, sample_block
 from vae_mf.samplers.diagnostics import diagnose, start_ensemble
 from vae_mf.samplers.plan import Sampling, chain_observables, plan, scalars
 from vae_mf.store.sample_store import SampleStore, StoreLayout, open_store, open_writer
+from vae_mf.store.schema import system_parameters
 from vae_mf.systems.base import System
 
 SCALARS = {"energy": "f8", "order_parameter": "f8", "basin": "i4"}
@@ -87,30 +87,6 @@ def describe(
         "witnesses": int(sampling.opposite_starts),  # the name in stores
     }
     return attrs, arrays
-
-
-def system_parameters(system: System) -> tuple[dict[str, int | float | str], dict[str, np.ndarray]]:
-    """Return the numbers and the arrays that define a system; a sparse matrix becomes its rows, columns and values.
-
-    Raises:
-        ValueError: if it has an attribute of another kind, by which its samples could not be told from others.
-    """
-    numbers, arrays = {}, {}
-    for name, attribute in vars(system).items():
-        value = plain_number(attribute)
-        if name.startswith("_") or value is None:
-            continue
-        if isinstance(value, int | float | str):
-            numbers[name] = value
-        elif sparse.issparse(value):
-            entries = sparse.coo_array(value)
-            arrays |= {f"{name}_row": entries.row, f"{name}_column": entries.col, f"{name}_value": entries.data}
-        elif isinstance(value, np.ndarray):
-            arrays[name] = value
-        else:
-            advice = "make it an array, or begin its name with _ if no sample depends on it"
-            raise ValueError(f"system: expected numbers, texts and arrays, got {name} = {shown(value)}: {advice}")
-    return numbers, arrays
 
 
 def diagnostics(

@@ -101,7 +101,7 @@ def test_the_verdict_shows_statistics_divergence_and_two_laws():
         "probability density",
         "probability density",
     ]
-    assert [x for x, _ in found] == ["temperature T / J"] * 6 + ["magnetisation m"] * 2
+    assert [x for x, _ in found] == ["temperature T"] * 6 + ["magnetisation m"] * 2
     axes = figures["observables"].axes
     assert legend(axes[0]) == colours("exact", "samples", "model", "infinite")
     for ax in (*axes[1:5], *axes[6:]):

@@ -46,6 +46,8 @@ FOREIGN = {
 }
 """Targets outside the package of the folder's name, per file."""
 WITHOUT_TARGETS = {"discovery", "experiment", "paths", "store", "trainer"}
+NAMED = {"given_couplings": "ising"}
+"""Experiments whose runs are named after their system."""
 SIXTEEN_SITES = {"sites": 16, "side": 4, "dimension": 2}
 """Options that make any system small, where it has them."""
 
@@ -85,12 +87,14 @@ def given_patterns(tmp_path, monkeypatch):
     """Work where the files exist that some experiments ask the user for."""
     monkeypatch.chdir(tmp_path)
     np.save("patterns.npy", hadamard(16)[:2].astype(np.int8))
+    np.save("couplings.npy", hadamard(16) - np.diag(np.diag(hadamard(16))))
 
 
 def experiment(compose_config, name: str, *overrides: str) -> DictConfig:
     text = (CONF / "experiment" / f"{name}.yaml").read_text()
     required = ["dataset.path=recording.npy"] if "/dataset:" in text else []
     required += ["system.patterns.file=patterns.npy", "model.latents=2"] if "/system: hopfield_given" in text else []
+    required += ["system.couplings.file=couplings.npy"] if "/system: ising\n" in text else []
     return compose_config("train", f"experiment={name}", *required, *overrides)
 
 
@@ -132,14 +136,14 @@ def test_every_experiment_composes_and_resolves(compose_config, name):
     config = experiment(compose_config, name)
     OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert Path(config.run.folder).parent == PROJECT_ROOT / "outputs"
-    assert Path(config.run.folder).name.startswith(f"{name}-")
+    assert Path(config.run.folder).name.startswith(f"{NAMED.get(name, name)}-")
     assert ("system" in config) != ("dataset" in config)
     instantiate(config.evaluation)
     system = instantiate(config.system) if "system" in config else None
     assert build_module(config, system.sites if system else 16, system).vae.prior.latents == config.model.latents
 
 
-@pytest.mark.parametrize("name", [name for name in options("experiment") if name != "retina"])
+@pytest.mark.parametrize("name", [name for name in options("experiment") if name not in ("retina", "samples")])
 def test_equilibrium_experiments_build_a_system_its_sampler_and_its_plan(compose_config, name):
     config = experiment(compose_config, name)
     system = instantiate(config.system)

@@ -53,7 +53,7 @@ def test_the_figure_circles_what_is_not_equilibrium(tables):
         circles = [line for line in ax.lines if line.get_markersize() == 9]
         assert [list(line.get_xdata()) for line in circles] == [[0.7]]
     assert axes[7].get_ylabel() == "swaps"
-    assert [ax.get_xlabel() for ax in axes] == ["temperature T / J"] * 8
+    assert [ax.get_xlabel() for ax in axes] == ["temperature T"] * 8
 
 
 def test_without_moves_or_opposite_starts_there_is_no_such_panel(tables):

@@ -46,7 +46,7 @@ def known_log_truth(
 
 def likelihood_table(
     vae: VAE,
-    system: System,
+    system: System | None,
     samples: dict[float, States],
     chains: int,
     ensembles: dict[float, str],

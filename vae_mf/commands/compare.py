@@ -46,6 +46,7 @@ from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
+from vae_mf.runs.recordings import build_recording
 from vae_mf.tables import read_metrics, read_tables, write_tables
 
 NAME, PAIRS, CURVES = "comparison", "differences", "learning_curves"
@@ -88,14 +89,16 @@ class Fold(NamedTuple):
 def fold_of(run: Run, recording: Recording, splits: dict[Fold, Split], dataset: DictConfig) -> Fold:
     """Return the split that a run was trained on; ValueError unless it is one of these splits of this recording."""
     theirs = run.config.get("dataset")
-    if theirs is not None:
+    if theirs is not None and "split" in theirs:
         other = recording if theirs.read == dataset.read else instantiate(theirs.read)
         parts = instantiate(theirs.split)(other)
         for fold, own in splits.items():
             if np.array_equal(other.rows, recording.rows) and all(map(np.array_equal, parts, own)):
                 return fold
     expected = described(dataset) | {"split": list(dict.fromkeys(fold.split for fold in splits))}
-    raise ValueError(f"runs: expected {expected}, got {theirs and described(theirs)} in {run.folder}")
+    raise ValueError(
+        f"runs: expected {expected}, got {theirs and theirs.get('split') and described(theirs)} in {run.folder}"
+    )
 
 
 def described(dataset: DictConfig) -> dict:
@@ -165,7 +168,7 @@ def main(cfg: DictConfig) -> None:
     console.width = max(console.width, WIDTH)
     say = partial(console.print, soft_wrap=True)
     folder = Path(cfg.folder)
-    recording = instantiate(cfg.dataset.read)
+    recording = build_recording(cfg.dataset)
     splits = chosen_splits(cfg, recording, say)
     runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
     for run in find_runs(cfg.runs) if cfg.runs else []:

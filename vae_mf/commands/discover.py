@@ -24,8 +24,8 @@ from vae_mf.datasets.file_formats import read_array
 from vae_mf.discovery.report import DOCUMENT, report_on
 from vae_mf.files import again_of, put_in_place, write_whole
 from vae_mf.runs.folder import CONFIG, FINISHED
-from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
+from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.sweeps import typed
 from vae_mf.tables import read_metrics
 
@@ -63,7 +63,7 @@ def report(cfg: DictConfig, console: Console) -> None:
     if not isinstance(cfg.quick, bool):
         raise ValueError(f"quick: expected true or false, got {cfg.quick!r}")
     folder = Path(cfg.folder)
-    recording = instantiate(cfg.dataset.read)
+    recording = build_recording(cfg.dataset)
     truth = None if cfg.truth is None else read_array(str(cfg.truth))
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     again = settled(folder, cfg.force, console)

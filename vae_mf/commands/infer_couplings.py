@@ -38,6 +38,7 @@ from vae_mf.runs.folder import FIGURES
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
+from vae_mf.runs.recordings import build_recording
 from vae_mf.store.sample_store import is_sealed, open_store
 from vae_mf.studies.coupling_fits import CouplingFit, fit_in_steps, fold_members, independent_scores
 from vae_mf.studies.coupling_tables import (
@@ -108,7 +109,7 @@ def read_data(cfg: DictConfig) -> Data:
                 f"dataset.temperature: expected 0 for data that are no store, got {cfg.dataset.temperature}"
             )
         allowed: dict[str, Any] = {"allow_missing": True} if cfg.dataset.read._target_ == READER else {}
-        recording = instantiate(cfg.dataset.read, **allowed)
+        recording = build_recording(cfg.dataset, **allowed)
         data = Data(recording.rows, recording.names, "")
         chosen = recording.variables
     if cfg.truth is None:

@@ -61,7 +61,7 @@ def understood(command: Command, arguments: Arguments) -> tuple[list[str], Compo
     parser = get_args_parser()
     parser.error = refuse
     parser.parse_args(arguments.flags)
-    given = arguments.assignments
+    given = [*experiment_of_data(arguments, base), *arguments.assignments]
     for assignment in given:
         if assignment.value == "":
             raise Mistake(f"{assignment.name}: expected a value, as in {assignment.name}=VALUE, got none")
@@ -76,6 +76,18 @@ def understood(command: Command, arguments: Arguments) -> tuple[list[str], Compo
             refuse_absent_runs(options, compositions[0])
         refuse_missing(options, compositions)
     return [*map(str, chosen), *texts, *arguments.flags], compositions[0]
+
+
+def experiment_of_data(arguments: Arguments, base: Composition) -> list[Assignment]:
+    """Return the choice of the experiment of a data set's name, if there is one and no experiment was chosen.
+
+    That of the command has a system, which data of one's own replace.
+    """
+    name = arguments.value_of("dataset")
+    chosen = {item.name for item in arguments.assignments}
+    if "experiment" in chosen or "experiment" not in base.choices or name not in base.choices_of("experiment"):
+        return []
+    return [Assignment("", "experiment", name)]
 
 
 def files_apart(command: Command, arguments: Arguments, base: Composition) -> Arguments:

@@ -5,6 +5,7 @@ from .file_formats import Reader, read_array, register_reader
 from .files import DataError, Options, Raster
 from .readers.alignments import AlignedStates, read_sequences
 from .recording import Recording, make_recording, read_recording
+from .samples import read_samples
 from .splits import Split, split_rows
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "read_array",
     "read_mnist",
     "read_recording",
+    "read_samples",
     "read_sequences",
     "register_reader",
     "split_rows",

@@ -72,10 +72,16 @@ def draw_chains(axes: list[Axes], table: pd.DataFrame) -> None:
 def observables_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw observables of one and two points, divergence, and two laws of the order parameter."""
     figure, axes = new_figure(2, 4)
-    observables = ("order_parameter", "susceptibility", "binder", "energy", "heat_capacity")
+    known = set(tables["observables"].observable)  # of samples alone there is no energy
+    asked = ("order_parameter", "susceptibility", "binder", "energy", "heat_capacity")
+    observables = [observable for observable in asked if observable in known]
     for ax, observable in zip(axes, observables, strict=False):
         draw_observable(ax, tables["observables"], observable)
-    draw_divergence(axes[5], tables["likelihood"])
+    remove(axes[len(observables) : 5])
+    if tables["likelihood"].kl.notna().any():
+        draw_divergence(axes[5], tables["likelihood"])
+    else:
+        remove([axes[5]])
     temperatures = tables["order_parameter"].temperature.unique()
     chosen = dict.fromkeys(temperatures[min(place, len(temperatures) - 1)] for place in (1, len(temperatures) // 2 + 1))
     for ax, temperature in zip(axes[6:], chosen, strict=False):

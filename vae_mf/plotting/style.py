@@ -33,7 +33,7 @@ LABELS = {
     "classical": "PCA + FastICA",
     "independent": "independent variables",
 }
-TEMPERATURE = "temperature T / J"
+TEMPERATURE = "temperature T"
 """Label of an axis of temperatures."""
 CYCLE = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"), ("#66ccee", "v"), ("#aa3377", "P"))
 """Colour (Paul Tol's bright scheme) and marker of every line in turn, where these have no meaning of their own."""

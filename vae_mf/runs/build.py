@@ -13,7 +13,7 @@ from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import build_vae
 from vae_mf.samplers.base import Sampler
 from vae_mf.samplers.plan import Sampling
-from vae_mf.systems.base import System
+from vae_mf.systems.base import HasOrderParameter, System
 from vae_mf.training.augmentation import augmentation
 from vae_mf.training.vae_module import VAEModule
 
@@ -43,7 +43,7 @@ def build_sampling(config: DictConfig, sampler: Sampler) -> Sampling:
     return sampling
 
 
-def build_module(config: DictConfig, sites: int, system: System | None = None) -> VAEModule:
+def build_module(config: DictConfig, sites: int, system: HasOrderParameter | None = None) -> VAEModule:
     """Build the Lightning module of a configuration.
 
     Args:
@@ -63,7 +63,7 @@ def build_module(config: DictConfig, sites: int, system: System | None = None) -
     return recipe.module(vae=vae, seed=config.seed, augment=augment)
 
 
-def require_fit(vae: VAE, system: System) -> None:
+def require_fit(vae: VAE, system: HasOrderParameter) -> None:
     """Raise ValueError unless the model is for configurations of the system's kind, spins or directors."""
     if vae.kind != system.kind:
         found = f"{type(vae.encoder).__name__} for {vae.kind}, and a decoder for these"

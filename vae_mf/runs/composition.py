@@ -10,7 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 from vae_mf.runs.names import TARGET
 
 REPLACED = "replaced"
-"""Entry beside the choices that Hydra keeps: groups of which an experiment had chosen something else."""
+"""Entry beside the choices that Hydra keeps: groups of which an experiment had chosen something else, or nothing."""
+SUBJECTS = ("system", "dataset")
+"""Groups that say what a run is about."""
 
 
 class Composer(ConfigLoaderImpl):
@@ -30,7 +32,9 @@ class Composer(ConfigLoaderImpl):
                     if not own or target_of(own, repo) != target_of([choice], repo):
                         leave_out(node, found)
         config = super()._compose_config_from_defaults_list(defaults, repo)
-        config.hydra.runtime.choices[REPLACED] = [group for group, choice in made_for.items() if choice not in packages]
+        replaced = [group for group, choice in made_for.items() if choice not in packages]
+        added = {file.partition("/")[0] for file in packages}.intersection(SUBJECTS) - made_for.keys()
+        config.hydra.runtime.choices[REPLACED] = [*replaced, *sorted(added)]
         return config
 
 

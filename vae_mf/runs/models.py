@@ -75,7 +75,7 @@ def load_run(folder: Path) -> TrainedModel:
     vae = build_vae(run.config.model, record["sites"], run.config.seed)
     load_weights(vae, run.weights)
     # Records of version 0.1 hold no temperatures.
-    asked = run.config.sampling.temperatures if "system" in run.config else [1.0]
+    asked = run.config.sampling.temperatures if "sampling" in run.config else [UNCONDITIONED]
     return TrainedModel(vae.eval(), tuple(record.get("temperatures", asked)))
 
 

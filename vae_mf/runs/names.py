@@ -171,7 +171,8 @@ def with_own_evaluation(config: dict[str, Any]) -> dict[str, Any]:
     node = config.get("evaluation")
     if not isinstance(node, dict) or node.get(TARGET) not in (EVALUATION, *UNUSED):
         return config
-    target = EQUILIBRIUM if config.get("system") is not None else RECORDING
+    of_system = EQUILIBRIUM if config.get("system") is not None else RECORDING
+    target = of_system if node[TARGET] == EVALUATION else node[TARGET]
     kept = {name: value for name, value in node.items() if name not in UNUSED[target]}
     return config | {"evaluation": kept | {TARGET: target}}
 

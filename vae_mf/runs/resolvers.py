@@ -7,7 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.paths import workplace
-from vae_mf.runs.composition import REPLACED
+from vae_mf.runs.composition import REPLACED, SUBJECTS
 from vae_mf.runs.identity import IDENTITY, config_digest
 from vae_mf.runs.names import put
 from vae_mf.samplers.plan import temperature_grid
@@ -26,9 +26,9 @@ def node_digest(*paths: str, _root_: DictConfig) -> str:
 def name_of_run() -> str:
     """Return the name of the experiment, or, where that is another's system or data, the name of these."""
     choices = HydraConfig.get().runtime.choices
-    subject = [choices[group] for group in ("system", "dataset") if choices.get(group) is not None]
+    subject = [choices[group] for group in SUBJECTS if choices.get(group) is not None]
     experiment = choices.get("experiment")
-    own = experiment is not None and not {"system", "dataset"}.intersection(choices[REPLACED])
+    own = experiment is not None and set(SUBJECTS).isdisjoint(choices[REPLACED])
     return str(experiment if own else next(iter(subject), "run"))
 
 

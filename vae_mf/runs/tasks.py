@@ -1,7 +1,7 @@
 """Tasks: data, a model to train on them, and its evaluation, from a configuration."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -13,11 +13,13 @@ from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_st
 from vae_mf.models.vae import VAE
 from vae_mf.runs.build import build_module, build_sampler, build_sampling
 from vae_mf.runs.instantiate import instantiate
+from vae_mf.runs.recordings import build_recording
+from vae_mf.runs.samples import are_samples, ensembles, said_of, store_of_samples
 from vae_mf.samplers.plan import plan
 from vae_mf.simulation import simulate
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
-from vae_mf.systems.base import System
+from vae_mf.systems.base import System, UnknownSpins
 from vae_mf.tables import Evaluation
 from vae_mf.training.recipe import COMPONENTS, RANDOM, Recipe
 from vae_mf.training.start import start_at_components
@@ -45,7 +47,7 @@ class Task(NamedTuple):
     recipe: Recipe
     evaluate: Callable[[VAE], Evaluation]
     system: System | None
-    """None for a recording."""
+    """None for a recording, and for samples of no known system."""
     evidence: Evidence
 
 
@@ -54,8 +56,7 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     system = instantiate(cfg.system)
     recipe = instantiate(cfg.training)
     settings = evaluation_settings(cfg, EquilibriumSettings)
-    if recipe.start != RANDOM:
-        raise ValueError(f"training.start: expected {RANDOM} for samples of a system, got {recipe.start}")
+    require_random_start(recipe)
     sampler = build_sampler(cfg, system)
     sampling = plan(system, sampler, build_sampling(cfg, sampler), cfg.seed, cfg.threads)
     module = build_module(cfg, system.sites, system)
@@ -64,25 +65,52 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     sample = partial(simulate, system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
     store = sample_or_wait(sample, partial(progress.console.print, soft_wrap=True, markup=False))
     data = split_store(store, recipe.validation, recipe.test)
-    evidence = simulated(store, recipe, sampling.chain_count)
+    tags = [found["ensemble"] for found in store.diagnostics["temperatures"]]
+    evidence = simulated(store, recipe, sampling.chain_count, tags)
     evaluate = partial(evaluate_equilibrium, system=system, data=evidence, settings=settings)
     return Task(module, data, recipe, evaluate, system, evidence)
 
 
-def simulated(store: SampleStore, recipe: Recipe, chains: int) -> Evidence:
+def samples_task(cfg: DictConfig, progress: Progress) -> Task:
+    """Take the user's own samples, to evaluate against the exact theory of their system if that is named."""
+    system = instantiate(cfg.system) if "system" in cfg else None
+    recipe = instantiate(cfg.training)
+    settings = evaluation_settings(cfg, EquilibriumSettings)
+    require_random_start(recipe)
+    store = store_of_samples(cfg, system)
+    if store.kind != "spins" or (system is not None and (system.kind, system.sites) != (store.kind, store.sites)):
+        wanted = f"a system of {store.sites} {store.kind}, as the samples are"
+        got = (
+            "none, which only spins can do without"
+            if system is None
+            else f"{system.name}, {system.sites} {system.kind}"
+        )
+        raise ValueError(f"system: expected {wanted}, got {got}")
+    known = UnknownSpins(store.sites) if system is None else system
+    module = build_module(cfg, store.sites, known)
+    data = split_store(store, recipe.validation, recipe.test)
+    tags = ensembles(store, system)
+    for line in said_of(store, system, tags):
+        progress.console.print(line, soft_wrap=True, markup=False)
+    evidence = simulated(store, recipe, store.attrs["chains"], tags)
+    evaluate = partial(evaluate_equilibrium, system=known, data=evidence, settings=settings)
+    return Task(module, data, recipe, evaluate, system, evidence)
+
+
+def simulated(store: SampleStore, recipe: Recipe, chains: int, tags: Sequence[str]) -> Evidence:
     """Return the configurations of a store as a group per temperature, its blocks Markov chains.
 
     Args:
         store: sealed store.
         recipe: fractions of the store that are held out.
         chains: number of Markov chains at each temperature.
+        tags: ensemble of the samples at each temperature.
     """
     train, _, test = split_blocks(store.blocks, recipe.validation, recipe.test)
     train_rows, test_rows = (
         slice(part.start * store.rows_per_block, part.stop * store.rows_per_block) for part in (train, test)
     )
     blocks = chains * len(test) // store.blocks
-    tags = [found["ensemble"] for found in store.diagnostics["temperatures"]]
     return Evidence(
         [
             EvidenceGroup(
@@ -91,6 +119,12 @@ def simulated(store: SampleStore, recipe: Recipe, chains: int) -> Evidence:
             for level, temperature in enumerate(store.temperatures.tolist())
         ]
     )
+
+
+def require_random_start(recipe: Recipe) -> None:
+    """Raise ValueError if the decoder is to start at components, which only a recording has."""
+    if recipe.start != RANDOM:
+        raise ValueError(f"training.start: expected {RANDOM} for samples of a system, got {recipe.start}")
 
 
 def sample_or_wait(sample: Callable[[], SampleStore], waiting: Callable[[str], None]) -> SampleStore:
@@ -116,7 +150,7 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     """Read the recording, to evaluate on held-out rows."""
     settings = evaluation_settings(cfg, RecordingSettings)
     recipe = instantiate(cfg.training)
-    recording = instantiate(cfg.dataset.read)
+    recording = build_recording(cfg.dataset)
     split = instantiate(cfg.dataset.split)(recording)
     data = split_recording(recording, split)
     evidence = recorded(recording.rows, recording.time, split.train, split.test, settings.blocks)
@@ -140,6 +174,12 @@ def evaluation_settings(cfg: DictConfig, kind: type[Settings]) -> Settings:
 
 def build_task(cfg: DictConfig, progress: Progress) -> Task:
     """Sample or read what the configuration asks for, and build its model; ValueError if that is no one thing."""
+    if are_samples(cfg):
+        if OmegaConf.select(cfg, "store.path") is None:
+            raise ValueError(
+                "dataset: expected an experiment, as in experiment=samples, or with it store=samples, got neither"
+            )
+        return samples_task(cfg, progress)
     kinds = [kind for kind in PARTS if kind in cfg]
     if len(kinds) != 1:
         got = "both; experiment=null leaves out those of the experiment" if kinds else "neither"

@@ -9,11 +9,10 @@ from jaxtyping import Float, Int
 
 from vae_mf.arrays import Chains
 from vae_mf.rng import generator
-from vae_mf.statistics.row_order import autocorrelation_time
+from vae_mf.statistics.row_order import RHAT_LIMIT, autocorrelation_time, split_rhat
 
 OppositeChains = Float[np.ndarray, "opposite_starts draws"]
 """One scalar observable along each of the chains that were started the other way."""
-RHAT_LIMIT = 1.1
 AGREEMENT_LEVEL = 1e-3
 """Level, per temperature, at which chains started in opposite ways are said to disagree."""
 PERMUTATIONS = 9999
@@ -27,26 +26,6 @@ def effective_size(chains: Chains) -> float:
     40.0
     """
     return chains.size / (2 * autocorrelation_time(chains))
-
-
-def split_rhat(chains: Chains) -> float:
-    """Return the split potential scale reduction factor (Gelman et al., Bayesian Data Analysis, section 11.4).
-
-    Each chain is cut in two; 1 means that the spread between chains is that within them. It needs four draws per chain:
-    nan for fewer; 1 for a constant observable, infinite for chains frozen apart.
-
-    >>> split_rhat(np.array([[0.0] * 8, [1.0] * 8]))
-    inf
-    """
-    half = chains.shape[1] // 2
-    if half < 2:
-        return float("nan")
-    halves = np.concatenate([chains[:, :half], chains[:, -half:]])
-    if not np.ptp(halves, axis=1).any():
-        return 1.0 if np.ptp(halves) == 0 else float("inf")
-    within = halves.var(axis=1, ddof=1).mean()
-    between = half * halves.mean(axis=1).var(ddof=1)
-    return float(np.sqrt((half - 1) / half + between / (half * within)))
 
 
 class Report(NamedTuple):

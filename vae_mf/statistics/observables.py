@@ -9,7 +9,14 @@ import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.statistics.averages import group_starts
-from vae_mf.systems.base import HasInfiniteLimit, OrderParameterLaw, System, order_statistics, statistics_from_moments
+from vae_mf.systems.base import (
+    HasInfiniteLimit,
+    HasOrderParameter,
+    OrderParameterLaw,
+    System,
+    order_statistics,
+    statistics_from_moments,
+)
 from vae_mf.systems.enumeration import feasible_law, feasible_thermodynamics
 
 GROUPS = 20
@@ -90,7 +97,7 @@ def estimate_energy(energy: Float[np.ndarray, " rows"], sites: int, temperature:
     return jackknife(np.stack([energy - shift, (energy - shift) ** 2], axis=1), statistics, chains)
 
 
-def exact_laws(system: System, temperatures: Iterable[float]) -> Laws:
+def exact_laws(system: HasOrderParameter, temperatures: Iterable[float]) -> Laws:
     """Return the exact law of the order parameter at each temperature, None where no exact sum is feasible."""
     return {t: feasible_law(system, t) for t in temperatures}
 
@@ -104,7 +111,7 @@ def statistics_rows(source: str, temperature: float, value: Any, error: Any = No
     ]
 
 
-def infinite_order_parameter(system: System, temperature: float) -> float | None:
+def infinite_order_parameter(system: HasOrderParameter, temperature: float) -> float | None:
     """Return <|m|> of the infinite system (the Hopfield model with its number of patterns fixed), None if not known.
 
     >>> from vae_mf.systems import CurieWeiss
@@ -114,7 +121,7 @@ def infinite_order_parameter(system: System, temperature: float) -> float | None
     return system.infinite_order_parameter(temperature) if isinstance(system, HasInfiniteLimit) else None
 
 
-def infinite_rows(system: System, temperatures: Iterable[float]) -> list[dict]:
+def infinite_rows(system: HasOrderParameter, temperatures: Iterable[float]) -> list[dict]:
     """Return <|m|> of the infinite system on a fine grid over the range of the temperatures.
 
     There are no rows for systems where it is not known, or without a range.
@@ -131,7 +138,7 @@ def infinite_rows(system: System, temperatures: Iterable[float]) -> list[dict]:
     ]
 
 
-def compare_observables(system: System, laws: Laws, orders: BySource, chains: Chains) -> pd.DataFrame:
+def compare_observables(system: HasOrderParameter, laws: Laws, orders: BySource, chains: Chains) -> pd.DataFrame:
     """Return a long table of order statistics per source and temperature, with exact theory and the infinite system."""
     rows = []
     for temperature, law in laws.items():
@@ -189,7 +196,7 @@ def lattice_bins(sites: int, bins: int) -> LatticeBins:
     return LatticeBins((values - count * width) // 2, width, count)
 
 
-def order_parameter_histogram(system: System, laws: Laws, orders: BySource, bins: int = 40) -> pd.DataFrame:
+def order_parameter_histogram(system: HasOrderParameter, laws: Laws, orders: BySource, bins: int = 40) -> pd.DataFrame:
     """Return densities of the signed order parameter on about ``bins`` equal bins, per source and temperature.
 
     The bins hold whole numbers of the values that m can take (`LatticeBins`), so that sampled and exact laws are

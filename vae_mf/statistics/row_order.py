@@ -32,6 +32,8 @@ LENGTHS = 6
 """Lengths of such blocks that are tried, each half of the one before."""
 CHANCE = 1e-3
 """Probability that means of blocks of independent rows are taken to spread more than those."""
+RHAT_LIMIT = 1.1
+"""Split R-hat from which chains are said not to mix."""
 
 
 def autocorrelation_time(chains: Chains) -> float:
@@ -53,6 +55,26 @@ def autocorrelation_time(chains: Chains) -> float:
     times = 0.5 + np.concatenate([[0.0], np.cumsum(covariance[1:] / covariance[0])])
     inside = np.arange(length) < WINDOW * times
     return max(0.5, float(times[-1] if inside.all() else times[np.argmin(inside)]))
+
+
+def split_rhat(chains: Chains) -> float:
+    """Return the split potential scale reduction factor (Gelman et al., Bayesian Data Analysis, section 11.4).
+
+    Each chain is cut in two; 1 means that the spread between chains is that within them. It needs four draws per chain:
+    nan for fewer; 1 for a constant observable, infinite for chains frozen apart.
+
+    >>> split_rhat(np.array([[0.0] * 8, [1.0] * 8]))
+    inf
+    """
+    half = chains.shape[1] // 2
+    if half < 2:
+        return float("nan")
+    halves = np.concatenate([chains[:, :half], chains[:, -half:]])
+    if not np.ptp(halves, axis=1).any():
+        return 1.0 if np.ptp(halves) == 0 else float("inf")
+    within = halves.var(axis=1, ddof=1).mean()
+    between = half * halves.mean(axis=1).var(ddof=1)
+    return float(np.sqrt((half - 1) / half + between / (half * within)))
 
 
 def chunks(rows: Columns) -> Iterator[Float[np.ndarray, "chunk columns"]]:

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
+from scipy import sparse
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from vae_mf.checks import require_choice, require_integer, require_temperatures
+from vae_mf.checks import plain_number, require_choice, require_integer, require_temperatures, shown
 from vae_mf.packing import packed_bytes
 
 SCHEMA = "vae_mf.samples"
@@ -150,6 +151,30 @@ def make_header(
         "arrays": {name: _describe(name, values) for name, values in arrays.items()},
         "attrs": plain_json("attrs", attrs),
     }
+
+
+def system_parameters(system: Any) -> tuple[dict[str, int | float | str], dict[str, np.ndarray]]:
+    """Return the numbers and the arrays that define a system; a sparse matrix becomes its rows, columns and values.
+
+    Raises:
+        ValueError: if it has an attribute of another kind, by which its samples could not be told from others.
+    """
+    numbers, arrays = {}, {}
+    for name, attribute in vars(system).items():
+        value = plain_number(attribute)
+        if name.startswith("_") or value is None:
+            continue
+        if isinstance(value, int | float | str):
+            numbers[name] = value
+        elif sparse.issparse(value):
+            entries = sparse.coo_array(value)
+            arrays |= {f"{name}_row": entries.row, f"{name}_column": entries.col, f"{name}_value": entries.data}
+        elif isinstance(value, np.ndarray):
+            arrays[name] = value
+        else:
+            advice = "make it an array, or begin its name with _ if no sample depends on it"
+            raise ValueError(f"system: expected numbers, texts and arrays, got {name} = {shown(value)}: {advice}")
+    return numbers, arrays
 
 
 def header_layout(header: Mapping[str, Any]) -> StoreLayout:

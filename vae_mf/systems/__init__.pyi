@@ -7,6 +7,7 @@ from .base import (
     HasFieldWeight,
     HasInfiniteLimit,
     HasMeanFieldCouplings,
+    HasOrderParameter,
     HasOrderParameterLaw,
     HasOverlapLaw,
     HasPatterns,
@@ -17,6 +18,7 @@ from .base import (
     OrderParameterLaw,
     System,
     Thermodynamics,
+    UnknownSpins,
 )
 from .curie_weiss import CurieWeiss
 from .hopfield import Hopfield
@@ -33,6 +35,7 @@ __all__ = [
     "HasFieldWeight",
     "HasInfiniteLimit",
     "HasMeanFieldCouplings",
+    "HasOrderParameter",
     "HasOrderParameterLaw",
     "HasOverlapLaw",
     "HasPatterns",
@@ -48,4 +51,5 @@ __all__ = [
     "SherringtonKirkpatrick",
     "System",
     "Thermodynamics",
+    "UnknownSpins",
 ]

@@ -1,5 +1,6 @@
 """Contract of a physical system, and the capabilities that it may have besides."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -50,12 +51,8 @@ CutInformation = float | Float[np.ndarray, " rows"]
 
 
 @runtime_checkable
-class System(Protocol):
-    """A system in the canonical ensemble, p(x) proportional to exp(-E(x) / T).
-
-    This is all that sampling and training ask for. Whatever else theory knows of a system is a capability, one of the
-    protocols below, which its class fulfils by having the methods; every report uses those that are there.
-    """
+class HasOrderParameter(Protocol):
+    """Sites with an order parameter; `UnknownSpins` have nothing else, not even an energy."""
 
     name: str
     order_name: str
@@ -73,12 +70,21 @@ class System(Protocol):
         """Number of sites N."""
         ...
 
-    def energy(self, configurations: Any, /) -> Float[np.ndarray, "*batch"]:
-        """Return the energy of each configuration."""
-        ...
-
     def order_parameter(self, configurations: Any, /) -> Float[np.ndarray, "*batch"]:
         """Return the signed order parameter of each configuration, in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class System(HasOrderParameter, Protocol):
+    """A system in the canonical ensemble, p(x) proportional to exp(-E(x) / T).
+
+    This is all that sampling and training ask for. Whatever else theory knows of a system is a capability, one of the
+    protocols below, which its class fulfils by having the methods; every report uses those that are there.
+    """
+
+    def energy(self, configurations: Any, /) -> Float[np.ndarray, "*batch"]:
+        """Return the energy of each configuration."""
         ...
 
     def basin(self, configurations: Any, /) -> Int[np.ndarray, "*batch"]:
@@ -240,6 +246,15 @@ class Magnet:
     def basin(self, spins: Spins) -> Int[np.ndarray, "*batch"]:
         """Return the sign of the magnetisation, +1 where it vanishes."""
         return np.where(spins.sum(-1, dtype=np.int64) >= 0, 1, -1)
+
+
+@dataclass(frozen=True)
+class UnknownSpins(Magnet):
+    """Spins of which nothing is known but samples: no energy and no theory."""
+
+    sites: int
+    name = "samples"
+    symmetries = ()
 
 
 def order_statistics(law: OrderParameterLaw, sites: int, temperature: float) -> OrderStatistics:

@@ -12,6 +12,7 @@ from vae_mf.packing import all_configurations
 from vae_mf.systems.base import (
     CutInformation,
     HasCutInformation,
+    HasOrderParameter,
     HasOrderParameterLaw,
     HasThermodynamics,
     OrderParameterLaw,
@@ -96,7 +97,7 @@ def feasible_thermodynamics(system: System, temperature: float) -> Thermodynamic
         return None
 
 
-def feasible_law(system: System, temperature: float) -> OrderParameterLaw | None:
+def feasible_law(system: HasOrderParameter, temperature: float) -> OrderParameterLaw | None:
     """Return the exact law of the order parameter, None where the system knows none or no exact sum is feasible.
 
     >>> from vae_mf.systems import MaierSaupe

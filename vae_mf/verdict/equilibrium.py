@@ -28,7 +28,7 @@ from vae_mf.statistics.observables import (
     order_parameter_histogram,
 )
 from vae_mf.statistics.overlaps import overlap_law_table
-from vae_mf.systems.base import HasOverlapLaw, HasPatterns, HasRowCorrelations, System
+from vae_mf.systems.base import HasOrderParameter, HasOverlapLaw, HasPatterns, HasRowCorrelations, System
 from vae_mf.systems.hopfield import hebbian_couplings
 from vae_mf.tables import Evaluation
 from vae_mf.verdict.evidence import Evidence, GroupRows, TrainRows
@@ -38,8 +38,10 @@ PAIR_ROWS = 4000
 """Draws from the model at each temperature for correlations between sites and between configurations."""
 
 
-def evaluate_equilibrium(vae: VAE, system: System, data: Evidence, settings: EquilibriumSettings) -> Evaluation:
-    """Evaluate a model of an equilibrium system against its samples and exact theory.
+def evaluate_equilibrium(
+    vae: VAE, system: HasOrderParameter, data: Evidence, settings: EquilibriumSettings
+) -> Evaluation:
+    """Evaluate a model of an equilibrium system against its samples and, if its energy is known, exact theory.
 
     Returns:
         metrics and the tables "observables", "order_parameter", "likelihood", "overlap_distribution", for lattices
@@ -47,12 +49,14 @@ def evaluate_equilibrium(vae: VAE, system: System, data: Evidence, settings: Equ
     """
     vae.eval()
     laws = exact_laws(system, data.samples)
+    theory = system if isinstance(system, System) else None
     orders, energies, configurations = observe(vae, system, data, settings)
     chains = {"samples": data.chains, "model": settings.generated}
-    observables = [compare_observables(system, laws, orders, chains), compare_energies(system, energies, chains)]
+    observables = [compare_observables(system, laws, orders, chains)]
+    observables += [] if theory is None else [compare_energies(theory, energies, chains)]
     pairs = compare_pairs(system, laws, configurations, data.chains)
     observables = pd.concat([*observables, *pairs.pop("observables")], ignore_index=True)
-    likelihood = evaluate_likelihood(vae, system, data, settings)
+    likelihood = evaluate_likelihood(vae, theory, data, settings)
     evaluation = Evaluation(
         {
             **{
@@ -62,7 +66,7 @@ def evaluate_equilibrium(vae: VAE, system: System, data: Evidence, settings: Equ
                 for column in ("ensemble", "kl", "kl_error")
             },
             "order_parameter_max_error": largest_error(observables, "order_parameter"),
-            "energy_max_error": largest_error(observables, "energy"),
+            **({} if theory is None else {"energy_max_error": largest_error(observables, "energy")}),
             "test_elbo": float(likelihood.elbo.mean()),
             "test_log_likelihood": float(likelihood.log_likelihood.mean()),
         },
@@ -84,11 +88,12 @@ class Observations(NamedTuple):
     order_parameters: BySource
     """Signed order parameters."""
     energies: BySource
+    """None of samples of which nothing else is known."""
     configurations: dict[str, dict[float, GroupRows]]
     """All samples and `PAIR_ROWS` draws from the model."""
 
 
-def observe(vae: VAE, system: System, data: Evidence, settings: EquilibriumSettings) -> Observations:
+def observe(vae: VAE, system: HasOrderParameter, data: Evidence, settings: EquilibriumSettings) -> Observations:
     """Return order parameter and energy of all samples and of draws from the model."""
     found = Observations(*({"samples": {}, "model": {}} for _ in Observations._fields))
     for t, group in enumerate(data.groups):
@@ -96,14 +101,15 @@ def observe(vae: VAE, system: System, data: Evidence, settings: EquilibriumSetti
         drawn = generate(vae, temperature, settings.generated, integer(settings.seed, "generate", t))
         for source, configurations in (("samples", group.rows), ("model", drawn)):
             found.order_parameters[source][temperature] = system.order_parameter(configurations)
-            found.energies[source][temperature] = system.energy(configurations)
+            if isinstance(system, System):
+                found.energies[source][temperature] = system.energy(configurations)
         found.configurations["samples"][temperature] = group.rows
         found.configurations["model"][temperature] = drawn[:PAIR_ROWS].copy()
     return found
 
 
 def compare_pairs(
-    system: System, laws: Laws, configurations: dict[str, dict[float, GroupRows]], sampled_chains: int
+    system: HasOrderParameter, laws: Laws, configurations: dict[str, dict[float, GroupRows]], sampled_chains: int
 ) -> dict[str, Any]:
     """Return the tables "overlap_distribution" and, on a lattice, "correlation_function", and more "observables"."""
     drawn = len(next(iter(configurations["model"].values())))
@@ -117,7 +123,7 @@ def compare_pairs(
     return tables | {"correlation_function": functions, "observables": [lengths]}
 
 
-def evaluate_likelihood(vae: VAE, system: System, data: Evidence, settings: EquilibriumSettings) -> pd.DataFrame:
+def evaluate_likelihood(vae: VAE, system: System | None, data: Evidence, settings: EquilibriumSettings) -> pd.DataFrame:
     """Return the likelihood table of the held-out configurations, with what is needed to read the KL."""
     scored = {t: thin(rows, settings.likelihood_samples, data.blocks) for t, rows in data.held_out.items()}
     table = likelihood_table(vae, system, scored, data.blocks, data.ensembles, settings.likelihood_draws, settings.seed)
