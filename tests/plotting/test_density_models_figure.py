@@ -21,7 +21,7 @@ def table(splits: list[str]) -> pd.DataFrame:
                 "family": FEW,
                 "training_rows": 100,
                 "validation_log_likelihood": -9.0,
-                "gain_over_independent": random.normal(size=4),
+                "gain_over_independent": random.random(4),
                 "gain_over_independent_error": random.random(4),
             }
         )
@@ -44,6 +44,16 @@ def test_points_bars_and_colours_are_those_of_the_table(splits):
             assert_allclose(np.ptp(bar[:, 0]), 2 * row.gain_over_independent_error)
             expected = FAMILIES.get(row.family, OTHER)[0]
             assert to_hex(container.lines[0].get_color()) == expected
+
+
+def test_a_large_loss_is_an_arrow_at_the_edge_with_its_number():
+    gains = [1.0, 0.5, 0.0, -3.0]
+    (ax,) = draw_comparison(table(["time"]).assign(gain_over_independent=gains)).axes
+    assert len(ax.containers) == 3
+    (label,) = ax.texts
+    assert label.get_text() == "-3.00"
+    assert ax.get_xlim()[0] > -1
+    assert ax.get_yticklabels()[0].get_text() == "Unknown time"
 
 
 def test_the_legend_names_the_families_that_are_there():

@@ -30,6 +30,8 @@ FAMILIES = {
 """Colour (Paul Tol's schemes) and name of every family of models, by its class."""
 OTHER = ("#777777", "other")
 SPLITS = {"random": "random bins", "repeat": "unseen repeats", "time": "unseen movie time"}
+LOSS = 0.15
+"""Largest loss that is drawn in its place, as a share of the largest gain; beyond it an arrow and its number."""
 WIDTH, ROW = 4.0, 0.19
 """Width of a panel and height of a model in it, in inches."""
 
@@ -92,10 +94,15 @@ def add_families(figure: Figure, table: pd.DataFrame, columns: int) -> None:
 def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
     """Draw a point with an error bar per model, the likeliest at the top."""
     ordered = table.sort_values("gain_over_independent", ignore_index=True)
+    edge = -LOSS * max(ordered.gain_over_independent.max(), 0)
     for place, row in enumerate(ordered.to_dict("records")):
         colour, _ = FAMILIES.get(row["family"], OTHER)
-        error = row["gain_over_independent_error"]
-        ax.errorbar(row["gain_over_independent"], place, xerr=error, fmt="o", color=colour, capsize=2)
+        gain, error = row["gain_over_independent"], row["gain_over_independent_error"]
+        if gain < edge:
+            ax.plot(edge, place, "<", color=colour)
+            ax.annotate(f"{gain:.2f}", (edge, place), (5, 0), textcoords="offset points", va="center", fontsize=7)
+            continue
+        ax.errorbar(gain, place, xerr=error, fmt="o", color=colour, capsize=2)
     ax.set_yticks(np.arange(len(ordered)), ordered.model.str.replace("_", " "), fontsize=7)
     ax.axvline(0, color=COLOURS["independent"], lw=0.8)
     ax.xaxis.set_major_locator(MaxNLocator(5))
