@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vae_mf.datasets import files
 from vae_mf.datasets.files import DataError
 from vae_mf.datasets.readers.tables import column_names, find_delimiter, is_header
 from vae_mf.datasets.recording import read_recording
@@ -265,3 +266,10 @@ def test_a_blank_line_of_one_column_is_asked_about(tmp_path):
     (tmp_path / "w.csv").write_text("a\n1\n\n0\n1\n")
     with pytest.raises(DataError, match="got line 3 without: write NA into it, or delete it"):
         read_recording(tmp_path / "w.csv")
+
+
+def test_a_compressed_table_is_bounded_by_what_it_unpacks_to(tmp_path, monkeypatch):
+    (tmp_path / "w.csv.gz").write_bytes(gzip.compress(b"0,1,1\n" * 10_000))
+    monkeypatch.setattr(files, "available_memory", lambda: 16 * 59_000)
+    with pytest.raises(DataError, match=r"unpacked it exceeds the 5\.9e-05 GB that the memory available allows"):
+        read_recording(tmp_path / "w.csv.gz")

@@ -188,8 +188,11 @@ def require_array_memory(shape: Sequence[int], dtype: np.dtype) -> None:
     require_memory(entries * (dtype.itemsize + 4), "save fewer rows or variables, or a smaller type such as uint8")
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, memory: int = 1) -> bytes:
     """Return the content of a file, unpacked if it is compressed with gzip.
+
+    Args:
+        memory: Bytes of memory that each byte of the content takes while it is read.
 
     Raises:
         DataError: It does not fit into memory, or the compressed data are damaged.
@@ -199,12 +202,14 @@ def read_bytes(path: Path) -> bytes:
     require_memory(os.path.getsize(path), "give a part of the file")
     if not packed:
         return path.read_bytes()
-    limit = available_memory()
+    limit = available_memory() // memory
     try:
         with gzip.open(path) as file:
             content = file.read(limit)
             if file.read(1):
-                raise DataError(f"unpacked it exceeds the {limit / 1e9:.3g} GB of memory available: give a part of it")
+                raise DataError(
+                    f"unpacked it exceeds the {limit / 1e9:.3g} GB that the memory available allows: give a part of it"
+                )
     except (OSError, EOFError, zlib.error) as error:
         raise DataError("the gzip data are damaged or cut short: download or compress the file again") from error
     if not content:

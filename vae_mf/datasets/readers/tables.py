@@ -37,8 +37,8 @@ from vae_mf.datasets.files import (
 )
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, table_of_spikes
 
-MEMORY_PER_BYTE = 8
-"""Bytes taken while a text is read: itself, decoded, and 8 bytes for every entry of two characters."""
+MEMORY_PER_BYTE = 16
+"""Bytes taken while a text is read: itself, decoded twice, and 8 bytes and more for every entry of two characters."""
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "<na>"])
 """Entries that pandas takes as missing, in small letters."""
@@ -91,7 +91,7 @@ def read_text(path: Path) -> Table:
         DataError: The text is not UTF-8, has no rows, or rows of different lengths.
     """
     require_memory(MEMORY_PER_BYTE * os.path.getsize(path), "give a part of the table, or save it as npy or parquet")
-    text, above, others = without_comments(decode(read_bytes(path)).lstrip("\r\n"))
+    text, above, others = without_comments(decode(read_bytes(path, MEMORY_PER_BYTE)).lstrip("\r\n"))
     first, second = (*re.split(r"[\r\n]+", text, maxsplit=2), "")[:2]
     delimiter = find_delimiter(first, suffix_of(path))
     fields = split_line(first, delimiter)
