@@ -113,10 +113,12 @@ def usable(rows: Int8[np.ndarray, "rows variables"], names: Sequence[str], drop:
 
 def _repeated(rows: Int8[np.ndarray, "rows variables"]) -> Bool[np.ndarray, " variables"]:
     """Return True for every column that is, up to sign, the same as an earlier one."""
-    signed = (rows * rows[(rows != 0).argmax(axis=0), np.arange(rows.shape[1])]).T
-    packed = np.hstack([np.packbits(signed > 0, axis=1), np.packbits(signed < 0, axis=1)])
-    first = np.unique(packed, axis=0, return_index=True)[1]
-    return ~np.isin(np.arange(rows.shape[1]), first)
+    signs = rows[(rows != 0).argmax(axis=0), np.arange(rows.shape[1])]
+    columns = zip(signs, np.packbits(rows > 0, axis=0).T, np.packbits(rows < 0, axis=0).T, strict=True)
+    # The first entry that is not missing is + in each key.
+    keys = [(above.tobytes(), below.tobytes())[:: sign or 1] for sign, above, below in columns]
+    first = {key: k for k, key in reversed(list(enumerate(keys)))}
+    return np.array([first[key] != k for k, key in enumerate(keys)], dtype=bool)
 
 
 def require_learnable(rows: Int8[np.ndarray, "rows variables"], turning: str = TURNING) -> None:

@@ -161,8 +161,11 @@ def build_recording(
     if len(names) != values.shape[1]:
         raise ValueError(f"names: expected one for each of {values.shape[1]} variables, got {len(names)}")
     missing = missing_entries(values) & require_flag("allow_missing", allow_missing)
-    active = active_entries(np.where(missing, 1, values) if missing.any() else values, names) & ~missing
-    known = (~missing).sum(axis=(0, 2))
+    gapped = bool(missing.any())
+    active = active_entries(np.where(missing, 1, values) if gapped else values, names)
+    if gapped:
+        active &= ~missing
+    known = values.size // values.shape[1] - missing.sum(axis=(0, 2))
     chosen = _choose(active.sum(axis=(0, 2)) / np.maximum(known, 1), variables, names)
     repeats, _, bins = active.shape
     turning = "leave out `transpose`" if transpose else TURNING
@@ -170,8 +173,8 @@ def build_recording(
     rows = active[:, chosen].transpose(0, 2, 1).reshape(repeats * bins, chosen.size).astype(np.int8)
     rows *= 2
     rows -= 1
-    gaps = missing[:, chosen].transpose(0, 2, 1).reshape(rows.shape)
-    rows[gaps] = 0
+    if gapped:
+        rows[missing[:, chosen].transpose(0, 2, 1).reshape(rows.shape)] = 0
     if not drop_unusable:
         # First, as a few rows of many variables repeat each other, which would hide a probable transposition.
         require_learnable(rows, turning)
