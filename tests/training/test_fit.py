@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
@@ -421,6 +422,16 @@ def test_without_a_logger_nothing_is_logged(data, tmp_path):
 def test_arguments_of_the_trainer_that_are_none_are_refused(argument, message):
     with pytest.raises(ValueError, match=message):
         check_trainer({**TRAINER, argument: 1})
+
+
+def test_without_a_gpu_it_is_said_how_to_go_on_and_how_long_it_takes(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(
+        MisconfigurationException, match=r"got none \(.*\): trainer=auto trains on the processor, .* 30 hours"
+    ):
+        check_trainer({"accelerator": "gpu", "devices": 1}, core_hours=30.0)
+    with pytest.raises(MisconfigurationException, match=r"trainer=auto trains on the processor$"):
+        check_trainer({"accelerator": "gpu", "devices": 1})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

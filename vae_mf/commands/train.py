@@ -84,7 +84,7 @@ def main(cfg: DictConfig) -> None:
     keep = job is not None
     with discarded_if_refused(run, keep), nullcontext() if further else only_one(run.folder, say):
         torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-        check_trainer(cfg.trainer)
+        check_trainer(cfg.trainer, cfg.run.core_hours)
         run.settle()
         work = run.again() if run.finished and cfg.force else run
         if work.finished:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint, Timer
 from pytorch_lightning.loggers import Logger
 
@@ -38,6 +39,10 @@ ELSEWHERE = {
     "default_root_dir": "run.folder",
 }
 """Arguments of the trainer that are not options of their own, and by what they are chosen."""
+
+
+GPUS = ("gpu", "cuda", "mps")
+"""Accelerators that a machine may lack."""
 
 
 class Fit(NamedTuple):
@@ -137,8 +142,12 @@ def interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def check_trainer(trainer: Mapping[str, Any]) -> None:
+def check_trainer(trainer: Mapping[str, Any], core_hours: int | float | None = None) -> None:
     """Raise an error if these arguments of the trainer are none, are set elsewhere, or cannot work on this machine.
+
+    Args:
+        trainer: arguments of `pytorch_lightning.Trainer`.
+        core_hours: estimated hours of the training on one core of a processor, to be told where there is no GPU.
 
     Raises:
         ValueError: if an argument is unknown or not to be chosen here.
@@ -148,4 +157,11 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
         if name in ELSEWHERE:
             raise ValueError(f"trainer.{name}: expected nothing, as it is chosen by {ELSEWHERE[name]}")
         require_choice("trainer", name, inspect.signature(pl.Trainer).parameters)
-    pl.Trainer(**trainer, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    try:
+        pl.Trainer(**trainer, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except MisconfigurationException as error:
+        if trainer.get("accelerator") not in GPUS:
+            raise
+        hours = f", where the training takes about {core_hours:g} hours of one core (estimated)" if core_hours else ""
+        said = f"trainer: expected a GPU, got none ({error}): trainer=auto trains on the processor{hours}"
+        raise MisconfigurationException(said) from error
