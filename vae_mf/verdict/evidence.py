@@ -9,10 +9,10 @@ from jaxtyping import Int, Shaped
 from vae_mf.checks import require_integer
 from vae_mf.statistics.averages import draws_per_chain
 from vae_mf.statistics.residual_information import affordable_blocks
-from vae_mf.statistics.row_order import correlation_time, row_blocks
+from vae_mf.statistics.row_order import TIMES, correlation_time, row_blocks
 from vae_mf.statistics.u_statistics import Blocks
 from vae_mf.verdict.readings import BlockedRows
-from vae_mf.verdict.time_order import TimeOrder, time_order
+from vae_mf.verdict.time_order import FEWEST_CHOSEN, TimeOrder, time_order
 
 RECORDED = "recorded"
 """Ensemble of rows that are draws of an unknown law."""
@@ -109,7 +109,8 @@ class EvidenceGroup:
             chains = self.blocks if held_out else self.chains
             kept = min(chains, affordable_blocks(columns))
             if kept < FEWEST_BLOCKS:
-                time = correlation_time(rows.reshape(len(rows), -1))
+                longest = len(rows) / (FEWEST_CHOSEN * TIMES)
+                time = min(correlation_time(rows.reshape(len(rows), -1)), longest)
                 return BlockedRows(rows, row_blocks(len(rows), time, affordable_blocks(columns)), allowance)
             return BlockedRows(rows, Blocks(np.arange(len(rows)) * kept // len(rows), 0), allowance)
         is_held_out = np.zeros(len(self.rows), bool)
