@@ -10,13 +10,15 @@ from helpers import PROJECT_ROOT
 from helpers.third_party import Hebb
 from hydra.utils import instantiate
 from numpy.testing import assert_allclose
+from omegaconf import OmegaConf
 
-from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, scorings, with_averages
+from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, say_absent, scorings, with_averages
 from vae_mf.datasets import make_recording
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import CHOICE, VAE, ModelScores, score_density_model
 from vae_mf.inverse_ising import InverseIsing
 from vae_mf.plotting.density_models import FAMILIES
+from vae_mf.runs.folder import Run
 from vae_mf.tables import read_tables
 
 SMALL = [
@@ -153,6 +155,33 @@ def test_models_are_pooled_over_the_folds_that_all_have():
     both[first].append(scores("a", 5.0))
     with pytest.raises(ValueError, match="several of 'a'"):
         in_every_fold(both)
+
+
+def test_runs_that_some_folds_lack_are_named():
+    config = OmegaConf.create(
+        {"model": {"latents": 2, "prior": {"_target_": "m.Mixture"}, "decoder": {"_target_": "m.Linear"}}, "seed": 3}
+    )
+    run = Run(Path("run"), config)
+    said = []
+    say_absent({Fold("time", "all", 0): [run], Fold("time", "all", 1): []}, said.append)
+    assert said == ["left out: VAE d=2 mixture linear, seed 3: no run in time/fold-2-of-2"]
+    say_absent({Fold("time", "all", 0): [run]}, pytest.fail)
+
+
+def test_a_variable_that_is_constant_in_a_fold_is_told_with_the_fold(compose_config):
+    rows = (np.random.default_rng(3).random((100, 3)) < 0.5).astype(np.int8)
+    rows[:, 2] = np.arange(100) >= 80
+    config = compose_config("compare", "dataset.path=recording.npy", "split=time", "folds=5")
+    with pytest.raises(ValueError, match=r"always silent: \[2\]; this is time/fold-5-of-5"):
+        chosen_splits(config, make_recording(rows), pytest.fail)
+
+
+def test_scores_of_other_rows_have_other_names(compose_config):
+    config = compose_config("compare", "dataset.path=recording.npy", "density_models=independent")
+    rows = np.random.default_rng(3).choice(np.array([-1, 1], np.int8), (3, 20, 4))
+    first, again, other = (set(scorings(config, list(parts), [])) for parts in (rows, rows.copy(), -rows))
+    assert first == again
+    assert not first & other
 
 
 def test_vaes_that_differ_in_their_seed_are_averaged():

@@ -122,3 +122,11 @@ def test_too_few_steps_are_told():
 def test_bad_options_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         KPairwise(**options).fit(TRUTH.draw(100, seed=7))
+
+
+def test_a_constant_variable_is_refused():
+    """Its field has no finite value: the fit left for -1e14 nats and said that it had converged."""
+    rows = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), (50, 4))
+    rows[:, 2] = 1
+    with pytest.raises(ValueError, match=r"got constant spins \[2\]"):
+        KPairwise().fit(rows)

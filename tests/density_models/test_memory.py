@@ -10,6 +10,7 @@ from vae_mf.datasets import make_recording, split_rows
 from vae_mf.density_models.hidden_chain import Chain
 from vae_mf.density_models.hidden_markov import HiddenMarkov
 from vae_mf.density_models.hidden_states import BernoulliStates
+from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.lagged_autoregression import LaggedAutoregression
 from vae_mf.density_models.memory import block_average, entropy_rate, memory_of, time_blocks
 from vae_mf.inverse_ising import KineticMaximumLikelihood
@@ -131,8 +132,10 @@ def test_errors_are_as_large_as_the_scatter(repeats):
     order = np.argsort(places, kind="stable")
     repeat = np.repeat(np.arange(repeats), times)[order]
     z = []
-    for own in values.reshape(draws, -1)[:, order]:
-        found = block_average(own, repeat, time_blocks(own, places[order], 20).count)
+    drawn = sequences[:, 100:].reshape(draws, repeats * times, -1)
+    for own, rows in zip(values.reshape(draws, -1)[:, order], drawn, strict=True):
+        recording = recorded(rows.reshape(repeats, times, -1))
+        found = block_average(own, repeat, time_blocks(own, recording, order, 20).count)
         z.append((found.value - EXACT) / found.error)
     # Blocks are few: Student's law of 19 degrees of freedom has 67 and 94 in 100 within one and two errors.
     inside = [int((np.abs(z) < limit).sum()) for limit in (1, 2)]
@@ -196,7 +199,7 @@ def test_blocks_shorter_than_the_correlation_time_are_refused():
     with pytest.raises(ValueError, match=r"expected 5 blocks of .* correlation time of \d+.*hold out"):
         memory_of(LaggedAutoregression(), recording, split_rows(recording, "time", 0.2, 0.2))
     with pytest.raises(ValueError, match="blocks: expected an integer >= 5, got 4"):
-        time_blocks(np.zeros(600), np.arange(600), 4)
+        time_blocks(np.zeros(1000), recording, np.arange(1000), 4)
 
 
 @pytest.mark.parametrize(
@@ -207,3 +210,28 @@ def test_models_too_large_for_the_rows_are_refused(model, told):
     recording = recorded(TRUTH.sample_sequences(1, 100, random_state=13))
     with pytest.raises(ValueError, match=told):
         memory_of(model, recording, split_rows(recording, "time", 0.2, 0.1))
+
+
+def rare_switches(seed: int):
+    """Rows of three variables in two states that switch once in 200 rows, and their split in time."""
+    random = np.random.default_rng(seed)
+    state = (random.random(3000) < 0.005).cumsum() % 2
+    recording = make_recording(random.random((3000, 3)) < np.where(state, 0.8, 0.2)[:, None])
+    return recording, split_rows(recording, "time", test=0.4)
+
+
+def test_blocks_are_longer_than_rows_stay_in_a_state():
+    """Errors from blocks of 60 rows were too small by a factor of two to seven; .380 nats are exact."""
+    found = [
+        memory_of(HiddenMarkov(2, n_init=1, tolerance=1e-3), *rare_switches(seed)) for seed in (101, 102, 104, 105)
+    ]
+    z = [(each.information.value - 0.380) / each.information.error for each in found]
+    assert np.abs(z).max() < 2.5
+    assert all(each.blocks < 20 for each in found)
+    with pytest.raises(ValueError, match="expected 5 blocks of 263 held-out times, for a correlation time of 105"):
+        memory_of(HiddenMarkov(2, n_init=1, tolerance=1e-3), *rare_switches(100))
+
+
+def test_a_model_without_time_has_no_memory():
+    with pytest.raises(ValueError, match="model: expected one of rows in time, such as HiddenMarkov, got Independent"):
+        memory_of(Independent(), *rare_switches(100))

@@ -64,7 +64,7 @@ def test_the_nats_that_are_said_are_those_that_there_are():
     """In most of 6 recordings within two errors, though the model of single rows is a poor one."""
     z = []
     for seed in range(6):
-        chosen = table_of(switching(3000, 10 + seed)).query("chosen").iloc[0]
+        chosen = table_of(switching(6000, 10 + seed)).query("chosen").iloc[0]
         assert chosen.model == "states"
         assert chosen.memory > SETTINGS.memory.seen * chosen.memory_error
         z.append((chosen.memory - EXACT) / chosen.memory_error)

@@ -58,7 +58,12 @@ def test_a_large_loss_is_an_arrow_at_the_edge_with_its_number():
 
 def test_the_legend_names_the_families_that_are_there():
     (legend,) = draw_comparison(table(["time"])).legends
-    assert [text.get_text() for text in legend.get_texts()] == ["independent variables", "Bernoulli mixture", "VAE"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "independent variables",
+        "Bernoulli mixture",
+        "VAE",
+        "other",
+    ]
 
 
 def test_a_learning_curve_follows_the_member_of_a_family_that_validation_chooses():

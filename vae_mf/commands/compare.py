@@ -7,6 +7,7 @@ vae-mf compare FILE dataset.variables=40 'runs=outputs/retina-*'
 vae-mf compare FILE split=time folds=5 'density_models=[independent,pairwise]'
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -47,7 +48,7 @@ from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
-from vae_mf.tables import read_metrics, read_tables, write_tables
+from vae_mf.tables import METRICS, read_metrics, read_tables, write_tables
 
 NAME, PAIRS, CURVES = "comparison", "differences", "learning_curves"
 WIDTH = 110
@@ -117,12 +118,14 @@ def scorings(
         runs: runs that were trained on these training rows.
         lengths: lengths of the runs of training rows that follow each other in time; None without an order.
     """
+    # In a folder of one's own there may be scores of other rows.
+    content = hashlib.sha256(b"".join(part.tobytes() for part in rows)).hexdigest()
     independent = OmegaConf.create({"_target_": "vae_mf.density_models.Independent"})
     found = {}
     for name, node in ({"independent": independent} | dict(cfg.density_models)).items():
-        key = digest(OmegaConf.to_container(node, resolve=True))
+        key = digest({"model": OmegaConf.to_container(node, resolve=True), "rows": content})
         found[f"{name}-{key}"] = partial(score_density_model, name, instantiate(node), *rows, lengths=lengths)
-    suffix = digest({"draws": cfg.draws, "seed": cfg.seed})
+    suffix = digest({"draws": cfg.draws, "seed": cfg.seed, "rows": content})
     return found | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, rows) for run in runs}
 
 
@@ -139,7 +142,13 @@ def chosen_splits(cfg: DictConfig, recording: Recording, say: Callable[[str], No
     sizes = listed(cfg.training_rows)
     chosen = [Fold(name, size, number) for name in names for size in sizes for number in range(folds)]
     split = partial(instantiate(settings), recording, folds=folds)
-    return {fold: split(split=fold.split, training_rows=fold.training_rows, fold=fold.number) for fold in chosen}
+    found = {}
+    for fold in chosen:
+        try:
+            found[fold] = split(split=fold.split, training_rows=fold.training_rows, fold=fold.number)
+        except ValueError as error:
+            raise ValueError(f"{error}; this is {fold_folder(fold, folds)}") from error
+    return found
 
 
 def listed(choice: Any) -> list[Any]:
@@ -172,7 +181,12 @@ def main(cfg: DictConfig) -> None:
     splits = chosen_splits(cfg, recording, say)
     runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
     for run in find_runs(cfg.runs) if cfg.runs else []:
-        runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
+        if (run.folder / METRICS).exists():
+            runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
+        else:
+            say(f"left out: run {run.folder}, which is not finished: the command that began it goes on")
+    for folds in experiments(splits):
+        say_absent({fold: runs[fold] for fold in folds}, say)
     jobs = {}
     for fold, parts in splits.items():
         lengths = run_lengths(recording.repeat[parts.train], recording.time[parts.train])
@@ -221,6 +235,14 @@ def scored(
         update(advance=1)
         if models := in_every_fold(scores):
             yield models
+
+
+def say_absent(runs: dict[Fold, list[Run]], say: Callable[[str], None]) -> None:
+    """Say which models of runs are not compared as some folds have no run of theirs."""
+    names = {fold: {describe_run(run) for run in each} for fold, each in runs.items()}
+    for name in sorted(set().union(*names.values())):
+        if absent := [fold_folder(fold, len(runs)) for fold, own in names.items() if name not in own]:
+            say(f"left out: {name}: no run in {', '.join(map(str, absent))}")
 
 
 def experiments(splits: Iterable[Fold]) -> list[list[Fold]]:

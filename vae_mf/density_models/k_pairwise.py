@@ -10,7 +10,7 @@ from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_non_negative
 from vae_mf.density_models.count_statistics import CountStatistics, FloatRows, NewtonStep, Penalty, Vector
 from vae_mf.density_models.energy_model import EnergyModel
-from vae_mf.inverse_ising.base import warn_convergence
+from vae_mf.inverse_ising.base import refuse_constant_spins, warn_convergence
 from vae_mf.inverse_ising.solvers.count_ising import AnnealedCountIsing, CountIsing, independent_model
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
 from vae_mf.statistics.distinct import DistinctSpins
@@ -59,6 +59,7 @@ class KPairwise(EnergyModel):
     random_state: Any = 0
 
     def _learn(self, data: DistinctSpins, random: np.random.Generator) -> None:
+        refuse_constant_spins(data.spins)
         averaged = require_integer("averaged", self.averaged, 0)
         limit = require_integer("max_iter", self.max_iter)
         gains, self.converged_ = [], False

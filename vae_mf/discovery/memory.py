@@ -101,7 +101,7 @@ def gain_line(
 ) -> dict[str, float]:
     """Return means of log-likelihoods without and with the past, and of their difference, with errors from blocks."""
     recording = parts.split.recording
-    found = time_blocks(given - single, recording.time[parts.later], blocks)
+    found = time_blocks(given - single, recording, parts.later, blocks)
     # Blocks that are too few tell no error.
     count = found.count if found.count >= FEWEST_BLOCKS else 1
     numbers = {"correlation_time": found.correlation_time, "blocks": count}

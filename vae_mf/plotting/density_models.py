@@ -60,7 +60,8 @@ def draw_learning_curves(table: pd.DataFrame) -> Figure:
     Of every family the member that has the largest likelihood on validation rows is drawn at every number.
     """
     splits = list(dict.fromkeys(table.split))
-    best = table.loc[table.groupby(["split", "family", "training_rows"]).validation_log_likelihood.idxmax()]
+    above = table[table.family != "Independent"]
+    best = above.loc[above.groupby(["split", "family", "training_rows"]).validation_log_likelihood.idxmax()]
     with house_style():
         figure, axes = new_figure(1, len(splits))
         figure.set_size_inches(1.4 * WIDTH * len(splits), WIDTH)
@@ -72,8 +73,9 @@ def draw_learning_curves(table: pd.DataFrame) -> Figure:
 
 
 def draw_curves(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw a line with error bars per family, but for the floor, which is the axis."""
-    shown = table[table.family != "Independent"].sort_values("training_rows")
+    """Draw a line with error bars per family, the floor being the axis; of large losses none is drawn."""
+    edge = -LOSS * max(table.gain_over_independent.max(), 0)
+    shown = table[table.gain_over_independent >= edge].sort_values("training_rows")
     for family, lines in shown.groupby("family"):
         colour, _ = FAMILIES.get(family, OTHER)
         error = lines.gain_over_independent_error
@@ -86,7 +88,9 @@ def draw_curves(ax: Axes, table: pd.DataFrame) -> None:
 
 def add_families(figure: Figure, table: pd.DataFrame, columns: int) -> None:
     """Add the colours of the families that a table has, below the panels."""
-    shown = [FAMILIES[family] for family in FAMILIES if family in set(table.family)]
+    present = set(table.family)
+    shown = [look for family, look in FAMILIES.items() if family in present]
+    shown += [OTHER] * bool(present - set(FAMILIES))
     handles = [Line2D([], [], color=colour, marker="o", ls="", label=label) for colour, label in shown]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), columns))
 
