@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from numpy.testing import assert_allclose
 from omegaconf import OmegaConf
 
-from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, say_absent, scorings, with_averages
+from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, main, say_absent, scorings, with_averages
 from vae_mf.datasets import make_recording
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import CHOICE, VAE, ModelScores, score_density_model
@@ -138,6 +138,27 @@ def test_every_row_is_tested_in_one_fold(split, compose_config):
             assert not (tested | validated) & trained
             # Validation comes before the test, around the end of the movie.
             assert (min(tested) - 1) % 40 in validated
+
+
+def test_a_model_too_large_and_blocks_too_short_are_told_in_a_sentence_each(tmp_path, compose_config, capsys):
+    """Rows are frozen in every other ten, and there are too few of them for the transitions of nine states."""
+    rows = np.random.default_rng(3).integers(0, 2, (200, 4))
+    rows[100:] = np.repeat(np.random.default_rng(7).integers(0, 2, (10, 1)), 10, axis=0)
+    np.save(tmp_path / "recording.npy", rows)
+    options = [
+        "density_models=[independent,hidden_markov,mixtures]",
+        "split=time",
+        "dataset.split.test=0.5",
+        "blocks=10",
+        "density_models.hidden_markov_8.n_states=9",
+    ]
+    paths = [f"dataset.path={tmp_path}/recording.npy", f"folder={tmp_path}/out"]
+    dropped = [f"~density_models.mixture_{count}" for count in (4, 8, 16, 32, 64)]
+    main(compose_config("compare", *options, *dropped, *paths))
+    out = capsys.readouterr().out
+    assert "left out: hidden_markov_8 in time: n_states: expected at most" in out
+    assert "blocks: expected" in out
+    assert "got 10: errors may be too small; longer data have room" in out
 
 
 def test_models_are_pooled_over_the_folds_that_all_have():

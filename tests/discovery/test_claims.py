@@ -19,9 +19,10 @@ from vae_mf.density_models.comparison import ModelScores, compare_models
 from vae_mf.discovery.decision import NOTHING, Decision
 from vae_mf.discovery.document import dependence, how_many
 from vae_mf.discovery.findings import Choices, Findings, gains_of, is_saturated
-from vae_mf.discovery.model_selection import Choice, Description
+from vae_mf.discovery.model_selection import TREE, Choice, Description
 from vae_mf.discovery.sentences import (
     beyond_pairs,
+    by_a_tree,
     circular,
     compared,
     detected,
@@ -33,6 +34,7 @@ from vae_mf.discovery.sentences import (
     left_range,
     next_steps,
     nothing,
+    without_latents,
 )
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
@@ -148,9 +150,8 @@ def decision(answer=NOT_DECIDED, *, drift=False, latents_drift=False, drift_alon
 def described(*lines: dict, latents=2, gain=1.0, gain_error=0.01, by_estimation=0.0, **ends) -> Findings:
     """Findings on a description whose readings these are; by default pairs leave .01 to .03 of 1 nat."""
     numbers = {"lower": 0.01, "upper": 0.03, "least": "order 2", "most": "order 2", "tolerance": 0.02} | ends
-    lead = reading("lead of pairwise Ising (maximum likelihood)", "model without latents", Estimate(-0.2, 0.01, 0.01))
-    whole = reading("lead of independent variables", "model without latents", Estimate(-gain, 0.01, 0.01))
-    lines = lines or (reading("order 2", "pairs", Estimate(0.02, 0.005, 0.005)), lead, whole)
+    lead = reading("lead of pairwise Ising (maximum likelihood)", "direct dependence", Estimate(-0.2, 0.01, 0.01))
+    lines = lines or (reading("order 2", "pairs", Estimate(0.02, 0.005, 0.005)), lead)
     metrics = {"left_lower": numbers["lower"], "left_upper": numbers["upper"], "largest_left": 5.0}
     metrics |= {"left_by_estimation": by_estimation}
     metrics |= {"share_lower": numbers["lower"] / gain, "share_upper": numbers["upper"] / gain}
@@ -161,8 +162,8 @@ def described(*lines: dict, latents=2, gain=1.0, gain_error=0.01, by_estimation=
 
 def test_the_first_sentence_says_the_share_and_names_the_best_other_model():
     assert explained(described()) == (
-        "Two latent variables explain 97.0% to 99.0% of the total correlation, and the best model without latent "
-        "variables, pairwise Ising (maximum likelihood), predicts held-out rows worse, by 0.200 ± 0.010 nats per row."
+        "Two latent variables explain 97.0% to 99.0% of the total correlation, and the best model of direct "
+        "dependence, pairwise Ising (maximum likelihood), predicts held-out rows worse, by 0.200 ± 0.010 nats per row."
     )
     assert "0.01 to 0.03 are left unexplained, where 0.02 would be tolerable" in left_over(described())
 
@@ -174,7 +175,7 @@ def test_of_what_is_refuted_the_least_that_is_left_is_stated():
     assert "explain at most 90.0% (as far as is seen from 70.0%) of the total correlation" in explained(refuted)
 
 
-@pytest.mark.parametrize(("kind", "offered"), [("pairs", True), ("model without latents", True), ("sets", False)])
+@pytest.mark.parametrize(("kind", "offered"), [("pairs", True), ("direct dependence", True), ("sets", False)])
 def test_couplings_of_pairs_are_offered_for_what_pairs_may_hold(kind, offered):
     line = reading("what is seen", kind, Estimate(0.5, 0.01, 0.01))
     refuted = described(line, lower=0.4, upper=0.6, least="what is seen")
@@ -227,18 +228,59 @@ def test_the_cost_of_estimation_is_named_where_the_answer_turns_on_it(upper, cos
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.2, "better, by 0.200 ± 0.010"), (0.019, "as well within two errors"), (-0.03, "worse, by 0.030 ± 0.010")],
+    [(0.2, "better, by 0.200 ± 0.010"), (0.019, "as well within errors"), (-0.03, "worse, by 0.030 ± 0.010")],
 )
 def test_a_model_is_better_only_beyond_its_errors(value, said):
     lines = [
-        reading(f"lead of {name}", "model without latents", Estimate(lead, 0.01, 0.01))
-        for name, lead in (("independent variables", -1.0), ("this one", value))
+        reading(f"lead of {name}", "direct dependence", Estimate(lead, 0.01, 0.01))
+        for name, lead in (("another", -1.0), ("this one", value))
     ]
     assert "this one, predicts held-out rows" in compared(described(*lines))
     assert said in compared(described(*lines))
-    # A latent model is no model without latent variables, however far ahead.
+    assert not by_a_tree(described(*lines))
+    # A latent model is none of direct dependence, however far ahead.
     lines.append(reading("lead of mixture", "latent model", Estimate(3.0, 0.01, 0.01)))
     assert said in compared(described(*lines))
+
+
+def test_no_model_is_better_by_chance_however_many_there_are():
+    """Of 12 models that are as good as the description one is two errors ahead now and then, and not called better."""
+    random = np.random.default_rng(5)
+    said = []
+    for _ in range(400):
+        leads = random.standard_t(39, size=12) * 0.01
+        lines = [
+            reading(f"lead of {k}", "direct dependence", Estimate(lead, 0.01, 0.01), degrees=39.0)
+            for k, lead in enumerate(leads)
+        ]
+        said.append(compared(described(*lines)))
+    assert binom.sf(sum(" better, " in text for text in said), 400, 0.023) > LEVEL
+    assert compared(described(reading("order 2", "pairs", Estimate(0.0, 0.1, 0.1)))) == (
+        "and no model of direct dependence was tried"
+    )
+
+
+@pytest.mark.parametrize(("lead", "said"), [(0.03, True), (0.02, False), (-0.03, False)])
+def test_a_tree_is_said_to_explain_more_only_beyond_its_errors(lead, said):
+    lines = [
+        reading(f"lead of {name}", "direct dependence", Estimate(value, 0.01, 0.01))
+        for name, value in ((TREE, lead), ("mixture of 2 trees", 0.04))
+    ]
+    text = "A tree, on which every variable depends on one other alone, explains the correlations better than "
+    assert by_a_tree(described(*lines)) == ([f"{text}two latent variables do."] if said else [])
+    assert by_a_tree(described(*lines, latents=1)) == ([f"{text}one latent variable does."] if said else [])
+
+
+@pytest.mark.parametrize(("gain", "said"), [(0.05, True), (0.03, False)])
+def test_a_model_that_is_ahead_without_any_description_is_named(gain, said):
+    line = {"model": TREE, "validation_log_likelihood": -1.0, "gain_over_independent": gain, "direct": True}
+    others = pd.DataFrame([line, line | {"model": "mixture of 2 classes", "direct": False}])
+    models = others.assign(gain_over_independent_error=0.01)
+    test = outcome(sets_that_agree(300, 5, 2, 1, 0.0, seed=3), orders=2)
+    found = findings(independence=test, tables={"models": models})
+    text = "The best model of direct dependence, Chow-Liu tree, does, by 0.050 ± 0.010 nats per row."
+    assert without_latents(found) == ([text] if said else [])
+    assert without_latents(findings(independence=test, tables={"models": models.assign(direct=False)})) == []
 
 
 def test_the_errors_of_gains_hold_that_of_the_partition_function():
@@ -269,7 +311,7 @@ def test_no_more_is_left_than_there_can_be():
 
 def test_orders_above_the_second_are_named_by_their_errors_and_not_in_nats():
     order = reading("order 3", "higher order", Estimate(11.0, 0.5, 0.2))
-    found = described(order, reading("lead of independent variables", "model without latents", Estimate(-1, 0.1, 0.1)))
+    found = described(order)
     assert not detected(found)
     found.tables["left"] = found.tables["left"].assign(least="order 3", lower=10.0)
     said = " ".join([explained(found), left_over(found), left_range(found), explained_range(found)])
@@ -465,11 +507,11 @@ def test_classes_are_drawn_by_what_they_change(names):
 
 
 @pytest.mark.parametrize(
-    ("description", "marked"), [(Description(2, 0), "VAE, d = 2"), (Description(0, 3), "mixture of 3")], ids=str
+    ("description", "marked"), [(Description(2, 0), "VAE, d = 2"), (Description(0, 3), "mixture of 3 classes")], ids=str
 )
 def test_the_description_stands_out_among_the_models(description, marked):
     sweep = pd.DataFrame({"latents": [0, 2], "parameters": [3, 9], "chosen": [False, True]})
-    models = pd.DataFrame({"model": ["mixture of 3", "VAE, d = 2"], "family": ["BernoulliMixture", "VAE"]})
+    models = pd.DataFrame({"model": ["mixture of 3 classes", "VAE, d = 2"], "family": ["BernoulliMixture", "VAE"]})
     tables = {"sweep": sweep, "classes": sweep, "models": models.assign(log_partition_error=0.0)}
     found = findings(tables=tables, description=description)
     page = how_many(found, {"gains": new_figure(1, 1)[0]})

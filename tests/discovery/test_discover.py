@@ -239,6 +239,12 @@ def test_there_is_nothing_to_find_in_independent_variables():
         (None, {}, "raster: expected an array of numbers, got NoneType"),
         (np.ma.masked_array(independent(), independent() > 0), {}, "raster: expected an array without gaps"),
         (independent(), {"assessment": {"seed": 3}}, "assessment.seed: expected null, as it follows from seed, got 3"),
+        (independent(), {"order": "repeat"}, "split: expected random or time, got repeat with too few repeats"),
+        (independent()[..., None], {"order": "time"}, "split: expected random or repeat, got time with"),
+        (
+            independent(), {"order": "independent", "memory": {"states": 2}},
+            "memory.states: expected rows in the order of their time, got .*; leave it out, or give the order",
+        ),
         (
             independent(), {"rows": {"min_count": 1000}},
             "expected at least 3 variables with 1000 rows in either state, got 0 of 6",
@@ -248,7 +254,7 @@ def test_there_is_nothing_to_find_in_independent_variables():
         "values", "few rows", "order", "truth shape", "no truth", "truth entries", "truth nan", "setting", "group",
         "number", "blocks", "NumPy's number", "quik", "ordr", "sede", "drop_unusable", "quick", "seed", "names",
         "no names", "names twice", "name", "progress", "folder", "truth file", "ragged truth", "file", "path",
-        "nothing", "gaps", "derived", "rare",
+        "nothing", "gaps", "derived", "one repeat", "one time", "no order", "rare",
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_in_one_sentence(data, options, match, tmp_path, without_type_checks):
@@ -408,6 +414,19 @@ def test_three_patterns_are_found_and_matched():
     assert report.metrics["returning_patterns"] == 3
     assert report.metrics["overlap_with_truth_min"] == 1
     assert report.answer == "found"
+    # No model of direct dependence is said to be ahead of the law that the rows are drawn from.
+    assert "predicts held-out rows better" not in report.html
+    assert "A tree" not in report.html
+
+
+@pytest.mark.slow
+def test_a_tree_is_said_to_explain_a_chain_better_than_latent_variables():
+    random = np.random.default_rng(3)
+    kept = np.where(random.random((20_000, 12)) < 0.56, 1, -1)
+    report = discover(kept.cumprod(axis=1).astype(np.int8), quick=True, order="independent")
+    assert report.answer == "not found"
+    assert "predicts held-out rows better" in report.html
+    assert "A tree, on which every variable depends on one other alone, explains the correlations better" in report.html
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_what_controls_show_too_much_is_taken_off_the_lower_end_alone():
     read = reading("order 2", "pairs", Estimate(1.2, 0.0, 0.0)) | {"temperature": 1.0}
     gains = {"temperature": 1.0, "gain": 5.0, "gain_error": 0.1, "rows": 1000, "sites": 100, "most": np.inf}
     before = concluded({"readings": pd.DataFrame([read]), "gains": pd.DataFrame([gains])}, settings)
-    after = taken_off(before, {"pairs": 0.3, "model without latents": 9.0}, settings)
+    after = taken_off(before, {"pairs": 0.3, "direct dependence": 9.0}, settings)
     twice = taken_off(after, {"pairs": 0.2}, settings)
     assert [each.verdict.left.lower[0] for each in (before, after, twice)] == pytest.approx([1.0, 0.7, 0.5])
     assert {each.verdict.left.upper[0] for each in (before, after, twice)} == {1.5}

@@ -55,7 +55,7 @@ def exact(value: float, error: float = 0.01, bracket: float = 0.0) -> dict:
     return reading("exact identity", "identity", Estimate(value, error, error), bracket)
 
 
-def lead(value: float, error: float = 0.01, kind: str = "model without latents") -> dict:
+def lead(value: float, error: float = 0.01, kind: str = "direct dependence") -> dict:
     return reading("lead of it", kind, Estimate(value, error, error))
 
 

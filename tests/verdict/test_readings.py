@@ -185,14 +185,14 @@ def test_every_verdict_on_a_recording_takes_off_what_shifted_columns_show(model,
     data = recorded(rows, np.arange(ROWS), *parts, blocks=20)
     settings = discovery_settings(*discovery_config()).assessment
     own = np.zeros(len(data.groups[0].in_blocks))
-    lead = reading("lead of another", "model without latents", Estimate(0.1, 0.01, 0.01)) | {"temperature": 1.0}
+    lead = reading("lead of another", "direct dependence", Estimate(0.1, 0.01, 0.01)) | {"temperature": 1.0}
     tables = assess_latent_model(model, 0, own, data, settings, pd.DataFrame([lead])).tables
     (control,) = tables["controls"].itertuples()
     assert control.overstated == drifts
     misfit = tables["readings"].set_index("kind").misfit
     # Of larger sets the nats are not those of all variables: they detect, and here they would detect drift. Held-out
     # rows are those of another law.
-    unknown = ["higher order", "model without latents"]
+    unknown = ["higher order", "direct dependence"]
     assert set(misfit.drop(unknown)) == {control.value if drifts else 0}
     assert set(misfit[unknown]) == {np.inf if drifts else 0}
     large = tables["readings"][tables["readings"].kind.isin(("pairs", *unknown))].assign(value=9.0)

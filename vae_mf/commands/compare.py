@@ -26,6 +26,7 @@ from vae_mf.checks import require_integer
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import ALL, UNITS, Split, possible_splits
 from vae_mf.density_models.comparison import (
+    INDEPENDENT,
     VAE,
     ModelScores,
     averaged,
@@ -37,6 +38,7 @@ from vae_mf.density_models.comparison import (
     pooled_folds,
     score_density_model,
 )
+from vae_mf.density_models.memory import FEWEST_BLOCKS, time_blocks
 from vae_mf.density_models.sequences import run_lengths
 from vae_mf.discovery.scores import score_vae
 from vae_mf.plotting.density_models import draw_comparison, draw_learning_curves
@@ -48,6 +50,7 @@ from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
+from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import METRICS, read_metrics, read_tables, write_tables
 
 NAME, PAIRS, CURVES = "comparison", "differences", "learning_curves"
@@ -197,12 +200,15 @@ def main(cfg: DictConfig) -> None:
         for folds in experiments(splits):
             key = (folds[0].split, min(len(splits[fold].train) for fold in folds))
             times = np.concatenate([recording.time[splits[fold].test] for fold in folds])
+            models: list[ModelScores] = []
             for models in scored(folder, {fold: jobs[fold] for fold in folds}, partial(bar.update, task), say):
                 tables[NAME][key] = compare_models(models, times, cfg.blocks)
                 tables[PAIRS][key] = compare_pairs(models, times, cfg.blocks)
                 write_tables(folder, {name: in_one_table(each) for name, each in tables.items()})
             console.print(printed("{}, {:,} training rows".format(*key), tables[NAME][key]))
             say(lead_sentence(tables[NAME][key]))
+            if short := short_blocks(models, times, cfg.blocks):
+                say(short)
     table = read_tables(folder)[NAME]
     say(f"figure: {save_figure(draw_comparison(table), folder / FIGURES, NAME)}")
     if table.groupby("split").training_rows.nunique().max() > 1:
@@ -255,6 +261,28 @@ def experiments(splits: Iterable[Fold]) -> list[list[Fold]]:
     for fold in splits:
         found.setdefault(fold[:2], []).append(fold)
     return list(found.values())
+
+
+def short_blocks(models: list[ModelScores], times: np.ndarray, blocks: int) -> str:
+    """Return a sentence about blocks that are shorter than gains are correlated; empty if they are long enough.
+
+    Args:
+        models: scores of all models.
+        times: time of every test row.
+        blocks: number of blocks of times.
+    """
+    (floor,) = (score for score in models if score.family == INDEPENDENT)
+    likeliest = max(models, key=lambda score: score.validation.mean())
+    order = np.argsort(times, kind="stable")
+    found = time_blocks((likeliest.test - floor.test)[order], times[order], max(blocks, FEWEST_BLOCKS))
+    count = len(np.unique(times))
+    if found.count >= min(blocks, count):
+        return ""
+    room = f"blocks={found.count} would be long enough" if found.count >= FEWEST_BLOCKS else "longer data have room"
+    return (
+        f"blocks: expected {TIMES * found.correlation_time:.3g} times in each, {TIMES:g} correlation times of the "
+        f"gains, got {count / blocks:.3g}: errors may be too small; {room}"
+    )
 
 
 def in_turn(jobs: dict[Fold, dict[str, Callable[[], ModelScores]]]) -> Iterator[tuple[Fold, str]]:

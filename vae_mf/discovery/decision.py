@@ -64,14 +64,15 @@ def lead_readings(
 
     Args:
         own: scores of the description.
-        others: scores of models without latent variables.
+        others: scores of models of direct dependence, those in which variables depend on each other and not on latent
+            variables alone.
         latent: scores of other latent descriptions, of which the likeliest counts.
         blocks: number of blocks of test rows, and of validation rows.
         temperature: condition of all rows.
     """
     lines = []
     nearest = sorted(latent, key=lambda scores: -held_out(scores).mean())[:1]
-    for kind, compared in (("model without latents", others), ("latent model", nearest)):
+    for kind, compared in (("direct dependence", others), ("latent model", nearest)):
         for each in compared:
             lead = gain(held_out(each), held_out(own), 2 * blocks)
             error = float(np.hypot(lead.error, each.log_partition_error))

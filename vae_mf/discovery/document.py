@@ -113,6 +113,9 @@ GLOSSARY = {
     "sets of k: close to the nats that these are worth where they are few, and more where they are many.",
     "tilt of sets": "The same bound by single sets of three and of four variables of which no pair stands out.",
     "fitted tilt": "Lower bound of what is left: the gain of reweighting the model by pairs, fitted on other rows.",
+    "direct dependence": "Variables depend on each other, and not on latent variables or classes alone: all pairs "
+    "(pairwise Ising), each on those before it (logistic autoregression), each on one other (Chow-Liu tree), so in "
+    "another way in each class (mixture of trees), or each on how many are 1 (population tracking).",
     "lead": "Nats per row by which another model predicts held-out rows better.",
     "law of z free": "The same decoder with the likeliest of all laws of the latent variables, which lies on points: "
     "what it gains on held-out rows the law of the model misses.",
@@ -256,7 +259,8 @@ def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
         "A model with d latent variables is trained for d = 0 (independent variables), 1, 2, and so on, and a mixture "
         "of k classes of rows. Chosen is the smallest number that predicts the rows to choose on as well as the best "
         f"one does, within {settings.resolution:.0%} of its gain and {settings.per_variable:g} nats for each variable, "
-        "or within two paired errors if that is not much more."
+        "or within two paired errors if that is not much more. Beside them stand models of direct dependence, which "
+        "are explained at the end."
     )
     caption = (
         "Gain in log-likelihood of held-out rows over independent variables. Left: models with d latent variables. "
@@ -278,7 +282,7 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     text = (
         "If the latent variables, or classes, are all there is, the variables are independent given them. Several "
         "readings say how far they are not, in nats per row. From below: the information left in pairs and larger "
-        "sets, the gain of a tilt of the model that was fitted on other rows, and models without latent variables that "
+        "sets, the gain of a tilt of the model that was fitted on other rows, and models of direct dependence that "
         "predict better. From above: the upper ends of the same and of other latent descriptions, an allowance for "
         "rows that it was fitted to, and what the estimation of its parameters costs, which does not count against it."
     )
@@ -303,7 +307,7 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "training leaves; rows of the pairwise model, whose distance is known, must not come out further away, but "
         "may come out nearer, as pairs do not show all. What shifted residuals and a second fit show is taken off the "
         "lower end of what is left; where the former show too much, neither orders above the second nor leads of "
-        "models without latent variables set it. Where another control fails, or rows are too few for it, nothing is "
+        "models of direct dependence set it. Where another control fails, or rows are too few for it, nothing is "
         "found; where one reads too much, nothing is refuted either."
     )
     controls = found.tables["controls"]

@@ -99,7 +99,7 @@ class Candidates(NamedTuple):
     classes: dict[int, ModelScores]
     """Scores by the number of classes, 0 for a single one."""
     others: list[ModelScores]
-    """Scores of models without latent variables."""
+    """Scores of models of direct dependence."""
 
     def of(self, description: Description) -> ModelScores:
         """Return the scores of a description."""
@@ -118,7 +118,7 @@ class Candidates(NamedTuple):
     @property
     def likeliest(self) -> ModelScores:
         """Scores of the model that predicts validation rows best."""
-        return max([*self.latent, *self.others], key=lambda scores: scores.validation.mean())
+        return max([self.latents[0], *self.latent, *self.others], key=lambda scores: scores.validation.mean())
 
 
 def run_discovery(study: Study, truth: Patterns | None, stage: Callable[[str], None]) -> Findings:
@@ -218,11 +218,12 @@ def is_saturated(description: Description, choices: Choices, mixtures: Sequence[
 
 
 def comparison(candidates: Candidates, choices: Choices, study: Study) -> pd.DataFrame:
-    """Return the table of all models, of those with latent variables the chosen one."""
+    """Return the table of all models, of those with latent variables the chosen one; "direct" are those without."""
     chosen = [candidates.latents[choices.latents.latents]] if choices.latents.latents else []
     classes = [scores for number, scores in candidates.classes.items() if number]
-    scores = [*candidates.others, *classes, *chosen]
-    return compare_models(scores, np.arange(len(study.rows.test)), study.blocks)
+    scores = [candidates.latents[0], *candidates.others, *classes, *chosen]
+    table = compare_models(scores, np.arange(len(study.rows.test)), study.blocks)
+    return table.assign(direct=table.model.isin([each.model for each in candidates.others]))
 
 
 def gains_of(models: pd.DataFrame) -> list[Average]:

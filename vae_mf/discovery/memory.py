@@ -1,6 +1,6 @@
 """Memory of the rows of a discovery: nats that a model of single rows leaves and the rows before them hold."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,21 @@ class TimedParts(NamedTuple):
     def later(self) -> Rows:
         """Numbers of these test rows, in the order of their times."""
         return self.split.rows.test[self.has_past]
+
+
+def require_order(split: SplitRows, given: Collection[str]) -> None:
+    """Raise ValueError if an option of memory was asked for, and rows have no order in time.
+
+    Args:
+        split: parts of a recording.
+        given: names of the settings that were asked for.
+    """
+    asked = next((option for option in given if option.startswith("memory.")), None)
+    if asked and split.split == "random":
+        raise ValueError(
+            f"{asked}: expected rows in the order of their time, got rows that are independent of each other: these "
+            "have no memory; leave it out, or give the order"
+        )
 
 
 def timed_parts(split: SplitRows, most: int) -> TimedParts:

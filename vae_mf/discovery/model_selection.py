@@ -13,6 +13,8 @@ from vae_mf.statistics.averages import Average, average
 
 INDEPENDENT = "independent variables"
 """Name of their model in tables."""
+TREE = "Chow-Liu tree"
+"""Name of a single tree in tables."""
 FEWEST_TRIED = 2
 """Numbers of latents that every sweep tries, so that one training which finds nothing is not the last word."""
 ALWAYS_TRIED = 5
@@ -32,10 +34,10 @@ class Description(NamedTuple):
         """Name of its model in tables.
 
         >>> Description(0, 6).model, Description(2, 0).model, Description(0, 0).model
-        ('mixture of 6', 'VAE, d = 2', 'independent variables')
+        ('mixture of 6 classes', 'VAE, d = 2', 'independent variables')
         """
         if self.classes:
-            return f"mixture of {self.classes}"
+            return f"mixture of {self.classes} classes"
         return f"VAE, d = {self.latents}" if self.latents else INDEPENDENT
 
 

@@ -34,6 +34,7 @@ from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.document import as_html
 from vae_mf.discovery.findings import Findings, run_discovery
 from vae_mf.discovery.folder import remove_others, workplace
+from vae_mf.discovery.memory import require_order
 from vae_mf.discovery.sentences import headline
 from vae_mf.discovery.settings import discovery_config, discovery_settings, flat, plain
 from vae_mf.discovery.split import prepare
@@ -223,6 +224,7 @@ def report_on(
     """
     settings = discovery_settings(config, seed)
     rows = prepare(recording, order, settings)
+    require_order(rows, given)
     if "training.epochs" in given:
         require_enough_epochs(settings.training, settings.schedule, len(rows.train))
     truth = None if truth is None else known_patterns(truth, recording, rows.recording)

@@ -12,15 +12,18 @@ from scipy.stats import norm, t
 from vae_mf.analysis.found_patterns import SIGN
 from vae_mf.discovery.decision import NOTHING
 from vae_mf.discovery.findings import Findings
+from vae_mf.discovery.model_selection import TREE
 from vae_mf.statistics.set_scores import MEMBERS
 from vae_mf.statistics.u_statistics import Estimate
-from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, rows_to_decide
+from vae_mf.verdict.decision import FOUND, NOT_DECIDED, NOT_FOUND, family_errors, rows_to_decide
 from vae_mf.verdict.independence import StrongestSet
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 UNKNOWN = "not known"
 GROUPS_SHOWN = 5
 """Groups of variables that are listed in a sentence."""
+LEAD_ERRORS = 2.0
+"""Errors by which a single other model must be ahead to be called better; more where several might be by chance."""
 COUPLINGS = (
     "from vae_mf import datasets, inverse_ising\n"
     "inverse_ising.PseudoLikelihood().fit(datasets.make_recording(data).rows).couplings_"
@@ -143,10 +146,12 @@ def summary(found: Findings) -> list[str]:
             dependence(found),
             "No number of latent variables and no number of classes predicts held-out rows beyond doubt better than "
             "independent variables do.",
+            *without_latents(found),
             *drifting(found),
             *predictable(found),
         ]
-    said = [explained(found), left_over(found), *beyond_pairs(found), *drifting(found), *predictable(found)]
+    said = [explained(found), *by_a_tree(found), left_over(found), *beyond_pairs(found)]
+    said += [*drifting(found), *predictable(found)]
     return [*said, *circular(found), patterns(found)] if found.description.latents else said
 
 
@@ -306,7 +311,7 @@ def explained_range(found: Findings) -> str:
 
 
 def explained(found: Findings) -> str:
-    """Return a sentence about what the description explains, and about the best model without latent variables."""
+    """Return a sentence about what the description explains, and about the best model of direct dependence."""
     subject = described(found).capitalize()
     one = found.description.latents == 1
     orders = " and ".join(detected(found))
@@ -338,17 +343,47 @@ def by_estimation(found: Findings) -> str:
 
 
 def compared(found: Findings) -> str:
-    """Return a clause about the best model without latent variables."""
-    readings = found.tables["readings"]
-    leads = readings[readings.kind == "model without latents"]
-    if len(leads) == 1:
-        return "and no model without latent variables was tried beside independent ones"
+    """Return a clause about the best model of direct dependence."""
+    leads = direct_leads(found)
+    if leads.empty:
+        return "and no model of direct dependence was tried"
     best = leads.loc[leads.value.idxmax()]
-    name = f"the best model without latent variables, {best.reading.removeprefix('lead of ')},"
+    name = f"the best model of direct dependence, {best.reading.removeprefix('lead of ')},"
     size = plus_minus(abs(best.value), best.error)
-    if abs(best.value) <= 2 * best.error:
-        return f"and {name} predicts held-out rows as well within two errors ({plus_minus(best.value, best.error)})"
+    if abs(best.value) <= best.within:
+        return f"and {name} predicts held-out rows as well within errors ({plus_minus(best.value, best.error)})"
     return f"and {name} predicts held-out rows {'better' if best.value > 0 else 'worse'}, by {size} nats per row"
+
+
+def direct_leads(found: Findings) -> pd.DataFrame:
+    """Return the leads of models of direct dependence; "within" are the nats that one of so many is off by chance."""
+    readings = found.tables["readings"]
+    leads = readings[readings.kind == "direct dependence"]
+    return leads.assign(within=family_errors(leads, max(len(leads), 1), LEAD_ERRORS) * leads.error)
+
+
+def by_a_tree(found: Findings) -> list[str]:
+    """Return a sentence about a tree that predicts held-out rows better than the description does, if it does."""
+    leads = direct_leads(found)
+    if not (leads.reading.eq(f"lead of {TREE}") & (leads.value > leads.within)).any():
+        return []
+    does = "does" if found.description.latents == 1 else "do"
+    return [
+        "A tree, on which every variable depends on one other alone, explains the correlations better than "
+        f"{described(found)} {does}."
+    ]
+
+
+def without_latents(found: Findings) -> list[str]:
+    """Return a sentence about the model of direct dependence that is ahead of independent variables, if one is."""
+    direct = found.tables["models"].query("direct")
+    if direct.empty:
+        return []
+    best = direct.loc[direct.validation_log_likelihood.idxmax()]
+    if best.gain_over_independent <= found.independence.settings.gained * best.gain_over_independent_error:
+        return []
+    size = plus_minus(best.gain_over_independent, best.gain_over_independent_error)
+    return [f"The best model of direct dependence, {best.model}, does, by {size} nats per row."]
 
 
 def drifting(found: Findings) -> list[str]:

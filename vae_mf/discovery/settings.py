@@ -129,7 +129,7 @@ class SelectionSettings:
 
 @dataclass(frozen=True)
 class DensityModelSettings:
-    """Other density models: latent classes, and models without latent variables.
+    """Other density models: latent classes, and models of direct dependence.
 
     Args:
         mixtures: numbers of classes of the Bernoulli mixtures that are tried first.
@@ -139,6 +139,11 @@ class DensityModelSettings:
         pairwise_chains: number of chains that estimate its ln Z.
         pairwise_resolution: length in nats of the steps of these chains.
         autoregression_variables: number of variables up to which a logistic autoregression is fitted.
+        trees: numbers of trees of the mixtures of trees that are fitted; one is a Chow-Liu tree.
+        tree_starts: random starts of their fits, of which the likeliest ends.
+        tree_tolerance: nats per row and iteration at which their fit ends.
+        tree_variables: number of variables up to which they are fitted.
+        tracking_variables: number of variables up to which population tracking is fitted.
         free_points: number of points of a law of the latent variables that is free.
         free_rows: number of training rows that their weights are fitted to, at most.
         free_steps: steps of that fit.
@@ -151,23 +156,28 @@ class DensityModelSettings:
     pairwise_chains: int
     pairwise_resolution: float
     autoregression_variables: int
+    trees: Sequence[int]
+    tree_starts: int
+    tree_tolerance: float
+    tree_variables: int
+    tracking_variables: int
     free_points: int
     free_rows: int
     free_steps: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.mixtures, str) or not isinstance(self.mixtures, Iterable):
-            raise ValueError(f"density_models.mixtures: expected a list of integers, got {self.mixtures!r}")
-        for count in self.mixtures:
-            require_integer("density_models.mixtures", count)
-        require_integer("density_models.mixture_starts", self.mixture_starts)
-        require_positive("density_models.mixture_tolerance", self.mixture_tolerance)
-        require_integer("density_models.pairwise_variables", self.pairwise_variables, minimum=0)
-        require_integer("density_models.pairwise_chains", self.pairwise_chains)
-        require_positive("density_models.pairwise_resolution", self.pairwise_resolution)
-        require_integer("density_models.autoregression_variables", self.autoregression_variables, minimum=0)
-        for name in ("free_points", "free_rows", "free_steps"):
+        for name in ("mixtures", "trees"):
+            counts = getattr(self, name)
+            if isinstance(counts, str) or not isinstance(counts, Iterable):
+                raise ValueError(f"density_models.{name}: expected a list of integers, got {counts!r}")
+            for count in counts:
+                require_integer(f"density_models.{name}", count)
+        for name in ("mixture_starts", "pairwise_chains", "tree_starts", "free_points", "free_rows", "free_steps"):
             require_integer(f"density_models.{name}", getattr(self, name))
+        for name in ("mixture_tolerance", "pairwise_resolution", "tree_tolerance"):
+            require_positive(f"density_models.{name}", getattr(self, name))
+        for name in ("pairwise", "autoregression", "tree", "tracking"):
+            require_integer(f"density_models.{name}_variables", getattr(self, f"{name}_variables"), minimum=0)
 
 
 @dataclass(frozen=True)

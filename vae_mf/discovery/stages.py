@@ -31,12 +31,15 @@ from vae_mf.density_models.lagged_autoregression import LaggedAutoregression
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.density_models.pairwise import PairwiseIsing
+from vae_mf.density_models.population_tracking import PopulationTracking
 from vae_mf.density_models.sequences import SequenceModel
+from vae_mf.density_models.trees import ChowLiuTree, TreeMixture
 from vae_mf.discovery.copies import Copies, copies_of
 from vae_mf.discovery.latent_chain import latent_chain
 from vae_mf.discovery.memory import memory_table, timed_parts
 from vae_mf.discovery.model_selection import (
     INDEPENDENT,
+    TREE,
     Description,
     choose_number,
     has_saturated,
@@ -252,14 +255,26 @@ class Study:
         return self.mixtures[count]
 
     def others(self) -> list[ModelScores]:
-        """Return the scores of models without latent variables, independent ones first."""
+        """Return the scores of models of direct dependence."""
         settings = self.settings.density_models
-        scores = [self.score_other(INDEPENDENT, Independent())]
+        scores = []
         if self.variables <= settings.pairwise_variables:
             scores.append(kept_scores(self.folder / "scores" / "pairwise-Ising.npz", self.score_pairwise))
         if self.variables <= settings.autoregression_variables:
             scores.append(self.score_other("logistic autoregression", LogisticAutoregression()))
+        if self.variables <= settings.tree_variables:
+            scores += [self.score_trees(count) for count in settings.trees]
+        if self.variables <= settings.tracking_variables:
+            scores.append(self.score_other("population tracking", PopulationTracking()))
         return scores
+
+    def score_trees(self, count: int) -> ModelScores:
+        """Return the scores of a tree, or of a mixture of so many trees."""
+        if count == 1:
+            return self.score_other(TREE, ChowLiuTree())
+        settings = self.settings.density_models
+        options = {"tolerance": settings.tree_tolerance, "random_state": self.settings.seed}
+        return self.score_other(f"mixture of {count} trees", TreeMixture(count, n_init=settings.tree_starts, **options))
 
     def score_pairwise(self) -> ModelScores:
         """Return the scores of the pairwise Ising model of maximum likelihood.
@@ -347,7 +362,7 @@ class Study:
         lost = float(np.mean(teacher.score(few) - student.score(few)))
         tolerance = float(found.verdict.left.tolerance.iloc[-1])
         line = own_control(REFIT, pairs, settings.thresholds, tolerance)
-        misfit = dict.fromkeys(TAKEN_OFF, pairs.value) | {"model without latents": lost}
+        misfit = dict.fromkeys(TAKEN_OFF, pairs.value) | {"direct dependence": lost}
         lines = pd.concat([found.tables["controls"], pd.DataFrame([line])], ignore_index=True)
         readings = with_misfit(found.tables["readings"], misfit)
         return concluded(found.tables | {"readings": readings, "controls": lines}, settings)

@@ -153,7 +153,7 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
         left: table of `verdict.decision.left_intervals` with the tolerance.
     """
     higher = readings.kind.eq("higher order")
-    shown = readings[~higher & readings.reading.ne("lead of independent variables")].iloc[::-1]
+    shown = readings[~higher].iloc[::-1]
     whole = left.iloc[-1]
     with house_style():
         figure, (ax,) = new_figure(1, 1)

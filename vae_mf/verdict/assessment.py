@@ -226,7 +226,7 @@ def less_shifted(readings: list[pd.DataFrame], controls: pd.DataFrame | None) ->
     if not overstated:
         return together
     misfit = dict.fromkeys(KINDS, float(max(overstated)))
-    return with_misfit(together, misfit | dict.fromkeys(("higher order", "model without latents"), np.inf))
+    return with_misfit(together, misfit | dict.fromkeys(("higher order", "direct dependence"), np.inf))
 
 
 def with_misfit(readings: pd.DataFrame, misfit: Mapping[str, float]) -> pd.DataFrame:

@@ -47,7 +47,7 @@ KINDS = {
     "sets": Kind(lower=True, only_if_seen=True),
     "critic": Kind(lower=True, only_if_seen=True),
     "identity": Kind(lower=True, only_if_seen=False),
-    "model without latents": Kind(lower=True, only_if_seen=True),
+    "direct dependence": Kind(lower=True, only_if_seen=True),
     # Another latent description that is ahead says that the fit is poor, not that there is none.
     "latent model": Kind(lower=False, only_if_seen=False),
 }
@@ -167,16 +167,16 @@ def left_intervals(readings: pd.DataFrame, gains: pd.DataFrame, thresholds: Thre
     return table.drop(columns="possible")
 
 
-def family_errors(readings: pd.DataFrame, conditions: int, errors: float) -> Float[np.ndarray, " readings"]:
-    """Return the number of errors to either end of each reading, for one level over all conditions.
+def family_errors(readings: pd.DataFrame, looks: int, errors: float) -> Float[np.ndarray, " readings"]:
+    """Return the number of errors to either end of each reading, for one level over all conditions, or models.
 
     Args:
         readings: table of readings.
-        conditions: number of conditions.
-        errors: number of normal errors for a single condition.
+        looks: number of conditions or models, of which any may be off by chance.
+        errors: number of normal errors for a single one.
     """
     degrees = readings.degrees.to_numpy(dtype=float)
-    return t.isf(norm.sf(errors) / conditions, np.where(np.isfinite(degrees), degrees, 1e9))
+    return t.isf(norm.sf(errors) / looks, np.where(np.isfinite(degrees), degrees, 1e9))
 
 
 def interval(
