@@ -489,9 +489,11 @@ def entry(value: Any, error: float = 0.0) -> str:
 
     >>> entry(14664), entry(-19.89625), entry(None), entry(-0.0018648, 0.00101834)
     ('14,664', '−19.9', '–', '−0.0019 ± 0.0010')
-    >>> entry(float("nan"), 0.1)
-    '–'
+    >>> entry(float("nan"), 0.1), entry("Chow-Liu tree")
+    ('–', 'Chow-Liu tree')
     """
+    if isinstance(value, str):
+        return value
     if error > 0 and not pd.isna(value):
         return plus_minus(value, error)
     whole = isinstance(value, int | float | np.integer) and not isinstance(value, bool) and float(value).is_integer()

@@ -11,10 +11,9 @@ import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from vae_mf.plotting.correlations import draw_overlap_law
-from vae_mf.plotting.density_models import FAMILIES, draw_gains
+from vae_mf.plotting.density_models import draw_gains
 from vae_mf.plotting.observables import draw_overlaps
 from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
 from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables
@@ -63,12 +62,8 @@ def gains_figure(sweep: pd.DataFrame, models: pd.DataFrame) -> Figure:
         draw_sweep(between, tried, -tried.behind, tried.behind_error)
         between.set_ylabel("behind the best, validation  [nats]")
         draw_gains(second, models)
+        second.tick_params(axis="y", labelsize=8)
         second.set_xlabel("gain over independent variables  [nats per row]")
-        shown = [family for family in FAMILIES if family in set(models.family) - {"Independent"}]
-        handles = [
-            Line2D([], [], color=FAMILIES[name][0], marker="o", ls="", label=FAMILIES[name][1]) for name in shown
-        ]
-        second.legend(handles=handles, loc="best", fontsize=8)
     return figure
 
 
