@@ -76,7 +76,7 @@ def memory_of(model: Any, recording: Recording, split: Split, blocks: int = 20) 
     seconds = process_time() - start
     given_past = model.score_samples_given_past(recording.rows, run_lengths(recording.repeat, recording.time))[own]
     static = model.score_samples(recording.rows[own])
-    found = time_blocks(given_past - static, recording, own, blocks)
+    found = time_blocks(given_past - static, recording.time[own], blocks, state_time(recording, own))
     if found.count < FEWEST_BLOCKS:
         length = max(1.0, TIMES * found.correlation_time * (found.correlation_time > 1))
         raise ValueError(
@@ -119,29 +119,31 @@ class TimeBlocks(NamedTuple):
     count: int
 
 
-def time_blocks(values: Float[np.ndarray, " rows"], recording: Recording, own: Rows, most: int) -> TimeBlocks:
+def state_time(recording: Recording, own: Rows) -> float:
+    """Return the correlation time of some rows if they are of one repeat, else 0.
+
+    A state that rows stay in for long is seen but a few times, and the noise of single values hides that; where there
+    are several repeats, the spread of these shows it.
+    """
+    return 0.0 if np.ptp(recording.repeat[own]) else correlation_time(recording.rows[own])
+
+
+def time_blocks(values: Float[np.ndarray, " rows"], time: Rows, most: int, least: float = 0.0) -> TimeBlocks:
     """Return the correlation time of values, averaged over all rows of a time, and of blocks longer than it.
 
-    Where there is one repeat, blocks are longer than the correlation time of its rows, too: a state that they stay in
-    for long is seen but a few times, and the noise of single values hides that.
-
-    >>> from vae_mf.datasets import make_recording
-    >>> values = np.random.default_rng(1).normal(size=400)
-    >>> time_blocks(values, make_recording(values[:, None] > 0), np.arange(400), 20)
+    >>> time_blocks(np.random.default_rng(1).normal(size=400), np.arange(400), 20)
     TimeBlocks(correlation_time=1.0, count=20)
 
     Args:
-        values: a number of each of these rows.
-        recording: all rows.
-        own: numbers of some rows, whose times never fall.
+        values: a number of every row.
+        time: time of every row, never falling.
         most: number of blocks, at most.
+        least: correlation time that is known to be there, at least.
     """
     require_integer("blocks", most, minimum=FEWEST_BLOCKS)
-    each = np.unique(recording.time[own], return_inverse=True)[1]
+    each = np.unique(time, return_inverse=True)[1]
     means = np.bincount(each, values) / np.bincount(each)
-    duration = 2 * autocorrelation_time(means[None])
-    if not np.ptp(recording.repeat[own]):
-        duration = max(duration, correlation_time(recording.rows[own]))
+    duration = max(2 * autocorrelation_time(means[None]), least)
     duration = duration if duration >= INDEPENDENT else 1.0
     count = int(len(means) / (TIMES * duration if duration > 1 else 1))
     return TimeBlocks(duration, min(count, most))

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from vae_mf.arrays import Rows
 from vae_mf.datasets.splits import in_pieces
 from vae_mf.density_models.comparison import ModelScores
-from vae_mf.density_models.memory import FEWEST_BLOCKS, block_average, time_blocks
+from vae_mf.density_models.memory import FEWEST_BLOCKS, block_average, state_time, time_blocks
 from vae_mf.density_models.sequences import SequenceModel, run_lengths, sequence_starts
 from vae_mf.discovery.split import SplitRows
 from vae_mf.statistics.row_order import autocorrelation_time
@@ -116,7 +116,7 @@ def gain_line(
 ) -> dict[str, float]:
     """Return means of log-likelihoods without and with the past, and of their difference, with errors from blocks."""
     recording = parts.split.recording
-    found = time_blocks(given - single, recording, parts.later, blocks)
+    found = time_blocks(given - single, recording.time[parts.later], blocks, state_time(recording, parts.later))
     # Blocks that are too few tell no error.
     count = found.count if found.count >= FEWEST_BLOCKS else 1
     numbers = {"correlation_time": found.correlation_time, "blocks": count}
