@@ -28,6 +28,7 @@ TRUE_REASONS = {
     "headless": "whether the first line, 0(,1)?, is a row",
     "alike": "no variable changes from row to row",
     "pairs": "look like spike times: give `bin_width`",
+    "firing": "in which all fire",
 }
 """Refusals that may be right, each by a condition on the data."""
 
@@ -158,6 +159,7 @@ def check(
         "missing": np.isnan(rows).any() and not allow_missing,
         "headless": headless and rows.shape[1] <= 2,
         "alike": all(same),
+        "firing": bool((spins == 1).all()),
         "pairs": False,
     }
     if isinstance(found, str):

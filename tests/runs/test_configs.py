@@ -87,7 +87,7 @@ def given_patterns(tmp_path, monkeypatch):
     """Work where the files exist that some experiments ask the user for."""
     monkeypatch.chdir(tmp_path)
     np.save("patterns.npy", hadamard(16)[:2].astype(np.int8))
-    np.save("couplings.npy", hadamard(16) - np.diag(np.diag(hadamard(16))))
+    np.save("couplings.npy", (hadamard(16) - np.diag(np.diag(hadamard(16)))).astype(float))
 
 
 def experiment(compose_config, name: str, *overrides: str) -> DictConfig:

@@ -182,14 +182,7 @@ def main(cfg: DictConfig) -> None:
     folder = Path(cfg.folder)
     recording = build_recording(cfg.dataset)
     splits = chosen_splits(cfg, recording, say)
-    runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
-    for run in find_runs(cfg.runs) if cfg.runs else []:
-        if (run.folder / METRICS).exists():
-            runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
-        else:
-            say(f"left out: run {run.folder}, which is not finished: the command that began it goes on")
-    for folds in experiments(splits):
-        say_absent({fold: runs[fold] for fold in folds}, say)
+    runs = runs_of_folds(cfg, recording, splits, say)
     jobs = {}
     for fold, parts in splits.items():
         lengths = run_lengths(recording.repeat[parts.train], recording.time[parts.train])
@@ -241,6 +234,21 @@ def scored(
         update(advance=1)
         if models := in_every_fold(scores):
             yield models
+
+
+def runs_of_folds(
+    cfg: DictConfig, recording: Recording, splits: dict[Fold, Split], say: Callable[[str], None]
+) -> dict[Fold, list[Run]]:
+    """Return the finished runs that were trained on each of these splits."""
+    runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
+    for run in find_runs(cfg.runs) if cfg.runs else []:
+        if (run.folder / METRICS).exists():
+            runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
+        else:
+            say(f"left out: run {run.folder}, which is not finished: the command that began it goes on")
+    for folds in experiments(splits):
+        say_absent({fold: runs[fold] for fold in folds}, say)
+    return runs
 
 
 def say_absent(runs: dict[Fold, list[Run]], say: Callable[[str], None]) -> None:

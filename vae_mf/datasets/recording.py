@@ -156,10 +156,7 @@ def build_recording(
     """
     drop_unusable = require_flag("drop_unusable", drop_unusable) or raster.prunable
     values = oriented(raster.values, require_flag("transpose", transpose))
-    held = raster.row_names if transpose else raster.names
-    names = [str(k) for k in range(values.shape[1])] if held is None else list(held)
-    if len(names) != values.shape[1]:
-        raise ValueError(f"names: expected one for each of {values.shape[1]} variables, got {len(names)}")
+    names = variable_names(raster.row_names if transpose else raster.names, values.shape[1])
     missing = missing_entries(values) & require_flag("allow_missing", allow_missing)
     gapped = bool(missing.any())
     active = active_entries(np.where(missing, 1, values) if gapped else values, names)
@@ -193,6 +190,18 @@ def build_recording(
         f"{raster.source}; {len(rows)} rows of {len(chosen)} variables",
         (*raster.remarks, *absent, *dropped, *advise(active.shape, rows, turning)),
     )
+
+
+def variable_names(given: Sequence[str] | None, count: int) -> list[str]:
+    """Return the names of the variables, which are their numbers where none are given.
+
+    >>> variable_names(None, 2), variable_names(["on", "off"], 2)
+    (['0', '1'], ['on', 'off'])
+    """
+    names = [str(k) for k in range(count)] if given is None else list(given)
+    if len(names) != count:
+        raise ValueError(f"names: expected one for each of {count} variables, got {len(names)}")
+    return names
 
 
 def _choose(rates: Float[np.ndarray, " variables"], variables: Any, names: list[str]) -> np.ndarray:
