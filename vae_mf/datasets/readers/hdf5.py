@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -18,7 +19,7 @@ def _open_hdf5(path: Path) -> Container:
 
     entries = {}
 
-    def note(name: str, node: object) -> None:
+    def note(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset):
             text = h5py.check_string_dtype(node.dtype)
             dtype = np.dtype("U1") if text else node.dtype
