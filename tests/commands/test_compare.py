@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -12,8 +14,21 @@ from hydra.utils import instantiate
 from numpy.testing import assert_allclose
 from omegaconf import OmegaConf
 
-from vae_mf.commands.compare import Fold, chosen_splits, in_every_fold, main, say_absent, scorings, with_averages
+from vae_mf.commands.compare import (
+    Fold,
+    Workplace,
+    chosen_splits,
+    content_of,
+    in_every_fold,
+    main,
+    say_absent,
+    scored,
+    scorings,
+    with_averages,
+)
+from vae_mf.commands.limited import Worker
 from vae_mf.datasets import make_recording
+from vae_mf.density_models import BernoulliMixture, Independent
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import CHOICE, VAE, ModelScores, score_density_model
 from vae_mf.inverse_ising import InverseIsing
@@ -197,12 +212,36 @@ def test_a_variable_that_is_constant_in_a_fold_is_told_with_the_fold(compose_con
         chosen_splits(config, make_recording(rows), pytest.fail)
 
 
-def test_scores_of_other_rows_have_other_names(compose_config):
-    config = compose_config("compare", "dataset.path=recording.npy", "density_models=independent")
-    rows = np.random.default_rng(3).choice(np.array([-1, 1], np.int8), (3, 20, 4))
-    first, again, other = (set(scorings(config, list(parts), [])) for parts in (rows, rows.copy(), -rows))
-    assert first == again
-    assert not first & other
+def test_scores_of_other_rows_are_not_taken_for_those_of_these(tmp_path):
+    score = ModelScores("a", "b", 1, np.zeros(2), np.zeros(2), 0.0, 1.0)
+    fold = Fold("time", "all", 0)
+    rows = np.ones((3, 2), np.int8)
+
+    def kept(each: np.ndarray, parameters: int) -> int:
+        workplace = Workplace(tmp_path, {fold: content_of([each])}, Worker(), None)
+        return workplace.kept(fold, Path("a.npz"), lambda: score._replace(parameters=parameters)).parameters
+
+    assert [kept(rows, 1), kept(rows.copy(), 2), kept(-rows, 3), kept(-rows, 4)] == [1, 1, 3, 3]
+
+
+@pytest.mark.slow
+def test_a_model_that_takes_too_long_is_left_out_in_all_folds():
+    """The process that fits it is ended; the next one is fitted in another."""
+    rows = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), (3, 200, 4))
+    folds = [Fold("time", "all", number) for number in range(2)]
+    jobs = {
+        "endless-1": partial(score_density_model, "endless", BernoulliMixture(2, n_init=10**9), *rows),
+        "independent-1": partial(score_density_model, "independent", Independent(), *rows),
+    }
+    said = []
+    with TemporaryDirectory() as folder, Worker() as worker:
+        workplace = Workplace(Path(folder), dict.fromkeys(folds, ""), worker, 3.0)
+        *_, models = scored(workplace, dict.fromkeys(folds, jobs), lambda **_: None, said.append)
+    assert said == [
+        "left out: endless: stopped after 3 s of processor time in time/fold-1-of-2; time_limit allows more"
+    ]
+    assert models[0].model == "independent"
+    assert len(models[0].test) == 400
 
 
 def test_vaes_that_differ_in_their_seed_are_averaged():

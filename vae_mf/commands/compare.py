@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, require_positive
+from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import ALL, UNITS, Split, possible_splits
 from vae_mf.density_models.comparison import (
@@ -121,14 +122,12 @@ def scorings(
         runs: runs that were trained on these training rows.
         lengths: lengths of the runs of training rows that follow each other in time; None without an order.
     """
-    # In a folder of one's own there may be scores of other rows.
-    content = hashlib.sha256(b"".join(part.tobytes() for part in rows)).hexdigest()
     independent = OmegaConf.create({"_target_": "vae_mf.density_models.Independent"})
     found = {}
     for name, node in ({"independent": independent} | dict(cfg.density_models)).items():
-        key = digest({"model": OmegaConf.to_container(node, resolve=True), "rows": content})
+        key = digest(OmegaConf.to_container(node, resolve=True))
         found[f"{name}-{key}"] = partial(score_density_model, name, instantiate(node), *rows, lengths=lengths)
-    suffix = digest({"draws": cfg.draws, "seed": cfg.seed, "rows": content})
+    suffix = digest({"draws": cfg.draws, "seed": cfg.seed})
     return found | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, rows) for run in runs}
 
 
@@ -180,21 +179,21 @@ def main(cfg: DictConfig) -> None:
     console.width = max(console.width, WIDTH)
     say = partial(console.print, soft_wrap=True)
     folder = Path(cfg.folder)
+    limit = None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit)
     recording = build_recording(cfg.dataset)
     splits = chosen_splits(cfg, recording, say)
-    runs = runs_of_folds(cfg, recording, splits, say)
-    jobs = {}
-    for fold, parts in splits.items():
-        lengths = run_lengths(recording.repeat[parts.train], recording.time[parts.train])
-        jobs[fold] = scorings(cfg, [recording.rows[part] for part in parts], runs[fold], lengths)
+    jobs = jobs_of_folds(cfg, recording, splits, runs_of_folds(cfg, recording, splits, say))
+    contents = {fold: content_of([recording.rows[part] for part in parts]) for fold, parts in splits.items()}
     tables: dict[str, dict[tuple[str, int], pd.DataFrame]] = {NAME: {}, PAIRS: {}}
-    with stage_progress(console, BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:
+    columns = BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()
+    with Worker() as worker, stage_progress(console, *columns) as bar:
         task = bar.add_task("models", total=sum(map(len, jobs.values())))
         for folds in experiments(splits):
             key = (folds[0].split, min(len(splits[fold].train) for fold in folds))
             times = np.concatenate([recording.time[splits[fold].test] for fold in folds])
             models: list[ModelScores] = []
-            for models in scored(folder, {fold: jobs[fold] for fold in folds}, partial(bar.update, task), say):
+            workplace = Workplace(folder, contents, worker, limit)
+            for models in scored(workplace, {fold: jobs[fold] for fold in folds}, partial(bar.update, task), say):
                 tables[NAME][key] = compare_models(models, times, cfg.blocks)
                 tables[PAIRS][key] = compare_pairs(models, times, cfg.blocks)
                 write_tables(folder, {name: in_one_table(each) for name, each in tables.items()})
@@ -208,8 +207,34 @@ def main(cfg: DictConfig) -> None:
         say(f"figure: {save_figure(draw_learning_curves(table), folder / FIGURES, CURVES)}")
 
 
+class Workplace(NamedTuple):
+    """Folder that scores are kept in, and the process that density models are fitted in."""
+
+    folder: Path
+    contents: dict[Fold, str]
+    """Digest of the rows of every fold."""
+    worker: Worker
+    limit: float | None
+    """Processor time of a model, in seconds."""
+
+    def kept(self, fold: Fold, path: Path, scoring: Callable[[], ModelScores]) -> ModelScores:
+        """Return the scores in a file, or those of a scoring, which are then kept there."""
+        return kept_scores(self.folder / path, partial(self.limited, scoring), self.contents[fold])
+
+    def limited(self, scoring: Callable[[], ModelScores]) -> ModelScores:
+        """Return what a scoring does, that of a density model in a process of its own.
+
+        Raises:
+            TimeoutError: if that process has taken more processor time than it may.
+        """
+        if not (isinstance(scoring, partial) and scoring.func is score_density_model):
+            return scoring()
+        (found,) = self.worker.run(alone, scoring, seconds=self.limit)
+        return found
+
+
 def scored(
-    folder: Path,
+    workplace: Workplace,
     jobs: dict[Fold, dict[str, Callable[[], ModelScores]]],
     update: Callable[..., None],
     say: Callable[[str], None],
@@ -217,23 +242,51 @@ def scored(
     """Score all models in all folds of an experiment, and yield the scores of those that all folds have after each.
 
     Args:
-        folder: folder that scores are kept in.
+        workplace: folder that scores are kept in, and the process that makes them.
         jobs: scoring of every model, by fold and the name of its file.
         update: function of a description, or of the number of models by which a bar advances.
         say: function that a refusal is told by.
     """
     scores: dict[Fold, list[ModelScores]] = {fold: [] for fold in jobs}
+    stopped: set[str] = set()
     for fold, name in in_turn(jobs):
+        if name in stopped:
+            update(advance=1)
+            continue
         place = fold_folder(fold, len(jobs))
         model = name.rpartition("-")[0]
         update(description=f"{place}: {model}")
         try:
-            scores[fold].append(kept_scores(folder / place / f"{name}.npz", jobs[fold][name]))
-        except ValueError as refusal:
+            scores[fold].append(workplace.kept(fold, place / f"{name}.npz", jobs[fold][name]))
+        except TimeoutError as reason:
+            stopped.add(name)
+            say(f"left out: {model}: {reason} in {place}; time_limit allows more")
+        except (ValueError, MemoryError, RuntimeError) as refusal:
             say(f"left out: {model} in {place}: {refusal}")
         update(advance=1)
         if models := in_every_fold(scores):
             yield models
+
+
+def alone(scoring: Callable[[], ModelScores]) -> list[ModelScores]:
+    """Return the only scores of a scoring, for a worker."""
+    return [scoring()]
+
+
+def content_of(parts: list[np.ndarray]) -> str:
+    """Return a digest of training, validation and test rows: in a folder of one's own there may be scores of others."""
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+
+
+def jobs_of_folds(
+    cfg: DictConfig, recording: Recording, splits: dict[Fold, Split], runs: dict[Fold, list[Run]]
+) -> dict[Fold, dict[str, Callable[[], ModelScores]]]:
+    """Return the scoring of every model, by fold and the name of its file."""
+    jobs = {}
+    for fold, parts in splits.items():
+        lengths = run_lengths(recording.repeat[parts.train], recording.time[parts.train])
+        jobs[fold] = scorings(cfg, [recording.rows[part] for part in parts], runs[fold], lengths)
+    return jobs
 
 
 def runs_of_folds(

@@ -70,15 +70,27 @@ def score_density_model(
     )
 
 
-def kept_scores(path: Path, compute: Callable[[], ModelScores]) -> ModelScores:
-    """Return the scores in a file, which is computed and written in one step if it is missing."""
-    if not path.exists():
+def kept_scores(path: Path, compute: Callable[[], ModelScores], content: str = "") -> ModelScores:
+    """Return the scores in a file, which is computed and written in one step if it is missing or of other rows.
+
+    Args:
+        path: the file.
+        compute: function that scores.
+        content: digest of the rows, if the file may be of others.
+    """
+    if not path.exists() or content_in(path) != content:
         scores = compute()
         with replacing(path) as place, open(place, "wb") as file:
-            np.savez(file, **scores._asdict())
+            np.savez(file, content=np.array(content), **scores._asdict())
     with np.load(path) as stored:
         values = {name: stored[name] for name in ModelScores._fields}
     return ModelScores(**{name: value if value.ndim else value.item() for name, value in values.items()})
+
+
+def content_in(path: Path) -> str:
+    """Return the digest of rows in a file of scores, empty if it has none."""
+    with np.load(path) as stored:
+        return str(stored["content"]) if "content" in stored else ""
 
 
 def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_rows"], blocks: int) -> pd.DataFrame:
