@@ -415,7 +415,7 @@ def test_three_patterns_are_found_and_matched():
     assert report.metrics["overlap_with_truth_min"] == 1
     assert report.answer == "found"
     # No model of direct dependence is said to be ahead of the law that the rows are drawn from.
-    assert "predicts held-out rows better" not in report.html
+    assert "predicts held-out rows better, by" not in report.html
     assert "A tree" not in report.html
 
 
@@ -425,7 +425,7 @@ def test_a_tree_is_said_to_explain_a_chain_better_than_latent_variables():
     kept = np.where(random.random((20_000, 12)) < 0.56, 1, -1)
     report = discover(kept.cumprod(axis=1).astype(np.int8), quick=True, order="independent")
     assert report.answer == "not found"
-    assert "predicts held-out rows better" in report.html
+    assert "predicts held-out rows better, by" in report.html
     assert "A tree, on which every variable depends on one other alone, explains the correlations better" in report.html
 
 
