@@ -100,10 +100,26 @@ def fold_of(run: Run, recording: Recording, splits: dict[Fold, Split], dataset: 
         for fold, own in splits.items():
             if np.array_equal(other.rows, recording.rows) and all(map(np.array_equal, parts, own)):
                 return fold
-    expected = described(dataset) | {"split": list(dict.fromkeys(fold.split for fold in splits))}
-    raise ValueError(
-        f"runs: expected {expected}, got {theirs and theirs.get('split') and described(theirs)} in {run.folder}"
-    )
+    names = list(dict.fromkeys(fold.split for fold in splits))
+    own = described(dataset) | {"split": names, "folds": len(experiments(splits)[0])}
+    found = described(theirs) if theirs is not None and "split" in theirs else None
+    raise ValueError(f"runs: {difference(own, found)} in {run.folder}")
+
+
+def difference(own: dict, theirs: dict | None) -> str:
+    """Return what was expected and what came where two data sets and their splits differ.
+
+    >>> difference({"path": "a.npy", "split": ["time"], "folds": 5}, {"path": "a.npy", "split": "time"})
+    "expected {'folds': 5}, got {'folds': 1}"
+    """
+    if theirs is None:
+        return f"expected {own}, got none"
+    theirs = {"folds": 1} | theirs
+    apart = [name for name in own if theirs.get(name) not in (own[name], *listed(own[name]))]
+    if not apart:
+        return f"expected {own}, got other rows"
+    expected, got = ({name: each.get(name) for name in apart} for each in (own, theirs))
+    return f"expected {expected}, got {got}"
 
 
 def described(dataset: DictConfig) -> dict:
