@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
+from helpers import PROJECT_ROOT
 from helpers.bad_files import BAD_FILES, DOCUMENT, document, sentence
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,6 +43,7 @@ def test_a_bad_file_gives_one_sentence_that_says_what_to_do(tmp_path, bad):
 
 def test_the_document_is_up_to_date():
     assert DOCUMENT.read_text() == document()
+    assert f"[{len(BAD_FILES)} examples](docs/bad_files.md)" in (PROJECT_ROOT / "README.md").read_text()
 
 
 def test_a_file_without_permission(tmp_path, monkeypatch):

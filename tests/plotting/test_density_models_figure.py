@@ -51,7 +51,7 @@ def test_a_large_loss_is_an_arrow_at_the_edge_with_its_number():
     (ax,) = draw_comparison(table(["time"]).assign(gain_over_independent=gains)).axes
     assert len(ax.containers) == 3
     (label,) = ax.texts
-    assert label.get_text() == "-3.00"
+    assert label.get_text() == "−3.00"
     assert ax.get_xlim()[0] > -1
     assert ax.get_yticklabels()[0].get_text() == "Unknown time"
 

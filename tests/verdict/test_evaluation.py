@@ -194,6 +194,16 @@ def spike_words(scenes: int, seed: int) -> np.ndarray:
     return states.spins[np.random.default_rng(seed).choice(len(states.spins), scenes, p=states.probabilities)]
 
 
+def test_few_chains_with_a_long_memory_are_cut_into_five_blocks():
+    """Two held-out chains, each in one state, would make two blocks, which touch: no pair of them is left."""
+    states = enumerate_system(SYSTEM, 1.0).spins
+    rows = np.repeat(states[np.arange(CHAINS) % 2 * 15], 100, axis=0)
+    parts = {"train_rows": slice(0, 1000), "held_out_rows": slice(1000, None)}
+    blocked = group(1.0, rows=rows, **parts).blocked(SITES, held_out=True)
+    assert blocked.blocks.labels.max() + 1 == 5
+    assert blocked.blocks.gap == 1
+
+
 def evaluated_recording(test: np.ndarray, time: np.ndarray, samples: int, blocks: int = BLOCKS) -> dict:
     train = spike_words(300, 1)
     rows = np.concatenate([train, test])

@@ -104,7 +104,14 @@ def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
         gain, error = row["gain_over_independent"], row["gain_over_independent_error"]
         if gain < edge:
             ax.plot(edge, place, "<", color=colour)
-            ax.annotate(f"{gain:.2f}", (edge, place), (5, 0), textcoords="offset points", va="center", fontsize=7)
+            ax.annotate(
+                f"{gain:.2f}".replace("-", "−"),
+                (edge, place),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+            )
             continue
         ax.errorbar(gain, place, xerr=error, fmt="o", color=colour, capsize=2)
     ax.set_yticks(np.arange(len(ordered)), ordered.model.str.replace("_", " "), fontsize=7)
