@@ -1,5 +1,7 @@
 """Figures of verdicts: every panel that the tables call for is there, and no other."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -66,6 +68,17 @@ def decoded_tables(name: str) -> dict[str, pd.DataFrame]:
 
 def y_labels(figure) -> list[str]:
     return [ax.get_ylabel() for ax in figure.axes]
+
+
+def test_a_table_that_nothing_is_known_of_has_no_panel():
+    tables = verdict_tables()
+    whole = len(draw_verdict(tables).axes)
+    tables["conditional_correlation"][["train", "test", "test_error", "identity", "identity_error"]] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a legend without a line
+        figure = draw_verdict(tables)
+    assert len(figure.axes) == whole - 1
+    assert not any(label.startswith("C(x|z)") for label in y_labels(figure))
 
 
 @pytest.mark.parametrize(

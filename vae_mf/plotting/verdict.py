@@ -25,7 +25,9 @@ def draw_verdict(tables: dict[str, pd.DataFrame]) -> Figure:
         if len(tables["conditional_correlation"]) == 1:
             drawings: list[Callable[[Axes], None]] = [partial(draw_balance, tables=tables)]
         else:
-            drawings = [partial(draw, table=tables[name]) for name, draw in PANELS.items() if name in tables]
+            drawings = [
+                partial(draw, table=tables[name]) for name, (draw, _) in PANELS.items() if is_known(name, tables)
+            ]
         if "residual_pairs" in tables:
             drawings.append(partial(draw_residuals, tables=tables))
         drawings += decoded_panels(tables)
@@ -33,6 +35,12 @@ def draw_verdict(tables: dict[str, pd.DataFrame]) -> Figure:
         for ax, draw in zip(axes, drawings, strict=True):
             draw(ax)
     return figure
+
+
+def is_known(name: str, tables: dict[str, pd.DataFrame]) -> bool:
+    """Return True if a table is there and has a number to be drawn: without a critic and theory some have none."""
+    _, columns = PANELS[name]
+    return name in tables and bool(tables[name][columns].notna().to_numpy().any())
 
 
 def draw_balance(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
@@ -102,12 +110,13 @@ def decoded_panels(tables: dict[str, pd.DataFrame]) -> list[Callable[[Axes], Non
     return found + [partial(draw, table=tables[name]) for name, draw in DECODED.items() if name in tables]
 
 
-PANELS: dict[str, Callable[..., None]] = {
-    "conditional_correlation": draw_conditional_correlation,
-    "capacity": draw_capacity,
-    "total_correlation": draw_total_correlation,
-    "surgery": draw_excess,
+PANELS: dict[str, tuple[Callable[..., None], list[str]]] = {
+    "conditional_correlation": (draw_conditional_correlation, ["test", "identity"]),
+    "capacity": (draw_capacity, ["rate"]),
+    "total_correlation": (draw_total_correlation, ["test"]),
+    "surgery": (draw_excess, ["excess_kl"]),
 }
+"""Tables by temperature, the drawing of each, and the columns of which one must be known."""
 DECODED: dict[str, Callable[..., None]] = {
     "latent_potential": draw_coupling,
     "nematic": draw_tensor_scores,
