@@ -1,5 +1,6 @@
 """Checks at the public edges: each raises a ValueError that names what was expected and what came."""
 
+import math
 import os
 import reprlib
 from collections.abc import Iterable
@@ -111,17 +112,27 @@ def is_masked(values: Any) -> bool:
     return np.ma.is_masked(values)
 
 
-def gaps_as_nan(values: Any) -> Any:
-    """Return an array, or a list of such, with NaN for masked entries; what has none as it is.
+def plain_array(values: Any) -> Any:
+    """Return an array, or a list of such, not sparse and with NaN for masked entries; what is neither as it is.
 
-    >>> gaps_as_nan(np.ma.array([1, 2], mask=[False, True])).tolist()
+    >>> plain_array(np.ma.array([1, 2], mask=[False, True])).tolist()
     [1.0, nan]
+
+    Raises:
+        ValueError: if a sparse matrix does not fit into memory as an array.
     """
-    if not is_masked(values):
-        return values
-    if isinstance(values, list | tuple):
-        return [gaps_as_nan(part) for part in values]
-    return np.ma.filled(np.ma.array(values, np.float64), np.nan)
+    if isinstance(values, list | tuple) and (is_masked(values) or any(hasattr(part, "toarray") for part in values)):
+        return [plain_array(part) for part in values]
+    if hasattr(values, "toarray"):
+        return from_sparse(values)
+    return np.ma.filled(np.ma.array(values, np.float64), np.nan) if is_masked(values) else values
+
+
+def from_sparse(matrix: Any) -> np.ndarray:
+    """Return a sparse matrix of SciPy as an array, or raise ValueError if it does not fit into memory."""
+    needed = math.prod(map(int, matrix.shape)) * matrix.dtype.itemsize
+    require_memory("sparse matrix", needed, "leave some rows or columns out")
+    return matrix.toarray()
 
 
 def require_array(name: str, values: Any) -> np.ndarray:
@@ -138,8 +149,8 @@ def require_array(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name}: expected an array, got {shown(values)}: {advice}")
     if is_masked(values):
         raise ValueError(f"{name}: expected an array without gaps, got masked entries: fill them or delete their rows")
+    dense: Any = from_sparse(values) if hasattr(values, "toarray") else values
     try:
-        dense = values.toarray() if hasattr(values, "toarray") else values
         array = np.asarray(dense.detach().cpu() if hasattr(dense, "detach") else dense)
         if array.dtype == object:  # a table of columns of several types
             array = np.asarray(array.tolist())

@@ -7,6 +7,7 @@ import pytest
 from helpers.third_party import Histogram
 from helpers.word_models import word_model
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -129,6 +130,11 @@ class TestContract:
         for use in (clone(model).fit, fitted[repr(model)].score_samples):
             with pytest.raises(ValueError, match="NaN"):
                 use(masked)
+            with pytest.raises(ValueError, match=r"entries -1 and 1.*values such as \[-5"):
+                use(sparse.csr_array(5 * ROWS))
+        assert_array_equal(
+            fitted[repr(model)].score_samples(sparse.csr_array(ROWS)), fitted[repr(model)].score_samples(ROWS)
+        )
         with pytest.raises(ValueError, match="8 features"):
             fitted[repr(model)].score_samples(ROWS[:, :5])
         with pytest.raises(ValueError, match="n_samples"):

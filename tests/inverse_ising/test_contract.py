@@ -9,6 +9,7 @@ import pytest
 from helpers.ising_oracle import dense
 from helpers.third_party import Hebb
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -149,6 +150,20 @@ def test_all_data_have_estimators_of_one_contract(estimator, data):
         for gaps in (masked, list(masked)):
             with pytest.raises(ValueError, match="NaN"):
                 clone(estimator).fit(gaps)
+    if np.ndim(data) == 2:
+        with pytest.raises(ValueError, match=r"entries -1 and 1.*values such as \[-5"):
+            clone(estimator).fit(sparse.csr_array(5 * np.asarray(data)))
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array])
+def test_a_sparse_matrix_is_its_array(kind):
+    words = (SPINS + 1) // 2
+    estimator = PseudoLikelihood(encoding="01").fit(words)
+    assert_array_equal(clone(estimator).fit(kind(words)).couplings_, estimator.couplings_)
+    assert estimator.score(kind(words)) == estimator.score(words)
+    path = KINETIC[0]
+    assert_array_equal(clone(path).fit(kind(SPINS)).couplings_, clone(path).fit(SPINS).couplings_)
+    assert_array_equal(clone(path).fit([kind(SPINS)]).couplings_, clone(path).fit(SPINS).couplings_)
 
 
 def test_no_public_estimator_is_left_out():
@@ -323,6 +338,7 @@ class TestContract:
 ROW_WEIGHTS = (
     "check_all_zero_sample_weights_error",
     "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
     "check_sample_weights_list",
     "check_sample_weights_not_an_array",
     "check_sample_weights_not_overwritten",
@@ -337,9 +353,8 @@ def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
     if isinstance(estimator, (KineticIsing, HiddenKineticIsingCV)):
         return dict.fromkeys(ROW_WEIGHTS, "a weight is one of a transition or of a whole trajectory, not of a row")
     singular = "with no more samples than spins the covariance matrix is singular"
-    return (
-        {"check_sample_weight_equivalence_on_dense_data": singular} if isinstance(estimator, MeanFieldEstimator) else {}
-    )
+    kinds = ("dense", "sparse") if isinstance(estimator, MeanFieldEstimator) else ()
+    return {f"check_sample_weight_equivalence_on_{kind}_data": singular for kind in kinds}
 
 
 @pytest.fixture

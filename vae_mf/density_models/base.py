@@ -26,14 +26,15 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import gaps_as_nan, require_integer
+from vae_mf.checks import plain_array, require_integer
 from vae_mf.inverse_ising.base import checked_spins, new_generator, weighted_rows
+from vae_mf.inverse_ising.sparse_input import TakesSparse
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 LogLikelihoods = Float[np.ndarray, " samples"]
 
 
-class DensityModel(DensityMixin, BaseEstimator):
+class DensityModel(TakesSparse, DensityMixin, BaseEstimator):
     """Base of all models with a normalised probability p(s) of rows s in {-1, +1}^N.
 
     Attributes:
@@ -55,7 +56,7 @@ class DensityModel(DensityMixin, BaseEstimator):
         Raises:
             ValueError: if values, shapes or options are wrong.
         """
-        checked = checked_spins(validate_data(self, gaps_as_nan(rows), dtype="numeric", ensure_min_samples=2), "spin")
+        checked = checked_spins(validate_data(self, plain_array(rows), dtype="numeric", ensure_min_samples=2), "spin")
         self._fit(distinct_spins(*weighted_rows(checked, sample_weight)))
         return self
 
@@ -75,7 +76,7 @@ class DensityModel(DensityMixin, BaseEstimator):
         """Return ln p(s) of each row (M, N), in nats."""
         check_is_fitted(self)
         return self._log_density(
-            checked_spins(validate_data(self, gaps_as_nan(rows), dtype="numeric", reset=False), "spin")
+            checked_spins(validate_data(self, plain_array(rows), dtype="numeric", reset=False), "spin")
         )
 
     def score(self, rows: Any, y: Any = None, sample_weight: Any = None) -> float:

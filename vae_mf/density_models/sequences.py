@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Rows, Spins
-from vae_mf.checks import gaps_as_nan, shown
+from vae_mf.checks import plain_array, shown
 from vae_mf.density_models.base import DensityModel, LogLikelihoods
 from vae_mf.inverse_ising.base import checked_spins, weighted_rows
 from vae_mf.statistics.distinct import numbered_spins
@@ -65,7 +65,7 @@ class SequenceModel(DensityModel):
         Raises:
             ValueError: if values, shapes or options are wrong, or the model is too large for the rows.
         """
-        checked = checked_spins(validate_data(self, gaps_as_nan(rows), dtype="numeric", ensure_min_samples=2), "spin")
+        checked = checked_spins(validate_data(self, plain_array(rows), dtype="numeric", ensure_min_samples=2), "spin")
         self._fit_sequences(weighted_sequences(checked, lengths, sample_weight))
         return self
 
@@ -88,7 +88,7 @@ class SequenceModel(DensityModel):
     def _placed(self, rows: Any, lengths: Any) -> tuple[Spins, Starts]:
         """Return validated rows and the starts of their sequences."""
         check_is_fitted(self)
-        checked = checked_spins(validate_data(self, gaps_as_nan(rows), dtype="numeric", reset=False), "spin")
+        checked = checked_spins(validate_data(self, plain_array(rows), dtype="numeric", reset=False), "spin")
         return checked, sequence_starts(lengths, len(checked))
 
 

@@ -34,7 +34,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.checks import gaps_as_nan, require_choice, require_integer, require_memory
+from vae_mf.checks import plain_array, require_choice, require_integer, require_memory
 from vae_mf.inverse_ising.energies import Weights, exponents
 from vae_mf.inverse_ising.independent_spins import beats_independent_spins
 from vae_mf.inverse_ising.intervals import KnowsIntervals, Unshrunk, discoveries
@@ -46,6 +46,7 @@ from vae_mf.inverse_ising.solvers.incomplete_rows import (
     observed_log_pseudo_likelihood,
 )
 from vae_mf.inverse_ising.solvers.log_partition import KnowsLogPartition, LogPartition, log_partition
+from vae_mf.inverse_ising.sparse_input import TakesSparse
 
 Fitted = TypeVar("Fitted", bound=BaseEstimator)
 MATRICES = 16
@@ -94,7 +95,7 @@ class Estimate(NamedTuple):
     """Number of couplings that the data determine better than the prior does; all but zeros where not given."""
 
 
-class InverseIsing(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator):
+class InverseIsing(TakesSparse, KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator):
     """Base of all estimators of Ising couplings and fields from configurations of spins.
 
     Args:
@@ -262,7 +263,7 @@ def validated_spins(
     Raises:
         ValueError: if values or shape are wrong, or entries are missing that must not be.
     """
-    values = gaps_as_nan(values)
+    values = plain_array(values)
     refuse_words("spins", values, "code them as -1 and 1, or as 0 and 1 with encoding='01'")
     rows = validate_data(estimator, values, dtype="numeric", ensure_all_finite="allow-nan", **options)
     unknown = np.isnan(rows) if rows.dtype.kind == "f" else np.zeros(rows.shape, dtype=bool)
@@ -327,7 +328,7 @@ def weighted_rows(
     """
     if sample_weight is None:
         return spins, np.ones(len(spins))
-    weights = _check_sample_weight(gaps_as_nan(sample_weight), spins, dtype=np.float64, ensure_non_negative=True)
+    weights = _check_sample_weight(plain_array(sample_weight), spins, dtype=np.float64, ensure_non_negative=True)
     kept = weights > 0
     if not kept.any():
         raise ValueError("sample_weight: expected a positive total, got all sample weights zero")

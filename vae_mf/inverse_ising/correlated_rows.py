@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import gaps_as_nan, require_integer, shown
+from vae_mf.checks import plain_array, require_integer, shown
 from vae_mf.inverse_ising.base import InverseIsing, new_generator
 from vae_mf.inverse_ising.energies import Weights
 from vae_mf.inverse_ising.independent_spins import beats_independent_spins
@@ -118,7 +118,7 @@ def signs(spins: Any) -> Spins:
         ValueError: if they have another number of axes, or other values than -1 and +1, 0 and 1, and NaN.
     """
     values = np.asarray(
-        check_array(gaps_as_nan(spins), dtype=np.float64, ensure_all_finite="allow-nan", input_name="spins")
+        check_array(plain_array(spins), dtype=np.float64, ensure_all_finite="allow-nan", input_name="spins")
     )
     seen = np.unique(values[~np.isnan(values)])
     if not (np.isin(seen, (-1, 1)).all() or np.isin(seen, (0, 1)).all()):

@@ -17,7 +17,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import gaps_as_nan, require_choice, require_integer, require_non_negative, require_positive
+from vae_mf.checks import plain_array, require_choice, require_integer, require_non_negative, require_positive
 from vae_mf.inverse_ising.base import (
     Estimate,
     InverseIsing,
@@ -131,7 +131,7 @@ class LatticeIsing(GraphPseudoLikelihood):
 
     def fit(self, spins: Any, y: Any = None, sample_weight: Any = None) -> "LatticeIsing":
         """Infer J and h from images, shape (rows, columns) or (images, rows, columns), and a weight for each image."""
-        images = check_array(gaps_as_nan(spins), dtype="numeric", allow_nd=True, input_name="images")
+        images = check_array(plain_array(spins), dtype="numeric", allow_nd=True, input_name="images")
         if images.ndim not in (2, 3) or min(images.shape[-2:]) < 2:
             raise ValueError(f"images: expected (rows, columns) or (images, rows, columns), got {images.shape}")
         shape = images.shape[-2:]

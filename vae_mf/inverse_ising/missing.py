@@ -8,18 +8,19 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.checks import gaps_as_nan, require_integer
+from vae_mf.checks import plain_array, require_integer
 from vae_mf.inverse_ising.base import InverseIsing, new_generator, validated_spins
 from vae_mf.inverse_ising.energies import exponents
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.inverse_ising.solvers.gibbs import GibbsChains
+from vae_mf.inverse_ising.sparse_input import TakesSparse
 
 COOLING = np.geomspace(0.2, 5.0, 20)
 """Inverse temperatures of the annealing, in units of the model's own."""
 
 
 @dataclass(eq=False, repr=False)
-class MissingSpins(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class MissingSpins(TakesSparse, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Fill missing spins, entries 0 or NaN, by maximising p(missing | observed) of an Ising model (Jo et al. 2019).
 
     The source fits an erasure machine and has ``common`` = 0.8; the defaults here make half as many errors on MNIST.
@@ -69,7 +70,7 @@ class MissingSpins(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             ValueError: if an entry has another value.
         """
         check_is_fitted(self)
-        values = validate_data(self, gaps_as_nan(spins), dtype="numeric", reset=False, ensure_all_finite="allow-nan")
+        values = validate_data(self, plain_array(spins), dtype="numeric", reset=False, ensure_all_finite="allow-nan")
         values = np.where(np.isnan(values), 0, values)
         if not np.isin(values, (-1, 0, 1)).all():
             found = np.unique(values)[:5].tolist()

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.checks import gaps_as_nan, require_non_negative
+from vae_mf.checks import plain_array, require_non_negative
 from vae_mf.inverse_ising.base import (
     Estimate,
     checked_spins,
@@ -43,6 +43,7 @@ from vae_mf.inverse_ising.solvers.triplet_regression import (
     TripletRegression,
     Triplets,
 )
+from vae_mf.inverse_ising.sparse_input import TakesSparse
 from vae_mf.statistics.distinct import DistinctSpins, distinct_spins
 
 MOST_PRECISION = 100.0
@@ -52,7 +53,7 @@ MOST_SITES = 60
 
 
 @dataclass(eq=False, repr=False)
-class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
+class TripletPseudoLikelihood(TakesSparse, KnowsIntervals, DensityMixin, BaseEstimator):
     """Fit p(s) proportional to exp(sum_i h_i s_i + sum_{i<j} J_ij s_i s_j + sum_{i<j<k} K_ijk s_i s_j s_k).
 
     All regressions are fitted jointly, sum_i <ln p(s_i | all others)> less the logarithms of Gaussian priors of the
@@ -97,7 +98,7 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
             ValueError: if values or options are wrong, a spin is constant, there are more than 60 spins, or some were
                 never seen in one of their states and the couplings have no penalty.
         """
-        rows = validate_data(self, gaps_as_nan(spins), dtype="numeric", ensure_min_samples=2, ensure_min_features=3)
+        rows = validate_data(self, plain_array(spins), dtype="numeric", ensure_min_samples=2, ensure_min_features=3)
         rows, weights = weighted_rows(checked_spins(rows, self.encoding), sample_weight)
         refuse_constant_spins(rows)
         sites = rows.shape[1]
@@ -206,7 +207,7 @@ class TripletPseudoLikelihood(KnowsIntervals, DensityMixin, BaseEstimator):
 
     def _rows(self, spins: Any) -> Spins:
         check_is_fitted(self)
-        return checked_spins(validate_data(self, gaps_as_nan(spins), dtype="numeric", reset=False), self.encoding)
+        return checked_spins(validate_data(self, plain_array(spins), dtype="numeric", reset=False), self.encoding)
 
 
 def refuse_unmet(data: DistinctSpins, triplets: Triplets, l2: Any, l2_triplets: Any) -> None:

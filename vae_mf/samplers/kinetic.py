@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int8
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.checks import gaps_as_nan, require_integer, require_spins
+from vae_mf.checks import plain_array, require_integer, require_spins
 from vae_mf.kernels import FAST, LANES, kernel, padded
 from vae_mf.rng import generator
 from vae_mf.rng import keys as stream_keys
@@ -143,7 +143,7 @@ def checked_start(start: Any, repeats: int, sites: int, seed: int) -> Int8[np.nd
     if start is None:
         bits = generator(seed, "start").integers(0, 2, (repeats, sites), dtype=np.int8)
         return (2 * bits - 1).astype(np.int8)
-    spins = np.asarray(gaps_as_nan(start))
+    spins = np.asarray(plain_array(start))
     if spins.shape not in ((sites,), (repeats, sites)):
         raise ValueError(f"start: expected shape {(sites,)} or {(repeats, sites)}, got {spins.shape}")
     require_spins("start", spins)
@@ -152,7 +152,7 @@ def checked_start(start: Any, repeats: int, sites: int, seed: int) -> Int8[np.nd
 
 def finite(name: str, values: Any) -> np.ndarray:
     """Return ``values`` as a float64 array, or raise ValueError unless all are finite."""
-    array = np.asarray(gaps_as_nan(values), np.float64)
+    array = np.asarray(plain_array(values), np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers, got {np.count_nonzero(~np.isfinite(array))} others")
     return array

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from scipy.special import logsumexp
 
 from vae_mf.arrays import Couplings, Fields, Patterns, Spins
-from vae_mf.checks import gaps_as_nan, require_integer, require_positive, require_spins
+from vae_mf.checks import plain_array, require_integer, require_positive, require_spins
 from vae_mf.rng import generator
 from vae_mf.systems.base import FieldInformation, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.curie_weiss import log_binomial
@@ -46,7 +46,7 @@ class Hopfield:
 
     def __post_init__(self) -> None:
         require_positive("coupling", self.coupling)
-        patterns = np.asarray(gaps_as_nan(self.patterns))
+        patterns = np.asarray(plain_array(self.patterns))
         if patterns.ndim != 2 or not 1 <= patterns.shape[0] <= patterns.shape[1]:
             raise ValueError(f"patterns: expected shape (P, N) with 1 <= P <= N, got {patterns.shape}")
         require_spins("patterns", patterns)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy import sparse
 
 from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.checks import gaps_as_nan, require_choice, require_integer, require_positive
+from vae_mf.checks import plain_array, require_choice, require_integer, require_positive
 from vae_mf.rng import generator
 from vae_mf.systems.base import Magnet, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.enumeration import enumerate_system
@@ -153,7 +153,7 @@ def checked_couplings(couplings: Any) -> Couplings | sparse.csr_array:
         matrix.sum_duplicates()
         values = matrix.data
     else:
-        matrix = values = np.array(gaps_as_nan(couplings), np.float64)
+        matrix = values = np.array(plain_array(couplings), np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise ValueError(f"couplings: expected shape (N, N), got {matrix.shape}")
     if not np.isfinite(values).all():
@@ -171,7 +171,7 @@ def checked_couplings(couplings: Any) -> Couplings | sparse.csr_array:
 
 def checked_fields(fields: Any, sites: int) -> Fields:
     """Return fields as a float64 array, zeros for None, or raise ValueError unless they are N finite numbers."""
-    values = np.zeros(sites) if fields is None else np.array(gaps_as_nan(fields), np.float64)
+    values = np.zeros(sites) if fields is None else np.array(plain_array(fields), np.float64)
     if values.shape != (sites,):
         raise ValueError(f"fields: expected shape {(sites,)}, got {values.shape}")
     if not np.isfinite(values).all():

@@ -17,7 +17,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.checks import gaps_as_nan, require_integer
+from vae_mf.checks import plain_array, require_integer
 from vae_mf.inverse_ising.base import (
     MATRICES,
     Estimate,
@@ -31,6 +31,7 @@ from vae_mf.inverse_ising.base import (
     warn_light,
 )
 from vae_mf.inverse_ising.intervals import KnowsIntervals, p_values, stepped_up
+from vae_mf.inverse_ising.sparse_input import TakesSparse
 
 Trajectories = Int8[np.ndarray, "repeats times sites"]
 StepWeights = Float[np.ndarray, "repeats steps"]
@@ -75,7 +76,7 @@ class Transitions(NamedTuple):
 
 
 @dataclass(eq=False, repr=False)
-class KineticIsing(KnowsIntervals, BaseEstimator):
+class KineticIsing(TakesSparse, KnowsIntervals, BaseEstimator):
     """Base of all estimators of the kinetic Ising model.
 
     Args:
@@ -181,7 +182,7 @@ def checked_trajectories(values: Any, encoding: str) -> Trajectories:
     """
     refuse_words("trajectories", values, "code them as -1 and 1, or as 0 and 1 with encoding='01'")
     array = check_array(
-        gaps_as_nan(values), dtype="numeric", allow_nd=True, ensure_min_samples=1, input_name="trajectories"
+        plain_array(values), dtype="numeric", allow_nd=True, ensure_min_samples=1, input_name="trajectories"
     )
     if array.ndim not in (2, 3) or array.shape[-2] < 2:
         raise ValueError(
@@ -226,7 +227,7 @@ def step_weights(paths: Trajectories, sample_weight: Any) -> StepWeights:
     steps = paths.shape[1] - 1
     if sample_weight is None:
         return np.ones((repeats, steps))
-    weights = check_array(gaps_as_nan(sample_weight), ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    weights = check_array(plain_array(sample_weight), ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weights.shape not in ((repeats, steps), (repeats,)) and not (repeats == 1 and weights.shape == (steps,)):
         raise ValueError(
             f"sample_weight: expected one for each of {steps} transitions of {repeats} trajectories, shape "

@@ -29,6 +29,7 @@ from vae_mf.inverse_ising.kinetic.hidden_filter import (
 )
 from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
 from vae_mf.inverse_ising.solvers.lbfgs import Columns, Evaluation, Points, Stopping, minimise
+from vae_mf.inverse_ising.sparse_input import TakesSparse
 
 Paths = Float[np.ndarray, "repeats times spins"]
 """Means of all spins, hidden ones last; visible ones are -1 or +1."""
@@ -112,7 +113,7 @@ class HiddenKineticIsing(KineticIsing):
 
 
 @dataclass(eq=False, repr=False)
-class HiddenKineticIsingCV(BaseEstimator):
+class HiddenKineticIsingCV(TakesSparse, BaseEstimator):
     """Kinetic Ising model whose number of hidden spins is the one of largest held-out likelihood.
 
     Args:

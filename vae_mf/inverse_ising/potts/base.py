@@ -11,7 +11,7 @@ from jaxtyping import Float
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from vae_mf.checks import gaps_as_nan, require_integer, require_memory, require_non_negative
+from vae_mf.checks import plain_array, require_integer, require_memory, require_non_negative
 from vae_mf.inverse_ising.base import (
     new_generator,
     refuse_words,
@@ -34,6 +34,7 @@ from vae_mf.inverse_ising.potts.predictive_check import PottsPredictiveCheck, pr
 from vae_mf.inverse_ising.potts.rows import PottsRows, States, checked_states, picked, potts_rows, unseen_pairs
 from vae_mf.inverse_ising.potts.standard_errors import PottsErrors
 from vae_mf.inverse_ising.solvers.log_partition import KnowsLogPartition, LogPartition
+from vae_mf.inverse_ising.sparse_input import TakesSparse
 
 CHAINS = 512
 MATRICES = 24
@@ -51,7 +52,7 @@ class PottsEstimate(NamedTuple):
     """Standard errors, where asked for."""
 
 
-class PottsModel(KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator):
+class PottsModel(TakesSparse, KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator):
     """Base of the estimators of p(x) proportional to exp(sum_{i<j} J_ij(x_i, x_j) + sum_i h_i(x_i)).
 
     Args:
@@ -218,7 +219,7 @@ def validated_states(estimator: PottsModel, values: Any, **options: Any) -> np.n
     """
     advice = "code sequences by vae_mf.datasets.read_sequences, and categories by scikit-learn's OrdinalEncoder"
     refuse_words("rows", values, advice)
-    rows = validate_data(estimator, gaps_as_nan(values), dtype="numeric", ensure_all_finite="allow-nan", **options)
+    rows = validate_data(estimator, plain_array(values), dtype="numeric", ensure_all_finite="allow-nan", **options)
     gaps = np.argwhere(np.isnan(rows)) if rows.dtype.kind == "f" else []
     if len(gaps):
         raise ValueError(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
-from vae_mf.checks import gaps_as_nan, require_positive
+from vae_mf.checks import plain_array, require_positive
 from vae_mf.inverse_ising.energies import Weights
 from vae_mf.inverse_ising.potts.kernels import count_relatives
 from vae_mf.inverse_ising.potts.rows import checked_states, potts_rows
@@ -24,7 +24,7 @@ def identity_weights(rows: Any, identity: Any = 0.8) -> Weights:
     Raises:
         ValueError: if rows are no states or the identity is out of range.
     """
-    states = checked_states(check_array(gaps_as_nan(rows), dtype="numeric"), None)
+    states = checked_states(check_array(plain_array(rows), dtype="numeric"), None)
     if require_positive("identity", identity) > 1:
         raise ValueError(f"identity: expected a number above 0 and at most 1, got {identity!r}")
     # A share like .8 of 5 sites is no rounding error above 4.
@@ -41,7 +41,7 @@ def position_weights(rows: Any) -> Weights:
     >>> position_weights([[0, 1], [0, 1], [1, 0]])
     array([0.5, 0.5, 1. ])
     """
-    states = checked_states(check_array(gaps_as_nan(rows), dtype="numeric"), None)
+    states = checked_states(check_array(plain_array(rows), dtype="numeric"), None)
     data = potts_rows(states, np.ones(len(states)), int(states.max()) + 1)
     counts = (data.samples * data.frequencies).reshape(data.sites, -1)
     seen = (counts > 0.5).sum(axis=1)
