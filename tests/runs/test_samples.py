@@ -1,5 +1,8 @@
 """The user's own samples: a store made once, exact theory where it agrees with them, and none made up."""
 
+import shutil
+import threading
+
 import numpy as np
 import pytest
 from rich.progress import Progress
@@ -12,6 +15,7 @@ from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.tasks import build_task
 from vae_mf.samplers import sample
 from vae_mf.store import from_arrays, open_store
+from vae_mf.store.local import LocalFolder
 from vae_mf.systems import CurieWeiss
 
 SITES = 12
@@ -65,6 +69,17 @@ def test_samples_that_are_none_of_their_system_are_not_held_against_its_theory(t
 def test_one_valley_alone_is_not_equilibrium(task_of):
     np.savez("up.npz", temperatures=[0.4], spins=[np.where(DRAWN[0.6].sum(1, keepdims=True) < 0, -1, 1) * DRAWN[0.6]])
     assert set(task_of(*SYSTEM, path="up.npz").evidence.ensembles.values()) == {"other than theory"}
+
+
+def test_a_store_that_another_process_makes_is_waited_for(task_of, tmp_path, monkeypatch):
+    monkeypatch.setattr("vae_mf.runs.tasks.POLL_SECONDS", 0.02)
+    first = task_of().evidence
+    (stored,) = (tmp_path / "data").glob("*.zarr")
+    shutil.rmtree(stored)
+    writer = LocalFolder(stored).lock()
+    threading.Timer(0.3, writer.release).start()
+    assert task_of().evidence.temperatures == first.temperatures
+    assert not writer.is_locked
 
 
 def test_a_store_of_ones_own_is_taken_as_it_is(task_of, tmp_path):

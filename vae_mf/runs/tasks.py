@@ -61,9 +61,10 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     sampling = plan(system, sampler, build_sampling(cfg, sampler), cfg.seed, cfg.threads)
     module = build_module(cfg, system.sites, system)
     split_blocks(sampling.block_count, recipe.validation, recipe.test)
+    say = partial(progress.console.print, soft_wrap=True, markup=False)
     track = partial(progress.track, description="sampling")
     sample = partial(simulate, system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
-    store = sample_or_wait(sample, partial(progress.console.print, soft_wrap=True, markup=False))
+    store = sample_or_wait(sample, say)
     data = split_store(store, recipe.validation, recipe.test)
     tags = [found["ensemble"] for found in store.diagnostics["temperatures"]]
     evidence = simulated(store, recipe, sampling.chain_count, tags)
@@ -77,7 +78,8 @@ def samples_task(cfg: DictConfig, progress: Progress) -> Task:
     recipe = instantiate(cfg.training)
     settings = evaluation_settings(cfg, EquilibriumSettings)
     require_random_start(recipe)
-    store = store_of_samples(cfg, system)
+    say = partial(progress.console.print, soft_wrap=True, markup=False)
+    store = sample_or_wait(partial(store_of_samples, cfg, system), say)
     if store.kind != "spins" or (system is not None and (system.kind, system.sites) != (store.kind, store.sites)):
         wanted = f"a system of {store.sites} {store.kind}, as the samples are"
         got = (
@@ -91,7 +93,7 @@ def samples_task(cfg: DictConfig, progress: Progress) -> Task:
     data = split_store(store, recipe.validation, recipe.test)
     tags = ensembles(store, system)
     for line in said_of(store, system, tags):
-        progress.console.print(line, soft_wrap=True, markup=False)
+        say(line)
     evidence = simulated(store, recipe, store.attrs["chains"], tags)
     evaluate = partial(evaluate_equilibrium, system=known, data=evidence, settings=settings)
     return Task(module, data, recipe, evaluate, system, evidence)
