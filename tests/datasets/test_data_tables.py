@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from vae_mf.datasets import files
 from vae_mf.datasets.files import DataError
 from vae_mf.datasets.readers.tables import column_names, find_delimiter, is_header
 from vae_mf.datasets.recording import read_recording
+from vae_mf.density_models import ChowLiuTree, Independent
+from vae_mf.inverse_ising import PseudoLikelihood
 
 WORDS = np.random.default_rng(3).integers(0, 2, (40, 4))
 NAMES = ["anna", "bob", "c 3", "d"]
@@ -236,8 +239,26 @@ def check_counted(recording, names, column):
     assert sorted(map(tuple, found.to_numpy())) == sorted(map(tuple, WORDS))
     np.testing.assert_array_equal(recording.repeat, np.arange(40))
     assert not recording.time.any()
-    seen = f"number of times that each row was seen: {len(COUNTED)} rows of the file, 40 in all"
+    seen = f"number of times that each row was seen: {len(COUNTED)} rows of the file, 40 in all, put in random order"
     assert f"column {column} was taken as the {seen}" in recording.remarks
+
+
+def test_blocks_of_counted_rows_are_no_copies_of_one_row(tmp_path):
+    frame = pd.DataFrame(np.random.default_rng(1).integers(0, 2, (64, 3)), columns=list("abc"))
+    frame.value_counts().rename("n").reset_index().to_csv(tmp_path / "w.csv", index=False)
+    rows = read_recording(tmp_path / "w.csv").rows
+    assert len(np.unique(rows[:16], axis=0)) > 4  # of 8, each of which is seen about 8 times
+    changes = (rows[1:] != rows[:-1]).any(axis=1).mean()
+    assert changes > 0.7
+
+
+def test_counted_rows_lead_where_their_weights_do(tmp_path):
+    COUNTED.rename("count").reset_index().to_csv(tmp_path / "w.csv", index=False)
+    recording = read_recording(tmp_path / "w.csv")
+    known, counts = 2 * np.array(COUNTED.index.tolist()) - 1, COUNTED.to_numpy()
+    for model in (PseudoLikelihood(), Independent(), ChowLiuTree()):
+        repeated, weighted = clone(model).fit(recording), clone(model).fit(known, sample_weight=counts)
+        np.testing.assert_allclose(repeated.score(known), weighted.score(known), rtol=1e-9)
 
 
 def test_counts_of_repeated_rows_without_a_name_are_no_counts(tmp_path):

@@ -4,9 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Int, Num
 
 from vae_mf.datasets.files import DataError, listed, require_memory
+from vae_mf.rng import generator
 
 MEANINGS = {
     1.0: ("y", "yes", "yea", "aye", "t", "true"),
@@ -120,9 +121,22 @@ def without_counts(frame: pd.DataFrame, named: bool) -> Counted | None:
         )
     total = int(counts.sum())
     require_memory(5 * total * others.shape[1], f"delete column {name}, or divide it by a number")
-    seen = f"{len(counts)} rows of the file, {total} in all"
+    seen = f"{len(counts)} rows of the file, {total} in all, put in random order"
     remark = f"column {name} was taken as the number of times that each row was seen: {seen}"
     return Counted(others, counts.astype(np.int64), remark)
+
+
+def repeated_rows(
+    values: Num[np.ndarray, "rows variables"], counts: Int[np.ndarray, " rows"]
+) -> Num[np.ndarray, "seen variables"]:
+    """Return each row as often as it was seen, in random order: blocks of equal rows would tell nothing of each other.
+
+    >>> sorted(repeated_rows(np.array([[0], [1]]), np.array([2, 1])).ravel().tolist())
+    [0, 0, 1]
+    """
+    small = values.astype(np.float32 if np.isnan(values).any() else np.int8)
+    places = np.repeat(np.arange(len(values)), counts)
+    return small[generator(0, "counts").permutation(places)]
 
 
 def is_numeric(column: pd.Series) -> bool:

@@ -19,6 +19,7 @@ from vae_mf.datasets.columns import (
     are_binary,
     are_votes,
     is_numeric,
+    repeated_rows,
     without_counts,
     without_votes,
 )
@@ -288,7 +289,7 @@ def table_raster(table: Table) -> Raster:
         row_names = None if is_numeric(frame.iloc[:, 0]) else frame.iloc[:, 0].astype(str).tolist()
         frame, remarks = frame.iloc[:, 1:], (*remarks, remark)
     elif found := without_counts(frame, table.named):
-        rows = np.repeat(numbers(found.frame, missing=True), found.counts, axis=0)
+        rows = repeated_rows(numbers(found.frame, missing=True), found.counts)
         # Rows that were counted have no order in time: each is a repeat of one bin.
         names = list(found.frame.columns) if table.named else None
         return Raster(rows[:, :, np.newaxis], table.source, names, (*remarks, found.remark))
