@@ -361,3 +361,12 @@ def test_blanks_between_numbers_are_read_under_any_name(tmp_path, suffix, format
 def test_a_value_close_to_one_is_shown_as_it_is():
     with pytest.raises(DataError, match=r"got values such as \[0, 0.99999999\]"):
         make_recording([[0, 1 - 1e-8], [1 - 1e-8, 0]])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_lie_one_after_the_other_whatever_the_order_of_the_raster(order):
+    raster = np.asarray(np.random.default_rng(2).integers(0, 2, (60, 5)), order=order)
+    rows = make_recording(raster).rows
+    assert rows.flags.c_contiguous
+    assert not np.shares_memory(rows, raster)
+    np.testing.assert_array_equal(rows, 2 * raster - 1)

@@ -51,8 +51,11 @@ def active_entries(
         DataError: There are other values; the first of them is named.
     """
     active = raster == 1
-    if any((active | (raster == silent)).all() for silent in (0, -1)):
-        return active
+    for silent in (0, -1):
+        known = raster == silent
+        known |= active
+        if known.all():
+            return active
     if np.isnan(raster).any():
         where = _position(~np.isnan(raster), names)
         raise DataError(

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Int8
+from jaxtyping import Bool, Float, Int, Int8, Shaped
 
 from vae_mf.checks import require_array, require_flag, require_integer, require_path, shown
 from vae_mf.datasets.file_formats import read_raster
@@ -167,16 +167,12 @@ def build_recording(
     repeats, _, bins = active.shape
     turning = "leave out `transpose`" if transpose else TURNING
     hint = f", or {turning} {IF_TURNED}" if turned(active.shape) else ""
-    rows = active[:, chosen].transpose(0, 2, 1).reshape(repeats * bins, chosen.size).astype(np.int8)
-    rows *= 2
-    rows -= 1
-    if gapped:
-        rows[missing[:, chosen].transpose(0, 2, 1).reshape(rows.shape)] = 0
+    rows = chosen_spins(active, missing, chosen)
     if not drop_unusable:
         # First, as a few rows of many variables repeat each other, which would hide a probable transposition.
         require_learnable(rows, turning)
     kept, dropped = usable(rows, [names[k] for k in chosen], drop_unusable, hint)
-    rows = rows[:, kept]
+    rows = kept_columns(rows, kept)
     chosen = chosen[kept]
     require_learnable(rows, turning)
     share = (rows == 0).mean()
@@ -190,6 +186,31 @@ def build_recording(
         f"{raster.source}; {len(rows)} rows of {len(chosen)} variables",
         (*raster.remarks, *absent, *dropped, *advise(active.shape, rows, turning)),
     )
+
+
+def chosen_spins(
+    active: Bool[np.ndarray, "repeats variables bins"],
+    missing: Bool[np.ndarray, "repeats variables bins"],
+    chosen: Int[np.ndarray, " chosen"],
+) -> Int8[np.ndarray, "rows chosen"]:
+    """Return spins of the chosen variables, 0 where missing, made in the memory of the marks, which are used up."""
+    marks, gaps = (
+        kept_columns(each.transpose(0, 2, 1).reshape(-1, each.shape[1]), chosen) for each in (active, missing)
+    )
+    spins = np.ascontiguousarray(marks).view(np.int8)
+    spins *= 2
+    spins -= 1
+    spins[gaps] = 0
+    return spins
+
+
+def kept_columns(rows: Shaped[np.ndarray, "rows variables"], kept: Int[np.ndarray, " kept"]) -> np.ndarray:
+    """Return some columns of an array, the array itself if those are all in their order.
+
+    >>> kept_columns(np.array([[1, 2, 3]]), np.array([2, 0])).tolist()
+    [[3, 1]]
+    """
+    return rows if np.array_equal(kept, np.arange(rows.shape[1])) else rows[:, kept]
 
 
 def variable_names(given: Sequence[str] | None, count: int) -> list[str]:

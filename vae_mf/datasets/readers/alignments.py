@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int8, UInt8
 
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import GZIP, DataError, Options, Raster, read_bytes, suffix_of
-from vae_mf.datasets.readers.tables import decode
+from vae_mf.datasets.readers.tables import utf8
 
 GAPS = (ord("-"), ord("."))
 LARGEST_GAP_FRACTION = 0.5
@@ -98,7 +98,7 @@ def load_alignment(path: Path) -> Alignment:
     Raises:
         DataError: The text is of none of the formats, not aligned, or holds letters that are no residues.
     """
-    text = re.sub(r"\r\n?", "\n", decode(read_bytes(path)))
+    text = re.sub(r"\r\n?", "\n", utf8(read_bytes(path)).decode())
     if text.startswith("# STOCKHOLM"):
         records = interleaved(text.rstrip().removesuffix("//"), "#")
     elif text.startswith(("CLUSTAL", "MUSCLE", "PROBCONS")):

@@ -4,8 +4,7 @@ import csv
 import os
 import re
 from collections.abc import Callable
-from io import StringIO
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from pandas.api.extensions import ExtensionDtype
-from pandas.errors import EmptyDataError, ParserError
 
 from vae_mf.datasets.columns import (
     are_binary,
@@ -36,16 +34,14 @@ from vae_mf.datasets.files import (
     require_memory,
     suffix_of,
 )
+from vae_mf.datasets.readers.entries import DECIMAL_COMMA, NO_ROWS, read_entries
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, table_of_spikes
 
 MEMORY_PER_BYTE = 16
-"""Bytes taken while a text is read: itself, decoded twice, and 8 bytes and more for every entry of two characters."""
-DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+"""Bytes taken while a text is read: itself, its parts, and 8 bytes and more for every entry of two characters."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "<na>"])
 """Entries that pandas takes as missing, in small letters."""
-SAMPLE = 2**20
-"""Number of letters in which a decimal comma is looked for."""
-NO_ROWS = "expected rows of numbers, found none: export the table again"
 
 
 class Table(NamedTuple):
@@ -92,15 +88,15 @@ def read_text(path: Path) -> Table:
         DataError: The text is not UTF-8, has no rows, or rows of different lengths.
     """
     require_memory(MEMORY_PER_BYTE * os.path.getsize(path), "give a part of the table, or save it as npy or parquet")
-    text, above, others = without_comments(decode(read_bytes(path, MEMORY_PER_BYTE)).lstrip("\r\n"))
-    first, second = (*re.split(r"[\r\n]+", text, maxsplit=2), "")[:2]
+    text, above, others = without_comments(utf8(read_bytes(path, MEMORY_PER_BYTE)).lstrip(b"\r\n"))
+    first, second = (*first_lines(text, 2), "", "")[:2]
     delimiter = find_delimiter(first, suffix_of(path))
     fields = split_line(first, delimiter)
     votes = are_votes(fields) and are_votes(split_line(second, delimiter))
     names = fields if is_header(fields) and not votes else None
-    frame = parse(text, delimiter, skip=names is not None)
-    if frame.shape[1] == 1 and "" in (lines := text.splitlines()):
-        blank = lines.index("") + 1
+    frame = read_entries(text, delimiter, skip=names is not None)
+    if frame.shape[1] == 1 and b"" in (lines := text.splitlines()):
+        blank = lines.index(b"") + 1
         raise DataError(f"expected an entry in every line, got line {blank} without: write NA into it, or delete it")
     if names is None and above and (names := names_in_comment(above[-1], delimiter, frame.shape[1])):
         above.pop()
@@ -116,23 +112,32 @@ def read_text(path: Path) -> Table:
     return Table(frame.set_axis(column_names(names, frame.shape[1]), axis=1), names is not None, source, remarks)
 
 
-def without_comments(text: str) -> tuple[str, list[str], int]:
+def first_lines(text: bytes, count: int) -> list[str]:
+    r"""Return the first lines that are not empty.
+
+    >>> first_lines(b"a,b\r\n1,0\r\n0,0", 2)
+    ['a,b', '1,0']
+    """
+    return [line[0].decode() for line in islice(re.finditer(rb"[^\r\n]+", text), count)]
+
+
+def without_comments(text: bytes) -> tuple[bytes, list[str], int]:
     r"""Return a text without the lines that begin with #, those above all others, and the number of the rest.
 
-    >>> without_comments("# one\n#a b\n1 0\n# end\n")
-    ('1 0\n', ['# one', '#a b'], 1)
+    >>> without_comments(b"# one\n#a b\n1 0\n# end\n")
+    (b'1 0\n', ['# one', '#a b'], 1)
     """
-    if not text.startswith("#") and "\n#" not in text:
+    if b"#" not in text:
         return text, [], 0
-    lines = re.findall(r"[^\r\n]+[\r\n]*", text)
+    lines = re.findall(rb"[^\r\n]+[\r\n]*", text)
     above = list(takewhile(is_comment, lines))
     rows = [line for line in lines if not is_comment(line)]
-    return "".join(rows), [line.strip() for line in above], len(lines) - len(above) - len(rows)
+    return b"".join(rows), [line.decode().strip() for line in above], len(lines) - len(above) - len(rows)
 
 
-def is_comment(line: str) -> bool:
+def is_comment(line: bytes) -> bool:
     """Return True for a line that begins with #."""
-    return line.startswith("#")
+    return line.startswith(b"#")
 
 
 def names_in_comment(line: str, delimiter: str, columns: int) -> list[str] | None:
@@ -163,16 +168,22 @@ def is_numeric_header(fields: list[str], frame: pd.DataFrame) -> bool:
     return bool(named) and numbered and len(body) > 1 and all(binary)
 
 
-def decode(content: bytes) -> str:
-    """Return the text of a file in UTF-8, with or without a byte order mark."""
+def utf8(content: bytes) -> bytes:
+    """Return the text of a file in UTF-8, without a byte order mark.
+
+    Raises:
+        DataError: It is in another encoding, or no text.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError('the text is UTF-16 (in Excel "Unicode Text"): save it as "CSV UTF-8"')
     if b"\0" in content:
         raise DataError("the content is binary, not text: check that the suffix names its format")
     try:
-        return content.decode("utf-8-sig")
+        if not content.isascii():
+            content.decode()
     except UnicodeDecodeError as error:
         raise DataError(f'byte {error.start} of the text is not UTF-8: save it as "CSV UTF-8"') from error
+    return content.removeprefix(BYTE_ORDER_MARK)
 
 
 def find_delimiter(line: str, suffix: str) -> str:
@@ -237,28 +248,6 @@ def column_names(names: list[str] | None, columns: int) -> list[str]:
         raise DataError(f"expected as many column names as columns, got {counts}: complete the first line")
     stripped = [name.strip().strip('"').removeprefix("#").strip() for name in names]
     return [name or str(position) for position, name in enumerate(stripped)]
-
-
-def parse(text: str, delimiter: str, skip: bool) -> pd.DataFrame:
-    """Return the rows of a text, without the first line if that is to be skipped."""
-    start = text[:SAMPLE]
-    comma = delimiter in (";", "\t") and DECIMAL_COMMA.search(start) and not re.search(r"\d\.\d", start)
-    options = {"header": None, "skiprows": int(skip), "skipinitialspace": True, "low_memory": False}
-    options["decimal"] = "," if comma else "."
-    with parsing("text"):
-        try:
-            frame = pd.read_csv(StringIO(text), sep=delimiter, **options)
-        except EmptyDataError as error:
-            raise DataError(NO_ROWS) from error
-        except ParserError as error:
-            found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-            detail = f": line {found[2]} has {found[3]} entries, those before it {found[1]}" if found else ""
-            advice = "mend or delete such lines"
-            raise DataError(f"expected rows of numbers, all of one length{detail}: {advice}") from error
-    if frame.empty:
-        raise DataError(NO_ROWS)
-    words = [name for name, column in frame.items() if pd.api.types.infer_dtype(column, skipna=True) == "boolean"]
-    return frame.astype(dict.fromkeys(words, "boolean"))
 
 
 @register_tables(".parquet", start=PARQUET)
