@@ -252,6 +252,16 @@ ACTIONS: dict[str, Callable[..., Followed | None]] = {
     r"did you mean (\S+)\?": elsewhere,
     r"check the path|give the path of a file$|save the data in one of these formats": elsewhere,
     r"(?:export|download|save|write) (?:\w+ ){1,4}again(?! or)": good,
+    r"export its table as csv|save the table in R with write\.csv": lambda path, options: good(
+        path.with_name("words.csv"), options
+    ),
+    r"export its spike times as a table": lambda path, options: good(
+        path.with_name("spikes.csv"), {"bin_width": WIDTH}
+    ),
+    r"threshold its signals|save its frames as npy|save its array with numpy": lambda path, options: good(
+        path.with_name("words.npy"), options
+    ),
+    r"export the alignment as FASTA": lambda path, options: good(path.with_suffix(".fasta"), options),
     r"copy the data into a file|download the file itself|run git lfs pull|check the format|fewer gaps": good,
     r"check that the (?:right data were saved|suffix names its format)": good,
     r"save an array \(rows, variables\)": lambda path, options: good(path.with_name("words.npy"), options),

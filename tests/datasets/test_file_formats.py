@@ -1,6 +1,8 @@
 """Each file format gives back the array that was written, and says in one line what is wrong with a bad file."""
 
+import gzip
 import json
+import re
 from pathlib import Path
 
 import h5py
@@ -10,8 +12,9 @@ import scipy.io
 import zarr
 from scipy import sparse
 
-from vae_mf.datasets.file_formats import read_array
+from vae_mf.datasets.file_formats import known_suffixes, read_array
 from vae_mf.datasets.files import DataError
+from vae_mf.datasets.foreign_formats import FOREIGN
 from vae_mf.datasets.recording import read_recording
 
 TABLE = np.array([[0, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 0]])
@@ -209,10 +212,19 @@ def test_missing_file(tmp_path):
         read_array(tmp_path / "a.npy")
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a"])
+def test_a_format_of_another_program_is_refused_by_its_name(tmp_path):
+    assert not set(FOREIGN) & set(known_suffixes())
+    for suffix, (kind, advice) in FOREIGN.items():
+        path = tmp_path / f"day{suffix.upper()}"
+        path.write_bytes(gzip.compress(b"something"))
+        with pytest.raises(DataError, match=re.escape(f"got {path.name}, {kind}: {advice}")):
+            read_recording(path)
+
+
+@pytest.mark.parametrize("name", ["a.new", "a"])
 def test_unknown_suffix(tmp_path, name):
     (tmp_path / name).write_text("1,0")
-    with pytest.raises(DataError, match=r"ending in .*\.csv, .*, got '(\.xlsx)?'"):
+    with pytest.raises(DataError, match=r"ending in .*\.csv, .*, got '(\.new)?'"):
         read_array(tmp_path / name)
 
 

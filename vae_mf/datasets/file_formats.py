@@ -18,6 +18,7 @@ from jaxtyping import Shaped
 from vae_mf.checks import require_choice, require_positive
 from vae_mf.datasets import readers
 from vae_mf.datasets.files import DataError, Options, Raster, about, check_head, open_head, require_threshold, suffix_of
+from vae_mf.datasets.foreign_formats import FOREIGN
 
 USES = {
     "array": "arrays in npz, mat, h5 and zarr",
@@ -135,6 +136,8 @@ def format_of(path: Path) -> FileFormat:
     head = open_head(path)
     suffix = suffix_of(path)
     found = next((known for known in reversed(FORMATS) if suffix in known.suffixes), None)
+    if found is None and head and suffix in FOREIGN:
+        raise foreign_error(path.name, suffix)
     check_head(head, found.starts if found else ())
     if found is None:
         advice = "save the data in one of these formats"
@@ -163,8 +166,17 @@ def _known_folder(folder: Path) -> FileFormat | None:
 def _format_of_folder(path: Path) -> FileFormat:
     if known := _known_folder(path):
         return known
+    foreign = next((name for name in sorted(os.listdir(path)) if suffix_of(Path(name)) in FOREIGN), None)
+    if foreign is not None:
+        raise foreign_error(f"a folder with {foreign}", suffix_of(Path(foreign)))
     markers = ", ".join(sorted(marker for known in FORMATS for marker in known.markers))
     raise DataError(f"expected a folder with one of {markers} in it, found none: give the path of a file")
+
+
+def foreign_error(found: str, suffix: str) -> DataError:
+    """Return the error of a file of another program."""
+    kind, advice = FOREIGN[suffix]
+    return DataError(f"expected a format that can be read (docs/data.md), got {found}, {kind}: {advice}")
 
 
 def read_array(path: str | os.PathLike, array: str | None = None) -> Shaped[np.ndarray, "..."]:

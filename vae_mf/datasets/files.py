@@ -80,6 +80,7 @@ SIGNATURES = (
     Signature(b"\x28\xb5\x2f\xfd", "compressed with zstd", UNPACK),
     Signature(b"7z\xbc\xaf", "a 7z archive", UNPACK),
     Signature(b"Rar!", "a rar archive", UNPACK),
+    Signature(b"CDF", "NetCDF data of version 3", "save its array with numpy.save"),
     Signature(b"%PDF", "a PDF document", "export the table behind it as CSV"),
     *(
         Signature(bytes([0x80, version]), "a Python pickle", "save the array with numpy.save")
@@ -149,11 +150,19 @@ def check_head(head: bytes, starts: Sequence[bytes]) -> None:
         raise DataError("the file is empty (0 bytes): export or download it again")
     if head.lstrip().lower().startswith(MARKUP):
         raise DataError("the content is a web page or an XML message in place of the data: download the file itself")
-    if head.startswith(ZIP) and (b"[Content_Types].xml" in head or b"xl/" in head):
-        raise DataError('the content is an Excel workbook: save the sheet as "CSV UTF-8"')
+    if head.startswith(ZIP) and ZIP not in starts:
+        refuse_office(head)
     for signature in SIGNATURES:
         if head.startswith(signature.start) and signature.start not in starts:
             raise DataError(f"the content is {signature.kind}: {signature.advice}")
+
+
+def refuse_office(head: bytes) -> None:
+    """Raise DataError if a zip archive is a document of an office program."""
+    if any(part in head for part in (b"word/", b"ppt/", b"opendocument")):
+        raise DataError("the content is a document: export its table as csv")
+    if b"[Content_Types].xml" in head or b"xl/" in head:
+        raise DataError('the content is an Excel workbook: save the sheet as "CSV UTF-8"')
 
 
 def require_threshold(threshold: Any) -> None:
