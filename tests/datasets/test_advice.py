@@ -241,6 +241,15 @@ def sample_rate(path: Path, options: dict, line: str) -> Followed:
     return path, options
 
 
+def with_clusters(path: Path, options: dict) -> Followed:
+    np.save(path / "spikes.clusters.npy", np.arange(len(TIMES)) % 2)
+    return path, {**options, "bin_width": WIDTH}
+
+
+def inside(path: Path, options: dict, *_: str) -> Followed:
+    return path / "probe00", options
+
+
 def labelled(path: Path, options: dict) -> Followed:
     cells = np.unique(np.load(path / "spike_clusters.npy"))
     table = pd.DataFrame({"cluster_id": cells, "group": "good"})
@@ -309,6 +318,8 @@ ACTIONS: dict[str, Callable[..., Followed | None]] = {
     r"sort the spikes first, or save binned rows as npy": lambda path, options: good(path.with_suffix(".npy"), options),
     r"write the line (sample_rate = 30000)": sample_rate,
     r"label them in Phy": labelled,
+    r"download it into the folder": with_clusters,
+    r"give the path of \S*?/subject/(\w+)|give the path of subject": inside,
     r"multiply them by a number": changed_table(lambda frame: frame.assign(count=(2 * frame["count"]).astype(int))),
     r"makes them whole, or delete the column": changed_table(lambda frame: frame.drop(columns="count")),
     r"sort them": in_order,

@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+from helpers.data_files import write_nwb, write_nwb_of_zarr
 
 from vae_mf.datasets.files import DataError
 from vae_mf.datasets.recording import read_recording
@@ -46,6 +47,15 @@ def test_trials_of_nwb_are_repeats_of_the_length_of_the_shortest(nwb):
     assert "trials have 30 to 35 bins, of which the first 30 were kept" in recording.remarks
     kept = sum(int(((times >= start) & (times < start + 3)).sum()) for times in TIMES.values() for start in (1.0, 6.0))
     assert f"{240 - kept} of 240 spikes lie outside the bins of trials" in recording.remarks
+
+
+@pytest.mark.parametrize("array", [None, "trials"])
+def test_nwb_of_zarr_is_that_of_hdf5(tmp_path, array):
+    write_nwb(tmp_path / "hdf5.nwb")
+    write_nwb_of_zarr(tmp_path / "zarr.nwb")
+    first, second = (read_recording(tmp_path / name, array=array, bin_width=0.05) for name in ("hdf5.nwb", "zarr.nwb"))
+    np.testing.assert_array_equal(second.rows, first.rows)
+    assert (second.names, second.remarks) == (first.names, first.remarks)
 
 
 def test_spikes_on_the_edges_of_trials_and_bins_open_them(tmp_path):

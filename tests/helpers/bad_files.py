@@ -118,6 +118,11 @@ def phy(params: str, label: str = "good") -> Callable[[Path], Any]:
     return write
 
 
+def alf(path: Path) -> None:
+    path.mkdir()
+    np.save(path / "spikes.times.npy", TIMES)
+
+
 def zarr_group(path: Path) -> None:
     zarr.open_group(path, mode="w").create_array("labels", data=np.arange(5))
 
@@ -275,6 +280,8 @@ BAD_FILES = [
     BadFile("NWB without sorted units", "session.nwb", hdf5({"acquisition/voltage": TIMES}), "got acquisition: sort the spikes", {"bin_width": 0.1}),
     BadFile("NWB without such trials", "session.nwb", hdf5(UNITS), "that the file holds (none)", {"bin_width": 0.1, "array": "trials"}),
     BadFile("HDF5 named npy", "rows.npy", hdf5({"rows": WORDS}), "rename it to end in .h5, .nwb, or .mat"),
+    BadFile("ALF without clusters", "alf", alf, "expected spikes.clusters.npy in the folder, found none: download it", {"bin_width": 0.1}),
+    BadFile("a folder above the data", "subject", lambda path: [path.mkdir(), alf(path / "probe00")], "give the path of subject/probe00"),
     BadFile("Phy without a sample rate", "phy", phy("dat_path = 'a.dat'"), "write the line sample_rate = 30000", {"bin_width": 0.1}),
     BadFile("Phy without good clusters", "phy", phy("sample_rate = 9.", "mua"), "got 1 mua: label them in Phy", {"bin_width": 0.1}),
     BadFile("no spikes", "spikes.npz", arrays(a=TIMES[:0], b=TIMES[:0]), "expected spike times, found none", {"bin_width": 0.1}),

@@ -1,5 +1,6 @@
 """One data set in a file of every format, as in the table of docs/data.md."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ TIMES = 0.02 * (BINS + 0.5)
 BY_CELL = [TIMES[cell == CELLS] for cell in range(4)]
 ENDS = np.bincount(CELLS).cumsum()
 TRIAL_BINS = 20
+TRIAL_ENDS = "start_time", "stop_time"
 SPIKES = pd.DataFrame({"neuron": CELLS, "time": TIMES})
 TRIALS = pd.DataFrame({"neuron": CELLS, "trial": BINS // TRIAL_BINS, "time": 0.02 * (BINS % TRIAL_BINS + 0.5)})
 
@@ -57,6 +59,33 @@ def write_nwb(path: Path) -> None:
         starts = 0.02 * TRIAL_BINS * np.arange(len(ROWS) // TRIAL_BINS)
         file["intervals/trials/start_time"] = starts
         file["intervals/trials/stop_time"] = starts + 0.02 * TRIAL_BINS
+
+
+def write_nwb_of_zarr(path: Path) -> None:
+    source = path.with_name("source.nwb")
+    write_nwb(source)
+    root = zarr.open_group(path, mode="w", zarr_format=2)
+    with h5py.File(source) as file:
+        root.attrs["nwb_version"] = file.attrs["nwb_version"]
+        for table, names in {
+            "units": ("spike_times", "spike_times_index", "id"),
+            "intervals/trials": TRIAL_ENDS,
+        }.items():
+            for name in names:
+                root.create_array(f"{table}/{name}", data=file[f"{table}/{name}"][()])
+    source.unlink()
+    references = {"chunks": [4], "compressor": None, "dtype": "|O", "fill_value": 0, "order": "C", "shape": [4]}
+    (path / "units" / "electrode_group").mkdir()
+    described = json.dumps(references | {"filters": [{"id": "json2"}], "zarr_format": 2})
+    (path / "units" / "electrode_group" / ".zarray").write_text(described)
+
+
+def write_alf(path: Path) -> None:
+    path.mkdir()
+    np.save(path / "spikes.times.npy", TIMES)
+    np.save(path / "spikes.clusters.npy", CELLS)
+    starts = 0.02 * TRIAL_BINS * np.arange(len(ROWS) // TRIAL_BINS)
+    np.save(path / "trials.intervals.npy", np.column_stack([starts, starts + 0.02 * TRIAL_BINS]))
 
 
 def write_sorting(path: Path) -> None:
@@ -110,6 +139,8 @@ FILES: dict[str, Callable[[Path], None]] = {
     "spikes.mat": lambda path: scipy.io.savemat(path, {"spikes": vectors()}),
     "spikes.npy": lambda path: np.save(path, np.stack([CELLS, TIMES], axis=1)),
     "session.nwb": write_nwb,
+    "nwb.zarr": write_nwb_of_zarr,
     "phy": write_sorting,
+    "alf": write_alf,
 }
 """Writers by the name of the file."""

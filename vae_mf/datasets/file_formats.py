@@ -61,10 +61,13 @@ class FileFormat:
     options: tuple[str, ...]
     read_array: Callable[[Path, Options], np.ndarray] | None
     parts: tuple[str, ...]
+    holds: Callable[[Path], bool] | None
 
 
 MOST_FILES = 200_000
 """Files of a folder of data."""
+MOST_FOLDERS = 200
+"""Folders below one without data that are looked into."""
 FORMATS: list[FileFormat] = []
 """All that are registered; of several for one file the last counts."""
 
@@ -76,6 +79,7 @@ def register_reader(
     options: tuple[str, ...] = (),
     read_array: Callable[[Path, Options], np.ndarray] | None = None,
     parts: tuple[str, ...] = ("*",),
+    holds: Callable[[Path], bool] | None = None,
 ) -> Callable[[Reader], Reader]:
     """Register the decorated function as the reader of a format, before those registered earlier.
 
@@ -87,6 +91,7 @@ def register_reader(
         options: Names of the fields of `Options` that it uses; any other that is given is refused.
         read_array: Function that returns one array of numbers of any shape, if the format has such.
         parts: Patterns of paths in lower case, of the files of a folder that it opens; others do not count as data.
+        holds: Function that returns whether a folder with a marker is of this format, if the marker does not tell.
 
     Raises:
         ValueError: There is neither suffix nor marker, a suffix has no dot or capitals, or an option is not known.
@@ -100,7 +105,7 @@ def register_reader(
     def register(read: Reader) -> Reader:
         if not read.__module__.startswith(f"{readers.__name__}."):
             load_readers()  # first, so that the reader of a user counts
-        FORMATS.append(FileFormat(read, suffixes, markers, starts, options, read_array, parts))
+        FORMATS.append(FileFormat(read, suffixes, markers, starts, options, read_array, parts, holds))
         return read
 
     return register
@@ -158,7 +163,8 @@ def parts_of(folder: Path) -> list[Path]:
 def _known_folder(folder: Path) -> FileFormat | None:
     names = [file.name.lower() for file in folder.iterdir()]
     for known in reversed(FORMATS):
-        if any(fnmatch(name, marker) for name in names for marker in known.markers):
+        marked = any(fnmatch(name, marker) for name in names for marker in known.markers)
+        if marked and (known.holds is None or known.holds(folder)):
             return known
     return None
 
@@ -169,8 +175,17 @@ def _format_of_folder(path: Path) -> FileFormat:
     foreign = next((name for name in sorted(os.listdir(path)) if suffix_of(Path(name)) in FOREIGN), None)
     if foreign is not None:
         raise foreign_error(f"a folder with {foreign}", suffix_of(Path(foreign)))
-    markers = ", ".join(sorted(marker for known in FORMATS for marker in known.markers))
+    inner = next((place for place in _folders_in(path) if _known_folder(place)), None)
+    if inner is not None:
+        raise DataError(f"expected a folder with data in it, found one further below: give the path of {inner}")
+    markers = ", ".join(sorted({marker for known in FORMATS for marker in known.markers}))
     raise DataError(f"expected a folder with one of {markers} in it, found none: give the path of a file")
+
+
+def _folders_in(path: Path) -> Iterator[Path]:
+    """Return the first folders below a folder, those that are hidden left out."""
+    inner = (Path(place) / name for place, names, _ in os.walk(path) for name in sorted(names) if name[0] != ".")
+    return islice(inner, MOST_FOLDERS)
 
 
 def foreign_error(found: str, suffix: str) -> DataError:

@@ -74,7 +74,7 @@ def read_recording(
 
     Args:
         path: An npy, npz, mat (v5, v7.3), h5, nwb, csv, tsv, txt, parquet, FASTA or idx file, a zarr folder, or a
-            folder of Phy, Kilosort or pictures. Text, FASTA and idx may be compressed with gzip.
+            folder of NWB, Phy, Kilosort, ALF or pictures. Text, FASTA and idx may be compressed with gzip.
         variables: Variables to keep, see `make_recording`.
         array: Name of the array in an npz, mat, h5 or zarr container, if it holds several, "data.raster" for the
             field of a struct of MATLAB and "group/array" in groups of h5 or zarr; of the table of intervals in

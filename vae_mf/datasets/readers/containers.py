@@ -1,6 +1,8 @@
 """Arrays in npy, npz, mat (v5 and v7.3) and zarr, described before anything is loaded."""
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -31,6 +33,7 @@ from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raste
 
 UNNAMED = ""
 TEXT = "text"
+ZARRAY = ".zarray"
 MOST_CHUNKS = 100_000
 """Chunks of a zarr array, of which each takes the time to open a file."""
 CELLS = np.dtype(object)
@@ -52,7 +55,7 @@ class Entry(NamedTuple):
     read: Callable[[], Any]
     chunks: Callable[[], "Chunks"] | None = None
     inner: bool = False
-    """True for the field of a struct, which is looked at if it is named or nothing outside of structs will do."""
+    """True for the field of a struct, or objects of Zarr, looked at if they are named or nothing else will do."""
 
 
 class Chunks(NamedTuple):
@@ -324,15 +327,33 @@ def hdf5_chunks(path: Path, name: str) -> Chunks:
 
 
 @register_container("zarr", markers=("zarr.json", ".zarray", ".zgroup"))
-def _open_zarr(path: Path) -> Container:
-    node = zarr.open(path, mode="r")
-    if isinstance(node, zarr.Array):
-        return {UNNAMED: _zarr_entry(node)}
-    arrays = [(name, array) for name, array in node.members(max_depth=None) if isinstance(array, zarr.Array)]
-    return {name: _zarr_entry(array) for name, array in arrays}
+def zarr_entries(path: Path) -> Container:
+    """Return the array of a folder of Zarr, or those of a group by their paths."""
+    zarr.open(path, mode="r")  # of a damaged folder this raises
+    places = _zarr_arrays(path)
+    return {UNNAMED if place == path else str(place.relative_to(path)): _zarr_entry(place) for place in places}
 
 
-def _zarr_entry(array: zarr.Array) -> Entry:
+def _zarr_arrays(path: Path) -> Iterator[Path]:
+    """Return the folders of all arrays, of version 2 or 3, without their chunks."""
+    for folder, inner, names in os.walk(path):
+        place = Path(folder)
+        inner.sort()
+        if ZARRAY in names or ("zarr.json" in names and _described(place / "zarr.json")["node_type"] == "array"):
+            inner.clear()
+            yield place
+
+
+def _described(place: Path) -> dict[str, Any]:
+    return json.loads(place.read_text("utf-8"))
+
+
+def _zarr_entry(place: Path) -> Entry:
+    held = _described(place / ZARRAY) if (place / ZARRAY).exists() else {}
+    if "|O" in str(held.get("dtype")):  # text, or references between arrays of NWB, which Zarr cannot open
+        return Entry("zarr", tuple(held["shape"]), CELLS, _refuse_pickle, inner=True)
+    array = zarr.open_array(place, mode="r")
+
     def chunks() -> Chunks:
         return Chunks(array.nchunks, array.nchunks_initialized, array.fill_value)
 

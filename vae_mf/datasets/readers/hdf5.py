@@ -10,9 +10,21 @@ import numpy as np
 from vae_mf.datasets.files import HDF5, DataError
 from vae_mf.datasets.readers.containers import Container, Entry, hdf5_chunks, register_container
 
+VERSION_OF_NWB = "nwb_version"
+"""Attribute of a file or a folder of NWB."""
+
 
 @register_container("HDF5", ".h5", ".hdf5", starts=(HDF5,))
 def _open_hdf5(path: Path) -> Container:
+    with h5py.File(path) as file:
+        if VERSION_OF_NWB in file.attrs:
+            raise DataError("the content is an NWB file: rename it to end in .nwb")
+    return hdf5_entries(path)
+
+
+def hdf5_entries(path: Path) -> Container:
+    """Return the arrays of a file by their paths."""
+
     def read(name: str) -> np.ndarray:
         with h5py.File(path) as file:
             return np.asarray(file[name])
@@ -28,8 +40,6 @@ def _open_hdf5(path: Path) -> Container:
             )
 
     with h5py.File(path) as file:
-        if "nwb_version" in file.attrs:
-            raise DataError("the content is an NWB file: rename it to end in .nwb")
         # Links to other files are not followed.
         file.visititems(note)
     return entries
