@@ -236,6 +236,29 @@ def if_not_spikes(act: Callable) -> Callable[..., Followed | None]:
     return lambda path, *others: None if path.name.startswith("spikes") else act(path, *others)
 
 
+def as_npy(path: Path, options: dict) -> Followed:
+    place = path.with_suffix(".npy")
+    np.save(place, np.loadtxt(path, delimiter=",", dtype=np.int8))
+    return place, options
+
+
+def swapped(path: Path, options: dict) -> Followed:
+    np.savetxt(path, np.loadtxt(path, delimiter=",", dtype=np.int8).T, fmt="%d", delimiter=",")
+    return path, options
+
+
+def parquet_of_columns(path: Path, options: dict) -> Followed:
+    frame = pd.read_parquet(path)
+    pd.DataFrame(frame["a"].tolist()).add_prefix("a").assign(b=frame["b"]).to_parquet(path)
+    return path, options
+
+
+def scaled_down(path: Path, options: dict) -> Followed:
+    for file in path.glob("*.png"):
+        Image.open(file).resize((10, 10)).save(file)
+    return path, options
+
+
 def sample_rate(path: Path, options: dict, line: str) -> Followed:
     (path / "params.py").write_text(line)
     return path, options
@@ -316,6 +339,11 @@ ACTIONS: dict[str, Callable[..., Followed | None]] = {
     r"give `bin_width` in the unit|give a wider `bin_width`|give it in seconds": with_option(bin_width=WIDTH),
     r"give a narrower `bin_width`": lambda path, options: (path, {**options, "bin_width": options["bin_width"] / 100}),
     r"sort the spikes first, or save binned rows as npy": lambda path, options: good(path.with_suffix(".npy"), options),
+    r"save the table with rows and columns swapped": swapped,
+    r"swapped, or as npy": as_npy,
+    r"check that it is the right file|give a part of the alignment": good,
+    r"got list<.*make a column of each of its entries": parquet_of_columns,
+    r"scale the pictures down": scaled_down,
     r"write the line (sample_rate = 30000)": sample_rate,
     r"label them in Phy": labelled,
     r"download it into the folder": with_clusters,

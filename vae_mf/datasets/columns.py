@@ -120,7 +120,8 @@ def without_counts(frame: pd.DataFrame, named: bool) -> Counted | None:
             f"{counts[~whole][0]:g}: multiply them by a number that makes them whole, or delete the column"
         )
     total = int(counts.sum())
-    require_memory(5 * total * others.shape[1], f"delete column {name}, or divide it by a number")
+    # Up to 8 bytes for each entry while it is checked, and the place, repeat and time of each row.
+    require_memory(total * (8 * others.shape[1] + 24), f"delete column {name}, or divide it by a number")
     seen = f"{len(counts)} rows of the file, {total} in all, put in random order"
     remark = f"column {name} was taken as the number of times that each row was seen: {seen}"
     return Counted(others, counts.astype(np.int64), remark)

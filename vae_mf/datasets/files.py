@@ -1,6 +1,7 @@
 """Files from outside: the checks before one is read, and the error that says in one sentence what is wrong with it."""
 
 import gzip
+import io
 import os
 import re
 import zlib
@@ -90,6 +91,10 @@ SIGNATURES = (
 """Content that is known by its first bytes; a reader says which of them its files may have."""
 MARKUP = (b"<!doctype", b"<html", b"<head", b"<?xml")
 HEAD_BYTES = 4096
+BLOCK_BYTES = 2**20
+"""Bytes that are unpacked at a time."""
+MOST_VARIABLES = 200_000
+"""Columns of a table or an alignment, and pixels of a picture; more than can be learned from any number of rows."""
 
 
 @contextmanager
@@ -197,6 +202,17 @@ def require_array_memory(shape: Sequence[int], dtype: np.dtype) -> None:
     require_memory(entries * (dtype.itemsize + 4), "save fewer rows or variables, or a smaller type such as uint8")
 
 
+def require_few_variables(count: int, kind: str, advice: str) -> None:
+    """Raise DataError if there are more variables than can be read one by one and learned from.
+
+    >>> require_few_variables(10**6, "columns", "save rows and columns swapped")
+    Traceback (most recent call last):
+    vae_mf.datasets.files.DataError: expected at most 200000 columns, got 1000000: save rows and columns swapped
+    """
+    if count > MOST_VARIABLES:
+        raise DataError(f"expected at most {MOST_VARIABLES} {kind}, got {count}: {advice}")
+
+
 def read_bytes(path: Path, memory: int = 1) -> bytes:
     """Return the content of a file, unpacked if it is compressed with gzip.
 
@@ -208,22 +224,34 @@ def read_bytes(path: Path, memory: int = 1) -> bytes:
     """
     with path.open("rb") as file:
         packed = file.read(2) == GZIP
-    require_memory(os.path.getsize(path), "give a part of the file")
+    require_memory(memory * os.path.getsize(path), "give a part of the file")
     if not packed:
         return path.read_bytes()
-    limit = available_memory() // memory
     try:
-        with gzip.open(path) as file:
-            content = file.read(limit)
-            if file.read(1):
-                raise DataError(
-                    f"unpacked it exceeds the {limit / 1e9:.3g} GB that the memory available allows: give a part of it"
-                )
+        content = unpacked(path, available_memory() // memory)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError("the gzip data are damaged or cut short: download or compress the file again") from error
     if not content:
         raise DataError("the file is empty once unpacked: export or download it again")
     return content
+
+
+def unpacked(path: Path, limit: int) -> bytes:
+    """Return the content of a gzip file, block by block, as a few bytes may stand for very many.
+
+    Raises:
+        DataError: It is longer than a limit.
+    """
+    content = io.BytesIO()
+    size = 0
+    with gzip.open(path) as file:
+        while block := file.read(BLOCK_BYTES):
+            size += content.write(block)
+            if size > limit:
+                raise DataError(
+                    f"unpacked it exceeds the {limit / 1e9:.3g} GB that the memory available allows: give a part of it"
+                )
+    return content.getvalue()
 
 
 def listed(names: Sequence[Any], limit: int = 5) -> str:

@@ -8,7 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Int8, UInt8
 
 from vae_mf.datasets.file_formats import register_reader
-from vae_mf.datasets.files import GZIP, DataError, Options, Raster, read_bytes, suffix_of
+from vae_mf.datasets.files import (
+    GZIP,
+    DataError,
+    Options,
+    Raster,
+    read_bytes,
+    require_few_variables,
+    suffix_of,
+)
 from vae_mf.datasets.readers.tables import utf8
 
 GAPS = (ord("-"), ord("."))
@@ -195,10 +203,11 @@ def without_insertions(records: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def require_aligned(records: list[tuple[str, str]]) -> None:
-    """Raise DataError unless all sequences are of one length above zero."""
+    """Raise DataError unless all sequences are of one length above zero that can be learned from."""
     (first, sequence), *_ = records
     if not sequence:
         raise DataError(f"sequence {first!r} is empty: complete or delete it")
+    require_few_variables(len(sequence), "columns", "give a part of the alignment, or the columns that vary")
     for name, other in records:
         if len(other) != len(sequence):
             found = f"{name!r} of length {len(other)} after {first!r} of length {len(sequence)}"

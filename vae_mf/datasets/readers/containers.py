@@ -2,8 +2,11 @@
 
 import json
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from zipfile import ZipFile
@@ -18,6 +21,7 @@ from scipy import sparse
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import (
     HDF5,
+    HEAD_BYTES,
     MATLAB,
     NUMPY,
     ZIP,
@@ -28,6 +32,7 @@ from vae_mf.datasets.files import (
     listed,
     parsing,
     require_array_memory,
+    require_memory,
 )
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raster, table_of_spikes
 
@@ -36,6 +41,12 @@ TEXT = "text"
 ZARRAY = ".zarray"
 MOST_CHUNKS = 100_000
 """Chunks of a zarr array, of which each takes the time to open a file."""
+MOST_HDF5_CHUNKS = 1_000_000
+CHUNKS_AT_ONCE = 1_000
+MOST_NAMED = 20
+"""Arrays of a file that are listed when one has to be chosen."""
+MOST_AXES = 64
+"""Axes that an array has at most."""
 CELLS = np.dtype(object)
 """Type of a cell array of MATLAB; pickled objects of NumPy have it too but are never loaded."""
 MATLAB_TYPES = {
@@ -43,6 +54,10 @@ MATLAB_TYPES = {
     **{f"{sign}int{bits}": f"{sign or 'i'}{bits // 8}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }  # fmt: skip
 NUMERIC = frozenset(MATLAB_TYPES) - {"char", "cell", "sparse"}
+HEADER_BYTES = 2**16
+"""Bytes of an npy file that its header is looked for in."""
+MAT5_HEADER, MAT5_COMPRESSED = 128, 15
+"""Bytes before the first variable of a MATLAB v5 file, and kind of a variable that is compressed."""
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -111,7 +126,7 @@ def choose(container: Container, array: str | None) -> str:
             raise DataError(f"expected no `array`, as the file holds one array without a name, got {array!r}")
         return UNNAMED
     numeric = {name: entry.shape for name, entry in container.items() if is_number(entry.dtype)}
-    held = ", ".join(f"{name} {shape}" for name, shape in numeric.items()) or "no array of numbers"
+    held = listed([f"{name} {shape}" for name, shape in numeric.items()], MOST_NAMED) or "no array of numbers"
     if array is not None:
         if array not in container:
             raise DataError(
@@ -162,11 +177,20 @@ def container_raster(container: Container, options: Options, source: str) -> Ras
     return Raster(values, f"{source}{named} of shape {values.shape}", remarks=remarks)
 
 
-def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
+def _npy_header(content: Any) -> tuple[tuple[int, ...], np.dtype]:
+    """Return shape and type of an array; a header may claim to be of any length, but is short."""
+    file = BytesIO(content.read(HEADER_BYTES))
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     return shape, dtype
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Return the array of an npy file that fits into memory."""
+    with parsing("npy"):
+        container = _open_npy(path)
+    return load(container, None)[1]
 
 
 @register_container("npy", ".npy", starts=(NUMPY,))
@@ -195,9 +219,24 @@ def _open_npz(path: Path) -> Container:
                 shape, dtype = _npy_header(file)
                 entries[name] = Entry("npz", shape, dtype, _refuse_pickle if dtype.hasobject else partial(read, name))
     if {"data", "format", "shape"} <= entries.keys():  # a sparse matrix of SciPy
-        shape = tuple(map(int, read("shape")))
-        return {UNNAMED: Entry("npz", shape, entries["data"].dtype, lambda: dense(sparse.load_npz(path)))}
+        return {UNNAMED: _sparse_entry(path, entries)}
     return entries
+
+
+def _sparse_entry(path: Path, parts: Container) -> Entry:
+    """Return the sparse matrix of SciPy that an npz file holds in parts, each of which has to fit into memory too."""
+
+    def read_dense() -> np.ndarray:
+        require_memory(sum(map(size_of, parts.values())), "save fewer entries")
+        return dense(sparse.load_npz(path))
+
+    shape = tuple(map(int, read_entry(parts["shape"])))
+    return Entry("npz", shape, parts["data"].dtype, read_dense)
+
+
+def size_of(entry: Entry) -> int:
+    """Return the number of bytes of an array."""
+    return int(np.prod(entry.shape, dtype=object)) * entry.dtype.itemsize
 
 
 def _is_hdf5(file: BinaryIO) -> bool:
@@ -212,11 +251,18 @@ def _open_mat(path: Path) -> Container:
         if _is_hdf5(file):
             return _open_mat73(path)
 
+    found = scipy.io.whosmat(path)
+    sizes = dict(zip((name for name, *_ in found), _mat5_sizes(path), strict=False))
+
+    def loaded(*names: str) -> dict[str, Any]:
+        # Cell arrays and structs do not say how large they are.
+        require_memory(sum(sizes.get(name, 0) for name in names), "save each variable in a file of its own")
+        return scipy.io.loadmat(path, variable_names=list(names))
+
     def read(name: str) -> np.ndarray:
-        array = scipy.io.loadmat(path, variable_names=[name])[name]
+        array = loaded(name)[name]
         return dense(array) if sparse.issparse(array) else array
 
-    found = scipy.io.whosmat(path)
     entries = {
         name: Entry("mat", shape, np.dtype(MATLAB_TYPES.get(kind, "V")), partial(read, name))
         for name, shape, kind in found
@@ -225,9 +271,27 @@ def _open_mat(path: Path) -> Container:
     structs = [name for name, _, kind in found if kind == "struct"]
     if structs:
         # Their fields have no header of their own.
-        for name, value in scipy.io.loadmat(path, variable_names=structs).items():
+        for name, value in loaded(*structs).items():
             entries |= _struct_entries(name, value) if name in structs else {}
     return entries
+
+
+def _mat5_sizes(path: Path) -> Iterator[int]:
+    """Yield the number of bytes of each variable of a MATLAB v5 file, once it is unpacked."""
+    with path.open("rb") as file:
+        if 0 in file.read(4):  # version 4, which compresses nothing
+            return
+        file.seek(MAT5_HEADER - 2)
+        order = "<" if file.read(2) == b"IM" else ">"
+        place = MAT5_HEADER
+        while len(tag := file.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            place += 8 + size
+            if kind == MAT5_COMPRESSED:
+                # The content begins with a tag of its own, which says its size.
+                tag = zlib.decompressobj().decompress(file.read(min(size, HEAD_BYTES)), 8)
+            yield struct.unpack(f"{order}II", tag)[1]
+            file.seek(place)
 
 
 def _struct_entries(name: str, value: Any) -> dict[str, Entry]:
@@ -284,8 +348,16 @@ def _mat73_entry(path: Path, node: h5py.Dataset | h5py.Group) -> Entry:
     # A file of another writer has no classes.
     dtype = node.dtype if kind is None else np.dtype(MATLAB_TYPES.get(kind, "V"))
     if "MATLAB_empty" in node.attrs:
-        return Entry("mat", tuple(map(int, node[()])), dtype, read)
+        return Entry("mat", _empty_shape(node), dtype, read)
     return Entry("mat", node.shape[::-1], dtype, read, partial(hdf5_chunks, path, node_name))
+
+
+def _empty_shape(node: h5py.Dataset) -> tuple[int, ...]:
+    """Return the shape of an array of MATLAB v7.3 without entries, which stands in the place of its values."""
+    lengths = tuple(map(int, node[:MOST_AXES]))
+    if node.size > MOST_AXES or np.prod(lengths, dtype=object) != 0:
+        raise DataError(f"expected the axes of an empty array, got {node.size} numbers: save the variables again")
+    return lengths
 
 
 def _matlab_class(node: h5py.Dataset | h5py.Group) -> str | None:
@@ -300,19 +372,49 @@ def _mat73_values(file: h5py.File, node: Any) -> Any:
     if "MATLAB_sparse" in node.attrs:
         shape = int(node.attrs["MATLAB_sparse"]), len(node["jc"]) - 1
         # Without any entry there are no "ir" and "data".
-        parts = [node[name][()] if name in node else np.zeros(0, np.uint8) for name in ("data", "ir")]
-        return dense(sparse.csc_matrix((*parts, node["jc"][()]), shape))
+        parts = [hdf5_values(node[name]) if name in node else np.zeros(0, np.uint8) for name in ("data", "ir")]
+        return dense(sparse.csc_matrix((*parts, hdf5_values(node["jc"])), shape))
     if "MATLAB_empty" in node.attrs:
-        dtype = MATLAB_TYPES.get(str(kind), "V")
-        return np.empty(tuple(map(int, node[()])), dtype)
+        return np.empty(_empty_shape(node), MATLAB_TYPES.get(str(kind), "V"))
     if kind is not None and kind not in NUMERIC | {"cell"}:
         return np.array(kind)  # text, whose letters are stored as numbers
-    values = node[()].T
+    values = hdf5_values(node).T
     if values.dtype != CELLS:
         return values
     cells = np.empty(values.shape, object)
     cells.ravel()[:] = [_mat73_values(file, file[reference]) for reference in values.flat]
     return cells
+
+
+def hdf5_values(array: h5py.Dataset) -> np.ndarray:
+    """Return the values of an array of HDF5 that fits into memory.
+
+    Raises:
+        DataError: It does not, or is in too many pieces.
+    """
+    require_array_memory(array.shape or (), array.dtype)
+    if array.chunks is None:
+        return array[()]
+    require_memory(int(np.prod(array.chunks, dtype=object)) * array.dtype.itemsize, "save it in smaller chunks")
+    grid = chunk_grid(array)
+    require_few_chunks(int(np.prod(grid, dtype=object)), MOST_HDF5_CHUNKS)
+    values = np.empty(array.shape, array.dtype)
+    # HDF5 takes kilobytes of memory for each chunk that it reads at once.
+    step = array.chunks[0] * max(1, CHUNKS_AT_ONCE // max(1, int(np.prod(grid[1:]))))
+    for start in range(0, len(values), step):
+        values[start : start + step] = array[start : start + step]
+    return values
+
+
+def chunk_grid(array: h5py.Dataset) -> list[int]:
+    """Return the number of chunks along each axis of an array in chunks."""
+    return [-(-length // piece) for length, piece in zip(array.shape, array.chunks, strict=True)]
+
+
+def require_few_chunks(count: int, limit: int) -> None:
+    """Raise DataError if an array is in more chunks than can be read in a few seconds."""
+    if count > limit:
+        raise DataError(f"expected at most {limit} chunks, got {count}: save it in larger ones")
 
 
 def hdf5_chunks(path: Path, name: str) -> Chunks:
@@ -322,8 +424,7 @@ def hdf5_chunks(path: Path, name: str) -> Chunks:
         if array.chunks is None:
             unwritten = array.size > 0 and array.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED
             return Chunks(1, 1 - unwritten, array.fillvalue)
-        grid = [-(-length // piece) for length, piece in zip(array.shape, array.chunks, strict=True)]
-        return Chunks(int(np.prod(grid)), array.id.get_num_chunks(), array.fillvalue)
+        return Chunks(int(np.prod(chunk_grid(array))), array.id.get_num_chunks(), array.fillvalue)
 
 
 @register_container("zarr", markers=("zarr.json", ".zarray", ".zgroup"))
@@ -358,8 +459,8 @@ def _zarr_entry(place: Path) -> Entry:
         return Chunks(array.nchunks, array.nchunks_initialized, array.fill_value)
 
     def read() -> np.ndarray:
-        if array.nchunks > MOST_CHUNKS:
-            raise DataError(f"expected at most {MOST_CHUNKS} chunks, got {array.nchunks}: save it in larger ones")
+        require_few_chunks(array.nchunks, MOST_CHUNKS)
+        require_memory(int(np.prod(array.chunks, dtype=object)) * dtype.itemsize, "save it in smaller chunks")
         return np.asarray(array[...])
 
     dtype = np.dtype(array.dtype)

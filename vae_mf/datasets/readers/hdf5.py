@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from vae_mf.datasets.files import HDF5, DataError
-from vae_mf.datasets.readers.containers import Container, Entry, hdf5_chunks, register_container
+from vae_mf.datasets.readers.containers import Container, Entry, hdf5_chunks, hdf5_values, register_container
 
 VERSION_OF_NWB = "nwb_version"
 """Attribute of a file or a folder of NWB."""
@@ -27,7 +27,7 @@ def hdf5_entries(path: Path) -> Container:
 
     def read(name: str) -> np.ndarray:
         with h5py.File(path) as file:
-            return np.asarray(file[name])
+            return hdf5_values(file[name])
 
     entries = {}
 

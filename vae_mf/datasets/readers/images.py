@@ -2,26 +2,28 @@
 
 import math
 import os
-import struct
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int8, Shaped, UInt8
-from PIL import Image, UnidentifiedImageError
-from PIL.Image import DecompressionBombError
+from PIL import Image
 
 from vae_mf.checks import require_integer
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import (
     GZIP,
     IDX,
+    MOST_VARIABLES,
     DataError,
     Options,
     Raster,
     about,
     read_bytes,
+    require_few_variables,
     require_memory,
     require_threshold,
 )
@@ -31,8 +33,6 @@ IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 PICTURES = (".png", ".jpg", ".jpeg")
 
 AGAIN = "download or copy the file again"
-BROKEN_PICTURE = (OSError, SyntaxError, EOFError, TypeError, KeyError, IndexError, DecompressionBombError, struct.error)
-"""What Pillow raises when the content of a picture is damaged; UnidentifiedImageError is an OSError."""
 Grey = UInt8[np.ndarray, "*images rows columns"]
 """Brightness from 0, black, to 255."""
 
@@ -94,20 +94,41 @@ def read_pictures(paths: Sequence[Path]) -> UInt8[np.ndarray, "images rows colum
     """Return the grey values of pictures of one size."""
     images, width, height = [], 0, 0
     for path in paths:
-        try:
-            with Image.open(path) as picture:
-                if not images:
-                    width, height = picture.size
-                    require_memory(6 * len(paths) * width * height, "give fewer or smaller pictures")
-                if picture.size != (width, height):
-                    sizes = f"{path.name} of {picture.width} x {picture.height} after {width} x {height} pixels"
-                    raise DataError(f"expected pictures of one size, got {sizes}: crop or scale them first")
-                if picture.mode.startswith(("I", "F")):
-                    raise DataError(f"expected pictures of 8 bits per pixel, got {path.name} of more: save it as 8 bit")
-                images.append(np.asarray(picture.convert("L")))
-        except BROKEN_PICTURE as error:
-            raise DataError(f"picture {path.name} is damaged or no picture: replace or delete it") from error
+        with opened_picture(path) as picture:
+            if not images:
+                width, height = picture.size
+                require_memory(6 * len(paths) * width * height, "give fewer or smaller pictures")
+            if picture.size != (width, height):
+                sizes = f"{path.name} of {picture.width} x {picture.height} after {width} x {height} pixels"
+                raise DataError(f"expected pictures of one size, got {sizes}: crop or scale them first")
+            if picture.mode.startswith(("I", "F")):
+                raise DataError(f"expected pictures of 8 bits per pixel, got {path.name} of more: save it as 8 bit")
+            images.append(np.asarray(picture.convert("L")))
     return np.stack(images)
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """Open a picture of not too many pixels, of which none are loaded yet.
+
+    Raises:
+        DataError: It is too large, or turns out to be damaged.
+    """
+    try:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            picture = Image.open(path)
+        with picture:
+            pixels = picture.width * picture.height
+            require_few_variables(pixels, "pixels in a picture", "scale the pictures down")
+            yield picture
+    except (DataError, PermissionError, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(
+            f"expected at most {MOST_VARIABLES} pixels in a picture, got far more in {path.name}: scale it down"
+        ) from error
+    except Exception as error:  # Pillow raises errors of almost any type if the content is damaged
+        raise DataError(f"picture {path.name} is damaged or no picture: replace or delete it") from error
 
 
 def image_raster(
@@ -115,6 +136,7 @@ def image_raster(
 ) -> Raster:
     """Return images as a raster: each image a repeat of its own, as there is no time among them."""
     number, rows, columns = images.shape
+    require_few_variables(rows * columns, "pixels in a picture", "scale the pictures down")
     level = "otsu" if threshold is None else threshold
     level = otsu_level(images) if level == "otsu" else level
     names = [f"{row},{column}" for row in range(rows) for column in range(columns)]
@@ -128,15 +150,19 @@ def read_image(path: str | os.PathLike, rows: int, columns: int) -> Grey:
 
     Raises:
         FileNotFoundError: Nothing is at ``path``.
-        ValueError: Pillow cannot read the file, or it is smaller than the shape.
+        ValueError: Pillow cannot read the file, or the picture is smaller than the shape.
     """
     require_integer("rows", rows)
     require_integer("columns", columns)
     try:
         with Image.open(path) as picture:
             grey = picture.convert("L")
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path}: expected a picture that Pillow reads, got another file") from error
+    except (FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{path}: expected a picture that Pillow reads, got a damaged one or another file: replace it"
+        ) from error
     if grey.width < columns or grey.height < rows:
         raise ValueError(f"{path}: expected {rows} x {columns} pixels or more, got {grey.height} x {grey.width}")
     box = centred_box(grey.height, grey.width, rows / columns)

@@ -60,13 +60,16 @@ def _unit_times(container: Container) -> tuple[SpikeTimes, tuple[str, ...]]:
             "sort the spikes first, or save binned rows as npy"
         )
     entries = [container[name] for name in (TIMES, ENDS, IDS) if name in container]
-    spikes, ends, *ids = map(read_entry, entries)
+    times, *others = entries
+    count, *lengths = (int(np.prod(entry.shape, dtype=object)) for entry in entries)
+    if len(set(lengths)) > 1:
+        raise DataError(f"expected an id for each of {lengths[0]} units, got {lengths[1]}: write the file again")
+    ends, *ids = map(read_entry, others)
     ends = ends.astype(np.int64)
+    if (np.diff(ends, prepend=0) < 0).any() or (ends[-1:] != count).any():
+        raise DataError(f"expected as many spikes as spike_times_index tells of, got {count}: write the file again")
     names = [str(name) for name in (ids[0] if ids else range(len(ends)))]
-    if (np.diff(ends, prepend=0) < 0).any() or len(names) != len(ends) or (ends[-1:] != len(spikes)).any():
-        raise DataError(
-            f"expected as many spikes as spike_times_index tells of, got {len(spikes)}: write the file again"
-        )
+    spikes = read_entry(times)
     if len(set(names)) < len(names):
         raise DataError("expected different ids of the units, got some more than once: number them anew")
     unused = ("observation intervals of the units were not used: outside them a unit counts as silent",)

@@ -1,6 +1,7 @@
 """Spike times in the folders of Phy and Kilosort."""
 
 import re
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from vae_mf.checks import require_choice
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import DataError, Options, Raster, parsing
+from vae_mf.datasets.readers.containers import read_npy
 from vae_mf.datasets.spike_times import group_by_label, require_width, spike_raster
 
 TIMES = "spike_times.npy"
@@ -18,8 +20,8 @@ LABELS = ("cluster_group.tsv", "cluster_groups.csv", "cluster_KSLabel.tsv")
 """Tables of what each cluster is, of which the first counts: by hand, by hand in old versions, by Kilosort."""
 PARAMETERS = "params.py"
 RATE = re.compile(r"^\s*sample_rate\s*=\s*([\d._eE+-]+)\s*(?:#.*)?$", re.M)
-
-
+MOST_BYTES = 2**20
+"""Size of a file that describes a recording; tables of thousands of clusters are smaller."""
 PARTS = tuple(name.lower() for name in (TIMES, *(f"{name}.npy" for name in CELLS), *LABELS, PARAMETERS))
 """Files that are read; the recording itself, beside them, may be larger than the memory."""
 
@@ -32,8 +34,7 @@ def read_sorted(path: Path, options: Options) -> Raster:
     if not held:
         raise DataError(f"expected spike_clusters.npy beside {TIMES}, found none: export the folder for Phy again")
     array = require_choice("array", options.array or held[0], held)
-    with parsing("npy"):
-        samples, cells = (np.load(path / name).ravel() for name in (TIMES, f"{array}.npy"))
+    samples, cells = (read_npy(path / name).ravel() for name in (TIMES, f"{array}.npy"))
     if len(samples) != len(cells):
         raise DataError(
             f"expected a cluster for each spike, got {len(cells)} clusters in {array}.npy and {len(samples)} spikes in "
@@ -55,15 +56,23 @@ def _labels(path: Path) -> pd.Series:
     table = next((path / name for name in LABELS if (path / name).exists()), None)
     if table is None:
         return pd.Series(dtype=str)
+    text = short_text(table)
     with parsing("tsv"):
-        frame = pd.read_csv(table, sep="\t", index_col="cluster_id")
+        frame = pd.read_csv(StringIO(text), sep="\t", index_col="cluster_id")
     return frame.iloc[:, 0].astype(str).str.strip().str.lower()
+
+
+def short_text(path: Path) -> str:
+    """Return the text of a small file that describes a recording."""
+    if path.stat().st_size > MOST_BYTES:
+        raise DataError(f"expected a short text in {path.name}, got {path.stat().st_size} bytes: export it again")
+    return path.read_text("utf-8", "replace")
 
 
 def _sample_rate(path: Path) -> float:
     """Return the number of samples in a second; params.py is a program and so is searched, not run."""
     params = path / PARAMETERS
-    found = RATE.search(params.read_text("utf-8", "replace")) if params.exists() else None
+    found = RATE.search(short_text(params)) if params.exists() else None
     try:
         rate = float(found[1]) if found else 0.0
     except ValueError:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.extensions import ExtensionDtype
 
@@ -24,13 +25,16 @@ from vae_mf.datasets.columns import (
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import (
     GZIP,
+    HEAD_BYTES,
     PARQUET,
     DataError,
     Options,
     Raster,
+    check_head,
     listed,
     parsing,
     read_bytes,
+    require_few_variables,
     require_memory,
     suffix_of,
 )
@@ -39,9 +43,13 @@ from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, table_of_sp
 
 MEMORY_PER_BYTE = 16
 """Bytes taken while a text is read: itself, its parts, and 8 bytes and more for every entry of two characters."""
+MEMORY_PER_TEXT = 5
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "<na>"])
 """Entries that pandas takes as missing, in small letters."""
+COLUMN_NUMBER = re.compile(r"\s*0*([2-9]|1\d)\d*\s*", re.ASCII)
+"""Whole number above 1, of any length."""
+MANY_COLUMNS = "save the table with rows and columns swapped, or as npy"
 
 
 class Table(NamedTuple):
@@ -151,8 +159,22 @@ def names_in_comment(line: str, delimiter: str, columns: int) -> list[str] | Non
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """Return the fields of a line."""
-    return line.split() if delimiter == r"\s+" else next(csv.reader([line], delimiter=delimiter), [])
+    """Return the fields of a line.
+
+    Raises:
+        DataError: They are too many, or one is too long.
+    """
+    blanks = delimiter == r"\s+"
+    require_few_variables(line.count(" " if blanks else delimiter) + 1, "columns", MANY_COLUMNS)
+    if blanks:
+        return line.split()
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise DataError(
+            f"expected entries of at most {csv.field_size_limit()} letters, got a longer one in {line[:20]!r}...: "
+            "check that it is the right file"
+        ) from error
 
 
 def is_numeric_header(fields: list[str], frame: pd.DataFrame) -> bool:
@@ -162,7 +184,7 @@ def is_numeric_header(fields: list[str], frame: pd.DataFrame) -> bool:
     True
     """
     named = fields[1:] if fields and not fields[0].strip() else fields
-    numbered = all(field.strip().isdigit() and int(field) > 1 for field in named) and len(set(named)) == len(named)
+    numbered = all(map(COLUMN_NUMBER.fullmatch, named)) and len(set(named)) == len(named)
     body = without_votes(frame.iloc[1:, len(fields) - len(named) :]).frame
     binary = (is_numeric(column) and are_binary(column) for _, column in body.items())
     return bool(named) and numbered and len(body) > 1 and all(binary)
@@ -174,6 +196,7 @@ def utf8(content: bytes) -> bytes:
     Raises:
         DataError: It is in another encoding, or no text.
     """
+    check_head(content[:HEAD_BYTES], ())
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError('the text is UTF-16 (in Excel "Unicode Text"): save it as "CSV UTF-8"')
     if b"\0" in content:
@@ -255,14 +278,28 @@ def read_parquet(path: Path) -> Table:
     """Return the table of a parquet file; an index that pandas has saved beside the columns is left out."""
     with parsing("parquet"):
         with pq.ParquetFile(path) as file:
-            rows, columns = file.metadata.num_rows, file.metadata.num_columns
-        require_memory(16 * rows * columns, "save fewer rows or columns")
+            require_readable(file)
         frame = pd.read_parquet(path, engine="pyarrow")
     if frame.empty:
         raise DataError(NO_ROWS)
     index = "" if isinstance(frame.index, pd.RangeIndex) else "the index saved with the table was left out"
     frame = frame.reset_index(drop=True).set_axis([str(name) for name in frame.columns], axis=1)
     return Table(frame, True, "parquet table", (index,) * bool(index))
+
+
+def require_readable(file: pq.ParquetFile) -> None:
+    """Raise DataError unless a parquet file has one entry in each row of each column, and fits into memory."""
+    for field in file.schema_arrow:
+        if pa.types.is_nested(field.type):
+            raise DataError(
+                f"expected one number in each row of column {field.name}, got {field.type}: make a column of each of "
+                "its entries, or leave it out"
+            )
+    rows, columns = file.metadata.num_rows, file.metadata.num_columns
+    groups = (file.metadata.row_group(place) for place in range(file.metadata.num_row_groups))
+    # An entry is held twice in at most 8 bytes, and a text in all it takes unpacked, more than once.
+    texts = sum(group.total_byte_size for group in groups)
+    require_memory(16 * rows * columns + MEMORY_PER_TEXT * texts, "save fewer rows or columns")
 
 
 def table_raster(table: Table) -> Raster:
