@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from vae_mf.datasets import files
 from vae_mf.datasets.files import DataError
+from vae_mf.datasets.readers.entries import adjoining_entries
 from vae_mf.datasets.readers.tables import column_names, find_delimiter, is_header
 from vae_mf.datasets.recording import read_recording
 from vae_mf.density_models import ChowLiuTree, Independent
@@ -32,6 +33,12 @@ def indexed(values, name=None):
     return FRAME.set_axis(pd.Index(values, name=name), axis=0)
 
 
+def lines(*content):
+    return lambda path: path.write_text("\n".join(content))
+
+
+ROWS = [" ".join(map(str, row)) for row in WORDS]
+SEMICOLONS = FRAME.to_csv(index=False, sep=";").strip().split("\n")
 STYLES = {
     "header": ("w.csv", text(FRAME), NAMES),
     "no header": ("w.csv", text(FRAME, header=False), NUMBERED),
@@ -61,6 +68,17 @@ STYLES = {
         lambda path: np.savetxt(path, WORDS, "%d", ",", header="a b c d"),
         list("abcd"),
     ),
+    "comments of MATLAB": ("w.txt", lines("% of 2019", "% bins", *ROWS), NUMBERED),
+    "names in a comment of MATLAB": ("w.txt", lines("% anna bob c3 d", *ROWS), ["anna", "bob", "c3", "d"]),
+    "comments of other programs": ("w.csv", lines("// of 2019", *FRAME.to_csv(index=False).split("\n")), NAMES),
+    "a percent sign in a name": ("w.csv", text(FRAME.rename(columns={"anna": "% on"})), ["% on", *NAMES[1:]]),
+    "the separator of Excel": ("w.csv", lines("sep=;", *FRAME.to_csv(index=False, sep=";").split("\n")), NAMES),
+    "empty lines of Excel": ("w.csv", lines(*FRAME.to_csv(index=False).split("\n"), ",,,", ",,,"), NAMES),
+    "marks at the end of lines": ("w.csv", lines(*(f"{line};" for line in SEMICOLONS)), NAMES),
+    "marks at the end without header": ("w.csv", lines(*(f"{line};;" for line in SEMICOLONS[1:])), NUMBERED),
+    "marks at the end of rows alone": ("w.csv", lines(SEMICOLONS[0], *(f"{line};" for line in SEMICOLONS[1:])), NAMES),
+    "digits without marks": ("w.txt", lines(*(row.replace(" ", "") for row in ROWS)), NUMBERED),
+    "an index out of order": ("w.csv", text(indexed(np.arange(40) * 7 % 40), index=True), NAMES),
     "large numbers as header": ("w.csv", text(FRAME.set_axis(CHANNELS, axis=1)), CHANNELS),
     "large numbers and an index": ("w.csv", text(FRAME.set_axis(CHANNELS, axis=1), index=True), CHANNELS),
     "votes": ("w.csv", text(FRAME.replace({0: "N", 1: "Y"})), NAMES),
@@ -225,6 +243,33 @@ COUNTED = FRAME.value_counts()
 def test_a_column_of_counts_repeats_the_rows(tmp_path, name):
     COUNTED.rename(name).reset_index().to_csv(tmp_path / "w.csv", index=False)
     check_counted(read_recording(tmp_path / "w.csv"), NAMES, name)
+
+
+@pytest.mark.parametrize(
+    ("style", "remark"),
+    [
+        ("comments of MATLAB", "2 lines of comments above the rows were left out"),
+        ("empty lines of Excel", "2 lines without entries at the end were left out"),
+        ("marks at the end of lines", "1 columns at the end without name and entries were left out"),
+        ("digits without marks", "every digit was taken for an entry, as there is nothing between them"),
+        ("an index out of order", "the first column, without a name, holds another whole number in every row"),
+    ],
+)
+def test_lines_and_columns_that_are_left_out_are_told(tmp_path, style, remark):
+    name, write, _ = STYLES[style]
+    write(tmp_path / name)
+    assert remark in "".join(read_recording(tmp_path / name).remarks)
+
+
+@pytest.mark.parametrize("content", ["01\n0\n", "011\n102\n", "01,1\n11,0\n", "10\n11\n100\n"])
+def test_digits_of_other_lines_are_numbers(content):
+    assert adjoining_entries(content.encode()) is None
+
+
+def test_missing_entries_at_the_end_of_the_last_row_stay(tmp_path):
+    (tmp_path / "w.csv").write_text("a,b,c\n1,0,1\n0,1,1\n1,1,0\n0,,\n")
+    recording = read_recording(tmp_path / "w.csv", allow_missing=True)
+    assert recording.rows[-1].tolist() == [-1, 0, 0]
 
 
 def test_a_first_column_of_counts_without_a_name_repeats_the_rows(tmp_path):

@@ -34,7 +34,7 @@ def test_an_example_reads_the_rows_that_were_written(example, name, tmp_path, mo
     np.testing.assert_array_equal(rows, expected)
     if "trial" in example:
         np.testing.assert_array_equal(found.time, np.arange(len(ROWS)) % TRIAL_BINS)
-    if name.endswith((".csv", ".txt", ".parquet", "cells.npz")) and "bin_width" not in example:
+    if name.endswith((".csv", "numpy.txt", ".parquet", "cells.npz")) and "bin_width" not in example:
         assert list(found.names) == list(FRAME.columns)
 
 

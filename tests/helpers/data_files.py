@@ -21,6 +21,7 @@ TIMES = 0.02 * (BINS + 0.5)
 """Spikes in the middle of bins of 0.02."""
 BY_CELL = [TIMES[cell == CELLS] for cell in range(4)]
 ENDS = np.bincount(CELLS).cumsum()
+EXCEL = ";\n"
 TRIAL_BINS = 20
 TRIAL_ENDS = "start_time", "stop_time"
 SPIKES = pd.DataFrame({"neuron": CELLS, "time": TIMES})
@@ -121,6 +122,10 @@ FILES: dict[str, Callable[[Path], None]] = {
     "rows.zarr": lambda path: zarr.save_array(path, ROWS),
     "table.csv": csv(FRAME),
     "comma.csv": csv(FRAME.astype(float), sep=";", decimal=","),
+    "excel.csv": lambda path: path.write_text(
+        f"sep=;\n{FRAME.to_csv(index=False, sep=chr(59), lineterminator=EXCEL)};;;;\n"
+    ),
+    "digits.txt": lambda path: np.savetxt(path, ROWS, "%d", delimiter=""),
     "numpy.txt": lambda path: np.savetxt(path, ROWS, header="bins of 20 ms\nanna bob carl dora"),
     "table.parquet": FRAME.to_parquet,
     "votes.csv": csv(FRAME.replace({0: "N", 1: "Y"})),

@@ -65,6 +65,21 @@ def binary_entries(text: bytes, mark: bytes, start: int = 0) -> Int8[np.ndarray,
     return (entries - ZERO).view(np.int8)
 
 
+def adjoining_entries(text: bytes) -> Int8[np.ndarray, "rows columns"] | None:
+    r"""Return the entries of lines of 0 and 1 with nothing between them, None if they are not of one length or others.
+
+    >>> adjoining_entries(b"011\n010\n").tolist(), adjoining_entries(b"1,0\n0,1\n"), adjoining_entries(b"0\n1\n")
+    ([[0, 1, 1], [0, 1, 0]], None, None)
+    """
+    found = re.match(rb"[01]{2,}(?=[\r\n])", text)
+    width = found.end() if found else 0
+    lines = text.split() if found else []
+    if not found or any(len(line) != width for line in lines):
+        return None
+    entries = np.frombuffer(b"".join(lines), np.uint8).reshape(-1, width)
+    return (entries - ZERO).view(np.int8) if ((entries == ZERO) | (entries == ONE)).all() else None
+
+
 def parse(rows: bytes, delimiter: str, first: int) -> pd.DataFrame:
     """Return the rows of a text of any entries.
 

@@ -4,7 +4,7 @@ import csv
 import os
 import re
 from collections.abc import Callable
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +38,8 @@ from vae_mf.datasets.files import (
     require_memory,
     suffix_of,
 )
-from vae_mf.datasets.readers.entries import DECIMAL_COMMA, NO_ROWS, read_entries
+from vae_mf.datasets.readers.entries import DECIMAL_COMMA, NO_ROWS, adjoining_entries, read_entries
+from vae_mf.datasets.readers.lines import find_rows
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, table_of_spikes
 
 MEMORY_PER_BYTE = 16
@@ -96,9 +97,12 @@ def read_text(path: Path) -> Table:
         DataError: The text is not UTF-8, has no rows, or rows of different lengths.
     """
     require_memory(MEMORY_PER_BYTE * os.path.getsize(path), "give a part of the table, or save it as npy or parquet")
-    text, above, others = without_comments(utf8(read_bytes(path, MEMORY_PER_BYTE)).lstrip(b"\r\n"))
+    text, above, separator, left_out = find_rows(utf8(read_bytes(path, MEMORY_PER_BYTE)))
+    if (digits := adjoining_entries(text)) is not None:
+        remarks = (*left_out, "every digit was taken for an entry, as there is nothing between them")
+        return Table(pd.DataFrame(digits).rename(columns=str), False, "text of lines of 0 and 1", remarks)
     first, second = (*first_lines(text, 2), "", "")[:2]
-    delimiter = find_delimiter(first, suffix_of(path))
+    delimiter = separator or find_delimiter(first, suffix_of(path))
     fields = split_line(first, delimiter)
     votes = are_votes(fields) and are_votes(split_line(second, delimiter))
     names = fields if is_header(fields) and not votes else None
@@ -108,16 +112,33 @@ def read_text(path: Path) -> Table:
         raise DataError(f"expected an entry in every line, got line {blank} without: write NA into it, or delete it")
     if names is None and above and (names := names_in_comment(above[-1], delimiter, frame.shape[1])):
         above.pop()
-    remarks: tuple[str, ...] = ()
+    remarks = left_out
     if names is None and is_numeric_header(fields, frame):
         names = fields
         frame = frame.iloc[1:].reset_index(drop=True)
-        remarks = (f"the first line, {listed(fields)}, was taken as names of the columns",)
-    if left_out := len(above) + others:
-        remarks = (*remarks, f"{left_out} lines that begin with # were left out")
+        remarks += (f"the first line, {listed(fields)}, was taken as names of the columns",)
+    if above:
+        remarks += (f"{len(above)} lines of comments above the rows were left out",)
+    names, frame, unnamed = without_empty_end(names, frame)
     marks = {",": "commas", ";": "semicolons", "\t": "tabs", r"\s+": "blanks"}[delimiter]
     source = f"text with {marks} between the entries, {'one row of' if names else 'no'} column names"
-    return Table(frame.set_axis(column_names(names, frame.shape[1]), axis=1), names is not None, source, remarks)
+    return Table(
+        frame.set_axis(column_names(names, frame.shape[1]), axis=1), names is not None, source, remarks + unnamed
+    )
+
+
+def without_empty_end(
+    names: list[str] | None, frame: pd.DataFrame
+) -> tuple[list[str] | None, pd.DataFrame, tuple[str, ...]]:
+    """Return names and rows without columns that a mark at the end of every line opens, and a remark on these."""
+    columns = frame.shape[1]
+    while columns > 1 and frame.iloc[:, columns - 1].isna().all() and not "".join((names or [])[columns - 1 :]).strip():
+        columns -= 1
+    if names is not None and len(names) > columns and not "".join(names[columns:]).strip():
+        names = names[:columns]
+    empty = frame.shape[1] - columns
+    remarks = (f"{empty} columns at the end without name and entries were left out",) if empty else ()
+    return names, frame.iloc[:, :columns], remarks
 
 
 def first_lines(text: bytes, count: int) -> list[str]:
@@ -129,32 +150,13 @@ def first_lines(text: bytes, count: int) -> list[str]:
     return [line[0].decode() for line in islice(re.finditer(rb"[^\r\n]+", text), count)]
 
 
-def without_comments(text: bytes) -> tuple[bytes, list[str], int]:
-    r"""Return a text without the lines that begin with #, those above all others, and the number of the rest.
-
-    >>> without_comments(b"# one\n#a b\n1 0\n# end\n")
-    (b'1 0\n', ['# one', '#a b'], 1)
-    """
-    if b"#" not in text:
-        return text, [], 0
-    lines = re.findall(rb"[^\r\n]+[\r\n]*", text)
-    above = list(takewhile(is_comment, lines))
-    rows = [line for line in lines if not is_comment(line)]
-    return b"".join(rows), [line.decode().strip() for line in above], len(lines) - len(above) - len(rows)
-
-
-def is_comment(line: bytes) -> bool:
-    """Return True for a line that begins with #."""
-    return line.startswith(b"#")
-
-
 def names_in_comment(line: str, delimiter: str, columns: int) -> list[str] | None:
     """Return the names of the columns that a line after # holds, None if there are other things in it.
 
     >>> names_in_comment("# a b", ",", 2), names_in_comment("# bins of 20 ms", ",", 2)
     (['a', 'b'], None)
     """
-    split = (split_line(line.lstrip("# "), mark) for mark in (delimiter, r"\s+"))
+    split = (split_line(line.lstrip(marks), mark) for marks in ("# ", "#%/ ") for mark in (delimiter, r"\s+"))
     return next((names for names in split if len(names) == columns and is_header(names)), None)
 
 
@@ -268,7 +270,8 @@ def column_names(names: list[str] | None, columns: int) -> list[str]:
         names = ["", *names]  # R leaves out the heading of the names of the rows.
     if len(names) != columns:
         counts = f"{len(names)} names and rows of {columns} entries"
-        raise DataError(f"expected as many column names as columns, got {counts}: complete the first line")
+        advice = "complete the first line, or delete it if it is a title"
+        raise DataError(f"expected as many column names as columns, got {counts}: {advice}")
     stripped = [name.strip().strip('"').removeprefix("#").strip() for name in names]
     return [name or str(position) for position, name in enumerate(stripped)]
 
@@ -311,7 +314,9 @@ def table_raster(table: Table) -> Raster:
     frame, remarks = without_votes(table.frame)
     remarks = table.remarks + remarks
     row_names = None
-    if frame.shape[1] > 1 and (remark := index_remark(frame)):
+    # A column without a name is called after its place.
+    unnamed = table.named and frame.columns[0] == "0" and "1" not in frame.columns
+    if frame.shape[1] > 1 and (remark := index_remark(frame, unnamed)):
         row_names = None if is_numeric(frame.iloc[:, 0]) else frame.iloc[:, 0].astype(str).tolist()
         frame, remarks = frame.iloc[:, 1:], (*remarks, remark)
     elif found := without_counts(frame, table.named):
@@ -335,8 +340,12 @@ def table_raster(table: Table) -> Raster:
     return Raster(values, table.source, list(frame.columns) if table.named else None, remarks, row_names)
 
 
-def index_remark(frame: pd.DataFrame) -> str | None:
-    """Return a remark if the first column is no variable but labels the rows, else None."""
+def index_remark(frame: pd.DataFrame, unnamed: bool) -> str | None:
+    """Return a remark if the first column is no variable but labels the rows, else None.
+
+    Args:
+        unnamed: True if the first line names the other columns alone.
+    """
     first = frame.iloc[:, 0]
     name = frame.columns[0]
     others = [column for _, column in frame.iloc[:, 1:].items()]
@@ -347,8 +356,12 @@ def index_remark(frame: pd.DataFrame) -> str | None:
         return f"column {name} holds another word in every row and was taken as names of the rows" if labels else None
     steps = first.to_numpy(np.float64)
     # Any table with such a first column but other numbers, such as couplings, is left as it is.
-    if (steps[1:] > steps[:-1]).all() and not are_binary(steps) and all(map(are_binary, others)):
+    if are_binary(steps) or not all(map(are_binary, others)):
+        return None
+    if (steps[1:] > steps[:-1]).all():
         return f"column {name} rises from row to row and was taken as an index or time, not as a variable"
+    if unnamed and first.is_unique and (steps == np.floor(steps)).all():
+        return "the first column, without a name, holds another whole number in every row and was taken as an index"
     return None
 
 
@@ -385,8 +398,9 @@ def entry_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
             f"expected numbers in column {name}, got {column.dtype}: delete the column or turn it into 0 and 1"
         )
     row = int(np.flatnonzero(bad)[0])
+    advice = "delete that row" + ", or the line above it if that is a title" * (row == 0)
     if bad.sum() == 1 and not any(is_entry(str(entry).strip().lower()) for entry in frame.iloc[row]):
-        return DataError(f"expected words in the first line only, got a row of words in row {row + 1}: delete that row")
+        return DataError(f"expected words in the first line only, got a row of words in row {row + 1}: {advice}")
     found = f"{str(column.iloc[row])[:30]!r} in row {row + 1}, column {name}"
     return DataError(f"expected rows of numbers, got {found}: write 0 and 1 instead of words, or delete that column")
 
