@@ -41,16 +41,41 @@ PLANTS = {
         "issubclass(kind, (int, spin_glass.Ising))",
     ],
     "guessed_attributes": ["getattr(system, 'kind', 'spins')"],
+    "unguarded_ways": [
+        "Console()",
+        "rich.console.Console()",
+        "print(name)",
+        "table.to_csv(path)",
+        "pd.read_csv(path)",
+        "html.escape(name)",
+        "glob(folder)",
+        "sys.stderr.write(name)",
+    ],
+    "locale_encodings": [
+        "path.read_text()",
+        "path.write_text(text)",
+        "open(path)",
+        "open(path, 'w')",
+        "path.open('w')",
+    ],
 }
 INNOCENT = '''"""Exact energies of a chain: what is known of it, in short.
 
 >>> What = 1
 """
 
+from vae_mf.tables import read_csv
+
 a, b = 1, x
 a, b = b, a
 a, b = f(x)
 a = f(x), g(y)
+read_csv(path)
+path.glob("*")
+path.read_text("utf-8")
+open(path, mode="rb")
+path.open("wb")
+Image.open(path)
 for a, b in [(f(x), g(y))]:
     pass
 

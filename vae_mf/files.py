@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,20 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
     """
     with replacing(path) as place:
         place.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def matching(pattern: str | Path) -> list[Path]:
+    """Return the paths that match a glob; as far as a folder of these very words exists, brackets are no pattern.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory(prefix="[v2] ") as folder:
+    ...     write_whole(f"{folder}/run-1/note.txt", "50 rows")
+    ...     [path.name for path in matching(f"{folder}/run-*")]
+    ['run-1']
+    """
+    whole = Path(pattern)
+    place = next(folder for folder in (whole, *whole.parents) if folder.exists())
+    return [Path(found) for found in glob(os.path.join(escape(str(place)), whole.relative_to(place)), recursive=True)]
 
 
 def partial_of(path: Path) -> Path:

@@ -1,15 +1,18 @@
 """Named tables as CSV and a flat set of numbers as JSON, on disk."""
 
+import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from vae_mf.files import write_whole
+from vae_mf.texts import from_csv, in_csv
 
 METRICS = "metrics.json"
 TABLES = "tables"
@@ -28,7 +31,39 @@ class Evaluation:
 def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
     """Write every table to ``folder``/tables/NAME.csv."""
     for name, table in tables.items():
-        write_whole(folder / TABLES / f"{name}.csv", table.to_csv(index=False))
+        write_whole(folder / TABLES / f"{name}.csv", as_csv(table))
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """Return a table as CSV in which no text is one that a spreadsheet would execute.
+
+    >>> print(as_csv(pd.DataFrame({"variable": ["=1+1", "rest"], "h": [-0.5, None]})), end="")
+    variable,h
+    '=1+1,-0.5
+    rest,
+    """
+    safe = with_texts(table, in_csv)
+    written = safe.to_csv(index=False)
+    # The writer quotes no text for the sake of a carriage return, which would end its row.
+    return safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC) if "\r" in written else written
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Return the table that `as_csv` has written; only an entry of no characters is missing."""
+    return with_texts(pd.read_csv(path, keep_default_na=False, na_values=[""], **options), from_csv)
+
+
+def with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Return a table in which every text, heads of columns among them, is changed."""
+
+    def changed(entry: Any) -> Any:
+        return change(entry) if isinstance(entry, str) else entry
+
+    found = table.rename(columns=changed)
+    for place, kind in enumerate(table.dtypes):
+        if not is_numeric_dtype(kind):
+            found.isetitem(place, found.iloc[:, place].map(changed))
+    return found
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -40,7 +75,7 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     files = sorted((folder / TABLES).glob("*.csv"))
     if not files:
         raise FileNotFoundError(f"tables: expected CSV files in {folder / TABLES}, found none")
-    return {file.stem: pd.read_csv(file) for file in files}
+    return {file.stem: read_csv(file) for file in files}
 
 
 def read_runs(folder: str, names: Sequence[str]) -> dict[str, pd.DataFrame]:
@@ -65,7 +100,7 @@ def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
 
 def read_metrics(folder: Path) -> dict[str, Any]:
     """Read the metrics of a finished run."""
-    return json.loads((folder / METRICS).read_text())
+    return json.loads((folder / METRICS).read_text(encoding="utf-8"))
 
 
 def format_metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:

@@ -139,7 +139,9 @@ def summary(found: dict[tuple[str, ...], dict[str, Any]]) -> str:
 
 def page(folder: Path, made_on: str) -> str:
     """Return the page of all lines of the work folder."""
-    found = {tuple(path.stem.split("@")): json.loads(path.read_text()) for path in sorted(folder.glob("*@*.json"))}
+    found = {
+        tuple(path.stem.split("@")): json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*@*.json"))
+    }
     columns = ["pairs", "bonds", "no_bond", "false", "found"]
     models = [
         [

@@ -54,7 +54,9 @@ def main() -> None:
                 for row in subjects[subject]():
                     rows.append(row)
                     if options.write:  # at once, for the whole takes half an hour
-                        MARKDOWN.write_text(markdown("Estimators of couplings", command, made_on, rows) + NOTES)
+                        MARKDOWN.write_text(
+                            markdown("Estimators of couplings", command, made_on, rows) + NOTES, encoding="utf-8"
+                        )
     console.print(printed(rows), made_on)
 
 

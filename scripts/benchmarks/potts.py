@@ -56,7 +56,9 @@ def main() -> None:
             with console.status(subject):
                 rows.extend(subjects[subject]())
             if options.write:
-                MARKDOWN.write_text(markdown("Potts models of alignments", command, made_on, rows) + NOTES)
+                MARKDOWN.write_text(
+                    markdown("Potts models of alignments", command, made_on, rows) + NOTES, encoding="utf-8"
+                )
             if options.write and "contacts" in tables:
                 with house_style():
                     draw_contacts(tables["contacts"]).savefig(FIGURE)

@@ -84,7 +84,7 @@ def outcome(name: str, data: Problem) -> dict[str, Any]:
 
 def page(folder: Path, made_on: str) -> str:
     """Return the page of all problems of the work folder."""
-    found = [json.loads(path.read_text()) for path in sorted(folder.glob("*@*.json"))]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*@*.json"))]
     kinds = {kind: [one for one in found if one["kind"] == kind] for kind in KINDS}
     lines = [["estimator", "kind", "fits", "refused", "converged", "gain", "worse", "claimed", "CPU s"]]
     lines.append(["---"] * len(lines[0]))
@@ -128,7 +128,7 @@ def main() -> None:
         warnings.simplefilter("ignore", ConvergenceWarning)
         for kind, seed in track(chosen, "problems", console=console):
             path = options.folder / f"{kind}@{seed}.json"
-            kept = json.loads(path.read_text())["results"] if path.exists() else {}
+            kept = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
             missing = [name for name in options.estimators if options.again or name not in kept]
             if not missing:
                 continue

@@ -46,7 +46,7 @@ def main() -> None:
     console.print(printed(rows), made_on)
     if options.write:
         command = f"python scripts/benchmarks/samplers.py --repeats {options.repeats}"
-        MARKDOWN.write_text(markdown("Speed of the samplers", command, made_on, rows))
+        MARKDOWN.write_text(markdown("Speed of the samplers", command, made_on, rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def main() -> None:
     if options.write:
         page = PAGES / f"training_{'gpu' if training.CUDA else 'cpu'}.md"
         command = f"python scripts/benchmarks/training.py --repeats {options.repeats}"
-        page.write_text(markdown("Speed of training", command, made_on, rows))
+        page.write_text(markdown("Speed of training", command, made_on, rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

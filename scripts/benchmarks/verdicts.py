@@ -68,7 +68,7 @@ def computed(job: Job, folder: Path) -> str:
 def lines(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of the work folder, by their names."""
     for path in sorted(folder.glob("*.json")):
-        yield json.loads(path.read_text())
+        yield json.loads(path.read_text(encoding="utf-8"))
 
 
 def main() -> None:

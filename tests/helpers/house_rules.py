@@ -54,6 +54,19 @@ DATA_ROOMS = ("vae_mf/datasets", "vae_mf/density_models", "vae_mf/discovery")
 OF_FILES = ("vae_mf/datasets/readers/", "vae_mf/datasets/spike_times.py")
 """Readers speak the language of their files, where cells have spikes."""
 
+WAYS = {
+    "Console": ("vae_mf/runs/terminal.py",),
+    "Text": ("vae_mf/runs/terminal.py",),
+    "TextColumn": (),
+    "print": ("vae_mf/runs/status.py", "vae_mf/commands/main.py"),
+    "stderr": ("vae_mf/runs/status.py", "vae_mf/commands/main.py"),
+    "escape": ("vae_mf/texts.py", "vae_mf/files.py", "vae_mf/discovery/report.py"),
+    "glob": ("vae_mf/files.py",),
+    "to_csv": ("vae_mf/tables.py",),
+    "read_csv": ("vae_mf/tables.py", "vae_mf/datasets/readers/"),
+}
+"""Names of other libraries that lead to a medium or to files, and the modules that see to names from data there."""
+
 
 class Place(NamedTuple):
     """Line of a module that breaks a rule, and its words."""
@@ -149,6 +162,43 @@ def guessed_attributes(source: Source) -> Iterator[Place]:
             yield Place(node.lineno, ast.unparse(node))
 
 
+def unguarded_ways(source: Source) -> Iterator[Place]:
+    """Ways to a medium past the module that sees to names from data in it."""
+    if not source.path.startswith("vae_mf/"):
+        return
+    own = {"read_csv"} if imports_from(source.tree, "vae_mf.tables", "read_csv") else set()
+    for node in ast.walk(source.tree):
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        method = isinstance(node, ast.Attribute) and name in ("glob", "print")  # of a path, or of the one console
+        if name in WAYS and name not in own and not method and not source.path.startswith(WAYS[name]):
+            yield Place(node.lineno, ast.unparse(node))
+
+
+def imports_from(tree: ast.Module, module: str, name: str) -> bool:
+    """True if a module imports a name from another."""
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == module)
+    return any(alias.name == name for node in found for alias in node.names)
+
+
+def locale_encodings(source: Source) -> Iterator[Place]:
+    """Text files in the encoding of the locale, which is another on other machines."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and not any(word.arg == "encoding" for word in node.keywords):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            bare = {"read_text": not node.args, "write_text": len(node.args) < 2, "open": opens_text(node)}
+            if bare.get(name):
+                yield Place(node.lineno, ast.unparse(node))
+
+
+def opens_text(call: ast.Call) -> bool:
+    """True for a call of open without a mode, or with one of text; of archives and pictures the mode is another."""
+    of_path = isinstance(call.func, ast.Attribute)
+    modes = [*call.args[0 if of_path else 1 :], *(word.value for word in call.keywords if word.arg == "mode")]
+    if of_path and call.args and not isinstance(call.args[0], ast.Constant):
+        return False
+    return not any("b" in str(mode.value) for mode in modes if isinstance(mode, ast.Constant))
+
+
 RULES: tuple[Callable[[Source], Iterator[Place]], ...] = (
     packed_calls,
     clause_heads,
@@ -157,6 +207,8 @@ RULES: tuple[Callable[[Source], Iterator[Place]], ...] = (
     retired_words,
     system_classes,
     guessed_attributes,
+    unguarded_ways,
+    locale_encodings,
 )
 
 

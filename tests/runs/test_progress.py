@@ -4,17 +4,17 @@ import io
 from itertools import count
 
 import pytest
-from rich.console import Console
 from rich.progress import Progress
 
 from vae_mf.runs.progress import ProgressLines, stage_progress
+from vae_mf.runs.terminal import Terminal
 
 
-def piped() -> Console:
-    return Console(file=io.StringIO(), width=80)
+def piped() -> Terminal:
+    return Terminal(file=io.StringIO(), width=80)
 
 
-def lines(console: Console) -> list[str]:
+def lines(console: Terminal) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
@@ -71,7 +71,7 @@ def test_a_quiet_command_says_nothing():
 
 
 def test_a_terminal_gets_bars():
-    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    console = Terminal(file=io.StringIO(), force_terminal=True, width=80)
     progress = stage_progress(console)
     assert type(progress) is Progress
     assert not progress.live.auto_refresh or not isinstance(progress, ProgressLines)

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.sweeps import draw_collection
@@ -31,6 +29,7 @@ from vae_mf.runs.collection import (
     varied_inside,
 )
 from vae_mf.runs.folder import Run, find_runs
+from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import TABLES, read_metrics, write_tables
 
 
@@ -58,13 +57,13 @@ def printed(collection: Collection, metric: str | None, against: str | None) -> 
     for _, row in collection.runs.iterrows():
         known = row.finished and row.run in shown and not pd.isna(shown[row.run])
         value = "unfinished" if not row.finished else f"{shown[row.run]:.4g}" if known else "-"
-        table.add_row(row.run, Text(describe(row, inside[row.experiment])), value)
+        table.add_row(row.run, describe(row, inside[row.experiment]), value)
     return table
 
 
 def main(cfg: DictConfig) -> None:
     """Read the runs, then write and print the tables and draw the figure."""
-    console = Console()
+    console = Terminal()
     folder = Path(cfg.report)
     collection = collect(records(find_runs(cfg.runs)))
     finished = collection.runs[collection.runs.finished]
@@ -78,10 +77,10 @@ def main(cfg: DictConfig) -> None:
         figure = save_figure(draw_collection(runs, tables["averages"], metric, against), folder, "sweep")
         absent = finished[~finished.run.isin(runs.run)].run
         if len(absent):
-            console.print(f"not in the figure, without {metric} or {against}: {', '.join(absent)}", soft_wrap=True)
+            console.say(f"not in the figure, without {metric} or {against}: {', '.join(absent)}")
     write_tables(folder, tables)
     console.print(printed(collection, metric, cfg.against))
     console.print(f"{len(finished)} of {len(collection.runs)} runs finished")
     if figure:
-        console.print(f"figure: {figure}", soft_wrap=True)
-    console.print(f"tables: {folder / TABLES}", soft_wrap=True)
+        console.place("figure", figure)
+    console.place("tables", folder / TABLES)

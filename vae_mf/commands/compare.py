@@ -18,8 +18,7 @@ import pandas as pd
 import torch
 from omegaconf import DictConfig, OmegaConf
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from vae_mf.checks import require_integer, require_positive
@@ -51,6 +50,7 @@ from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
+from vae_mf.runs.terminal import Terminal
 from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import METRICS, read_metrics, read_tables, write_tables
 
@@ -191,9 +191,9 @@ def printed(title: str, table: pd.DataFrame) -> Table:
 def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, and write the tables of all models after each; draw them at the end."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-    console = Console()
+    console = Terminal()
     console.width = max(console.width, WIDTH)
-    say = partial(console.print, soft_wrap=True)
+    say = console.say
     folder = Path(cfg.folder)
     limit = None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit)
     recording = build_recording(cfg.dataset)
@@ -201,7 +201,7 @@ def main(cfg: DictConfig) -> None:
     jobs = jobs_of_folds(cfg, recording, splits, runs_of_folds(cfg, recording, splits, say))
     contents = {fold: content_of([recording.rows[part] for part in parts]) for fold, parts in splits.items()}
     tables: dict[str, dict[tuple[str, int], pd.DataFrame]] = {NAME: {}, PAIRS: {}}
-    columns = BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()
+    columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Worker() as worker, stage_progress(console, *columns) as bar:
         task = bar.add_task("models", total=sum(map(len, jobs.values())))
         for folds in experiments(splits):
@@ -218,9 +218,9 @@ def main(cfg: DictConfig) -> None:
             if short := short_blocks(models, times, cfg.blocks):
                 say(short)
     table = read_tables(folder)[NAME]
-    say(f"figure: {save_figure(draw_comparison(table), folder / FIGURES, NAME)}")
+    console.place("figure", save_figure(draw_comparison(table), folder / FIGURES, NAME))
     if table.groupby("split").training_rows.nunique().max() > 1:
-        say(f"figure: {save_figure(draw_learning_curves(table), folder / FIGURES, CURVES)}")
+        console.place("figure", save_figure(draw_learning_curves(table), folder / FIGURES, CURVES))
 
 
 class Workplace(NamedTuple):

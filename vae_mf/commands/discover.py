@@ -14,8 +14,7 @@ import torch
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
 from vae_mf.checks import require_integer
@@ -27,6 +26,7 @@ from vae_mf.runs.folder import CONFIG, FINISHED
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.sweeps import typed
+from vae_mf.runs.terminal import Description, Terminal
 from vae_mf.tables import read_metrics
 
 
@@ -35,14 +35,14 @@ def with_quick_settings(cfg: DictConfig) -> DictConfig:
     return compose("discover", ["discovery=quick", *typed(HydraConfig.get())]) if cfg.quick else cfg
 
 
-def settled(folder: Path, force: bool, console: Console) -> Path:
+def settled(folder: Path, force: bool, console: Terminal) -> Path:
     """Return the folder to work in: a finished one itself, or by force another that will replace it."""
     put_in_place(folder, CONFIG)
     if not (folder / CONFIG).exists():
         return folder
     if force:
         return again_of(folder)
-    console.print(FINISHED)
+    console.say(FINISHED)
     return folder
 
 
@@ -55,7 +55,7 @@ def data_name(given: str | None, dataset: str) -> str:
     return dataset if given is None else Path(given).name
 
 
-def report(cfg: DictConfig, console: Console) -> None:
+def report(cfg: DictConfig, console: Terminal) -> None:
     """Read, discover what is not yet known, write the report and print its key numbers."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     if not isinstance(cfg.folder, str):
@@ -65,7 +65,7 @@ def report(cfg: DictConfig, console: Console) -> None:
     folder = Path(cfg.folder)
     recording = build_recording(cfg.dataset)
     truth = None if cfg.truth is None else read_array(str(cfg.truth))
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    columns = Description(), BarColumn(), TimeElapsedColumn()
     again = settled(folder, cfg.force, console)
     # As for PyTorch, a second thread of linear algebra gains little on an idle machine and loses much on a busy one.
     with threadpool_limits(cfg.torch_threads), stage_progress(console, *columns) as progress:
@@ -84,13 +84,13 @@ def report(cfg: DictConfig, console: Console) -> None:
     write_whole(again / CONFIG, OmegaConf.to_yaml(cfg))
     put_in_place(folder, CONFIG)
     print_metrics(read_metrics(folder), console)
-    console.print(f"report: {folder / DOCUMENT}", soft_wrap=True)
+    console.place("report", folder / DOCUMENT)
 
 
 def main(cfg: DictConfig) -> None:
     """Report on a file; where the user stops it, say how to go on."""
     chosen = with_quick_settings(cfg)
     try:
-        report(chosen, Console())
+        report(chosen, Terminal())
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"the same command goes on where it was, in {chosen.folder}") from stop

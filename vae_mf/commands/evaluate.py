@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import Progress
 
@@ -26,6 +25,7 @@ from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.tasks import build_task
+from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import ANSWER, VERDICT, read_tables, write_tables
 from vae_mf.verdict.assessment import Assessment, assess
 from vae_mf.verdict.report import as_json, as_markdown
@@ -60,12 +60,12 @@ def same_settings(folder: Path, settings: DictConfig) -> bool:
     return len(digests) == 1
 
 
-def prepare(run: Run, settings: DictConfig, console: Console, *, force: bool) -> None:
+def prepare(run: Run, settings: DictConfig, console: Terminal, *, force: bool) -> None:
     """Prepare the verdict on a run unless it is there with the same settings, or by force."""
     folder = run.folder / VERDICT
     put_in_place(folder, ANSWER)
     if not force and (folder / ANSWER).exists() and same_settings(folder, settings):
-        console.print(f"{run.folder.name}: {FINISHED}", soft_wrap=True)
+        console.say(f"{run.folder.name}: {FINISHED}")
         return
     with stage_progress(console) as progress:
         found = assess_run(run, settings, progress)
@@ -74,16 +74,16 @@ def prepare(run: Run, settings: DictConfig, console: Console, *, force: bool) ->
     put_in_place(folder, ANSWER)
 
 
-def show(run: Run, console: Console, *, briefly: bool) -> None:
+def show(run: Run, console: Terminal, *, briefly: bool) -> None:
     """Print the report on a run, or of several only the answers, and where it is."""
     folder = run.folder / VERDICT
     if briefly:
-        answer = json.loads((folder / ANSWER).read_text())["mean_field_description"]
-        console.print(f"{answer}: {folder / REPORT}", soft_wrap=True)
+        answer = json.loads((folder / ANSWER).read_text(encoding="utf-8"))["mean_field_description"]
+        console.place(answer, folder / REPORT)
         return
-    console.print(Markdown((folder / REPORT).read_text()))
+    console.print(Markdown((folder / REPORT).read_text(encoding="utf-8")))
     for path in (folder / FIGURES / "verdict.png", folder / REPORT):
-        console.print(f"written: {path}", soft_wrap=True)
+        console.place("written", path)
 
 
 def main(cfg: DictConfig) -> None:
@@ -91,7 +91,7 @@ def main(cfg: DictConfig) -> None:
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     several = has_magic(str(cfg.run)) and not Path(cfg.run).exists()
     runs = find_runs([cfg.run]) if several else [find_run(Path(cfg.run))]
-    console = Console()
+    console = Terminal()
     for run in runs:
         prepare(run, cfg.evaluation, console, force=cfg.force)
         show(run, console, briefly=several)

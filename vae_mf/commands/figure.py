@@ -8,11 +8,11 @@ vae-mf figure 'outputs/run (1)'
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
+from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import read_tables
 
 
@@ -20,4 +20,4 @@ def main(cfg: DictConfig) -> None:
     """Read the tables of ``cfg.run`` and save every figure beside them."""
     folder = Path(cfg.run)
     for name, figure in draw_run(read_tables(folder)).items():
-        Console().print(f"figure: {save_figure(figure, folder / FIGURES, name)}", soft_wrap=True)
+        Terminal().place("figure", save_figure(figure, folder / FIGURES, name))

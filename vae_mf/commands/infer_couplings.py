@@ -22,8 +22,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TimeElapsedColumn
 from rich.table import Column, Table
 
 from vae_mf.checks import require_positive
@@ -39,6 +38,7 @@ from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
+from vae_mf.runs.terminal import Description, Terminal
 from vae_mf.store.sample_store import is_sealed, open_store
 from vae_mf.studies.coupling_fits import CouplingFit, fit_in_steps, fold_members, independent_scores
 from vae_mf.studies.coupling_tables import (
@@ -52,7 +52,7 @@ from vae_mf.studies.coupling_tables import (
     held_out_table,
     pair_table,
 )
-from vae_mf.tables import TABLES, write_tables
+from vae_mf.tables import TABLES, read_csv, write_tables
 
 READER = "vae_mf.datasets.read_recording"
 """Reader whose files may have missing entries."""
@@ -179,7 +179,7 @@ class Results:
     def _former(self, table: str) -> list[dict]:
         path = self.folder / TABLES / f"{table}.csv"
         # A key may look like a number.
-        return pd.read_csv(path, dtype={"key": str}).to_dict("records") if path.exists() else []
+        return read_csv(path, dtype={"key": str}).to_dict("records") if path.exists() else []
 
     def _remove(self, name: str) -> None:
         figures = (self.folder / FIGURES / f"{name}.{kind}" for kind in ("png", "pdf"))
@@ -202,7 +202,7 @@ class Results:
         """Write and return the tables about all estimators that are done, their rows last."""
         table = pd.DataFrame([self.rows[name] for name in self.keys if name in self.rows])
         fitted = table.estimator[table.seconds.notna()]
-        pairs = {name: pd.read_csv(self.folder / TABLES / f"{name}.csv") for name in fitted}
+        pairs = {name: read_csv(self.folder / TABLES / f"{name}.csv") for name in fitted}
         held_out = pd.DataFrame(self.blocks, columns=HELD_OUT)
         tables = {BLOCKS: held_out, "correlations": correlation_table(pairs), TABLE: table}
         write_tables(self.folder, tables)
@@ -288,14 +288,14 @@ def entry(value: object) -> str:
 
 def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, write couplings, tables and figures, and print the table and all remarks."""
-    console = Console()
-    say = partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    console = Terminal()
+    say = console.say
     folder = Path(cfg.folder)
     data = read_data(cfg)
     members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
     if cfg.time_limit is not None:
         require_positive("time_limit", cfg.time_limit)
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    columns = Description(), BarColumn(), TimeElapsedColumn()
     with only_one(folder, say), stage_progress(console, *columns) as progress:
         tables = infer_all(cfg, data, members, progress)
         if tables["correlations"]["first"].nunique() > 1:
@@ -310,4 +310,4 @@ def main(cfg: DictConfig) -> None:
     for row in tables[TABLE].to_dict("records"):
         if isinstance(row["remarks"], str) and row["remarks"]:
             say(f"{row['estimator']}: {row['remarks']}")
-    say(f"couplings, tables and figures: {folder}")
+    console.place("couplings, tables and figures", folder)

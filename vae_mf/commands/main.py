@@ -1,5 +1,6 @@
 """The console command ``vae-mf`` and its sub-commands; what they import comes after what was typed is understood."""
 
+import io
 import os
 import signal
 import sys
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from vae_mf.commands.table import COMMANDS, Command
-from vae_mf.runs.status import STOPPED, UNREAD, USAGE
+from vae_mf.runs.status import STOPPED, UNREAD, USAGE, complain
 
 GOES_ON = "the same command goes on where it was"
 
@@ -30,15 +31,22 @@ def shell() -> Iterator[None]:
     """End a command as a shell expects it: with one line where the user stops it, silently where nobody reads on."""
     try:
         try:
+            spell_what_cannot_be_encoded()
             yield
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        print(f"stopped; {str(stop) or GOES_ON}", file=sys.stderr)
+        complain(f"stopped; {str(stop) or GOES_ON}")
         sys.exit(STOPPED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
         sys.exit(UNREAD)
+
+
+def spell_what_cannot_be_encoded() -> None:
+    """Let the output hold an escape for a character that its encoding lacks, as the errors beside it do."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() not in ("utf-8", "utf8"):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
@@ -114,5 +122,5 @@ def run(command: Command, words: list[str]) -> None:
 
 def refusal(mistake: object) -> int:
     """Print what was mistyped and return the exit status."""
-    print(f"error: {mistake}", file=sys.stderr)
+    complain(f"error: {mistake}")
     return USAGE

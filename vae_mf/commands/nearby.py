@@ -2,10 +2,10 @@
 
 import os
 from difflib import get_close_matches
-from glob import glob
 from pathlib import Path
 
 from vae_mf.commands.arguments import ITEMS, Assignment, Mistake, at_home, exists
+from vae_mf.files import matching
 
 RUN, RUNS = "run", "runs"
 """Options that are a run folder, or a glob, and a list of globs."""
@@ -24,7 +24,7 @@ def refuse_absent(option: Assignment, outputs: Path) -> None:
     several = value.startswith("[") and value.endswith("]") and not exists(value)
     names = [item.strip("'\" ") for item in ITEMS.findall(value[1:-1])] if several else [value]
     unknown = [name for name in names if "${" in name and not exists(name)]  # only Hydra knows what they become
-    if names and not unknown and not any(exists(name) or glob(str(at_home(name)), recursive=True) for name in names):
+    if names and not unknown and not any(exists(name) or matching(at_home(name)) for name in names):
         expected = "a run folder" if option.name == RUN else "globs that match run folders"
         raise Mistake(f"{option.name}: expected {expected}, got {value}; {advice(option.name, names[0], outputs)}")
 

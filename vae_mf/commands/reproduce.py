@@ -7,6 +7,7 @@ vae-mf reproduce 5 dataset.path=bint_fishmovie32_100.mat
 vae-mf reproduce retrieval 'figures.retrieval.tables.sizes=[500,4000]'
 """
 
+import os
 import shlex
 import subprocess
 import sys
@@ -14,13 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from vae_mf.checks import require_choice
 from vae_mf.plotting.style import save_figure
+from vae_mf.runs.command import FULL_ERROR
 from vae_mf.runs.folder import FIGURES
 from vae_mf.runs.instantiate import instantiate, locate
 from vae_mf.runs.status import STOPPED
+from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import TABLES, read_tables, write_tables
 
 TRAIN = "train"
@@ -46,7 +48,8 @@ def run_stage(words: Sequence[str]) -> None:
     Raises:
         ValueError: if it fails.
     """
-    stage = subprocess.Popen([sys.executable, "-m", "vae_mf", *words])
+    # Hydra is made to raise here; a stage is to end with one line.
+    stage = subprocess.Popen([sys.executable, "-m", "vae_mf", *words], env=os.environ | {FULL_ERROR: "0"})
     try:
         status = stage.wait()
     except KeyboardInterrupt:
@@ -60,15 +63,15 @@ def run_stage(words: Sequence[str]) -> None:
 def main(cfg: DictConfig) -> None:
     """Run the stages of ``cfg.figure``, compute its tables unless they are there, and draw them."""
     name = require_choice("figure", str(cfg.figure), cfg.figures)
-    console = Console()
+    console = Terminal()
     folder = Path(cfg.folder)
     recipe = cfg.figures[name]
     stages = stages_of(cfg)
     for number, words in enumerate(stages, 1):
-        console.rule(f"stage {number} of {len(stages)}: {' '.join(words)}")
+        console.rule(f"stage {number} of {len(stages)}: {shlex.join(words)}")
         run_stage(words)
     if not (folder / TABLES).exists():
         with console.status(f"computing {name}"):
             write_tables(folder, instantiate(recipe.tables))
     figure = locate(recipe.draw)(read_tables(folder))
-    console.print(f"figure: {save_figure(figure, folder / FIGURES, name)}", soft_wrap=True)
+    console.place("figure", save_figure(figure, folder / FIGURES, name))

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from vae_mf.checks import require_integer
@@ -21,6 +20,7 @@ from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler, build_sampling
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
+from vae_mf.runs.terminal import Terminal
 from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.plan import plan
 from vae_mf.simulation import simulate
@@ -61,7 +61,7 @@ def by_temperature(store: SampleStore, name: str) -> dict[float, np.ndarray]:
 
 def main(cfg: DictConfig) -> None:
     """Sample, diagnose, seal and report."""
-    console = Console()
+    console = Terminal()
     system = instantiate(cfg.system)
     sampler = build_sampler(cfg, system)
     request = build_sampling(cfg, sampler)
@@ -83,5 +83,5 @@ def main(cfg: DictConfig) -> None:
     folder = Path(cfg.report)
     write_tables(folder, tables)
     console.print(printed(tables["chains"]))
-    console.print(f"figure: {save_figure(draw_sampling(tables), folder, 'report')}", soft_wrap=True)
-    console.print(f"store: {store.path}", soft_wrap=True)
+    console.place("figure", save_figure(draw_sampling(tables), folder, "report"))
+    console.place("store", store.path)

@@ -14,7 +14,6 @@ from functools import partial
 import torch
 from omegaconf import DictConfig
 from pytorch_lightning.utilities import rank_zero_only
-from rich.console import Console
 from rich.progress import Progress
 
 from vae_mf.checks import require_integer
@@ -28,6 +27,7 @@ from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sweeps import require_single_device_sweep, sweep_job
 from vae_mf.runs.tasks import build_task
+from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import read_metrics, write_metrics, write_tables
 from vae_mf.training.callbacks import EpochProgress
 from vae_mf.training.fit import check_trainer
@@ -63,11 +63,11 @@ def complete(run: Run, progress: Progress) -> None:
     write_metrics(run.folder, evaluation.metrics | times)
 
 
-def report(run: Run, console: Console) -> None:
+def report(run: Run, console: Terminal) -> None:
     """Print the metrics of a finished run and where its figures are."""
     print_metrics(read_metrics(run.folder), console)
     for path in sorted(run.figures.glob("*.png")):
-        console.print(f"figure: {path}", soft_wrap=True)
+        console.place("figure", path)
 
 
 def main(cfg: DictConfig) -> None:
@@ -76,19 +76,18 @@ def main(cfg: DictConfig) -> None:
     further = rank_zero_only.rank > 0
     job = sweep_job()
     # The further processes of a distributed run say nothing, and work where the first one holds the run.
-    console = Console(quiet=further)
+    console = Terminal(quiet=further)
     run = open_run(cfg)
-    say = partial(console.print, soft_wrap=True, markup=False)
     if job:
-        say(job)
+        console.say(job)
     keep = job is not None
-    with discarded_if_refused(run, keep), nullcontext() if further else only_one(run.folder, say):
+    with discarded_if_refused(run, keep), nullcontext() if further else only_one(run.folder, console.say):
         torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
         check_trainer(cfg.trainer, cfg.run.core_hours)
         run.settle()
         work = run.again() if run.finished and cfg.force else run
         if work.finished:
-            say(FINISHED)
+            console.say(FINISHED)
         else:
             # Progress of jobs side by side would be written into each other.
             with discarded_if_refused(work, keep), stage_progress(console, quiet=keep or further) as progress:
@@ -97,4 +96,4 @@ def main(cfg: DictConfig) -> None:
             run.settle()
     if job is None and not further:
         report(run, console)
-    say(f"run: {run.folder}")
+    console.place("run", run.folder)

@@ -37,7 +37,7 @@ class Reader(Protocol):
 
         @register_reader(".bits")
         def read_bits(path: Path, options: Options) -> Raster:
-            lines = path.read_text().split()
+            lines = path.read_text("utf-8").split()
             return Raster(np.array([[int(bit) for bit in line] for line in lines]), "text of bits")
     """
 

@@ -214,15 +214,15 @@ def kept_columns(rows: Shaped[np.ndarray, "rows variables"], kept: Int[np.ndarra
 
 
 def variable_names(given: Sequence[str] | None, count: int) -> list[str]:
-    """Return the names of the variables, which are their numbers where none are given.
+    """Return the names of the variables, which are their numbers where none are given, or blank ones.
 
-    >>> variable_names(None, 2), variable_names(["on", "off"], 2)
-    (['0', '1'], ['on', 'off'])
+    >>> variable_names(None, 2), variable_names(["on", ""], 2)
+    (['0', '1'], ['on', '1'])
     """
-    names = [str(k) for k in range(count)] if given is None else list(given)
+    names = [""] * count if given is None else list(given)
     if len(names) != count:
         raise ValueError(f"names: expected one for each of {count} variables, got {len(names)}")
-    return names
+    return [name if name.strip() else str(k) for k, name in enumerate(names)]
 
 
 def _choose(rates: Float[np.ndarray, " variables"], variables: Any, names: list[str]) -> np.ndarray:

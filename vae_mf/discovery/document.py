@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -30,6 +29,7 @@ from vae_mf.discovery.sentences import (
 )
 from vae_mf.discovery.settings import flat
 from vae_mf.plotting.style import house_style
+from vae_mf.texts import code_in_html, in_html
 from vae_mf.verdict.decision import FOUND
 from vae_mf.verdict.independence import SINGLE
 from vae_mf.verdict.report import entry as text_of
@@ -38,6 +38,7 @@ STYLE = """
 :root { --ink: #1c1c1c; --soft: #6a6a6a; --line: #d9d6cf; --accent: #a8300f; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #fdfcfa; color: var(--ink);
+  overflow-wrap: break-word;
   font: 17px/1.6 Charter, "Bitstream Charter", "Source Serif Pro", Georgia, "DejaVu Serif", serif; }
 main { max-width: 52rem; margin: 0 auto; padding: 4rem 1.5rem 6rem; }
 p, ul, h1, h2, .remarks { max-width: 42rem; }
@@ -45,7 +46,7 @@ h1 { font-size: 2.3rem; line-height: 1.15; font-weight: 600; letter-spacing: -.0
 h2 { font-size: 1.3rem; font-weight: 600; margin: 3.2rem 0 .8rem; padding-top: .9rem; border-top: 1px solid var(--line);
   max-width: none; }
 .kicker, dt, th, figcaption, .small { font-family: "Helvetica Neue", Helvetica, Arial, "DejaVu Sans", sans-serif; }
-.kicker { font-size: .8rem; letter-spacing: .06em; text-transform: uppercase; color: var(--accent); margin: 0; }
+.kicker { font-size: .8rem; letter-spacing: .03em; color: var(--accent); margin: 0; }
 .lead { font-size: 1.15rem; }
 dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1.2rem 1.6rem;
   margin: 2rem 0 0; padding: 1.2rem 0; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); }
@@ -63,7 +64,7 @@ td { text-align: right; } th:first-child, td:first-child, td.text, th.text { tex
 tr.chosen td { font-weight: 600; } tr.grey td { color: #9a9a9a; }
 dl.terms div { margin: .5rem 0; max-width: 42rem; } dl.terms dt { font-size: .8rem; color: var(--accent); }
 dl.terms dd { margin: 0; font-size: .92rem; }
-td { white-space: nowrap; } td.text { white-space: normal; }
+td { white-space: nowrap; } td.text { white-space: normal; overflow-wrap: anywhere; min-width: 9rem; }
 .wide { overflow-x: auto; } .pair { display: flex; flex-wrap: wrap; gap: 0 2rem; align-items: flex-end; }
 .remarks { background: #f5efe6; padding: .8rem 1.2rem; margin: 1.2rem 0; } .remarks p { margin: .2rem 0; }
 pre { background: #f4f2ee; padding: .9rem 1.1rem; overflow-x: auto; font-size: .82rem; line-height: 1.5;
@@ -160,7 +161,7 @@ def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str,
         parts.append(memory(found))
     steps = what_next(found, str(origin["call"]))
     parts += [steps, section("What this does not say", listing(limits(found))), glossary(), reproduction(origin)]
-    title = escape(f"{origin['name']}: {found.decision.answer}")
+    title = in_html(f"{origin['name']}: {found.decision.answer}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body = "<body><main>\n" + "\n".join(parts) + "\n</main></body>"
     return f'<!doctype html>\n<html lang="en"><head>{head}<style>{STYLE}</style></head>\n{body}</html>\n'
@@ -168,10 +169,10 @@ def as_html(found: Findings, figures: Mapping[str, Figure], origin: Mapping[str,
 
 def opening(found: Findings, name: str) -> str:
     """Return title, answer and key numbers."""
-    lead = "".join(f'<p class="lead">{escape(sentence)}</p>' for sentence in summary(found))
-    remarks = "".join(f"<p>{escape(remark)}</p>" for remark in found.decision.remarks)
+    lead = "".join(f'<p class="lead">{in_html(sentence)}</p>' for sentence in summary(found))
+    remarks = "".join(f"<p>{in_html(remark)}</p>" for remark in found.decision.remarks)
     aside = f'<div class="remarks">{remarks}</div>' if remarks else ""
-    return f'<p class="kicker">{escape(name)}</p><h1>{escape(headline(found))}</h1>{lead}{aside}{facts(found)}'
+    return f'<p class="kicker">{in_html(name)}</p><h1>{in_html(headline(found))}</h1>{lead}{aside}{facts(found)}'
 
 
 def facts(found: Findings) -> str:
@@ -202,7 +203,7 @@ def facts(found: Findings) -> str:
         terms["patterns recovered"] = f"{numbers['returning_patterns']} of {latents}"
     if "overlap_with_truth_min" in numbers:
         terms["least overlap with a known pattern"] = f"{numbers['overlap_with_truth_min']:.3f}"
-    items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in terms.items())
+    items = "".join(f"<div><dt>{in_html(term)}</dt><dd>{in_html(value)}</dd></div>" for term, value in terms.items())
     return f'<dl class="facts">{items}</dl>'
 
 
@@ -220,7 +221,7 @@ def dependence(found: Findings) -> str:
     )
     table = found.tables["independence"]
     table = table.assign(value=table.value.where(table.possible & ((table.order == 2) | (table.rows == SINGLE))))
-    sets = "".join(f"<p>{escape(sentence(set_seen(found, each)))}</p>" for each in found.independence.sets_seen)
+    sets = "".join(f"<p>{in_html(sentence(set_seen(found, each)))}</p>" for each in found.independence.sets_seen)
     return section("Do the variables depend on each other?", f"<p>{text}</p>" + html_table(table, TESTS, {}) + sets)
 
 
@@ -249,7 +250,7 @@ def given(found: Findings) -> str:
         f"{SPLITS[split.split]}. Of all entries {active:.1%} are 1.",
         *map(sentence, (*split.recording.remarks, *split.remarks)),
     ]
-    return section("What was given", "".join(f"<p>{escape(sentence)}</p>" for sentence in said))
+    return section("What was given", "".join(f"<p>{in_html(sentence)}</p>" for sentence in said))
 
 
 def how_many(found: Findings, figures: Mapping[str, Figure]) -> str:
@@ -420,7 +421,7 @@ def memory(found: Findings) -> str:
     if np.isfinite(duration):
         said.append(f"The slowest latent variable keeps its value over {duration:.1f} rows (its correlation time).")
     table = found.tables["memory"]
-    body = "".join(f"<p>{escape(each)}</p>" for each in [text, *said])
+    body = "".join(f"<p>{in_html(each)}</p>" for each in [text, *said])
     return section("What the rows before say", body + html_table(table, MEMORY, {"chosen": table.chosen}))
 
 
@@ -430,7 +431,7 @@ def what_next(found: Findings, call: str) -> str:
     if not steps:
         return ""
     items = "".join(
-        f"<li>{escape(sentence(text))}{f'<pre>{escape(command)}</pre>' if command else ''}</li>"
+        f"<li>{in_html(sentence(text))}{f'<pre>{code_in_html(command)}</pre>' if command else ''}</li>"
         for text, command in steps
     )
     return section("What to do next", f"<ul>{items}</ul>")
@@ -438,7 +439,7 @@ def what_next(found: Findings, call: str) -> str:
 
 def glossary() -> str:
     """Return the terms of the report and what they mean."""
-    items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(text)}</dd></div>" for term, text in GLOSSARY.items())
+    items = "".join(f"<div><dt>{in_html(term)}</dt><dd>{in_html(text)}</dd></div>" for term, text in GLOSSARY.items())
     return section("Terms", f'<dl class="terms">{items}</dl>')
 
 
@@ -451,22 +452,22 @@ def predictive_check(figures: Mapping[str, Figure]) -> str:
 def reproduction(origin: Mapping[str, Any]) -> str:
     """Return the command, data, settings and software that make the report again."""
     lines = [f"{key}: {value}" for group in ("data", "settings", "software") for key, value in flat(origin[group])]
-    call, details = (f"<pre>{escape(text)}</pre>" for text in (str(origin["call"]), "\n".join(lines)))
+    call, details = (f"<pre>{code_in_html(text)}</pre>" for text in (str(origin["call"]), "\n".join(lines)))
     folded = f"<details><summary>data, settings and software</summary>{details}</details>"
     rows = origin["data"]["sha256 of the rows"][:12]
     made = f"Made on {origin['date']} with vae_mf {origin['version']}; rows: sha256 {rows}."
     cite = f"To cite: {ABOUT}, and vae_mf {origin['version']}."
-    return section("How to make it again", call + f'<p class="small">{escape(made)} {escape(cite)}</p>' + folded)
+    return section("How to make it again", call + f'<p class="small">{in_html(made)} {in_html(cite)}</p>' + folded)
 
 
 def section(title: str, body: str) -> str:
     """Return a titled section."""
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+    return f"<section><h2>{in_html(title)}</h2>{body}</section>"
 
 
 def listing(sentences: Iterable[str]) -> str:
     """Return sentences as a list."""
-    return f"<ul>{''.join(f'<li>{escape(sentence)}</li>' for sentence in sentences)}</ul>"
+    return f"<ul>{''.join(f'<li>{in_html(sentence)}</li>' for sentence in sentences)}</ul>"
 
 
 def html_table(table: pd.DataFrame, columns: Mapping[str, str], marks: Mapping[str, pd.Series]) -> str:
@@ -474,12 +475,12 @@ def html_table(table: pd.DataFrame, columns: Mapping[str, str], marks: Mapping[s
     columns = {name: title for name, title in columns.items() if name in table and table[name].notna().any()}
     errors = {name: error for name in columns if (error := ERRORS.get(name, f"{name}_error")) in table}
     kind = {name: ' class="text"' if name in TEXTUAL else "" for name in columns}
-    head = "".join(f"<th{kind[name]}>{escape(title)}</th>" for name, title in columns.items())
+    head = "".join(f"<th{kind[name]}>{in_html(title)}</th>" for name, title in columns.items())
     rows = []
     for index, row in table.iterrows():
         classes = " ".join(name for name, marked in marks.items() if marked[index])
         texts = {name: entry(row[name], row[errors[name]] if name in errors else 0.0) for name in columns}
-        entries = "".join(f"<td{kind[name]}>{escape(text)}</td>" for name, text in texts.items())
+        entries = "".join(f"<td{kind[name]}>{in_html(text)}</td>" for name, text in texts.items())
         rows.append(f'<tr class="{classes}">{entries}</tr>' if classes else f"<tr>{entries}</tr>")
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
@@ -508,5 +509,5 @@ def picture(figure: Figure, caption: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     data = base64.b64encode(buffer.getvalue()).decode()
     style = f' style="max-width: {REM_PER_INCH * figure.get_figwidth():.3g}rem"'
-    image = f'<img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
-    return f"<figure{style}>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+    image = f'<img alt="{in_html(caption)}" src="data:image/svg+xml;base64,{data}">'
+    return f"<figure{style}>{image}<figcaption>{in_html(caption)}</figcaption></figure>"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from scipy.stats import norm, t
 
 from vae_mf.analysis.found_patterns import SIGN
@@ -470,11 +470,21 @@ def halves_call(call: str) -> str:
         given = dict(option.removeprefix("dataset.").split("=", 1) for option in options)
         if "path" not in given or "dataset" in given:
             return ""
-        read = f"datasets.read_recording({', '.join(f'{key}={yaml.safe_load(text)!r}' for key, text in given.items())})"
+        read = f"datasets.read_recording({', '.join(f'{key}={typed_value(text)!r}' for key, text in given.items())})"
     return (
         f"from vae_mf import datasets, discover\ndata = {read}\n"
         'discover(data.rows[: len(data.rows) // 2], names=data.names, quick=True).save("first_half.html")'
     )
+
+
+def typed_value(text: str) -> object:
+    r"""Return what the value of an option is that was typed in the grammar of Hydra.
+
+    >>> typed_value("x y.npy"), typed_value("0.1"), typed_value(r"'it\'s [1].npy'"), typed_value("[0,'a b']")
+    ('x y.npy', 0.1, "it's [1].npy", [0, 'a b'])
+    """
+    value = OverridesParser.create().parse_override(f"value={text}").value()
+    return value.replace(r"\${", "${") if isinstance(value, str) else value
 
 
 def next_steps(found: Findings, call: str) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, house_style, in_figure, new_figure
 
 FAMILIES = {
     "Independent": (COLOURS["independent"], "independent variables"),
@@ -49,7 +49,7 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
         figure.set_size_inches(WIDTH * len(splits) + 0.8, ROW * most + 1.4)
         for ax, split in zip(axes, splits, strict=True):
             draw_gains(ax, table[table.split == split])
-            ax.set_title(SPLITS.get(split, split))
+            ax.set_title(SPLITS.get(split, in_figure(split)))
         add_families(figure, table, 2 * len(splits))
     return figure
 
@@ -67,7 +67,7 @@ def draw_learning_curves(table: pd.DataFrame) -> Figure:
         figure.set_size_inches(1.4 * WIDTH * len(splits), WIDTH)
         for ax, split in zip(axes, splits, strict=True):
             draw_curves(ax, best[best.split == split])
-            ax.set_title(SPLITS.get(split, split))
+            ax.set_title(SPLITS.get(split, in_figure(split)))
         add_families(figure, best, 3 * len(splits))
     return figure
 
@@ -114,7 +114,7 @@ def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
             )
             continue
         ax.errorbar(gain, place, xerr=error, fmt="o", color=colour, capsize=2)
-    ax.set_yticks(np.arange(len(ordered)), ordered.model.str.replace("_", " "), fontsize=7)
+    ax.set_yticks(np.arange(len(ordered)), [in_figure(name.replace("_", " ")) for name in ordered.model], fontsize=7)
     ax.axvline(0, color=COLOURS["independent"], lw=0.8)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("gain over independent variables\n[nats per row]")

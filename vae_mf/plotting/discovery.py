@@ -16,8 +16,8 @@ from vae_mf.plotting.correlations import draw_overlap_law
 from vae_mf.plotting.density_models import draw_gains
 from vae_mf.plotting.observables import draw_overlaps
 from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
-from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables
-from vae_mf.plotting.style import COLOURS, house_style, new_figure
+from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables, room_for
+from vae_mf.plotting.style import COLOURS, house_style, in_figure, new_figure
 
 PIXEL = re.compile(r"\d+,\d+")
 """Names of variables that are pixels, "row,column"."""
@@ -93,7 +93,8 @@ def patterns_figure(patterns: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         columns = min(4, len(summary)) if pixels else 1
         figure, axes = new_figure(-(-len(summary) // columns), columns)
         rows = len(axes) / columns
-        figure.set_size_inches(*((2.1 * columns, 2.3 * rows) if pixels else (8.4, 1.25 * rows + 0.5)))
+        size = (2.1 * columns, 2.3 * rows) if pixels else (8.4, 1.25 * rows + 0.4 + room_for(names))
+        figure.set_size_inches(*size)
         draw_patterns(axes, patterns, summary, partial(draw_picture, names) if pixels else draw_bars)
         if not pixels:
             largest = 1.1 * patterns.drop(columns="variable").abs().to_numpy().max()
@@ -169,7 +170,7 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
             markersize=4,
             capsize=2,
         )
-        ax.set_yticks(range(len(shown)), list(shown.reading))
+        ax.set_yticks(range(len(shown)), list(map(in_figure, shown.reading)))
         linear = 10 ** np.ceil(np.log10(max(whole.tolerance, 1e-3)))
         if np.abs(ax.get_xlim()).max() > linear:
             ax.set_xscale("symlog", linthresh=linear)
@@ -233,7 +234,7 @@ def classes_figure(shifts: pd.DataFrame, summary: pd.DataFrame) -> Figure:
         return class_pictures(names, values)
     with house_style():
         figure, (ax,) = new_figure(1, 1)
-        figure.set_size_inches(8.4, 1.1 + 0.26 * len(titles))
+        figure.set_size_inches(8.4, 1.0 + 0.26 * len(titles) + room_for(names))
         largest = values.abs().to_numpy().max()
         image = ax.imshow(values.T, vmin=-largest, vmax=largest, aspect="auto", **SIGNED)
         ax.set_yticks(range(len(titles)), titles)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS, PANEL, empty_figure, house_style
+from vae_mf.plotting.style import COLOURS, PANEL, empty_figure, house_style, in_figure, ticks_of
 
 REPETITIONS = {
     "seed": ("o", "other seed"),
@@ -29,7 +29,7 @@ def draw_stability_study(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw patterns, those that are not recovered in grey, and per repetition shares, C(x|z) and gains."""
     patterns, summary = tables["patterns"], tables["pattern_summary"]
     verdicts = pd.concat([rows for rows, *_ in kinds(tables["verdicts"])])
-    verdicts["repetition"] = verdicts.repetition.str.replace("_", " ")
+    verdicts["repetition"] = verdicts.repetition.str.replace("_", " ").map(in_figure)
     with house_style():
         figure, axes, (first, second, third) = empty_panels(len(summary))
         draw_patterns(axes, patterns, summary, draw_bars)
@@ -81,10 +81,15 @@ def draw_spread(ax: Axes, values: pd.Series, spread: pd.Series) -> None:
 def label_variables(ax: Axes, names: pd.Series, what: str) -> None:
     """Name the variables below a panel of bars, or count them if there are too many."""
     if len(names) <= NAMED:
-        ax.set_xticks(np.arange(len(names)), names, rotation=90, fontsize=6)
+        ax.set_xticks(np.arange(len(names)), ticks_of(names), rotation=90, fontsize=6)
     else:
         ax.set_xticks(np.arange(0, len(names), 10 ** int(np.log10(len(names) / 2))))
     ax.set_xlabel(what)
+
+
+def room_for(names: pd.Series) -> float:
+    """Return the height in inches of the names below a panel."""
+    return 0.055 * max(map(len, ticks_of(names))) if len(names) <= NAMED else 0.0
 
 
 def draw_shares(ax: Axes, table: pd.DataFrame, threshold: float) -> None:

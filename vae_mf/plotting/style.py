@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from unicodedata import category
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vae_mf.files import replacing
+from vae_mf.texts import shortened, visible
 
 COLOURS = {
     "exact": "#222222",
@@ -48,7 +52,26 @@ SETTINGS: dict = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "savefig.dpi": 160,
+    "text.usetex": False,
 }
+FONT = "DejaVu Sans"
+"""Font that comes with matplotlib."""
+FURTHER_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Source Han Sans",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+    "Noto Sans",
+)
+"""Fonts of the machine, if it has them, for the letters that the first one lacks."""
+NO_GLYPH = "□"
+SHORT, LONG = 16, 60
+"""Characters of a name at a tick, and of one that stands beside a panel, at most."""
 PANEL = (3.2, 2.7)
 """Width and height of one panel in inches."""
 
@@ -56,8 +79,50 @@ PANEL = (3.2, 2.7)
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw with the house settings, leaving matplotlib's own untouched."""
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(SETTINGS | {"font.family": fonts()}):
         yield
+
+
+@cache
+def fonts() -> list[str]:
+    """Return the fonts of all lettering, each for the letters that those before it lack."""
+    installed = set(font_manager.get_font_names())
+    return [FONT, *(name for name in FURTHER_FONTS if name in installed)]
+
+
+@cache
+def glyphs() -> frozenset[int]:
+    """Return the code points of all letters that can be drawn."""
+    files = [font_manager.findfont(name, fallback_to_default=False) for name in fonts()]
+    return frozenset().union(*(font_manager.get_font(file).get_charmap() for file in files))
+
+
+def in_figure(text: str, length: int = LONG) -> str:
+    r"""Return a text from data for a label, tick, title or legend of a figure, which is not read as a formula.
+
+    A long text is cut in its middle; the tables have it whole. A square stands for a letter that no font has.
+
+    >>> print(in_figure("$x$"), in_figure("variable_of_a_long_name", 12))
+    \$x\$ variab…_name
+    """
+    found = shortened(visible(text), length)
+    drawn = "".join(letter if ord(letter) in glyphs() else drawn_instead(letter) for letter in found)
+    # A label of a leading underscore would be left out of a legend.
+    return (f" {drawn}" if drawn.startswith("_") else drawn).replace("$", r"\$")
+
+
+def ticks_of(names: Iterable[object]) -> list[str]:
+    """Return names of variables for the ticks of an axis.
+
+    >>> ticks_of([7, "a name that is too long"])
+    ['7', 'a name t…oo long']
+    """
+    return [in_figure(str(name), SHORT) for name in names]
+
+
+def drawn_instead(letter: str) -> str:
+    """Return what stands for a letter that no font has, nothing for a mark on another one."""
+    return "" if category(letter)[0] in "CM" else NO_GLYPH
 
 
 def new_figure(rows: int, columns: int) -> tuple[Figure, list]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from vae_mf.plotting.style import CYCLE, PANEL, TEMPERATURE, house_style, new_figure
+from vae_mf.plotting.style import CYCLE, PANEL, TEMPERATURE, house_style, in_figure, new_figure
 
 METRIC_LABELS = {
     "pattern_overlap_min": "smallest overlap of a\nrecovered with its stored pattern",
@@ -45,7 +45,7 @@ def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str
         faint = ax.plot(single[against].map(places), single[metric], marker, color=colour, alpha=0.4, markeredgewidth=0)
         bars = ax.errorbar(
             means[against].map(places), means["mean"], means.error, fmt=f"{marker}-" if numbers else marker,
-            color=colour, label=line, capsize=2, mfc="white",
+            color=colour, label=in_figure(line), capsize=2, mfc="white",
         )  # fmt: skip
         # Few points stand side by side, so that equal values do not hide each other; the limits are found without that.
         gap = GAP * (number - (len(lines) - 1) / 2) if len(places) <= FEW else 0.0
@@ -58,7 +58,7 @@ def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str
     if most > 1:
         seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
         ax.set_title(f"mean ± standard error over {seeds} seeds; faint: single runs", fontsize=8)
-    ax.set(xlabel=OPTION_LABELS.get(against, against), ylabel=METRIC_LABELS.get(metric, metric))
+    ax.set(xlabel=OPTION_LABELS.get(against, in_figure(against)), ylabel=METRIC_LABELS.get(metric, in_figure(metric)))
     if len(lines) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
@@ -68,7 +68,7 @@ def mark_abscissae(ax: Axes, places: dict[Any, float], numbers: bool) -> None:
     if numbers and min(places) > 0 and max(places) > WIDE * min(places):
         ax.set_xscale("log")
     if not numbers or len(places) <= FEW:
-        ax.set_xticks(list(places.values()), [str(value) for value in places])
+        ax.set_xticks(list(places.values()), [in_figure(str(value)) for value in places])
         ax.set_xticks([], minor=True)
     if not numbers:
         ax.set_xlim(-0.5, len(places) - 0.5)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, new_figure, remove
+from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, in_figure, new_figure, remove
 
 LINE: dict = {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9, "color": COLOURS["exact"]}
 """Exact values, as in the other panels."""
@@ -173,6 +173,6 @@ def draw_scaling_study(tables: dict[str, pd.DataFrame]) -> Figure:
             remove(own[len(temperatures) : -1])
             draw_unexplained_scaling(own[-1], table, temperatures[len(temperatures) // 2])
             for ax in own:
-                ax.set_title(f"{STUDIED.get(name, name)}, {ax.get_title()}", loc="left")
+                ax.set_title(f"{STUDIED.get(name, in_figure(name))}, {ax.get_title()}", loc="left")
                 ax.set_title("")
     return figure

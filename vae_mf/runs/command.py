@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from vae_mf.paths import configurations
 from vae_mf.runs.errors import EXPECTED, is_usage, one_line, refused_option
 from vae_mf.runs.resolvers import register
-from vae_mf.runs.status import USAGE
+from vae_mf.runs.status import USAGE, complain
 from vae_mf.runs.sweeps import record_failure, sweep_job
 
 Job = Callable[[DictConfig], None]
@@ -44,7 +44,7 @@ class Guarded:
             elif self.show_traceback or sweep_job() or not isinstance(error, EXPECTED):
                 raise
             else:
-                sys.stderr.write(f"error: {said}\n")
+                complain(f"error: {said}")
                 sys.exit(USAGE if is_usage(option, config) else 1)
 
 
@@ -75,7 +75,8 @@ def launch(job: Job, root: str, words: Sequence[str]) -> None:
     except Exception as error:
         if show_traceback or not (isinstance(error, EXPECTED) or from_launcher(error)):
             raise
-        sys.exit(f"error: {one_line(error)}")
+        complain(f"error: {one_line(error)}")
+        sys.exit(1)
 
 
 def from_launcher(error: BaseException) -> bool:

@@ -27,7 +27,7 @@ def one_line(error: BaseException, option: str | None = None) -> str:
     missing = re.search(r"Missing mandatory value: (\S+)", str(error))
     if missing:
         return f"{missing[1]}: expected a value, as in {missing[1]}=VALUE, got none"
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(filter(None, map(str.strip, str(error).split("\n")))) or type(error).__name__
     return said if option is None else f"{option}:{said.partition(':')[2]}"
 
 

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from glob import glob
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.checks import require_integer
-from vae_mf.files import LOCK, again_of, only_one, put_in_place, write_whole
+from vae_mf.files import LOCK, again_of, matching, only_one, put_in_place, write_whole
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.literal import literal
@@ -120,7 +119,7 @@ def find_runs(patterns: Iterable[str]) -> list[Run]:
     Raises:
         ValueError: if there is none.
     """
-    folders = sorted({Path(path) for pattern in patterns for path in glob(pattern, recursive=True)})
+    folders = sorted({path for pattern in patterns for path in matching(pattern)})
     found = [Run(folder, read_config(folder)) for folder in folders if (folder / CONFIG).exists()]
     runs = [run for run in found if "run" in run.config]
     if not runs:
@@ -163,7 +162,7 @@ def read_config(folder: Path) -> DictConfig:
 
 def read_record(run: Run) -> dict[str, Any]:
     """Return what `record_run` wrote."""
-    return json.loads((run.folder / RECORD).read_text())
+    return json.loads((run.folder / RECORD).read_text(encoding="utf-8"))
 
 
 def record_run(run: Run, sites: int, temperatures: Sequence[float]) -> None:

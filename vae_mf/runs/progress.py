@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress, ProgressColumn, Task, TaskID
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TaskProgressColumn, TimeRemainingColumn
+
+from vae_mf.runs.terminal import Description, Terminal
 
 STAGES = "stages"
 """Field of a task whose updates are stages, each of them to be told."""
@@ -18,7 +19,7 @@ SECONDS = 10.0
 class ProgressLines(Progress):
     """Progress as plain lines: one when a task begins, one at its end, and a few between if it takes long.
 
-    >>> with ProgressLines(Console(width=80)) as progress:
+    >>> with ProgressLines(Terminal(width=80)) as progress:
     ...     task = progress.add_task("training", total=200)
     ...     for epoch in range(200):
     ...         progress.update(task, advance=1, description="training, validation loss 3.1")
@@ -26,7 +27,7 @@ class ProgressLines(Progress):
     training, validation loss 3.1 (200 of 200)
     """
 
-    def __init__(self, console: Console, get_time: Callable[[], float] = time.monotonic):
+    def __init__(self, console: Terminal, get_time: Callable[[], float] = time.monotonic):
         super().__init__(console=console, disable=True, get_time=get_time)
         self.said: dict[TaskID, tuple[str, float, float]] = {}
         """Text, steps and time of the last line of every task."""
@@ -50,11 +51,12 @@ class ProgressLines(Progress):
         """Print the line of a task."""
         self.said[task.id] = task.description, task.completed, self.get_time()
         place = f" ({task.completed:.0f} of {task.total:.0f})" if task.total and task.completed else ""
-        self.console.print(f"{task.description}{place}", soft_wrap=True, markup=False, highlight=False)
+        self.console.print(f"{task.description}{place}", soft_wrap=True, highlight=False)
 
 
-def stage_progress(console: Console, *columns: ProgressColumn, quiet: bool = False) -> Progress:
+def stage_progress(console: Terminal, *columns: ProgressColumn, quiet: bool = False) -> Progress:
     """Return bars for a terminal, lines for anything else, and nothing at all for a quiet command."""
     if console.is_terminal or quiet:
-        return Progress(*columns, console=console, disable=quiet)
+        default = Description(), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+        return Progress(*(columns or default), console=console, disable=quiet)
     return ProgressLines(console)

@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.runs.errors import EXPECTED
+from vae_mf.runs.status import complain
 
 FAILURE = "failure-*.txt"
 
@@ -32,7 +33,7 @@ def record_failure(error: Exception, said: str) -> None:
     job = HydraConfig.get()
     head = said if isinstance(error, EXPECTED) else f"{type(error).__name__}: {said}"
     text = "\n".join([head, *typed(job), "", traceback.format_exc()])
-    Path(job.sweep.dir, FAILURE.replace("*", f"{job.job.num:03d}")).write_text(text)
+    Path(job.sweep.dir, FAILURE.replace("*", f"{job.job.num:03d}")).write_text(text, encoding="utf-8")
 
 
 class FailedJobs(Callback):
@@ -51,13 +52,14 @@ class FailedJobs(Callback):
         files = sorted(Path(config.hydra.sweep.dir).glob(FAILURE))
         lines = []
         for path in files:
-            said, *options = path.read_text().partition("\n\n")[0].splitlines()
+            said, *options = path.read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
             varied = [option for option in options if option not in typed(config.hydra)]
             lines.append(f"  {' '.join(varied or options)}: {said}")
         if files:
             count = f"{len(files)} job{'s' if len(files) > 1 else ''}"
             where = files[0].with_name(FAILURE)
-            sys.exit("\n".join([f"error: {count} of the sweep failed; tracebacks in {where}", *lines]))
+            complain(f"error: {count} of the sweep failed; tracebacks in {where}", *lines)
+            sys.exit(1)
 
 
 def require_single_device_sweep(trainer: DictConfig) -> None:

@@ -61,7 +61,7 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     sampling = plan(system, sampler, build_sampling(cfg, sampler), cfg.seed, cfg.threads)
     module = build_module(cfg, system.sites, system)
     split_blocks(sampling.block_count, recipe.validation, recipe.test)
-    say = partial(progress.console.print, soft_wrap=True, markup=False)
+    say = partial(progress.console.print, soft_wrap=True)
     track = partial(progress.track, description="sampling")
     sample = partial(simulate, system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
     store = sample_or_wait(sample, say)
@@ -78,7 +78,7 @@ def samples_task(cfg: DictConfig, progress: Progress) -> Task:
     recipe = instantiate(cfg.training)
     settings = evaluation_settings(cfg, EquilibriumSettings)
     require_random_start(recipe)
-    say = partial(progress.console.print, soft_wrap=True, markup=False)
+    say = partial(progress.console.print, soft_wrap=True)
     store = sample_or_wait(partial(store_of_samples, cfg, system), say)
     if store.kind != "spins" or (system is not None and (system.kind, system.sites) != (store.kind, store.sites)):
         wanted = f"a system of {store.sites} {store.kind}, as the samples are"

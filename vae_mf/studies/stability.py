@@ -89,7 +89,7 @@ def verdict_table(runs: Mapping[str, Path]) -> pd.DataFrame:
 
 def verdict_row(run: Path) -> dict[str, str | float]:
     """Return the verdict on one run."""
-    verdict = json.loads((run / VERDICT / ANSWER).read_text())
+    verdict = json.loads((run / VERDICT / ANSWER).read_text(encoding="utf-8"))
     tables = read_tables(run / VERDICT)
     metrics = read_metrics(run)
     left, carried = tables["conditional_correlation"].iloc[0], tables["capacity"].iloc[0]

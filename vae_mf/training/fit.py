@@ -87,7 +87,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     outcome = folder / OUTCOME
     # A training that a callback has ended would go on for another epoch.
-    if outcome.exists() and (found := json.loads(outcome.read_text()))["epochs"] == epochs:
+    if outcome.exists() and (found := json.loads(outcome.read_text(encoding="utf-8")))["epochs"] == epochs:
         return Fit(folder / BEST, found["validation_loss"], found["seconds"], rank=0)
     best = ModelCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
     # ModelCheckpoint(save_last=True) would advance only together with the best epoch.

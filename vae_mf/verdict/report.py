@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vae_mf.tables import finite
+from vae_mf.texts import in_markdown
 from vae_mf.verdict.assessment import Assessment
 
 ANSWERS = {
@@ -52,11 +53,11 @@ def as_markdown(name: str, assessment: Assessment) -> str:
     verdict, tables = assessment.verdict, assessment.tables
     evidence = verdict.evidence.assign(holds=[HOLDS[value] for value in verdict.evidence.holds])
     parts = [
-        f"# {name}: {verdict.answer}",
+        f"# {in_markdown(name)}: {verdict.answer}",
         ANSWERS[verdict.answer],
         "## Evidence, at the temperature that speaks against it most",
         pipe_table(evidence, dict(zip(evidence, evidence, strict=True))),
-        "\n".join(f"- {remark.text}" for remark in verdict.remarks),
+        "\n".join(f"- {in_markdown(remark.text)}" for remark in verdict.remarks),
         "## What the latent variables leave unexplained, in nats per configuration",
         pipe_table(tables["conditional_correlation"], CORRELATION),
         "## What they carry, and what they must, in nats per configuration",
@@ -68,7 +69,7 @@ def as_markdown(name: str, assessment: Assessment) -> str:
         title = "## Products of neighbouring sites that the critic was shown, in nats; a dash where it is blind"
         parts += [title, pipe_table(tables["sensitivity"], SENSITIVITY)]
     for title, table in decoded_tables(tables).items():
-        parts += [f"## {title}", pipe_table(table, dict(zip(table, table, strict=True)))]
+        parts += [f"## {in_markdown(title)}", pipe_table(table, dict(zip(table, table, strict=True)))]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -100,11 +101,9 @@ def pipe_table(table: pd.DataFrame, columns: dict[Any, str]) -> str:
     | --- |
     | 0.5 |
     """
-    lines = [list(map(str, columns.values())), ["---"] * len(columns)]
-    lines += [[entry(row[name]) for name in columns] for _, row in table.iterrows()]
-    # A bar inside a cell would end it.
-    escaped = ([text.replace("|", "\\|") for text in line] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+    lines = [[in_markdown(str(title)) for title in columns.values()], ["---"] * len(columns)]
+    lines += [[in_markdown(entry(row[name])) for name in columns] for _, row in table.iterrows()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def entry(value: Any) -> str:

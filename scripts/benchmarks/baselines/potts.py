@@ -110,7 +110,7 @@ def by_pydca(python: Path, data: Alignment) -> tuple[float, np.ndarray] | str:
     with tempfile.TemporaryDirectory() as folder:
         fasta = Path(folder) / "rows.fasta"
         lines = (f">{m}\n{LETTERS[row].tobytes().decode()}\n" for m, row in enumerate(data.rows))
-        fasta.write_text("".join(lines))
+        fasta.write_text("".join(lines), encoding="utf-8")
         command = [python, "-c", PROGRAM, fasta, f"{folder}/found.npz", str(data.rows.shape[1])]
         limited = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
         try:
