@@ -79,7 +79,8 @@ PANEL = (3.2, 2.7)
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw with the house settings, leaving matplotlib's own untouched."""
-    with mpl.rc_context(SETTINGS | {"font.family": fonts()}):
+    settings: dict = {**SETTINGS, "font.family": fonts()}
+    with mpl.rc_context(settings):
         yield
 
 

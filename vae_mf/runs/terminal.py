@@ -19,7 +19,8 @@ class Terminal(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Return what is printed of a text: whatever is printed passes here, entries and titles of tables too."""
-        return super().render_str(on_terminal(text), **options | {"markup": False, "emoji": False})
+        options |= {"markup": False, "emoji": False}
+        return super().render_str(on_terminal(text), **options)
 
     def say(self, text: str) -> None:
         """Print a sentence on one line, however long."""
