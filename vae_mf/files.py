@@ -1,5 +1,6 @@
 """Files that are never half-written, and folders in which one process works at a time."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 LOCK = ".lock"
+DAMAGED = "copy it again, or remove it and run the command that writes it"
+"""Advice about a file of ours that cannot be read."""
 
 
 @contextmanager
@@ -58,6 +61,36 @@ def matching(pattern: str | Path) -> list[Path]:
     whole = Path(pattern)
     place = next(folder for folder in (whole, *whole.parents) if folder.exists())
     return [Path(found) for found in glob(os.path.join(escape(str(place)), whole.relative_to(place)), recursive=True)]
+
+
+@contextmanager
+def whole(path: str | Path, *errors: type[Exception]) -> Iterator[None]:
+    """Turn what a parser raises about a damaged file of ours into a sentence that names it.
+
+    Raises:
+        ValueError: in place of one of these errors.
+    """
+    try:
+        yield
+    except errors as error:
+        said = " ".join(str(error).split())
+        raise ValueError(
+            f"{path}: expected a whole file, got one that is cut or damaged ({said}): {DAMAGED}"
+        ) from error
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Return the content of a file of JSON that `write_whole` wrote.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is damaged.
+    """
+    with whole(path, ValueError):
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected names and values, got {type(content).__name__}: {DAMAGED}")
+    return content
 
 
 def partial_of(path: Path) -> Path:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
+from pandas.errors import EmptyDataError, ParserError
 
-from vae_mf.files import write_whole
+from vae_mf.files import read_json, whole, write_whole
 from vae_mf.texts import from_csv, in_csv
 
 METRICS = "metrics.json"
@@ -49,8 +50,14 @@ def as_csv(table: pd.DataFrame) -> str:
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Return the table that `as_csv` has written; only an entry of no characters is missing."""
-    return with_texts(pd.read_csv(path, keep_default_na=False, na_values=[""], **options), from_csv)
+    """Return the table that `as_csv` has written; only an entry of no characters is missing.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    with whole(path, EmptyDataError, ParserError, UnicodeDecodeError):
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""], **options)
+    return with_texts(table, from_csv)
 
 
 def with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
@@ -99,8 +106,8 @@ def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """Read the metrics of a finished run."""
-    return json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    """Read the metrics of a finished run; raises as `read_json`."""
+    return read_json(folder / METRICS)
 
 
 def format_metrics(metrics: dict[str, Any]) -> list[tuple[str, str]]:

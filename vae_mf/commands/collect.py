@@ -8,6 +8,7 @@ vae-mf collect metric=kl against=temperature
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -33,19 +34,19 @@ from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import TABLES, read_metrics, write_tables
 
 
-def records(runs: list[Run]) -> list[RunRecord]:
+def records(runs: list[Run], refused: Callable[[ValueError], None]) -> list[RunRecord]:
     """Return what the run folders say; a run is called by its path below the folder that holds all of them."""
     shared = os.path.commonpath([run.folder.absolute().parent for run in runs])
-    return [
-        RunRecord(
-            os.path.relpath(run.folder, shared),
-            run.config.run.name,
-            run.config.run.get("digest"),
-            run.settings,
-            read_metrics(run.folder) if run.finished else None,
-        )
-        for run in runs
-    ]
+    found = []
+    for run in runs:
+        try:
+            metrics = read_metrics(run.folder) if run.finished else None
+        except ValueError as error:
+            refused(error)
+            continue
+        name = os.path.relpath(run.folder, shared)
+        found.append(RunRecord(name, run.config.run.name, run.config.run.get("digest"), run.settings, metrics))
+    return found
 
 
 def printed(collection: Collection, metric: str | None, against: str | None) -> Table:
@@ -65,7 +66,11 @@ def main(cfg: DictConfig) -> None:
     """Read the runs, then write and print the tables and draw the figure."""
     console = Terminal()
     folder = Path(cfg.report)
-    collection = collect(records(find_runs(cfg.runs)))
+
+    def refused(error: ValueError) -> None:
+        console.say(f"left out: {error}")
+
+    collection = collect(records(find_runs(cfg.runs, extensions=None, refused=refused), refused))
     finished = collection.runs[collection.runs.finished]
     tables, figure, metric = {"runs": collection.runs, "temperatures": collection.temperatures}, None, None
     if len(finished):

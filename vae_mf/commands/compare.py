@@ -77,7 +77,7 @@ def describe_run(run: Run) -> str:
 
 def score_run(run: Run, cfg: DictConfig, rows: list[np.ndarray]) -> ModelScores:
     """Score validation and test rows by the model of a run."""
-    vae = load_run(run.folder).vae
+    vae = load_run(run).vae
     seed = integer(cfg.seed, "score")
     seconds = read_metrics(run.folder)["train_seconds"]
     return score_vae(describe_run(run), vae, *rows[1:], draws=cfg.draws, seed=seed, seconds=seconds)
@@ -310,7 +310,7 @@ def runs_of_folds(
 ) -> dict[Fold, list[Run]]:
     """Return the finished runs that were trained on each of these splits."""
     runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
-    for run in find_runs(cfg.runs) if cfg.runs else []:
+    for run in find_runs(cfg.runs, cfg.extensions) if cfg.runs else []:
         if (run.folder / METRICS).exists():
             runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
         else:

@@ -5,7 +5,7 @@ vae-mf evaluate run=outputs/retina-0123456789 evaluation.components=2000
 vae-mf evaluate 'outputs/ising2d_scaling-*' evaluation=capacity
 """
 
-import json
+from collections.abc import Sequence
 from dataclasses import replace
 from glob import has_magic
 from pathlib import Path
@@ -16,13 +16,15 @@ from rich.markdown import Markdown
 from rich.progress import Progress
 
 from vae_mf.checks import require_integer
-from vae_mf.files import again_of, put_in_place, write_whole
+from vae_mf.files import again_of, put_in_place, read_json, write_whole
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.verdict import draw_verdict
-from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs
+from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs, read_values
+from vae_mf.runs.foreign import require_harmless
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
+from vae_mf.runs.moved import relocated
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.tasks import build_task
 from vae_mf.runs.terminal import Terminal
@@ -35,10 +37,17 @@ OWN = ("overlaps",)
 """Tables of the run itself that a verdict takes up."""
 
 
-def assess_run(run: Run, settings: DictConfig, progress: Progress) -> Assessment:
-    """Load model and data of a run and prepare its verdict."""
-    model = load_run(run.folder)
-    task = build_task(run.config, progress)
+def assess_run(run: Run, settings: DictConfig, data: Path, progress: Progress) -> Assessment:
+    """Load model and data of a run and prepare its verdict.
+
+    Args:
+        run: finished run.
+        settings: settings of the verdict.
+        data: folder of samples and data that are no longer where the run found them.
+        progress: bars of the stages.
+    """
+    model = load_run(run)
+    task = build_task(relocated(run.config, data), progress)
     progress.add_task("assessing", total=None)
     found = assess(model.vae, task.system, task.evidence, instantiate(settings))
     own = read_tables(run.folder)
@@ -53,22 +62,23 @@ def write(found: Assessment, name: str, folder: Path) -> None:
     write_whole(folder / ANSWER, as_json(found))
 
 
-def same_settings(folder: Path, settings: DictConfig) -> bool:
+def same_settings(folder: Path, settings: DictConfig, extensions: Sequence[str] = ()) -> bool:
     """Return True if a verdict, of any version, was prepared with these settings."""
-    pair = (OmegaConf.load(folder / CONFIG), settings)
-    digests = {digest(OmegaConf.to_container(node, resolve=True)) for node in pair}
-    return len(digests) == 1
+    found = read_values(folder / CONFIG)
+    require_harmless(found, folder / CONFIG, extensions)
+    return digest(found) == digest(OmegaConf.to_container(settings, resolve=True))
 
 
-def prepare(run: Run, settings: DictConfig, console: Terminal, *, force: bool) -> None:
+def prepare(run: Run, cfg: DictConfig, console: Terminal) -> None:
     """Prepare the verdict on a run unless it is there with the same settings, or by force."""
     folder = run.folder / VERDICT
+    settings = cfg.evaluation
     put_in_place(folder, ANSWER)
-    if not force and (folder / ANSWER).exists() and same_settings(folder, settings):
+    if not cfg.force and (folder / ANSWER).exists() and same_settings(folder, settings, cfg.extensions):
         console.say(f"{run.folder.name}: {FINISHED}")
         return
     with stage_progress(console) as progress:
-        found = assess_run(run, settings, progress)
+        found = assess_run(run, settings, Path(cfg.paths.data), progress)
     write_whole(again_of(folder) / CONFIG, OmegaConf.to_yaml(settings, resolve=True))
     write(found, run.config.run.name, again_of(folder))
     put_in_place(folder, ANSWER)
@@ -78,7 +88,7 @@ def show(run: Run, console: Terminal, *, briefly: bool) -> None:
     """Print the report on a run, or of several only the answers, and where it is."""
     folder = run.folder / VERDICT
     if briefly:
-        answer = json.loads((folder / ANSWER).read_text(encoding="utf-8"))["mean_field_description"]
+        answer = read_json(folder / ANSWER)["mean_field_description"]
         console.place(answer, folder / REPORT)
         return
     console.print(Markdown((folder / REPORT).read_text(encoding="utf-8")))
@@ -90,8 +100,8 @@ def main(cfg: DictConfig) -> None:
     """Prepare and show the verdict on every run that is asked for."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     several = has_magic(str(cfg.run)) and not Path(cfg.run).exists()
-    runs = find_runs([cfg.run]) if several else [find_run(Path(cfg.run))]
+    runs = find_runs([cfg.run], cfg.extensions) if several else [find_run(Path(cfg.run), cfg.extensions)]
     console = Terminal()
     for run in runs:
-        prepare(run, cfg.evaluation, console, force=cfg.force)
+        prepare(run, cfg, console)
         show(run, console, briefly=several)

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from vae_mf.checks import require_integer
-from vae_mf.files import LOCK, again_of, matching, only_one, put_in_place, write_whole
+from vae_mf.checks import require_integer, shown
+from vae_mf.files import DAMAGED, LOCK, again_of, matching, only_one, put_in_place, read_json, whole, write_whole
 from vae_mf.provenance import git_revision, software_versions
+from vae_mf.runs.foreign import require_harmless, require_values
 from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.literal import literal
 from vae_mf.runs.names import present_names
 from vae_mf.training.weights import WEIGHTS
 
 CONFIG = "config.yaml"
+REQUIRED = ("seed", "run", "model")
+"""Groups that every run has."""
 DISCOVERY = "discovery.json"
 """Data and settings of a discovery, which make its folder its own."""
 RECORD = "run.json"
@@ -94,7 +99,7 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
         with only_one(run.folder):
             if not path.exists():
                 write_whole(path, OmegaConf.to_yaml(literal(OmegaConf.to_container(config, resolve=True))))
-    if OmegaConf.load(path).run.digest != config.run.digest:
+    if read_config(run.folder, extensions=None).run.digest != config.run.digest:
         raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
     return run
 
@@ -113,30 +118,58 @@ def discarded_if_refused(run: Run, keep: bool) -> Iterator[None]:
         raise
 
 
-def find_runs(patterns: Iterable[str]) -> list[Run]:
+def find_runs(
+    patterns: Iterable[str], extensions: Sequence[str] | None = (), refused: Callable[[ValueError], None] | None = None
+) -> list[Run]:
     """Return the run folders that match any of these globs, by name; other folders are passed over.
 
+    Args:
+        patterns: globs.
+        extensions: see `read_config`.
+        refused: function that is told why a folder is passed over; None to raise the error.
+
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or one is damaged or names objects of other packages.
     """
     folders = sorted({path for pattern in patterns for path in matching(pattern)})
-    found = [Run(folder, read_config(folder)) for folder in folders if (folder / CONFIG).exists()]
-    runs = [run for run in found if "run" in run.config]
+    runs = []
+    for folder in folders:
+        if not (folder / CONFIG).exists():
+            continue
+        try:
+            config = read_config(folder, extensions)
+        except ValueError as error:
+            if refused is None:
+                raise
+            refused(error)
+            continue
+        if "run" in config:
+            runs.append(Run(folder, config))
     if not runs:
         raise ValueError(f"runs: expected globs that match run folders, got {list(patterns)}")
     return runs
 
 
-def find_run(folder: Path) -> Run:
+def find_run(folder: Path, extensions: Sequence[str] = ()) -> Run:
     """Return the run of a folder.
+
+    Args:
+        folder: folder of the run.
+        extensions: see `read_config`.
 
     Raises:
         FileNotFoundError: if the folder holds no run, or one whose training has not begun.
+        ValueError: if its configuration is damaged or names objects of other packages.
     """
     if not ((folder / CONFIG).exists() and (folder / RECORD).exists()):
         advice = elsewhere(folder)
         raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}{advice}")
-    return Run(folder, read_config(folder))
+    config = read_config(folder, extensions)
+    if missing := [name for name in REQUIRED if name not in config]:
+        raise ValueError(
+            f"{folder / CONFIG}: expected the options of a run, got none for {', '.join(missing)}: {DAMAGED}"
+        )
+    return Run(folder, config)
 
 
 def elsewhere(folder: Path) -> str:
@@ -152,17 +185,44 @@ def elsewhere(folder: Path) -> str:
     return f": did you mean {folder.parent / near[0]}?" if near else ""
 
 
-def read_config(folder: Path) -> DictConfig:
-    """Return the configuration of a run folder, in the names of today."""
-    plain: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
-    config = OmegaConf.create(present_names(plain))
+def read_config(folder: Path, extensions: Sequence[str] | None = ()) -> DictConfig:
+    """Return the configuration of a run folder, in the names of today.
+
+    Args:
+        folder: folder of the run.
+        extensions: packages or modules whose objects it may name beside those of this package; None if nothing in it
+            will be built.
+
+    Raises:
+        ValueError: if it is damaged, or would run or compute something else when it is built.
+    """
+    plain: Any = present_names(read_values(folder / CONFIG))
+    if not isinstance(plain.get("run", {}), dict):
+        raise ValueError(f"{folder / CONFIG}: expected options of the run, got run={shown(plain['run'])}: {DAMAGED}")
+    if extensions is not None:
+        require_harmless(plain, folder / CONFIG, extensions)
+    config = OmegaConf.create(plain)
     assert isinstance(config, DictConfig)
     return config
 
 
+def read_values(path: Path) -> dict[str, Any]:
+    """Return the values of a configuration in a file.
+
+    Raises:
+        ValueError: if it is damaged, or values would be computed.
+    """
+    with whole(path, UnicodeDecodeError, YAMLError, OmegaConfBaseException):
+        plain: Any = OmegaConf.to_container(OmegaConf.load(path))
+    if not isinstance(plain, dict):
+        raise ValueError(f"{path}: expected options and their values, got {shown(plain)}: {DAMAGED}")
+    require_values(plain, path)
+    return plain
+
+
 def read_record(run: Run) -> dict[str, Any]:
     """Return what `record_run` wrote."""
-    return json.loads((run.folder / RECORD).read_text(encoding="utf-8"))
+    return read_json(run.folder / RECORD)
 
 
 def record_run(run: Run, sites: int, temperatures: Sequence[float]) -> None:

@@ -1,7 +1,6 @@
 """Models of configurations, and trained models of run folders."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,11 @@ from torch import nn
 
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.checks import require_integer, require_path
+from vae_mf.files import read_json
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
-from vae_mf.runs.folder import DISCOVERY, find_run, read_record
+from vae_mf.runs.folder import DISCOVERY, Run, find_run, read_record
+from vae_mf.runs.foreign import require_harmless
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.training.weights import WEIGHTS, load_weights
 
@@ -44,11 +45,16 @@ def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
         )
 
 
-def load(folder: str | Path) -> "TrainedModel | LatentClasses":
+def load(folder: str | Path, extensions: Sequence[str] = ()) -> "TrainedModel | LatentClasses":
     """Return the trained model of a run or of a discovery, ready for evaluation.
 
     Of a discovery it is the model with the chosen number of latent variables, or of classes; its rows have the
     variables that were kept, in the order of the table "patterns", or "class_profiles".
+
+    Args:
+        folder: folder of the run or the discovery; nothing in it is unpickled, and nothing but public objects of this
+            package is built.
+        extensions: packages or modules of your own whose objects it may name, too.
 
     Raises:
         FileNotFoundError: if the folder holds no run or its training is not finished.
@@ -60,17 +66,17 @@ def load(folder: str | Path) -> "TrainedModel | LatentClasses":
     """
     place = require_path("folder", folder)
     if (place / DISCOVERY).exists():
-        return load_discovery(place)
-    return load_run(place)
+        return load_discovery(place, extensions)
+    return load_run(find_run(place, extensions))
 
 
-def load_run(folder: Path) -> TrainedModel:
+def load_run(run: Run) -> TrainedModel:
     """Return the trained model of a run, ready for evaluation.
 
     Raises:
-        FileNotFoundError: if the folder holds no run or its training is not finished.
+        FileNotFoundError: if its training is not finished.
+        ValueError: if a file of it is damaged.
     """
-    run = find_run(folder)
     record = read_record(run)
     vae = build_vae(run.config.model, record["sites"], run.config.seed)
     load_weights(vae, run.weights)
@@ -79,7 +85,7 @@ def load_run(folder: Path) -> TrainedModel:
     return TrainedModel(vae.eval(), tuple(record.get("temperatures", asked)))
 
 
-def load_discovery(folder: Path) -> "TrainedModel | LatentClasses":
+def load_discovery(folder: Path, extensions: Sequence[str]) -> "TrainedModel | LatentClasses":
     """Return the model with the number of latent variables, or of classes, that a discovery has chosen."""
     from vae_mf.tables import METRICS, read_metrics  # loading the model of a run does not wait for pandas
 
@@ -87,7 +93,8 @@ def load_discovery(folder: Path) -> "TrainedModel | LatentClasses":
         raise FileNotFoundError(
             f"folder: expected a finished discovery, got {folder}; the same command goes on with it"
         )
-    settings = json.loads((folder / DISCOVERY).read_text(encoding="utf-8"))["settings"]
+    settings = read_json(folder / DISCOVERY)["settings"]
+    require_harmless(settings, folder / DISCOVERY, extensions)
     metrics = read_metrics(folder)
     latents = metrics["latents"]
     if metrics["classes"]:

@@ -1,6 +1,5 @@
 """Stability of patterns and verdict over repetitions of one run, from their saved tables."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.analysis.found_patterns import DIRECTION, FoundPatterns, partners, pattern_table, separate, stability_table
+from vae_mf.files import read_json
 from vae_mf.tables import ANSWER, VERDICT, read_metrics, read_tables
 
 GAIN = "test_gain_over_independent"
@@ -89,7 +89,7 @@ def verdict_table(runs: Mapping[str, Path]) -> pd.DataFrame:
 
 def verdict_row(run: Path) -> dict[str, str | float]:
     """Return the verdict on one run."""
-    verdict = json.loads((run / VERDICT / ANSWER).read_text(encoding="utf-8"))
+    verdict = read_json(run / VERDICT / ANSWER)
     tables = read_tables(run / VERDICT)
     metrics = read_metrics(run)
     left, carried = tables["conditional_correlation"].iloc[0], tables["capacity"].iloc[0]

@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint, Timer
 from pytorch_lightning.loggers import Logger
 
 from vae_mf.checks import require_choice, require_integer
-from vae_mf.files import write_whole
+from vae_mf.files import read_json, write_whole
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import read_checkpoint, require_same_architecture
@@ -87,7 +87,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     outcome = folder / OUTCOME
     # A training that a callback has ended would go on for another epoch.
-    if outcome.exists() and (found := json.loads(outcome.read_text(encoding="utf-8")))["epochs"] == epochs:
+    if outcome.exists() and (found := read_json(outcome))["epochs"] == epochs:
         return Fit(folder / BEST, found["validation_loss"], found["seconds"], rank=0)
     best = ModelCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
     # ModelCheckpoint(save_last=True) would advance only together with the best epoch.

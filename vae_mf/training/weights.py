@@ -6,10 +6,11 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from vae_mf.files import replacing
+from vae_mf.files import replacing, whole
 
 WEIGHTS = "model.safetensors"
 """Name of the file in the folder of a model."""
@@ -69,10 +70,11 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if they are of another architecture.
+        ValueError: if they are damaged or of another architecture.
     """
     require_file("weights", path)
-    state = load_file(path)
+    with whole(path, SafetensorError):
+        state = load_file(path)
     require_same_architecture(path, model.state_dict(), state)
     model.load_state_dict(state)
 
