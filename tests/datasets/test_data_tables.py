@@ -261,6 +261,18 @@ def test_lines_and_columns_that_are_left_out_are_told(tmp_path, style, remark):
     assert remark in "".join(read_recording(tmp_path / name).remarks)
 
 
+def test_present_and_absent_are_1_and_0_unless_somebody_votes(tmp_path):
+    FRAME.replace({0: "absent", 1: "Present"}).to_csv(tmp_path / "w.csv", index=False)
+    recording = read_recording(tmp_path / "w.csv")
+    np.testing.assert_array_equal(recording.rows > 0, WORDS > 0)
+    assert "words were read as numbers: Present as 1, absent as 0" in recording.remarks
+    votes = FRAME.replace({0: "no", 1: "yes"}).assign(d=["absent", "present"] * 20)
+    votes.to_csv(tmp_path / "w.csv", index=False)
+    recording = read_recording(tmp_path / "w.csv", allow_missing=True, drop_unusable=True)
+    assert list(recording.names) == NAMES[:3]
+    assert any("absent, present were taken as missing" in remark for remark in recording.remarks)
+
+
 @pytest.mark.parametrize("content", ["01\n0\n", "011\n102\n", "01,1\n11,0\n", "10\n11\n100\n"])
 def test_digits_of_other_lines_are_numbers(content):
     assert adjoining_entries(content.encode()) is None
@@ -297,6 +309,7 @@ def test_blocks_of_counted_rows_are_no_copies_of_one_row(tmp_path):
     assert changes > 0.7
 
 
+@pytest.mark.filterwarnings("ignore:PseudoLikelihood seems to predict")
 def test_counted_rows_lead_where_their_weights_do(tmp_path):
     COUNTED.rename("count").reset_index().to_csv(tmp_path / "w.csv", index=False)
     recording = read_recording(tmp_path / "w.csv")

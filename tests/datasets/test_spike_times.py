@@ -59,6 +59,14 @@ ENDS = np.cumsum([len(times) for times in TIMES.values()]).astype(np.uint8)
 TIMES_OF_ALL = {"spike_times": EVERY, "spike_times_index": ENDS, "id": np.array([7, 3, 5])}
 LISTED = {"spike_times": LONG.time.to_numpy(), "spike_clusters": LONG.neuron.to_numpy(np.uint16)}
 
+COLUMNS = pd.DataFrame({name: pd.Series(times) for name, times in TIMES.items()})
+
+
+def save_hdf5(path, times, cells):
+    with h5py.File(path, "w") as file:
+        file[times], file[cells], file["stimulus"] = LONG.time, LONG.neuron, np.arange(999)
+
+
 WRITERS = {
     "csv by cell": ("s.csv", lambda path: LONG.to_csv(path, index=False), "012"),
     "csv by time": ("s.csv", lambda path: LONG.sort_values("time").to_csv(path, index=False), "012"),
@@ -79,6 +87,18 @@ WRITERS = {
     "mat v7.3 vectors and text": ("s.mat", lambda path: save_mat73(path, **TIMES, unit="ms", title="retina"), "abc"),
     "npz of all times": ("s.npz", lambda path: np.savez(path, **TIMES_OF_ALL), "735"),
     "npz of pairs": ("s.npz", lambda path: np.savez(path, **LISTED), "012"),
+    "csv of a column for each cell": ("s.csv", lambda path: COLUMNS.to_csv(path, index=False), "abc"),
+    "csv of other words": (
+        "s.csv",
+        lambda path: LONG.set_axis(["clusterID", "spikeTimes"], axis=1).assign(y=1).to_csv(path),
+        "012",
+    ),
+    "csv of electrodes": (
+        "s.csv",
+        lambda path: LONG.set_axis(["electrode", "ts"], axis=1).assign(y=1).to_csv(path),
+        "012",
+    ),
+    "h5 of pairs": ("s.h5", lambda path: save_hdf5(path, "spikes/times", "spikes/units"), "012"),
     "mat of pairs": ("s.mat", lambda path: scipy.io.savemat(path, LISTED), "012"),
 }
 
@@ -194,6 +214,34 @@ def test_trials_that_follow_each_other_are_asked_about(tmp_path):
         DataError, match=r"start of each sweep, got 9 that follow each other: .* delete column sweep to"
     ):
         read_recording(tmp_path / "s.csv", bin_width=0.1)
+
+
+@pytest.mark.parametrize("outer", ["channel", "session", "animalID"])
+def test_cells_that_are_numbered_anew_are_asked_about(tmp_path, outer):
+    two = pd.concat([LONG.assign(**{outer: 1}), LONG.assign(**{outer: 2})])
+    two.to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(DataError, match=f"got 0 with 2 entries in column {outer}: join both columns into one of names"):
+        read_recording(tmp_path / "s.csv", bin_width=WIDTH)
+    LONG.assign(**{outer: LONG.neuron + 5}).to_csv(tmp_path / "s.csv", index=False)
+    assert len(read_recording(tmp_path / "s.csv", bin_width=WIDTH).names) == 3
+
+
+def test_times_in_the_place_of_cells_are_asked_about(tmp_path):
+    pairs = pd.DataFrame({"x": np.arange(20), "y": np.arange(20) * 7 % 3})
+    pairs.to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(DataError, match="got 20 cells of one spike each: put cells first, then times"):
+        read_recording(tmp_path / "s.csv", bin_width=1)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda times: times.sort_values("a", ascending=False), lambda times: times.dropna()]
+)
+def test_columns_that_are_no_spike_times_are_refused(tmp_path, change):
+    change(COLUMNS).to_csv(tmp_path / "s.csv", index=False)
+    with pytest.raises(
+        DataError, match="expected spike times in two columns, named neuron and time, got columns a, b, c"
+    ):
+        read_recording(tmp_path / "s.csv", bin_width=WIDTH)
 
 
 def test_a_table_of_cells_and_trials_in_matlab_is_asked_about(tmp_path):

@@ -136,6 +136,7 @@ FILES: dict[str, Callable[[Path], None]] = {
     "digits.idx": write_idx,
     "pictures": write_pictures,
     "spikes.csv": csv(SPIKES),
+    "columns.csv": csv(pd.DataFrame(dict(zip(FRAME.columns, map(pd.Series, BY_CELL), strict=True)))),
     "trials.csv": csv(TRIALS),
     "cells.npz": lambda path: np.savez(path, **dict(zip(FRAME.columns, BY_CELL, strict=True))),
     "units.npz": lambda path: np.savez(

@@ -15,6 +15,7 @@ MEANINGS = {
     np.nan: ("?", "-", ".", "na", "absent", "abstain", "abstained", "present", "not voting", "missing"),
 }
 CODES = {text: number for number, texts in MEANINGS.items() for text in texts}
+PRESENCE = {1.0: "present", 0.0: "absent"}
 COUNT_NAMES = ("count", "counts", "n", "freq", "frequency", "multiplicity")
 """Headings of a column that counts the rows; a weight may be that of a body."""
 
@@ -69,23 +70,35 @@ def without_votes(frame: pd.DataFrame) -> Votes:
     """
     found: set[str] = set()
     changed = frame.copy(deep=False)
-    for place in range(frame.shape[1]):
-        column = frame.iloc[:, place]
-        if is_numeric(column):
-            continue
-        codes, entries = pd.factorize(column)
-        numbers = [number_of(lowered(entry)) for entry in entries]
+    factors = {k: pd.factorize(column) for k, (_, column) in enumerate(frame.items()) if not is_numeric(column)}
+    meanings = meanings_of({lowered(entry) for _, entries in factors.values() for entry in entries})
+    known = {text: number for number, texts in meanings.items() for text in texts}
+    for place, (codes, entries) in factors.items():
+        numbers = [known.get(lowered(entry), number_of(lowered(entry))) for entry in entries]
         if numbers and None not in numbers:
-            found |= {str(entry) for entry in entries if lowered(entry) in CODES}
+            found |= {str(entry) for entry in entries if lowered(entry) in known}
             # Entries that are missing have the code -1, the last place.
             changed.isetitem(place, np.array([*numbers, np.nan], np.float64)[codes])
     if not found:
         return Votes(changed, ())
     read = []
-    for number, known in MEANINGS.items():
-        if texts := sorted(text for text in found if lowered(text) in known):
+    for number, known_texts in meanings.items():
+        if texts := sorted(text for text in found if lowered(text) in known_texts):
             read.append(f"{listed(texts)} {'were taken as missing' if np.isnan(number) else f'as {number:g}'}")
     return Votes(changed, (f"words were read as numbers: {', '.join(read)}",))
+
+
+def meanings_of(texts: set[str]) -> dict[float, tuple[str, ...]]:
+    """Return the words for 1, 0 and nothing: present and absent are 1 and 0 where nobody votes.
+
+    >>> meanings_of({"present", "absent"})[1.0], "present" in meanings_of({"present", "absent", "yes"})[np.nan]
+    (('present',), True)
+    """
+    votes = texts & {*MEANINGS[1.0], *MEANINGS[0.0]}
+    if votes or not {*PRESENCE.values()} <= texts:
+        return MEANINGS
+    others = tuple(text for text in MEANINGS[np.nan] if text not in PRESENCE.values())
+    return {number: (text,) for number, text in PRESENCE.items()} | {np.nan: others}
 
 
 def without_counts(frame: pd.DataFrame, named: bool) -> Counted | None:

@@ -1,5 +1,6 @@
 """Spike times in bins of a given width: a variable for each cell, 1 where it fired."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -16,9 +17,17 @@ ROUNDING = 1e-12
 """A time such as 0.06 belongs to the bin that it opens, though 0.06 / 0.02 may come out below 3 by this share of it."""
 LARGEST_SHIFT = 0.1
 """Share of a bin by which rounding may move a time at most."""
-CELL_WORDS = ("neuron", "cell", "unit", "cluster", "id")
-TIME_WORDS = ("time", "t")
+WORD = re.compile(r"[A-Z]{2,}(?=s?(?![a-z]))|[A-Z]?[a-z]+|[A-Z]")
+"""A word of a name such as spike_times or spikeTimes."""
+CELL_WORDS = ("neuron", "cell", "unit", "cluster", "id", "channel", "electrode")
+TIME_WORDS = ("time", "t", "timestamp", "spiketime")
 TRIAL_WORDS = ("trial", "repeat", "sweep", "repetition")
+OUTER_WORDS = frozenset(
+    ["channel", "electrode", "tetrode", "shank", "probe", "session", "day", "date", "animal", "mouse", "subject"]
+)
+"""Columns within which cells may be numbered anew."""
+MANY = 10
+"""Cells of one spike each that are more likely times in the place of cells."""
 SPIKES = "spike"
 """Word for the times where none of theirs is there."""
 SpikeTimes = Mapping[str, np.ndarray]
@@ -198,13 +207,22 @@ class SpikeColumns(NamedTuple):
     trial: int | None
 
 
+def words_of(name: str) -> set[str]:
+    """Return the words of a name in small letters and in the singular.
+
+    >>> sorted(words_of("spikeTimes")), sorted(words_of("units/unit_id (ms)")), sorted(words_of("unitIDs"))
+    (['spike', 'time'], ['id', 'm', 'unit'], ['id', 'unit'])
+    """
+    return {word.lower().removesuffix("s") for word in WORD.findall(name)} - {""}
+
+
 def spike_columns(names: Sequence[str]) -> SpikeColumns | None:
     """Return which of some columns hold cell, time and trial of a spike, None unless there are cell and time.
 
     >>> spike_columns(["unit_id", "trial", "spike_times"]), spike_columns(["cell_1_times", "cell_2_times"])
     (SpikeColumns(cell=0, time=2, trial=1), None)
     """
-    words = [{word.removesuffix("s") for word in name.lower().replace("_", " ").split()} for name in names]
+    words = list(map(words_of, names))
 
     def first(wanted: Sequence[str], *others: Sequence[str]) -> int | None:
         free = [k for k, own in enumerate(words) if not any(own.intersection(other) for other in others)]
@@ -228,10 +246,17 @@ def table_of_spikes(
         DataError: Cells or trials have no names, or the trials follow each other in time.
     """
     names = [str(name) for name in frame.columns]
-    idle = [name for place, name in enumerate(names) if place not in columns]
-    remarks = (f"columns of the spikes that were not used: {listed(idle)}",) if idle else ()
+    idle = [place for place in range(len(names)) if place not in columns]
+    remarks = (f"columns of the spikes that were not used: {listed([names[k] for k in idle])}",) if idle else ()
     cells = frame.iloc[:, columns.cell]
     known = group_by_label(cells, times)
+    if len(known) == len(frame) >= MANY:
+        raise DataError(
+            f"expected several spikes of a cell, got {len(known)} cells of one spike each: put cells first, then "
+            "times, or name the columns neuron and time"
+        )
+    for place in idle:
+        require_own_cells(cells, frame.iloc[:, place])
     if columns.trial is None:
         return spike_raster(known, bin_width, source, remarks)
     trial = names[columns.trial]
@@ -243,6 +268,18 @@ def table_of_spikes(
         spikes |= {f"{cell} in {trial} {name}": found.get(cell, times[:0]) for cell in known}
     remarks = (*remarks, f"{len(places)} repeats by column {trial}; one without any spike would not be among them")
     return spike_raster(spikes, bin_width, source, remarks, list(known))
+
+
+def require_own_cells(cells: pd.Series, outer: pd.Series) -> None:
+    """Raise DataError if a cell is in several sessions, on several electrodes or the like, which may have others."""
+    if not words_of(str(outer.name)) & OUTER_WORDS:
+        return
+    several = outer.groupby(cells.to_numpy()).nunique()
+    if (several > 1).any():
+        raise DataError(
+            f"expected a name of its own for each cell, got {several.idxmax()} with {several.max()} entries in column "
+            f"{outer.name}: join both columns into one of names, or delete column {outer.name}"
+        )
 
 
 def require_aligned_trials(trials: Sequence[np.ndarray], name: str) -> None:

@@ -492,7 +492,8 @@ def container_spikes(container: Container, array: str | None, bin_width: float, 
         chosen = cell_arrays[0]
     if chosen is None and len(vectors) < 2:
         raise DataError(
-            "expected a vector of spike times for each cell, found none: leave out `bin_width` if the rows are binned"
+            "expected a vector of spike times for each cell, found none: leave out `bin_width` if the rows are "
+            "binned, or save the times of each cell as an array of its own, without padding"
         )
     if chosen is None and (columns := spike_columns(list(vectors))):
         return _listed_spikes(vectors, columns, bin_width, source)

@@ -40,7 +40,7 @@ from vae_mf.datasets.files import (
 )
 from vae_mf.datasets.readers.entries import DECIMAL_COMMA, NO_ROWS, adjoining_entries, read_entries
 from vae_mf.datasets.readers.lines import find_rows
-from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, table_of_spikes
+from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raster, table_of_spikes
 
 MEMORY_PER_BYTE = 16
 """Bytes taken while a text is read: itself, its parts, and 8 bytes and more for every entry of two characters."""
@@ -405,6 +405,19 @@ def entry_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
     return DataError(f"expected rows of numbers, got {found}: write 0 and 1 instead of words, or delete that column")
 
 
+def times_by_column(frame: pd.DataFrame) -> dict[str, np.ndarray] | None:
+    """Return the spike times of the cells of a table with a column for each, empty below the last; None for others."""
+    if frame.shape[1] < 2 or not all(is_numeric(column) for _, column in frame.items()):
+        return None
+    times = {str(name): column.to_numpy(np.float64, na_value=np.nan) for name, column in frame.items()}
+    ends = {name: int(np.isfinite(own).sum()) for name, own in times.items()}
+    times = {name: own[: ends[name]] for name, own in times.items()}
+    # Cells that all have as many spikes are more likely something else.
+    if len(set(ends.values())) < 2 or not all((np.diff(own) > 0).all() for own in times.values()):
+        return None
+    return times
+
+
 def table_spikes(table: Table, bin_width: float) -> Raster:
     """Return the raster of a table with one row per spike, cell and time; without names in this order.
 
@@ -413,6 +426,9 @@ def table_spikes(table: Table, bin_width: float) -> Raster:
     """
     frame = table.frame
     columns = spike_columns(list(frame.columns)) if table.named else None
+    if columns is None and (times := times_by_column(frame)):
+        remark = f"each of {len(times)} columns was taken for the spike times of a cell"
+        return spike_raster(times, bin_width, table.source, (*table.remarks, remark))
     if columns is None and frame.shape[1] != 2:
         raise DataError(
             "expected spike times in two columns, named neuron and time, got columns "
