@@ -34,7 +34,7 @@ def test_consensus_is_the_most_frequent_residue_of_columns_with_few_gaps(sequenc
     np.testing.assert_array_equal(found.columns, kept)
 
 
-@pytest.mark.parametrize("name", ["family.fasta", "family.fa", "family.afa"])
+@pytest.mark.parametrize("name", ["family.fasta", "family.fa", "family.afa", "family.fas", "family.msa"])
 def test_an_alignment_is_read_whole(tmp_path, name):
     # Columns: conserved, mostly gaps, and three that vary; a sequence is wrapped over two lines.
     sequences = ["MA-CD", "MA-CE", "M--CE", "MWKYE", "MAKYD", "MW-CD", "MACYD"]
@@ -50,6 +50,19 @@ def test_an_alignment_is_read_whole(tmp_path, name):
     assert "1 of 5 columns are gaps in most sequences and were left out" in told
     assert "1 variables never change and were left out: M1" in told
     assert "the most frequent residue" in told
+
+
+@pytest.mark.parametrize("name", ["family.aln", "family.msa"])
+def test_sequences_alone_are_read_a_line_each(tmp_path, name):
+    (tmp_path / name).write_text("ACDW\nA-DY\nWCDY\n")
+    assert load_alignment(tmp_path / name).letters.tobytes() == b"ACDWA-DYWCDY"
+
+
+@pytest.mark.parametrize("above", ["#12\t1\n", "#A3M#\n", "; of 2019\n\n"])
+def test_comments_above_the_sequences_are_left_out(tmp_path, above):
+    (tmp_path / "family.a3m").write_text(f"{above}>a\nACD\n>b #1\nAgCY\n")
+    alignment = load_alignment(tmp_path / "family.a3m")
+    assert (alignment.names, alignment.letters.tobytes()) == (["a", "b #1"], b"ACDACY")
 
 
 def test_repeated_sequences_and_ambiguous_letters_are_told(tmp_path):

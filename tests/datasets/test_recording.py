@@ -350,7 +350,7 @@ def test_missing_entries_pass_where_they_are_allowed(tmp_path):
     assert found.variables.tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "txt"])
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "txt", "dat", "asc"])
 @pytest.mark.parametrize("format", ["%d", "%.18e"])
 def test_blanks_between_numbers_are_read_under_any_name(tmp_path, suffix, format):
     words = np.random.default_rng(6).integers(0, 2, (60, 4))

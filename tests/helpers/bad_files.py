@@ -246,6 +246,8 @@ BAD_FILES = [
     BadFile("a Git LFS pointer", "words.npy", text("version https://git-lfs.github.com/spec/v1\n"), "run git lfs pull"),
     BadFile("an npy file under another name", "words.csv", array(WORDS), "is an npy array: rename it"),
     BadFile("a zip archive", "words.csv", raw(b"PK\x03\x04" + b"\0" * 60), "is a zip archive: unpack it first"),
+    BadFile("signals named dat", "signals.dat", raw(np.arange(999, dtype="<i2").tobytes()), "binary, not text"),
+    BadFile("an alignment named txt", "family.txt", fasta("ACGT", "AC-T"), "is aligned sequences: rename it to end in .fasta"),
     BadFile("a PDF", "words.txt", raw(b"%PDF-1.7"), "is a PDF document"),
     BadFile("lists in parquet", "words.parquet", parquet(pd.DataFrame({"a": [[1, 0]] * 9, "b": 1})), "column a, got list<"),
     BadFile("dates in parquet", "words.parquet", parquet(pd.DataFrame({"day": pd.to_datetime(["2020-01-01"] * 9), "a": 1})), "column day"),

@@ -89,6 +89,9 @@ SIGNATURES = (
     ),
 )
 """Content that is known by its first bytes; a reader says which of them its files may have."""
+SEQUENCES = b">"
+"""First byte of an alignment; one of other formats counts as this."""
+ALIGNMENT = re.compile(rb">[^\r\n]*[\r\n]+[A-Za-z.*-]+\s|# STOCKHOLM|CLUSTAL ")
 MARKUP = (b"<!doctype", b"<html", b"<head", b"<?xml")
 HEAD_BYTES = 4096
 BLOCK_BYTES = 2**20
@@ -157,6 +160,9 @@ def check_head(head: bytes, starts: Sequence[bytes]) -> None:
         raise DataError("the content is a web page or an XML message in place of the data: download the file itself")
     if head.startswith(ZIP) and ZIP not in starts:
         refuse_office(head)
+    if ALIGNMENT.match(head) and SEQUENCES not in starts:
+        advice = "rename it to end in .fasta, .sto (Stockholm) or .aln (Clustal)"
+        raise DataError(f"the content is aligned sequences: {advice}")
     for signature in SIGNATURES:
         if head.startswith(signature.start) and signature.start not in starts:
             raise DataError(f"the content is {signature.kind}: {signature.advice}")

@@ -73,8 +73,8 @@ def read_recording(
     """Read a file of any format: an array or table of 0 and 1 or of -1 and +1, spike times, sequences or images.
 
     Args:
-        path: An npy, npz, mat (v5, v7.3), h5, nwb, csv, tsv, txt, parquet, FASTA or idx file, a zarr folder, or a
-            folder of NWB, Phy, Kilosort, ALF or pictures. Text, FASTA and idx may be compressed with gzip.
+        path: An npy, npz, mat (v5, v7.3), h5, nwb, csv, tsv, txt, dat, parquet, FASTA or idx file, a zarr folder, or
+            a folder of NWB, Phy, Kilosort, ALF or pictures. Text, FASTA and idx may be compressed with gzip.
         variables: Variables to keep, see `make_recording`.
         array: Name of the array in an npz, mat, h5 or zarr container, if it holds several, "data.raster" for the
             field of a struct of MATLAB and "group/array" in groups of h5 or zarr; of the table of intervals in

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int8, UInt8
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import (
     GZIP,
+    SEQUENCES,
     DataError,
     Options,
     Raster,
@@ -19,6 +20,11 @@ from vae_mf.datasets.files import (
 )
 from vae_mf.datasets.readers.tables import utf8
 
+SUFFIXES = (".fasta", ".fa", ".fas", ".faa", ".fna", ".afa", ".a2m", ".a3m", ".sto", ".stk")
+PLAIN = (".aln", ".msa")
+"""Endings of files that may hold sequences alone, one to a line."""
+COMMENTS = re.compile(r"(?:[#;].*\n|[ \t]*\n)*")
+"""Lines above the sequences, such as the sizes that ColabFold writes."""
 GAPS = (ord("-"), ord("."))
 LARGEST_GAP_FRACTION = 0.5
 """Columns with more gaps than this are insertions of few sequences and left out."""
@@ -60,7 +66,7 @@ class Consensus(NamedTuple):
     matches: Bool[np.ndarray, "sequences kept"]
 
 
-@register_reader(".fasta", ".fa", ".faa", ".fna", ".afa", ".a2m", ".a3m", ".sto", ".stk", ".aln", starts=(GZIP,))
+@register_reader(*SUFFIXES, *PLAIN, starts=(GZIP, SEQUENCES))
 def read_alignment(path: Path, options: Options) -> Raster:
     """Return an alignment in binary form: 1 where a sequence has the consensus residue, 0 elsewhere."""
     alignment = load_alignment(path)
@@ -106,15 +112,15 @@ def load_alignment(path: Path) -> Alignment:
     Raises:
         DataError: The text is of none of the formats, not aligned, or holds letters that are no residues.
     """
-    text = re.sub(r"\r\n?", "\n", utf8(read_bytes(path)).decode())
+    text = re.sub(r"\r\n?", "\n", utf8(read_bytes(path), (SEQUENCES,)).decode())
     if text.startswith("# STOCKHOLM"):
         records = interleaved(text.rstrip().removesuffix("//"), "#")
     elif text.startswith(("CLUSTAL", "MUSCLE", "PROBCONS")):
         records = interleaved(text.partition("\n")[2], " \t")
-    elif suffix_of(path) == ".aln" and not text.lstrip().startswith(">"):
+    elif suffix_of(path) in PLAIN and not text.lstrip().startswith((">", "#")):
         records = [(f"line {number}", line) for number, line in enumerate(text.split(), start=1)]
     else:
-        records = fasta(text)
+        records = fasta(COMMENTS.sub("", text, count=1))
     return aligned(records)
 
 

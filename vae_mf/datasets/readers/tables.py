@@ -32,6 +32,7 @@ from vae_mf.datasets.files import (
     Raster,
     check_head,
     listed,
+    open_head,
     parsing,
     read_bytes,
     require_few_variables,
@@ -42,6 +43,8 @@ from vae_mf.datasets.readers.entries import DECIMAL_COMMA, NO_ROWS, adjoining_en
 from vae_mf.datasets.readers.lines import find_rows
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raster, table_of_spikes
 
+PLAIN = (".txt", ".dat", ".asc")
+"""Endings of files with blanks between the entries, if nothing else is there."""
 MEMORY_PER_BYTE = 16
 """Bytes taken while a text is read: itself, its parts, and 8 bytes and more for every entry of two characters."""
 MEMORY_PER_TEXT = 5
@@ -86,7 +89,7 @@ def register_tables(*suffixes: str, start: bytes) -> Callable[[Callable[[Path], 
     return register
 
 
-@register_tables(".csv", ".tsv", ".txt", start=GZIP)
+@register_tables(".csv", ".tsv", *PLAIN, start=GZIP)
 def read_text(path: Path) -> Table:
     """Return the table of a text file with commas, semicolons, tabs or blanks between the entries.
 
@@ -96,6 +99,8 @@ def read_text(path: Path) -> Table:
     Raises:
         DataError: The text is not UTF-8, has no rows, or rows of different lengths.
     """
+    if not (head := open_head(path)).startswith(GZIP):
+        refuse_binary(head)  # signals of any size have such names too
     require_memory(MEMORY_PER_BYTE * os.path.getsize(path), "give a part of the table, or save it as npy or parquet")
     text, above, separator, left_out = find_rows(utf8(read_bytes(path, MEMORY_PER_BYTE)))
     if (digits := adjoining_entries(text)) is not None:
@@ -192,23 +197,31 @@ def is_numeric_header(fields: list[str], frame: pd.DataFrame) -> bool:
     return bool(named) and numbered and len(body) > 1 and all(binary)
 
 
-def utf8(content: bytes) -> bytes:
+def utf8(content: bytes, starts: tuple[bytes, ...] = ()) -> bytes:
     """Return the text of a file in UTF-8, without a byte order mark.
+
+    Args:
+        starts: First bytes that it may have, see `check_head`.
 
     Raises:
         DataError: It is in another encoding, or no text.
     """
-    check_head(content[:HEAD_BYTES], ())
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError('the text is UTF-16 (in Excel "Unicode Text"): save it as "CSV UTF-8"')
-    if b"\0" in content:
-        raise DataError("the content is binary, not text: check that the suffix names its format")
+    check_head(content[:HEAD_BYTES], starts)
+    refuse_binary(content)
     try:
         if not content.isascii():
             content.decode()
     except UnicodeDecodeError as error:
         raise DataError(f'byte {error.start} of the text is not UTF-8: save it as "CSV UTF-8"') from error
     return content.removeprefix(BYTE_ORDER_MARK)
+
+
+def refuse_binary(content: bytes) -> None:
+    """Raise DataError if a content, or the beginning of one, is no text of single bytes."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError('the text is UTF-16 (in Excel "Unicode Text"): save it as "CSV UTF-8"')
+    if b"\0" in content:
+        raise DataError("the content is binary, not text: check that the suffix names its format")
 
 
 def find_delimiter(line: str, suffix: str) -> str:
@@ -225,7 +238,7 @@ def find_delimiter(line: str, suffix: str) -> str:
         return ";"
     found = [mark for mark in ",;\t" if mark in line and suffix != ".tsv"]
     parts = line.split()
-    blanks = suffix == ".txt" or (len(parts) > 1 and all(is_entry(part.lower()) for part in parts))
+    blanks = suffix in PLAIN or (len(parts) > 1 and all(is_entry(part.lower()) for part in parts))
     return found[0] if found else r"\s+" if blanks else "\t" if suffix == ".tsv" else ","
 
 
