@@ -68,8 +68,10 @@ def whole(path: str | Path, *errors: type[Exception]) -> Iterator[None]:
     """Turn what a parser raises about a damaged file of ours into a sentence that names it.
 
     Raises:
-        ValueError: in place of one of these errors.
+        ValueError: in place of one of these errors, or if it is a pipe or a folder, which would not be read to its end.
     """
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"{path}: expected a file, got something else: {DAMAGED}")
     try:
         yield
     except errors as error:
@@ -86,7 +88,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: if there is none.
         ValueError: if it is damaged.
     """
-    with whole(path, ValueError):
+    with whole(path, ValueError, RecursionError):
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected names and values, got {type(content).__name__}: {DAMAGED}")

@@ -46,11 +46,11 @@ def assess_run(run: Run, settings: DictConfig, data: Path, progress: Progress) -
         data: folder of samples and data that are no longer where the run found them.
         progress: bars of the stages.
     """
+    own = read_tables(run.folder)
     model = load_run(run)
     task = build_task(relocated(run.config, data), progress)
     progress.add_task("assessing", total=None)
     found = assess(model.vae, task.system, task.evidence, instantiate(settings))
-    own = read_tables(run.folder)
     return replace(found, tables=found.tables | {name: own[name] for name in OWN if name in own})
 
 

@@ -1,9 +1,11 @@
 """Comparison of density models on the same rows: held-out log-likelihoods, paired gains, and their errors."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from scipy.special import logsumexp
 from vae_mf.checks import require_integer
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.sequences import SequenceModel
-from vae_mf.files import replacing
+from vae_mf.files import replacing, whole
 from vae_mf.statistics.averages import Average, average
 
 INDEPENDENT, VAE = "Independent", "VAE"
@@ -82,15 +84,24 @@ def kept_scores(path: Path, compute: Callable[[], ModelScores], content: str = "
         scores = compute()
         with replacing(path) as place, open(place, "wb") as file:
             np.savez(file, content=np.array(content), **scores._asdict())
-    with np.load(path) as stored:
-        values = {name: stored[name] for name in ModelScores._fields}
+    stored = values_in(path)
+    values: dict[str, Any] = {name: stored[name] for name in ModelScores._fields}
     return ModelScores(**{name: value if value.ndim else value.item() for name, value in values.items()})
 
 
 def content_in(path: Path) -> str:
     """Return the digest of rows in a file of scores, empty if it has none."""
-    with np.load(path) as stored:
-        return str(stored["content"]) if "content" in stored else ""
+    return str(values_in(path).get("content", ""))
+
+
+def values_in(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays in a file of scores.
+
+    Raises:
+        ValueError: if it is cut or damaged.
+    """
+    with whole(path, BadZipFile, EOFError, ValueError, KeyError, zlib.error), np.load(path) as stored:
+        return dict(stored)
 
 
 def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_rows"], blocks: int) -> pd.DataFrame:

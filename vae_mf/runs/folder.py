@@ -17,7 +17,7 @@ from yaml import YAMLError
 from vae_mf.checks import require_integer, shown
 from vae_mf.files import DAMAGED, LOCK, again_of, matching, only_one, put_in_place, read_json, whole, write_whole
 from vae_mf.provenance import git_revision, software_versions
-from vae_mf.runs.foreign import require_harmless, require_values
+from vae_mf.runs.foreign import require_harmless, require_no_aliases, require_values
 from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.literal import literal
 from vae_mf.runs.names import present_names
@@ -29,6 +29,8 @@ REQUIRED = ("seed", "run", "model")
 DISCOVERY = "discovery.json"
 """Data and settings of a discovery, which make its folder its own."""
 RECORD = "run.json"
+MOST_BYTES = 2**20
+"""Size of a configuration; the longest have lists of variables."""
 CHECKPOINTS = "checkpoints"
 FIGURES = "figures"
 FINISHED = "finished before, nothing done; force=true runs it again"
@@ -210,9 +212,16 @@ def read_values(path: Path) -> dict[str, Any]:
     """Return the values of a configuration in a file.
 
     Raises:
-        ValueError: if it is damaged, or values would be computed.
+        ValueError: if it is damaged, too long, or values would be computed or are repeated by aliases: a few aliases
+            of aliases stand for more values than any memory holds.
     """
-    with whole(path, UnicodeDecodeError, YAMLError, OmegaConfBaseException):
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise ValueError(
+            f"{path}: expected at most {MOST_BYTES} bytes of options, got {path.stat().st_size}: {DAMAGED}"
+        )
+    with whole(path, UnicodeDecodeError, YAMLError, OmegaConfBaseException, RecursionError):
+        text = path.read_text(encoding="utf-8")
+        require_no_aliases(text, path)
         plain: Any = OmegaConf.to_container(OmegaConf.load(path))
     if not isinstance(plain, dict):
         raise ValueError(f"{path}: expected options and their values, got {shown(plain)}: {DAMAGED}")

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+import yaml
+
 from vae_mf.checks import shown
 from vae_mf.runs.names import PACKAGE, TARGET, present_name
 
@@ -32,6 +34,18 @@ def require_values(config: Mapping[str, Any], source: object) -> None:
         if isinstance(value, str) and INTERPOLATION.search(value):
             got = f"{place}={shown(value)}, which would be computed"
             raise ValueError(f"{source}: expected values, got {got}: write the value")
+
+
+def require_no_aliases(text: str, source: object) -> None:
+    r"""Raise ValueError if values in a text of YAML stand for others, which may grow beyond any memory.
+
+    >>> require_no_aliases("a: &x [1, 1]\nb: [*x, *x]", "config.yaml")
+    Traceback (most recent call last):
+    ValueError: config.yaml: expected every value to be written out, got aliases: write the values
+    """
+    # To look for them takes as long as to read the text, which has none if nothing in it may be an anchor.
+    if "&" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise ValueError(f"{source}: expected every value to be written out, got aliases: write the values")
 
 
 def require_harmless(config: Mapping[str, Any], source: object, extensions: Sequence[str]) -> None:
