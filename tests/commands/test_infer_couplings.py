@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from helpers.commands import FORKS
 from matplotlib.text import Text
 from numpy.testing import assert_array_equal
@@ -18,6 +19,8 @@ from vae_mf.commands.infer_couplings import TABLE, Results, main, printed, read_
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import read_recording
 from vae_mf.inverse_ising import MissingEntries, NaiveMeanField, PseudoLikelihood
+from vae_mf.store import from_arrays
+from vae_mf.store.schema import StoreError
 from vae_mf.studies.coupling_tables import ESTIMATOR_COLUMNS, HELD_OUT, best_sentence
 from vae_mf.tables import read_tables, write_tables
 
@@ -61,6 +64,23 @@ def test_the_options_of_a_data_set_count(compose_config, tmp_path, kind, options
     data, recording = read_data(config), read_recording(path, **options)
     assert_array_equal(data.spins, recording.rows)
     assert data.names == recording.names
+
+
+def test_folders_of_data_are_read_as_such_and_stores_as_stores(compose_config, tmp_path):
+    zarr.save_array(tmp_path / "words.zarr", WORDS)
+    np.save(tmp_path / "spikes.times.npy", np.arange(40) / 2)
+    np.save(tmp_path / "spikes.clusters.npy", np.arange(40) * 3 % 5 % 2)
+    config = compose_config("infer_couplings", f"dataset.path={tmp_path}/words.zarr")
+    assert_array_equal(read_data(config).spins, 2 * WORDS - 1)
+    config = compose_config("infer_couplings", f"dataset.path={tmp_path}", "dataset.bin_width=1")
+    assert read_data(config).spins.shape == (20, 2)
+    spins = np.repeat(2 * WORDS - 1, 2, axis=0)
+    from_arrays({1.0: spins}, folder=tmp_path / "own.zarr")
+    config = compose_config("infer_couplings", f"dataset.path={tmp_path}/own.zarr")
+    assert_array_equal(read_data(config).spins, spins)
+    next((tmp_path / "own.zarr").rglob("c.0*")).write_bytes(b"")
+    with pytest.raises(StoreError, match="is truncated"):
+        read_data(config)
 
 
 def test_every_option_has_a_folder_of_its_own(compose_config, tmp_path):

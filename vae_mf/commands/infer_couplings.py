@@ -38,8 +38,9 @@ from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
+from vae_mf.runs.samples import own_store
 from vae_mf.runs.terminal import Description, Terminal
-from vae_mf.store.sample_store import is_sealed, open_store
+from vae_mf.store.sample_store import SampleStore
 from vae_mf.studies.coupling_fits import CouplingFit, fit_in_steps, fold_members, independent_scores
 from vae_mf.studies.coupling_tables import (
     HELD_OUT,
@@ -100,8 +101,9 @@ class Data(NamedTuple):
 def read_data(cfg: DictConfig) -> Data:
     """Return the data of the configuration; a store of a spin glass knows its couplings, a file of truth others'."""
     path = cfg.dataset.get("path")
-    if path and Path(path).is_dir() and is_sealed(path):
-        data = read_store(path, cfg.dataset.temperature)
+    store = own_store(path) if path else None
+    if store is not None:
+        data = read_store(store, cfg.dataset.temperature)
         chosen = np.arange(len(data.names))
     else:
         if cfg.dataset.temperature:
@@ -118,9 +120,8 @@ def read_data(cfg: DictConfig) -> Data:
     return data._replace(couplings=couplings_of(known, chosen), fields=None)
 
 
-def read_store(path: str, level: int) -> Data:
+def read_store(store: SampleStore, level: int) -> Data:
     """Return the spins of a store at one temperature and, of a spin glass, couplings and fields in units of it."""
-    store = open_store(path)
     data = Data(store.spins(level), [str(k) for k in range(store.sites)], "$k_B T$")
     with suppress(ValueError):
         known = (store.array(name) / store.temperatures[level] for name in ("couplings", "fields"))

@@ -69,6 +69,7 @@ SIGNATURES = (
     Signature(b"version https://git-lfs", "a Git LFS pointer", "run git lfs pull to get the data"),
     Signature(NUMPY, "an npy array", "rename it to end in .npy"),
     Signature(PARQUET, "a parquet table", "rename it to end in .parquet"),
+    Signature(b"ARROW1", "a table of Arrow", "save it as parquet, with to_parquet of pandas"),
     Signature(ZIP, "a zip archive", UNPACK),
     Signature(b"\xd0\xcf\x11\xe0", "an Excel workbook", 'save the sheet as "CSV UTF-8"'),
     Signature(HDF5, "HDF5 data", "rename it to end in .h5, .nwb, or .mat if MATLAB wrote it"),

@@ -46,6 +46,7 @@ FOREIGN = MappingProxyType(
     | named(".avi .mp4 .mov .mkv .webm .mpg .wmv .sbx .isxd", "a movie", FRAMES)
     | named(".nii .mgz .dcm .mnc", "a scan", SIGNALS)
     | named(".rds .rdata .rda", "objects of R", "save the table in R with write.csv")
+    | named(".feather .arrow .ipc", "a table of Arrow", "save it as parquet, with to_parquet of pandas")
     | named(".sav .zsav .por", "a table of SPSS", TABLE)
     | named(".dta", "a table of Stata", TABLE)
     | named(".sas7bdat .xpt", "a table of SAS", TABLE)

@@ -55,11 +55,16 @@ def store_of_samples(config: DictConfig, system: System | None) -> SampleStore:
 
 
 def own_store(path: str) -> SampleStore | None:
-    """Return the store of vae_mf that the samples are already, None if they are something else."""
+    """Return the store of vae_mf that the samples are already, None if they are something else.
+
+    Raises:
+        StoreError: It is damaged.
+    """
     try:
-        return open_store(path) if is_sealed(path) else None
+        sealed = is_sealed(path)
     except StoreError:
         return None
+    return open_store(path) if sealed else None
 
 
 def ensembles(store: SampleStore, system: System | None) -> list[str]:
