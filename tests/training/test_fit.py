@@ -1,10 +1,12 @@
 """Training runs: they learn, they survive being killed without a trace, and they log what they say."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,6 +164,24 @@ def test_a_killed_run_resumes_bit_for_bit(whole, data, tmp_path, batch):
     assert resumed.validation_loss == result.validation_loss
     # The rows of every epoch, those before the kill too.
     pd.testing.assert_frame_equal(log(tmp_path), log(folder), check_exact=True)
+
+
+def test_a_killed_run_that_is_moved_remembers_its_best_epoch(data, tmp_path):
+    rising = {"decay": 8.0}
+    _, expected = train(tmp_path / "whole", data, **rising)
+    with pytest.raises(Killed):
+        train(tmp_path / "before", data, callbacks=[Killer(0)], **rising)
+    before = weights(tmp_path / "before" / "checkpoints" / BEST)
+    shutil.move(tmp_path / "before", tmp_path / "after")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        _, moved = train(tmp_path / "after", data, **rising)
+    assert moved.checkpoint == tmp_path / "after" / "checkpoints" / BEST
+    assert moved.validation_loss == expected.validation_loss
+    after = weights(moved.checkpoint)
+    # The best epoch was over when the run was killed.
+    assert all(torch.equal(before[key], after[key]) for key in before | after)
+    assert not (tmp_path / "before").exists()
 
 
 @pytest.mark.parametrize("kept", [0, 100, 20_000])

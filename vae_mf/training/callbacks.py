@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from rich.progress import Progress, TaskID
 
@@ -43,6 +44,30 @@ class EpochProgress(pl.Callback):
         """Take the bar off the screen."""
         if self.task is not None:
             self.progress.remove_task(self.task)
+
+
+class MovableCheckpoint(ModelCheckpoint):
+    """Checkpoint of Lightning that remembers the best epoch in whichever folder the training goes on.
+
+    Lightning's own forgets it where the path of the folder has changed, and a later, worse epoch takes its place.
+    """
+
+    @property
+    def state_key(self) -> str:
+        """Key of the state in a checkpoint, that of Lightning's own."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__, 1)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a state, its files in the folder of today."""
+        here = {
+            name: self.here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")
+        }
+        models = {self.here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **here, "best_k_models": models, "dirpath": self.dirpath})
+
+    def here(self, path: str) -> str:
+        """Return where a file of the folder is today; no file is none."""
+        return str(Path(str(self.dirpath), Path(path).name)) if path else path
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import ModelCheckpoint, Timer
+from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.loggers import Logger
 
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.files import read_json, write_whole
-from vae_mf.training.callbacks import AtomicCheckpointIO
+from vae_mf.training.callbacks import AtomicCheckpointIO, MovableCheckpoint
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import read_checkpoint, require_same_architecture
 
@@ -89,9 +89,9 @@ def fit(
     # A training that a callback has ended would go on for another epoch.
     if outcome.exists() and (found := read_json(outcome))["epochs"] == epochs:
         return Fit(folder / BEST, found["validation_loss"], found["seconds"], rank=0)
-    best = ModelCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
+    best = MovableCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
     # ModelCheckpoint(save_last=True) would advance only together with the best epoch.
-    latest = ModelCheckpoint(folder, Path(LAST).stem, enable_version_counter=False)
+    latest = MovableCheckpoint(folder, Path(LAST).stem, enable_version_counter=False)
     timer = Timer()
     engine = pl.Trainer(
         max_epochs=epochs,
