@@ -1,14 +1,17 @@
 """A command that is stopped, or whose output nobody reads on, ends as the shell expects it: without a traceback."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from helpers.commands import FORKS
 
 from vae_mf.commands.main import main
 from vae_mf.commands.reproduce import run_stage
+from vae_mf.runs.status import terminate
 
 STOPPED_WHILE_IMPORTING = """
 import os, signal, sys
@@ -17,12 +20,12 @@ from importlib.abc import MetaPathFinder
 # As in a terminal, also where whoever started the tests ignores the signal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-class CtrlC(MetaPathFinder):
+class Stop(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), {number})
 
-sys.meta_path.insert(0, CtrlC())
+sys.meta_path.insert(0, Stop())
 from vae_mf.commands.main import main
 sys.argv = ["vae-mf", *{words!r}]
 main()
@@ -30,9 +33,9 @@ main()
 GOES_ON = "stopped; the same command goes on where it was\n"
 
 
-def ended(module: str, *words: str) -> tuple[int, str]:
+def ended(module: str, *words: str, number: int = signal.SIGINT) -> tuple[int, str]:
     """Exit status and errors of a command that is stopped while it imports a module."""
-    code = STOPPED_WHILE_IMPORTING.format(module=module, words=words)
+    code = STOPPED_WHILE_IMPORTING.format(module=module, words=words, number=int(number))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     return done.returncode, done.stderr
 
@@ -40,6 +43,11 @@ def ended(module: str, *words: str) -> tuple[int, str]:
 @pytest.mark.parametrize("module", ["hydra", "numpy", "torch", "vae_mf.runs.command"])
 def test_a_command_that_is_stopped_while_it_starts_says_so_in_one_line(module):
     assert ended(module, "train") == (130, GOES_ON)
+
+
+@pytest.mark.parametrize("module", ["hydra", "vae_mf.runs.command"])
+def test_a_command_that_is_terminated_while_it_starts_says_so_in_one_line(module):
+    assert ended(module, "train", number=signal.SIGTERM) == (143, GOES_ON)
 
 
 def test_help_that_is_stopped_says_so_in_one_line():
@@ -58,6 +66,47 @@ def test_a_command_that_is_stopped_at_work_says_so_in_one_line(tmp_path, monkeyp
         main()
     assert end.value.code == 130
     assert capsys.readouterr().err == (f"stopped; {said}\n" if said else GOES_ON)
+
+
+@pytest.mark.parametrize("handed_on", [False, True])
+def test_a_command_that_is_terminated_at_work_ends_with_its_own_status(tmp_path, monkeypatch, capsys, handed_on):
+    def terminated(config):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt as stop:
+            if handed_on:
+                raise KeyboardInterrupt("go on in outputs/x") from stop
+            raise
+
+    monkeypatch.setattr("vae_mf.commands.figure.main", terminated)
+    monkeypatch.setattr(sys, "argv", ["vae-mf", "figure", str(tmp_path)])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as end:
+            main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == ("stopped; go on in outputs/x\n" if handed_on else GOES_ON)
+
+
+def test_a_figure_that_is_terminated_ends_its_stage(tmp_path, monkeypatch):
+    (tmp_path / "python").write_text(
+        f"#!/bin/sh\ntrap 'echo ended > {tmp_path}/stage; exit 143' TERM\nwhile true; do sleep .05; done\n"
+    )
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    before = signal.signal(signal.SIGTERM, terminate)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    try:
+        with pytest.raises(SystemExit) as end:
+            run_stage(["train"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        timer.join()
+    assert end.value.code == 143
+    assert (tmp_path / "stage").exists()
 
 
 def test_a_figure_whose_stage_is_stopped_ends_as_the_stage_did_and_says_nothing_more(tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from vae_mf.commands.table import COMMANDS, Command
-from vae_mf.runs.status import STOPPED, UNREAD, USAGE, complain
+from vae_mf.runs.status import STOPPED, TERMINATED, UNREAD, USAGE, complain, status_of
 
 GOES_ON = "the same command goes on where it was"
 
@@ -37,7 +37,7 @@ def shell() -> Iterator[None]:
             sys.stdout.flush()
     except KeyboardInterrupt as stop:
         complain(f"stopped; {str(stop) or GOES_ON}")
-        sys.exit(STOPPED)
+        sys.exit(status_of(stop))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
         sys.exit(UNREAD)
@@ -51,20 +51,22 @@ def spell_what_cannot_be_encoded() -> None:
 
 @contextmanager
 def start() -> Iterator[None]:
-    """Let Ctrl-C end the process at once while nothing is done yet: some packages fail otherwise if it meets them."""
+    """Let a stop end the process at once while nothing is done yet: some packages fail otherwise if it meets them."""
 
-    def end(*_: object) -> None:
+    def end(number: int, _: object) -> None:
         os.write(sys.stderr.fileno(), f"stopped; {GOES_ON}\n".encode())
-        os._exit(STOPPED)
+        os._exit(TERMINATED if number == signal.SIGTERM else STOPPED)
 
-    # In the background of a script it is ignored, and stays so.
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, end)
+    # In the background of a script Ctrl-C is ignored, and stays so.
+    own = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: handler for number, handler in own.items() if signal.getsignal(number) is handler}
+    for number in before:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def about(flag: str, words: list[str]) -> None:

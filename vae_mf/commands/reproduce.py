@@ -21,7 +21,7 @@ from vae_mf.plotting.style import save_figure
 from vae_mf.runs.command import FULL_ERROR
 from vae_mf.runs.folder import FIGURES
 from vae_mf.runs.instantiate import instantiate, locate
-from vae_mf.runs.status import STOPPED
+from vae_mf.runs.status import STOPPED, TERMINATED, Terminated
 from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import TABLES, read_tables, write_tables
 
@@ -52,10 +52,12 @@ def run_stage(words: Sequence[str]) -> None:
     stage = subprocess.Popen([sys.executable, "-m", "vae_mf", *words], env=os.environ | {FULL_ERROR: "0"})
     try:
         status = stage.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if isinstance(stop, Terminated):  # which the keyboard would have told the stage, too
+            stage.terminate()
         status = stage.wait()
-    if status == STOPPED:
-        sys.exit(STOPPED)  # the stage was stopped as well, and has said so
+    if status in (STOPPED, TERMINATED):
+        sys.exit(status)  # the stage was stopped as well, and has said so
     if status:
         raise ValueError(f"stages: expected {shlex.join(words)} to succeed, got exit status {status}")
 

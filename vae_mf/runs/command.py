@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from vae_mf.paths import configurations
 from vae_mf.runs.errors import EXPECTED, is_usage, one_line, refused_option
 from vae_mf.runs.resolvers import register
-from vae_mf.runs.status import USAGE, complain
+from vae_mf.runs.status import USAGE, complain, terminate
 from vae_mf.runs.sweeps import record_failure, sweep_job
 
 Job = Callable[[DictConfig], None]
@@ -57,7 +57,7 @@ def launch(job: Job, root: str, words: Sequence[str]) -> None:
         words: assignments and, behind them, flags, in the grammar of Hydra.
     """
     show_traceback = os.environ.get(FULL_ERROR) == "1"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the job stops it as the user would
+    signal.signal(signal.SIGTERM, terminate)
     sys.path.append(os.getcwd())  # a part of the user's own may lie in the working folder
     # Without this Hydra prints composition errors by itself, on several lines, and exits.
     os.environ[FULL_ERROR] = "1"
