@@ -102,15 +102,15 @@ def test_kills_change_nothing_that_is_found(tmp_path):
     assert len(set(stages) & {"sweep", "models", "critics", "verdict", "repetitions", "report"}) >= 4
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_discovery_names_its_own_folder_and_how_to_go_on(number, tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_discovery_names_its_own_folder_and_how_to_go_on(number, status, tmp_path):
     place = prepared(tmp_path / "stopped")
     process = start_command("discover", [*DISCOVERY, "paths.outputs=found"], place)
     while process.is_alive() and not list(place.glob("found/discover-*/models")):
         time.sleep(0.01)
     os.kill(process.pid, number)
     process.join()
-    assert process.exitcode == 130
+    assert process.exitcode == status
     (folder,) = (place / "found").iterdir()
     said = f"stopped; the same command goes on where it was, in {folder.relative_to(place)}\n"
     assert (place / "errors").read_text() == said

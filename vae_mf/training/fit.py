@@ -136,6 +136,9 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
+        # An exit that no interrupt has caused is that of a scheduler, which starts the job again.
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
         raise KeyboardInterrupt from error
     finally:
         if signal.getsignal(signal.SIGINT) is not handler:
