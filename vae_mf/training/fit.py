@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from vae_mf.checks import require_choice, require_integer
 from vae_mf.files import read_json, write_whole
@@ -136,8 +137,8 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        # An exit that no interrupt has caused is that of a scheduler, which starts the job again.
-        if not isinstance(error.__context__, KeyboardInterrupt):
+        # Any other exit is that of a scheduler, which starts the job again.
+        if not isinstance(error, SIGTERMException) and not isinstance(error.__context__, KeyboardInterrupt):
             raise
         raise KeyboardInterrupt from error
     finally:
