@@ -34,6 +34,7 @@ WRITERS = {
     **{Path(name).suffix: write for name, write in FILES.items() if "." in name},
     ".npz": lambda path: np.savez(path, spikes=ROWS),
     ".mat": lambda path: scipy.io.savemat(path, {"spikes": ROWS}),
+    ".xlsm": FILES["sheet.xlsx"],
     ".csv": lambda path: FRAME.to_csv(path, index=False),
     ".npy": FILES["rows.npy"],
     ".tsv": lambda path: FRAME.to_csv(path, sep="\t", index=False, header=False),

@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+import pytest
 import scipy.io
 import zarr
 from PIL import Image
@@ -38,6 +39,13 @@ def write_sequences(path: Path, head: str = "", line: str = ">s{} of a family\n{
 
 def write_stockholm(path: Path) -> None:
     write_sequences(path, "# STOCKHOLM 1.0\n", "s{} {}\n", "//\n")
+
+
+def write_sheet(path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    with pd.ExcelWriter(path) as book:
+        FRAME.to_excel(book, sheet_name="rows", index=False)
+        pd.DataFrame().to_excel(book, sheet_name="Sheet2")
 
 
 def write_idx(path: Path) -> None:
@@ -125,6 +133,7 @@ FILES: dict[str, Callable[[Path], None]] = {
     "excel.csv": lambda path: path.write_text(
         f"sep=;\n{FRAME.to_csv(index=False, sep=chr(59), lineterminator=EXCEL)};;;;\n"
     ),
+    "sheet.xlsx": write_sheet,
     "digits.txt": lambda path: np.savetxt(path, ROWS, "%d", delimiter=""),
     "numpy.txt": lambda path: np.savetxt(path, ROWS, header="bins of 20 ms\nanna bob carl dora"),
     "table.parquet": FRAME.to_parquet,

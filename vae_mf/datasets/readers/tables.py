@@ -77,8 +77,7 @@ def register_tables(*suffixes: str, start: bytes) -> Callable[[Callable[[Path], 
 
     def register(read_table: Callable[[Path], Table]) -> Callable[[Path], Table]:
         def read(path: Path, options: Options) -> Raster:
-            table = read_table(path)
-            return table_raster(table) if options.bin_width is None else table_spikes(table, options.bin_width)
+            return raster_of(read_table(path), options.bin_width)
 
         def read_numbers(path: Path, options: Options) -> np.ndarray:
             return numbers(without_votes(read_table(path).frame).frame)
@@ -102,12 +101,17 @@ def read_text(path: Path) -> Table:
     if not (head := open_head(path)).startswith(GZIP):
         refuse_binary(head)  # signals of any size have such names too
     require_memory(MEMORY_PER_BYTE * os.path.getsize(path), "give a part of the table, or save it as npy or parquet")
-    text, above, separator, left_out = find_rows(utf8(read_bytes(path, MEMORY_PER_BYTE)))
+    return text_table(read_bytes(path, MEMORY_PER_BYTE), suffix_of(path))
+
+
+def text_table(content: bytes, suffix: str) -> Table:
+    """Return the table of a text, see `read_text`; the suffix of its file tells of marks that may be meant."""
+    text, above, separator, left_out = find_rows(utf8(content))
     if (digits := adjoining_entries(text)) is not None:
         remarks = (*left_out, "every digit was taken for an entry, as there is nothing between them")
         return Table(pd.DataFrame(digits).rename(columns=str), False, "text of lines of 0 and 1", remarks)
     first, second = (*first_lines(text, 2), "", "")[:2]
-    delimiter = separator or find_delimiter(first, suffix_of(path))
+    delimiter = separator or find_delimiter(first, suffix)
     fields = split_line(first, delimiter)
     votes = are_votes(fields) and are_votes(split_line(second, delimiter))
     names = fields if is_header(fields) and not votes else None
@@ -316,6 +320,11 @@ def require_readable(file: pq.ParquetFile) -> None:
     # An entry is held twice in at most 8 bytes, and a text in all it takes unpacked, more than once.
     texts = sum(group.total_byte_size for group in groups)
     require_memory(16 * rows * columns + MEMORY_PER_TEXT * texts, "save fewer rows or columns")
+
+
+def raster_of(table: Table, bin_width: float | None) -> Raster:
+    """Return the raster of a table of rows, or of one of spike times if there is a width of bins."""
+    return table_raster(table) if bin_width is None else table_spikes(table, bin_width)
 
 
 def table_raster(table: Table) -> Raster:
