@@ -8,7 +8,7 @@ from glob import glob
 import pytest
 from filelock import FileLock, Timeout
 
-from vae_mf.files import LOCK, again_of, only_one, put_in_place, replacing, write_whole
+from vae_mf.files import LOCK, again_of, matching, only_one, put_in_place, replacing, write_whole
 
 
 def names(folder):
@@ -102,3 +102,31 @@ def test_a_replacement_that_was_killed_is_completed(tmp_path, step):
 def test_a_folder_that_is_made_again_is_not_matched_by_globs(tmp_path):
     again_of(tmp_path / "run-1").mkdir()
     assert glob(f"{tmp_path}/*") == glob(f"{tmp_path}/run-*") == []
+
+
+def test_brackets_of_a_folder_that_exists_are_no_pattern_and_others_are(tmp_path):
+    for name in ("out [v2]/run-1", "out [v2]/run-2", "out 2", "*"):
+        (tmp_path / name).mkdir(parents=True)
+    for pattern, found in {
+        "out [v2]": ["out [v2]"],
+        "out [v2]/run-*": ["run-1", "run-2"],
+        "out [v2]/run-[2-9]": ["run-2"],
+        "out [0-9]": ["out 2"],
+        "*": ["*"],
+        "**/run-1": ["run-1"],
+        "out [v3]/*": [],
+    }.items():
+        assert names_of(matching(tmp_path / pattern)) == found, pattern
+
+
+def names_of(paths):
+    return sorted(path.name for path in paths)
+
+
+def test_a_folder_whose_name_is_no_text_is_refused_before_anything_is_made(tmp_path):
+    with (
+        pytest.raises(ValueError, match="folder: expected a path in utf-8"),
+        only_one(tmp_path / "gr\udcf6sse" / "run"),
+    ):
+        pass
+    assert not names(tmp_path)

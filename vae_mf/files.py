@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from glob import escape, glob
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+from vae_mf.texts import has_undecoded
 
 LOCK = ".lock"
 DAMAGED = "copy it again, or remove it and run the command that writes it"
@@ -102,8 +105,15 @@ def partial_of(path: Path) -> Path:
 
 @contextmanager
 def only_one(folder: str | Path, waiting: Callable[[str], Any] = lambda _: None) -> Iterator[None]:
-    """Work in a folder, which is made if need be, alone: while another process does, tell ``waiting`` so and wait."""
+    """Work in a folder, which is made if need be, alone: while another process does, tell ``waiting`` so and wait.
+
+    Raises:
+        ValueError: if its path is no text in the encoding of file names, for which PyTorch and others have no use.
+    """
     place = Path(folder)
+    if has_undecoded(str(place)):
+        advice = "rename the folder, or take a locale of UTF-8, as in LC_ALL=C.UTF-8"
+        raise ValueError(f"folder: expected a path in {sys.getfilesystemencoding()}, got {place}: {advice}")
     place.mkdir(parents=True, exist_ok=True)
     lock = FileLock(place / LOCK)
     try:

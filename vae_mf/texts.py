@@ -35,6 +35,15 @@ def visible(text: str) -> str:
     return ACTING.sub(_escaped, UNDECODED.sub(_decoded, text))
 
 
+def has_undecoded(name: str) -> bool:
+    r"""Return whether the name of a file holds bytes that are no text in the encoding of file names.
+
+    >>> has_undecoded("gr\udcf6sse.csv"), has_undecoded("größe.csv")
+    (True, False)
+    """
+    return UNDECODED.search(name) is not None
+
+
 def _decoded(match: re.Match[str]) -> str:
     return match[0].encode(errors="surrogateescape").decode(errors="surrogateescape")
 

@@ -352,3 +352,13 @@ def test_a_compressed_table_is_bounded_by_what_it_unpacks_to(tmp_path, monkeypat
     monkeypatch.setattr(files, "available_memory", lambda: 16 * 59_000)
     with pytest.raises(DataError, match=r"unpacked it exceeds the 5\.9e-05 GB that the memory available allows"):
         read_recording(tmp_path / "w.csv.gz")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_name_of_several_lines_in_quotes_is_one_name(tmp_path, end):
+    path = tmp_path / "words.csv"
+    path.write_bytes(end.join(['"left', 'side","5"" probe",c', "1,0,1", "0,1,1", "1,1,0", "0,0,0"]).encode())
+    recording = read_recording(path)
+    assert recording.names == ("left side", '5" probe', "c")
+    assert recording.rows.shape == (4, 3)
+    assert "line breaks in names of columns were taken for blanks" in recording.remarks

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from vae_mf.arrays import Couplings
-from vae_mf.plotting.style import COLOURS, house_style, in_figure, new_figure, new_panels, ticks_of
+from vae_mf.plotting.style import COLOURS, MIDDLE, house_style, in_figure, new_figure, new_panels, ticks_of
 
 LABELLED = 20
 """Largest number of variables of which every one has its name at a heat map."""
@@ -135,7 +135,7 @@ def draw_values(
             text = f"◂ {value:.3g}" if low else f"{value:.3g} ▸"
             ax.text(0.02 if low else 0.98, place, text, transform=ax.get_yaxis_transform(), va="center",
                     ha="left" if low else "right", fontsize=7, color=COLOURS["model"])  # fmt: skip
-    names = [f"{in_figure(name.replace('_', ' '))}  {place + 1}" for place, name in enumerate(table.estimator)]
+    names = [f"{in_figure(name.replace('_', ' '), MIDDLE)}  {place + 1}" for place, name in enumerate(table.estimator)]
     ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set_yticks(range(len(table)), names)
     ax.grid(axis="y", linewidth=0.4)

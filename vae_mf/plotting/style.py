@@ -70,8 +70,8 @@ FURTHER_FONTS = (
 )
 """Fonts of the machine, if it has them, for the letters that the first one lacks."""
 NO_GLYPH = "□"
-SHORT, LONG = 16, 60
-"""Characters of a name at a tick, and of one that stands beside a panel, at most."""
+SHORT, MIDDLE, LONG = 16, 30, 48
+"""Letters of a name at one of many ticks, at one of few, and beside a panel, at most."""
 PANEL = (3.2, 2.7)
 """Width and height of one panel in inches."""
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from vae_mf.plotting.style import CYCLE, PANEL, TEMPERATURE, house_style, in_figure, new_figure
+from vae_mf.plotting.style import CYCLE, MIDDLE, PANEL, TEMPERATURE, house_style, in_figure, new_figure
 
 METRIC_LABELS = {
     "pattern_overlap_min": "smallest overlap of a\nrecovered with its stored pattern",
@@ -18,6 +18,10 @@ METRIC_LABELS = {
 OPTION_LABELS = {"temperature": TEMPERATURE}
 GAP = 0.07
 """Inches between lines at the same value."""
+LETTER, LINE = 0.065, 0.2
+"""Width of a letter, and height of a line of the legend, in inches."""
+ABREAST = 60
+"""Letters of all ticks that have room side by side."""
 FEW = 8
 """Up to so many numbers, each gets a tick of its own."""
 WIDE = 50
@@ -28,7 +32,12 @@ def draw_collection(runs: pd.DataFrame, averages: pd.DataFrame, metric: str, aga
     """Draw a metric against a varied option; the tables are those of `runs.collection`."""
     with house_style():
         figure, (ax,) = new_figure(1, 1)
-        figure.set_size_inches(2 * PANEL[0], 1.2 * PANEL[1])
+        lines = averages.line.unique()
+        # Beside the panel the legend has a line of its own for every line, and below it long texts stand upright.
+        beside = LETTER * max(len(in_figure(line)) for line in lines) if len(lines) > 1 else 0.0
+        below = LETTER * max(len(in_figure(str(value), MIDDLE)) for value in averages[against])
+        height = max(1.2 * PANEL[1], LINE * len(lines))
+        figure.set_size_inches(2 * PANEL[0] + beside, height + below)
         draw_sweep(ax, runs, averages, metric, against)
     return figure
 
@@ -68,7 +77,9 @@ def mark_abscissae(ax: Axes, places: dict[Any, float], numbers: bool) -> None:
     if numbers and min(places) > 0 and max(places) > WIDE * min(places):
         ax.set_xscale("log")
     if not numbers or len(places) <= FEW:
-        ax.set_xticks(list(places.values()), [in_figure(str(value)) for value in places])
+        names = [in_figure(str(value), MIDDLE) for value in places]
+        upright = sum(map(len, names)) > ABREAST
+        ax.set_xticks(list(places.values()), names, rotation=90 if upright else 0)
         ax.set_xticks([], minor=True)
     if not numbers:
         ax.set_xlim(-0.5, len(places) - 0.5)

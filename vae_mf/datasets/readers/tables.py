@@ -110,6 +110,9 @@ def text_table(content: bytes, suffix: str) -> Table:
     if (digits := adjoining_entries(text)) is not None:
         remarks = (*left_out, "every digit was taken for an entry, as there is nothing between them")
         return Table(pd.DataFrame(digits).rename(columns=str), False, "text of lines of 0 and 1", remarks)
+    if (joined := with_names_on_one_line(text)) != text:
+        left_out += ("line breaks in names of columns were taken for blanks",)
+    text = joined
     first, second = (*first_lines(text, 2), "", "")[:2]
     delimiter = separator or find_delimiter(first, suffix)
     fields = split_line(first, delimiter)
@@ -148,6 +151,19 @@ def without_empty_end(
     empty = frame.shape[1] - columns
     remarks = (f"{empty} columns at the end without name and entries were left out",) if empty else ()
     return names, frame.iloc[:, :columns], remarks
+
+
+def with_names_on_one_line(text: bytes) -> bytes:
+    r"""Return a text in which there is a blank for every line break that quotes in the first line hold, as in Excel.
+
+    >>> with_names_on_one_line(b'"left\nside",b\n1,0')
+    b'"left side",b\n1,0'
+    """
+    first = re.match(rb"[^\r\n]*", text)
+    if first is None or first[0].count(b'"') % 2 == 0:
+        return text
+    record = re.match(rb'(?:[^"\r\n]|"[^"]*")*(?=[\r\n])', text)
+    return text if record is None else re.sub(rb"\r\n?|\n", b" ", record[0]) + text[record.end() :]
 
 
 def first_lines(text: bytes, count: int) -> list[str]:
