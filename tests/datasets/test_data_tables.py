@@ -278,6 +278,12 @@ def test_digits_of_other_lines_are_numbers(content):
     assert adjoining_entries(content.encode()) is None
 
 
+@pytest.mark.parametrize("end", ['""\n', '""', '""\n""\n'])
+def test_missing_entries_at_the_end_of_one_column_stay(tmp_path, end):
+    (tmp_path / "w.csv").write_text(f"a\n1\n0\n{end}")
+    assert len(read_recording(tmp_path / "w.csv", allow_missing=True).rows) == 2 + end.count('""')
+
+
 def test_missing_entries_at_the_end_of_the_last_row_stay(tmp_path):
     (tmp_path / "w.csv").write_text("a,b,c\n1,0,1\n0,1,1\n1,1,0\n0,,\n")
     recording = read_recording(tmp_path / "w.csv", allow_missing=True)

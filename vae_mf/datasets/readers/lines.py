@@ -7,6 +7,7 @@ from typing import NamedTuple
 COMMENTS = (b"#", b"%", b"//")
 """Beginnings of a line that is a comment: of NumPy and R, of MATLAB, and of other programs."""
 SEPARATOR = re.compile(rb'"?sep=(.)"?[\r\n]+', re.IGNORECASE)
+MARKS = (b",", b";", b"\t")
 BLANK = b',;\t "\r\n'
 """Letters of a line without entries."""
 
@@ -39,6 +40,8 @@ def find_rows(text: bytes) -> Lines:
         text = text[named.end() :]
     # Quotes and marks at the end of the last row stay.
     end = text.find(b"\n", len(text.rstrip(BLANK))) + 1 or len(text)
+    if not any(mark in text[end:] for mark in MARKS):
+        end = len(text)  # of a single column such lines may be missing entries
     empty = sum(bool(line.strip(b"\r")) for line in text[end:].split(b"\n"))
     remarks = (f"{empty} lines without entries at the end were left out",) if empty else ()
     rows, above, others = without_comments(text[:end])
