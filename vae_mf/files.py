@@ -125,6 +125,29 @@ def only_one(folder: str | Path, waiting: Callable[[str], Any] = lambda _: None)
         yield
 
 
+@contextmanager
+def discarded_if_refused(folder: Path, *results: str) -> Iterator[None]:
+    """Remove a folder that was not there before, if an error comes before there is any of these results in it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as outputs:
+    ...     try:
+    ...         with discarded_if_refused(Path(outputs, "run"), "model.npz"):
+    ...             write_whole(f"{outputs}/run/settings.json", "{}")
+    ...             raise ValueError
+    ...     except ValueError:
+    ...         list(Path(outputs).iterdir())
+    []
+    """
+    new = not folder.exists()
+    try:
+        yield
+    except Exception:
+        if new and not any((folder / name).exists() for name in results):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def again_of(folder: Path) -> Path:
     """Return where the content of a folder is made again while the former content still counts.
 

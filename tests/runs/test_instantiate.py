@@ -1,5 +1,8 @@
 """Nodes of a configuration become objects, and what cannot become one is named."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
@@ -88,3 +91,34 @@ def test_errors_of_a_broken_module_are_not_hidden(tmp_path, monkeypatch):
     (tmp_path / "broken_prior.py").write_text("import no_such_library\n")
     with pytest.raises(ModuleNotFoundError, match="no_such_library"):
         instantiate({"_target_": "broken_prior.Prior"})
+
+
+def fitted(epochs: int, rate: float = 0.1, sizes: Sequence[int] = (), start: Literal["random", "data"] = "random"):
+    return epochs, rate, sizes, start
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"epochs": "ten"}, "epochs: expected an integer, got 'ten'"),
+        ({"epochs": True}, "epochs: expected an integer, got True"),
+        ({"epochs": 1.0}, "epochs: expected an integer, got 1.0"),
+        ({"epochs": None}, "epochs: expected an integer, got None"),
+        ({"epochs": 1, "rate": float("nan")}, "rate: expected a number, got nan"),
+        ({"epochs": 1, "sizes": "12"}, "sizes: expected a list, got '12'"),
+        ({"epochs": 1, "sizes": ["a"]}, r"sizes: expected a list, got \['a'\]"),
+        ({"epochs": 1, "start": "middle"}, "start: expected random or data, got 'middle'"),
+        ({"epochs": {"a": 1}}, r"epochs: expected an integer, got \{'a': 1\}"),
+    ],
+)
+@pytest.mark.parametrize("later", [False, True])
+def test_a_value_of_another_kind_than_that_of_its_option_is_refused_by_name(monkeypatch, options, said, later):
+    monkeypatch.setattr("vae_mf.runs.instantiate.locate", lambda *_: fitted)
+    with pytest.raises(ValueError, match=f"^training.{said}$"):
+        instantiate({"_target_": "own.fitted", "_partial_": later, **options}, place="training")
+
+
+def test_a_value_of_the_kind_of_its_option_is_taken(monkeypatch):
+    monkeypatch.setattr("vae_mf.runs.instantiate.locate", lambda *_: fitted)
+    options = {"epochs": 2, "rate": 1, "sizes": [3], "start": "data"}
+    assert instantiate({"_target_": "own.fitted", **options}) == (2, 1, [3], "data")

@@ -9,12 +9,12 @@ vae-mf collect metric=kl against=temperature
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
+from vae_mf.checks import require_path
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.sweeps import draw_collection
 from vae_mf.runs.collection import (
@@ -65,7 +65,7 @@ def printed(collection: Collection, metric: str | None, against: str | None) -> 
 def main(cfg: DictConfig) -> None:
     """Read the runs, then write and print the tables and draw the figure."""
     console = Terminal()
-    folder = Path(cfg.report)
+    folder = require_path("report", cfg.report)
 
     def refused(error: ValueError) -> None:
         console.say(f"left out: {error}")

@@ -21,7 +21,7 @@ from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_integer, require_path, require_positive
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import ALL, UNITS, Split, possible_splits
@@ -194,7 +194,9 @@ def main(cfg: DictConfig) -> None:
     console = Terminal()
     console.width = max(console.width, WIDTH)
     say = console.say
-    folder = Path(cfg.folder)
+    folder = require_path("folder", cfg.folder)
+    for name, minimum in (("seed", 0), ("draws", 1), ("blocks", 2)):
+        require_integer(name, cfg[name], minimum)
     limit = None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit)
     recording = build_recording(cfg.dataset)
     splits = chosen_splits(cfg, recording, say)

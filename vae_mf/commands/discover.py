@@ -17,17 +17,20 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import BarColumn, TimeElapsedColumn
 from threadpoolctl import threadpool_limits
 
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, require_path
 from vae_mf.commands.metrics import print_metrics
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.discovery.report import DOCUMENT, report_on
-from vae_mf.files import again_of, put_in_place, write_whole
+from vae_mf.files import again_of, discarded_if_refused, put_in_place, write_whole
 from vae_mf.runs.folder import CONFIG, FINISHED
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.sweeps import typed
 from vae_mf.runs.terminal import Description, Terminal
 from vae_mf.tables import read_metrics
+
+RESULTS = ("models", "scores")
+"""Folders of what takes long to make, which a later call goes on with."""
 
 
 def with_quick_settings(cfg: DictConfig) -> DictConfig:
@@ -58,17 +61,16 @@ def data_name(given: str | None, dataset: str) -> str:
 def report(cfg: DictConfig, console: Terminal) -> None:
     """Read, discover what is not yet known, write the report and print its key numbers."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-    if not isinstance(cfg.folder, str):
-        raise ValueError(f"folder: expected a path, got {cfg.folder!r}")
     if not isinstance(cfg.quick, bool):
         raise ValueError(f"quick: expected true or false, got {cfg.quick!r}")
-    folder = Path(cfg.folder)
+    folder = require_path("folder", cfg.folder)
     recording = build_recording(cfg.dataset)
     truth = None if cfg.truth is None else read_array(str(cfg.truth))
     columns = Description(), BarColumn(), TimeElapsedColumn()
     again = settled(folder, cfg.force, console)
     # As for PyTorch, a second thread of linear algebra gains little on an idle machine and loses much on a busy one.
-    with threadpool_limits(cfg.torch_threads), stage_progress(console, *columns) as progress:
+    alone = threadpool_limits(cfg.torch_threads)
+    with discarded_if_refused(again, *RESULTS), alone, stage_progress(console, *columns) as progress:
         report_on(
             recording,
             cfg.discovery,

@@ -5,10 +5,9 @@ vae-mf figure run=outputs/retina-0123456789
 vae-mf figure 'outputs/run (1)'
 """
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
+from vae_mf.checks import require_path
 from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
@@ -18,6 +17,6 @@ from vae_mf.tables import read_tables
 
 def main(cfg: DictConfig) -> None:
     """Read the tables of ``cfg.run`` and save every figure beside them."""
-    folder = Path(cfg.run)
+    folder = require_path("run", cfg.run)
     for name, figure in draw_run(read_tables(folder)).items():
         Terminal().place("figure", save_figure(figure, folder / FIGURES, name))

@@ -25,10 +25,10 @@ from rich import box
 from rich.progress import BarColumn, Progress, TaskID, TimeElapsedColumn
 from rich.table import Column, Table
 
-from vae_mf.checks import require_positive
+from vae_mf.checks import require_integer, require_path, require_positive
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.file_formats import read_array
-from vae_mf.files import only_one, replacing
+from vae_mf.files import discarded_if_refused, only_one, replacing
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.missing_entries import MissingEntries
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
@@ -291,13 +291,15 @@ def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, write couplings, tables and figures, and print the table and all remarks."""
     console = Terminal()
     say = console.say
-    folder = Path(cfg.folder)
+    folder = require_path("folder", cfg.folder)
+    require_integer("seed", cfg.seed, minimum=0)
     data = read_data(cfg)
     members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
     if cfg.time_limit is not None:
         require_positive("time_limit", cfg.time_limit)
     columns = Description(), BarColumn(), TimeElapsedColumn()
-    with only_one(folder, say), stage_progress(console, *columns) as progress:
+    refused = discarded_if_refused(folder, f"{TABLES}/{TABLE}.csv")
+    with refused, only_one(folder, say), stage_progress(console, *columns) as progress:
         tables = infer_all(cfg, data, members, progress)
         if tables["correlations"]["first"].nunique() > 1:
             figure = comparison_figure(tables[TABLE], tables["correlations"], data.unit)

@@ -12,11 +12,10 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from vae_mf.checks import require_choice
+from vae_mf.checks import require_choice, require_path
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.command import FULL_ERROR
 from vae_mf.runs.folder import FIGURES
@@ -66,7 +65,7 @@ def main(cfg: DictConfig) -> None:
     """Run the stages of ``cfg.figure``, compute its tables unless they are there, and draw them."""
     name = require_choice("figure", str(cfg.figure), cfg.figures)
     console = Terminal()
-    folder = Path(cfg.folder)
+    folder = require_path("folder", cfg.folder)
     recipe = cfg.figures[name]
     stages = stages_of(cfg)
     for number, words in enumerate(stages, 1):

@@ -7,14 +7,13 @@ vae-mf sample system=sherrington_kirkpatrick tempering=parallel \
 """
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, require_path
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler, build_sampling
@@ -66,6 +65,8 @@ def main(cfg: DictConfig) -> None:
     sampler = build_sampler(cfg, system)
     request = build_sampling(cfg, sampler)
     require_integer("seed", cfg.seed, minimum=0)
+    folder = require_path("report", cfg.report)
+    require_path("store.path", cfg.store.path)
     if cfg.threads is not None:
         require_integer("threads", cfg.threads)
     with stage_progress(console) as progress:
@@ -80,7 +81,6 @@ def main(cfg: DictConfig) -> None:
         store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
     energies, orders = (by_temperature(store, name) for name in ("energy", "order_parameter"))
     tables = sampling_tables(system, energies, orders, sampling.chain_count, store.diagnostics["temperatures"])
-    folder = Path(cfg.report)
     write_tables(folder, tables)
     console.print(printed(tables["chains"]))
     console.place("figure", save_figure(draw_sampling(tables), folder, "report"))

@@ -13,6 +13,7 @@ from functools import partial
 
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning import Trainer
 from pytorch_lightning.utilities import rank_zero_only
 from rich.progress import Progress
 
@@ -23,6 +24,7 @@ from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_callbacks, build_loggers
 from vae_mf.runs.folder import FINISHED, Run, discarded_if_refused, open_run, record_run
+from vae_mf.runs.kinds import require_kinds
 from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sweeps import require_single_device_sweep, sweep_job
@@ -83,6 +85,7 @@ def main(cfg: DictConfig) -> None:
     keep = job is not None
     with discarded_if_refused(run, keep), nullcontext() if further else only_one(run.folder, console.say):
         torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
+        require_kinds(Trainer, {str(name): value for name, value in cfg.trainer.items()})
         check_trainer(cfg.trainer, cfg.run.core_hours)
         run.settle()
         work = run.again() if run.finished and cfg.force else run

@@ -22,6 +22,7 @@ Data of another shape (time series, images) go through the pieces: `checked_spin
 `store_estimate` sets the attributes.
 """
 
+import inspect
 import warnings
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -34,7 +35,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from vae_mf.arrays import Couplings, Spins
-from vae_mf.checks import plain_array, require_choice, require_integer, require_memory
+from vae_mf.checks import plain_array, require_choice, require_flag, require_integer, require_memory
 from vae_mf.inverse_ising.energies import Weights, exponents
 from vae_mf.inverse_ising.independent_spins import beats_independent_spins
 from vae_mf.inverse_ising.intervals import KnowsIntervals, Unshrunk, discoveries
@@ -261,8 +262,12 @@ def validated_spins(
         options: further arguments of scikit-learn's `validate_data`.
 
     Raises:
-        ValueError: if values or shape are wrong, or entries are missing that must not be.
+        ValueError: if values or shape are wrong, entries are missing that must not be, or an option that is True or
+            False is neither.
     """
+    for name, option in inspect.signature(type(estimator)).parameters.items():
+        if isinstance(option.default, bool):
+            require_flag(name, getattr(estimator, name))
     values = plain_array(values)
     refuse_words("spins", values, "code them as -1 and 1, or as 0 and 1 with encoding='01'")
     rows = validate_data(estimator, values, dtype="numeric", ensure_all_finite="allow-nan", **options)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_fraction, require_non_negative
+from vae_mf.checks import require_flag, require_fraction, require_non_negative
 from vae_mf.inverse_ising.base import Estimate, InverseIsing, Weights
 from vae_mf.inverse_ising.moments import spin_moments
 from vae_mf.inverse_ising.solvers.coupling_prior import Posterior, evidence_strength
@@ -53,6 +53,8 @@ class PseudoLikelihood(PenalisedRegression):
         return LOGISTIC
 
     def _problem(self, data: DistinctSpins) -> LocalRegression | SymmetricRegression:
+        if self.symmetric != "auto":
+            require_flag("symmetric", self.symmetric)
         if self.firth and self.l1:
             raise ValueError(f"firth: expected l1 = 0 beside it, got {self.l1!r}")
         separate = bool(self.firth or self.l1)

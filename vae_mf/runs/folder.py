@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from vae_mf.checks import require_integer, shown
+from vae_mf.checks import require_integer, require_path, shown
 from vae_mf.files import DAMAGED, LOCK, again_of, matching, only_one, put_in_place, read_json, whole, write_whole
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.runs.foreign import require_harmless, require_no_aliases, require_values
@@ -93,7 +93,7 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
         ValueError: if the folder belongs to another configuration, or the seed is no seed.
     """
     require_integer("seed", config.seed, minimum=0)
-    run = Run(folder or Path(config.run.folder), config)
+    run = Run(folder or require_path("run.folder", config.run.folder), config)
     if not run.folder.exists():
         run.settle()
     path = run.folder / CONFIG

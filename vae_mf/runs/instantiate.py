@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from vae_mf.runs.kinds import require_kinds
 from vae_mf.runs.names import PACKAGE, TARGET, present_name
 
 PARTIAL = "_partial_"
@@ -59,15 +60,21 @@ def call(
     function = call_naming(locate, place, (TARGET,), target, kind)
     arguments = {**own, **more}
     require_arguments(target, function, arguments, later)
+    check = partial(call_naming, require_kinds, place, tuple(own), function, own)
     if later:
+        check()
         return partial(call_naming, function, place, tuple(own), **arguments)
     try:
-        return call_naming(function, place, tuple(own), **arguments)
+        found = call_naming(function, place, tuple(own), **arguments)
     except Exception as error:
+        if not isinstance(error, ValueError):
+            check()  # says better what a value of a wrong kind has led to
         if target.startswith(f"{PACKAGE}.") or isinstance(error, (ValueError, OSError, ImportError)):
             raise
         # Whatever a function of another package raises, it was asked for by an option.
         raise ValueError(f"{target}: {type(error).__name__}: {error}") from error
+    check()  # last, as what is built says better what is wrong
+    return found
 
 
 def call_naming(

@@ -9,6 +9,7 @@ from filelock import Timeout
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import Progress
 
+from vae_mf.checks import require_path
 from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
 from vae_mf.models.vae import VAE
 from vae_mf.runs.build import build_module, build_sampler, build_sampling
@@ -58,12 +59,13 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     settings = evaluation_settings(cfg, EquilibriumSettings)
     require_random_start(recipe)
     sampler = build_sampler(cfg, system)
+    path = require_path("store.path", cfg.store.path)
     sampling = plan(system, sampler, build_sampling(cfg, sampler), cfg.seed, cfg.threads)
     module = build_module(cfg, system.sites, system)
     split_blocks(sampling.block_count, recipe.validation, recipe.test)
     say = partial(progress.console.print, soft_wrap=True)
     track = partial(progress.track, description="sampling")
-    sample = partial(simulate, system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
+    sample = partial(simulate, system, sampler, sampling, str(path), cfg.seed, track, cfg.threads)
     store = sample_or_wait(sample, say)
     data = split_store(store, recipe.validation, recipe.test)
     tags = [found["ensemble"] for found in store.diagnostics["temperatures"]]

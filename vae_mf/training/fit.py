@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from vae_mf.checks import require_choice, require_integer
+from vae_mf.checks import require_choice, require_integer, shown
 from vae_mf.files import read_json, write_whole
 from vae_mf.training.callbacks import AtomicCheckpointIO, MovableCheckpoint
 from vae_mf.training.vae_module import VAEModule
@@ -163,6 +163,9 @@ def check_trainer(trainer: Mapping[str, Any], core_hours: int | float | None = N
         require_choice("trainer", name, inspect.signature(pl.Trainer).parameters)
     try:
         pl.Trainer(**trainer, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    except (TypeError, ValueError) as error:
+        given = shown(dict(trainer))
+        raise ValueError(f"trainer: expected arguments that Lightning takes, got {given}: {error}") from error
     except MisconfigurationException as error:
         if trainer.get("accelerator") not in GPUS:
             raise
