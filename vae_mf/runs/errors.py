@@ -43,9 +43,7 @@ def refused_option(error: BaseException, config: DictConfig) -> str | None:
     while handed_on := HANDED_ON.fullmatch(str(values.get(name))):
         name = handed_on[1]
     own = [option for option, value in values.items() if not HANDED_ON.fullmatch(str(value))]
-    # Options inside the value of another were typed in its place.
-    whole = name in own or any(option.startswith(f"{name}.") for option in own)
-    found = [name] if whole else [option for option in own if option.endswith(f".{name}")]
+    found = [name] if name in own else [option for option in own if option.endswith(f".{name}")]
     return found[0] if isinstance(error, ValueError) and len(found) == 1 else None
 
 
