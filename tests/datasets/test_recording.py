@@ -96,6 +96,11 @@ class ForeignTable:
         return np.asarray(self.values, dtype)
 
 
+def test_a_name_of_several_variables_is_told():
+    words = np.random.default_rng(6).integers(0, 2, (60, 4))
+    assert "names that several variables have: a" in make_recording(words, names=["a", "b", "a", "c"]).remarks
+
+
 def test_a_table_of_another_library_names_its_variables():
     rows = np.random.default_rng(3).integers(0, 2, (60, 3))
     assert make_recording(ForeignTable(rows)).names == ("a", "b", "c")

@@ -1,6 +1,7 @@
 """Recordings: rows of binary variables from files and arrays, in the order of their repeats and times."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float, Int, Int8, Shaped
 
 from vae_mf.checks import require_array, require_flag, require_integer, require_path, shown
 from vae_mf.datasets.file_formats import read_raster
-from vae_mf.datasets.files import Options, Raster, about
+from vae_mf.datasets.files import Options, Raster, about, listed
 from vae_mf.datasets.raster_checks import (
     IF_TURNED,
     TURNING,
@@ -184,7 +185,7 @@ def build_recording(
         np.tile(np.arange(bins), repeats),
         tuple(names[k] for k in chosen),
         f"{raster.source}; {len(rows)} rows of {len(chosen)} variables",
-        (*raster.remarks, *absent, *dropped, *advise(active.shape, rows, turning)),
+        (*raster.remarks, *shared_names(names), *absent, *dropped, *advise(active.shape, rows, turning)),
     )
 
 
@@ -223,6 +224,16 @@ def variable_names(given: Sequence[str] | None, count: int) -> list[str]:
     if len(names) != count:
         raise ValueError(f"names: expected one for each of {count} variables, got {len(names)}")
     return [name if name.strip() else str(k) for k, name in enumerate(names)]
+
+
+def shared_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a remark on names that several variables have.
+
+    >>> shared_names(["a", "b", "a"])
+    ('names that several variables have: a',)
+    """
+    shared = [name for name, count in Counter(names).items() if count > 1]
+    return (f"names that several variables have: {listed(shared)}",) if shared else ()
 
 
 def _choose(rates: Float[np.ndarray, " variables"], variables: Any, names: list[str]) -> np.ndarray:

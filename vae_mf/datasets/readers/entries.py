@@ -108,7 +108,8 @@ def unequal_lines(message: str, first: int) -> DataError:
     detail = ""
     if found:
         detail = f": line {int(found[2]) + first - 1} has {found[3]} entries, those before it {found[1]}"
-    return DataError(f"expected rows of numbers, all of one length{detail}: mend or delete such lines")
+    advice = "mend or delete such lines, or, if each line has the spike times of a cell, save columns neuron and time"
+    return DataError(f"expected rows of numbers, all of one length{detail}: {advice}")
 
 
 def are_words_of_truth(column: pd.Series) -> bool:
