@@ -12,7 +12,7 @@ from sklearn.base import clone
 from vae_mf.datasets import files
 from vae_mf.datasets.files import DataError
 from vae_mf.datasets.readers.entries import adjoining_entries
-from vae_mf.datasets.readers.tables import column_names, find_delimiter, is_header
+from vae_mf.datasets.readers.text import column_names, find_delimiter, is_header
 from vae_mf.datasets.recording import read_recording
 from vae_mf.density_models import ChowLiuTree, Independent
 from vae_mf.inverse_ising import PseudoLikelihood

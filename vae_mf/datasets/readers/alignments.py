@@ -18,7 +18,7 @@ from vae_mf.datasets.files import (
     require_few_variables,
     suffix_of,
 )
-from vae_mf.datasets.readers.tables import utf8
+from vae_mf.datasets.readers.text import utf8
 
 SUFFIXES = (".fasta", ".fa", ".fas", ".faa", ".fna", ".afa", ".a2m", ".a3m", ".sto", ".stk")
 PLAIN = (".aln", ".msa")

@@ -112,6 +112,19 @@ def unequal_lines(message: str, first: int) -> DataError:
     return DataError(f"expected rows of numbers, all of one length{detail}: {advice}")
 
 
+def is_entry(text: str) -> bool:
+    """Return True if a text can be an entry of a table of numbers.
+
+    >>> is_entry("1e3"), is_entry("1,0"), is_entry("true"), is_entry("anna")
+    (True, True, True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return text in ("true", "false") or DECIMAL_COMMA.fullmatch(text) is not None
+    return True
+
+
 def are_words_of_truth(column: pd.Series) -> bool:
     """Return True if a column holds nothing but True, False and missing entries."""
     return pd.api.types.infer_dtype(column, skipna=True) == "boolean"

@@ -12,7 +12,8 @@ import numpy as np
 from vae_mf.datasets.columns import without_votes
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import ZIP, DataError, Options, Raster, listed, parsing, require_memory
-from vae_mf.datasets.readers.tables import MEMORY_PER_BYTE, Table, numbers, raster_of, text_table
+from vae_mf.datasets.readers.tables import Table, numbers, raster_of
+from vae_mf.datasets.readers.text import MEMORY_PER_BYTE, text_table
 
 
 def read_numbers(path: Path, options: Options) -> np.ndarray:
