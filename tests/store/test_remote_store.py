@@ -26,7 +26,7 @@ PROCESS = Path(__file__).parents[1] / "helpers" / "writer_process.py"
 MEMORY = fsspec.filesystem("memory")
 ARRAYS = {"patterns": PATTERNS}
 MARKER = "committed/c"
-BLOCK_WRITES = len(LAYOUT.temperatures) * 3 + 1
+BLOCK_WRITES = len(LAYOUT.temperatures) * 3 + 2
 
 
 class Died(BaseException):

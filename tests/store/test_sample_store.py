@@ -53,13 +53,6 @@ def assert_holds(store, blocks):
             assert store.scalar(name, t).dtype == LAYOUT.scalars[name]
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    path = tmp_path_factory.mktemp("whole") / "store"
-    fill(path)
-    return path
-
-
 @pytest.fixture
 def sealed(uninterrupted, tmp_path):
     return Path(shutil.copytree(uninterrupted, tmp_path / "store"))

@@ -13,7 +13,7 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
-from vae_mf.checks import require_integer, require_path
+from vae_mf.checks import require_flag, require_integer, require_path
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler, build_sampling
@@ -65,6 +65,7 @@ def main(cfg: DictConfig) -> None:
     sampler = build_sampler(cfg, system)
     request = build_sampling(cfg, sampler)
     require_integer("seed", cfg.seed, minimum=0)
+    verify = require_flag("verify", cfg.verify)
     folder = require_path("report", cfg.report)
     require_path("store.path", cfg.store.path)
     if cfg.threads is not None:
@@ -79,6 +80,12 @@ def main(cfg: DictConfig) -> None:
         )
         track = partial(progress.track, description="sampling")
         store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
+    for remark in store.remarks:
+        console.say(remark)
+    if verify:
+        store.verify()
+        rows = f"{store.rows} rows at each of {len(store.temperatures)} temperatures"
+        console.say(f"verified: {rows} are as they were written")
     energies, orders = (by_temperature(store, name) for name in ("energy", "order_parameter"))
     tables = sampling_tables(system, energies, orders, sampling.chain_count, store.diagnostics["temperatures"])
     write_tables(folder, tables)

@@ -67,6 +67,8 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     track = partial(progress.track, description="sampling")
     sample = partial(simulate, system, sampler, sampling, str(path), cfg.seed, track, cfg.threads)
     store = sample_or_wait(sample, say)
+    for remark in store.remarks:
+        say(remark)
     data = split_store(store, recipe.validation, recipe.test)
     tags = [found["ensemble"] for found in store.diagnostics["temperatures"]]
     evidence = simulated(store, recipe, sampling.chain_count, tags)
@@ -82,6 +84,8 @@ def samples_task(cfg: DictConfig, progress: Progress) -> Task:
     require_random_start(recipe)
     say = partial(progress.console.print, soft_wrap=True)
     store = sample_or_wait(partial(store_of_samples, cfg, system), say)
+    for remark in store.remarks:
+        say(remark)
     if store.kind != "spins" or (system is not None and (system.kind, system.sites) != (store.kind, store.sites)):
         wanted = f"a system of {store.sites} {store.kind}, as the samples are"
         got = (

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,15 @@ import zarr
 from jaxtyping import Shaped
 from zarr.storage import MemoryStore
 
+from vae_mf.store.checksums import (
+    CHECKSUMS,
+    DIGEST,
+    CheckedStore,
+    checksum_of,
+    checksums_of_blocks,
+    header_digest,
+    table_spec,
+)
 from vae_mf.store.folders import Folder
 from vae_mf.store.schema import (
     CHUNK_KEYS,
@@ -45,7 +55,9 @@ def empty_store(header: dict[str, Any], arrays: Mapping[str, Shaped[np.ndarray, 
     root.create_group(SYSTEM)
     for t, temperature in enumerate(header["temperatures"]):
         root.create_group(group_path(t), attributes={"temperature": temperature})
-    for name, spec in {COMMITTED: MARKER, **system_specs(header), **sample_specs(header_layout(header))}.items():
+    layout = header_layout(header)
+    own = {COMMITTED: MARKER, CHECKSUMS: table_spec(layout)}
+    for name, spec in {**own, **system_specs(header), **sample_specs(layout)}.items():
         _create_array(root, name, spec)
     with zarr.config.set(KEEP_ZEROS):
         for name, values in {COMMITTED: 0, **{f"{SYSTEM}/{name}": values for name, values in arrays.items()}}.items():
@@ -76,6 +88,8 @@ def read_header(folder: Folder) -> dict[str, Any] | None:
         raise StoreError(f"{folder}: expected a {SCHEMA} store or nothing, {found}")
     if header.get("schema_version") != SCHEMA_VERSION:
         raise StoreError(f"{folder}: expected schema_version {SCHEMA_VERSION}, got {header.get('schema_version')}")
+    if {CHECKSUMS, DIGEST} & header.keys() and header.get(DIGEST) != header_digest(header):
+        raise StoreError(f"{folder} is damaged: its header {METADATA} is not the one that it was sealed with")
     return header
 
 
@@ -103,11 +117,29 @@ def read_committed(folder: Folder) -> int:
     return int(read_array(folder, COMMITTED, MARKER))
 
 
-def read_array(folder: Folder, name: str, spec: ArraySpec, rows: int | None = None) -> Shaped[np.ndarray, "..."]:
-    """Return the first ``rows`` rows of an array, by default all of it, or raise StoreError if a file is bad."""
+def read_array(
+    folder: Folder,
+    name: str,
+    spec: ArraySpec,
+    rows: int | None = None,
+    expected: Mapping[str, int] = MappingProxyType({}),
+) -> Shaped[np.ndarray, "..."]:
+    """Return the first rows of an array.
+
+    Args:
+        folder: files of the store.
+        name: name of the array.
+        spec: shape and chunks.
+        rows: number of rows; None for all.
+        expected: known checksums by the names of files.
+
+    Raises:
+        StoreError: if a file is absent, damaged or another one.
+    """
     _array_bytes(folder, folder.sizes(name), name, spec, rows)
     try:
-        array: Any = zarr.open_array(folder.zarr_store(read_only=True), path=name, mode="r", zarr_format=3)
+        files = CheckedStore(folder.zarr_store(read_only=True), expected)
+        array: Any = zarr.open_array(files, path=name, mode="r", zarr_format=3)
         return np.asarray(array[...] if rows is None else array[:rows])
     except ValueError as error:
         raise StoreError(f"{folder} is damaged: {name} does not match its checksum ({error})") from error
@@ -120,12 +152,60 @@ def array_bytes(folder: Folder, header: Mapping[str, Any]) -> dict[str, int]:
     return {name: _array_bytes(folder, sizes, name, spec) for name, spec in specs.items()}
 
 
-def check_arrays(folder: Folder, header: Mapping[str, Any], rows: int) -> None:
-    """Read every array up to row ``rows``, and raise StoreError if a file is missing or damaged."""
+def check_arrays(folder: Folder, header: Mapping[str, Any], rows: int, expected: Mapping[str, int]) -> None:
+    """Read every array up to row ``rows``, and raise StoreError if a file is missing, damaged or another one."""
     for name, spec in system_specs(header).items():
-        read_array(folder, name, spec)
+        read_array(folder, name, spec, expected=expected)
     for name, spec in sample_specs(header_layout(header)).items():
-        read_array(folder, name, spec, rows)
+        read_array(folder, name, spec, rows, expected)
+
+
+def checksums_of_committed(folder: Folder, header: Mapping[str, Any], blocks: int) -> dict[str, int] | None:
+    """Return the checksums of the committed blocks by the names of files, None in a store that has no table of them.
+
+    Raises:
+        StoreError: if the table is damaged.
+    """
+    if folder.read(f"{CHECKSUMS}/{METADATA}") is None:
+        return None
+    layout = header_layout(header)
+    table = read_array(folder, CHECKSUMS, table_spec(layout), blocks)
+    try:
+        return checksums_of_blocks(layout, table)
+    except ValueError as error:
+        raise StoreError(f"{folder} is damaged: {error}") from error
+
+
+def checksums_to_seal(folder: Folder, header: Mapping[str, Any], blocks: Mapping[str, int]) -> dict[str, list[int]]:
+    """Return the checksums of the files of every array: of its description, then of its chunks.
+
+    Args:
+        folder: files of the store.
+        header: its header.
+        blocks: checksums of its blocks by the names of files.
+    """
+
+    def checksum(name: str) -> int:
+        return blocks[name] if name in blocks else checksum_of(name, folder.read(name) or b"")
+
+    specs = system_specs(header) | sample_specs(header_layout(header))
+    return {name: [checksum(file) for file in files_of(name, spec)] for name, spec in specs.items()}
+
+
+def sealed_checksums(header: Mapping[str, Any]) -> dict[str, int]:
+    """Return the checksums in the header of a sealed store by the names of files; stores of version 0.1 have none."""
+    specs = system_specs(header) | sample_specs(header_layout(header))
+    found = header.get(CHECKSUMS, {})
+    return {
+        file: value
+        for name, values in found.items()
+        for file, value in zip(files_of(name, specs[name]), values, strict=True)
+    }
+
+
+def files_of(name: str, spec: ArraySpec, rows: int | None = None) -> list[str]:
+    """Return the files of an array as far as its first rows, its description first."""
+    return [f"{name}/{file}" for file in (METADATA, *spec.chunk_names(rows))]
 
 
 @contextmanager
@@ -141,7 +221,7 @@ def disk_errors(folder: Folder) -> Iterator[None]:
 
 def _array_bytes(folder: Folder, sizes: Mapping[str, int], name: str, spec: ArraySpec, rows: int | None = None) -> int:
     # Looked for one by one, because Zarr reads a missing chunk as zeros.
-    files = [f"{name}/{file}" for file in (METADATA, *spec.chunk_names(rows))]
+    files = files_of(name, spec, rows)
     for file in files:
         if file not in sizes:
             raise StoreError(f"{folder} is truncated: expected the file {file}, got none")

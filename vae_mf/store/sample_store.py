@@ -16,16 +16,20 @@ from jaxtyping import Float32, Shaped
 from vae_mf.arrays import PackedSpins, Spins
 from vae_mf.checks import is_masked, require_choice, shown
 from vae_mf.packing import unpack_spins
+from vae_mf.store.checksums import CHECKSUMS, DIGEST, CheckedStore, header_digest, names_of_block
 from vae_mf.store.files import (
     KEEP_ZEROS,
     array_bytes,
     check_arrays,
+    checksums_of_committed,
+    checksums_to_seal,
     disk_errors,
     elsewhere,
     empty_store,
     read_array,
     read_committed,
     read_header,
+    sealed_checksums,
 )
 from vae_mf.store.folders import Folder, Lock, find_folder
 from vae_mf.store.schema import (
@@ -42,6 +46,11 @@ from vae_mf.store.schema import (
     plain_json,
     sample_specs,
     system_specs,
+)
+
+UNCHECKED = (
+    "the store was written by an earlier version, without checksums of its blocks: swapped or edited files of it would "
+    "not be noticed"
 )
 
 
@@ -61,6 +70,7 @@ class SampleStore:
         scalar_names: Names of the observables.
         attrs: Record of the request, from the creation of the store.
         diagnostics: Record of the chains, from the sealing of the store; empty before.
+        remarks: Peculiarities that a user should know, a sentence each.
 
     >>> layout = StoreLayout(sites=8, temperatures=(0.5, 1.0), blocks=1, rows_per_block=3, scalars={"energy": "f8"})
     >>> with open_writer("memory://examples/up.zarr", layout, {"seed": 1}) as writer:
@@ -85,6 +95,9 @@ class SampleStore:
         self.scalar_names = tuple(self._layout.scalars)
         self.attrs: dict[str, Any] = header["attrs"]
         self.diagnostics: dict[str, Any] = header.get("diagnostics", {})
+        self._header = header
+        self._checksums = sealed_checksums(header)
+        self.remarks = () if self._checksums or "complete" not in header else (UNCHECKED,)
 
     def __repr__(self) -> str:
         """Return what the samples are of, how many, of which ensembles, and where."""
@@ -126,7 +139,15 @@ class SampleStore:
         if path not in self._system:
             known = ", ".join(key.removeprefix(f"{SYSTEM}/") for key in self._system) or "no array at all"
             raise ValueError(f"name: expected {known}, got {name!r}")
-        return read_array(self._folder, path, self._system[path])
+        return read_array(self._folder, path, self._system[path], expected=self._checksums)
+
+    def verify(self) -> None:
+        """Read every array and compare it with its checksums.
+
+        Raises:
+            StoreError: If a file is absent, damaged, or another one than was written.
+        """
+        check_arrays(self._folder, self._header, self.rows, self._checksums)
 
     def _configurations(self, level: int, kind: str) -> np.ndarray:
         if kind != self.kind:
@@ -138,19 +159,25 @@ class SampleStore:
         if isinstance(level, bool) or not isinstance(level, int | np.integer) or not 0 <= level <= last:
             known = f"the temperatures are {shown(self.temperatures)}"
             raise ValueError(f"level: expected an index from 0 to {last}, got {shown(level)}; {known}")
-        return read_array(self._folder, column_path(level, name), self._layout.columns()[name], self.rows)
+        return read_array(
+            self._folder, column_path(level, name), self._layout.columns()[name], self.rows, self._checksums
+        )
 
 
 class StoreWriter:
     """The one writer of a store, from `open_writer`; a context manager that gives up the lock at its end."""
 
-    def __init__(self, folder: Folder, header: dict[str, Any], lock: Lock | None) -> None:
+    def __init__(
+        self, folder: Folder, header: dict[str, Any], lock: Lock | None, blocks: dict[str, int] | None
+    ) -> None:
         self.path = str(folder)
         self._folder = folder
         self._header = header
         self._lock = lock
         self._layout = header_layout(header)
         self._committed = read_committed(folder)
+        self._blocks = blocks
+        self._files = CheckedStore(folder.zarr_store(read_only=False), {})
 
     def __enter__(self) -> "StoreWriter":
         return self
@@ -202,6 +229,10 @@ class StoreWriter:
             for level in range(len(self._layout.temperatures)):
                 for name, values in block.items():
                     self._arrays[column_path(level, name)][rows] = values[level]
+            if self._blocks is not None:
+                own = {name: self._files.written[name] for name in names_of_block(self._layout, index)}
+                self._arrays[CHECKSUMS][index] = np.array([index, *own.values()], np.uint32)
+                self._blocks |= own
             self._arrays[COMMITTED][...] = index + 1
         self._committed = index + 1
 
@@ -223,18 +254,22 @@ class StoreWriter:
         self._require_lock()
         sizes = array_bytes(self._folder, self._header)
         closing = {"diagnostics": plain_json("diagnostics", diagnostics), "array_bytes": sizes, "complete": True}
+        if self._blocks is not None:
+            closing[CHECKSUMS] = checksums_to_seal(self._folder, self._header, self._blocks)
+            closing[DIGEST] = header_digest(self._header | closing)
         with disk_errors(self._folder):
             self._root.update_attributes(closing)
         self._header = self._header | closing
 
     @cached_property
     def _root(self) -> zarr.Group:
-        return zarr.open_group(self._folder.zarr_store(read_only=False), mode="r+", zarr_format=3)
+        return zarr.open_group(self._files, mode="r+", zarr_format=3)
 
     @cached_property
     def _arrays(self) -> dict[str, Any]:
         with zarr.config.set(KEEP_ZEROS):
-            return {name: self._root[name] for name in (COMMITTED, *sample_specs(self._layout))}
+            own = (COMMITTED,) if self._blocks is None else (COMMITTED, CHECKSUMS)
+            return {name: self._root[name] for name in (*own, *sample_specs(self._layout))}
 
     def _require_lock(self) -> None:
         if self._lock is None or not self._lock.is_locked:
@@ -281,17 +316,20 @@ def open_writer(
     found = read_header(folder)
     if found is not None and "complete" in found:
         _require_same_request(folder, header, found)
-        return StoreWriter(folder, found, None)
+        return StoreWriter(folder, found, None, None)
     lock = folder.lock()
     try:
         if (found := read_header(folder)) is None:
+            known: dict[str, int] | None = {}
             with disk_errors(folder):
                 folder.create(empty_store(header, arrays))
         else:
             _require_same_request(folder, header, found)
             folder.clear_leftovers()
-            check_arrays(folder, found, read_committed(folder) * layout.rows_per_block)
-        return StoreWriter(folder, found or header, lock)
+            blocks = read_committed(folder)
+            known = checksums_of_committed(folder, found, blocks)
+            check_arrays(folder, found, blocks * layout.rows_per_block, known or {})
+        return StoreWriter(folder, found or header, lock, known)
     except BaseException:
         lock.release()
         raise

@@ -2,6 +2,7 @@
 
     zarr.json            header: schema, layout, system arrays, the caller's attrs; on sealing diagnostics and sizes
     committed            number of finished blocks, written after their data
+    checksums            checksums of the chunks of every finished block, see checksums.py
     system/<name>        constant arrays, such as stored patterns
     T000/spins           packed spins (rows, bytes), one chunk per block; or, in a store of directors,
     T000/directors       unit vectors (rows, sites, 3), float32
