@@ -19,8 +19,10 @@ from vae_mf.plotting.recordings import draw_moments, draw_spike_counts
 from vae_mf.plotting.stability import draw_bars, draw_patterns, draw_shares, label_variables, room_for
 from vae_mf.plotting.style import COLOURS, house_style, in_figure, new_figure
 
-PIXEL = re.compile(r"\d+,\d+")
+PIXEL = re.compile(r"\d{1,9},\d{1,9}")
 """Names of variables that are pixels, "row,column"."""
+MOST_PIXELS = 1_000_000
+"""Pixels of a picture that is drawn, at most: other such names are coordinates."""
 SIGNED: dict[str, Any] = {"cmap": "RdBu_r", "interpolation": "nearest"}
 """Look of values of either sign."""
 
@@ -88,7 +90,7 @@ def draw_sweep(ax: Axes, table: pd.DataFrame, values: pd.Series, errors: pd.Seri
 def patterns_figure(patterns: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     """Draw every pattern over the variables, as pictures if these are pixels; those that are not recovered in grey."""
     names = patterns.variable
-    pixels = all(PIXEL.fullmatch(str(name)) for name in names)
+    pixels = are_pixels(names)
     with house_style():
         columns = min(4, len(summary)) if pixels else 1
         figure, axes = new_figure(-(-len(summary) // columns), columns)
@@ -118,6 +120,19 @@ def draw_picture(names: pd.Series, ax: Axes, values: pd.Series, grey: bool) -> N
         interpolation="nearest",
     )
     ax.set_axis_off()
+
+
+def are_pixels(names: pd.Series) -> bool:
+    """Return whether names are the places of pixels, each once, in a picture that can be drawn.
+
+    >>> [are_pixels(pd.Series(names)) for names in (["0,1", "1,0"], ["0,1", "0,1"], ["1,0", "99999,99999"], ["a"])]
+    [True, False, False, False]
+    """
+    texts = [str(name) for name in names]
+    if len(set(texts)) < len(texts) or not all(map(PIXEL.fullmatch, texts)):
+        return False
+    rows, columns = zip(*(map(int, text.split(",")) for text in texts), strict=True)
+    return (max(rows) + 1) * (max(columns) + 1) <= MOST_PIXELS
 
 
 def as_picture(names: pd.Series, values: pd.Series) -> Float[np.ndarray, "height width"]:
@@ -230,7 +245,7 @@ def classes_figure(shifts: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     names = shifts.variable
     titles = [f"class {number}, {weight:.0%}" for number, weight in zip(summary["class"], summary.weight, strict=True)]
     values = shifts.drop(columns="variable").set_axis(titles, axis=1)
-    if all(PIXEL.fullmatch(str(name)) for name in names):
+    if are_pixels(names):
         return class_pictures(names, values)
     with house_style():
         figure, (ax,) = new_figure(1, 1)

@@ -175,10 +175,12 @@ def with_names(sentence: str, names: Sequence[str]) -> str:
 
     >>> with_names("pairs of spins [[0, 2]] and more miss one of their states", ["anna", "bob", "carl"])
     'pairs of spins (anna, carl) and more miss one of their states'
+    >>> with_names("spins [1] are always up", ["anna", "[b]"])
+    'spins [b] are always up'
     """
 
     def named(match: re.Match[str]) -> str:
-        text = re.sub(r"\d+", lambda number: str(names[int(number[0])]), match[0])
-        return text[1:-1].replace("[", "(").replace("]", ")")
+        pairs = match[0][1:-1].replace("[", "(").replace("]", ")")
+        return re.sub(r"\d+", lambda number: str(names[int(number[0])]), pairs)
 
     return INDICES.sub(named, " ".join(sentence.split())).rstrip(".")
