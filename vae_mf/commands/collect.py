@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from vae_mf.checks import require_path
+from vae_mf.datasets.files import listed
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.sweeps import draw_collection
 from vae_mf.runs.collection import (
@@ -35,7 +36,11 @@ from vae_mf.tables import TABLES, read_metrics, write_tables
 
 
 def records(runs: list[Run], refused: Callable[[ValueError], None]) -> list[RunRecord]:
-    """Return what the run folders say; a run is called by its path below the folder that holds all of them."""
+    """Return what the run folders say; a run is called by its path below the folder that holds all of them.
+
+    Raises:
+        ValueError: if all are damaged.
+    """
     shared = os.path.commonpath([run.folder.absolute().parent for run in runs])
     found = []
     for run in runs:
@@ -46,6 +51,8 @@ def records(runs: list[Run], refused: Callable[[ValueError], None]) -> list[RunR
             continue
         name = os.path.relpath(run.folder, shared)
         found.append(RunRecord(name, run.config.run.name, run.config.run.get("digest"), run.settings, metrics))
+    if not found:
+        raise ValueError(f"runs: expected a whole run folder, got {listed([run.folder for run in runs])}, damaged")
     return found
 
 

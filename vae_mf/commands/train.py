@@ -10,9 +10,10 @@ vae-mf train -m model.latents=3,8 seed=0,1,2
 import time
 from contextlib import nullcontext
 from functools import partial
+from typing import Any, cast
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer
 from pytorch_lightning.utilities import rank_zero_only
 from rich.progress import Progress
@@ -85,7 +86,7 @@ def main(cfg: DictConfig) -> None:
     keep = job is not None
     with discarded_if_refused(run, keep), nullcontext() if further else only_one(run.folder, console.say):
         torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
-        require_kinds(Trainer, {str(name): value for name, value in cfg.trainer.items()})
+        require_kinds(Trainer, cast(dict[str, Any], OmegaConf.to_container(cfg.trainer)))
         check_trainer(cfg.trainer, cfg.run.core_hours)
         run.settle()
         work = run.again() if run.finished and cfg.force else run

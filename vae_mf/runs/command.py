@@ -10,6 +10,7 @@ from hydra._internal.utils import _run_hydra, get_args, get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from vae_mf.checks import require_path
 from vae_mf.paths import configurations
 from vae_mf.runs.errors import EXPECTED, is_usage, one_line, refused_option
 from vae_mf.runs.resolvers import register
@@ -33,6 +34,8 @@ class Guarded:
     def __call__(self, config: DictConfig) -> None:
         """Run the job."""
         try:
+            for name, place in config.get("paths", {}).items():
+                require_path(f"paths.{name}", place)
             self.job(config)
         except BrokenPipeError:  # nobody reads on, which is no error of the job
             raise

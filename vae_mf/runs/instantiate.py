@@ -60,7 +60,9 @@ def call(
     function = call_naming(locate, place, (TARGET,), target, kind)
     arguments = {**own, **more}
     require_arguments(target, function, arguments, later)
-    check = partial(call_naming, require_kinds, place, tuple(own), function, own)
+    # Of a function that is called later, null stands for what it is given then.
+    plain = {name: value for name, value in own.items() if not (later and value is None)}
+    check = partial(call_naming, require_kinds, place, tuple(own), function, plain)
     if later:
         check()
         return partial(call_naming, function, place, tuple(own), **arguments)
