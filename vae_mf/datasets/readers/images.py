@@ -15,6 +15,7 @@ from PIL import Image
 from vae_mf.checks import require_integer
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import (
+    BLOCK_BYTES,
     GZIP,
     IDX,
     MOST_VARIABLES,
@@ -204,7 +205,11 @@ def otsu_level(images: Grey) -> int:
     >>> otsu_level(np.array([[10, 12, 11], [200, 203, 201]], np.uint8))
     12
     """
-    counts = np.bincount(images.ravel(), minlength=256).astype(np.float64)
+    greys = images.ravel()
+    counts = np.zeros(256)
+    # Piece by piece, as numbers of 8 bytes are counted.
+    for start in range(0, greys.size, BLOCK_BYTES):
+        counts += np.bincount(greys[start : start + BLOCK_BYTES], minlength=256)
     values = np.arange(256)
     below = counts.cumsum()
     above = counts.sum() - below
