@@ -1,5 +1,6 @@
 """Files that are never half-written, and folders in which one process works at a time."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +16,11 @@ from filelock import FileLock, Timeout
 from vae_mf.texts import has_undecoded
 
 LOCK = ".lock"
+SEAL = "SHA256SUMS"
+"""File with the digests of a finished folder."""
+SEALED = (".yaml", ".json", ".csv", ".safetensors")
+UNSEALED = ("logs", "checkpoints", "figures", "verdict")
+"""Folders inside a run that are written by others, or read by people alone."""
 DAMAGED = "copy it again, or remove it and run the command that writes it"
 """Advice about a file of ours that cannot be read."""
 
@@ -96,6 +102,49 @@ def read_json(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected names and values, got {type(content).__name__}: {DAMAGED}")
     return content
+
+
+def write_sealed(path: str | Path, content: str) -> None:
+    """Write the last file of a folder, which is finished by it, behind the digests of all that it is read with.
+
+    They stand beside it, in the format of the tool sha256sum.
+    """
+    last = Path(path)
+    folder = last.parent
+    digests = {file.relative_to(folder).as_posix(): sha256(file.read_bytes()) for file in sealed_files(folder)}
+    digests[last.name] = sha256(content.encode())
+    write_whole(folder / SEAL, "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))
+    write_whole(last, content)
+
+
+def sealed_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that are read again: settings, numbers, tables and weights."""
+    inside = (path.relative_to(folder) for ending in SEALED for path in folder.rglob(f"*{ending}"))
+    return [folder / path for path in inside if not any(part in UNSEALED or part[0] == "." for part in path.parts)]
+
+
+def require_unchanged(folder: Path) -> None:
+    """Raise ValueError if a finished folder does not hold what it was sealed with; older ones have no seal.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_sealed(f"{folder}/metrics.json", "{}")
+    ...     require_unchanged(Path(folder))
+    """
+    seal = folder / SEAL
+    if not seal.exists():
+        return
+    for line in seal.read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        path = folder / name if name else seal
+        if not name or not path.is_file() or sha256(path.read_bytes()) != digest:
+            advice = f"copy the folder again or, if the change is yours, remove {SEAL}"
+            raise ValueError(f"{path}: expected the content that its folder was finished with, got another: {advice}")
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 digest of some bytes."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def partial_of(path: Path) -> Path:

@@ -12,7 +12,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from pandas.errors import EmptyDataError, ParserError
 
-from vae_mf.files import read_json, whole, write_whole
+from vae_mf.files import read_json, require_unchanged, whole, write_sealed, write_whole
 from vae_mf.texts import from_csv, in_csv
 
 METRICS = "metrics.json"
@@ -78,7 +78,9 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
 
     Raises:
         FileNotFoundError: if it holds none.
+        ValueError: if one is damaged, or a file of the finished folder has changed.
     """
+    require_unchanged(folder)
     files = sorted((folder / TABLES).glob("*.csv"))
     if not files:
         raise FileNotFoundError(f"tables: expected CSV files in {folder / TABLES}, found none")
@@ -102,7 +104,7 @@ def tables_of(name: str, tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFr
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
     """Write metrics.json in one step, so that its presence means that the run is complete; NaN becomes null."""
-    write_whole(folder / METRICS, json.dumps(finite(metrics), indent=2) + "\n")
+    write_sealed(folder / METRICS, json.dumps(finite(metrics), indent=2) + "\n")
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:

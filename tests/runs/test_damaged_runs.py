@@ -1,14 +1,17 @@
 """Damaged files of runs and discoveries are named, with what to do, and end nothing else."""
 
 import json
+import subprocess
 
+import pandas as pd
 import pytest
 import yaml
 
 from vae_mf.commands.collect import main as collect
+from vae_mf.files import SEAL, write_sealed
 from vae_mf.runs.folder import CONFIG, RECORD, find_run
 from vae_mf.runs.models import build_vae, load
-from vae_mf.tables import METRICS, read_metrics, read_tables
+from vae_mf.tables import METRICS, read_metrics, read_tables, write_metrics, write_tables
 from vae_mf.training.weights import WEIGHTS, save_weights
 
 MODEL = {
@@ -76,3 +79,74 @@ def test_a_damaged_table_is_named(run):
     (run / "tables" / "loss.csv").write_bytes(b"")
     with pytest.raises(ValueError, match=r"loss\.csv: expected a whole file"):
         read_tables(run)
+
+
+def sealed(folder):
+    """A finished run with tables and a verdict in it."""
+    written(folder, "0123456789")
+    write_tables(folder, {"loss": pd.DataFrame({"epoch": [0, 1], "loss": [2.5, 2.25]})})
+    write_tables(folder / "verdict", {"evidence": pd.DataFrame({"reading": ["a"], "value": [0.125]})})
+    write_sealed(folder / "verdict" / "verdict.json", '{"mean_field_description": "yes"}')
+    write_metrics(folder, {"test_elbo": -2.125})
+    return folder
+
+
+def flipped(place):
+    def damage(content):
+        data = bytearray(content)
+        data[place % len(data)] ^= 4
+        return bytes(data)
+
+    return damage
+
+
+CHANGES = DAMAGES | {
+    "first bit": flipped(0),
+    "middle bit": flipped(33),
+    "last bit": flipped(-1),
+    "longer": lambda content: content + b" ",
+    "another number": lambda content: content.replace(b"2", b"3").replace(b"1", b"7"),
+}
+PARTS = [CONFIG, RECORD, WEIGHTS, METRICS, "tables/loss.csv", SEAL]
+
+
+@pytest.mark.parametrize("name", [*PARTS, "verdict/verdict.json", "verdict/tables/evidence.csv"])
+def test_whatever_changes_in_a_finished_folder_is_named(tmp_path, name):
+    folder = sealed(tmp_path / "run")
+    read_everything(folder)
+    path = folder / name
+    content = path.read_bytes()
+    for what, change in CHANGES.items():
+        if change(content) == content:
+            continue
+        path.write_bytes(change(content))
+        if what == "empty" and name == SEAL:
+            continue
+        with pytest.raises(ValueError, match=str(folder)):
+            read_everything(folder)
+    path.unlink()
+    if name != SEAL:
+        with pytest.raises((ValueError, FileNotFoundError), match=str(folder)):
+            read_everything(folder)
+    path.write_bytes(content)
+    read_everything(folder)
+
+
+def read_everything(folder):
+    load(folder)
+    read_metrics(folder)
+    return read_tables(folder), read_tables(folder / "verdict")
+
+
+def test_the_seal_is_one_that_sha256sum_checks(tmp_path):
+    folder = sealed(tmp_path / "run")
+    names = [line.split("  ")[1] for line in (folder / SEAL).read_text(encoding="utf-8").splitlines()]
+    assert names == sorted([CONFIG, RECORD, WEIGHTS, METRICS, "tables/loss.csv"])
+    subprocess.run(["sha256sum", "--check", "--strict", SEAL], cwd=folder, check=True, capture_output=True)
+
+
+def test_a_folder_without_a_seal_is_read_as_before(tmp_path):
+    folder = sealed(tmp_path / "run")
+    (folder / SEAL).unlink()
+    (folder / "tables" / "loss.csv").write_text("epoch,loss\n0,1\n", encoding="utf-8")
+    assert read_everything(folder)[0]["loss"].loss.tolist() == [1]

@@ -16,7 +16,7 @@ from rich.markdown import Markdown
 from rich.progress import Progress
 
 from vae_mf.checks import require_integer
-from vae_mf.files import again_of, put_in_place, read_json, write_whole
+from vae_mf.files import again_of, put_in_place, read_json, require_unchanged, write_sealed, write_whole
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs, read_values
@@ -59,7 +59,7 @@ def write(found: Assessment, name: str, folder: Path) -> None:
     write_tables(folder, found.tables | {"evidence": found.verdict.evidence})
     save_figure(draw_verdict(found.tables), folder / FIGURES, "verdict")
     write_whole(folder / REPORT, as_markdown(name, found))
-    write_whole(folder / ANSWER, as_json(found))
+    write_sealed(folder / ANSWER, as_json(found))
 
 
 def same_settings(folder: Path, settings: DictConfig, extensions: Sequence[str] = ()) -> bool:
@@ -87,6 +87,7 @@ def prepare(run: Run, cfg: DictConfig, console: Terminal) -> None:
 def show(run: Run, console: Terminal, *, briefly: bool) -> None:
     """Print the report on a run, or of several only the answers, and where it is."""
     folder = run.folder / VERDICT
+    require_unchanged(folder)
     if briefly:
         answer = read_json(folder / ANSWER)["mean_field_description"]
         console.place(answer, folder / REPORT)

@@ -40,7 +40,7 @@ from vae_mf.discovery.settings import discovery_config, discovery_settings, flat
 from vae_mf.discovery.split import prepare
 from vae_mf.discovery.stages import Study
 from vae_mf.discovery.training import require_enough_epochs
-from vae_mf.files import write_whole
+from vae_mf.files import SEAL, write_whole
 from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure
 from vae_mf.provenance import git_revision, software_versions
@@ -276,7 +276,8 @@ def write_report(found: Findings, origin: dict[str, Any], folder: Path | None) -
     figures = draw_discovery(found.tables, found.settings.stability.recovered)
     html = as_html(found, figures, origin)
     if folder is not None:
-        (folder / METRICS).unlink(missing_ok=True)
+        for finished in (METRICS, SEAL):
+            (folder / finished).unlink(missing_ok=True)
         write_tables(folder, found.tables)
         for name, figure in figures.items():
             save_figure(figure, folder / FIGURES, name)

@@ -15,7 +15,18 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from vae_mf.checks import require_integer, require_path, shown
-from vae_mf.files import DAMAGED, LOCK, again_of, matching, only_one, put_in_place, read_json, whole, write_whole
+from vae_mf.files import (
+    DAMAGED,
+    LOCK,
+    again_of,
+    matching,
+    only_one,
+    put_in_place,
+    read_json,
+    require_unchanged,
+    whole,
+    write_whole,
+)
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.runs.foreign import require_harmless, require_no_aliases, require_values
 from vae_mf.runs.identity import IDENTITY
@@ -196,9 +207,11 @@ def read_config(folder: Path, extensions: Sequence[str] | None = ()) -> DictConf
             will be built.
 
     Raises:
-        ValueError: if it is damaged, or would run or compute something else when it is built.
+        ValueError: if it is damaged, or would run or compute something else when it is built, or another file of a
+            finished run has changed.
     """
     plain: Any = present_names(read_values(folder / CONFIG))
+    require_unchanged(folder)
     if not isinstance(plain.get("run", {}), dict):
         raise ValueError(f"{folder / CONFIG}: expected options of the run, got run={shown(plain['run'])}: {DAMAGED}")
     if extensions is not None:

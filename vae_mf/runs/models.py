@@ -9,7 +9,7 @@ from torch import nn
 
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.checks import require_integer, require_path
-from vae_mf.files import read_json
+from vae_mf.files import read_json, require_unchanged
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.runs.folder import DISCOVERY, Run, find_run, read_record
@@ -93,6 +93,7 @@ def load_discovery(folder: Path, extensions: Sequence[str]) -> "TrainedModel | L
         raise FileNotFoundError(
             f"folder: expected a finished discovery, got {folder}; the same command goes on with it"
         )
+    require_unchanged(folder)
     settings = read_json(folder / DISCOVERY)["settings"]
     require_harmless(settings, folder / DISCOVERY, extensions)
     metrics = read_metrics(folder)
