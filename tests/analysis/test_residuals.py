@@ -1,10 +1,14 @@
 """Residual structure: the dual algebra against refits, a planted interaction found, noise left featureless."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
 from vae_mf.analysis.residuals import (
+    Columns,
+    PairColumns,
     centred_displacements,
     deleted_weights,
     displacement_sums,
@@ -27,7 +31,7 @@ def test_coefficients_are_those_of_ridge_regression():
     generator = np.random.default_rng(1)
     features = generator.normal(size=(60, 90))
     values = features[:, :3] @ np.array([1.0, -2.0, 0.5]) + 0.1 * generator.normal(size=60)
-    found = ridge(features, values, 6)
+    found = ridge(Columns(features), values, 6)
     centred = features - features.mean(0)
     scale = (centred**2).sum() / 60
     refits = [Ridge(alpha=scale * 10.0**power).fit(features, values).coef_ for power in np.arange(-3, 3.5, 0.5)]
@@ -50,9 +54,29 @@ def test_deleting_a_group_equals_a_fit_without_it():
 def test_normal_equations_and_dual_form_agree():
     generator = np.random.default_rng(4)
     features, values = generator.normal(size=(50, 8)), generator.normal(size=50)
-    first, second = (form(features, values - values.mean(), 7) for form in (primal_ridge, dual_ridge))
+    columns, target = Columns(features), values - values.mean()
+    first, second = primal_ridge(columns, target, 7), dual_ridge(columns, np.arange(50), target, 7)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("rows", "sites"), [(40, 16), (300, 8)], ids=["dual", "primal"])
+def test_products_of_pairs_are_regressed_on_as_if_they_were_kept(rows, sites):
+    drawn = spins(rows, sites)
+    values = np.random.default_rng(6).normal(size=rows) + drawn[:, 0] * drawn[:, 1]
+    found, kept = (ridge(columns, values, 5) for columns in (PairColumns(drawn), Columns(pair_products(drawn))))
+    for one, other in zip(found, kept, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_products_of_many_pairs_are_never_kept():
+    drawn = spins(400, 600)
+    values = np.random.default_rng(7).normal(size=len(drawn))
+    tracemalloc.start()
+    ridge(PairColumns(drawn), values, 5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.4 * 4 * len(drawn) * 600 * 599 / 2
 
 
 def test_displacement_sums_are_sums_of_pairs():
@@ -116,4 +140,4 @@ def test_a_silent_critic_has_no_structure():
 @pytest.mark.parametrize("groups", [1, ROWS + 1])
 def test_numbers_of_groups_out_of_range_are_refused(groups):
     with pytest.raises(ValueError, match=f"groups: expected from 2 to {ROWS}, the number of rows, got {groups}"):
-        ridge(pair_products(spins()), np.ones(ROWS), groups)
+        ridge(PairColumns(spins()), np.ones(ROWS), groups)

@@ -29,6 +29,76 @@ DUAL_ROWS = 4000
 """Rows that the dual form takes at most: it keeps all their products."""
 
 
+class Columns:
+    """Features of some rows as they are.
+
+    Attributes:
+        values: features (rows, features).
+    """
+
+    def __init__(self, values: Float[np.ndarray, "rows features"]) -> None:
+        self.values = values
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return self.values.shape[1]
+
+    def of(self, rows: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen features"]:
+        """Return the features of some rows."""
+        return self.values[rows]
+
+    def products(self, rows: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen chosen"]:
+        """Return the products of centred rows."""
+        centred = self.values[rows] - self.values[rows].mean(0)
+        return (centred @ centred.T).astype(np.float64)
+
+    def combined(
+        self, rows: Int[np.ndarray, " chosen"], weights: Float[np.ndarray, "chosen columns"]
+    ) -> Float[np.ndarray, "features columns"]:
+        """Return the sums of centred rows with some weights."""
+        return (self.values[rows] - self.values[rows].mean(0)).T @ weights
+
+
+class PairColumns:
+    """Products s_i s_j of every pair i < j, which are not kept: rows x N(N - 1)/2 of them may exceed any memory.
+
+    Products of rows follow from x_a . x_b, as sum_{i<j} s_i s_j t_i t_j = ((s . t)² - N) / 2.
+
+    Attributes:
+        spins: spins (rows, sites).
+    """
+
+    def __init__(self, spins: Spins) -> None:
+        self.spins = spins
+
+    @property
+    def width(self) -> int:
+        """Number of pairs."""
+        return math.comb(self.spins.shape[1], 2)
+
+    def of(self, rows: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen pairs"]:
+        """Return the products of some rows."""
+        return pair_products(self.spins[rows])
+
+    def products(self, rows: Int[np.ndarray, " chosen"]) -> Float[np.ndarray, "chosen chosen"]:
+        """Return the products of centred rows."""
+        spins = self.spins[rows].astype(np.float32)
+        overlaps = (spins @ spins.T).astype(np.float64)
+        products = (overlaps**2 - spins.shape[1]) / 2
+        means = products.mean(axis=1)
+        return products - means - means[:, np.newaxis] + means.mean()
+
+    def combined(
+        self, rows: Int[np.ndarray, " chosen"], weights: Float[np.ndarray, "chosen columns"]
+    ) -> Float[np.ndarray, "pairs columns"]:
+        """Return the sums of centred rows with some weights."""
+        spins = self.spins[rows].astype(np.float64)
+        upper = np.triu_indices(spins.shape[1], 1)
+        centred = weights - weights.mean(axis=0)
+        return np.stack([(spins.T @ (column[:, np.newaxis] * spins))[upper] for column in centred.T], axis=1)
+
+
 class RidgeFit(NamedTuple):
     """Coefficients of a ridge regression with their significance."""
 
@@ -39,10 +109,11 @@ class RidgeFit(NamedTuple):
     """Cross-validated R²: the part of the variance of ln r that is predicted in groups left out of the fit."""
 
 
-def ridge(features: Float[np.ndarray, "rows features"], values: Float[np.ndarray, " rows"], groups: int) -> RidgeFit:
+def ridge(features: Columns | PairColumns, values: Float[np.ndarray, " rows"], groups: int) -> RidgeFit:
     """Return the ridge regression of ``values`` on ``features``, its penalty chosen over groups of rows.
 
     Args:
+        features: features of the same rows.
         values: numbers to predict; if all are the same, as for a critic that sees nothing, all coefficients are 0.
 
     Raises:
@@ -53,12 +124,12 @@ def ridge(features: Float[np.ndarray, "rows features"], values: Float[np.ndarray
         raise ValueError(f"groups: expected from 2 to {rows}, the number of rows, got {groups}")
     target = values - values.mean()
     if not target.any():
-        return RidgeFit(np.zeros(features.shape[1]), np.zeros(features.shape[1]), 0.0)
-    if features.shape[1] <= min(rows, PRIMAL_FEATURES):
+        return RidgeFit(np.zeros(features.width), np.zeros(features.width), 0.0)
+    if features.width <= min(rows, PRIMAL_FEATURES):
         fit = primal_ridge(features, target, groups)
     else:
         chosen = evenly_spaced(rows, DUAL_ROWS)
-        fit = dual_ridge(features[chosen], values[chosen] - values[chosen].mean(), groups)
+        fit = dual_ridge(features, chosen, values[chosen] - values[chosen].mean(), groups)
     spread = fit.replicas.std(axis=1) * np.sqrt(groups - 1)
     significance = np.divide(fit.coefficients, spread, out=np.zeros_like(fit.coefficients), where=spread > 0)
     return RidgeFit(fit.coefficients, significance, fit.explained)
@@ -73,19 +144,17 @@ class DeletedFit(NamedTuple):
     """Cross-validated R²."""
 
 
-def primal_ridge(
-    features: Float[np.ndarray, "rows features"], target: Float[np.ndarray, " rows"], groups: int
-) -> DeletedFit:
-    """Return the regression from the normal equations, for fewer features than rows."""
-    blocks = np.array_split(features, groups)
-    targets = np.array_split(target, groups)
-    mean = features.mean(0, dtype=np.float64)
-    width = features.shape[1]
+def primal_ridge(features: Columns | PairColumns, target: Float[np.ndarray, " rows"], groups: int) -> DeletedFit:
+    """Return the regression from the normal equations, for fewer features than rows; one group is kept at a time."""
+    parts = np.array_split(np.arange(len(target)), groups)
+    width = features.width
+    mean = sum(features.of(part).sum(0, dtype=np.float64) for part in parts) / len(target)
     grams = np.empty((groups, width, width))
     moments = np.empty((groups, width))
-    for group, (block, values) in enumerate(zip(blocks, targets, strict=True)):
-        centred = block - mean
-        grams[group], moments[group] = centred.T @ centred, centred.T @ values
+    for group, part in enumerate(parts):
+        centred = features.of(part) - mean
+        grams[group] = centred.T @ centred
+        moments[group] = centred.T @ target[part]
     gram = grams.sum(0)
     moment = moments.sum(0)
     fits = []
@@ -98,9 +167,10 @@ def primal_ridge(
             ],
             axis=1,
         )
-        error = sum(
-            float(((values - (block - mean) @ replica) ** 2).sum())
-            for block, values, replica in zip(blocks, targets, replicas.T, strict=True)
+        # Of each group |y - Φ b|² = |y|² - 2 b . m + b . G b, with what is left of it in the fit without it.
+        error = float(target @ target) + sum(
+            float(replica @ (left @ replica) - 2 * replica @ part)
+            for left, part, replica in zip(grams, moments, replicas.T, strict=True)
         )
         explained = 1 - error / float(target @ target)
         fits.append(DeletedFit(solve(gram + penalty, moment, assume_a="pos"), replicas, explained))
@@ -108,18 +178,21 @@ def primal_ridge(
 
 
 def dual_ridge(
-    features: Float[np.ndarray, "rows features"], target: Float[np.ndarray, " rows"], groups: int
+    features: Columns | PairColumns,
+    rows: Int[np.ndarray, " chosen"],
+    target: Float[np.ndarray, " chosen"],
+    groups: int,
 ) -> DeletedFit:
-    """Return the regression from the products of rows, for more features than rows."""
-    centred = features - features.mean(0)
-    eigenvalues, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
+    """Return the regression from the products of some rows, for more features than rows."""
+    eigenvalues, vectors = np.linalg.eigh(features.products(rows))
     parts = np.array_split(np.arange(len(target)), groups)
     fits = [
         deleted_weights(vectors / (eigenvalues.clip(min=0) + penalty) @ vectors.T, target, parts)
         for penalty in PENALTIES * eigenvalues.mean()
     ]
     weights, replicas, error = min(fits, key=lambda fit: fit.error)
-    return DeletedFit(centred.T @ weights, centred.T @ replicas, 1 - error / float(target @ target))
+    combined = features.combined(rows, np.column_stack([weights, replicas]))
+    return DeletedFit(combined[:, 0], combined[:, 1:], 1 - error / float(target @ target))
 
 
 class DualFit(NamedTuple):
@@ -193,13 +266,13 @@ def regressions(
     sites = spins.shape[1]
     first, second = np.triu_indices(sites, 1)
     fits = {
-        "fields": ({"site": np.arange(sites)}, ridge(spins.astype(np.float32), log_ratio, groups)),
-        "pairs": ({"first": first, "second": second}, ridge(pair_products(spins), log_ratio, groups)),
+        "fields": ({"site": np.arange(sites)}, ridge(Columns(spins.astype(np.float32)), log_ratio, groups)),
+        "pairs": ({"first": first, "second": second}, ridge(PairColumns(spins), log_ratio, groups)),
     }
     if lattice:
         side = math.isqrt(sites)
         dy, dx = centred_displacements(side)
-        fits["displacements"] = ({"dy": dy, "dx": dx}, ridge(displacement_sums(spins), log_ratio, groups))
+        fits["displacements"] = ({"dy": dy, "dx": dx}, ridge(Columns(displacement_sums(spins)), log_ratio, groups))
     tables = {
         f"residual_{name}": pd.DataFrame({**keys, "coefficient": fit.coefficients, "significance": fit.significance})
         for name, (keys, fit) in fits.items()
