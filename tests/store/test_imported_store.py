@@ -87,7 +87,7 @@ def test_chains_that_differ_are_not_equilibrium(tmp_path):
 
 @pytest.mark.parametrize("shape", [(3, 11), (10, 1), (1, 1234), (23, 3), (101, 2), (1, 10), (9, 40)])
 def test_any_numbers_of_chains_and_rows_can_be_split_by_whole_pieces(shape, tmp_path):
-    spins = RNG.choice(np.int8([-1, 1]), (*shape, 3))
+    spins = RNG.choice(np.int8([-1, 1]), (*shape, 7))
     store = from_arrays({1.0: spins, 2.0: -spins}, folder=tmp_path / "own.zarr")
     assert store.rows >= 0.8 * np.prod(shape)
     assert store.attrs["chains"] % store.blocks == 0
@@ -120,6 +120,11 @@ def test_any_numbers_of_chains_and_rows_can_be_split_by_whole_pieces(shape, tmp_
         ({0.5: np.eye(3)[RNG.integers(3, size=(40, 5))] * 0.6 + [0.0, 0.8, 0.0]}, {}, "entries -1 and 1"),
         ({0.2: np.full((40, 5, 3), 3**-0.5)}, {}, "directors are drawn by vae-mf sample alone"),
         ({0.5: SPINS[0][0]}, {}, r"expected axes \(rows, sites\) or \(chains, rows, sites\), got shape \(7,\)"),
+        (
+            {0.5: SPINS[0][:10, :4].reshape(10, 2, 2)},
+            {},
+            r"may be 10 lattices: reshape it to \(10, 4\) if so, otherwise",
+        ),
         ({0.5: SPINS[0][:9]}, {}, "at least 10 rows at each temperature, got 9"),
         ({0.5: SPINS[0][:, :0]}, {}, "at least one row and one site"),
         ({0.0: SPINS[0]}, {}, "temperatures: expected a finite number > 0, got 0.0"),

@@ -150,6 +150,12 @@ def in_chains(temperature: float, values: Any, chains: int | None) -> np.ndarray
         array = array.reshape(count, len(array) // count, array.shape[1])
     elif array.ndim != 3:
         raise ValueError(f"{name}: expected axes (rows, sites) or (chains, rows, sites), got shape {array.shape}")
+    elif chains is None and array.shape[1] == array.shape[2] > 1:
+        count, side, _ = array.shape
+        raise ValueError(
+            f"{name}: expected axes (rows, sites) or (chains, rows, sites), got shape {array.shape}, which may be "
+            f"{count} lattices: reshape it to ({count}, {side * side}) if so, otherwise set `chains` to {count}"
+        )
     elif chains is not None and chains != len(array):
         raise ValueError(f"chains: expected the {len(array)} of the array, or None, got {shown(chains)}")
     if array.size == 0:
