@@ -149,10 +149,12 @@ def test_arrays_of_several_forms():
     mixed = pd.DataFrame({"a": [True, False], "b": [1, 0]})
     assert checks.require_array("x", mixed).tolist() == [[1, 1], [0, 0]]
     assert checks.require_array("x", mixed.astype("Int64")).tolist() == [[1, 1], [0, 0]]
+    gapped = pd.DataFrame({"a": [True, None], "b": [1, 0]}).astype({"a": "boolean"})
+    np.testing.assert_array_equal(checks.require_array("x", gapped), [[1, 1], [np.nan, 0]])
     assert checks.require_array("x", 3).shape == ()
     for value, message in (
         (Path("x.npy"), "x: expected an array, got"),
-        (pd.DataFrame({"a": [1, None, "b"]}), "x: expected an array of numbers, got DataFrame of object"),
+        (pd.DataFrame({"a": [1, None, "b"]}), "x: expected an array of numbers, got DataFrame of text"),
         ({"a": [1]}, "x: expected an array of numbers, got dict"),
         ([[1, 2], [3]], "x: expected rows of one length, got [[1, 2], [3]]"),
         (np.ma.masked_array([1, 2], [0, 1]), "x: expected an array without gaps, got masked entries"),

@@ -152,12 +152,14 @@ def require_array(name: str, values: Any) -> np.ndarray:
     dense: Any = from_sparse(values) if hasattr(values, "toarray") else values
     try:
         array = np.asarray(dense.detach().cpu() if hasattr(dense, "detach") else dense)
+        if array.dtype == object and hasattr(values, "isna"):
+            array = np.where(values.isna(), np.nan, array)  # pandas has a value of its own for missing entries
         if array.dtype == object:  # a table of columns of several types
             array = np.asarray(array.tolist())
     except ValueError as error:
         raise ValueError(f"{name}: expected rows of one length, got {shown(values)}") from error
     if array.dtype.kind not in "biuf":
-        entries = f" of {array.dtype}" if array.ndim else ""
+        entries = f" of {'text' if array.dtype.kind in 'SU' else array.dtype}" if array.ndim else ""
         raise ValueError(f"{name}: expected an array of numbers, got {type(values).__name__}{entries}")
     return array
 

@@ -102,7 +102,7 @@ def test_rows_in_any_form_mean_the_same(model, form):
         ([[1, -1], [1]], "expected rows of one length, got [[1, -1], [1]]"),
         ("spikes.npy", "expected an array, got 'spikes.npy': read the file first, with numpy.load"),
         (None, "expected an array of numbers, got NoneType"),
-        (SPINS.astype(str), "expected an array of numbers, got ndarray of <U4"),
+        (SPINS.astype(str), "expected an array of numbers, got ndarray of text"),
         (SPINS.astype(complex), "expected an array of numbers, got ndarray of complex128"),
         (np.ma.masked_array(SPINS, SPINS > 0), "expected an array without gaps, got masked entries"),
     ],

@@ -26,6 +26,11 @@ WIDTH = 0.003
 """Width of bins in which the spikes of the bad files are neither all nor none."""
 
 
+def two_classes(path: Path, options: dict, limit: str, *_: str) -> Followed:
+    """Make 1 of what is above a limit."""
+    return changed_array(lambda array: array > float(limit))(path, options)
+
+
 def good(path: Path, options: dict, *_: str) -> Followed:
     """Get the data again: a whole file of the same name, to be read anew."""
     options = {name: value for name, value in options.items() if name == "bin_width" and path.name.startswith("spikes")}
@@ -309,7 +314,7 @@ ACTIONS: dict[str, Callable[..., Followed | None]] = {
     r"write a line of names above it": edited_lines(lambda lines: ["a,b", *lines]),
     r"or in its place if it is none": edited_lines(lambda lines: ["a,b", *lines[1:]]),
     r"complete the first line": edited_lines(lambda lines: ["a,b,c,d", *lines[1:]]),
-    r"turn them into two classes, as in x > 0": changed_array(lambda array: array > 0),
+    r"turn them into two classes, as in x > (\S+?)[:,]": two_classes,
     r"set `drop_unusable` to leave them out": with_option(drop_unusable=True),
     r"set `transpose`": with_option(transpose=True),
     r"fewer `variables`, such as 1": with_option(variables=1),

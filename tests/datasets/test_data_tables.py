@@ -4,6 +4,8 @@ import gzip
 
 import numpy as np
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -294,6 +296,36 @@ def test_a_first_column_of_counts_without_a_name_repeats_the_rows(tmp_path):
     frame = 2 * FRAME - 1
     frame.value_counts().rename("k").reset_index()[["k", *NAMES]].to_csv(tmp_path / "w.csv", index=False, header=False)
     check_counted(read_recording(tmp_path / "w.csv"), NUMBERED, "0")
+
+
+@pytest.mark.parametrize("label", [np.arange(len(COUNTED)), [f"word {k}" for k in range(len(COUNTED))]])
+def test_counts_stand_beside_an_index_or_names_of_the_rows(tmp_path, label):
+    frame = COUNTED.rename("count").reset_index()
+    frame.insert(0, "label", label)
+    frame.to_csv(tmp_path / "w.csv", index=False)
+    check_counted(read_recording(tmp_path / "w.csv"), NAMES, "count")
+
+
+@pytest.mark.parametrize(("step", "rows"), [(1, 16), (2, 256)])
+def test_a_first_column_that_is_headed_n_is_an_index_if_it_counts_the_rows(tmp_path, step, rows):
+    frame = pd.DataFrame(np.indices((2, 2, 2, 2)).reshape(4, 16).T, columns=NAMES)
+    frame.insert(0, "n", 1 + step * np.arange(16))
+    frame.to_csv(tmp_path / "w.csv", index=False)
+    assert len(read_recording(tmp_path / "w.csv").rows) == rows
+
+
+def test_counted_rows_are_not_transposed(tmp_path):
+    COUNTED.rename("count").reset_index().to_csv(tmp_path / "w.csv", index=False)
+    with pytest.raises(DataError, match="expected no `transpose`, as the file says which are its variables"):
+        read_recording(tmp_path / "w.csv", transpose=True)
+
+
+def test_a_parquet_table_may_have_a_name_twice(tmp_path):
+    columns = [pyarrow.array(column) for column in WORDS.T]
+    pyarrow.parquet.write_table(pyarrow.table(columns, names=["a", "a", "b", "c"]), tmp_path / "w.parquet")
+    recording = read_recording(tmp_path / "w.parquet")
+    assert recording.names == ("a", "a", "b", "c")
+    assert "names that several variables have: a" in recording.remarks
 
 
 def check_counted(recording, names, column):

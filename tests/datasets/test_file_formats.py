@@ -238,6 +238,14 @@ def test_absent_chunks_of_zarr_are_told(tmp_path, shards):
     assert read_recording(path).remarks == (f"{absent} of {total} chunks are absent and were taken as 0",)
 
 
+def test_a_path_in_hdf5_may_begin_with_a_slash(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["block/rows"] = np.eye(3)
+    for path in ("block/rows", "/block/rows"):
+        np.testing.assert_array_equal(read_array(tmp_path / "a.h5", path), np.eye(3))
+        np.testing.assert_array_equal(read_recording(tmp_path / "a.h5", array=path).rows > 0, np.eye(3) > 0)
+
+
 def test_chunks_of_hdf5_that_were_never_written_are_told(tmp_path):
     with h5py.File(tmp_path / "a.mat", "w") as file:
         file.create_dataset("rows", (4, 60), "u1", chunks=(4, 20))[:, :40] = ROWS.T[:, :40]

@@ -69,6 +69,21 @@ def test_spikes_on_the_edges_of_trials_and_bins_open_them(tmp_path):
     np.testing.assert_array_equal(np.argwhere(recording.rows > 0), [[1, 0], [3, 0], [5, 0], [6, 1]])
 
 
+def test_trials_that_overlap_are_told(nwb):
+    change(nwb, "intervals/trials/start_time", np.array([1.0, 2.0]))
+    change(nwb, "intervals/trials/stop_time", np.array([4.0, 5.0]))
+    recording = read_recording(nwb, array="trials", bin_width=0.1)
+    assert "1 trials start before another one ends: what happens in both counts in each" in recording.remarks
+    outside = sum(int(((times < 1) | (times >= 5)).sum()) for times in TIMES.values())
+    assert f"{outside} of 240 spikes lie outside the bins of trials" in recording.remarks
+
+
+def test_trials_without_an_end_are_refused(nwb):
+    change(nwb, "intervals/trials/stop_time", np.array([4.0, np.nan]))
+    with pytest.raises(DataError, match="a start and a stop of every trial, got NaN or infinity: delete such trials"):
+        read_recording(nwb, array="trials", bin_width=0.1)
+
+
 def change(path, name, values):
     with h5py.File(path, "r+") as file:
         del file[name]

@@ -101,6 +101,19 @@ def meanings_of(texts: set[str]) -> dict[float, tuple[str, ...]]:
     return {number: (text,) for number, text in PRESENCE.items()} | {np.nan: others}
 
 
+def count_place(frame: pd.DataFrame) -> int | None:
+    """Return the place of the column that is headed as one of counts, None if there is none, or it is binary.
+
+    >>> count_place(pd.DataFrame({"a": [0, 1], "n": [3, 1]})), count_place(pd.DataFrame({"n": [0, 1]}))
+    (1, None)
+    """
+    texts = [lowered(name) for name in frame.columns]
+    place = next((texts.index(text) for text in COUNT_NAMES if text in texts), None)
+    if place is None or not is_numeric(frame.iloc[:, place]) or are_binary(frame.iloc[:, place]):
+        return None
+    return place
+
+
 def without_counts(frame: pd.DataFrame, named: bool) -> Counted | None:
     """Return a table of binary columns without the one that counts its rows, None if it has none.
 
@@ -112,12 +125,11 @@ def without_counts(frame: pd.DataFrame, named: bool) -> Counted | None:
     Raises:
         DataError: It holds other things than whole numbers, or more rows than fit into memory.
     """
-    texts = [lowered(name) for name in frame.columns]
-    place = next((texts.index(text) for text in COUNT_NAMES if text in texts), None) if named else 0
+    place = count_place(frame) if named else 0
     if place is None or frame.shape[1] < (2 if named else 3):
         return None
     column = frame.iloc[:, place]
-    others = frame.iloc[:, np.arange(len(texts)) != place]
+    others = frame.iloc[:, np.arange(frame.shape[1]) != place]
     if not is_numeric(column) or are_binary(column):
         return None
     if not all(is_numeric(other) and are_binary(other) for _, other in others.items()):

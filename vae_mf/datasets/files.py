@@ -30,6 +30,7 @@ class Raster(NamedTuple):
         remarks: Peculiarities that a reader of the results should know, a sentence each.
         row_names: Names of the rows, which are the variables of a transposed table.
         prunable: True if constant variables are in the nature of the data, as the corners of pictures are.
+        turnable: False if the format says which are the variables, as one of spike times or sequences does.
     """
 
     values: np.ndarray
@@ -38,6 +39,7 @@ class Raster(NamedTuple):
     remarks: tuple[str, ...] = ()
     row_names: Sequence[str] | None = None
     prunable: bool = False
+    turnable: bool = True
 
 
 class Options(NamedTuple):

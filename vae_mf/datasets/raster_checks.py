@@ -71,11 +71,13 @@ def active_entries(
     found = np.unique(raster)[:5]
     digits = ".3g" if not np.isin([float(f"{value:.3g}") for value in found], (-1, 0, 1)).all() else ".12g"
     seen = "[" + ", ".join(f"{value:{digits}}" for value in found) + "]"
+    # An advice of x > 0 would make one class of 1 and 2.
+    least = 0 if found[0] <= 0 < raster.max() else found[0]
     wrong = (raster != 0) & ~active & (raster != -1)
     where = f", first in {_position(~wrong, names)}" if wrong.any() else ""
     raise DataError(
         f"expected entries 0 and 1 or -1 and +1, got values such as {seen}{where}: "
-        "turn them into two classes, as in x > 0, or delete columns that are no binary variables"
+        f"turn them into two classes, as in x > {least:{digits}}, or delete columns that are no binary variables"
     )
 
 
@@ -128,7 +130,7 @@ def require_learnable(rows: Int8[np.ndarray, "rows variables"], turning: str = T
     """Raise DataError if there are fewer rows than variables, or only one row.
 
     Args:
-        turning: Advice that turns rows and variables.
+        turning: Advice that turns rows and variables; empty if they cannot be swapped.
 
     >>> require_learnable(np.array([[1, -1, 1]], np.int8))
     Traceback (most recent call last):
@@ -136,12 +138,13 @@ def require_learnable(rows: Int8[np.ndarray, "rows variables"], turning: str = T
     """
     count, variables = rows.shape
     if count < 2:
-        raise DataError(f"expected many rows, got one row of {variables} variables: {turning} or give more rows")
+        advice = f"{turning} or give more rows" if turning else "give more rows"
+        raise DataError(f"expected many rows, got one row of {variables} variables: {advice}")
     if count < variables:
-        fewer = f"fewer `variables`, such as {max(1, count // 10)}"
+        more = f"give more rows or fewer `variables`, such as {max(1, count // 10)}"
+        advice = f"{turning} if the variables are the rows, otherwise {more}" if turning else more
         raise DataError(
-            f"expected at least as many rows as variables, got {count} rows of {variables} variables: {turning} "
-            f"if the variables are the rows, otherwise give more rows or {fewer}"
+            f"expected at least as many rows as variables, got {count} rows of {variables} variables: {advice}"
         )
 
 
@@ -160,7 +163,7 @@ def advise(shape: tuple[int, ...], rows: Int8[np.ndarray, "rows variables"], tur
     _, held, bins = shape
     count, variables = rows.shape
     remarks = []
-    if turned(shape):
+    if turning and turned(shape):
         remarks.append(f"each repeat has more variables ({held}) than bins ({bins}): {turning} {IF_TURNED}")
     if count < FEW_ROWS * variables:
         remarks.append(f"{count} rows are few for {variables} variables: error bars will be wide")

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int, Int8, Shaped
 
 from vae_mf.checks import require_array, require_flag, require_integer, require_path, shown
 from vae_mf.datasets.file_formats import read_raster
-from vae_mf.datasets.files import Options, Raster, about, listed
+from vae_mf.datasets.files import DataError, Options, Raster, about, listed
 from vae_mf.datasets.raster_checks import (
     IF_TURNED,
     TURNING,
@@ -156,7 +156,11 @@ def build_recording(
     'array; 3 rows of 2 variables'
     """
     drop_unusable = require_flag("drop_unusable", drop_unusable) or raster.prunable
-    values = oriented(raster.values, require_flag("transpose", transpose))
+    if require_flag("transpose", transpose) and not raster.turnable:
+        raise DataError(
+            f"expected no `transpose`, as the file says which are its variables ({raster.source}): leave it out"
+        )
+    values = oriented(raster.values, transpose)
     names = variable_names(raster.row_names if transpose else raster.names, values.shape[1])
     missing = missing_entries(values) & require_flag("allow_missing", allow_missing)
     gapped = bool(missing.any())
@@ -166,8 +170,8 @@ def build_recording(
     known = values.size // values.shape[1] - missing.sum(axis=(0, 2))
     chosen = _choose(active.sum(axis=(0, 2)) / np.maximum(known, 1), variables, names)
     repeats, _, bins = active.shape
-    turning = "leave out `transpose`" if transpose else TURNING
-    hint = f", or {turning} {IF_TURNED}" if turned(active.shape) else ""
+    turning = "leave out `transpose`" if transpose else TURNING * raster.turnable
+    hint = f", or {turning} {IF_TURNED}" if turning and turned(active.shape) else ""
     rows = chosen_spins(active, missing, chosen)
     if not drop_unusable:
         # First, as a few rows of many variables repeat each other, which would hide a probable transposition.

@@ -144,8 +144,9 @@ def spike_raster(
         )
     source = f"{source}, spike times in {len(active)} bins of {bin_width:g} from {start:g}"
     if cells is None:
-        return Raster(active, source, list(times), remarks)
-    return Raster(active.reshape(len(active), -1, len(cells)).transpose(1, 2, 0), source, cells, remarks)
+        return Raster(active, source, list(times), remarks, turnable=False)
+    trials = active.reshape(len(active), -1, len(cells)).transpose(1, 2, 0)
+    return Raster(trials, source, cells, remarks, turnable=False)
 
 
 def merged_remark(merged: int, total: int) -> str:
@@ -175,28 +176,36 @@ def trial_raster(
     starts, stops = trials.T
     # Starts and stops lie on edges of bins as spikes do.
     bins = np.floor((stops * (1 + ROUNDING) - starts) / bin_width)
-    if not len(trials) or not (np.isfinite(starts) & (bins >= 1)).all():
+    if not np.isfinite(trials).all():
+        raise DataError("expected a start and a stop of every trial, got NaN or infinity: delete such trials")
+    if not len(trials) or not (bins >= 1).all():
         raise DataError("expected trials of a bin or more each, got shorter ones or none: give a narrower `bin_width`")
     shortest = int(bins.min())
     require_memory(5 * shortest * len(trials) * len(times), "give a wider `bin_width`, in the unit of the times")
     active = np.zeros((len(trials), len(times), shortest), bool)
-    counted = 0
+    counted = outside = 0
     for cell, (name, given) in enumerate(times.items()):
         spikes = rounded_times(name, given, bin_width)
+        inside = np.zeros(len(spikes), bool)
         for trial, (first, last) in enumerate(np.searchsorted(spikes, trials)):
             reached = np.floor((spikes[first:last] - starts[trial]) / bin_width)
             places = reached[reached < shortest].astype(np.int64)
             active[trial, cell, places] = True
+            inside[first:last] |= reached < shortest
             counted += len(places)
+        outside += int((~inside).sum())
     total = sum(map(len, times.values()))
+    ordered = np.sort(starts)
+    overlaps = int((ordered[1:] - ordered[:-1] < (shortest - LARGEST_SHIFT) * bin_width).sum())
     noted = (
-        f"{total - counted} of {total} spikes lie outside the bins of trials" * (counted < total),
+        f"{outside} of {total} spikes lie outside the bins of trials" * bool(outside),
+        f"{overlaps} trials start before another one ends: what happens in both counts in each" * bool(overlaps),
         f"trials have {shortest} to {int(bins.max())} bins, of which the first {shortest} were kept"
         * bool(bins.max() > shortest),
         merged_remark(counted - int(active.sum()), counted),
     )
     source = f"{source}, spike times in {len(trials)} trials of {shortest} bins of {bin_width:g}"
-    return Raster(active, source, list(times), (*remarks, *filter(None, noted)))
+    return Raster(active, source, list(times), (*remarks, *filter(None, noted)), turnable=False)
 
 
 class SpikeColumns(NamedTuple):

@@ -84,7 +84,7 @@ def read_alignment(path: Path, options: Options) -> Raster:
         remarks.append(f"{repeated} of {sequences} sequences repeat another one")
     names = [f"{letter}{column + 1}" for letter, column in zip(consensus.residues, consensus.columns, strict=True)]
     source = f"alignment of {sequences} sequences, binarised against its consensus"
-    return Raster(consensus.matches[:, :, None], source, names, tuple(remarks), prunable=True)
+    return Raster(consensus.matches[:, :, None], source, names, tuple(remarks), prunable=True, turnable=False)
 
 
 def read_sequences(path: str | Path, alphabet: str = AMINO_ACIDS) -> AlignedStates:

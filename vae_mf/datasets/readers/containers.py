@@ -144,6 +144,11 @@ def choose(container: Container, array: str | None) -> str:
     return tables[0]
 
 
+def name_in(container: Container, array: str | None) -> str | None:
+    """Return the name of an array as the container has it: HDF5 knows paths with a slash in front as well."""
+    return array if array is None or array in container else array.strip("/")
+
+
 def register_container(
     kind: str, *suffixes: str, starts: tuple[bytes, ...] = (), markers: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Path], Container]], Callable[[Path], Container]]:
@@ -155,10 +160,13 @@ def register_container(
                 return open_file(path)
 
         def read(path: Path, options: Options) -> Raster:
-            return container_raster(opened(path), options, f"{kind} file")
+            container = opened(path)
+            named = options._replace(array=name_in(container, options.array))
+            return container_raster(container, named, f"{kind} file")
 
         def read_array(path: Path, options: Options) -> np.ndarray:
-            return load(opened(path), options.array)[1]
+            container = opened(path)
+            return load(container, name_in(container, options.array))[1]
 
         used = ("array", "bin_width")
         register_reader(*suffixes, markers=markers, starts=starts, options=used, read_array=read_array)(read)

@@ -143,7 +143,8 @@ def image_raster(
     names = [f"{row},{column}" for row in range(rows) for column in range(columns)]
     values = binarise(images, level).reshape(number, rows * columns, 1)
     remark = f"a pixel is 1 where it is brighter than {'the median of its image' if level == 'median' else level}"
-    return Raster(values, f"{source} of {rows} x {columns} pixels", names, (*remarks, remark), prunable=True)
+    described = f"{source} of {rows} x {columns} pixels"
+    return Raster(values, described, names, (*remarks, remark), prunable=True, turnable=False)
 
 
 def read_image(path: str | os.PathLike, rows: int, columns: int) -> Grey:

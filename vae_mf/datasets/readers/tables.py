@@ -12,6 +12,7 @@ from pandas.api.extensions import ExtensionDtype
 
 from vae_mf.datasets.columns import (
     are_binary,
+    count_place,
     is_numeric,
     repeated_rows,
     without_counts,
@@ -68,10 +69,9 @@ def register_tables(*suffixes: str, start: bytes) -> Callable[[Callable[[Path], 
 @register_tables(".parquet", start=PARQUET)
 def read_parquet(path: Path) -> Table:
     """Return the table of a parquet file; an index that pandas has saved beside the columns is left out."""
-    with parsing("parquet"):
-        with pq.ParquetFile(path) as file:
-            require_readable(file)
-        frame = pd.read_parquet(path, engine="pyarrow")
+    with parsing("parquet"), pq.ParquetFile(path) as file:
+        require_readable(file)
+        frame = file.read().to_pandas()
     if frame.empty:
         raise DataError(NO_ROWS)
     index = "" if isinstance(frame.index, pd.RangeIndex) else "the index saved with the table was left out"
@@ -110,14 +110,15 @@ def table_raster(table: Table) -> Raster:
     row_names = None
     # A column without a name is called after its place.
     unnamed = table.named and frame.columns[0] == "0" and "1" not in frame.columns
-    if frame.shape[1] > 1 and (remark := index_remark(frame, unnamed)):
+    counts = count_place(frame) if table.named else None
+    if frame.shape[1] > 1 and (remark := index_remark(frame, unnamed, counts)):
         row_names = None if is_numeric(frame.iloc[:, 0]) else frame.iloc[:, 0].astype(str).tolist()
         frame, remarks = frame.iloc[:, 1:], (*remarks, remark)
-    elif found := without_counts(frame, table.named):
+    if (table.named or frame.shape == table.frame.shape) and (found := without_counts(frame, table.named)):
         rows = repeated_rows(numbers(found.frame, missing=True), found.counts)
         # Rows that were counted have no order in time: each is a repeat of one bin.
         names = list(found.frame.columns) if table.named else None
-        return Raster(rows[:, :, np.newaxis], table.source, names, (*remarks, found.remark))
+        return Raster(rows[:, :, np.newaxis], table.source, names, (*remarks, found.remark), turnable=False)
     values = numbers(frame, missing=True)
     counted = np.arange(frame.shape[1])
     if not table.named and frame.shape[1] <= 2 and len(values) > 1 and np.array_equal(values[0], counted):
@@ -134,15 +135,16 @@ def table_raster(table: Table) -> Raster:
     return Raster(values, table.source, list(frame.columns) if table.named else None, remarks, row_names)
 
 
-def index_remark(frame: pd.DataFrame, unnamed: bool) -> str | None:
+def index_remark(frame: pd.DataFrame, unnamed: bool, counts: int | None = None) -> str | None:
     """Return a remark if the first column is no variable but labels the rows, else None.
 
     Args:
         unnamed: True if the first line names the other columns alone.
+        counts: Place of the column of counts; the first one may be an index even if it is headed so.
     """
     first = frame.iloc[:, 0]
     name = frame.columns[0]
-    others = [column for _, column in frame.iloc[:, 1:].items()]
+    others = [column for place, (_, column) in enumerate(frame.items()) if place not in (0, counts)]
     if first.isna().any() or not all(map(is_numeric, others)):
         return None
     if not is_numeric(first):
@@ -151,6 +153,8 @@ def index_remark(frame: pd.DataFrame, unnamed: bool) -> str | None:
     steps = first.to_numpy(np.float64)
     # Any table with such a first column but other numbers, such as couplings, is left as it is.
     if are_binary(steps) or not all(map(are_binary, others)):
+        return None
+    if counts == 0 and not (np.diff(steps) == 1).all():
         return None
     if (steps[1:] > steps[:-1]).all():
         return f"column {name} rises from row to row and was taken as an index or time, not as a variable"
