@@ -20,6 +20,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
+from vae_mf.files import SEAL
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.priors.spline import SplinePrior
@@ -31,7 +32,7 @@ from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.fit import BEST, LAST, OUTCOME, check_trainer, fit
 from vae_mf.training.vae_module import VAEModule
-from vae_mf.training.weights import load_checkpoint
+from vae_mf.training.weights import load_checkpoint, load_weights, save_weights
 
 SITES, TEMPERATURES, SEED, EPOCHS, BATCH = 10, [0.5, 1.5], 3, 4, 32
 TRAINER = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 1}
@@ -131,7 +132,7 @@ def test_the_best_epoch_is_reported_and_kept(whole):
     np.testing.assert_allclose(result.validation_loss, losses.min(), rtol=1e-6)
     assert torch.load(result.checkpoint, weights_only=True)["epoch"] == losses.argmin()
     assert torch.load(folder / "checkpoints" / LAST, weights_only=True)["epoch"] == EPOCHS - 1
-    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [BEST, OUTCOME, LAST]
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {BEST, OUTCOME, LAST, SEAL}
 
 
 def test_the_reloaded_checkpoint_reproduces_the_logged_loss(whole, data):
@@ -427,7 +428,7 @@ def test_a_training_that_a_callback_has_ended_stays_ended(data, tmp_path):
 def test_without_a_logger_nothing_is_logged(data, tmp_path):
     fit(new_module(), SpinDataModule(data, BATCH, SEED), tmp_path / "checkpoints", 1, TRAINER)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
-    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {BEST, LAST, OUTCOME}
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {BEST, LAST, OUTCOME, SEAL}
 
 
 @pytest.mark.parametrize(
@@ -466,3 +467,26 @@ def test_whoever_stops_a_training_is_heard_the_next_time_too_and_it_goes_on(numb
         signal.signal(signal.SIGINT, handlers[0])
     assert (tmp_path / LAST).exists()
     assert not (tmp_path / OUTCOME).exists()
+
+
+def test_a_flipped_bit_of_a_checkpoint_or_of_weights_is_named(data, tmp_path):
+    """Torch reads such a checkpoint without a word."""
+    with pytest.raises(Killed):
+        train(tmp_path, data, callbacks=[Killer(5)])
+    last = tmp_path / "checkpoints" / LAST
+    content = last.read_bytes()
+    weight = weights(last)["vae.encoder.projection.weight"].numpy().tobytes()
+    place = content.index(weight)
+    last.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    torch.load(last, weights_only=True)
+    with pytest.raises(ValueError, match=f"{LAST}: expected a whole checkpoint"):
+        train(tmp_path, data)
+    module = new_module()
+    file = tmp_path / "model.safetensors"
+    save_weights(module, file)
+    load_weights(module, file)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.safetensors: expected the weights that were written, got others"):
+        load_weights(module, file)

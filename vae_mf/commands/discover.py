@@ -21,7 +21,7 @@ from vae_mf.checks import require_integer, require_path
 from vae_mf.commands.metrics import print_metrics
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.discovery.report import DOCUMENT, report_on
-from vae_mf.files import again_of, discarded_if_refused, put_in_place, write_whole
+from vae_mf.files import again_of, discarded_if_refused, put_in_place, require_unchanged, write_sealed
 from vae_mf.runs.folder import CONFIG, FINISHED
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
@@ -45,6 +45,7 @@ def settled(folder: Path, force: bool, console: Terminal) -> Path:
         return folder
     if force:
         return again_of(folder)
+    require_unchanged(folder)
     console.say(FINISHED)
     return folder
 
@@ -83,7 +84,7 @@ def report(cfg: DictConfig, console: Terminal) -> None:
             call=shlex.join(["vae-mf", "discover", *typed(HydraConfig.get())]),
             progress=progress,
         )
-    write_whole(again / CONFIG, OmegaConf.to_yaml(cfg))
+    write_sealed(again / CONFIG, OmegaConf.to_yaml(cfg))
     put_in_place(folder, CONFIG)
     print_metrics(read_metrics(folder), console)
     console.place("report", folder / DOCUMENT)

@@ -24,7 +24,7 @@ from vae_mf.files import only_one
 from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_callbacks, build_loggers
-from vae_mf.runs.folder import FINISHED, Run, discarded_if_refused, open_run, record_run
+from vae_mf.runs.folder import FINISHED, Run, discarded_if_refused, open_run, record_run, write_config
 from vae_mf.runs.kinds import require_kinds
 from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
@@ -44,6 +44,7 @@ def complete(run: Run, progress: Progress) -> None:
     start = time.perf_counter()
     task = build_task(run.config, progress)
     seconds = time.perf_counter() - start
+    write_config(run)  # again, as that of a run that goes on may have been damaged
     record_run(run, task.data.train.sites, [group.temperature for group in task.evidence.groups])
     result = train(
         task.module,

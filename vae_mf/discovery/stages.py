@@ -49,7 +49,7 @@ from vae_mf.discovery.scores import score_free_prior, score_vae
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.training import model_of
-from vae_mf.files import replacing, write_whole
+from vae_mf.files import replacing, write_sealed
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
@@ -456,7 +456,7 @@ class Study:
         if is_near(found.verdict.left, settings.thresholds.near):
             found = self.refitted(description, found)
         write_tables(folder, found.tables)
-        write_whole(folder / ANSWER, as_json(found))
+        write_sealed(folder / ANSWER, as_json(found))
         return found
 
     def repetitions(self, latents: int) -> dict[str, FoundPatterns]:

@@ -111,7 +111,7 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
     if not path.exists():
         with only_one(run.folder):
             if not path.exists():
-                write_whole(path, OmegaConf.to_yaml(literal(OmegaConf.to_container(config, resolve=True))))
+                write_config(run)
     if read_config(run.folder, extensions=None).run.digest != config.run.digest:
         raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
     return run
@@ -129,6 +129,11 @@ def discarded_if_refused(run: Run, keep: bool) -> Iterator[None]:
             with suppress(OSError):  # something else lies there
                 run.folder.rmdir()
         raise
+
+
+def write_config(run: Run) -> None:
+    """Write the configuration of a run into its folder, every value written out."""
+    write_whole(run.folder / CONFIG, OmegaConf.to_yaml(literal(OmegaConf.to_container(run.config, resolve=True))))
 
 
 def find_runs(

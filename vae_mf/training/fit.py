@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from vae_mf.checks import require_choice, require_integer, shown
-from vae_mf.files import read_json, write_whole
+from vae_mf.files import read_json, require_unchanged, write_sealed
 from vae_mf.training.callbacks import AtomicCheckpointIO, MovableCheckpoint
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import read_checkpoint, require_same_architecture
@@ -87,6 +87,7 @@ def fit(
     require_integer("epochs", epochs)
     folder.mkdir(parents=True, exist_ok=True)
     outcome = folder / OUTCOME
+    require_unchanged(folder)
     # A training that a callback has ended would go on for another epoch.
     if outcome.exists() and (found := read_json(outcome))["epochs"] == epochs:
         return Fit(folder / BEST, found["validation_loss"], found["seconds"], rank=0)
@@ -110,7 +111,7 @@ def fit(
     result = Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
     if result.rank == 0:
         found = {"epochs": epochs, "validation_loss": result.validation_loss, "seconds": result.seconds}
-        write_whole(outcome, json.dumps(found))
+        write_sealed(outcome, json.dumps(found))
     return result
 
 

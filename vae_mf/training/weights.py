@@ -1,19 +1,23 @@
 """Weights on disk: Lightning's checkpoints in, safetensors out; loading either runs no pickled code."""
 
+import hashlib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from vae_mf.files import replacing, whole
+from vae_mf.files import DAMAGED, replacing, whole
 
 WEIGHTS = "model.safetensors"
 """Name of the file in the folder of a model."""
+DIGEST = "sha256"
+"""Entry of that file with the digest of the weights; files of earlier versions have none."""
 
 
 def load_checkpoint(module: nn.Module, path: Path) -> None:
@@ -36,6 +40,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ValueError: if the file is cut or damaged, as a copy can be, or holds more than weights and plain values.
     """
     try:
+        require_checksums(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError:
         raise
@@ -51,6 +56,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
 
 
+def require_checksums(path: Path) -> None:
+    """Raise RuntimeError if a part of a checkpoint, a zip archive, has another checksum, which torch does not see."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            try:
+                damaged = archive.testzip()
+            except zipfile.BadZipFile as error:
+                raise RuntimeError(str(error)) from error
+        if damaged is not None:
+            raise RuntimeError(f"{damaged} has another checksum")
+
+
 def save_weights(model: nn.Module, path: Path) -> None:
     """Write the weights of a model as safetensors, in one step.
 
@@ -61,8 +78,9 @@ def save_weights(model: nn.Module, path: Path) -> None:
     Traceback (most recent call last):
     ValueError: ...: expected the weights of this architecture, got another one: weight (1, 3) but (1, 2)
     """
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
     with replacing(path) as place:
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, place)
+        save_file(state, place, metadata={DIGEST: weights_digest(state)})
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -75,8 +93,22 @@ def load_weights(model: nn.Module, path: Path) -> None:
     require_file("weights", path)
     with whole(path, SafetensorError):
         state = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            digest = (file.metadata() or {}).get(DIGEST)
+    if digest is not None and weights_digest(state) != digest:
+        raise ValueError(f"{path}: expected the weights that were written, got others: {DAMAGED}")
     require_same_architecture(path, model.state_dict(), state)
     model.load_state_dict(state)
+
+
+def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
+    """Return the digest of weights, by their names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        array = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def require_same_architecture(
