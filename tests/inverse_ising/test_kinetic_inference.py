@@ -463,5 +463,5 @@ def test_names_of_a_table_are_kept_and_other_shapes_refused(driven, estimator):
     for values in (path[:, 0], None, "abc"):
         with pytest.raises(ValueError, match="Expected 2D array"):
             estimator.fit(values)
-    with pytest.raises(TypeError, match="Sparse data"):
-        estimator.fit(csr_matrix(path))
+    dense, sparse = (clone(estimator).fit(rows).score(rows) for rows in (path, csr_matrix(path)))
+    assert sparse == pytest.approx(dense)
