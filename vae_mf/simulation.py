@@ -29,6 +29,7 @@ def simulate(
     seed: int,
     progress: Progress = iter,
     threads: int | None = None,
+    waiting: Callable[[str], Any] = lambda _: None,
 ) -> SampleStore:
     """Fill the store at ``path`` block by block, diagnose the chains, seal it, and return it.
 
@@ -38,6 +39,7 @@ def simulate(
     Args:
         progress: wraps the iteration over blocks, for a progress bar.
         threads: worker threads; the samples do not depend on their number.
+        waiting: called with a sentence before the claim of another writer on a remote store is watched.
 
     Raises:
         StoreError: if ``path`` holds anything but a store of this very request.
@@ -51,7 +53,7 @@ def simulate(
     columns = SCALARS | dict.fromkeys(record_names(sampler), "f8")
     layout = StoreLayout(system.sites, temperatures, sampling.block_count, rows_per_block, columns, system.kind)
     attrs, arrays = describe(system, sampler, sampling, seed)
-    with open_writer(path, layout, attrs, arrays) as writer:
+    with open_writer(path, layout, attrs, arrays, waiting) as writer:
         if not writer.sealed:
             for block in progress(range(writer.committed, sampling.block_count)):
                 numbers = range(block * chains, (block + 1) * chains)

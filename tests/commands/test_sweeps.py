@@ -164,7 +164,7 @@ def test_a_job_waits_for_the_writer_of_its_store_and_says_so_once(tmp_path, monk
 
 
 def test_a_job_does_not_wait_for_what_may_never_end():
-    def claimed():
+    def claimed(waiting):
         raise StoreError("s3://samples: expected to be the only writer, got the claim of a dead one")
 
     with pytest.raises(StoreError, match="the claim of a dead one"):

@@ -1,7 +1,9 @@
-"""A writer in a process of its own, for tests that kill it or make it compete: `writer_process.py path mode`.
+"""A writer in a process of its own, for tests that kill it or make it compete: `writer_process.py path mode [lease]`.
 
 Mode "fill" writes what is missing and seals; "hold" opens the store and keeps it until standard input closes;
-"kill:WRITES:SECONDS" fills, and is killed that long after that many writes.
+"kill:WRITES:SECONDS" fills, and is killed that long after that many writes; "log:SECONDS" fills, takes that long for
+each block, and prints a time for each object that it puts; "stop:NAME:NUMBER" fills, and is stopped when it has decided
+to put an object for the n-th time. A remote store is claimed for ``lease`` seconds.
 """
 
 import os
@@ -15,6 +17,8 @@ import numpy as np
 from zarr.storage import LocalStore
 
 from vae_mf.packing import pack_spins
+from vae_mf.store import claim
+from vae_mf.store.remote import RemoteFolder
 from vae_mf.store.sample_store import StoreLayout, StoreWriter, open_writer
 
 LAYOUT = StoreLayout(
@@ -39,10 +43,11 @@ def writer(path: Path | str) -> StoreWriter:
     return open_writer(path, LAYOUT, ATTRS, {"patterns": PATTERNS})
 
 
-def fill(path: Path | str) -> None:
-    """Write the blocks that are missing and seal."""
+def fill(path: Path | str, seconds: float = 0.0) -> None:
+    """Write the blocks that are missing, each of which takes some time, and seal."""
     with writer(path) as store:
         for index in range(store.committed, LAYOUT.blocks):
+            time.sleep(seconds)
             store.write_block(index, *block(index))
         if not store.sealed:
             store.seal({"rhat": [1.0, 1.01, float("nan")]})
@@ -76,7 +81,43 @@ def _kill_after(writes: int, seconds: float) -> None:
     Path.write_bytes, LocalStore.set = write_bytes_slowly, set_slowly
 
 
-def main(path: str, mode: str) -> None:
+def _log_puts() -> None:
+    put = RemoteFolder._put
+
+    def log(self, name, content):
+        put(self, name, content)
+        print(time.monotonic_ns(), name, flush=True)
+
+    RemoteFolder._put = log
+
+
+def _stop_at(target: str, number: int) -> None:
+    """Stop this process after the last check before a put."""
+    as_found, check = RemoteFolder._as_found, RemoteFolder._check
+    times = []
+
+    def note(self, name):
+        times.append(name)
+        return as_found(self, name)
+
+    def stop(self):
+        check(self)
+        if times.count(target) == number:
+            times.append(target)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    RemoteFolder._as_found, RemoteFolder._check = note, stop
+
+
+def main(path: str, mode: str, lease: str = "60") -> None:
+    claim.LEASE_SECONDS, claim.POLL_SECONDS = float(lease), float(lease) / 20
+    if mode.startswith("log:"):
+        _log_puts()
+        fill(path, float(mode.removeprefix("log:")))
+        return
+    if mode.startswith("stop:"):
+        _, name, number = mode.split(":")
+        _stop_at(name, int(number))
     if mode == "hold":
         with writer(path):
             print("open", flush=True)

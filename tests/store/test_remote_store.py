@@ -1,6 +1,8 @@
 """A store in an object store keeps the promises of one on disk, and is the same, object by file."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from filelock import Timeout
 from fsspec.implementations.memory import MemoryFileSystem
 from helpers.files import tree
 from helpers.writer_process import ATTRS, LAYOUT, PATTERNS, block, fill, writer
@@ -17,12 +20,16 @@ from vae_mf.packing import unpack_spins
 from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.plan import Sampling
 from vae_mf.simulation import simulate
-from vae_mf.store.remote import CREATING
+from vae_mf.store import claim
+from vae_mf.store.remote import CREATING, FRESH
 from vae_mf.store.sample_store import StoreError, is_sealed, open_store, open_writer
 from vae_mf.store.schema import METADATA
 from vae_mf.systems.curie_weiss import CurieWeiss
 
 PROCESS = Path(__file__).parents[1] / "helpers" / "writer_process.py"
+SERVER = PROCESS.with_name("s3_server.py")
+LEASE = 3.0
+"""Seconds, in tests with other processes."""
 MEMORY = fsspec.filesystem("memory")
 ARRAYS = {"patterns": PATTERNS}
 MARKER = "committed/c"
@@ -65,6 +72,27 @@ def clear():
 def url():
     yield "memory://bucket/store"
     clear()
+
+
+class Passing:
+    """Time that passes only while somebody waits for a claim; its writers renew it then, if they live."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.living = []
+
+    def sleep(self, seconds):
+        self.now += seconds
+        for each in self.living:
+            each._lock._renew()
+
+
+@pytest.fixture
+def passing(monkeypatch):
+    time_passing = Passing()
+    monkeypatch.setattr(claim, "clock", lambda: time_passing.now)
+    monkeypatch.setattr(claim, "sleep", time_passing.sleep)
+    return time_passing
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +153,7 @@ def test_simulate_fills_a_url(url, tmp_path):
 
 
 @pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.slow)])
-def test_whichever_write_is_the_last_nothing_committed_is_lost(url, uninterrupted, dies, stride):
+def test_whichever_write_is_the_last_nothing_committed_is_lost(url, uninterrupted, dies, passing, stride):
     creation = 1 + 1 + len(uninterrupted) - LAYOUT.blocks * (BLOCK_WRITES - 1) + 1  # claim, mark, files, mark removed
     sealing = creation + LAYOUT.blocks * BLOCK_WRITES + 1
     for writes in range(sealing, 0, -stride):
@@ -137,12 +165,6 @@ def test_whichever_write_is_the_last_nothing_committed_is_lost(url, uninterrupte
         left = objects(url)
         assert is_sealed(url) == (writes == sealing)
         assert MEMORY.exists("/bucket/store.lock")
-        if writes < sealing:
-            with pytest.raises(
-                StoreError, match=r"store\.lock: expected to be the only writer, got the claim of process"
-            ):
-                writer(url)
-            delete(f"{url}.lock")
         with writer(url) as store:
             assert store.committed == min(max(0, writes - creation) // BLOCK_WRITES, LAYOUT.blocks)
         if METADATA in left:
@@ -223,17 +245,125 @@ def test_a_damaged_committed_object_stops_resuming_and_frees_the_claim(url, dama
     assert not MEMORY.exists("/bucket/store.lock")
 
 
-def test_a_second_writer_is_told_who_holds_the_claim_and_what_to_delete(url):
+def test_a_second_writer_is_told_who_holds_the_claim(url, passing):
     with writer(url) as store:
+        passing.living.append(store)
         with pytest.raises(StoreError) as refusal:
             writer(url)
         store.write_block(0, *block(0))
     assert refusal.match(
-        rf"^{url}\.lock: expected to be the only writer, got the claim of process {os.getpid()} on \S+ since \S+, \S+; "
-        "if that writer is dead, delete this object and run the same command again$"
+        rf"^{url}\.lock: expected to be the only writer, got the claim of process {os.getpid()} on \S+ since \S+, \S+, "
+        "which still writes$"
     )
+    assert isinstance(refusal.value.__cause__, Timeout)
+    assert passing.now < claim.LEASE_SECONDS / 2
     with writer(url) as store:
         assert store.committed == 1
+
+
+def test_a_claim_is_taken_over_once_it_has_not_changed_for_its_lease(url, passing, uninterrupted):
+    dead, told = writer(url), []
+    dead.write_block(0, *block(0))
+    passing.now = 1e6
+    with open_writer(url, LAYOUT, ATTRS, ARRAYS, told.append) as store:
+        assert 1e6 + claim.LEASE_SECONDS <= passing.now < 1e6 + claim.LEASE_SECONDS + 2 * claim.POLL_SECONDS
+        assert store.committed == 1
+        assert list(objects(f"{url}.lock")) == ["2"]
+    (sentence,) = told
+    holder = rf"process {os.getpid()} on \S+ since \S+, \S+"
+    assert re.fullmatch(rf"{url}\.lock: the claim of {holder}, is watched for 60 s: does it still write\?", sentence)
+    assert not MEMORY.exists("/bucket/store.lock")
+    fill(url)
+    assert objects(url) == uninterrupted
+
+
+def test_a_claim_that_ends_while_it_is_watched_is_free(url, passing, monkeypatch):
+    first = writer(url)
+    monkeypatch.setattr(claim, "sleep", lambda _: first.close())
+    with writer(url):
+        assert list(objects(f"{url}.lock")) == ["1"]
+    assert passing.now == 0
+
+
+@pytest.mark.parametrize("clock_runs", [True, False], ids=["slept", "virtual machine on hold"])
+def test_a_writer_that_was_away_for_longer_than_its_lease_writes_nothing_more(url, passing, clock_runs):
+    first = writer(url)
+    first.write_block(0, *block(0))
+    second = writer(url)
+    second.write_block(1, *block(1))
+    before = objects("memory://bucket")
+    if not clock_runs:
+        passing.now = 0.0
+    reason = (
+        "renew the claim of this writer within 40 s, which failed: this process" if clock_runs else "which took over"
+    )
+    for use in (lambda: first.write_block(1, *block(1)), lambda: first._folder.create({}), first._lock._renew):
+        with pytest.raises(StoreError, match=reason):
+            use()
+    first.close()
+    assert objects("memory://bucket") == before
+    passing.now = claim.clock() if clock_runs else 60.0
+    second.write_block(2, *block(2))
+    second.close()
+
+
+def test_a_claim_lost_during_a_block_leaves_it_uncommitted(url, passing, monkeypatch):
+    pipe = MemoryFileSystem.pipe_file
+
+    def taken(self, path, value, **options):
+        pipe(self, path, value, **options)
+        if path.endswith("T002/energy/c.1"):
+            pipe(self, "/bucket/store.lock/2", b"another one")
+
+    with writer(url) as store:
+        store.write_block(0, *block(0))
+        monkeypatch.setattr(MemoryFileSystem, "pipe_file", taken)
+        with pytest.raises(
+            StoreError, match="got that of another one, which took over; the same command goes on later"
+        ):
+            store.write_block(1, *block(1))
+        assert store.committed == 1
+        assert store.read().rows == LAYOUT.rows_per_block
+
+
+def test_a_renewal_that_fails_is_tried_again_and_the_last_failure_is_told(url, passing, monkeypatch):
+    store = writer(url)
+    pipe, fails = MemoryFileSystem.pipe_file, [True]
+
+    def put(self, path, value, **options):
+        if fails[0]:
+            raise TimeoutError("no answer")
+        pipe(self, path, value, **options)
+
+    def wait(seconds):
+        passing.now += seconds
+        return next(waits, True)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", put)
+    monkeypatch.setattr(store._lock._ended, "wait", wait)
+    waits = iter([False, False])
+    store._lock._keep()
+    fails[0] = False
+    waits = iter([False] * 20)
+    store._lock._keep()
+    assert passing.now > 3 * claim.LEASE_SECONDS
+    assert store._lock.is_locked
+    fails[0] = True
+    waits = iter([False] * 20)
+    store._lock._keep()
+    with pytest.raises(
+        StoreError, match=r"which failed: memory://bucket/store.lock: no answer; the same command goes on"
+    ):
+        store.write_block(0, *block(0))
+
+
+def test_a_claim_that_nobody_renews_has_to_be_deleted_by_hand(url, passing):
+    put(f"{url}.lock", b"process 7 of a former version")
+    with pytest.raises(StoreError, match=r"of process 7 of a former version, .*delete this object and run") as refusal:
+        writer(url)
+    assert refusal.value.__cause__ is None
+    delete(f"{url}.lock")
+    writer(url).close()
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -241,29 +371,38 @@ def test_a_writer_without_its_claim_writes_nothing_more_and_leaves_the_claim_of_
     with writer(url) as store:
         store.write_block(0, *block(0))
         before = objects(url)
-        delete(f"{url}.lock")
+        delete(f"{url}.lock/1")
         if replaced:
-            put(f"{url}.lock", b"another one")
-        with pytest.raises(StoreError, match="expected an open writer, got one that was closed or has lost its lock"):
+            put(f"{url}.lock/1", b"another one")
+        got = "that of another one, which took over" if replaced else "none, as somebody deleted it"
+        with pytest.raises(StoreError, match=f"expected the claim of this writer, got {got}; the same command goes on"):
             store.write_block(1, *block(1))
         assert objects(url) == before
     assert MEMORY.exists("/bucket/store.lock") == replaced
+    with pytest.raises(StoreError, match="expected an open writer, got one that was closed or has lost its lock"):
+        store.write_block(1, *block(1))
 
 
 def test_of_two_that_come_at_once_the_conditional_creation_lets_one_in(url, monkeypatch):
     first = writer(url)
-    exists, early = MemoryFileSystem.exists, iter([False])
-    monkeypatch.setattr(MemoryFileSystem, "exists", lambda self, path: next(early, True) and exists(self, path))
+    find, early = MemoryFileSystem.find, iter([True])
+    monkeypatch.setattr(
+        MemoryFileSystem,
+        "find",
+        lambda self, path, **options: [] if ".lock" in path and next(early, False) else find(self, path, **options),
+    )
     with pytest.raises(StoreError, match="got the claim of process"):
         writer(url)
     assert first._lock.is_locked
 
 
-def test_a_driver_without_conditional_creation_still_refuses_a_late_writer(url, monkeypatch):
+def test_a_driver_without_conditional_creation_still_refuses_a_late_writer(url, passing, monkeypatch):
     pipe = MemoryFileSystem.pipe_file
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", lambda self, path, value, **_: pipe(self, path, value))
-    with writer(url), pytest.raises(StoreError, match="got the claim of process"):
-        writer(url)
+    with writer(url) as store:
+        passing.living.append(store)
+        with pytest.raises(StoreError, match="got the claim of process"):
+            writer(url)
 
 
 def test_a_creation_of_the_claim_that_was_sent_twice_is_still_ours(url, monkeypatch):
@@ -337,54 +476,159 @@ def test_urls_that_cannot_be_opened_are_refused(url, message):
 
 @pytest.fixture(scope="module")
 def bucket():
-    """A bucket of a server that speaks the protocol of S3: `pip install s3fs 'moto[server]'`."""
+    """A bucket of a server process that speaks the protocol of S3."""
     pytest.importorskip("s3fs")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "anything")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
-        yield "s3://bucket"
-    server.stop()
+    pytest.importorskip("moto.server")
+    server = subprocess.Popen([sys.executable, str(SERVER)], stdout=subprocess.PIPE)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{int(server.stdout.readline())}")
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                patch.setenv(name, "anything")
+            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            fsspec.filesystem("s3", **FRESH).mkdir("bucket")
+            yield "s3://bucket"
+    finally:
+        server.kill()
+        server.wait()
 
 
-def start(url, mode):
-    return subprocess.Popen([sys.executable, str(PROCESS), url, mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+@pytest.fixture
+def short_lease(monkeypatch):
+    monkeypatch.setattr(claim, "LEASE_SECONDS", LEASE)
+    monkeypatch.setattr(claim, "POLL_SECONDS", LEASE / 20)
+
+
+def start(url, mode, lease=LEASE):
+    command = [sys.executable, str(PROCESS), url, mode, str(lease)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    """Return the status, the lines and the last error of a process."""
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out.splitlines(), (err.strip().splitlines() or [""])[-1]
+
+
+def claims(url):
+    return fsspec.filesystem("s3", **FRESH).find(f"{url}.lock")
+
+
+def wait_for_a_claim(process, url):
+    while process.poll() is None and not claims(url):
+        time.sleep(0.02)
+
+
+def wait_until_stopped(process):
+    while (state := Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]) != "T":
+        assert state != "Z"
+        time.sleep(0.02)
 
 
 @pytest.mark.slow
-def test_killed_writers_on_s3_lose_no_committed_row_and_resume_to_the_same_objects(bucket, uninterrupted):
-    filesystem = fsspec.filesystem("s3", use_listings_cache=False)
+def test_killed_writers_on_s3_are_taken_over_and_lose_no_committed_row(bucket, uninterrupted, short_lease):
     rng = np.random.default_rng(0)
-    url, marks, code = f"{bucket}/killed/store", [0], None
-    while code != 0:
-        process = start(url, "fill")
-        while process.poll() is None and not filesystem.exists(f"{url}.lock"):
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.2 * len(marks)))
+    url, marks, left = f"{bucket}/killed/store", [0], 0
+    while not is_sealed(url):
+        process = start(url, "log:0.2")
+        wait_for_a_claim(process, url)
+        time.sleep(rng.uniform(0, 0.3 * len(marks)))
         process.kill()
-        code = process.wait(60)
+        process.communicate(timeout=60)
         samples = {name: data for name, data in objects(url).items() if name not in (METADATA, CREATING, MARKER)}
         assert samples.items() <= uninterrupted.items()
-        if filesystem.exists(f"{url}.lock"):
-            if not is_sealed(url):
-                with pytest.raises(StoreError, match="got the claim of process"):
-                    writer(url)
-            filesystem.rm_file(f"{url}.lock")
+        left += bool(claims(url))
         with writer(url) as store:
             marks.append(store.committed)
+        assert is_sealed(url) or not claims(url)
     assert objects(url) == uninterrupted
     assert marks == sorted(marks)
-    assert len(marks) > 5
+    assert left > 3
+
+
+@pytest.mark.slow
+def test_of_writers_that_are_started_at_once_on_s3_one_writes_at_any_time(bucket, uninterrupted):
+    url = f"{bucket}/crowd/store"
+    waiting, puts, refused = [start(url, "log:0.3") for _ in range(3)], [], 0
+    while waiting:
+        for process in list(waiting):
+            if process.poll() is not None:
+                waiting.remove(process)
+                code, lines, error = finish(process)
+                puts += [(int(line.split()[0]), process.pid) for line in lines]
+                if code:
+                    assert re.search(
+                        r"expected to be the only writer, got the claim of .*, which still writes$", error
+                    ), error
+                    refused += 1
+                    waiting.append(start(url, "log:0.3"))
+        time.sleep(0.05)
+    turns = [pid for index, (_, pid) in enumerate(sorted(puts)) if index == 0 or sorted(puts)[index - 1][1] != pid]
+    assert len(turns) == len(set(turns)) == 1
+    assert refused > 0
+    assert objects(url) == uninterrupted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_a_writer_on_s3_that_is_stopped_beyond_its_lease_changes_nothing_after_it_goes_on(bucket, uninterrupted, seed):
+    url = f"{bucket}/stopped-{seed}/store"
+    sleeper = start(url, "log:0.1")
+    wait_for_a_claim(sleeper, url)
+    time.sleep(np.random.default_rng(seed).uniform(0, 1.5))
+    sleeper.send_signal(signal.SIGSTOP)
+    other = start(url, "log:0.4")
+    wait_for_another_put(other)
+    sleeper.send_signal(signal.SIGCONT)
+    code, _, error = finish(sleeper)
+    assert code == 1
+    assert re.search(r"which failed: this process was stopped|which took over", error), error
+    assert finish(other)[0] == 0
+    assert objects(url) == uninterrupted
+    assert not claims(url)
+
+
+def wait_for_another_put(process):
+    """Wait until a process has written a block."""
+    for line in process.stdout:
+        if line.split()[1] == MARKER:
+            return
+    raise AssertionError(process.communicate()[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "number"), [(METADATA, 1), (MARKER, 1), (MARKER, 4), (METADATA, 2)])
+def test_a_put_on_s3_that_was_decided_before_the_take_over_undoes_no_commit(bucket, uninterrupted, name, number):
+    url = f"{bucket}/late-{name.partition('/')[0]}-{number}/store"
+    sleeper = start(url, f"stop:{name}:{number}")
+    wait_until_stopped(sleeper)
+    assert finish(start(url, "fill"))[0] == 0
+    assert objects(url) == uninterrupted
+    sleeper.send_signal(signal.SIGCONT)
+    code, _, error = finish(sleeper)
+    sealing = (name, number) == (METADATA, 2)  # which the other one has done, word by word
+    assert code == (0 if sealing else 1)
+    assert sealing or "which failed: this process was stopped" in error
+    assert objects(url) == uninterrupted
+
+
+@pytest.mark.slow
+def test_a_block_on_s3_may_take_longer_than_the_lease(bucket, uninterrupted, short_lease):
+    url = f"{bucket}/slow/store"
+    process = start(url, f"log:{1.5 * LEASE}")
+    wait_for_a_claim(process, url)
+    with pytest.raises(StoreError, match="which still writes"):
+        writer(url)
+    code, lines, _ = finish(process)
+    assert code == 0
+    assert len(lines) > LAYOUT.blocks
+    assert objects(url) == uninterrupted
 
 
 @pytest.mark.slow
 def test_s3_creates_a_claim_only_where_there_is_none(bucket):
     with writer(f"{bucket}/claimed/store"), pytest.raises(FileExistsError):
-        fsspec.filesystem("s3").pipe_file(f"{bucket}/claimed/store.lock", b"another", mode="create")
+        fsspec.filesystem("s3").pipe_file(f"{bucket}/claimed/store.lock/1", b"another", mode="create")
 
 
 @pytest.mark.slow

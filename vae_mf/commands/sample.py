@@ -79,7 +79,7 @@ def main(cfg: DictConfig) -> None:
             f"{sampler.name}, threads: {cfg.threads or available_threads()}"
         )
         track = partial(progress.track, description="sampling")
-        store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads)
+        store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads, console.say)
     for remark in store.remarks:
         console.say(remark)
     if verify:

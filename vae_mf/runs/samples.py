@@ -1,5 +1,8 @@
 """Tasks on the user's own samples at several temperatures: their store, and theory that they must agree with."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from scipy.special import stdtr
@@ -27,8 +30,15 @@ def are_samples(config: DictConfig) -> bool:
     return isinstance(target, str) and public_name(target) == READER
 
 
-def store_of_samples(config: DictConfig, system: System | None) -> SampleStore:
+def store_of_samples(
+    config: DictConfig, system: System | None, waiting: Callable[[str], Any] = lambda _: None
+) -> SampleStore:
     """Return the store of the samples of a configuration, which is made once.
+
+    Args:
+        config: root configuration.
+        system: system of the samples, None if it is not known.
+        waiting: called with a sentence before the claim of another writer on a remote store is watched.
 
     Raises:
         ValueError: if an option is given that only other data have, or the samples are none of the system.
@@ -51,7 +61,7 @@ def store_of_samples(config: DictConfig, system: System | None) -> SampleStore:
     if is_sealed(config.store.path):
         return open_store(config.store.path)
     arrays = instantiate(config.dataset.read)
-    return from_arrays(arrays, folder=config.store.path, system=system, **declared)
+    return from_arrays(arrays, folder=config.store.path, system=system, waiting=waiting, **declared)
 
 
 def own_store(path: str) -> SampleStore | None:

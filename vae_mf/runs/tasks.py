@@ -135,23 +135,37 @@ def require_random_start(recipe: Recipe) -> None:
         raise ValueError(f"training.start: expected {RANDOM} for samples of a system, got {recipe.start}")
 
 
-def sample_or_wait(sample: Callable[[], SampleStore], waiting: Callable[[str], None]) -> SampleStore:
-    """Return the store of ``sample``; while another process of this machine writes it, say so once and wait.
+def sample_or_wait(sample: Callable[..., SampleStore], waiting: Callable[[str], None]) -> SampleStore:
+    """Return the store of ``sample``; while another process writes it, say so once and wait.
 
     A job of a sweep that shares its store with a running one then finds it sealed, or resumes it if that one died.
+
+    Args:
+        sample: makes the store; takes ``waiting``.
+        waiting: called with a sentence.
     """
-    waited = False
+    say = only_first(lambda reason: waiting(f"waiting for the samples of another process: {reason}"))
     while True:
         try:
-            return sample()
+            return sample(waiting=say)
         except StoreError as error:
-            # The claim on a remote store, which has no such cause, may outlive its writer: waiting might never end.
+            # Without such a cause waiting might never end: nobody renews the claim of a former version.
             if not isinstance(error.__cause__, Timeout):
                 raise
-            if not waited:
-                waiting(f"waiting for the samples of another process: {error}")
-            waited = True
+            say(str(error))
             time.sleep(POLL_SECONDS)
+
+
+def only_first(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that passes on the first sentence alone."""
+    said = []
+
+    def once(sentence: str) -> None:
+        if not said:
+            said.append(sentence)
+            say(sentence)
+
+    return once
 
 
 def recording_task(cfg: DictConfig, progress: Progress) -> Task:

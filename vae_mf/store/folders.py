@@ -5,11 +5,11 @@ A store demands of its place:
     demand                        of a local folder              of an object store
     a write is whole or missing   written beside, then renamed   one put
     a new store appears whole     built beside, then renamed     its header is put last
-    one writer                    a lock, which ends with it     a claim, which may outlive it
+    one writer                    a lock, which ends with it     a claim, which it renews (claim.py)
     what is written is seen       always                         read and list at once, as S3, GCS and Azure do
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -29,7 +29,7 @@ class Lock(Protocol):
 
     @property
     def is_locked(self) -> bool:
-        """True while the right is held."""
+        """True until the release; StoreError if another writer has taken the right, or may have."""
         ...
 
     def release(self) -> Any:
@@ -61,8 +61,12 @@ class Folder(Protocol):
         """Remove what a killed writer left half done."""
         ...
 
-    def lock(self) -> Lock:
-        """Take the right to write, or raise StoreError if another writer holds it."""
+    def lock(self, waiting: Callable[[str], Any]) -> Lock:
+        """Take the right to write, or raise StoreError if another writer holds it.
+
+        Args:
+            waiting: called with a sentence if it takes a while to see that the last writer is dead.
+        """
         ...
 
     def zarr_store(self, read_only: bool) -> Store:

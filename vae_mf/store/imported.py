@@ -1,7 +1,7 @@
 """Samples of any other simulation as a sealed store, with the order of their rows measured or as it is declared."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -84,6 +84,7 @@ def from_arrays(
     system: Any = None,
     chains: int | None = None,
     spacing: int | float | None = None,
+    waiting: Callable[[str], Any] = lambda _: None,
 ) -> SampleStore:
     """Return a sealed store of configurations of spins that any other simulation has drawn.
 
@@ -102,6 +103,7 @@ def from_arrays(
         system: System that they are of, such as `vae_mf.systems.Ising2D(6)`; None where it is not known.
         chains: Number of independent chains, one after the other, in arrays (rows, sites); None for one.
         spacing: Number of rows from one independent configuration to the next, 1 if all are; None to measure it.
+        waiting: Called with a sentence before the claim of another writer on a remote store is watched.
 
     Raises:
         ValueError: If an array or a temperature is no such thing, or the system is not one of these spins.
@@ -126,7 +128,7 @@ def from_arrays(
     layout = StoreLayout(sites, tuple(temperatures), cut.blocks, rows, columns)
     attrs, constants = description(spins, system, cut, spacing)
     packed = np.stack([pack_spins(cut.rows(each)).reshape(cut.blocks, rows, -1) for each in spins.values()], axis=1)
-    with open_writer(folder, layout, attrs, constants) as writer:
+    with open_writer(folder, layout, attrs, constants, waiting) as writer:
         if not writer.sealed:
             for block in range(writer.committed, cut.blocks):
                 part = {

@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from zarr.abc.store import Store
@@ -57,8 +58,8 @@ class LocalFolder:
         for leftover in self._path.rglob("*.partial"):
             leftover.unlink()
 
-    def lock(self) -> FileLock:
-        """Lock the file beside the folder, whose parents are made."""
+    def lock(self, waiting: Callable[[str], Any] = lambda _: None) -> FileLock:
+        """Lock the file beside the folder, whose parents are made; there is nothing to wait for."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._path.with_name(f"{self._path.name}.lock"), thread_local=False)
         try:

@@ -3,7 +3,7 @@
 A store that was killed, resumed and finished is the same, file by file, as one that was never interrupted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -233,6 +233,7 @@ class StoreWriter:
                 own = {name: self._files.written[name] for name in names_of_block(self._layout, index)}
                 self._arrays[CHECKSUMS][index] = np.array([index, *own.values()], np.uint32)
                 self._blocks |= own
+            self._require_lock()
             self._arrays[COMMITTED][...] = index + 1
         self._committed = index + 1
 
@@ -294,17 +295,19 @@ def open_writer(
     layout: StoreLayout,
     attrs: Mapping[str, Any],
     arrays: Mapping[str, Shaped[np.ndarray, "..."]] = MappingProxyType({}),
+    waiting: Callable[[str], Any] = lambda _: None,
 ) -> StoreWriter:
     """Create a store, or resume the one at ``path`` if it was created with the same arguments.
 
     Committed blocks are read and checked before anything is added to them. A sealed store needs no lock, and may be
-    read-only. For the guarantees of a remote store see `remote.RemoteFolder` and `remote.Claim`.
+    read-only. For the guarantees of a remote store see `remote.RemoteFolder` and `claim.Claim`.
 
     Args:
         path: Folder of the store, or its URL; absent, empty, or a store.
         layout: Size of the store.
         attrs: JSON values that say where the samples come from: seed, sampler, versions.
         arrays: Constant arrays to keep with the samples, such as stored patterns.
+        waiting: Called with a sentence before the claim of another writer on a remote store is watched for a minute.
 
     Raises:
         StoreError: If something else is at ``path``, another writer, a damaged store, or no driver opens the URL.
@@ -317,7 +320,7 @@ def open_writer(
     if found is not None and "complete" in found:
         _require_same_request(folder, header, found)
         return StoreWriter(folder, found, None, None)
-    lock = folder.lock()
+    lock = folder.lock(waiting)
     try:
         if (found := read_header(folder)) is None:
             known: dict[str, int] | None = {}
