@@ -189,6 +189,19 @@ def test_an_empty_folder_becomes_a_store(url, uninterrupted):
     assert objects(url) == uninterrupted
 
 
+def test_a_store_that_appears_between_two_looks_is_seen(url, uninterrupted, monkeypatch):
+    find, early = MemoryFileSystem.find, iter([True])
+
+    def find_late(self, path, **options):
+        if next(early, False):
+            fill(url)
+        return find(self, path, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "find", find_late)
+    assert is_sealed(url)
+    assert objects(url) == uninterrupted
+
+
 @pytest.mark.parametrize("name", ["store", "store/thesis.tex", "store/T000/zarr.json", "store/zarr.json"])
 def test_what_is_not_a_store_is_refused_and_left_alone(url, name):
     put(f"memory://bucket/{name}")

@@ -83,6 +83,8 @@ def read_header(folder: Folder) -> dict[str, Any] | None:
     header = _root_attributes(folder)
     if not header and folder.vacant():
         return None
+    # Another writer may have created it between the two looks.
+    header = header or _root_attributes(folder)
     if header.get("schema") != SCHEMA:
         found = f"got something else, which is left alone{elsewhere(folder)}"
         raise StoreError(f"{folder}: expected a {SCHEMA} store or nothing, {found}")
