@@ -21,8 +21,10 @@ from helpers import commands
 from helpers.commands import TRAINING
 from helpers.discovery import TINY, hopfield, options
 from helpers.killed_commands import run_command, start_command
+from safetensors.torch import load_file
 
 from vae_mf.store.sample_store import StoreError, open_store
+from vae_mf.training.weights import weights_digest
 
 ROUNDS = int(os.environ.get("VAE_MF_SOAK_ROUNDS", "200"))
 QUICK = TINY | {"training": TINY["training"] | {"epochs": 2}, "stability": {"bootstraps": 0}}
@@ -64,7 +66,7 @@ def made(place: Path) -> dict[str, bytes]:
             columns = [k for k, head in enumerate(rows[0]) if head not in TIMES]
             found[name] = repr([[row[k] for k in columns] for row in rows if len(row) == len(rows[0])]).encode()
         elif path.suffix == ".safetensors":
-            found[name] = path.read_bytes()
+            found[name] = weights_digest(load_file(path)).encode()
     return found
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -84,20 +85,22 @@ class Worker:
 def serve(pipe: Connection) -> None:
     """Run what comes through a pipe until its other end is closed; Ctrl-C is the other end's to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe.send(("ready", None))
-    while True:
-        try:
-            work, arguments, seconds = pipe.recv()
-        except EOFError:
-            return
-        # The system ends the process when this timer runs out, inside a compiled loop too.
-        signal.setitimer(signal.ITIMER_PROF, seconds or 0.0)
-        try:
-            for item in work(*arguments):
-                pipe.send(("item", item))
-        except Exception as error:
-            last = "error", error
-        else:
-            last = "end", None
-        signal.setitimer(signal.ITIMER_PROF, 0.0)
-        pipe.send(last)
+    with suppress(EOFError, BrokenPipeError):  # the other end is closed, or its process was ended
+        pipe.send(("ready", None))
+        while True:
+            serve_one(pipe, *pipe.recv())
+
+
+def serve_one(pipe: Connection, work: Callable[..., Any], arguments: tuple, seconds: float | None) -> None:
+    """Send through a pipe what an iterable yields, and last an error or that it has ended."""
+    # The system ends the process when this timer runs out, inside a compiled loop too.
+    signal.setitimer(signal.ITIMER_PROF, seconds or 0.0)
+    try:
+        for item in work(*arguments):
+            pipe.send(("item", item))
+    except Exception as error:
+        last = "error", error
+    else:
+        last = "end", None
+    signal.setitimer(signal.ITIMER_PROF, 0.0)
+    pipe.send(last)

@@ -45,6 +45,7 @@ from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.tables import METRICS, TABLES, write_metrics, write_tables
+from vae_mf.training.weights import WEIGHTS, read_weights
 from vae_mf.verdict.decision import Verdict
 
 DOCUMENT = "report.html"
@@ -276,6 +277,8 @@ def write_report(found: Findings, origin: dict[str, Any], folder: Path | None) -
     figures = draw_discovery(found.tables, found.settings.stability.recovered)
     html = as_html(found, figures, origin)
     if folder is not None:
+        for weights in folder.rglob(WEIGHTS):
+            read_weights(weights)  # before they are sealed, for those that were not needed again
         for finished in (METRICS, SEAL):
             (folder / finished).unlink(missing_ok=True)
         write_tables(folder, found.tables)

@@ -91,14 +91,24 @@ def load_weights(model: nn.Module, path: Path) -> None:
         ValueError: if they are damaged or of another architecture.
     """
     require_file("weights", path)
+    state = read_weights(path)
+    require_same_architecture(path, model.state_dict(), state)
+    model.load_state_dict(state)
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return weights that `save_weights` wrote.
+
+    Raises:
+        ValueError: if they are damaged.
+    """
     with whole(path, SafetensorError):
         state = load_file(path)
         with safe_open(path, framework="pt") as file:
             digest = (file.metadata() or {}).get(DIGEST)
     if digest is not None and weights_digest(state) != digest:
         raise ValueError(f"{path}: expected the weights that were written, got others: {DAMAGED}")
-    require_same_architecture(path, model.state_dict(), state)
-    model.load_state_dict(state)
+    return state
 
 
 def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
