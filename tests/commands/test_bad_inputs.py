@@ -19,6 +19,7 @@ from helpers.commands import HOPFIELD, TRAINING, only, paths, run_all, write_rec
 from helpers.forked import Ended, run_forked
 
 from vae_mf.commands.table import COMMANDS
+from vae_mf.files import write_whole
 
 SECONDS, MEGABYTES = 5, 300
 FOREIGN = re.compile(
@@ -69,7 +70,8 @@ OPTIONS = {
         "dataset.bin_width": "positive", "dataset.transpose": "flag", "dataset.threshold": "choice",
         "dataset.drop_unusable": "flag", "seed": "natural", "order": "choice", "quick": "flag",
         "discovery.training.module.weight_decay": "rate", "discovery.training.epochs": "count",
-        "discovery.assessment.critic.fit.epochs": "optional count",
+        "discovery.model.prior.layers": "natural", "discovery.model.decoder.bias": "flag",
+        "discovery.independence.pairs_seen": "positive", "discovery.assessment.critic.fit.epochs": "count",
         "discovery.assessment.critic.planted_orders": "list",
         "discovery.rows.training": "count", "discovery.selection.largest_latents": "count",
         "discovery.stability.seeds": "natural",
@@ -85,7 +87,7 @@ OPTIONS = {
     },
     "evaluate": {
         "torch_threads": "count", "evaluation.components": "count", "evaluation.proposals": "count",
-        "evaluation.critic.validation": "fraction", "evaluation.critic.fit.epochs": "optional count",
+        "evaluation.critic.validation": "fraction", "evaluation.critic.fit.epochs": "count",
         "evaluation.readings.level": "fraction", "evaluation.readings.draws": "count",
     },
 }  # fmt: skip
@@ -177,6 +179,11 @@ def run_cases(folder: Path, run: Path) -> Iterator[Bad]:
                 (broken / name).write_bytes(change((broken / name).read_bytes()))
                 if not (fault == "a web page" and name.endswith("csv")):  # which is a table of one column
                     yield Bad([command, f"{'runs' if command == 'collect' else 'run'}={broken}"], broken.name)
+    others = folder / "others"
+    write_whole(others / "tables/observables.csv", "a,b\n1,2\n")
+    yield Bad(["figure", f"run={others}"], "observables")
+    for name in ("recording", "predictive_check", "equilibrium"):
+        yield Bad(["evaluate", f"run={run}", f"evaluation={name}"], name)
 
 
 def other_cases(recording: Path) -> Iterator[Bad]:
@@ -188,11 +195,12 @@ def other_cases(recording: Path) -> Iterator[Bad]:
         ["compare", str(recording), "runs=[nowhere]"], ["infer-couplings", str(recording), "inverse_ising=nope"],
         ["sample", "report=null"], ["sample", "store.path=null"], ["train", "run.folder=null"],
         ["discover", str(recording), "folder=null"], ["infer-couplings", str(recording), "folder=null"],
-        ["compare", str(recording), "folder=null"], ["sample", "paths.data=data", "paths.outputs=null"],
+        ["compare", str(recording), "folder=null"], ["discover", str(recording), "truth=3"],
+        ["sample", "paths.data=data", "paths.outputs=null"],
         ["train", "trainer.accelerator=abacus"], ["train", "trainer.precision=3"], ["train", "trainer.nope=1"],
     ):  # fmt: skip
         option, _, value = words[-1].rpartition("=")
-        yield Bad(words, option if value == "null" else value.strip("[]"))
+        yield Bad(words, option if value == "null" or option == "truth" else value.strip("[]"))
 
 
 def complaints(bad: Bad, ended: Ended) -> list[str]:

@@ -103,6 +103,7 @@ def fitted(epochs: int, rate: float = 0.1, sizes: Sequence[int] = (), start: Lit
         ({"epochs": "ten"}, "epochs: expected an integer, got 'ten'"),
         ({"epochs": True}, "epochs: expected an integer, got True"),
         ({"epochs": 1.0}, "epochs: expected an integer, got 1.0"),
+        ({"epochs": None}, "epochs: expected an integer, got None"),
         ({"epochs": 1, "rate": float("nan")}, "rate: expected a number, got nan"),
         ({"epochs": 1, "sizes": "12"}, "sizes: expected a list, got '12'"),
         ({"epochs": 1, "sizes": ["a"]}, r"sizes: expected a list, got \['a'\]"),
@@ -115,12 +116,6 @@ def test_a_value_of_another_kind_than_that_of_its_option_is_refused_by_name(monk
     monkeypatch.setattr("vae_mf.runs.instantiate.locate", lambda *_: fitted)
     with pytest.raises(ValueError, match=f"^training.{said}$"):
         instantiate({"_target_": "own.fitted", "_partial_": later, **options}, place="training")
-
-
-def test_null_stands_for_what_a_function_is_given_later(monkeypatch):
-    monkeypatch.setattr("vae_mf.runs.instantiate.locate", lambda *_: fitted)
-    later = instantiate({"_target_": "own.fitted", "_partial_": True, "epochs": 1, "rate": None})
-    assert later(rate=0.2)[1] == 0.2
 
 
 def test_a_value_of_the_kind_of_its_option_is_taken(monkeypatch):

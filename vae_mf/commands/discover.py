@@ -9,7 +9,9 @@ vae-mf discover FILE truth=PATTERNS.npy discovery.selection.largest_latents=4
 
 import shlex
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
@@ -59,6 +61,15 @@ def data_name(given: str | None, dataset: str) -> str:
     return dataset if given is None else Path(given).name
 
 
+def known(truth: Any) -> np.ndarray:
+    """Return the true patterns in a file."""
+    place = require_path("truth", truth)
+    try:
+        return read_array(place)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"truth: {error}") from error
+
+
 def report(cfg: DictConfig, console: Terminal) -> None:
     """Read, discover what is not yet known, write the report and print its key numbers."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
@@ -66,7 +77,7 @@ def report(cfg: DictConfig, console: Terminal) -> None:
         raise ValueError(f"quick: expected true or false, got {cfg.quick!r}")
     folder = require_path("folder", cfg.folder)
     recording = build_recording(cfg.dataset)
-    truth = None if cfg.truth is None else read_array(str(cfg.truth))
+    truth = None if cfg.truth is None else known(cfg.truth)
     columns = Description(), BarColumn(), TimeElapsedColumn()
     again = settled(folder, cfg.force, console)
     # As for PyTorch, a second thread of linear algebra gains little on an idle machine and loses much on a busy one.

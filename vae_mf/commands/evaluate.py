@@ -22,14 +22,13 @@ from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs, read_values
 from vae_mf.runs.foreign import require_harmless
 from vae_mf.runs.identity import digest
-from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
 from vae_mf.runs.moved import relocated
 from vae_mf.runs.progress import stage_progress
-from vae_mf.runs.tasks import build_task
+from vae_mf.runs.tasks import build_task, evaluation_settings
 from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import ANSWER, VERDICT, read_tables, write_tables
-from vae_mf.verdict.assessment import Assessment, assess
+from vae_mf.verdict.assessment import Assessment, AssessmentSettings, assess
 from vae_mf.verdict.report import as_json, as_markdown
 
 REPORT = "report.md"
@@ -37,7 +36,7 @@ OWN = ("overlaps",)
 """Tables of the run itself that a verdict takes up."""
 
 
-def assess_run(run: Run, settings: DictConfig, data: Path, progress: Progress) -> Assessment:
+def assess_run(run: Run, settings: AssessmentSettings, data: Path, progress: Progress) -> Assessment:
     """Load model and data of a run and prepare its verdict.
 
     Args:
@@ -50,7 +49,7 @@ def assess_run(run: Run, settings: DictConfig, data: Path, progress: Progress) -
     model = load_run(run)
     task = build_task(relocated(run.config, data), progress)
     progress.add_task("assessing", total=None)
-    found = assess(model.vae, task.system, task.evidence, instantiate(settings))
+    found = assess(model.vae, task.system, task.evidence, settings)
     return replace(found, tables=found.tables | {name: own[name] for name in OWN if name in own})
 
 
@@ -78,7 +77,7 @@ def prepare(run: Run, cfg: DictConfig, console: Terminal) -> None:
         console.say(f"{run.folder.name}: {FINISHED}")
         return
     with stage_progress(console) as progress:
-        found = assess_run(run, settings, Path(cfg.paths.data), progress)
+        found = assess_run(run, evaluation_settings(cfg, AssessmentSettings), Path(cfg.paths.data), progress)
     write_whole(again_of(folder) / CONFIG, OmegaConf.to_yaml(settings, resolve=True))
     write(found, run.config.run.name, again_of(folder))
     put_in_place(folder, ANSWER)
@@ -100,6 +99,7 @@ def show(run: Run, console: Terminal, *, briefly: bool) -> None:
 def main(cfg: DictConfig) -> None:
     """Prepare and show the verdict on every run that is asked for."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
+    evaluation_settings(cfg, AssessmentSettings)
     several = has_magic(str(cfg.run)) and not Path(cfg.run).exists()
     runs = find_runs([cfg.run], cfg.extensions) if several else [find_run(Path(cfg.run), cfg.extensions)]
     console = Terminal()

@@ -39,7 +39,7 @@ from vae_mf.discovery.sentences import headline
 from vae_mf.discovery.settings import discovery_config, discovery_settings, flat, plain
 from vae_mf.discovery.split import prepare
 from vae_mf.discovery.stages import Study
-from vae_mf.discovery.training import require_enough_epochs
+from vae_mf.discovery.training import require_enough_epochs, require_model
 from vae_mf.files import SEAL, write_whole
 from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure
@@ -229,6 +229,7 @@ def report_on(
     if "training.epochs" in given:
         require_enough_epochs(settings.training, settings.schedule, len(rows.train))
     truth = None if truth is None else known_patterns(truth, recording, rows.recording)
+    require_model(settings, rows.train.shape[1])
     origin = {
         "name": name,
         "call": call,

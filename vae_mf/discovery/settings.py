@@ -347,6 +347,7 @@ def discovery_settings(config: DictConfig, seed: int) -> DiscoverySettings:
             raise ValueError(
                 f"{name}: expected null, as it follows from {source}, got {OmegaConf.select(config, name)}"
             )
+    del options["training"]["module"]["decay"]
     options["assessment"]["seed"] = integer(seed, "assessment")
     if options["assessment"]["critic"] is not None:
         options["assessment"]["critic"]["seed"] = integer(seed, "critic")

@@ -75,6 +75,13 @@ def require_enough_epochs(recipe: Recipe, schedule: Schedule, rows: int) -> None
         )
 
 
+def require_model(settings: DiscoverySettings, sites: int) -> None:
+    """Raise ValueError if the options of encoder, decoder, prior or training make none, before the first is trained."""
+    vae = build_vae({**settings.model, "latents": 1}, sites, settings.seed)
+    settings.training.module(vae=vae, seed=settings.seed, decay=settings.schedule.fall)
+    augmentation(settings.training.symmetries, ())
+
+
 def keep_weights_only(folder: Path) -> None:
     """Remove checkpoints, logs and whatever a process that was killed has left of half a file."""
     for path in folder.iterdir():

@@ -60,9 +60,7 @@ def call(
     function = call_naming(locate, place, (TARGET,), target, kind)
     arguments = {**own, **more}
     require_arguments(target, function, arguments, later)
-    # Of a function that is called later, null stands for what it is given then.
-    plain = {name: value for name, value in own.items() if not (later and value is None)}
-    check = partial(call_naming, require_kinds, place, tuple(own), function, plain)
+    check = partial(call_naming, require_kinds, place, tuple(own), function, own)
     if later:
         check()
         return partial(call_naming, function, place, tuple(own), **arguments)

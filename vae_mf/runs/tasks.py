@@ -1,5 +1,6 @@
 """Tasks: data, a model to train on them, and its evaluation, from a configuration."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,12 +26,13 @@ from vae_mf.tables import Evaluation
 from vae_mf.training.recipe import COMPONENTS, RANDOM, Recipe
 from vae_mf.training.start import start_at_components
 from vae_mf.training.vae_module import VAEModule
+from vae_mf.verdict.assessment import AssessmentSettings
 from vae_mf.verdict.equilibrium import evaluate_equilibrium
 from vae_mf.verdict.evidence import Evidence, EvidenceGroup, recorded
 from vae_mf.verdict.recording import evaluate_recording
 from vae_mf.verdict.settings import EquilibriumSettings, RecordingSettings
 
-Settings = TypeVar("Settings", EquilibriumSettings, RecordingSettings)
+Settings = TypeVar("Settings", EquilibriumSettings, RecordingSettings, AssessmentSettings)
 PARTS = {
     "system": {"sampler": "sampler=auto", "sampling": "sampling=markov_chain", "store": "store=default"},
     "dataset": {"dataset.split": "split=random"},
@@ -185,12 +187,13 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
 
 
 def evaluation_settings(cfg: DictConfig, kind: type[Settings]) -> Settings:
-    """Return the settings of the evaluation; ValueError unless they are those for this kind of data."""
+    """Return the settings of the evaluation; ValueError unless they are of this kind."""
     settings = instantiate(cfg.evaluation)
     if not isinstance(settings, kind):
-        wanted = kind.__name__.removesuffix("Settings").lower()
-        given = type(settings).__name__.removesuffix("Settings").lower()
-        raise ValueError(f"evaluation: expected {wanted} for these data, got {given}")
+        wanted, given = (
+            "_".join(re.findall("[A-Z][a-z]+", each.__name__)[:-1]).lower() for each in (kind, type(settings))
+        )
+        raise ValueError(f"evaluation: expected {wanted} here, got {given}")
     return settings
 
 

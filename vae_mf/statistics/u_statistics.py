@@ -63,8 +63,10 @@ class Estimate(NamedTuple):
             errors: number of errors.
             rows: number of independent rows behind the estimate.
         """
-        middle = self.value + errors**2 / rows
-        return middle + (middle**2 - self.value**2 + (errors * self.null_error) ** 2) ** 0.5
+        spread = errors**2 / rows
+        # The difference of two squares, (I + spread)² - I², is a product: no square of a large I, which may overflow.
+        widths = spread * (2 * self.value + spread) + (errors * self.null_error) ** 2
+        return self.value + spread + widths**0.5
 
     def detectable(self, threshold: float, rows: float, power: float = 0.95) -> float:
         """Return the true value that comes out above ``threshold`` null errors with probability ``power``."""

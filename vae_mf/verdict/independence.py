@@ -320,7 +320,7 @@ def strongest_sets(
     )
     scores = set_scores(data, null, variables, largest, settings.permutations, integer(seed, "deals"))
     effective = len(data.residuals) / order.correlation_time
-    correlated = np.triu(correlations(data.residuals) ** 2 * effective > settings.pairs_seen**2, 1)
+    correlated = np.triu(np.abs(correlations(data.residuals)) * np.sqrt(effective) > settings.pairs_seen, 1)
     allowed = scores.apart_from(correlated)
     four = scores.members[:, -1] != NONE
     detectable = scores.detectable(settings.set_level)
