@@ -113,7 +113,7 @@ DATA_COMMANDS = ("discover", "infer-couplings", "compare", "train")
 def on_data(command: str, path: object, *more: str) -> list[str]:
     """Return the words of a command for a recording."""
     if command == "train":
-        return ["train", "experiment=retina", f"dataset.path={path}", *more]
+        return ["train", "experiment=retina", f"dataset.path={path}", "dataset.variables=all", *more]
     return [command, f"dataset.path={path}", *more]
 
 

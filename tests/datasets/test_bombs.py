@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 from helpers.bad_files import hdf5
@@ -158,6 +159,32 @@ def test_counted_rows_are_counted_in_the_bytes_that_they_take(tmp_path, monkeypa
     peak = peak_bytes(read)
     monkeypatch.setattr(files, "available_memory", lambda: peak - 1)
     assert "reading it takes 0.024 GB of memory" in refusal(tmp_path / "rows.csv")
+
+
+def test_a_long_text_in_every_row_of_parquet_is_kept_once(tmp_path):
+    rows = {"site": ["A" * 10**5] * 2000, "a": [0, 1] * 1000, "b": [0, 1, 1, 0] * 500}
+    pd.DataFrame(rows).to_parquet(tmp_path / "rows.parquet")
+
+    def read() -> None:
+        assert "expected rows of numbers, got 'AAA" in refusal(tmp_path / "rows.parquet")
+
+    assert peak_bytes(read) < 2 * LENGTH
+
+
+def test_whole_numbers_of_parquet_take_no_more_than_bytes(tmp_path):
+    pd.DataFrame(np.random.default_rng(1).integers(0, 2, (10**5, 20))).add_prefix("v").to_parquet(
+        tmp_path / "rows.parquet"
+    )
+    assert peak_bytes(lambda: read_recording(tmp_path / "rows.parquet")) < 7 * 20 * 10**5
+
+
+def test_letters_of_an_alignment_take_few_bytes_and_many_names_are_counted(tmp_path, monkeypatch):
+    letters = np.where(np.random.default_rng(1).random((10**4, 200)) < 0.4, b"A", b"C").astype("S1")
+    path = tmp_path / "family.fasta"
+    path.write_bytes(b"".join(b">%d\n%s\n" % (number, row.tobytes()) for number, row in enumerate(letters)))
+    assert peak_bytes(lambda: read_recording(path)) < 7 * letters.size
+    monkeypatch.setattr(files, "available_memory", lambda: 5 * letters.size // 4)
+    assert "give fewer sequences" in refusal(path)
 
 
 def picture(path: Path, **options) -> None:

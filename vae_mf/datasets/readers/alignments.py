@@ -1,6 +1,8 @@
 """Aligned sequences: FASTA, A2M, A3M, Stockholm and Clustal, binarised against the consensus."""
 
 import re
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from vae_mf.datasets.files import (
     Raster,
     read_bytes,
     require_few_variables,
+    require_memory,
     suffix_of,
 )
 from vae_mf.datasets.readers.text import utf8
@@ -23,14 +26,21 @@ from vae_mf.datasets.readers.text import utf8
 SUFFIXES = (".fasta", ".fa", ".fas", ".faa", ".fna", ".afa", ".a2m", ".a3m", ".sto", ".stk")
 PLAIN = (".aln", ".msa")
 """Endings of files that may hold sequences alone, one to a line."""
-COMMENTS = re.compile(r"(?:[#;].*\n|[ \t]*\n)*")
+COMMENTS = re.compile(rb"(?:[#;].*\n|[ \t]*\n)*")
 """Lines above the sequences, such as the sizes that ColabFold writes."""
 GAPS = (ord("-"), ord("."))
+MEMORY_PER_SEQUENCE = 300
+"""Bytes that a name and a sequence take beyond their letters."""
 LARGEST_GAP_FRACTION = 0.5
 """Columns with more gaps than this are insertions of few sequences and left out."""
 AMBIGUOUS = frozenset(b"BJXZ")
+INSERTED = b"abcdefghijklmnopqrstuvwxyz."
 AMINO_ACIDS = "-ACDEFGHIKLMNPQRSTVWY"
 """The 21 states of a column of aligned proteins, the gap first."""
+
+
+Record = tuple[str, bytes]
+"""Name and letters of a sequence."""
 
 
 class Alignment(NamedTuple):
@@ -78,7 +88,7 @@ def read_alignment(path: Path, options: Options) -> Raster:
         remarks.append(f"{columns - kept} of {columns} columns are gaps in most sequences and were left out")
     if not kept:
         raise DataError("every column is a gap in most sequences: give an alignment with fewer gaps")
-    if unclear := int(np.isin(alignment.letters, list(AMBIGUOUS)).sum()):
+    if unclear := int(are_any(alignment.letters, AMBIGUOUS).sum()):
         remarks.append(f"{unclear} ambiguous letters (B, J, X, Z) count as residues of their own")
     if repeated := sequences - len(np.unique(alignment.letters, axis=0)):
         remarks.append(f"{repeated} of {sequences} sequences repeat another one")
@@ -112,57 +122,72 @@ def load_alignment(path: Path) -> Alignment:
     Raises:
         DataError: The text is of none of the formats, not aligned, or holds letters that are no residues.
     """
-    text = re.sub(r"\r\n?", "\n", utf8(read_bytes(path), (SEQUENCES,)).decode())
-    if text.startswith("# STOCKHOLM"):
-        records = interleaved(text.rstrip().removesuffix("//"), "#")
-    elif text.startswith(("CLUSTAL", "MUSCLE", "PROBCONS")):
-        records = interleaved(text.partition("\n")[2], " \t")
-    elif suffix_of(path) in PLAIN and not text.lstrip().startswith((">", "#")):
-        records = [(f"line {number}", line) for number, line in enumerate(text.split(), start=1)]
-    else:
-        records = fasta(COMMENTS.sub("", text, count=1))
+    text = utf8(read_bytes(path), (SEQUENCES,))
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    most = text.count(b">") if text.lstrip().startswith((b">", b"#", b";")) else text.count(b"\n")
+    require_memory(MEMORY_PER_SEQUENCE * most, "give fewer sequences")
+    records = records_of(text, suffix_of(path) in PLAIN)
+    del text  # of which the records are a copy
     return aligned(records)
 
 
-def fasta(text: str) -> list[tuple[str, str]]:
+def records_of(text: bytes, plain: bool) -> list[Record]:
+    """Return names and sequences of a text, the first line of which tells its format.
+
+    Args:
+        plain: True if it may hold sequences alone, one to a line.
+    """
+    if text.startswith(b"# STOCKHOLM"):
+        return interleaved(text.rstrip().removesuffix(b"//"), b"#")
+    if text.startswith((b"CLUSTAL", b"MUSCLE", b"PROBCONS")):
+        return interleaved(text.partition(b"\n")[2], b" \t")
+    if plain and not text.lstrip().startswith((b">", b"#")):
+        return [(f"line {number}", line) for number, line in enumerate(text.split(), start=1)]
+    return fasta(COMMENTS.sub(b"", text, count=1))
+
+
+def fasta(text: bytes) -> list[Record]:
     r"""Return names and sequences of a FASTA text.
 
-    >>> fasta(">a first\nAC\nD-\n\n>b\nA C.W\n")
-    [('a first', 'ACD-'), ('b', 'AC.W')]
+    >>> fasta(b">a first\nAC\nD-\n\n>b\nA C.W\n")
+    [('a first', b'ACD-'), ('b', b'AC.W')]
     """
-    head, *parts = f"\n{text}".split("\n>")
-    if head.strip() or not parts:
+    starts = [start.end() for start in re.finditer(rb"^>", text, re.MULTILINE)]
+    if not starts or text[: starts[0] - 1].strip():
         raise DataError("expected FASTA, a line with > and a name before each sequence: check the format")
-    lines = [part.split("\n") for part in parts]
-    return [(line[0].strip(), "".join("".join(line[1:]).split())) for line in lines]
+    parts = (text[start : end - 1] for start, end in pairwise([*starts, len(text) + 1]))
+    records = (part.partition(b"\n") for part in parts)
+    return [(name.decode().strip(), b"".join(sequence.split())) for name, _, sequence in records]
 
 
-def interleaved(text: str, comments: str) -> list[tuple[str, str]]:
+def interleaved(text: bytes, comments: bytes) -> list[Record]:
     r"""Return names and sequences of blocks of lines, each with a name and a piece of its sequence.
 
     Args:
         comments: First letters of lines that hold something else.
 
-    >>> interleaved("a AC\nb AD\n\na WW 4\nb W- 4", "#")
-    [('a', 'ACWW'), ('b', 'ADW-')]
+    >>> interleaved(b"a AC\nb AD\n\na WW 4\nb W- 4", b"#")
+    [('a', b'ACWW'), ('b', b'ADW-')]
     """
-    pieces: dict[str, list[str]] = {}
-    for line in text.split("\n"):
+    pieces: dict[bytes, list[bytes]] = {}
+    for line in text.split(b"\n"):
         if not line.strip() or line[0] in comments:
             continue
         name, *rest = line.split()
-        if not rest or name == "//":
-            raise DataError(f"expected one alignment, a name and a sequence in each line, got {line[:30]!r}: mend it")
+        if not rest or name == b"//":
+            found = line.decode()[:30]
+            raise DataError(f"expected one alignment, a name and a sequence in each line, got {found!r}: mend it")
         pieces.setdefault(name, []).append(rest[0])
     if not pieces:
         raise DataError("expected lines of a name and a sequence, got none: export the alignment again")
-    return [(name, "".join(parts)) for name, parts in pieces.items()]
+    return [(name.decode(), b"".join(parts)) for name, parts in pieces.items()]
 
 
-def aligned(records: list[tuple[str, str]]) -> Alignment:
+def aligned(records: list[Record]) -> Alignment:
     """Return sequences of one length, of capitals and gaps, without the insertions that small letters mark.
 
-    >>> aligned([("a", "ACyD"), ("b", "AC-")]).letters.tobytes()
+    >>> aligned([("a", b"ACyD"), ("b", b"AC-")]).letters.tobytes()
     b'ACDAC-'
 
     Raises:
@@ -170,37 +195,51 @@ def aligned(records: list[tuple[str, str]]) -> Alignment:
     """
     if not all(sequence.isascii() for _, sequence in records):
         raise DataError("expected letters A to Z and gaps, got others: export the alignment again")
-    joined = "".join(sequence for _, sequence in records)
+    capitals, small = (any(re.search(found, sequence) for _, sequence in records) for found in (rb"[A-Z]", rb"[a-z]"))
     remarks: tuple[str, ...] = ()
-    if joined.islower():
+    if small and not capitals:
         records = [(name, sequence.upper()) for name, sequence in records]
         remarks = ("small letters were read as capitals",)
-    elif joined != joined.upper():
+    elif small:
         records = without_insertions(records)
         kept = len(records[0][1])
         remarks = (f"insertions, in small letters, were left out: columns are numbered without them, from 1 to {kept}",)
     names = [name for name, _ in records]
     require_aligned(records)
-    codes = np.frombuffer("".join(sequence for _, sequence in records).encode(), np.uint8).reshape(len(names), -1)
+    codes = codes_of(records)
     require_residues(names, codes)
     return Alignment(names, codes, remarks)
 
 
-def without_insertions(records: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def codes_of(records: list[Record]) -> UInt8[np.ndarray, "sequences columns"]:
+    """Return the letters of sequences of one length as ASCII codes."""
+    return np.frombuffer(b"".join(sequence for _, sequence in records), np.uint8).reshape(len(records), -1)
+
+
+def are_any(
+    letters: UInt8[np.ndarray, "sequences columns"], of: Iterable[int]
+) -> Bool[np.ndarray, "sequences columns"]:
+    """Return True where a letter is one of these; `numpy.isin` would take eight bytes for each."""
+    found = np.zeros(letters.shape, bool)
+    for letter in of:
+        found |= letters == letter
+    return found
+
+
+def without_insertions(records: list[Record]) -> list[Record]:
     """Return sequences without small letters and the dots beside them, if all are of one length then.
 
     Small letters are insertions in A2M, A3M and Pfam; if a column has them beside capitals they are masked residues.
     """
     lengths = {len(sequence) for _, sequence in records}
-    shorter = [(name, re.sub(r"[a-z.]", "", sequence)) for name, sequence in records]
     if len(lengths) > 1:
-        return shorter
-    codes = np.frombuffer("".join(sequence for _, sequence in records).encode(), np.uint8).reshape(len(records), -1)
+        return [(name, sequence.translate(None, INSERTED)) for name, sequence in records]
+    codes = codes_of(records)
     small = (codes >= ord("a")) & (codes <= ord("z"))
     capital = (codes >= ord("A")) & (codes <= ord("Z"))
     inserted = ~capital.any(axis=0) & (small.any(axis=0) | (codes == ord(".")).all(axis=0))
     if not (small & ~inserted).any():
-        return [(name, codes[k, ~inserted].tobytes().decode()) for k, (name, _) in enumerate(records)]
+        return [(name, codes[k, ~inserted].tobytes()) for k, (name, _) in enumerate(records)]
     sequence, column = np.argwhere(small & ~inserted)[0]
     raise DataError(
         f"expected small letters for insertions, in columns without capitals, got {chr(codes[sequence, column])!r} in "
@@ -208,7 +247,7 @@ def without_insertions(records: list[tuple[str, str]]) -> list[tuple[str, str]]:
     )
 
 
-def require_aligned(records: list[tuple[str, str]]) -> None:
+def require_aligned(records: list[Record]) -> None:
     """Raise DataError unless all sequences are of one length above zero that can be learned from."""
     (first, sequence), *_ = records
     if not sequence:
@@ -222,7 +261,7 @@ def require_aligned(records: list[tuple[str, str]]) -> None:
 
 def require_residues(names: list[str], codes: UInt8[np.ndarray, "sequences columns"]) -> None:
     """Raise DataError unless every letter is a capital or a gap."""
-    wrong = ~(((codes >= ord("A")) & (codes <= ord("Z"))) | np.isin(codes, GAPS))
+    wrong = ~(((codes >= ord("A")) & (codes <= ord("Z"))) | are_any(codes, GAPS))
     if wrong.any():
         sequence, column = np.argwhere(wrong)[0]
         found = f"{chr(codes[sequence, column])!r} in column {column + 1} of {names[sequence]!r}"
@@ -236,7 +275,7 @@ def binarise_alignment(letters: UInt8[np.ndarray, "sequences columns"]) -> Conse
     >>> binarise_alignment(np.array([list(b"AC-"), list(b"AD-"), list(b"GC-")], np.uint8)).residues
     'AC'
     """
-    gaps = np.isin(letters, GAPS)
+    gaps = are_any(letters, GAPS)
     columns = np.flatnonzero(gaps.mean(axis=0) <= LARGEST_GAP_FRACTION)
     kept = np.where(gaps, 0, letters)[:, columns]
     counts = np.stack([(kept == letter).sum(axis=0) for letter in range(ord("A"), ord("Z") + 1)])

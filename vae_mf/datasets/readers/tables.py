@@ -1,6 +1,6 @@
 """Tables of numbers: their rows or spike times as a raster, and the reader of parquet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,8 @@ from vae_mf.datasets.readers.entries import NO_ROWS, is_entry
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raster, table_of_spikes
 
 MEMORY_PER_TEXT = 5
+ENTRIES_AT_ONCE, FEWEST_AT_ONCE = 2**21, 2**12
+"""Entries of a parquet file that are unpacked at once, and rows of them."""
 
 
 class Table(NamedTuple):
@@ -69,14 +71,32 @@ def register_tables(*suffixes: str, start: bytes) -> Callable[[Callable[[Path], 
 @register_tables(".parquet", start=PARQUET)
 def read_parquet(path: Path) -> Table:
     """Return the table of a parquet file; an index that pandas has saved beside the columns is left out."""
-    with parsing("parquet"), pq.ParquetFile(path) as file:
-        require_readable(file)
-        frame = file.read().to_pandas()
-    if frame.empty:
+    with parsing("parquet"):
+        with pq.ParquetFile(path) as file:
+            require_readable(file)
+            texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+        # Of a text that many rows share there is one copy, however long it is.
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            rows = max(FEWEST_AT_ONCE, ENTRIES_AT_ONCE // max(1, file.metadata.num_columns))
+            parts = [narrow(part.to_pandas(), texts) for part in file.iter_batches(rows) if part.num_rows]
+    pa.default_memory_pool().release_unused()
+    if not parts or not parts[0].shape[1]:
         raise DataError(NO_ROWS)
-    index = "" if isinstance(frame.index, pd.RangeIndex) else "the index saved with the table was left out"
-    frame = frame.reset_index(drop=True).set_axis([str(name) for name in frame.columns], axis=1)
+    index = "" if isinstance(parts[0].index, pd.RangeIndex) else "the index saved with the table was left out"
+    frame = pd.concat(parts, ignore_index=True).set_axis([str(name) for name in parts[0].columns], axis=1)
     return Table(frame, True, "parquet table", (index,) * bool(index))
+
+
+def narrow(part: pd.DataFrame, texts: Collection[str]) -> pd.DataFrame:
+    """Return rows of a table, columns of -1, 0 and 1 alone in one byte for an entry, and texts as such."""
+    wide = [place for place, dtype in enumerate(part.dtypes) if dtype.kind in "iuf" and dtype.itemsize > 1]
+    for place in wide:
+        values = part.iloc[:, place].to_numpy()
+        if ((values == 0) | (np.abs(values) == 1)).all():
+            part.isetitem(place, values.astype(np.int8))
+    for place in np.flatnonzero(part.columns.isin(texts)):
+        part.isetitem(place, part.iloc[:, place].astype(object))
+    return part
 
 
 def require_readable(file: pq.ParquetFile) -> None:
@@ -175,22 +195,24 @@ def numbers(frame: pd.DataFrame, missing: bool = False) -> np.ndarray:
     for name, column in frame.items():
         if not is_numeric(column):
             raise entry_error(frame, str(name), column)
-    absent = frame.isna().to_numpy()
-    if absent.any() and missing:
+    absent = any(column.hasnans for _, column in frame.items())
+    if absent and missing:
         return frame.to_numpy(np.float64, na_value=np.nan)
-    if absent.any():
-        row, column = np.argwhere(absent)[0]
+    if absent:
+        row, column = np.argwhere(frame.isna())[0]
         where = f"row {row + 1}, column {frame.columns[column]}"
         raise DataError(
             f"expected rows of numbers, all of one length, got nothing or NaN in {where}: fill it or delete it"
         )
     dtypes = [dtype.numpy_dtype if isinstance(dtype, ExtensionDtype) else dtype for dtype in frame.dtypes]
-    return frame.to_numpy(np.result_type(np.int8, *dtypes))
+    return frame.to_numpy(np.result_type(*(np.int8 if dtype.kind == "b" else dtype for dtype in dtypes)))
 
 
 def entry_error(frame: pd.DataFrame, name: str, column: pd.Series) -> DataError:
     """Return the error of a column that holds other things than numbers."""
-    bad = pd.to_numeric(column.astype(str), errors="coerce").isna() & column.notna()
+    codes, entries = pd.factorize(column)
+    words = pd.to_numeric(pd.Series(entries).astype(str), errors="coerce").isna()
+    bad = np.append(words, False)[codes]  # missing entries have the code -1, the last place
     if not bad.any():
         return DataError(
             f"expected numbers in column {name}, got {column.dtype}: delete the column or turn it into 0 and 1"
