@@ -7,6 +7,7 @@ for a mean has the closed form of `averages.average`.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +75,7 @@ class CriticSettings:
     seed: int
 
     def __post_init__(self) -> None:
+        self.require_parts()
         require_integer("training_samples", self.training_samples)
         require_fraction("validation", self.validation)
         require_integer("generated", self.generated)
@@ -84,6 +86,20 @@ class CriticSettings:
             require_integer("planted_orders", order, minimum=2)
         require_positive("absolute_tolerance", self.absolute_tolerance)
         require_non_negative("relative_tolerance", self.relative_tolerance)
+
+    def require_parts(self) -> None:
+        """Raise ValueError unless critics can be built and fitted with these options, which is done at the end only."""
+        checks = {
+            "fit": dict.fromkeys(("epochs", "batch_size", "sites_per_step"), require_integer)
+            | {"alpha": require_non_negative, "learning_rate": require_positive, "weight_decay": require_non_negative},
+            "dense": {"hidden": require_integer},
+            "lattice": {"hidden": require_integer},
+        }
+        for part, own in checks.items():
+            function = getattr(self, part)
+            options = function.keywords if isinstance(function, partial) else {}
+            for name in own.keys() & options.keys():
+                own[name](f"{part}.{name}", options[name])
 
     def tolerance(self, values: pd.Series) -> pd.Series:
         """Return the difference in nats that is accepted of every value."""
