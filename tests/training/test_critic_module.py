@@ -101,8 +101,10 @@ def test_settings_out_of_range_are_refused(setting, value, told):
         fit_critic(critic(), draws(50, 1), draws(50, 2), **{**SETTINGS, setting: value})
 
 
-def test_lightning_says_nothing_of_a_critic_and_talks_again_afterwards(caplog):
+def test_lightning_says_nothing_of_a_critic_and_talks_again_afterwards(caplog, monkeypatch):
     log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    # A command that another test has run in this process has disabled every logger, as its configuration says.
+    monkeypatch.setattr(log, "disabled", False)
     with caplog.at_level(logging.INFO, logger=log.name):
         with quiet_lightning():
             rank_zero_info("devices")
