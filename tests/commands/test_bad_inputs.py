@@ -258,7 +258,9 @@ def test_every_bad_input_is_refused_in_one_clear_line_at_once_and_leaves_nothing
     assert not found, "\n".join(f"{words}: {said}" for words, said in found.items())
 
 
+@pytest.mark.slow
 def test_a_bad_input_of_each_kind_is_refused_at_once(tmp_path):
+    """Slow, as it asks for seconds of the processor, which other tests beside it make more."""
     recording = write_recording(tmp_path / "recording.npy")
     cases = [
         *[Bad(["sample", f"{option}=abc"], option) for option in list(SAMPLES)[:4]],
