@@ -67,9 +67,9 @@ def matching(pattern: str | Path) -> list[Path]:
     ...     [path.name for path in matching(f"{folder}/run-*")]
     ['run-1']
     """
-    whole = Path(pattern)
-    place = next(folder for folder in (whole, *whole.parents) if folder.exists())
-    return [Path(found) for found in glob(os.path.join(escape(str(place)), whole.relative_to(place)), recursive=True)]
+    path = Path(pattern)
+    place = next(folder for folder in (path, *path.parents) if folder.exists())
+    return [Path(found) for found in glob(os.path.join(escape(str(place)), path.relative_to(place)), recursive=True)]
 
 
 @contextmanager
@@ -134,10 +134,13 @@ def require_unchanged(folder: Path) -> None:
     seal = folder / SEAL
     if not seal.exists():
         return
-    for line in seal.read_text(encoding="utf-8", errors="replace").splitlines():
+    with whole(seal):
+        lines = seal.read_text(encoding="utf-8", errors="replace").splitlines()
+    for line in lines:
         digest, _, name = line.partition("  ")
-        path = folder / name if name else seal
-        if not name or not path.is_file() or sha256(path.read_bytes()) != digest:
+        inside = name and not Path(name).is_absolute() and ".." not in Path(name).parts
+        path = folder / name if inside else seal
+        if not inside or not path.is_file() or sha256(path.read_bytes()) != digest:
             advice = f"copy the folder again or, if the change is yours, remove {SEAL}"
             raise ValueError(f"{path}: expected the content that its folder was finished with, got another: {advice}")
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 from helpers import PROJECT_ROOT
+from helpers.commands import RECORDING
 from helpers.third_party import Hebb
 from hydra.utils import instantiate
 from numpy.testing import assert_allclose
@@ -43,17 +44,7 @@ SMALL = [
     "draws=4",
     "blocks=5",
 ]
-TRAINING = [
-    "experiment=retina",
-    "split=time",
-    "dataset.variables=5",
-    "model.latents=1",
-    "model.prior.hidden=8",
-    "training.epochs=1",
-    "evaluation.generated=200",
-    "evaluation.likelihood_draws=2",
-    "evaluation.likelihood_samples=30",
-]
+TRAINING = [*RECORDING, "dataset.variables=5"]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import matplotlib.mathtext
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.commands import run, run_all
+from helpers.commands import RECORDING, run, run_all
 from helpers.discovery import TINY, options
 from helpers.hostile import FOLDER, NAMES, Page, without_isolates, write_csv
 
@@ -23,16 +23,7 @@ from vae_mf.tables import read_tables
 from vae_mf.texts import visible
 
 RUN = ["dataset.variables=8", "split=time"]
-TRAINING = [
-    "experiment=retina",
-    *RUN,
-    "model.latents=1",
-    "model.prior.hidden=8",
-    "training.epochs=1",
-    "evaluation.generated=200",
-    "evaluation.likelihood_draws=2",
-    "evaluation.likelihood_samples=30",
-]
+TRAINING = [*RECORDING, "dataset.variables=8"]
 
 
 @pytest.fixture

@@ -47,6 +47,16 @@ TRAINING = [
     "evaluation.pattern_draws=8",
     "evaluation.restarts=1",
 ]
+RECORDING = [
+    "experiment=retina",
+    "split=time",
+    "model.latents=1",
+    "model.prior.hidden=8",
+    "training.epochs=1",
+    "evaluation.generated=200",
+    "evaluation.likelihood_draws=2",
+    "evaluation.likelihood_samples=30",
+]
 HOPFIELD = ["system.sites=64", "system.patterns=2", *SAMPLING, *MARKOV]
 
 

@@ -137,3 +137,9 @@ def latents(dtype: torch.dtype = torch.float32) -> torch.Tensor:
 def parameters(posterior: DiagonalGaussian) -> torch.Tensor:
     """Means and log-variances of a posterior, stacked."""
     return torch.stack([posterior.mean, posterior.log_variance])
+
+
+def linear_config(latents: int) -> dict:
+    """Configuration of a small model, as a run folder has it."""
+    names = {"encoder": "LinearEncoder", "decoder": "LinearDecoder", "prior": "GaussianPrior"}
+    return {"latents": latents, **{part: {"_target_": f"vae_mf.models.{name}"} for part, name in names.items()}}

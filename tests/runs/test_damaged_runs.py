@@ -1,24 +1,40 @@
 """Damaged files of runs and discoveries are named, with what to do, and end nothing else."""
 
+import hashlib
 import json
+import os
+import re
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from helpers.model_parts import linear_config
+from torch import nn
 
 from vae_mf.commands.collect import main as collect
-from vae_mf.files import SEAL, write_sealed
-from vae_mf.runs.folder import CONFIG, RECORD, find_run
+from vae_mf.density_models.comparison import values_in
+from vae_mf.files import SEAL, read_json, write_sealed
+from vae_mf.runs.folder import CONFIG, RECORD, find_run, find_runs
 from vae_mf.runs.models import build_vae, load
 from vae_mf.tables import METRICS, read_metrics, read_tables, write_metrics, write_tables
-from vae_mf.training.weights import WEIGHTS, save_weights
+from vae_mf.training.weights import WEIGHTS, load_weights, save_weights
 
-MODEL = {
-    "latents": 1,
-    "encoder": {"_target_": "vae_mf.models.LinearEncoder"},
-    "decoder": {"_target_": "vae_mf.models.LinearDecoder"},
-    "prior": {"_target_": "vae_mf.models.GaussianPrior"},
+MODEL = linear_config(latents=1)
+ADVICE = "copy it again, or remove it"
+RUN = "seed: 1\nmodel:\n  latents: 2\nrun:\n  name: r\n  digest: d\n"
+ALIASES = "a0: &a0 [1, 1]\n" + "".join(f"a{k}: &a{k} [*a{k - 1}, *a{k - 1}]\n" for k in range(1, 40))
+CONFIGS = {
+    "cut": (RUN[:20], ADVICE),
+    "a list": ("[1, 2]", ADVICE),
+    "no text": ("\x00\x01", ADVICE),
+    "not closed": ("seed: [1", ADVICE),
+    "deep": ("[" * 10_000, ADVICE),
+    "long": ("x" * 2**21, ADVICE),
+    "aliases of aliases": (RUN + ALIASES, "expected every value to be written out, got aliases"),
+    "a secret": (RUN.replace("r\n", "${oc.env:HOME}\n"), "expected values, got run.name="),
+    "text in text": (RUN.replace("r\n", "${run.digest}${run.digest}\n"), "which would be computed"),
 }
 DAMAGES = {
     "empty": lambda content: b"",
@@ -138,6 +154,20 @@ def read_everything(folder):
     return read_tables(folder), read_tables(folder / "verdict")
 
 
+def test_a_seal_names_nothing_outside_its_folder(tmp_path):
+    folder = sealed(tmp_path / "run")
+    secret = tmp_path / "secret"
+    secret.write_text("mine", encoding="utf-8")
+    for name in (secret, "../secret"):
+        (folder / SEAL).write_text(f"{hashlib.sha256(b'mine').hexdigest()}  {name}\n", encoding="utf-8")
+        with pytest.raises(ValueError, match=f"{SEAL}: expected the content"):
+            load(folder)
+    (folder / SEAL).unlink()
+    os.mkfifo(folder / SEAL)
+    with pytest.raises(ValueError, match=f"{SEAL}: expected a file, got something else"):
+        load(folder)
+
+
 def test_the_seal_is_one_that_sha256sum_checks(tmp_path):
     folder = sealed(tmp_path / "run")
     names = [line.split("  ")[1] for line in (folder / SEAL).read_text(encoding="utf-8").splitlines()]
@@ -150,3 +180,55 @@ def test_a_folder_without_a_seal_is_read_as_before(tmp_path):
     (folder / SEAL).unlink()
     (folder / "tables" / "loss.csv").write_text("epoch,loss\n0,1\n", encoding="utf-8")
     assert read_everything(folder)[0]["loss"].loss.tolist() == [1]
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_configuration_that_is_none_is_refused_by_its_name(tmp_path, kind):
+    content, said = CONFIGS[kind]
+    (tmp_path / CONFIG).write_text(content)
+    (tmp_path / RECORD).write_text("{}")
+    with pytest.raises(ValueError, match=f"^{re.escape(str(tmp_path / CONFIG))}: .*{re.escape(said)}"):
+        find_run(tmp_path)
+
+
+def test_escaped_and_aliased_texts_are_data(tmp_path):
+    (tmp_path / CONFIG).write_text(RUN.replace("r\n", r"\${x} & *y" + "\n"))
+    (run,) = find_runs([str(tmp_path)])
+    assert run.config.run.name == "${x} & *y"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff", b"[" * 10_000, b"null"])
+def test_a_record_that_is_none_is_refused_by_its_name(tmp_path, content):
+    path = tmp_path / "metrics.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"metrics\.json: expected .*{ADVICE}"):
+        read_metrics(tmp_path)
+
+
+def test_a_pipe_or_a_folder_in_the_place_of_a_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / CONFIG)
+    (tmp_path / RECORD).mkdir()
+    with pytest.raises(ValueError, match="expected a file, got something else"):
+        find_run(tmp_path)
+    with pytest.raises(ValueError, match="expected a file, got something else"):
+        read_json(tmp_path / RECORD)
+
+
+def test_damaged_tables_weights_and_scores_are_refused_by_their_names(tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "moments.csv").write_text('a,b\n1,"2\n')
+    with pytest.raises(ValueError, match=rf"moments\.csv: .*{ADVICE}"):
+        read_tables(tmp_path)
+    save_weights(nn.Linear(2, 1), tmp_path / "w")
+    (tmp_path / "w").write_bytes((tmp_path / "w").read_bytes()[:60])
+    with pytest.raises(ValueError, match=f"w: .*{ADVICE}"):
+        load_weights(nn.Linear(2, 1), tmp_path / "w")
+    np.savez(tmp_path / "s.npz", content="x")
+    (tmp_path / "s.npz").write_bytes((tmp_path / "s.npz").read_bytes()[:100])
+    with pytest.raises(ValueError, match=rf"s\.npz: .*{ADVICE}"):
+        values_in(tmp_path / "s.npz")
+
+
+def test_a_whole_record_is_read(tmp_path):
+    (tmp_path / RECORD).write_text(json.dumps({"sites": 8}))
+    assert read_json(tmp_path / RECORD) == {"sites": 8}

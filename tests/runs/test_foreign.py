@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.model_parts import linear_config
 
 from vae_mf.commands.evaluate import same_settings
 from vae_mf.runs.folder import find_run, find_runs
@@ -12,12 +13,7 @@ from vae_mf.runs.foreign import is_public, require_harmless
 from vae_mf.runs.models import build_vae, load
 from vae_mf.training.weights import WEIGHTS, save_weights
 
-MODEL = {
-    "latents": 2,
-    "encoder": {"_target_": "vae_mf.models.LinearEncoder"},
-    "decoder": {"_target_": "vae_mf.models.LinearDecoder"},
-    "prior": {"_target_": "vae_mf.models.GaussianPrior"},
-}
+MODEL = linear_config(latents=2)
 RUN = {
     "seed": 1,
     "run": {"name": "sent", "digest": "0123456789"},

@@ -167,7 +167,7 @@ def primal_ridge(features: Columns | PairColumns, target: Float[np.ndarray, " ro
             ],
             axis=1,
         )
-        # Of each group |y - Φ b|² = |y|² - 2 b . m + b . G b, with what is left of it in the fit without it.
+        # Of each group that is left out |y - Φ b|² = |y|² - 2 b . m + b . G b: its rows are not needed again.
         error = float(target @ target) + sum(
             float(replica @ (left @ replica) - 2 * replica @ part)
             for left, part, replica in zip(grams, moments, replicas.T, strict=True)

@@ -40,7 +40,7 @@ def read_entries(text: bytes, delimiter: str, skip: bool) -> pd.DataFrame:
 def binary_entries(text: bytes, mark: bytes, start: int = 0) -> Int8[np.ndarray, "rows columns"] | None:
     r"""Return the entries of a text, None if it is not made of lines of 0 and 1 with one mark between them.
 
-    This takes a third of the time of a parser of numbers, and a third of its memory.
+    This takes a third of the time of a parser of numbers, and a fifth of its memory.
 
     Args:
         start: Place of the first line in the text.

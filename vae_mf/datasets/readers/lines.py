@@ -10,6 +10,8 @@ SEPARATOR = re.compile(rb'"?sep=(.)"?[\r\n]+', re.IGNORECASE)
 MARKS = (b",", b";", b"\t")
 BLANK = b',;\t "\r\n'
 """Letters of a line without entries."""
+END = 2**12
+"""Bytes at the end of a text that mostly hold its last entry."""
 
 
 class Lines(NamedTuple):
@@ -39,7 +41,7 @@ def find_rows(text: bytes) -> Lines:
     if named:
         text = text[named.end() :]
     # Quotes and marks at the end of the last row stay.
-    end = text.find(b"\n", len(text.rstrip(BLANK))) + 1 or len(text)
+    end = text.find(b"\n", end_of_entries(text)) + 1 or len(text)
     if not any(mark in text[end:] for mark in MARKS):
         end = len(text)  # of a single column such lines may be missing entries
     empty = sum(bool(line.strip(b"\r")) for line in text[end:].split(b"\n"))
@@ -49,13 +51,25 @@ def find_rows(text: bytes) -> Lines:
     return Lines(rows, above, named[1].decode("latin-1") if named else None, remarks)
 
 
+def end_of_entries(text: bytes) -> int:
+    r"""Return the number of bytes up to the last entry of a text, of which the end alone is copied.
+
+    >>> end_of_entries(b"1,0\n;;\n")
+    3
+    """
+    end = text[-END:]
+    kept = end.rstrip(BLANK)
+    return len(text) - len(end) + len(kept) if kept else len(text.rstrip(BLANK))
+
+
 def without_comments(text: bytes) -> tuple[bytes, list[str], int]:
     r"""Return a text without its comments, those above all other lines, and the number of the rest.
 
     >>> without_comments(b"% one\n1 0\n// end\n")
     (b'1 0\n', ['% one'], 1)
     """
-    if not any(mark in text for mark in COMMENTS):
+    # One letter of each is looked for first, several times as fast as both.
+    if not any(mark[0] in text for mark in COMMENTS):
         return text, [], 0
     lines = re.findall(rb"[^\r\n]+[\r\n]*", text)
     above = list(takewhile(is_comment, lines))
