@@ -1,4 +1,4 @@
-"""A server that speaks the protocol of S3, in a process of its own: `pip install s3fs 'moto[server]'`.
+"""A server that speaks the protocol of S3, in a process of its own: `pip install -e '.[s3-test]'`.
 
 A client that is stopped within its request holds up nobody else. Whole requests are answered one after another,
 because conditional writes of moto are not atomic between threads. The port is printed.

@@ -24,7 +24,7 @@ from vae_mf.files import only_one
 from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_callbacks, build_loggers
-from vae_mf.runs.folder import FINISHED, Run, discarded_if_refused, open_run, record_run, write_config
+from vae_mf.runs.folder import FINISHED, Run, discarded_unless_begun, open_run, record_run, write_config
 from vae_mf.runs.kinds import require_kinds
 from vae_mf.runs.models import load_run
 from vae_mf.runs.progress import stage_progress
@@ -85,7 +85,7 @@ def main(cfg: DictConfig) -> None:
     if job:
         console.say(job)
     keep = job is not None
-    with discarded_if_refused(run, keep), nullcontext() if further else only_one(run.folder, console.say):
+    with discarded_unless_begun(run, keep), nullcontext() if further else only_one(run.folder, console.say):
         torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
         require_kinds(Trainer, cast(dict[str, Any], OmegaConf.to_container(cfg.trainer)))
         check_trainer(cfg.trainer, cfg.run.core_hours)
@@ -95,7 +95,7 @@ def main(cfg: DictConfig) -> None:
             console.say(FINISHED)
         else:
             # Progress of jobs side by side would be written into each other.
-            with discarded_if_refused(work, keep), stage_progress(console, quiet=keep or further) as progress:
+            with discarded_unless_begun(work, keep), stage_progress(console, quiet=keep or further) as progress:
                 complete(work, progress)
         if not further:
             run.settle()
