@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+
+from vae_mf.memory import available_memory
 
 
 class _Short(reprlib.Repr):
@@ -183,11 +184,6 @@ def require_spins(name: str, values: np.ndarray) -> None:
     """Raise ValueError unless every entry of ``values`` is -1 or +1."""
     if not np.isin(values, (-1, 1)).all():
         raise ValueError(f"{name}: expected entries -1 and +1, got values such as {np.unique(values)[:5].tolist()}")
-
-
-def available_memory() -> int:
-    """Return the number of bytes that can be allocated without swapping."""
-    return psutil.virtual_memory().available
 
 
 def require_memory(name: str, needed: int, advice: str) -> None:

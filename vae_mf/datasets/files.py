@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vae_mf.checks import available_memory, require_choice
+from vae_mf.checks import require_choice
+from vae_mf.memory import available_memory
 
 
 class DataError(ValueError):
