@@ -1,18 +1,24 @@
-"""Density models known up to ln Z, a short sum or an estimate by annealed importance sampling after the fit."""
+"""Density models known up to ln Z, a sum that can be afforded or an estimate by annealed importance sampling."""
 
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import logsumexp, softmax
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.density_models.base import DensityModel, LogLikelihoods
 from vae_mf.inverse_ising.base import new_generator, warn_convergence
 from vae_mf.inverse_ising.solvers.annealing import AnnealedChains, annealed_importance, resample
+from vae_mf.packing import all_configurations
 from vae_mf.statistics.distinct import DistinctSpins
 from vae_mf.statistics.independent import probabilities_up
 
+MOST_ENUMERATED = 20
+"""Largest number of variables whose configurations are summed over."""
+SUMMED = 2**16
+"""Number of configurations that are summed over at a time."""
 MOST_CHAINS = 4096
 """Largest number of chains that draw samples side by side."""
 SETTLING, THINNING = 20, 10
@@ -58,7 +64,17 @@ class EnergyModel(DensityModel):
         raise NotImplementedError
 
     def _exact_log_partition(self) -> float | None:
-        """Return ln Z where it is a short sum, else None."""
+        """Return ln Z where it is a sum that can be afforded, else None."""
+        return float(logsumexp(self._all_exponents())) if self._is_enumerable else None
+
+    @property
+    def _is_enumerable(self) -> bool:
+        return len(self.probabilities_) <= MOST_ENUMERATED
+
+    def _all_exponents(self) -> Float[np.ndarray, " configurations"]:
+        """Return ln f(s) of all 2^N configurations."""
+        rows = all_configurations(len(self.probabilities_))
+        return np.concatenate([self._exponents(part) for part in np.split(rows, range(SUMMED, len(rows), SUMMED))])
 
     def _fit(self, data: DistinctSpins) -> None:
         count = require_integer("chains", self.chains)
@@ -96,6 +112,9 @@ class EnergyModel(DensityModel):
         return self._exponents(rows) - self.log_partition_
 
     def _draw(self, count: int, random: np.random.Generator) -> Spins:
+        if self._is_enumerable:
+            chosen = random.choice(2 ** len(self.probabilities_), count, p=softmax(self._all_exponents()))
+            return all_configurations(len(self.probabilities_))[chosen]
         chains = self._annealed(self.probabilities_, min(max(count, 64), MOST_CHAINS), random)
         chains.keep(resample(annealed_importance(chains, self.resolution).log_weights, len(chains.spins), random))
         draws = []

@@ -100,7 +100,8 @@ class CoupledMachine(Machine):
 class RestrictedBoltzmann(EnergyModel):
     """p(x) = exp(b.x) prod_a (1 + exp(W_a.x + c_a)) / Z for rows x = (s + 1) / 2, by maximum likelihood.
 
-    `PersistentAscent` maximises it by block Gibbs sweeps. Up to 16 hidden units ln Z is summed over all their states.
+    `PersistentAscent` maximises it by block Gibbs sweeps. Up to 16 hidden units ln Z is summed over all their
+    states, and up to 20 variables over all configurations.
 
     Args:
         n_hidden: number H of hidden units; the model has N H + N + H parameters.
@@ -136,7 +137,9 @@ class RestrictedBoltzmann(EnergyModel):
         self.machine_ = PersistentAscent(self, data, self.probabilities_, penalties, random).run(first)
 
     def _exact_log_partition(self) -> float | None:
-        return in_double(self.machine_).log_partition() if self.n_hidden <= MOST_SUMMED else None
+        if self.n_hidden > MOST_SUMMED:
+            return super()._exact_log_partition()
+        return in_double(self.machine_).log_partition()
 
     def _exponents(self, rows: Spins) -> Float[np.ndarray, " rows"]:
         return in_double(self.machine_).exponents((rows > 0).astype(np.float64))
@@ -175,8 +178,9 @@ class SemiRestrictedBoltzmann(RestrictedBoltzmann):
         variables = data.spins.shape[1]
         self.n_parameters_ += variables * (variables - 1) // 2
 
-    def _exact_log_partition(self) -> None:
-        """Return None: the couplings between variables stand in the way of the sum."""
+    def _exact_log_partition(self) -> float | None:
+        """Return the sum over configurations; couplings between variables forbid that over hidden units."""
+        return EnergyModel._exact_log_partition(self)
 
 
 class AnnealedMachine(AnnealedRows):
