@@ -28,7 +28,7 @@ from vae_mf.systems.curie_weiss import CurieWeiss
 
 PROCESS = Path(__file__).parents[1] / "helpers" / "writer_process.py"
 SERVER = PROCESS.with_name("s3_server.py")
-LEASE = 3.0
+LEASE = 6.0
 """Seconds, in tests with other processes."""
 MEMORY = fsspec.filesystem("memory")
 ARRAYS = {"patterns": PATTERNS}
