@@ -11,6 +11,7 @@ from vae_mf.statistics.latent_model import IndependentColumns
 from vae_mf.statistics.residual_information import pair_information, pair_sums
 from vae_mf.statistics.row_order import (
     block_time,
+    chunks,
     correlation_time,
     covariance,
     drift,
@@ -132,6 +133,13 @@ def test_many_rows_are_held_once_in_single_precision_at_the_most():
     assert peak_bytes(lambda: local_residuals(rows, 40)) < 1.2 * 4 * rows.size
     assert peak_bytes(IndependentColumns(rows).variance_products) < 0.5 * 4 * rows.size
     assert_allclose(IndependentColumns(rows).variance_products().diagonal(), rows.var(0) ** 2, rtol=1e-6)
+
+
+def test_rows_in_another_order_are_copied_chunk_by_chunk():
+    rows = np.random.default_rng(7).choice(np.int8([-1, 1]), (60_000, 10))
+    order = np.random.default_rng(8).permutation(len(rows))
+    assert_array_equal(np.concatenate(list(chunks(rows, order))), rows[order])
+    assert peak_bytes(lambda: sum(part.sum() for part in chunks(rows, order))) < 2 * rows.size
 
 
 def test_surrogates_shift_every_column_round_the_ends():

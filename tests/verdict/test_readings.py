@@ -1,16 +1,20 @@
 """Readings of what a model leaves: nothing of its own rows, and of a coupled pair what it is worth."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.memory import peak_bytes
 
 from vae_mf.density_models import BernoulliMixture
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
+from vae_mf.statistics import residual_information
 from vae_mf.statistics.averages import Average
+from vae_mf.statistics.latent_model import IndependentColumns
 from vae_mf.statistics.row_order import row_blocks
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.assessment import assess_latent_model
@@ -167,6 +171,14 @@ def test_columns_that_stay_dependent_when_shifted_fail_the_control(model):
     rates = model.mixture.probabilities_.repeat(ROWS // 2, axis=0)
     switched = np.where(np.random.default_rng(2).random(rates.shape) < rates, 1, -1).astype(np.int8)
     assert shifted_control(model, switched, order, THRESHOLDS, seed=6)["passed"]
+
+
+def test_the_control_holds_the_residuals_of_all_rows_once(monkeypatch):
+    monkeypatch.setattr(residual_information, "SUMS", 100_000)  # for rows that are few
+    rows = np.random.default_rng(3).choice(np.int8([-1, 1]), (60_000, 100))
+    order = time_order(rows, np.zeros(len(rows), int))
+    control = partial(shifted_control, IndependentColumns(rows), rows, order, THRESHOLDS, seed=6)
+    assert peak_bytes(control) < 2.5 * 4 * rows.size
 
 
 def test_a_reading_of_pairs_is_lowered_by_the_factor_that_the_pairwise_model_shows():

@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 from scipy.fft import next_fast_len
 from scipy.special import chdtri, fdtrc
 
-from vae_mf.arrays import Chains
+from vae_mf.arrays import Chains, Rows
 from vae_mf.checks import require_integer
 from vae_mf.rng import generator
 from vae_mf.statistics.u_statistics import Blocks
@@ -77,10 +77,11 @@ def split_rhat(chains: Chains) -> float:
     return float(np.sqrt((half - 1) / half + between / (half * within)))
 
 
-def chunks(rows: Columns) -> Iterator[Float[np.ndarray, "chunk columns"]]:
-    """Yield consecutive rows in single precision."""
+def chunks(rows: Columns, order: Rows | None = None) -> Iterator[Float[np.ndarray, "chunk columns"]]:
+    """Yield consecutive rows in single precision, in another order where one is given: a copy of all is large."""
     for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK].astype(np.float32)
+        part = slice(start, start + CHUNK)
+        yield rows[part if order is None else order[part]].astype(np.float32)
 
 
 def covariance(rows: Columns) -> Float[np.ndarray, "columns columns"]:
@@ -237,12 +238,16 @@ def shifted_columns(rows: Columns, count: int, seed: int) -> Iterator[Columns]:
         seed: seed of the lags.
     """
     for number in range(require_integer("count", count)):
-        lags = generator(seed, "shifts", number).integers(len(rows), size=rows.shape[1])
-        surrogate = np.empty_like(rows)
-        for column, lag in enumerate(lags):
-            surrogate[:lag, column] = rows[len(rows) - lag :, column]
-            surrogate[lag:, column] = rows[: len(rows) - lag, column]
+        surrogate = rows.copy()
+        shift_columns(surrogate, number, seed)
         yield surrogate
+
+
+def shift_columns(rows: Columns, number: int, seed: int) -> None:
+    """Make rows their own surrogate of this number, see `shifted_columns`, without a second array."""
+    lags = generator(seed, "shifts", number).integers(len(rows), size=rows.shape[1])
+    for column, lag in zip(rows.T, lags.tolist(), strict=True):
+        column[:] = np.roll(column, lag)
 
 
 class SurrogateTest(NamedTuple):

@@ -4,12 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float32
 
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.residual_information import affordable_blocks, pair_information, pair_sums
-from vae_mf.statistics.row_order import chunks, row_blocks, shifted_columns
+from vae_mf.statistics.row_order import chunks, row_blocks, shift_columns
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.readings import BlockedRows, ReadingSettings, StateRows, read_order_2
 from vae_mf.verdict.settings import Thresholds
@@ -118,16 +119,26 @@ def shifted_control(
         thresholds: errors by which the control may be off.
         seed: seed of the draws of z and of the shifts.
     """
-    residuals = np.concatenate([part[:, 0] for part in model.residuals(rows, 1, integer(seed, "draws"))])
+    residuals = single_draws(model, rows, integer(seed, "draws"))
     residuals -= residuals.mean(0)
-    (surrogate,) = shifted_columns(residuals, 1, integer(seed, "shifts"))
-    parts = (part[:, None] for part in chunks(surrogate[order.order]))
+    shift_columns(residuals, 0, integer(seed, "shifts"))
+    parts = (part[:, None] for part in chunks(residuals, order.order))
     sums = pair_sums(parts, order.blocks(len(model.variables)), model.variables)
     found = pair_information(sums, None, model.variance_products())
     off = thresholds.control * found.null_error
     found = found._replace(error=found.null_error)
     passed = abs(found.value) <= off
     return control(SHIFTED, 0.0, found, passed=passed, overstated=found.value > off)
+
+
+def single_draws(model: LatentModel, rows: StateRows, seed: int) -> Float32[np.ndarray, "rows columns"]:
+    """Return the residuals of all rows, at one draw of z each, in an array that is filled part by part: it is large."""
+    residuals = np.empty((len(rows), len(model.variables)), np.float32)
+    start = 0
+    for part in model.residuals(rows, 1, seed):
+        residuals[start : start + len(part)] = part[:, 0]
+        start += len(part)
+    return residuals
 
 
 def read_control(model: LatentModel, rows: StateRows, settings: ReadingSettings, seed: int) -> Estimate:

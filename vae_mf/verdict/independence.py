@@ -241,7 +241,7 @@ def independence_of(rows: Spins, order: TimeOrder, settings: IndependenceSetting
         pairs = shifted_pairs(rows, settings, seed)
     # Slow change is that over the recording, not over the time of a stimulus that it repeats.
     local = local_residuals(rows, min(settings.windows, len(rows) // 2))
-    sums = pair_sums((part[:, None] for part in chunks(local[order.order])), blocks, model.variables)
+    sums = pair_sums((part[:, None] for part in chunks(local, order.order)), blocks, model.variables)
     within = pair_information(sums, None, products)
     orders = {}
     if settings.orders > 2 and len(model.variables) <= settings.order_variables:

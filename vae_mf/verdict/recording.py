@@ -63,7 +63,7 @@ def predictive_check(vae: VAE, group: EvidenceGroup, settings: PredictiveCheckSe
     generated = generate(vae, group.temperature, settings.generated, integer(settings.seed, "generate", 0))
     probabilities = probabilities_up(group.train)
     uniform = generator(settings.seed, "independent").random(generated.shape, np.float32)
-    independent = np.where(uniform < probabilities, 1, -1).astype(np.int8)
+    independent = np.where(uniform < probabilities, np.int8(1), np.int8(-1))
     sources = {"test": group.in_blocks, "model": generated, "independent": independent}
     laws = {
         "test": spike_count_law(group.held_out),
