@@ -4,11 +4,12 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from glob import glob
+from pathlib import Path
 
 import pytest
 from filelock import FileLock, Timeout
 
-from vae_mf.files import LOCK, again_of, matching, only_one, put_in_place, replacing, write_whole
+from vae_mf.files import LOCK, again_of, matching, only_one, put_in_place, replacing, require_unlinked, write_whole
 
 
 def names(folder):
@@ -130,3 +131,33 @@ def test_a_folder_whose_name_is_no_text_is_refused_before_anything_is_made(tmp_p
     ):
         pass
     assert not names(tmp_path)
+
+
+def test_what_is_written_never_goes_through_a_link_that_lies_in_the_way(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine", encoding="utf-8")
+    for way in (Path.symlink_to, Path.hardlink_to):
+        way(tmp_path / "table.csv.partial", mine)
+        write_whole(tmp_path / "table.csv", "a,b")
+        assert mine.read_text(encoding="utf-8") == "mine"
+        assert (tmp_path / "table.csv").read_text(encoding="utf-8") == "a,b"
+
+
+def test_a_linked_folder_is_replaced_twice_and_what_it_led_to_stays(tmp_path):
+    kept = tmp_path / "scratch" / "last"
+    write_whole(kept, "old")
+    run = tmp_path / "run"
+    run.symlink_to(kept.parent)
+    for number in range(2):
+        write_whole(again_of(run) / "last", str(number))
+        put_in_place(run, "last")
+        assert (run / "last").read_text(encoding="utf-8") == str(number)
+    assert kept.read_text(encoding="utf-8") == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "scratch"]
+
+
+def test_a_link_inside_a_folder_is_named(tmp_path):
+    (tmp_path / "figures").symlink_to(tmp_path / "thesis")
+    require_unlinked(tmp_path / "tables")
+    with pytest.raises(ValueError, match=r"figures: expected a folder, got a link to .*thesis: remove the link"):
+        require_unlinked(tmp_path / "tables", tmp_path / "figures")

@@ -35,6 +35,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = partial_of(target)
+    unfinished.unlink(missing_ok=True)  # in a folder that somebody sent it may be a link to a file of the user's
     try:
         yield unfinished
         # On disk before it has its name: a rename may outlive a crash of the machine that the content does not.
@@ -200,6 +201,16 @@ def discarded_if_refused(folder: Path, *results: str) -> Iterator[None]:
         raise
 
 
+def require_unlinked(*folders: Path) -> None:
+    """Raise ValueError if one of these folders inside a folder that somebody may have sent is a link.
+
+    Files that are written into it would replace those of the user elsewhere.
+    """
+    for folder in folders:
+        if folder.is_symlink():
+            raise ValueError(f"{folder}: expected a folder, got a link to {folder.readlink()}: remove the link")
+
+
 def again_of(folder: Path) -> Path:
     """Return where the content of a folder is made again while the former content still counts.
 
@@ -216,7 +227,15 @@ def put_in_place(folder: Path, last: str) -> None:
     if not (again / last).exists():
         return
     if folder.exists():
-        shutil.rmtree(former, ignore_errors=True)
+        remove(former)
         folder.rename(former)
     again.rename(folder)
-    shutil.rmtree(former, ignore_errors=True)
+    remove(former)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with its content as far as possible, of a link the link alone."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers.model_parts import linear_config
+from omegaconf import OmegaConf
 
 from vae_mf.commands.evaluate import same_settings
-from vae_mf.runs.folder import find_run, find_runs
+from vae_mf.commands.figure import main as draw
+from vae_mf.runs.folder import find_run, find_runs, open_run
 from vae_mf.runs.foreign import is_public, require_harmless
 from vae_mf.runs.models import build_vae, load
 from vae_mf.training.weights import WEIGHTS, save_weights
@@ -166,6 +168,17 @@ def test_what_only_training_builds_is_never_built_from_a_folder(tmp_path, group)
     node = {"evil": {"_target_": "os.system", "command": f"touch {mark}"}}
     load(sent(tmp_path / "sent", {**RUN, group: node}))
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["figures", "tables"])
+def test_no_figure_or_table_is_written_into_a_linked_folder(tmp_path, compose_config, name):
+    folder = sent(tmp_path / "sent", RUN)
+    (folder / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(ValueError, match=f"{name}: expected a folder, got a link to "):
+        open_run(OmegaConf.create(RUN | {"run": {**RUN["run"], "folder": str(folder)}}))
+    if name == "figures":
+        with pytest.raises(ValueError, match=f"{name}: expected a folder, got a link to "):
+            draw(compose_config("figure", f"run={folder}"))
 
 
 def test_values_are_not_computed_from_the_environment(tmp_path, monkeypatch):

@@ -29,6 +29,18 @@ def written(name: str) -> dict:
     return OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))
 
 
+@pytest.mark.parametrize("target", ["sent.deep.Callback", "sent.Callback", "__main__.deep.Callback", ".deep.Callback"])
+def test_a_digest_imports_nothing(tmp_path, monkeypatch, target):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / "__init__.py").write_text("raise SystemExit('run')", encoding="utf-8")
+    (tmp_path / "sent" / "deep.py").touch()
+    callback = {"callbacks": {"theirs": {"_target_": target}}}
+    assert config_digest(callback) != config_digest({})
+    if target == "sent.deep.Callback":
+        assert own_source(target) == tmp_path / "sent" / "deep.py"
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_has_the_run_folder_and_the_store_of_version_0_1(compose_config, name):
     before = written(name)

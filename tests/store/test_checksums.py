@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.writer_process import LAYOUT, block, fill, writer
 
-from vae_mf.store.checksums import CHECKSUMS, DIGEST
+from vae_mf.store.checksums import CHECKSUMS, DIGEST, header_digest
 from vae_mf.store.sample_store import StoreError, open_store
 
 BLOCKS = 3
@@ -147,6 +147,49 @@ def test_an_edited_header_is_named(uninterrupted, tmp_path, edit):
     (path / "zarr.json").write_text(json.dumps(header), encoding="utf-8")
     with pytest.raises(StoreError, match=r"damaged: its header zarr\.json is not the one that it was sealed with"):
         open_store(path)
+
+
+FORGERIES = {
+    "sites": [None, "8", -1, 10**12],
+    "temperatures": [None, 0.5, ["x"], []],
+    "blocks": [None, 0, 10**12, 1.5],
+    "rows_per_block": [None, [], 10**12],
+    "scalars": [None, 3, {"energy": "object"}],
+    "configurations": [None, {}, "words"],
+    "arrays": [None, [], {"patterns": {}}],
+    "attrs": [None, [], "x"],
+    "diagnostics": [None, 3],
+    "array_bytes": [None, [], {}],
+    CHECKSUMS: [[], {"T009/spins": [1]}, {"T000/spins": ["x"]}],
+}
+"""Values that make no sense, under a header that agrees with its own digest; None for an entry that is absent."""
+
+
+@pytest.mark.parametrize("entry", FORGERIES)
+def test_a_header_that_describes_no_store_is_refused_though_its_digest_is_right(uninterrupted, tmp_path, entry):
+    path = Path(shutil.copytree(uninterrupted, tmp_path / "store"))
+    whole = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+    for value in FORGERIES[entry]:
+        forged = {key: old for key, old in whole["attributes"].items() if key != entry}
+        forged |= {} if value is None else {entry: value}
+        forged[DIGEST] = header_digest(forged)
+        (path / "zarr.json").write_text(json.dumps(whole | {"attributes": forged}), encoding="utf-8")
+        with pytest.raises(StoreError, match=r"is (damaged|truncated): ") as told:
+            content(open_store(path))
+        assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["T000/energy", "T001/spins", CHECKSUMS, "committed", "system/patterns"])
+def test_edited_descriptions_of_arrays_of_an_unfinished_store_are_named(unfinished, tmp_path, name):
+    path = Path(shutil.copytree(unfinished, tmp_path / "store"))
+    file = path / name / "zarr.json"
+    said = json.loads(file.read_text(encoding="utf-8"))
+    spare = ("attributes", "storage_transformers", "dimension_names")
+    edits = [{key: said[key] for key in said if key != left} for left in said if left not in spare]
+    for edited in (*edits, said | {"shape": [*said["shape"][:-1], 3]}):
+        file.write_text(json.dumps(edited), encoding="utf-8")
+        with pytest.raises(StoreError, match=rf"is damaged: {name} "):
+            writer(path)
 
 
 @pytest.mark.parametrize("damage", ["swapped", "of another temperature", "first bit", "last bit", "cut", "deleted"])

@@ -476,6 +476,11 @@ def test_a_lost_connection_leaves_the_block_uncommitted(url, uninterrupted, monk
     [
         ("s3://bucket", "s3://bucket: expected a URL of a folder, such as s3://bucket/samples.zarr"),
         ("teapot://bucket/store", "teapot://bucket/store: expected a URL with a driver that is installed: .*teapot"),
+        (
+            "reference://a/b::/tmp/refs.json",
+            "reference://a/b::/tmp/refs.json: expected the URL of one driver, got a chain",
+        ),
+        ("zip://bucket/store", "zip://bucket/store: expected a URL with a driver that is installed: "),
         ("hf://bucket/store", "hf://bucket/store: expected a URL with a driver that is installed: .*huggingface_hub"),
     ],
 )

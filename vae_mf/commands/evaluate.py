@@ -16,7 +16,16 @@ from rich.markdown import Markdown
 from rich.progress import Progress
 
 from vae_mf.checks import require_integer
-from vae_mf.files import again_of, put_in_place, read_json, require_unchanged, write_sealed, write_whole
+from vae_mf.files import (
+    again_of,
+    put_in_place,
+    read_json,
+    remove,
+    require_unchanged,
+    require_unlinked,
+    write_sealed,
+    write_whole,
+)
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs, read_values
@@ -72,12 +81,14 @@ def prepare(run: Run, cfg: DictConfig, console: Terminal) -> None:
     """Prepare the verdict on a run unless it is there with the same settings, or by force."""
     folder = run.folder / VERDICT
     settings = cfg.evaluation
+    require_unlinked(folder, again_of(folder))
     put_in_place(folder, ANSWER)
     if not cfg.force and (folder / ANSWER).exists() and same_settings(folder, settings, cfg.extensions):
         console.say(f"{run.folder.name}: {FINISHED}")
         return
     with stage_progress(console) as progress:
         found = assess_run(run, evaluation_settings(cfg, AssessmentSettings), Path(cfg.paths.data), progress)
+    remove(again_of(folder))
     write_whole(again_of(folder) / CONFIG, OmegaConf.to_yaml(settings, resolve=True))
     write(found, run.config.run.name, again_of(folder))
     put_in_place(folder, ANSWER)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from vae_mf.checks import require_path
+from vae_mf.files import require_unlinked
 from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
@@ -37,5 +38,6 @@ def drawn(folder: Path) -> dict[str, Figure]:
 def main(cfg: DictConfig) -> None:
     """Read the tables of ``cfg.run`` and save every figure beside them."""
     folder = require_path("run", cfg.run)
+    require_unlinked(folder / FIGURES)
     for name, figure in drawn(folder).items():
         Terminal().place("figure", save_figure(figure, folder / FIGURES, name))

@@ -24,6 +24,7 @@ from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.plan import plan
 from vae_mf.simulation import simulate
 from vae_mf.statistics.chain_tables import sampling_tables
+from vae_mf.store.chains import chains_of
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.tables import write_tables
 
@@ -87,7 +88,7 @@ def main(cfg: DictConfig) -> None:
         rows = f"{store.rows} rows at each of {len(store.temperatures)} temperatures"
         console.say(f"verified: {rows} are as they were written")
     energies, orders = (by_temperature(store, name) for name in ("energy", "order_parameter"))
-    tables = sampling_tables(system, energies, orders, sampling.chain_count, store.diagnostics["temperatures"])
+    tables = sampling_tables(system, energies, orders, sampling.chain_count, chains_of(store).reports)
     write_tables(folder, tables)
     console.print(printed(tables["chains"]))
     console.place("figure", save_figure(draw_sampling(tables), folder, "report"))

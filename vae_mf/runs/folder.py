@@ -24,6 +24,7 @@ from vae_mf.files import (
     put_in_place,
     read_json,
     require_unchanged,
+    require_unlinked,
     whole,
     write_whole,
 )
@@ -107,6 +108,7 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
     run = Run(folder or require_path("run.folder", config.run.folder), config)
     if not run.folder.exists():
         run.settle()
+    require_unlinked(run.folder / "tables", run.figures)
     path = run.folder / CONFIG
     if not path.exists():
         with only_one(run.folder):

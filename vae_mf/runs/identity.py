@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -89,11 +90,20 @@ def own_source(target: str) -> Path | None:
 
 
 def module_file(name: str) -> Path | None:
-    """Return the Python file of a module, None if there is none; packages that it lies in are imported."""
+    """Return the Python file of a module, None if there is none; nothing is imported to find it.
+
+    >>> module_file("vae_mf.runs.identity") == Path(__file__), module_file("sys.path") is None
+    (True, True)
+    """
+    top, *inner = name.split(".")
     try:
-        spec = find_spec(name)
-    except ModuleNotFoundError:
+        spec = find_spec(top)
+    except ValueError:  # it is empty, or the program itself
         return None
+    for part in inner:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{part}", spec.submodule_search_locations)
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 

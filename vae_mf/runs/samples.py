@@ -10,9 +10,10 @@ from scipy.special import stdtr
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.names import public_name
 from vae_mf.statistics.averages import average
+from vae_mf.store.chains import chains_of
 from vae_mf.store.imported import EQUILIBRIUM, from_arrays
 from vae_mf.store.sample_store import SampleStore, is_sealed, open_store
-from vae_mf.store.schema import StoreError
+from vae_mf.store.schema import NoStoreError
 from vae_mf.systems.base import System
 from vae_mf.systems.enumeration import feasible_law, feasible_thermodynamics
 
@@ -72,14 +73,14 @@ def own_store(path: str) -> SampleStore | None:
     """
     try:
         sealed = is_sealed(path)
-    except StoreError:
+    except NoStoreError:
         return None
     return open_store(path) if sealed else None
 
 
 def ensembles(store: SampleStore, system: System | None) -> list[str]:
     """Return the ensemble of the samples at every temperature: that of their chains, unless theory contradicts it."""
-    tags = [found["ensemble"] for found in store.diagnostics["temperatures"]]
+    tags = [found["ensemble"] for found in chains_of(store).reports]
     if system is None:
         return tags
     agreed = [p * len(tags) >= CHANCE for p in (agreement(store, system, level) for level in range(len(tags)))]
@@ -97,7 +98,7 @@ def agreement(store: SampleStore, system: System, level: int) -> float:
     law = feasible_law(system, temperature)
     tests = [] if exact is None else [(system.energy(rows), exact.energy)]
     tests += [] if law is None else [(system.order_parameter(rows), float(law.values @ law.probabilities))]
-    return min((2 * len(tests) * tail(values, value, store.attrs["chains"]) for values, value in tests), default=1.0)
+    return min((2 * len(tests) * tail(values, value, chains_of(store).count) for values, value in tests), default=1.0)
 
 
 def tail(values: np.ndarray, expected: float, chains: int) -> float:
@@ -112,8 +113,7 @@ def tail(values: np.ndarray, expected: float, chains: int) -> float:
 def said_of(store: SampleStore, system: System | None, tags: list[str]) -> list[str]:
     """Return a sentence on the samples, and one for each sort of temperatures at which exact theory is left out."""
     name = "no system" if system is None else system.name
-    chains, draws = store.attrs["chains"], store.attrs["draws"]
-    reports = store.diagnostics["temperatures"]
+    chains, draws, reports = chains_of(store)
     memory = 2 * max(found["autocorrelation_time"] for found in reports)
     left = store.attrs.get("rows_left_out", 0)
     more = f"; {left} rows left out at each temperature" if left else ""

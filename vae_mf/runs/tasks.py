@@ -19,6 +19,7 @@ from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.samples import are_samples, ensembles, said_of, store_of_samples
 from vae_mf.samplers.plan import plan
 from vae_mf.simulation import simulate
+from vae_mf.store.chains import chains_of
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
 from vae_mf.systems.base import System, UnknownSpins
@@ -72,7 +73,7 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     for remark in store.remarks:
         say(remark)
     data = split_store(store, recipe.validation, recipe.test)
-    tags = [found["ensemble"] for found in store.diagnostics["temperatures"]]
+    tags = [found["ensemble"] for found in chains_of(store).reports]
     evidence = simulated(store, recipe, sampling.chain_count, tags)
     evaluate = partial(evaluate_equilibrium, system=system, data=evidence, settings=settings)
     return Task(module, data, recipe, evaluate, system, evidence)
@@ -102,7 +103,7 @@ def samples_task(cfg: DictConfig, progress: Progress) -> Task:
     tags = ensembles(store, system)
     for line in said_of(store, system, tags):
         say(line)
-    evidence = simulated(store, recipe, store.attrs["chains"], tags)
+    evidence = simulated(store, recipe, chains_of(store).count, tags)
     evaluate = partial(evaluate_equilibrium, system=known, data=evidence, settings=settings)
     return Task(module, data, recipe, evaluate, system, evidence)
 

@@ -33,6 +33,7 @@ from vae_mf.store.schema import (
     SCHEMA_VERSION,
     SYSTEM,
     ArraySpec,
+    NoStoreError,
     StoreError,
     group_path,
     header_layout,
@@ -86,13 +87,33 @@ def read_header(folder: Folder) -> dict[str, Any] | None:
     # Another writer may have created it between the two looks.
     header = header or _root_attributes(folder)
     if header.get("schema") != SCHEMA:
+        if folder.read(f"{COMMITTED}/{METADATA}") is not None:
+            raise StoreError(f"{folder} is damaged: its header {METADATA} is not that of a store")
         found = f"got something else, which is left alone{elsewhere(folder)}"
-        raise StoreError(f"{folder}: expected a {SCHEMA} store or nothing, {found}")
+        raise NoStoreError(f"{folder}: expected a {SCHEMA} store or nothing, {found}")
     if header.get("schema_version") != SCHEMA_VERSION:
         raise StoreError(f"{folder}: expected schema_version {SCHEMA_VERSION}, got {header.get('schema_version')}")
     if {CHECKSUMS, DIGEST} & header.keys() and header.get(DIGEST) != header_digest(header):
         raise StoreError(f"{folder} is damaged: its header {METADATA} is not the one that it was sealed with")
+    require_described(folder, header)
     return header
+
+
+def require_described(folder: Folder, header: Mapping[str, Any]) -> None:
+    """Raise StoreError unless a header says all that a store is read by; one of another program may not."""
+    try:
+        specs = system_specs(header) | sample_specs(header_layout(header))
+        records = [header["attrs"], *([header["diagnostics"], header["array_bytes"]] if "complete" in header else [])]
+        if not all(isinstance(record, dict) for record in records):
+            raise ValueError("a record is no mapping of names to values")
+        for name, values in header.get(CHECKSUMS, {}).items():
+            if len(values) != 1 + specs[name].chunk_count() or not all(isinstance(value, int) for value in values):
+                raise ValueError(f"the checksums of {name} are not those of its files")
+        if "complete" in header and header["array_bytes"].keys() != specs.keys():
+            raise ValueError("the sizes are not those of its arrays")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        said = f"it has no entry {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise StoreError(f"{folder} is damaged: its header {METADATA} describes no store: {said}") from error
 
 
 def elsewhere(folder: Folder) -> str:
@@ -142,9 +163,12 @@ def read_array(
     try:
         files = CheckedStore(folder.zarr_store(read_only=True), expected)
         array: Any = zarr.open_array(files, path=name, mode="r", zarr_format=3)
+        if (array.shape, array.chunks, str(array.dtype)) != (spec.shape, spec.chunks, spec.dtype):
+            raise ValueError(f"{METADATA} describes another array")
         return np.asarray(array[...] if rows is None else array[:rows])
-    except ValueError as error:
-        raise StoreError(f"{folder} is damaged: {name} does not match its checksum ({error})") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # Zarr has no one error for what is damaged
+        said = " ".join((f"no {error}" if isinstance(error, KeyError) else str(error)).split())
+        raise StoreError(f"{folder} is damaged: {name} does not match its checksum ({said})") from error
 
 
 def array_bytes(folder: Folder, header: Mapping[str, Any]) -> dict[str, int]:
@@ -223,6 +247,8 @@ def disk_errors(folder: Folder) -> Iterator[None]:
 
 def _array_bytes(folder: Folder, sizes: Mapping[str, int], name: str, spec: ArraySpec, rows: int | None = None) -> int:
     # Looked for one by one, because Zarr reads a missing chunk as zeros.
+    if spec.chunk_count(rows) > len(sizes):  # a number of blocks beyond any memory
+        raise StoreError(f"{folder} is truncated: expected {spec.chunk_count(rows)} chunks of {name}, got fewer")
     files = files_of(name, spec, rows)
     for file in files:
         if file not in sizes:

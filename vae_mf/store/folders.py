@@ -22,6 +22,9 @@ from vae_mf.store.local import LocalFolder
 from vae_mf.store.remote import FRESH, RemoteFolder
 from vae_mf.store.schema import StoreError
 
+CHAIN = "::"
+"""Between the drivers of a URL of fsspec, of which some read in one file where the others are."""
+
 
 @runtime_checkable
 class Lock(Protocol):
@@ -80,10 +83,13 @@ def find_folder(path: str | Path) -> Folder:
     url = str(path).rstrip("/")
     if "://" not in url:
         return LocalFolder(Path(path).absolute())
+    if CHAIN in url:
+        raise StoreError(f"{url}: expected the URL of one driver, got a chain of them")
     try:
         filesystem, root = url_to_fs(url, **FRESH)
-    except (ImportError, ValueError) as error:
-        raise StoreError(f"{url}: expected a URL with a driver that is installed: {error}") from error
+    except Exception as error:  # each driver has its own
+        said = " ".join(str(error).split())
+        raise StoreError(f"{url}: expected a URL with a driver that is installed: {said}") from error
     if isinstance(filesystem, LocalFileSystem):
         return LocalFolder(Path(root))
     if "/" not in root:

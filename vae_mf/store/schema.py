@@ -45,6 +45,10 @@ class StoreError(ValueError):
     """A store is not what was asked for: absent, foreign, unfinished, damaged, different or in use."""
 
 
+class NoStoreError(StoreError):
+    """Something else than a store is there, perhaps data of another kind."""
+
+
 @dataclass(frozen=True)
 class ArraySpec:
     """Shape, chunk shape and dtype of one array, chunked along its first axis only."""
@@ -61,8 +65,11 @@ class ArraySpec:
         """
         if not self.shape:
             return ["c"]
-        count = (self.shape[0] if rows is None else rows) // self.chunks[0]
-        return [f"c.{index}" + ".0" * (len(self.shape) - 1) for index in range(count)]
+        return [f"c.{index}" + ".0" * (len(self.shape) - 1) for index in range(self.chunk_count(rows))]
+
+    def chunk_count(self, rows: int | None = None) -> int:
+        """Return the number of chunks that hold the first ``rows`` rows, by default of all of them."""
+        return (self.shape[0] if rows is None else rows) // self.chunks[0] if self.shape else 1
 
 
 @dataclass(frozen=True)
