@@ -1,11 +1,16 @@
 """Runs that have moved, or whose samples and data have."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from vae_mf.runs.identity import config_digest
+from vae_mf.commands.compare import chosen_splits, fold_of
+from vae_mf.runs.folder import open_run, record_run
+from vae_mf.runs.identity import config_digest, data_hash
 from vae_mf.runs.moved import relocated
+from vae_mf.runs.recordings import build_recording
 from vae_mf.store.sample_store import open_writer
 from vae_mf.store.schema import StoreLayout
 
@@ -17,10 +22,9 @@ def sealed_store(path):
         writer.seal({})
 
 
-def recorded_run(**groups):
-    return OmegaConf.create(
-        {"seed": 1, "run": {"name": "own", "digest": config_digest({"seed": 1, **groups})}, **groups}
-    )
+def recorded_run(folder=None, **groups):
+    run = {"name": "own", "digest": config_digest({"seed": 1, **groups}), "folder": str(folder)}
+    return OmegaConf.create({"seed": 1, "run": run, **groups})
 
 
 def test_samples_that_are_where_they_were_are_taken_from_there(tmp_path):
@@ -61,6 +65,41 @@ def test_data_that_have_moved_are_looked_for_by_name_and_are_the_same(tmp_path):
     np.save(after / "rows.npy", np.ones(3))
     with pytest.raises(ValueError, match=r"rows\.npy: expected the data that the run own was trained on, got others"):
         relocated(config, after)
+
+
+def test_data_are_those_that_the_record_of_the_run_knows_wherever_they_are(tmp_path):
+    places = [tmp_path / name for name in ("before", "elsewhere", "after")]
+    for number, place in enumerate(places):
+        place.mkdir()
+        np.save(place / "rows.npy", np.full(3, number))
+    own, *others = (str(place / "rows.npy") for place in places)
+    config = recorded_run(dataset={"path": own, "read": {"path": own}})
+    assert relocated(config, *places[1:], recorded=data_hash(own)) == config
+    found = relocated(config, *places[1:], recorded=data_hash(others[1]))
+    assert found.dataset.path == found.dataset.read.path == others[1]
+    with pytest.raises(ValueError, match=r"before/rows\.npy: expected the data that the run own was trained on"):
+        relocated(config, places[1], recorded=data_hash(others[1]))
+
+
+def test_a_comparison_finds_the_data_of_a_run_that_have_moved(tmp_path, compose_config):
+    before, after = tmp_path / "before.npy", tmp_path / "moved" / "before.npy"
+    after.parent.mkdir()
+    rows = np.random.default_rng(1).integers(0, 2, (60, 3)).astype(np.uint8)
+    np.save(before, rows)
+    cfg = compose_config("compare", f"dataset.path={after}", "split=time", f"paths.data={tmp_path}/none")
+    dataset = OmegaConf.to_container(cfg.dataset, resolve=True)
+    theirs = OmegaConf.create(dataset | {"path": str(before)})
+    theirs.read.path, theirs.split = str(before), OmegaConf.create(dataset["split"] | {"split": "time"})
+    run = open_run(recorded_run(tmp_path / "run", model={}, dataset=OmegaConf.to_container(theirs)))
+    record_run(run, 3, [1.0])
+    before.rename(after)
+    recording = build_recording(cfg.dataset)
+    splits = chosen_splits(cfg, recording, print)
+    folders = Path(cfg.paths.data), after.parent
+    assert fold_of(run, recording, splits, cfg.dataset, *folders) in splits
+    np.save(after, 1 - rows)
+    with pytest.raises(ValueError, match=r"moved/before\.npy: expected the data that the run own was trained on"):
+        fold_of(run, recording, splits, cfg.dataset, *folders)
 
 
 def test_data_that_are_nowhere_stay_named_as_they_were(tmp_path):

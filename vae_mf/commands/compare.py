@@ -48,6 +48,7 @@ from vae_mf.runs.folder import FIGURES, Run, find_runs
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run
+from vae_mf.runs.moved import located
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.terminal import Terminal
@@ -91,9 +92,17 @@ class Fold(NamedTuple):
     number: int
 
 
-def fold_of(run: Run, recording: Recording, splits: dict[Fold, Split], dataset: DictConfig) -> Fold:
-    """Return the split that a run was trained on; ValueError unless it is one of these splits of this recording."""
-    theirs = run.config.get("dataset")
+def fold_of(run: Run, recording: Recording, splits: dict[Fold, Split], dataset: DictConfig, *folders: Path) -> Fold:
+    """Return the split that a run was trained on; ValueError unless it is one of these splits of this recording.
+
+    Args:
+        run: finished run.
+        recording: data of the comparison.
+        splits: splits of it.
+        dataset: configuration of the data.
+        folders: folders of data that are no longer where the run found them.
+    """
+    theirs = located(run, *folders).get("dataset")
     if theirs is not None and "split" in theirs:
         other = recording if theirs.read == dataset.read else instantiate(theirs.read)
         parts = instantiate(theirs.split)(other)
@@ -312,9 +321,11 @@ def runs_of_folds(
 ) -> dict[Fold, list[Run]]:
     """Return the finished runs that were trained on each of these splits."""
     runs: dict[Fold, list[Run]] = {fold: [] for fold in splits}
+    path = cfg.dataset.get("path")
+    folders = [Path(cfg.paths.data), *([Path(path).parent] if path else [])]
     for run in find_runs(cfg.runs, cfg.extensions) if cfg.runs else []:
         if (run.folder / METRICS).exists():
-            runs[fold_of(run, recording, splits, cfg.dataset)].append(run)
+            runs[fold_of(run, recording, splits, cfg.dataset, *folders)].append(run)
         else:
             say(f"left out: run {run.folder}, which is not finished: the command that began it goes on")
     for folds in experiments(splits):

@@ -32,7 +32,7 @@ from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_ru
 from vae_mf.runs.foreign import require_harmless
 from vae_mf.runs.identity import digest
 from vae_mf.runs.models import load_run
-from vae_mf.runs.moved import relocated
+from vae_mf.runs.moved import located
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.tasks import build_task, evaluation_settings
 from vae_mf.runs.terminal import Terminal
@@ -56,7 +56,7 @@ def assess_run(run: Run, settings: AssessmentSettings, data: Path, progress: Pro
     """
     own = read_tables(run.folder)
     model = load_run(run)
-    task = build_task(relocated(run.config, data), progress)
+    task = build_task(located(run, data), progress)
     progress.add_task("assessing", total=None)
     found = assess(model.vae, task.system, task.evidence, settings)
     return replace(found, tables=found.tables | {name: own[name] for name in OWN if name in own})

@@ -30,7 +30,7 @@ from vae_mf.files import (
 )
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.runs.foreign import require_harmless, require_no_aliases, require_values
-from vae_mf.runs.identity import IDENTITY
+from vae_mf.runs.identity import IDENTITY, data_hash
 from vae_mf.runs.literal import literal
 from vae_mf.runs.names import present_names
 from vae_mf.training.weights import WEIGHTS
@@ -41,6 +41,8 @@ REQUIRED = ("seed", "run", "model")
 DISCOVERY = "discovery.json"
 """Data and settings of a discovery, which make its folder its own."""
 RECORD = "run.json"
+DATA_HASH = "data"
+"""Entry of the record: hash of the data that a run was trained on, null without such."""
 MOST_BYTES = 2**20
 """Size of a configuration; the longest have lists of variables."""
 CHECKPOINTS = "checkpoints"
@@ -262,6 +264,7 @@ def record_run(run: Run, sites: int, temperatures: Sequence[float]) -> None:
         "sites": sites,
         "temperatures": list(temperatures),
         "seed": run.config.seed,
+        DATA_HASH: data_hash(OmegaConf.select(run.config, "dataset.path")),
         "revision": git_revision(),
         "software": software_versions(),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},

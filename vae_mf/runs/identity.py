@@ -118,6 +118,12 @@ def contents(node: Any, key: str = "") -> Any:
     return content_hash(root, tuple((file, state.st_size, state.st_mtime_ns) for file, state in states))
 
 
+def data_hash(path: str | None) -> str | None:
+    """Return the hash of a file or folder of data, None if there is none at this path."""
+    found = contents(path, "path")
+    return None if found == path else found
+
+
 def input_files(root: Path) -> list[Path]:
     """Return a file, or the files of a folder in their order, after checking that they may be read as data.
 
