@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import pwd
 import subprocess
 import sys
 import tomllib
@@ -58,6 +59,11 @@ def test_an_installation_works_in_the_working_folder_and_downloads_into_the_cach
     assert paths.workplace() == tmp_path
     assert not paths.downloads().is_relative_to(tmp_path / "site-packages")
     assert paths.downloads().name == "vae_mf"
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    with pytest.raises(ValueError, match="VAE_MF_DATA: expected a folder"):
+        paths.downloads()
     monkeypatch.setenv(paths.DOWNLOADS, "elsewhere")
     assert paths.downloads() == Path("elsewhere")
 

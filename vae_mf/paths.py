@@ -32,7 +32,21 @@ def workplace() -> Path:
 
 
 def downloads() -> Path:
-    """Return the folder of downloads: that of VAE_MF_DATA, else ``data`` of the project, else the user's cache."""
+    """Return the folder of downloads: that of VAE_MF_DATA, else ``data`` of the project, else the user's cache.
+
+    Raises:
+        ValueError: if it would be in the folder of a user who has none.
+    """
     root = checkout()
-    default = user_cache_path("vae_mf") if root is None else root / "data"
-    return Path(os.environ.get(DOWNLOADS, default))
+    place = os.environ.get(DOWNLOADS)
+    if place is None and root is None and without_home():
+        raise ValueError(
+            f"{DOWNLOADS}: expected a folder for downloads, as this user has none, got nothing: "
+            f"set the environment variable {DOWNLOADS}"
+        )
+    return Path(place or (user_cache_path("vae_mf") if root is None else root / "data"))
+
+
+def without_home() -> bool:
+    """Return whether this user has no folder, as in a container under a number that no name belongs to."""
+    return not (os.path.isabs(os.path.expanduser("~")) or os.environ.get("XDG_CACHE_HOME"))

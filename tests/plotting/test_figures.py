@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.files import tree
 from matplotlib.colors import is_color_like, to_hex
 
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
@@ -229,6 +230,16 @@ def test_figures_are_saved_for_screen_and_print(tmp_path):
     assert path == tmp_path / "figures" / "recording.png"
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_same_figure_makes_the_same_files_at_another_time(tmp_path, monkeypatch):
+    for year in range(2):
+        # The date that matplotlib would take for now.
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(year * 31_536_000))
+        save_figure(draw_run(recording_tables())["recording"], tmp_path / str(year), "recording")
+    first, second = tree(tmp_path / "0"), tree(tmp_path / "1")
+    assert set(first) == {"recording.pdf", "recording.png"}
+    assert first == second
 
 
 def test_figure_5_has_two_rows_for_every_recording():

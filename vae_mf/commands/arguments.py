@@ -1,5 +1,6 @@
 """Words of the shell as flags and assignments, and assignments in the grammar of Hydra."""
 
+import os
 import re
 from collections.abc import Iterable
 from itertools import pairwise
@@ -219,8 +220,8 @@ def exists(name: str) -> bool:
 
 
 def at_home(name: str) -> Path:
-    """Return the path of a name, of which a leading "~/" is the folder of the user."""
-    return Path.home() / name[2:] if name.startswith("~/") else Path(name)
+    """Return the path of a name, of which a leading "~/" is the folder of the user, if there is one."""
+    return Path(os.path.expanduser(name) if name.startswith("~/") else name)
 
 
 def quoted(text: str) -> str:

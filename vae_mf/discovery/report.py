@@ -8,13 +8,13 @@
 """
 
 import hashlib
+import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from html import escape
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +184,7 @@ def as_recording(data: Any, names: Sequence[str] | None) -> Recording:
     Raises:
         ValueError: if it is the name of a file, or the names or the data cannot be used.
     """
-    if isinstance(data, str | PathLike):
+    if isinstance(data, str | os.PathLike):
         advice = f"read it with vae_mf.datasets.read_recording or numpy.load, or run vae-mf discover {data}"
         raise ValueError(
             f"data: expected an array or a recording, got the name of a file, {shown(str(data))}: {advice}"
@@ -235,7 +235,7 @@ def report_on(
         "call": call,
         "data": {"sha256 of the rows": fingerprint(rows.recording), "order": order},
         "settings": {"seed": seed} | plain(config),
-        "date": date.today().isoformat(),
+        "date": today().isoformat(),
         "version": __version__,
         "software": {"revision": git_revision(), **software_versions()},
     }
@@ -249,6 +249,12 @@ def report_on(
         report = write_report(found, origin, None if folder is None else Path(folder))
         show(completed=STEPS, description="done")
     return report
+
+
+def today() -> date:
+    """Return the date of a report: that of SOURCE_DATE_EPOCH, in seconds, where files are to be compared."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return date.today() if epoch is None else datetime.fromtimestamp(int(epoch), UTC).date()
 
 
 def fingerprint(recording: Recording) -> str:

@@ -74,6 +74,8 @@ SHORT, MIDDLE, LONG = 16, 30, 48
 """Letters of a name at one of many ticks, at one of few, and beside a panel, at most."""
 PANEL = (3.2, 2.7)
 """Width and height of one panel in inches."""
+UNDATED = {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}
+"""Metadata of a file without the time of day, by format, so that the same figure makes the same file."""
 
 
 @contextmanager
@@ -160,9 +162,9 @@ def empty_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> Path:
-    """Save a figure as PNG and PDF, each whole or not at all, and return the path of the PNG."""
+    """Save a figure as PNG and PDF, without a date and each whole or not at all, and return the path of the PNG."""
     with house_style():
         for kind in ("pdf", "png"):
             with replacing(folder / f"{name}.{kind}") as place:
-                figure.savefig(place, format=kind)
+                figure.savefig(place, format=kind, metadata=UNDATED[kind])
     return folder / f"{name}.png"
