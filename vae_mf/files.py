@@ -18,7 +18,7 @@ from vae_mf.texts import has_undecoded
 LOCK = ".lock"
 SEAL = "SHA256SUMS"
 """File with the digests of a finished folder."""
-SEALED = (".yaml", ".json", ".csv", ".safetensors")
+SEALED = (".yaml", ".json", ".csv", ".safetensors", ".npz")
 UNSEALED = ("logs", "checkpoints", "figures", "verdict")
 """Folders inside a run that are written by others, or read by people alone."""
 DAMAGED = "copy it again, or remove it and run the command that writes it"
@@ -106,16 +106,21 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 
 def write_sealed(path: str | Path, content: str) -> None:
-    """Write the last file of a folder, which is finished by it, behind the digests of all that it is read with.
-
-    They stand beside it, in the format of the tool sha256sum.
-    """
+    """Write the last file of a folder, which is finished by it, behind the digests of all that it is read with."""
     last = Path(path)
-    folder = last.parent
-    digests = {file.relative_to(folder).as_posix(): sha256(file.read_bytes()) for file in sealed_files(folder)}
-    digests[last.name] = sha256(content.encode())
-    write_whole(folder / SEAL, "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))
+    seal(last.parent, **{last.name: sha256(content.encode())})
     write_whole(last, content)
+
+
+def seal(folder: Path, **more: str) -> None:
+    """Write the digests of what is read in a folder again beside it, in the format of the tool sha256sum.
+
+    Args:
+        folder: folder that is finished.
+        more: digests of files that are yet to be written, by name.
+    """
+    digests = {file.relative_to(folder).as_posix(): sha256(file.read_bytes()) for file in sealed_files(folder)} | more
+    write_whole(folder / SEAL, "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))
 
 
 def sealed_files(folder: Path) -> list[Path]:

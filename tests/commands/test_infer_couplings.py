@@ -18,6 +18,7 @@ from vae_mf.commands import limited
 from vae_mf.commands.infer_couplings import TABLE, Results, main, printed, read_data
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.recording import read_recording
+from vae_mf.files import SEAL, seal
 from vae_mf.inverse_ising import MissingEntries, NaiveMeanField, PseudoLikelihood
 from vae_mf.store import from_arrays
 from vae_mf.store.schema import StoreError
@@ -306,3 +307,16 @@ def test_votes_with_missing_entries_are_fitted_and_only_what_was_seen_is_scored(
     assert row.log_likelihood == pytest.approx(np.mean(scores))
     with pytest.raises(ValueError, match=r"got nothing or NaN in row .*; infer-couplings takes them"):
         read_recording(tmp_path / "votes.csv")
+
+
+def test_a_changed_table_of_what_is_finished_is_named(tmp_path):
+    row = {"estimator": "tap", "key": "k", "finished": True, "seconds": 1.0}
+    write_tables(tmp_path, {"estimators": pd.DataFrame([row]), "tap": pd.DataFrame({"coupling": [0.25]})})
+    seal(tmp_path)
+    assert Results(tmp_path, {"tap": "k"}).unfinished() == []
+    write_tables(tmp_path, {"tap": pd.DataFrame({"coupling": [0.75]})})
+    with pytest.raises(ValueError, match=r"tap\.csv: expected the content that its folder was finished with"):
+        Results(tmp_path, {"tap": "k"})
+    seal(tmp_path)
+    assert Results(tmp_path, {"tap": "another"}).unfinished() == ["tap"]
+    assert not (tmp_path / SEAL).exists()

@@ -14,7 +14,7 @@ from helpers.model_parts import linear_config
 from torch import nn
 
 from vae_mf.commands.collect import main as collect
-from vae_mf.density_models.comparison import values_in
+from vae_mf.density_models.comparison import ModelScores, kept_scores, values_in
 from vae_mf.files import SEAL, read_json, write_sealed
 from vae_mf.runs.folder import CONFIG, RECORD, find_run, find_runs
 from vae_mf.runs.models import build_vae, load
@@ -227,6 +227,48 @@ def test_damaged_tables_weights_and_scores_are_refused_by_their_names(tmp_path):
     (tmp_path / "s.npz").write_bytes((tmp_path / "s.npz").read_bytes()[:100])
     with pytest.raises(ValueError, match=rf"s\.npz: .*{ADVICE}"):
         values_in(tmp_path / "s.npz")
+
+
+def scores(number):
+    values = np.full(3, float(number))
+    return ModelScores(f"model {number}", "Family", number, values, values, 0.0, 1.0)
+
+
+def test_scores_of_another_model_are_not_taken_for_those_of_this_one(tmp_path):
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    assert [kept_scores(path, lambda: scores(1)).parameters for path in (first, second)] == [1, 1]
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(ValueError, match=rf"second\.npz: expected a whole file, .*{ADVICE}"):
+        kept_scores(second, lambda: scores(2))
+
+
+def test_every_flipped_bit_of_scores_is_named_or_harmless(tmp_path):
+    path = tmp_path / "scores.npz"
+    whole = repr(kept_scores(path, lambda: scores(1), "rows"))
+    content = path.read_bytes()
+    encrypted = content.index(b"PK\x01\x02") + 8
+    for place in (encrypted, *range(0, len(content), 17)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        try:
+            found = repr(kept_scores(path, lambda: scores(1), "rows"))
+        except ValueError as error:
+            found = str(error) if str(path) in str(error) else "no name"
+        assert found == whole or found.startswith(f"{path}: expected "), place
+        path.unlink()
+
+
+def test_scores_of_version_0_1_are_read_as_before(tmp_path):
+    np.savez(tmp_path / "old.npz", **scores(1)._asdict())
+    assert repr(kept_scores(tmp_path / "old.npz", lambda: scores(2))) == repr(scores(1))
+    np.savez(tmp_path / "less.npz", model="x")
+    with pytest.raises(ValueError, match=r"less\.npz: expected scores of a model, got none of family"):
+        kept_scores(tmp_path / "less.npz", lambda: scores(2))
+
+
+def test_a_collection_of_damaged_runs_alone_says_so(run, compose_config):
+    (run / CONFIG).write_bytes(b"{")
+    with pytest.raises(ValueError, match=r"runs: expected a whole run folder, got .*whole, damaged"):
+        collect(compose_config("collect", f"runs=[{run.parent}/*]", f"report={run.parent.parent}/report"))
 
 
 def test_a_whole_record_is_read(tmp_path):

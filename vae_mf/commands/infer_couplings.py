@@ -28,7 +28,7 @@ from rich.table import Column, Table
 from vae_mf.checks import require_integer, require_path, require_positive
 from vae_mf.commands.limited import Worker
 from vae_mf.datasets.file_formats import read_array
-from vae_mf.files import discarded_if_refused, only_one, replacing
+from vae_mf.files import SEAL, discarded_if_refused, only_one, replacing, require_unchanged, seal
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.missing_entries import MissingEntries
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
@@ -169,11 +169,14 @@ class Results:
 
     def __init__(self, folder: Path, keys: dict[str, str]) -> None:
         self.folder, self.keys = folder, keys
+        require_unchanged(folder)
         former = {name: self._former(name) for name in (TABLE, BLOCKS)}
         self.rows = {row["estimator"]: row for row in former[TABLE] if row.get("key") == keys.get(row["estimator"])}
         """Row of every estimator, by its name."""
         self.blocks = [row for row in former[BLOCKS] if row["estimator"] in self.rows]
         """Rows about held-out blocks."""
+        if self.unfinished():
+            (folder / SEAL).unlink(missing_ok=True)  # until all is written
         for name in keys.keys() - self.rows.keys():
             self._remove(name)
 
@@ -246,7 +249,9 @@ def infer_all(cfg: DictConfig, data: Data, members: np.ndarray, progress: Progre
                 save(folder, name, found, data)
                 row |= accuracy_of(found.estimator, data)
             results.add(row, blocks)
-    return results.write()
+    tables = results.write()
+    seal(folder)
+    return tables
 
 
 def accuracy_of(estimator: InverseIsing, data: Data) -> dict[str, float]:

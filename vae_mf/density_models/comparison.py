@@ -1,7 +1,9 @@
 """Comparison of density models on the same rows: held-out log-likelihoods, paired gains, and their errors."""
 
+import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
@@ -15,7 +17,7 @@ from scipy.special import logsumexp
 from vae_mf.checks import require_integer
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.sequences import SequenceModel
-from vae_mf.files import replacing, whole
+from vae_mf.files import DAMAGED, replacing, whole
 from vae_mf.statistics.averages import Average, average
 
 INDEPENDENT, VAE = "Independent", "VAE"
@@ -24,6 +26,8 @@ CHOICE = "Choice"
 """Family of a baseline that validation chooses in every fold anew."""
 NEAR = 2.5
 """Errors of a difference within which two models are level; two would be too few, as folds share training rows."""
+DIGEST = "sha256"
+"""Entry of a file of scores: digest of the others."""
 Part = Int8[np.ndarray, "_ variables"]
 """Some rows of the data."""
 
@@ -81,10 +85,10 @@ def kept_scores(path: Path, compute: Callable[[], ModelScores], content: str = "
         content: digest of the rows, if the file may be of others.
     """
     if not path.exists() or content_in(path) != content:
-        scores = compute()
-        with replacing(path) as place, open(place, "wb") as file:
-            np.savez(file, content=np.array(content), **scores._asdict())
+        write_values(path, {"content": np.array(content), **compute()._asdict()})
     stored = values_in(path)
+    if missing := set(ModelScores._fields) - stored.keys():
+        raise ValueError(f"{path}: expected scores of a model, got none of {', '.join(sorted(missing))}: {DAMAGED}")
     values: dict[str, Any] = {name: stored[name] for name in ModelScores._fields}
     return ModelScores(**{name: value if value.ndim else value.item() for name, value in values.items()})
 
@@ -94,14 +98,36 @@ def content_in(path: Path) -> str:
     return str(values_in(path).get("content", ""))
 
 
+def write_values(path: Path, values: Mapping[str, Any]) -> None:
+    """Write arrays and numbers to a file in one step, with a digest of them all and of its name."""
+    arrays = {name: np.asarray(value) for name, value in values.items()}
+    with replacing(path) as place, open(place, "wb") as file:
+        np.savez(file, **arrays, **{DIGEST: np.array(digest_of(path.stem, arrays))})
+
+
 def values_in(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays in a file of scores.
+    """Return the arrays in a file that `write_values` wrote, now or in version 0.1, which had no digest.
 
     Raises:
-        ValueError: if it is cut or damaged.
+        ValueError: if it is cut or damaged, or the file of something else.
     """
-    with whole(path, BadZipFile, EOFError, ValueError, KeyError, zlib.error), np.load(path) as stored:
-        return dict(stored)
+    with whole(path, BadZipFile, EOFError, ValueError, LookupError, RuntimeError, zlib.error):
+        # From memory: places that are none are a ValueError there, and an OSError of a file.
+        with np.load(BytesIO(path.read_bytes())) as stored:
+            values = dict(stored)
+        digest = values.pop(DIGEST, None)
+        if digest is not None and digest != digest_of(path.stem, values):
+            raise ValueError("its digest is another")
+    return values
+
+
+def digest_of(name: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the digest of named arrays in a file of this name."""
+    found = hashlib.sha256(name.encode())
+    for key, array in sorted(arrays.items()):
+        found.update(f"{key} {array.dtype} {array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def compare_models(scores: Sequence[ModelScores], time: Int[np.ndarray, " test_rows"], blocks: int) -> pd.DataFrame:

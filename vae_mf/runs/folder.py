@@ -154,7 +154,7 @@ def find_runs(
         ValueError: if there is none, or one is damaged or names objects of other packages.
     """
     folders = sorted({path for pattern in patterns for path in matching(pattern)})
-    runs = []
+    runs, damaged = [], []
     for folder in folders:
         if not (folder / CONFIG).exists():
             continue
@@ -164,9 +164,12 @@ def find_runs(
             if refused is None:
                 raise
             refused(error)
+            damaged.append(folder)
             continue
         if "run" in config:
             runs.append(Run(folder, config))
+    if damaged and not runs:
+        raise ValueError(f"runs: expected a whole run folder, got {', '.join(map(str, damaged[:5]))}, damaged")
     if not runs:
         raise ValueError(f"runs: expected globs that match run folders, got {list(patterns)}")
     return runs
