@@ -100,9 +100,10 @@ def content_in(path: Path) -> str:
 
 def write_values(path: Path, values: Mapping[str, Any]) -> None:
     """Write arrays and numbers to a file in one step, with a digest of them all and of its name."""
-    arrays = {name: np.asarray(value) for name, value in values.items()}
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items()}
+    arrays[DIGEST] = np.array(digest_of(path.stem, arrays))
     with replacing(path) as place, open(place, "wb") as file:
-        np.savez(file, **arrays, **{DIGEST: np.array(digest_of(path.stem, arrays))})
+        np.savez(file, **arrays)
 
 
 def values_in(path: Path) -> dict[str, np.ndarray]:

@@ -317,9 +317,10 @@ class Study:
         known = None
         if self.pairwise_rows.exists():
             stored = values_in(self.pairwise_rows)
-            rows, own, of_partition = stored["rows"], stored["log_likelihood"], float(stored["log_partition_error"])
-            divergence = average(own - fitted.score(rows), len(rows))
-            known = KnownRows(rows, divergence._replace(error=float(np.hypot(divergence.error, of_partition))))
+            rows = stored["rows"]
+            divergence = average(stored["log_likelihood"] - fitted.score(rows), len(rows))
+            error = float(np.hypot(divergence.error, stored["log_partition_error"]))
+            known = KnownRows(rows, divergence._replace(error=error))
         readings, thresholds = settings.readings, settings.thresholds
         return controls(fitted.model, blocked, readings, thresholds, tolerance, seed, known)
 
