@@ -161,3 +161,18 @@ def test_arrays_of_several_forms():
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             checks.require_array("x", value)
+
+
+@pytest.mark.parametrize(("available", "told"), [(10**12, False), (10**9, True)])
+def test_work_that_takes_much_of_the_free_memory_is_told(monkeypatch, available, told):
+    said = []
+    monkeypatch.setattr(checks, "available_memory", lambda: available)
+    monkeypatch.setattr(checks, "own_memory", lambda: 4 * 10**8)
+    checks.require_working_memory("discovery", 8 * 10**8, "give fewer rows", said.append)
+    assert said == (["memory: about 1.2 GB at the peak, 1 GB are free beside those in use"] if told else [])
+
+
+def test_work_beyond_the_free_memory_is_refused(monkeypatch):
+    monkeypatch.setattr(checks, "available_memory", lambda: 10**9)
+    with pytest.raises(ValueError, match=r"discovery: expected arrays that fit .* 1 GB are free, got 2 GB: give fewer"):
+        checks.require_working_memory("discovery", 2 * 10**9, "give fewer rows", pytest.fail)

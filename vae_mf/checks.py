@@ -3,13 +3,18 @@
 import math
 import os
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vae_mf.memory import available_memory
+from vae_mf.memory import available_memory, own_memory
+
+NOTABLE_BYTES = 10**9
+"""Memory, beside that of Python and its libraries, that is told before it is taken."""
+NOTABLE_SHARE = 0.1
+"""Share of the free memory that is told, too."""
 
 
 class _Short(reprlib.Repr):
@@ -200,3 +205,19 @@ def require_memory(name: str, needed: int, advice: str) -> None:
             f"{name}: expected arrays that fit into memory, of which {available / 1e9:.3g} GB are free, got "
             f"{needed / 1e9:.3g} GB: {advice}"
         )
+
+
+def require_working_memory(name: str, needed: int, advice: str, say: Callable[[str], object]) -> None:
+    """Raise ValueError if work of about ``needed`` bytes is more than the memory that is free; tell where it is much.
+
+    Args:
+        name: name of the work.
+        needed: bytes at the peak of the work, beside those that the process holds.
+        advice: advice for those who have less.
+        say: called with a sentence about work that takes much.
+    """
+    require_memory(name, needed, advice)
+    available = available_memory()
+    if needed > min(NOTABLE_BYTES, NOTABLE_SHARE * available):
+        peak, free = (count / 1e9 for count in (own_memory() + needed, available))
+        say(f"memory: about {peak:.2g} GB at the peak, {free:.3g} GB are free beside those in use")

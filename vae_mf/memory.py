@@ -28,6 +28,11 @@ def available_memory() -> int:
     return max(0, min(psutil.virtual_memory().available, *own))
 
 
+def own_memory() -> int:
+    """Return the number of bytes that this process holds."""
+    return psutil.Process().memory_info().rss
+
+
 def left_by_groups(root: Path) -> Iterator[int]:
     """Yield the bytes that each control group around this process leaves; only Linux has such groups.
 

@@ -15,7 +15,7 @@ from vae_mf.samplers.diagnostics import diagnose, start_ensemble
 from vae_mf.samplers.plan import Sampling, chain_observables, plan, scalars
 from vae_mf.store.sample_store import SampleStore, StoreLayout, open_store, open_writer
 from vae_mf.store.schema import system_parameters
-from vae_mf.systems.base import System
+from vae_mf.systems.base import HasCouplings, HasMeanFieldCouplings, System
 
 SCALARS = {"energy": "f8", "order_parameter": "f8", "basin": "i4"}
 Progress = Callable[[Iterable[int]], Iterable[int]]
@@ -65,6 +65,21 @@ def simulate(
                 writer.write_block(block, rows, scalars(system, rows) | records)
             writer.seal(diagnostics(system, sampler, sampling, writer.read(), seed, threads))
     return open_store(path)
+
+
+def bytes_of_samples(system: System, sampling: Sampling) -> int:
+    """Return about the bytes that drawing takes at its peak: a block at all temperatures, and all scalars."""
+    levels = len(sampling.levels)
+    drawn = max(sampling.chain_count // sampling.block_count, sampling.opposite_starts) * sampling.schedule.draws
+    scalars = 200 * sampling.samples + 24 * levels * sampling.samples
+    return levels * drawn * system.sites * bytes_of_site(system) + scalars
+
+
+def bytes_of_site(system: System) -> int:
+    """Return about the bytes of a site while energies are computed: products with couplings are in double precision."""
+    if system.kind != "spins":
+        return 48
+    return 20 if isinstance(system, HasCouplings) and not isinstance(system, HasMeanFieldCouplings) else 6
 
 
 def describe(

@@ -21,8 +21,8 @@ from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from vae_mf.checks import require_integer, require_path, require_positive
-from vae_mf.commands.limited import Worker
+from vae_mf.checks import require_integer, require_path, require_positive, require_working_memory
+from vae_mf.commands.limited import FEWER, Worker, bytes_of_fits
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import ALL, UNITS, Split, possible_splits
 from vae_mf.density_models.comparison import (
@@ -208,6 +208,7 @@ def main(cfg: DictConfig) -> None:
         require_integer(name, cfg[name], minimum)
     limit = None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit)
     recording = build_recording(cfg.dataset)
+    require_working_memory("comparison", bytes_of_fits(recording.rows.size), FEWER, say)
     splits = chosen_splits(cfg, recording, say)
     jobs = jobs_of_folds(cfg, recording, splits, runs_of_folds(cfg, recording, splits, say))
     contents = {fold: content_of([recording.rows[part] for part in parts]) for fold, parts in splits.items()}

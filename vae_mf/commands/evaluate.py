@@ -7,6 +7,7 @@ vae-mf evaluate 'outputs/ising2d_scaling-*' evaluation=capacity
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from glob import has_magic
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.markdown import Markdown
 from rich.progress import Progress
 
-from vae_mf.checks import require_integer
+from vae_mf.checks import require_integer, require_working_memory
 from vae_mf.files import (
     again_of,
     put_in_place,
@@ -26,6 +27,7 @@ from vae_mf.files import (
     write_sealed,
     write_whole,
 )
+from vae_mf.models.site_families import site_family
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs, read_values
@@ -38,6 +40,7 @@ from vae_mf.runs.tasks import build_task, evaluation_settings
 from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import ANSWER, VERDICT, read_tables, write_tables
 from vae_mf.verdict.assessment import Assessment, AssessmentSettings, assess
+from vae_mf.verdict.needs import bytes_of_assessment
 from vae_mf.verdict.report import as_json, as_markdown
 
 REPORT = "report.md"
@@ -57,6 +60,11 @@ def assess_run(run: Run, settings: AssessmentSettings, data: Path, progress: Pro
     own = read_tables(run.folder)
     model = load_run(run)
     task = build_task(located(run, data), progress)
+    group = task.evidence.groups[0]
+    columns = task.data.train.sites * site_family(model.vae.kind).components
+    needed = bytes_of_assessment(len(group.rows), columns, settings.readings)
+    advice = "lower evaluation.readings.entries, or evaluate a run on fewer rows"
+    require_working_memory("assessment", needed, advice, partial(progress.console.print, soft_wrap=True))
     progress.add_task("assessing", total=None)
     found = assess(model.vae, task.system, task.evidence, settings)
     return replace(found, tables=found.tables | {name: own[name] for name in OWN if name in own})

@@ -25,8 +25,8 @@ from rich import box
 from rich.progress import BarColumn, Progress, TaskID, TimeElapsedColumn
 from rich.table import Column, Table
 
-from vae_mf.checks import require_integer, require_path, require_positive
-from vae_mf.commands.limited import Worker
+from vae_mf.checks import require_integer, require_path, require_positive, require_working_memory
+from vae_mf.commands.limited import FEWER, Worker, bytes_of_fits
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.files import SEAL, discarded_if_refused, only_one, replacing, require_unchanged, seal
 from vae_mf.inverse_ising.base import InverseIsing
@@ -299,6 +299,7 @@ def main(cfg: DictConfig) -> None:
     folder = require_path("folder", cfg.folder)
     require_integer("seed", cfg.seed, minimum=0)
     data = read_data(cfg)
+    require_working_memory("couplings", bytes_of_fits(data.spins.size), FEWER, say)
     members = fold_members(len(data.spins), cfg.folds, cfg.blocks)
     if cfg.time_limit is not None:
         require_positive("time_limit", cfg.time_limit)

@@ -11,6 +11,22 @@ from typing import Any
 PROCESSES = multiprocessing.get_context("spawn")
 """A forked process may inherit locks that nobody opens: these begin afresh."""
 
+FEWER = "give fewer rows, or choose dataset.variables"
+"""Advice where a fit does not fit into memory."""
+ENTRY_BYTES = 16
+"""Bytes that fits take for each entry of the rows, at the most of almost all models: a copy in double precision."""
+WORKER_BYTES = 300_000_000
+"""Bytes of the process beside this one, with its libraries."""
+
+
+def bytes_of_fits(entries: int) -> int:
+    """Return about the bytes of fits in a process of their own, beside what models of many variables check themselves.
+
+    Args:
+        entries: number of entries of the rows.
+    """
+    return ENTRY_BYTES * entries + WORKER_BYTES
+
 
 class Worker:
     """A process that runs one generator after the other; after one that had to be ended it is replaced.

@@ -13,7 +13,7 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
-from vae_mf.checks import require_flag, require_integer, require_path
+from vae_mf.checks import require_flag, require_integer, require_path, require_working_memory
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler, build_sampling
@@ -22,7 +22,7 @@ from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.terminal import Terminal
 from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.plan import plan
-from vae_mf.simulation import simulate
+from vae_mf.simulation import bytes_of_samples, simulate
 from vae_mf.statistics.chain_tables import sampling_tables
 from vae_mf.store.chains import chains_of
 from vae_mf.store.sample_store import SampleStore
@@ -75,6 +75,8 @@ def main(cfg: DictConfig) -> None:
         choosing = progress.add_task("choosing temperatures, burn-in and thinning", total=None)
         sampling = plan(system, sampler, request, cfg.seed, cfg.threads)
         progress.remove_task(choosing)
+        advice = "draw fewer, or raise sampling.blocks"
+        require_working_memory("sampling", bytes_of_samples(system, sampling), advice, console.say)
         console.print(
             f"{system.name}, {system.sites} sites, {len(sampling.levels)} temperatures x {sampling.samples} samples, "
             f"{sampler.name}, threads: {cfg.threads or available_threads()}"

@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from vae_mf import __version__
 from vae_mf.analysis.trained_model import TrainedModel, binary_rows
-from vae_mf.checks import require_array, require_flag, require_path, require_spins, shown
+from vae_mf.checks import require_array, require_flag, require_path, require_spins, require_working_memory, shown
 from vae_mf.datasets.recording import Recording, make_recording
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.discovery.document import as_html
@@ -36,8 +36,8 @@ from vae_mf.discovery.findings import Findings, run_discovery
 from vae_mf.discovery.folder import remove_others, workplace
 from vae_mf.discovery.memory import require_order
 from vae_mf.discovery.sentences import headline
-from vae_mf.discovery.settings import discovery_config, discovery_settings, flat, plain
-from vae_mf.discovery.split import prepare
+from vae_mf.discovery.settings import DiscoverySettings, discovery_config, discovery_settings, flat, plain
+from vae_mf.discovery.split import SplitRows, prepare
 from vae_mf.discovery.stages import Study
 from vae_mf.discovery.training import require_enough_epochs, require_model
 from vae_mf.files import SEAL, write_whole
@@ -47,6 +47,7 @@ from vae_mf.provenance import git_revision, software_versions
 from vae_mf.tables import METRICS, TABLES, write_metrics, write_tables
 from vae_mf.training.weights import WEIGHTS, read_weights
 from vae_mf.verdict.decision import Verdict
+from vae_mf.verdict.needs import bytes_of_discovery
 
 DOCUMENT = "report.html"
 FIGURES = "figures"
@@ -230,6 +231,7 @@ def report_on(
         require_enough_epochs(settings.training, settings.schedule, len(rows.train))
     truth = None if truth is None else known_patterns(truth, recording, rows.recording)
     require_model(settings, rows.train.shape[1])
+    require_room(rows, settings, progress)
     origin = {
         "name": name,
         "call": call,
@@ -255,6 +257,13 @@ def today() -> date:
     """Return the date of a report: that of SOURCE_DATE_EPOCH, in seconds, where files are to be compared."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     return date.today() if epoch is None else datetime.fromtimestamp(int(epoch), UTC).date()
+
+
+def require_room(rows: SplitRows, settings: DiscoverySettings, progress: Progress | None) -> None:
+    """Raise ValueError if a discovery takes more memory than is free; tell on a bar what it takes."""
+    say = partial(progress.console.print, soft_wrap=True) if progress else lambda _: None
+    needed = bytes_of_discovery(len(rows.recording.rows), len(rows.recording.names), settings.assessment.readings)
+    require_working_memory("discovery", needed, "give fewer rows or variables", say)
 
 
 def fingerprint(recording: Recording) -> str:

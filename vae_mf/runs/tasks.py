@@ -10,7 +10,7 @@ from filelock import Timeout
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import Progress
 
-from vae_mf.checks import require_path
+from vae_mf.checks import require_path, require_working_memory
 from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
 from vae_mf.models.vae import VAE
 from vae_mf.runs.build import build_module, build_sampler, build_sampling
@@ -18,7 +18,7 @@ from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.samples import are_samples, ensembles, said_of, store_of_samples
 from vae_mf.samplers.plan import plan
-from vae_mf.simulation import simulate
+from vae_mf.simulation import bytes_of_samples, simulate
 from vae_mf.store.chains import chains_of
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
@@ -30,6 +30,7 @@ from vae_mf.training.vae_module import VAEModule
 from vae_mf.verdict.assessment import AssessmentSettings
 from vae_mf.verdict.equilibrium import evaluate_equilibrium
 from vae_mf.verdict.evidence import Evidence, EvidenceGroup, recorded
+from vae_mf.verdict.needs import bytes_of_recording, bytes_of_training
 from vae_mf.verdict.recording import evaluate_recording
 from vae_mf.verdict.settings import EquilibriumSettings, RecordingSettings
 
@@ -67,6 +68,9 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     module = build_module(cfg, system.sites, system)
     split_blocks(sampling.block_count, recipe.validation, recipe.test)
     say = partial(progress.console.print, soft_wrap=True)
+    training = bytes_of_training(system, sampling.samples, len(sampling.levels), settings.generated)
+    needed = max(bytes_of_samples(system, sampling), training)
+    require_working_memory("sampling", needed, "draw fewer samples, or at fewer temperatures", say)
     track = partial(progress.track, description="sampling")
     sample = partial(simulate, system, sampler, sampling, str(path), cfg.seed, track, cfg.threads)
     store = sample_or_wait(sample, say)
@@ -98,6 +102,8 @@ def samples_task(cfg: DictConfig, progress: Progress) -> Task:
         )
         raise ValueError(f"system: expected {wanted}, got {got}")
     known = UnknownSpins(store.sites) if system is None else system
+    needed = bytes_of_training(known, store.rows, len(store.temperatures), settings.generated)
+    require_working_memory("dataset", needed, "give fewer rows or temperatures", say)
     module = build_module(cfg, store.sites, known)
     data = split_store(store, recipe.validation, recipe.test)
     tags = ensembles(store, system)
@@ -177,6 +183,9 @@ def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     recipe = instantiate(cfg.training)
     recording = build_recording(cfg.dataset)
     split = instantiate(cfg.dataset.split)(recording)
+    say = partial(progress.console.print, soft_wrap=True)
+    needed = bytes_of_recording(len(recording.rows), len(recording.names), settings.generated)
+    require_working_memory("dataset", needed, "give fewer rows, or choose dataset.variables", say)
     data = split_recording(recording, split)
     evidence = recorded(recording.rows, recording.time, split.train, split.test, settings.blocks)
     (group,) = evidence.groups
