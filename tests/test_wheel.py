@@ -3,6 +3,7 @@
 import importlib
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -114,4 +115,44 @@ def test_an_installation_works_outside_of_the_project(installed, tmp_path):
     assert run(sys.executable, "-c", code, folder).startswith(str(installed))
     assert len(list(tmp_path.glob("data/*.zarr"))) == 2
     assert len(list(tmp_path.glob("outputs/discover-*/report.html"))) == 1
+    assert listed(installed) == before
+
+
+ANOTHER = [
+    "setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--bounding-set=-all,+dac_read_search",
+    "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
+]  # fmt: skip
+"""A user without name or home, who may read everything, folders of pytest too, and writes only what is theirs."""
+OWN = ("outputs", "data", "compiled")
+"""Folders of that user, in a working folder that is none of theirs."""
+ALL = [
+    ["sample", "system=curie_weiss", "sampling=direct", "system.sites=33", *SAMPLING],
+    ["train", "model.latents=2", *HOPFIELD, *TRAINING, "run.folder=outputs/run"],
+    ["evaluate", "outputs/run", "evaluation=capacity"],
+    ["figure", "outputs/run"],
+    ["discover", "spikes.npy", "quick=true", *options(TINY)],
+    ["infer-couplings", "spikes.npy", "folds=2"],
+]
+
+
+@pytest.mark.slow
+def test_another_user_without_a_home_works_with_an_installation_that_is_read_only(installed, tmp_path):
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("another user is played by root with setpriv")
+    before = listed(installed)
+    write_recording(tmp_path / "spikes.npy")
+    for name in OWN:
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, 12345, 12345)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed)}
+
+    def remarks(words: list[str], **variables: str) -> int:
+        command = [*ANOTHER, sys.executable, installed / "bin" / "vae-mf", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment | variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stderr.count("compiled code")
+
+    assert [remarks(words) for words in ALL] == [1] * len(ALL)
+    assert remarks(ALL[0], NUMBA_CACHE_DIR=str(tmp_path / "compiled")) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"spikes.npy", *OWN}
     assert listed(installed) == before

@@ -143,3 +143,13 @@ def test_a_configuration_that_nobody_reads_ends_a_command_silently(tmp_path):
     process.start()
     process.join()
     assert (process.exitcode, (tmp_path / "errors").read_text()) == (141, "")
+
+
+def test_every_command_runs_linear_algebra_on_one_thread_whatever_the_environment_says():
+    """Two threads add up in another order: the last digits would be those of the machine."""
+    code = "import sys; from vae_mf.commands.main import main; sys.argv = ['vae-mf', 'sample', '--help']; main()\n"
+    code += "import numpy, scipy.linalg, threadpoolctl\n"
+    code += "print(*(pool['num_threads'] for pool in threadpoolctl.threadpool_info()))"
+    pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "3")
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | pools, capture_output=True, text=True)
+    assert set(done.stdout.splitlines()[-1].split()) == {"1"}, done.stderr

@@ -17,7 +17,6 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import BarColumn, TimeElapsedColumn
-from threadpoolctl import threadpool_limits
 
 from vae_mf.checks import require_integer, require_path
 from vae_mf.commands.metrics import print_metrics
@@ -80,9 +79,7 @@ def report(cfg: DictConfig, console: Terminal) -> None:
     truth = None if cfg.truth is None else known(cfg.truth)
     columns = Description(), BarColumn(), TimeElapsedColumn()
     again = settled(folder, cfg.force, console)
-    # As for PyTorch, a second thread of linear algebra gains little on an idle machine and loses much on a busy one.
-    alone = threadpool_limits(cfg.torch_threads)
-    with discarded_if_refused(again, *RESULTS), alone, stage_progress(console, *columns) as progress:
+    with discarded_if_refused(again, *RESULTS), stage_progress(console, *columns) as progress:
         report_on(
             recording,
             cfg.discovery,

@@ -11,6 +11,8 @@ from importlib import import_module
 from vae_mf.commands.table import COMMANDS, Command
 from vae_mf.runs.status import STOPPED, TERMINATED, UNREAD, USAGE, complain, status_of
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Environment variables from which libraries of linear algebra take their number of threads, when they are loaded."""
 GOES_ON = "the same command goes on where it was"
 
 
@@ -102,6 +104,8 @@ def script(name: str) -> Callable[[], None]:
 
 def run(command: Command, words: list[str]) -> None:
     """Run a command with the words behind its name."""
+    # The last digits of a product of matrices depend on the number of threads: every machine shall print the same.
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     with start():
         from vae_mf.commands.arguments import Mistake, read_arguments
         from vae_mf.commands.mistakes import understood
