@@ -50,6 +50,18 @@ def test_a_command_that_is_terminated_while_it_starts_says_so_in_one_line(module
     assert ended(module, "train", number=signal.SIGTERM) == (143, GOES_ON)
 
 
+@pytest.mark.parametrize("body", ["pass", "raise KeyboardInterrupt"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_after_the_end_changes_nothing(body, number):
+    code = (
+        f"import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.{number}))\n"
+        f"signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"from vae_mf.commands.main import shell\nwith shell():\n    {body}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == ((0, "") if body == "pass" else (130, GOES_ON))
+
+
 def test_help_that_is_stopped_says_so_in_one_line():
     assert ended("vae_mf.commands.help", "train", "--help") == (130, GOES_ON)
     assert ended("vae_mf.commands.help", "--help") == (130, GOES_ON)

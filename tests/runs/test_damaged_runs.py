@@ -16,7 +16,7 @@ from torch import nn
 from vae_mf.commands.collect import main as collect
 from vae_mf.density_models.comparison import ModelScores, kept_scores, values_in
 from vae_mf.files import SEAL, read_json, write_sealed
-from vae_mf.runs.folder import CONFIG, RECORD, find_run, find_runs
+from vae_mf.runs.folder import CONFIG, RECORD, find_run, find_runs, open_run
 from vae_mf.runs.models import build_vae, load
 from vae_mf.tables import METRICS, read_metrics, read_tables, write_metrics, write_tables
 from vae_mf.training.weights import WEIGHTS, load_weights, save_weights
@@ -227,6 +227,36 @@ def test_damaged_tables_weights_and_scores_are_refused_by_their_names(tmp_path):
     (tmp_path / "s.npz").write_bytes((tmp_path / "s.npz").read_bytes()[:100])
     with pytest.raises(ValueError, match=rf"s\.npz: .*{ADVICE}"):
         values_in(tmp_path / "s.npz")
+
+
+EDITS = {
+    CONFIG: [
+        *({"seed": value} for value in (None, "x")),
+        *({"model": value} for value in (None, {}, [1], MODEL | {"latents": "x"}, MODEL | {"prior": None})),
+        *({"run": value} for value in (None, {}, {"name": [1]})),
+    ],
+    RECORD: [*({"sites": value} for value in (None, "x", -1, 10**15)), {"temperatures": "cold"}],
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_values_that_make_no_model_are_named_with_their_folder(run, name):
+    path = run / name
+    whole = yaml.safe_load(path.read_text(encoding="utf-8"))
+    without = [{other: whole[other] for other in whole if other != key} for key in whole if key != "temperatures"]
+    for edited in (*(whole | edit for edit in EDITS[name]), *without):
+        path.write_text(json.dumps(edited), encoding="utf-8")
+        with pytest.raises(ValueError, match=re.escape(str(run))) as refused:
+            load(run)
+        assert "\n" not in str(refused.value)
+
+
+def test_a_folder_with_another_configuration_is_not_trained_in(run):
+    config = find_run(run).config
+    config.run.folder = str(run)
+    (run / CONFIG).write_text("seed: 1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"config\.yaml: expected the options of a run, got none for run, model"):
+        open_run(config)
 
 
 def scores(number):

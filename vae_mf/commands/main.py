@@ -1,5 +1,6 @@
 """The console command ``vae-mf`` and its sub-commands; what they import comes after what was typed is understood."""
 
+import atexit
 import io
 import os
 import signal
@@ -31,6 +32,7 @@ def main() -> None:
 @contextmanager
 def shell() -> Iterator[None]:
     """End a command as a shell expects it: with one line where the user stops it, silently where nobody reads on."""
+    atexit.register(end_deaf)
     try:
         try:
             spell_what_cannot_be_encoded()
@@ -43,6 +45,12 @@ def shell() -> Iterator[None]:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in the buffer
         sys.exit(UNREAD)
+
+
+def end_deaf() -> None:
+    """Let a signal to stop pass by while the process ends anyway, with a status that says how."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def spell_what_cannot_be_encoded() -> None:

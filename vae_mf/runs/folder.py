@@ -116,7 +116,9 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
         with only_one(run.folder):
             if not path.exists():
                 write_config(run)
-    if read_config(run.folder, extensions=None).run.digest != config.run.digest:
+    own = read_config(run.folder, extensions=None)
+    require_options(own, run.folder)
+    if own.run.get("digest") != config.run.digest:
         raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
     return run
 
@@ -190,11 +192,16 @@ def find_run(folder: Path, extensions: Sequence[str] = ()) -> Run:
         advice = elsewhere(folder)
         raise FileNotFoundError(f"run: expected a run folder with {CONFIG} and {RECORD}, got {folder}{advice}")
     config = read_config(folder, extensions)
+    require_options(config, folder)
+    return Run(folder, config)
+
+
+def require_options(config: DictConfig, folder: Path) -> None:
+    """Raise ValueError unless the configuration in a folder is that of a run."""
     if missing := [name for name in REQUIRED if name not in config]:
         raise ValueError(
             f"{folder / CONFIG}: expected the options of a run, got none for {', '.join(missing)}: {DAMAGED}"
         )
-    return Run(folder, config)
 
 
 def elsewhere(folder: Path) -> str:
@@ -224,8 +231,9 @@ def read_config(folder: Path, extensions: Sequence[str] | None = ()) -> DictConf
     """
     plain: Any = present_names(read_values(folder / CONFIG))
     require_unchanged(folder)
-    if not isinstance(plain.get("run", {}), dict):
-        raise ValueError(f"{folder / CONFIG}: expected options of the run, got run={shown(plain['run'])}: {DAMAGED}")
+    run = plain.get("run", {"name": ""})
+    if not isinstance(run, dict) or not isinstance(run.get("name"), str):
+        raise ValueError(f"{folder / CONFIG}: expected options of the run, got run={shown(run)}: {DAMAGED}")
     if extensions is not None:
         require_harmless(plain, folder / CONFIG, extensions)
     config = OmegaConf.create(plain)

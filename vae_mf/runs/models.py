@@ -1,6 +1,7 @@
 """Models of configurations, and trained models of run folders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,11 +79,27 @@ def load_run(run: Run) -> TrainedModel:
         ValueError: if a file of it is damaged.
     """
     record = read_record(run)
-    vae = build_vae(run.config.model, record["sites"], run.config.seed)
+    with buildable(run.folder):
+        vae = build_vae(run.config.model, record["sites"], run.config.seed)
+        # Records of version 0.1 hold no temperatures.
+        asked = run.config.sampling.temperatures if "sampling" in run.config else [UNCONDITIONED]
+        temperatures = tuple(map(float, record.get("temperatures", asked)))
     load_weights(vae, run.weights)
-    # Records of version 0.1 hold no temperatures.
-    asked = run.config.sampling.temperatures if "sampling" in run.config else [UNCONDITIONED]
-    return TrainedModel(vae.eval(), tuple(record.get("temperatures", asked)))
+    return TrainedModel(vae.eval(), temperatures)
+
+
+@contextmanager
+def buildable(folder: Path) -> Iterator[None]:
+    """Let whatever fails while a model of a folder is built name the folder.
+
+    Raises:
+        ValueError: in place of any error of a value that is absent, of another kind or beyond all memory.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
+        said = " ".join((f"no {error}" if isinstance(error, KeyError) else str(error)).split())
+        raise ValueError(f"{folder}: expected the settings of a model that can be built, got {said}") from error
 
 
 def load_discovery(folder: Path, extensions: Sequence[str]) -> "TrainedModel | LatentClasses":
@@ -94,18 +111,22 @@ def load_discovery(folder: Path, extensions: Sequence[str]) -> "TrainedModel | L
             f"folder: expected a finished discovery, got {folder}; the same command goes on with it"
         )
     require_unchanged(folder)
-    settings = read_json(folder / DISCOVERY)["settings"]
-    require_harmless(settings, folder / DISCOVERY, extensions)
     metrics = read_metrics(folder)
-    latents = metrics["latents"]
-    if metrics["classes"]:
-        return load_classes(folder)
+    with buildable(folder):
+        settings = read_json(folder / DISCOVERY)["settings"]
+        latents = metrics["latents"]
+        classes = metrics["classes"]
+    require_harmless(settings, folder / DISCOVERY, extensions)
+    if classes:
+        with buildable(folder):
+            return load_classes(folder)
     if not latents:
         raise ValueError(
             f"folder: expected a discovery that chose latent variables or classes, got {folder}, whose answer is "
             f'"{metrics["answer"]}"'
         )
-    vae = build_vae({**settings["model"], "latents": latents}, metrics["variables"], settings["seed"])
+    with buildable(folder):
+        vae = build_vae({**settings["model"], "latents": latents}, metrics["variables"], settings["seed"])
     load_weights(vae, folder / "models" / f"latents-{latents}" / WEIGHTS)
     return TrainedModel(vae.eval(), (UNCONDITIONED,))
 
