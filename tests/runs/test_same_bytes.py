@@ -46,7 +46,7 @@ SETTINGS = [
 """Environments of runs with one, two and three threads; the last one has nothing compiled."""
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 HOLD_SECONDS = [
-    "*/metrics.json", "*/tables/*.csv", "discovered/scores/*.npz", "compared/*/*.npz",  # in keys and columns "seconds"
+    "*/metrics.json", "*/tables/*.csv", "discovered/scores/*.npz", "compared/*/*.npz",  # keys and columns "seconds"
     "hopfield/config.yaml",  # the option threads
     "*/SHA256SUMS", "*/checkpoints/*",  # digests of the files above; times and folders of a training that goes on
 ]  # fmt: skip
@@ -82,7 +82,7 @@ def without_seconds(name: str, content: bytes) -> object:
             return pd.read_csv(io.BytesIO(content), dtype=str).drop(columns="seconds", errors="ignore").to_csv()
         case ".npz":
             arrays = np.load(io.BytesIO(content))
-            return {key: arrays[key].tobytes() for key in arrays.files if key != "seconds"}
+            return {key: arrays[key].tobytes() for key in arrays.files if key not in ("seconds", "sha256")}
         case ".yaml":
             return [line for line in content.decode().splitlines() if not line.startswith("threads:")]
     return None
