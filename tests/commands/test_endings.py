@@ -5,12 +5,16 @@ import signal
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 from helpers.commands import FORKS
+from omegaconf import OmegaConf
 
+from vae_mf.commands.figure import main as draw
 from vae_mf.commands.main import main
 from vae_mf.commands.reproduce import run_stage
+from vae_mf.files import only_one
 from vae_mf.runs.status import terminate
 
 STOPPED_WHILE_IMPORTING = """
@@ -26,6 +30,9 @@ class Stop(MetaPathFinder):
             os.kill(os.getpid(), {number})
 
 sys.meta_path.insert(0, Stop())
+from omegaconf import OmegaConf
+
+from vae_mf.commands.figure import main as draw
 from vae_mf.commands.main import main
 sys.argv = ["vae-mf", *{words!r}]
 main()
@@ -165,3 +172,17 @@ def test_every_command_runs_linear_algebra_on_one_thread_whatever_the_environmen
     pools = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "3")
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | pools, capture_output=True, text=True)
     assert set(done.stdout.splitlines()[-1].split()) == {"1"}, done.stderr
+
+
+def test_figures_wait_for_another_process_that_draws_them(tmp_path, monkeypatch, capsys):
+    began = threading.Event()
+    monkeypatch.setattr("vae_mf.commands.figure.drawn", lambda folder: {})
+    monkeypatch.setattr("vae_mf.commands.figure.Terminal", lambda: SimpleNamespace(say=lambda said: began.set()))
+    (tmp_path / "figures").mkdir()
+    with only_one(tmp_path):
+        drawing = threading.Thread(target=draw, args=(OmegaConf.create({"run": str(tmp_path)}),))
+        drawing.start()
+        assert began.wait(20)
+        assert drawing.is_alive()
+    drawing.join(20)
+    assert not drawing.is_alive()

@@ -19,6 +19,7 @@ from rich.progress import Progress
 from vae_mf.checks import require_integer, require_working_memory
 from vae_mf.files import (
     again_of,
+    only_one,
     put_in_place,
     read_json,
     remove,
@@ -123,5 +124,6 @@ def main(cfg: DictConfig) -> None:
     runs = find_runs([cfg.run], cfg.extensions) if several else [find_run(Path(cfg.run), cfg.extensions)]
     console = Terminal()
     for run in runs:
-        prepare(run, cfg, console)
+        with only_one(run.folder, console.say):
+            prepare(run, cfg, console)
         show(run, console, briefly=several)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from vae_mf.checks import require_path
-from vae_mf.files import require_unlinked
+from vae_mf.files import only_one, require_unlinked
 from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.folder import FIGURES
@@ -39,5 +39,8 @@ def main(cfg: DictConfig) -> None:
     """Read the tables of ``cfg.run`` and save every figure beside them."""
     folder = require_path("run", cfg.run)
     require_unlinked(folder / FIGURES)
-    for name, figure in drawn(folder).items():
-        Terminal().place("figure", save_figure(figure, folder / FIGURES, name))
+    figures = drawn(folder)
+    console = Terminal()
+    with only_one(folder, console.say):
+        for name, figure in figures.items():
+            console.place("figure", save_figure(figure, folder / FIGURES, name))
