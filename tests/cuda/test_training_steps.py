@@ -1,0 +1,59 @@
+"""Training steps on a CUDA device that is not there: nothing waits, all is on the device, kernels are counted.
+
+Every step runs on tensors without values (`helpers.device_record`), in one process of its own.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import PROJECT_ROOT, fake_cuda
+from helpers.device_cases import MISTAKES, cases
+
+WRITTEN = Path(__file__).with_name("kernels.csv")
+"""Kernels that every phase of a step launches, as `helpers.device_cases` counts them, so that a rise is noticed."""
+MADE_WITH = "2.13"
+"""Version of torch that these were counted with."""
+NAMES = [name for name, _ in cases()]
+STEPS = [name for name in NAMES if not name.startswith("mistake")]
+FOUND_AS = {"read": "waits", "mask": "waits", "processor": "copies", "generator": "faults", "double": "doubles"}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """What every step asks of the device."""
+    folder = tmp_path_factory.mktemp("fake_cuda")
+    try:
+        fake_cuda.built(folder)
+    except FileNotFoundError as error:
+        pytest.skip(f"the stub of CUDA is compiled: {error}")
+    places = os.pathsep.join([str(PROJECT_ROOT), str(PROJECT_ROOT / "tests")])
+    command = [sys.executable, "-m", "helpers.device_cases", str(folder)]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": places}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_waits_for_nothing_and_stays_on_the_device(records, name):
+    found = records[name]
+    assert [found[kind] for kind in ("waits", "faults", "copies", "doubles")] == [{}] * 4
+    assert [found["validation"][kind] for kind in ("waits", "faults", "copies", "doubles")] == [{}] * 4
+
+
+@pytest.mark.skipif(not torch.__version__.startswith(MADE_WITH), reason=f"counted with torch {MADE_WITH}")
+def test_kernels_of_a_step_are_those_that_are_written_down(records):
+    with WRITTEN.open(newline="") as file:
+        written = {row.pop("step"): {phase: int(count) for phase, count in row.items()} for row in csv.DictReader(file)}
+    assert {name: records[name]["kernels"] for name in STEPS} == written
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_planted_mistake_is_found(records, mistake):
+    found = records[f"mistake: {mistake}"]
+    assert [kind for kind in ("waits", "faults", "copies", "doubles") if found[kind]] == [FOUND_AS[mistake]]

@@ -1,0 +1,175 @@
+"""Prints what every training step would ask of a CUDA device, as JSON: run in a process of its own.
+
+    python -m helpers.device_cases FOLDER
+
+The folder takes the stub and the files that some experiments read.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from helpers import PROJECT_ROOT, fake_cuda
+
+if __name__ == "__main__":
+    fake_cuda.pretend(fake_cuda.built(Path(sys.argv[1])))
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from helpers.device_record import DEVICE, Recorder, install, recorded
+from vae_mf.datamodule import EpochBatches, ResidentSet, director_set, spin_set
+from vae_mf.packing import packed_bytes
+from vae_mf.paths import configurations
+from vae_mf.runs.build import build_module
+from vae_mf.runs.instantiate import instantiate
+from vae_mf.runs.resolvers import register
+from vae_mf.training.vae_module import VAEModule
+
+EXPERIMENTS = sorted(
+    str(path.relative_to(PROJECT_ROOT / "conf/experiment").with_suffix(""))
+    for path in (PROJECT_ROOT / "conf/experiment").glob("**/*.yaml")
+    if "sampling" not in path.parts
+)
+SMALL = "training.batch_size=64"
+SPINS = [("linear", "linear"), ("mlp", "linear"), ("linear", "mlp"), ("mlp", "mlp"), ("cnn", "cnn"), ("cnn", "shared")]
+DIRECTORS = [(encoder, decoder) for encoder in ("linear", "mlp", "cnn") for decoder in ("shared", "cnn")]
+PRIORS = ("gaussian", "spline", "mixture", "autoregressive")
+
+
+class Planted(VAEModule):
+    """A training step with one of the mistakes that must be found."""
+
+    mistake: str
+
+    def training_step(self, batch, batch_idx):
+        """Return the loss after the mistake."""
+        loss = super().training_step(batch, batch_idx)
+        if self.mistake == "read":
+            return loss * (1.0 if loss.item() else 2.0)
+        if self.mistake == "processor":
+            return loss + torch.zeros(len(batch.configurations)).mean() + batch.configurations.mean() * 0
+        if self.mistake == "generator":
+            return loss + torch.rand(3, device=DEVICE, generator=torch.Generator()).sum()
+        if self.mistake == "mask":
+            return loss + batch.configurations[batch.configurations[:, 0] > 0].sum()
+        return loss + batch.configurations.double().sum()
+
+
+MISTAKES = ("read", "processor", "generator", "mask", "double")
+
+
+def cases() -> Iterator[tuple[str, Callable[[Path], dict]]]:
+    """Yield names of training steps and functions that record them."""
+    for name in EXPERIMENTS:
+        yield name, lambda folder, name=name: training_step(folder, f"experiment={name}")
+    for encoder, decoder in SPINS:
+        for prior in PRIORS:
+            words = [f"model/encoder={encoder}", f"model/decoder={decoder}", f"model/prior={prior}"]
+            words += ["training.module.draws=4"] * (prior == "autoregressive")
+            for precision in ("32-true", "bf16-mixed"):
+                more = ["experiment=hopfield_quick", *words, f"trainer.precision={precision}", SMALL]
+                yield f"{encoder} {decoder} {prior} {precision}", lambda folder, more=more: training_step(folder, *more)
+    for encoder, decoder in DIRECTORS:
+        words = [
+            f"model/encoder=director_{encoder}",
+            f"model/decoder=bingham_{decoder}",
+            "trainer.precision=bf16-mixed",
+        ]
+        more = ["experiment=maier_saupe_quick", *words, SMALL]
+        yield f"{encoder} bingham_{decoder}", lambda folder, more=more: training_step(folder, *more)
+    symmetric = ["experiment=ising2d_quick", "training.symmetries=[spin_flip,translation]", SMALL]
+    yield "symmetries", lambda folder: training_step(folder, *symmetric)
+    for mistake in MISTAKES:
+        yield (
+            f"mistake: {mistake}",
+            lambda folder, mistake=mistake: training_step(folder, "experiment=hopfield_quick", SMALL, mistake=mistake),
+        )
+
+
+def composed(folder: Path, *overrides: str) -> DictConfig:
+    """Return the configuration of a run, whose files stand in a folder."""
+    files = []
+    if "experiment=hopfield_given" in overrides:
+        np.save(folder / "patterns.npy", np.random.default_rng(0).choice([-1, 1], (3, 64)))
+        files = [f"system.patterns.file={folder}/patterns.npy", "model.latents=3"]
+    if "experiment=given_couplings" in overrides:
+        np.save(folder / "couplings.npy", np.ones((40, 40)) - np.eye(40))
+        files = [f"system.couplings.file={folder}/couplings.npy"]
+    with initialize_config_dir(str(configurations()), version_base="1.3"):
+        return compose("train", [*overrides, *files])
+
+
+def rows_for(config: DictConfig, system) -> tuple[ResidentSet, int]:
+    """Return three batches of configurations, without values worth the name, and their number of sites."""
+    random = np.random.default_rng(0)
+    sites, rows = system.sites if system is not None else 40, 3 * config.training.batch_size
+    temperatures = list((config.get("sampling") or {}).get("temperatures") or [1.0])
+    level = random.integers(0, len(temperatures), rows)
+    if system is not None and system.kind == "directors":
+        vectors = random.standard_normal((rows, sites, 3))
+        return director_set(vectors / np.linalg.norm(vectors, axis=2, keepdims=True), level, temperatures), sites
+    packed = random.integers(0, 256, (rows, packed_bytes(sites)), dtype=np.uint8)
+    return spin_set(packed, level, temperatures, sites), sites
+
+
+def training_step(folder: Path, *overrides: str, mistake: str | None = None) -> dict:
+    """Return what the second step of a training asks of the device, its kernels by phase."""
+    config = composed(folder, *overrides)
+    system = instantiate(config.system) if config.get("system") is not None else None
+    data, sites = rows_for(config, system)
+    with recorded():
+        there = data.to(DEVICE)
+        module = build_module(config, sites, system).to(DEVICE)
+        if mistake is not None:
+            module.__class__ = Planted
+            module.mistake = mistake
+        (optimiser,), (schedule,) = module.configure_optimizers()
+        module.on_train_epoch_start()
+        batches = iter(EpochBatches(there, config.training.batch_size, 1))
+        step(module, optimiser, batches, config.trainer.precision)
+    with recorded() as found:
+        phases = step(module, optimiser, batches, config.trainer.precision, found)
+    with recorded() as last:
+        schedule.step()
+        module._begin("validation")
+        with torch.no_grad():
+            module.validation_step(next(batches), 0)
+    return described(found) | {"kernels": phases, "validation": described(last)}
+
+
+def step(module, optimiser, batches, precision: str, record: Recorder | None = None) -> dict[str, int]:
+    """Take one step, and return the number of kernels of its phases."""
+    record = record or Recorder()
+    counts = [0]
+
+    def launched() -> int:
+        counts.append(sum(record.kernels.values()))
+        return counts[-1] - counts[-2]
+
+    batch = next(batches)
+    phases = {"batch": launched()}
+    with torch.autocast("cuda", torch.bfloat16, enabled=precision == "bf16-mixed"):
+        loss = module.training_step(batch, 0)
+    phases["forward"] = launched()
+    optimiser.zero_grad()
+    loss.backward()
+    phases["backward"] = launched()
+    optimiser.step()
+    phases["optimiser"] = launched()
+    return phases
+
+
+def described(record: Recorder) -> dict:
+    """Return a record as plain data."""
+    return {name: dict(getattr(record, name)) for name in ("waits", "faults", "copies", "doubles")}
+
+
+if __name__ == "__main__":
+    install()
+    register()
+    found = {name: record(Path(sys.argv[1])) for name, record in cases()}
+    print(json.dumps(found))
