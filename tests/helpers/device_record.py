@@ -15,17 +15,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 DEVICE = torch.device("cuda:0")
-VIEWS = frozenset(
-    ("view", "_unsafe_view", "expand", "t", "transpose", "permute", "slice", "select", "unsqueeze", "squeeze", "detach")
-    + ("alias", "as_strided", "split", "split_with_sizes", "unbind", "diagonal", "unfold", "lift_fresh", "reshape")
-    + ("chunk", "unflatten", "view_as", "_reshape_alias")
+NOTHING = frozenset(
+    {"_unsafe_view", "lift_fresh", "device", "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 )
-NOTHING = frozenset(("device", "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"))
-"""Memory without content, which launches no kernel, as views do."""
-COPIES = frozenset(("_to_copy", "copy_", "copy"))
+"""Calls that launch no kernel, as those that are views by their signature."""
+COPIES = frozenset({"_to_copy", "copy_", "copy"})
 WAITING = frozenset(
-    ("multinomial", "_linalg_eigh", "unique", "_unique2", "bincount", "masked_select", "nonzero", "equal")
-    + ("repeat_interleave",)
+    {"multinomial", "_linalg_eigh", "unique", "_unique2", "bincount", "masked_select", "nonzero", "equal"}
+    | {"repeat_interleave"}
 )
 """Kernels whose result, or its size, the processor waits for."""
 ACTIVE: list["Recorder"] = []
@@ -66,7 +63,7 @@ class Recorder(TorchDispatchMode):
         except Exception as error:
             self.faults[f"{name} at {place()}: {str(error).splitlines()[0][:200]}"] += 1
             raise
-        self._note(name, given, found)
+        self._note(name, given, found, launched=not func.is_view and name not in NOTHING)
         return found
 
     def _rows_of_masks(self, name: str, chosen):
@@ -81,7 +78,7 @@ class Recorder(TorchDispatchMode):
                 replaced.append(each)
         return replaced
 
-    def _note(self, name: str, given, found) -> None:
+    def _note(self, name: str, given, found, launched: bool) -> None:
         """Count a call that was carried out."""
         made = [each for each in tree_leaves(found) if isinstance(each, torch.Tensor)]
         before, after = devices(given), devices(made)
@@ -94,7 +91,7 @@ class Recorder(TorchDispatchMode):
             self.copies[f"{name} of {made[0].numel()} numbers at {place()}"] += 1
         elif len(before) > 1:
             self.copies[f"a number of the processor in {name} at {place()}"] += 1
-        if name not in VIEWS | NOTHING:
+        if launched:
             self.kernels[name] += 1
             if any(each.dtype == torch.float64 for each in made):
                 self.doubles[f"{name} at {place()}"] += 1
