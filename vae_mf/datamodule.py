@@ -91,6 +91,10 @@ class DataSplit(NamedTuple):
     validation: ResidentSet
     test: ResidentSet
 
+    def to(self, device: torch.device) -> "DataSplit":
+        """Return the split with the sets that a training reads on ``device``; the test set stays where it is."""
+        return self._replace(train=self.train.to(device), validation=self.validation.to(device))
+
 
 def spin_set(packed: PackedSpins, level: np.ndarray, temperatures: Sequence[float], sites: int) -> SpinSet:
     """Return a resident set from packed spins (rows, bytes) and the level of each row.
@@ -224,9 +228,9 @@ class SpinDataModule(pl.LightningDataModule):
         self.seed = seed
 
     def setup(self, stage: str) -> None:
-        """Move all configurations to the training device, once."""
+        """Move the configurations that a training reads to its device, once."""
         if self.trainer is not None:
-            self.data = DataSplit(*(part.to(self.trainer.strategy.root_device) for part in self.data))
+            self.data = self.data.to(self.trainer.strategy.root_device)
 
     def train_dataloader(self) -> EpochBatches:
         """Return the shuffled batches of the current epoch."""

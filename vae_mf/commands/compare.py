@@ -41,6 +41,7 @@ from vae_mf.density_models.comparison import (
 from vae_mf.density_models.memory import FEWEST_BLOCKS, time_blocks
 from vae_mf.density_models.sequences import run_lengths
 from vae_mf.discovery.scores import score_vae
+from vae_mf.models.devices import device_of
 from vae_mf.plotting.density_models import draw_comparison, draw_learning_curves
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
@@ -78,7 +79,7 @@ def describe_run(run: Run) -> str:
 
 def score_run(run: Run, cfg: DictConfig, rows: list[np.ndarray]) -> ModelScores:
     """Score validation and test rows by the model of a run."""
-    vae = load_run(run).vae
+    vae = load_run(run, device_of(cfg.device)).vae
     seed = integer(cfg.seed, "score")
     seconds = read_metrics(run.folder)["train_seconds"]
     return score_vae(describe_run(run), vae, *rows[1:], draws=cfg.draws, seed=seed, seconds=seconds)

@@ -89,6 +89,7 @@ def report(cfg: DictConfig, console: Terminal) -> None:
             truth=truth,
             folder=again,
             name=data_name(cfg.name, HydraConfig.get().runtime.choices["dataset"]),
+            device=cfg.device,
             call=shlex.join(["vae-mf", "discover", *typed(HydraConfig.get())]),
             progress=progress,
         )

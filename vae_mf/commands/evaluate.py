@@ -28,6 +28,7 @@ from vae_mf.files import (
     write_sealed,
     write_whole,
 )
+from vae_mf.models.devices import device_of
 from vae_mf.models.site_families import site_family
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.verdict import draw_verdict
@@ -49,17 +50,20 @@ OWN = ("overlaps",)
 """Tables of the run itself that a verdict takes up."""
 
 
-def assess_run(run: Run, settings: AssessmentSettings, data: Path, progress: Progress) -> Assessment:
+def assess_run(
+    run: Run, settings: AssessmentSettings, data: Path, device: torch.device, progress: Progress
+) -> Assessment:
     """Load model and data of a run and prepare its verdict.
 
     Args:
         run: finished run.
         settings: settings of the verdict.
         data: folder of samples and data that are no longer where the run found them.
+        device: device of the model.
         progress: bars of the stages.
     """
     own = read_tables(run.folder)
-    model = load_run(run)
+    model = load_run(run, device)
     task = build_task(located(run, data), progress)
     group = task.evidence.groups[0]
     columns = task.data.train.sites * site_family(model.vae.kind).components
@@ -96,7 +100,8 @@ def prepare(run: Run, cfg: DictConfig, console: Terminal) -> None:
         console.say(f"{run.folder.name}: {FINISHED}")
         return
     with stage_progress(console) as progress:
-        found = assess_run(run, evaluation_settings(cfg, AssessmentSettings), Path(cfg.paths.data), progress)
+        settings_of_verdict = evaluation_settings(cfg, AssessmentSettings)
+        found = assess_run(run, settings_of_verdict, Path(cfg.paths.data), device_of(cfg.device), progress)
     remove(again_of(folder))
     write_whole(again_of(folder) / CONFIG, OmegaConf.to_yaml(settings, resolve=True))
     write(found, run.config.run.name, again_of(folder))
@@ -120,6 +125,7 @@ def main(cfg: DictConfig) -> None:
     """Prepare and show the verdict on every run that is asked for."""
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     evaluation_settings(cfg, AssessmentSettings)
+    device_of(cfg.device)
     several = has_magic(str(cfg.run)) and not Path(cfg.run).exists()
     runs = find_runs([cfg.run], cfg.extensions) if several else [find_run(Path(cfg.run), cfg.extensions)]
     console = Terminal()

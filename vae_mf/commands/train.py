@@ -59,7 +59,7 @@ def complete(run: Run, progress: Progress) -> None:
     )
     if result.rank:
         return  # another process of the same run evaluates
-    evaluation = task.evaluate(load_run(run).vae)
+    evaluation = task.evaluate(load_run(run, result.device).vae)
     times = {"val_bound": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
     write_tables(run.folder, evaluation.tables)
     for name, figure in draw_run(evaluation.tables).items():

@@ -41,6 +41,7 @@ from vae_mf.discovery.split import SplitRows, prepare
 from vae_mf.discovery.stages import Study
 from vae_mf.discovery.training import require_enough_epochs, require_model
 from vae_mf.files import SEAL, write_whole
+from vae_mf.models.devices import AUTO, device_of
 from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure
 from vae_mf.provenance import git_revision, software_versions
@@ -119,6 +120,7 @@ def discover(
     quick: bool = False,
     folder: str | Path | None = None,
     name: str = "data",
+    device: str | torch.device = AUTO,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Report:
@@ -137,6 +139,7 @@ def discover(
         quick: True for a first look.
         folder: folder that keeps finished stages, tables, figures and the report; None keeps nothing.
         name: name of the data in the report.
+        device: "auto" for CUDA where there is one, "cpu", "cuda" or "cuda:1".
         progress: bar, already started, that shows the stages.
         settings: ``seed``, and any option of `conf/discovery`, as above.
 
@@ -163,6 +166,7 @@ def discover(
             folder=folder,
             name=name,
             call=call,
+            device=device,
             progress=progress,
         )
 
@@ -208,6 +212,7 @@ def report_on(
     folder: str | Path | None,
     name: str,
     call: str,
+    device: str | torch.device,
     progress: Progress | None,
 ) -> Report:
     """Return the report on a recording; see `discover`.
@@ -222,9 +227,11 @@ def report_on(
         folder: folder that keeps everything; None keeps nothing.
         name: name of the data in the report.
         call: command line or call that asked for the report.
+        device: device of the models.
         progress: bar that shows the stages.
     """
     settings = discovery_settings(config, seed)
+    device_of(device)
     rows = prepare(recording, order, settings)
     require_order(rows, given)
     if "training.epochs" in given:
@@ -245,9 +252,8 @@ def report_on(
     bar = progress or Progress(disable=True)
     show = partial(bar.update, bar.add_task("reading", total=STEPS, stages=True))
     with workplace(folder, identity, lambda text: show(description=text)) as place:
-        found = run_discovery(
-            Study(rows, settings, place, bar), truth, lambda stage: show(advance=1, description=stage)
-        )
+        study = Study(rows, settings, place, device_of(device), bar)
+        found = run_discovery(study, truth, lambda stage: show(advance=1, description=stage))
         report = write_report(found, origin, None if folder is None else Path(folder))
         show(completed=STEPS, description="done")
     return report

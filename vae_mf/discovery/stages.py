@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float
 from rich.progress import Progress
 from sklearn.exceptions import ConvergenceWarning
@@ -102,12 +103,14 @@ class Study:
         rows: training, validation and test rows.
         settings: settings of every stage.
         folder: folder of this discovery alone.
+        device: device of all models.
         progress: bar that shows the epochs.
     """
 
     rows: SplitRows
     settings: DiscoverySettings
     folder: Path
+    device: torch.device
     progress: Progress
 
     @property
@@ -153,7 +156,7 @@ class Study:
         bar = EpochProgress(self.progress, name)
         data = DataSplit(*map(as_set, (train, self.rows.validation, self.rows.test)))
         try:
-            return model_of(data, latents, self.settings, seed, self.folder / "models" / name, [bar])
+            return model_of(data, latents, self.settings, seed, self.folder / "models" / name, self.device, [bar])
         finally:
             bar.close()
 

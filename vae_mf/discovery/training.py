@@ -4,7 +4,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import torch
 from pytorch_lightning import Callback
 
 from vae_mf.datamodule import DataSplit
@@ -20,13 +22,18 @@ from vae_mf.training.weights import WEIGHTS, load_weights
 
 WORK = "training"
 """Folder of checkpoints and logs, which goes when the weights are written."""
-TRAINER = {"accelerator": "auto", "devices": 1, "log_every_n_steps": 1}
 
 
 def model_of(
-    data: DataSplit, latents: int, settings: DiscoverySettings, seed: int, folder: Path, callbacks: Sequence[Callback]
+    data: DataSplit,
+    latents: int,
+    settings: DiscoverySettings,
+    seed: int,
+    folder: Path,
+    device: torch.device,
+    callbacks: Sequence[Callback],
 ) -> VAE:
-    """Return the model in a folder, in evaluation mode, trained and written if it is not yet there.
+    """Return the model in a folder, in evaluation mode on its device, trained and written if it is not yet there.
 
     A training that was interrupted goes on from its last epoch.
 
@@ -36,6 +43,7 @@ def model_of(
         settings: architecture and recipe.
         seed: seed of weights, order and noise.
         folder: folder of this one model.
+        device: device that trains and keeps the model.
         callbacks: callbacks of the trainer.
     """
     vae = build_vae({**settings.model, "latents": latents}, data.train.sites, seed)
@@ -50,9 +58,27 @@ def model_of(
         module = recipe.module(vae=vae, seed=seed, decay=decay, augment=augmentation(recipe.symmetries, ()))
         checkpoints = folder / WORK / "checkpoints"
         with quiet_lightning():
-            train(module, data, recipe, checkpoints=checkpoints, weights=weights, trainer=TRAINER, callbacks=callbacks)
+            train(
+                module,
+                data,
+                recipe,
+                checkpoints=checkpoints,
+                weights=weights,
+                trainer=trainer_on(device),
+                callbacks=callbacks,
+            )
     keep_weights_only(folder)
-    return vae.eval()
+    return vae.to(device).eval()
+
+
+def trainer_on(device: torch.device) -> dict[str, Any]:
+    """Return arguments of a trainer on a device.
+
+    >>> trainer_on(torch.device("cuda:1"))["devices"]
+    [1]
+    """
+    numbers = 1 if device.index is None else [device.index]
+    return {"accelerator": device.type, "devices": numbers, "log_every_n_steps": 1}
 
 
 def long_enough(recipe: Recipe, schedule: Schedule, rows: int) -> Recipe:

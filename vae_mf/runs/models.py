@@ -11,6 +11,7 @@ from torch import nn
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.checks import require_integer, require_path
 from vae_mf.files import read_json, require_unchanged
+from vae_mf.models.devices import AUTO, device_of
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.runs.folder import DISCOVERY, Run, find_run, read_record
@@ -46,7 +47,9 @@ def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
         )
 
 
-def load(folder: str | Path, extensions: Sequence[str] = ()) -> "TrainedModel | LatentClasses":
+def load(
+    folder: str | Path, extensions: Sequence[str] = (), device: str | torch.device = AUTO
+) -> "TrainedModel | LatentClasses":
     """Return the trained model of a run or of a discovery, ready for evaluation.
 
     Of a discovery it is the model with the chosen number of latent variables, or of classes; its rows have the
@@ -56,6 +59,7 @@ def load(folder: str | Path, extensions: Sequence[str] = ()) -> "TrainedModel | 
         folder: folder of the run or the discovery; nothing in it is unpickled, and nothing but public objects of this
             package is built.
         extensions: packages or modules of your own whose objects it may name, too.
+        device: "auto" for CUDA where there is one, "cpu", "cuda" or "cuda:1"; arrays go in and come out all the same.
 
     Raises:
         FileNotFoundError: if the folder holds no run or its training is not finished.
@@ -67,12 +71,12 @@ def load(folder: str | Path, extensions: Sequence[str] = ()) -> "TrainedModel | 
     """
     place = require_path("folder", folder)
     if (place / DISCOVERY).exists():
-        return load_discovery(place, extensions)
-    return load_run(find_run(place, extensions))
+        return load_discovery(place, extensions, device_of(device))
+    return load_run(find_run(place, extensions), device_of(device))
 
 
-def load_run(run: Run) -> TrainedModel:
-    """Return the trained model of a run, ready for evaluation.
+def load_run(run: Run, device: torch.device) -> TrainedModel:
+    """Return the trained model of a run on a device, ready for evaluation.
 
     Raises:
         FileNotFoundError: if its training is not finished.
@@ -85,7 +89,7 @@ def load_run(run: Run) -> TrainedModel:
         asked = run.config.sampling.temperatures if "sampling" in run.config else [UNCONDITIONED]
         temperatures = tuple(map(float, record.get("temperatures", asked)))
     load_weights(vae, run.weights)
-    return TrainedModel(vae.eval(), temperatures)
+    return TrainedModel(vae.to(device).eval(), temperatures)
 
 
 @contextmanager
@@ -102,7 +106,7 @@ def buildable(folder: Path) -> Iterator[None]:
         raise ValueError(f"{folder}: expected the settings of a model that can be built, got {said}") from error
 
 
-def load_discovery(folder: Path, extensions: Sequence[str]) -> "TrainedModel | LatentClasses":
+def load_discovery(folder: Path, extensions: Sequence[str], device: torch.device) -> "TrainedModel | LatentClasses":
     """Return the model with the number of latent variables, or of classes, that a discovery has chosen."""
     from vae_mf.tables import METRICS, read_metrics  # loading the model of a run does not wait for pandas
 
@@ -128,7 +132,7 @@ def load_discovery(folder: Path, extensions: Sequence[str]) -> "TrainedModel | L
     with buildable(folder):
         vae = build_vae({**settings["model"], "latents": latents}, metrics["variables"], settings["seed"])
     load_weights(vae, folder / "models" / f"latents-{latents}" / WEIGHTS)
-    return TrainedModel(vae.eval(), (UNCONDITIONED,))
+    return TrainedModel(vae.to(device).eval(), (UNCONDITIONED,))
 
 
 def load_classes(folder: Path) -> "LatentClasses":

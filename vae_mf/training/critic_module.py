@@ -12,7 +12,7 @@ import torch
 from vae_mf.checks import require_integer, require_non_negative, require_positive
 from vae_mf.models.critic import CHOSEN, ROWS, JointSamples, SiteCritic, relative_ratio_loss
 from vae_mf.rng import integer
-from vae_mf.training.fit import interruptible
+from vae_mf.training.fit import interruptible, on_tested_device
 
 GAINS = 11
 """Gains between 0 and 1 that are compared on the held-out pairs."""
@@ -148,11 +148,12 @@ def fit_critic(
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            **(trainer or {}),
+            **on_tested_device(trainer or {}),
         )
         with interruptible():
             engine.fit(module, train_dataloaders=batches)
-    calibrate(critic.eval(), validation)
+    # Lightning has moved it to the processor.
+    calibrate(critic.to(train.latents.device).eval(), validation)
     return critic
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.loggers import Logger
@@ -17,6 +18,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from vae_mf.checks import require_choice, require_integer, shown
 from vae_mf.files import read_json, require_unchanged, write_sealed
+from vae_mf.models.devices import AUTO, accelerator_of, device_of
 from vae_mf.training.callbacks import AtomicCheckpointIO, MovableCheckpoint
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import read_checkpoint, require_same_architecture
@@ -55,6 +57,8 @@ class Fit(NamedTuple):
     """Negative evidence lower bound per configuration at that epoch, in nats."""
     seconds: float
     """Time spent in training, over all resumptions."""
+    device: torch.device
+    """Device of this process."""
     rank: int
     """Number of this process among those of a distributed run; only process 0 has written files."""
 
@@ -90,7 +94,7 @@ def fit(
     require_unchanged(folder)
     # A training that a callback has ended would go on for another epoch.
     if outcome.exists() and (found := read_json(outcome))["epochs"] == epochs:
-        return Fit(folder / BEST, found["validation_loss"], found["seconds"], rank=0)
+        return Fit(folder / BEST, found["validation_loss"], found["seconds"], device_of_trainer(trainer or {}), rank=0)
     best = MovableCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
     # ModelCheckpoint(save_last=True) would advance only together with the best epoch.
     latest = MovableCheckpoint(folder, Path(LAST).stem, enable_version_counter=False)
@@ -104,15 +108,36 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
-        **(trainer or {}),
+        **on_tested_device(trainer or {}),
     )
     run(engine, module, data, folder / LAST)
     assert best.best_model_score is not None
-    result = Fit(folder / BEST, float(best.best_model_score), timer.time_elapsed("train"), engine.global_rank)
+    result = Fit(
+        folder / BEST,
+        float(best.best_model_score),
+        timer.time_elapsed("train"),
+        engine.strategy.root_device,
+        engine.global_rank,
+    )
     if result.rank == 0:
         found = {"epochs": epochs, "validation_loss": result.validation_loss, "seconds": result.seconds}
         write_sealed(outcome, json.dumps(found))
     return result
+
+
+def on_tested_device(trainer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments of a trainer whose automatic choice is CUDA or the processor, the devices of the tests.
+
+    >>> on_tested_device({"accelerator": "cpu", "devices": 1})
+    {'accelerator': 'cpu', 'devices': 1}
+    """
+    return {**trainer, "accelerator": accelerator_of(trainer.get("accelerator", AUTO))}
+
+
+def device_of_trainer(trainer: Mapping[str, Any]) -> torch.device:
+    """Return the device that these arguments of a trainer choose on this machine."""
+    accelerator = accelerator_of(trainer.get("accelerator", AUTO))
+    return device_of(AUTO if accelerator in GPUS else "cpu")
 
 
 def run(engine: pl.Trainer, module: VAEModule, data: pl.LightningDataModule, last: Path) -> None:
@@ -163,7 +188,7 @@ def check_trainer(trainer: Mapping[str, Any], core_hours: int | float | None = N
             raise ValueError(f"trainer.{name}: expected nothing, as it is chosen by {ELSEWHERE[name]}")
         require_choice("trainer", name, inspect.signature(pl.Trainer).parameters)
     try:
-        pl.Trainer(**trainer, logger=False, enable_checkpointing=False, enable_progress_bar=False)
+        pl.Trainer(**on_tested_device(trainer), logger=False, enable_checkpointing=False, enable_progress_bar=False)
     except (TypeError, ValueError) as error:
         given = shown(dict(trainer))
         raise ValueError(f"trainer: expected arguments that Lightning takes, got {given}: {error}") from error

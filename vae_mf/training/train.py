@@ -35,7 +35,7 @@ def train(
     """Fit a model, return to its best epoch, refit prior or encoder if the recipe says so, and save its weights.
 
     An interrupted training goes on from its last epoch. Of a distributed run the first process alone does what comes
-    after the fit; its model is then on the processor.
+    after the fit, on its own device, on which it leaves the model.
 
     Args:
         module: model with its loss; its seed is that of order, noise and refits.
@@ -55,10 +55,10 @@ def train(
     feed = SpinDataModule(data, recipe.batch_size, module.seed)
     result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers)
     if result.rank == 0:
-        load_checkpoint(module.cpu(), result.checkpoint)
+        load_checkpoint(module.to(result.device), result.checkpoint)
         if recipe.refit_steps or recipe.encoder_refit_steps:
             stage("refitting the prior or the encoder")
-        refit(module.vae, data, recipe, module.seed)
+            refit(module.vae, feed.data.to(result.device), recipe, module.seed)
         save_weights(module.vae, weights)
     return result
 

@@ -80,9 +80,12 @@ class VAEModule(pl.LightningModule):
         """Return the negative lower bound of the evidence per validation configuration."""
         return self._step("validation", batch)
 
-    def on_fit_start(self) -> None:
-        """Lay weights of convolutions out with channels last, as tensor cores want them; processors gain nothing."""
-        if self.device.type == "cuda":
+    def configure_model(self) -> None:
+        """Lay weights of convolutions out with channels last, as tensor cores want them; processors gain nothing.
+
+        Lightning asks for it before a distributed strategy sets up its buckets of gradients, which keep this layout.
+        """
+        if self.trainer.strategy.root_device.type == "cuda":
             self.vae.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def on_train_epoch_start(self) -> None:

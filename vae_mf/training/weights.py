@@ -78,7 +78,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
     Traceback (most recent call last):
     ValueError: ...: expected the weights of this architecture, got another one: weight (1, 3) but (1, 2)
     """
-    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    state = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     with replacing(path) as place:
         save_file(state, place, metadata={DIGEST: weights_digest(state)})
 

@@ -1,0 +1,45 @@
+"""The device that computes: CUDA where there is one, else the processor, and nothing that is not tested."""
+
+import torch
+
+AUTO = "auto"
+
+
+def device_of(name: str | torch.device) -> torch.device:
+    """Return a device by its name.
+
+    Args:
+        name: "auto" for CUDA where there is one and else the processor, "cpu", "cuda", or one of several, "cuda:1".
+
+    Raises:
+        ValueError: if it is no such name, or there is no such device.
+
+    >>> device_of("cpu")
+    device(type='cpu')
+    >>> device_of("gpu")
+    Traceback (most recent call last):
+    ValueError: device: expected "auto", "cpu", "cuda" or "cuda:1" and so on, got 'gpu'
+    """
+    if name == AUTO:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ValueError(f'device: expected "auto", "cpu", "cuda" or "cuda:1" and so on, got {name!r}')
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if (device.index or 0) >= count:
+        raise ValueError(f"device: expected one of the {count} CUDA devices of this machine, got {name!r}")
+    return device
+
+
+def accelerator_of(name: object) -> object:
+    """Return Lightning's name of the device that "auto" stands for, and any other name as it is.
+
+    Its own "auto" prefers a TPU and Apple's GPU.
+
+    >>> accelerator_of("cpu")
+    'cpu'
+    """
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == AUTO else name
