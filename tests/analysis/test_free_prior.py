@@ -26,7 +26,10 @@ def vae() -> VAE:
     with torch.no_grad():
         decoder.log_odds.weight.copy_(torch.from_numpy(WEIGHTS[:, None]))
         decoder.log_odds.bias.fill_(-0.5)
-    return VAE(LinearEncoder(SITES, 1), decoder, GaussianPrior(1)).eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = LinearEncoder(SITES, 1)
+    return VAE(encoder, decoder, GaussianPrior(1)).eval()
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,11 @@ Every step runs on tensors without values (`helpers.device_record`), in one proc
 """
 
 import csv
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from helpers import PROJECT_ROOT, fake_cuda
-from helpers.device_cases import MISTAKES, cases
+from helpers.device_cases import MISTAKES, asked_of_device, cases
 
 WRITTEN = Path(__file__).with_name("kernels.csv")
 """Kernels that every phase of a step launches, as `helpers.device_cases` counts them, so that a rise is noticed."""
@@ -27,16 +22,7 @@ FOUND_AS = {"read": "waits", "mask": "waits", "processor": "copies", "generator"
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     """What every step asks of the device."""
-    folder = tmp_path_factory.mktemp("fake_cuda")
-    try:
-        fake_cuda.built(folder)
-    except FileNotFoundError as error:
-        pytest.skip(f"the stub of CUDA is compiled: {error}")
-    places = os.pathsep.join([str(PROJECT_ROOT), str(PROJECT_ROOT / "tests")])
-    command = [sys.executable, "-m", "helpers.device_cases", str(folder)]
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": places}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
+    return asked_of_device(tmp_path_factory.mktemp("fake_cuda"), "steps")
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -1,13 +1,18 @@
-"""Prints what every training step would ask of a CUDA device, as JSON: run in a process of its own.
+"""Prints what training steps, or what is done with trained models, would ask of a CUDA device, as JSON.
 
-    python -m helpers.device_cases FOLDER
+    python -m helpers.device_cases FOLDER steps
+    python -m helpers.device_cases FOLDER evaluations
 
 The folder takes the stub and the files that some experiments read.
 """
 
 import json
+import os
+import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from helpers import PROJECT_ROOT, fake_cuda
@@ -16,6 +21,7 @@ if __name__ == "__main__":
     fake_cuda.pretend(fake_cuda.built(Path(sys.argv[1])))
 
 import numpy as np
+import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
@@ -59,6 +65,24 @@ class Planted(VAEModule):
         return loss + batch.configurations.double().sum()
 
 
+def asked_of_device(folder: Path, what: str) -> dict[str, dict]:
+    """Return what this module prints; a test without a compiler is skipped.
+
+    Args:
+        folder: folder of the stub and of files.
+        what: "steps" or "evaluations".
+    """
+    try:
+        fake_cuda.built(folder)
+    except FileNotFoundError as error:
+        pytest.skip(f"the stub of CUDA is compiled: {error}")
+    places = os.pathsep.join([str(PROJECT_ROOT), str(PROJECT_ROOT / "tests")])
+    command = [sys.executable, "-m", "helpers.device_cases", str(folder), what]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": places}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
 MISTAKES = ("read", "processor", "generator", "mask", "double")
 
 
@@ -88,6 +112,47 @@ def cases() -> Iterator[tuple[str, Callable[[Path], dict]]]:
             f"mistake: {mistake}",
             lambda folder, mistake=mistake: training_step(folder, "experiment=hopfield_quick", SMALL, mistake=mistake),
         )
+
+
+EVALUATED = {
+    "hopfield_quick": ["experiment=hopfield_quick"],
+    "autoregressive": ["experiment=hopfield_quick", "model/prior=autoregressive"],
+    "spline": ["experiment=curie_weiss_quick"],
+    "ising2d_quick": ["experiment=ising2d_quick"],
+    "cnn": ["experiment=paper/ising2d", "system.side=8"],
+    "retina": ["experiment=retina"],
+    "maier_saupe_quick": ["experiment=maier_saupe_quick"],
+    "bingham_cnn": ["experiment=paper/maier_saupe", "system.sites=64"],
+}
+"""Models that are evaluated on the device."""
+
+
+def evaluations(folder: Path) -> Iterator[tuple[str, dict]]:
+    """Yield names of what is done with a trained model, and what it asks of the device."""
+    from helpers.device_evaluations import critics, hamiltonian, readings
+
+    for name, words in EVALUATED.items():
+        config = composed(folder, *words, "training.batch_size=64")
+        system = instantiate(config.system) if config.get("system") is not None else None
+        data, sites = rows_for(config, system)
+        with recorded():
+            there = data.to(DEVICE)
+            vae = build_module(config, sites, system).vae.to(DEVICE).eval()
+        works = [readings] + [hamiltonian] * (name == "hopfield_quick")
+        works += [critics] * (name in ("hopfield_quick", "ising2d_quick", "maier_saupe_quick"))
+        for work in chain.from_iterable(each(vae, there) for each in works):
+            yield f"{name}: {work[0]}", asked(work[1])
+
+
+def asked(work: Callable[[], object]) -> dict:
+    """Return what some work asks of the device, and what ended it."""
+    with recorded() as found:
+        try:
+            work()
+        except Exception as error:  # every case is run, and each that fails is named
+            lines = [frame for frame in traceback.extract_tb(error.__traceback__) if "/vae_mf/" in frame.filename]
+            found.faults[f"{lines[-1].filename}:{lines[-1].lineno}: {type(error).__name__}: {error}"] += 1
+    return described(found)
 
 
 def composed(folder: Path, *overrides: str) -> DictConfig:
@@ -171,5 +236,6 @@ def described(record: Recorder) -> dict:
 if __name__ == "__main__":
     install()
     register()
-    found = {name: record(Path(sys.argv[1])) for name, record in cases()}
-    print(json.dumps(found))
+    place, what = Path(sys.argv[1]), sys.argv[2]
+    found = evaluations(place) if what == "evaluations" else ((name, record(place)) for name, record in cases())
+    print(json.dumps(dict(found)))

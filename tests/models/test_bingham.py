@@ -15,6 +15,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from vae_mf.models.directors import bingham_normaliser
 from vae_mf.models.directors.bingham import (
     Bingham,
+    Envelope,
     _envelope_parameter,
     log_normaliser,
     matrix_log_normaliser,
@@ -271,9 +272,12 @@ def scores_of_means(draws: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
 
 @every_set
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_draws_have_the_moments_of_the_distribution(eigenvalues, dtype):
+@pytest.mark.parametrize("waiting", [True, False])
+def test_draws_have_the_moments_of_the_distribution(eigenvalues, dtype, waiting):
     given = double(eigenvalues)
-    draws = sample(given.to(dtype).expand(40_000, 3), torch.Generator().manual_seed(5))
+    envelope = Envelope.of((given.amax() - given).to(dtype).expand(40_000, 3))
+    generator = torch.Generator().manual_seed(5)
+    draws = envelope.draw(generator) if waiting else envelope.draw_without_waiting(generator)
     assert draws.dtype == dtype
     torch.testing.assert_close(draws.norm(dim=-1), torch.ones(40_000, dtype=dtype))
     draws, mean = draws.double(), moments(given)
@@ -290,6 +294,11 @@ def test_draws_are_distributed_as_those_of_the_compiled_sampler(eigenvalues):
     exponents, counters = np.array(eigenvalues, float), np.zeros(1, np.uint64)
     compiled.fill_bingham(other, exponents, np.eye(3), work, np.uint64(7), counters, 0)
     assert min(ks_2samp(draws[:, axis], other[axis]).pvalue for axis in range(3)) > 1e-5
+
+
+def test_draws_without_waiting_are_nan_where_there_is_no_distribution():
+    draws = Envelope.of(torch.tensor([[0.0, 1.0, 2.0], [0.0, torch.nan, 0.0]])).draw_without_waiting(None)
+    assert torch.isfinite(draws).all(1).tolist() == [True, False]
 
 
 def test_the_envelope_is_the_best_one():

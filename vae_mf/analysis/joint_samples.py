@@ -36,8 +36,8 @@ def stacked(
 ) -> tuple[Float[torch.Tensor, "rows sites *axes"], Condition]:
     """Return the configurations of all temperatures as one tensor, with their condition."""
     rows = np.concatenate(list(configurations.values()))
-    sizes = torch.tensor([len(part) for part in configurations.values()])
-    index = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
+    sizes = [len(part) for part in configurations.values()]
+    index = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
     temperatures = torch.tensor(list(configurations), dtype=like.dtype, device=like.device)
     return torch.as_tensor(rows, device=like.device).to(like.dtype), Condition(temperatures, index.to(like.device))
 

@@ -16,8 +16,10 @@ True
 torch.Size([1000, 3])
 """
 
+from typing import NamedTuple
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch.nn.functional import normalize
 
 from vae_mf.models.directors.bingham_normaliser import Eigenvalues, Numbers, at_least_single, log_normaliser, moments
@@ -25,6 +27,8 @@ from vae_mf.models.directors.symmetric_tensors import Matrices, conjugate, symme
 
 NEWTON_STEPS = 8
 """Steps towards the best envelope; after any number of them draws are exact."""
+ROUNDS = 48
+"""Candidates of every row where nothing is to wait; all are refused once in 10^17 rows, whose draw is NaN."""
 
 
 def matrix_log_normaliser(matrix: Matrices) -> Numbers:
@@ -47,27 +51,59 @@ def sample(eigenvalues: Eigenvalues, generator: torch.Generator | None = None) -
         generator: source of randomness on the device of the eigenvalues; None for torch's own.
 
     Raises:
-        ValueError: if an eigenvalue is not finite.
+        ValueError: if an eigenvalue is not finite; on CUDA, where nothing waits to see it, its draw is NaN.
     """
+    rates = -_below_largest(eigenvalues).reshape(-1, 3)
+    envelope = Envelope.of(rates)
+    if rates.is_cuda:
+        return envelope.draw_without_waiting(generator).view(eigenvalues.shape)
     if not torch.isfinite(eigenvalues).all():
         raise ValueError("eigenvalues: expected finite numbers, got NaN or infinity")
-    rates = -_below_largest(eigenvalues).reshape(-1, 3)
-    b = _envelope_parameter(rates)
-    scales = (1 + 2 * rates / b).rsqrt()
-    log_bound = 1.5 * torch.log(3 / b) - (3 - b) / 2
-    draws = torch.empty_like(rates)
-    pending = torch.arange(len(rates), device=rates.device)
-    while len(pending):
-        normals = rates.new_empty(len(pending), 3).normal_(generator=generator)
-        uniforms = rates.new_empty(len(pending), 1).uniform_(generator=generator)
-        w = scales[pending] * normalize(normals, dim=-1)
+    return envelope.draw(generator).view(eigenvalues.shape)
+
+
+class Envelope(NamedTuple):
+    """What candidates of every row need, see `sample`."""
+
+    b: Float[torch.Tensor, "rows 1"]
+    scales: Eigenvalues
+    """Diagonal of Ω^{-1/2}."""
+    log_bound: Float[torch.Tensor, "rows 1"]
+    """ln M."""
+
+    @staticmethod
+    def of(rates: Eigenvalues) -> "Envelope":
+        """Return the envelopes of rows of Λ, shape (rows, 3)."""
+        b = _envelope_parameter(rates)
+        return Envelope(b, (1 + 2 * rates / b).rsqrt(), 1.5 * torch.log(3 / b) - (3 - b) / 2)
+
+    def candidates(self, generator: torch.Generator | None) -> tuple[Eigenvalues, Bool[torch.Tensor, " rows"]]:
+        """Return a candidate for every row, and whether it is accepted."""
+        normals = self.scales.new_empty(self.scales.shape).normal_(generator=generator)
+        uniforms = self.b.new_empty(self.b.shape).uniform_(generator=generator)
+        w = self.scales * normalize(normals, dim=-1)
         length = torch.linalg.vector_norm(w, dim=-1, keepdim=True)
         t = length.pow(-2)
-        log_ratio = b[pending] / 2 * (1 - t) + 1.5 * t.log() - log_bound[pending]
-        accepted = (uniforms.log() < log_ratio)[:, 0]
-        draws[pending[accepted]] = (w / length)[accepted]
-        pending = pending[~accepted]
-    return draws.view(eigenvalues.shape)
+        log_ratio = self.b / 2 * (1 - t) + 1.5 * t.log() - self.log_bound
+        return w / length, (uniforms.log() < log_ratio)[:, 0]
+
+    def draw(self, generator: torch.Generator | None) -> Eigenvalues:
+        """Return draws; a row that has one takes part no longer, which the processor has to know."""
+        draws = torch.empty_like(self.scales)
+        pending = torch.arange(len(draws), device=draws.device)
+        while len(pending):
+            found, accepted = Envelope(*(part[pending] for part in self)).candidates(generator)
+            draws[pending[accepted]] = found[accepted]
+            pending = pending[~accepted]
+        return draws
+
+    def draw_without_waiting(self, generator: torch.Generator | None) -> Eigenvalues:
+        """Return draws after `ROUNDS` candidates of every row; NaN where eigenvalues are not finite."""
+        draws = torch.full_like(self.scales, torch.nan)
+        for _ in range(ROUNDS):
+            found, accepted = self.candidates(generator)
+            draws = torch.where(draws.isnan() & accepted[:, None], found, draws)
+        return draws
 
 
 class Bingham:

@@ -50,7 +50,10 @@ class GaussianMixture:
     def sample(self, generator: torch.Generator | None = None) -> Latents:
         """Return one draw per configuration, shape (batch, latents)."""
         log_weights, means, whitening = self.components
-        component = torch.multinomial(log_weights.exp()[self.index], 1, generator=generator)[:, 0]
+        # As `torch.multinomial` does, but nothing is checked on the processor, which would have to wait.
+        reached = log_weights.exp().cumsum(-1)[self.index, :-1]
+        uniform = torch.rand(reached[:, :1].shape, generator=generator, dtype=reached.dtype, device=reached.device)
+        component = (reached <= uniform).sum(-1)
         mean, matrix = means[self.index, component], whitening[self.index, component]
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
         return mean + torch.linalg.solve_triangular(matrix, noise[..., None], upper=False)[..., 0]

@@ -1,0 +1,36 @@
+"""Everything that is done with a trained model, on a CUDA device that is not there: nothing is on the wrong device.
+
+It runs on tensors without values (`helpers.device_record`), in one process of its own.
+"""
+
+import pytest
+from helpers.device_cases import EVALUATED, asked_of_device
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """What every reading of a model asks of the device."""
+    return asked_of_device(tmp_path_factory.mktemp("fake_cuda"), "evaluations")
+
+
+@pytest.mark.parametrize("model", EVALUATED)
+def test_a_device_would_refuse_nothing(records, model):
+    found = {name: record for name, record in records.items() if name.startswith(f"{model}: ")}
+    assert len(found) >= 10
+    assert {name: record["faults"] for name, record in found.items() if record["faults"]} == {}
+
+
+def test_steps_of_critics_wait_for_nothing(records):
+    steps = {name: record["waits"] | record["doubles"] for name, record in records.items() if name.endswith(" step")}
+    assert len(steps) == 12
+    # Reference directors take the axes of their distributions from the processor.
+    directors = {name for name in steps if name.startswith("maier_saupe") and "alpha=0.1" in name}
+    assert {name for name, waits in steps.items() if waits} == directors
+
+
+def test_directors_and_latent_components_are_drawn_without_waiting(records):
+    for model in ("hopfield_quick", "retina"):
+        assert records[f"{model}: generate"]["waits"] == {}
+    # One: the axes of all distributions.
+    (wait,) = records["maier_saupe_quick: generate"]["waits"]
+    assert wait.startswith("_linalg_eigh")
