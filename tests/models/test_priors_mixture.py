@@ -8,7 +8,7 @@ from helpers.modules import perturbed
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from vae_mf.models.priors.gaussian import GaussianPrior
-from vae_mf.models.priors.mixture import GaussianMixture, MixturePrior
+from vae_mf.models.priors.mixture import Components, GaussianMixture, MixturePrior, by_whitening
 from vae_mf.models.tensors import Condition, constant_condition
 
 LEVELS, COMPONENTS, LATENTS = (0.5, 1.0, 2.0), 5, 3
@@ -37,6 +37,48 @@ def test_density_equals_that_of_torch():
     for level in range(len(LEVELS)):
         part = condition.index == level
         torch.testing.assert_close(log_prob[part], reference(mixture, level).log_prob(z[part]), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+@pytest.mark.parametrize(("distance", "deviation"), [(0.0, 1.0), (6.0, 1e-3), (300.0, 1e-2), (1e-4, 1e-4)])
+def test_density_in_single_precision_is_that_in_double(levels, distance, deviation):
+    """Narrow components far out, too, where squares of the means are 10^8 times the distances that count."""
+    generator = torch.Generator().manual_seed(3)
+    means = distance + torch.randn(levels, 7, 2, generator=generator)
+    whitening = torch.randn(levels, 7, 2, 2, generator=generator).tril() / deviation
+    whitening.diagonal(dim1=-2, dim2=-1).abs_().clamp_(min=0.1 / deviation)
+    log_weights = torch.randn(levels, 7, generator=generator).log_softmax(-1)
+    index = torch.arange(210) % levels
+    noise = deviation * torch.randn(210, 2, generator=generator)
+    z = means[index, torch.arange(210) % 7] + noise
+    single = Components(log_weights, means, whitening)
+    double = Components(*(part.double() for part in single))
+    expected, gradient = evaluated(double, index, z.double())
+    found, found_gradient = evaluated(single, index, z)
+    # Of several levels A z and A μ are single numbers; of one nothing is but the result.
+    rounding = 4e-6 * means.abs().amax().item() / deviation if levels > 1 else 0.0
+    torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=2e-5 + rounding)
+    scale = gradient.abs().amax()
+    torch.testing.assert_close(found_gradient / scale, (gradient / scale).float(), rtol=0, atol=2e-5 + rounding)
+
+
+def evaluated(components: Components, index: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the density of rows and the gradient of its sum by the rows."""
+    rows = z.clone().requires_grad_()
+    density = GaussianMixture(components, index).log_prob(rows)
+    (gradient,) = torch.autograd.grad(density.sum(), rows)
+    return density.detach(), gradient
+
+
+def test_both_forms_are_the_density_of_torch():
+    torch.manual_seed(5)
+    prior = perturbed(MixturePrior(LATENTS, COMPONENTS, hidden=16).double(), 0.2)
+    condition = constant_condition(0.7, 40, like=torch.ones(1, dtype=torch.float64))
+    mixture, z = prior(condition), 2 * torch.randn(40, LATENTS, dtype=torch.float64)
+    expected = reference(mixture, 0).log_prob(z)
+    torch.testing.assert_close(mixture.log_prob(z), expected, rtol=1e-10, atol=1e-10)
+    whitened = by_whitening(z, torch.ones(40, 1, dtype=torch.float64), mixture.components)
+    torch.testing.assert_close(torch.logsumexp(whitened, -1), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_draws_have_the_mean_and_the_covariance_of_their_level():

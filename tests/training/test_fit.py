@@ -15,47 +15,22 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
+from helpers.trainings import BATCH, SEED, TRAINER, Killed, log, new_module
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
+from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule
 from vae_mf.files import SEAL
-from vae_mf.models.decoders import LinearDecoder
-from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.priors.spline import SplinePrior
-from vae_mf.models.vae import VAE
-from vae_mf.packing import pack_spins
-from vae_mf.rng import generator, integer
-from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.enumeration import enumerate_system
+from vae_mf.models.vae import ImportanceTerms
+from vae_mf.rng import integer
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.fit import BEST, LAST, OUTCOME, check_trainer, fit
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import load_checkpoint, load_weights, save_weights
 
-SITES, TEMPERATURES, SEED, EPOCHS, BATCH = 10, [0.5, 1.5], 3, 4, 32
-TRAINER = {"accelerator": "cpu", "devices": 1, "log_every_n_steps": 1}
-
-
-def samples(rows: int, name: str):
-    parts = []
-    for level, temperature in enumerate(TEMPERATURES):
-        states = enumerate_system(CurieWeiss(SITES), temperature)
-        parts.append(states.spins[generator(1, name, level).choice(2**SITES, rows, p=states.probabilities)])
-    return spin_set(pack_spins(np.concatenate(parts)), np.repeat([0, 1], rows), TEMPERATURES, SITES)
-
-
-@pytest.fixture(scope="module")
-def data() -> DataSplit:
-    return DataSplit(samples(250, "train"), samples(70, "validation"), samples(10, "test"))
-
-
-def new_module(decay: float = 0.9) -> VAEModule:
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        vae = VAE(LinearEncoder(SITES, 1), LinearDecoder(SITES, 1), SplinePrior(1, layers=1, bins=4, hidden=8))
-    return VAEModule(vae, learning_rate=1e-2, weight_decay=1e-4, decay=decay, seed=SEED)
+EPOCHS = 4
 
 
 class Interrupter(pl.Callback):
@@ -67,10 +42,6 @@ class Interrupter(pl.Callback):
     def on_train_epoch_start(self, trainer, pl_module) -> None:
         if trainer.current_epoch == 1:
             os.kill(os.getpid(), self.number)
-
-
-class Killed(Exception):
-    """Stands for the end of the process."""
 
 
 class Killer(pl.Callback):
@@ -100,12 +71,6 @@ def train(folder: Path, data: DataSplit, epochs: int = EPOCHS, callbacks=(), **o
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, weights_only=True)["state_dict"]
-
-
-def log(folder: Path) -> pd.DataFrame:
-    """One row per epoch of the logged averages, over all files that the resumptions of a run have left."""
-    files = sorted((folder / "logs").rglob("metrics.csv"))
-    return pd.concat([pd.read_csv(file) for file in files]).groupby("epoch").last().drop(columns="step")
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +299,8 @@ def test_the_temperature_told_is_that_of_the_configurations_without_a_bound():
     module = new_module()
     module._begin("train")
     for elbo, temperature in (([1.0, 2.0], [7.0, 8.0]), ([np.nan, 1.0, np.inf], [0.5, 9.0, 1.5]), ([np.nan], [99.0])):
-        module._note_divergence("train", torch.tensor(elbo), torch.tensor(temperature))
+        bound = torch.tensor(elbo)
+        module._note("train", ImportanceTerms(bound, bound, bound), torch.tensor(temperature))
     with pytest.raises(ValueError, match=r"none for 2 configurations .* of mean temperature 1;"):
         module._require_finite("train")
 
@@ -378,7 +344,7 @@ from vae_mf.datamodule import EpochBatches, spin_set
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import LinearEncoder
 from vae_mf.models.priors.spline import SplinePrior
-from vae_mf.models.vae import VAE
+from vae_mf.models.vae import VAE, ImportanceTerms
 from vae_mf.training.vae_module import compiled
 torch.manual_seed(1)
 vae = VAE(LinearEncoder(16, 2), LinearDecoder(16, 2), SplinePrior(2, layers=2, bins=6))

@@ -13,6 +13,8 @@ from vae_mf.checks import require_integer, require_non_negative, require_positiv
 from vae_mf.models.critic import CHOSEN, ROWS, JointSamples, SiteCritic, relative_ratio_loss
 from vae_mf.rng import integer
 from vae_mf.training.fit import interruptible, on_tested_device
+from vae_mf.training.lean_loop import be_lean
+from vae_mf.training.optimisers import can_fuse
 
 GAINS = 11
 """Gains between 0 and 1 that are compared on the held-out pairs."""
@@ -61,7 +63,8 @@ class CriticModule(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Return AdamW and its schedule per step."""
-        optimiser = torch.optim.AdamW(self.critic.parameters(), self.learning_rate, weight_decay=self.weight_decay)
+        options = {"lr": self.learning_rate, "weight_decay": self.weight_decay, "fused": can_fuse(self)}
+        optimiser = torch.optim.AdamW(self.critic.parameters(), **options)
         rise = min(0.5, max(0.1, 1.5 / self.steps))  # never less than a step, which OneCycleLR would divide by
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, self.steps, pct_start=rise)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -150,6 +153,7 @@ def fit_critic(
             enable_model_summary=False,
             **on_tested_device(trainer or {}),
         )
+        be_lean(engine, (trainer or {}).get("callbacks", ()))
         with interruptible():
             engine.fit(module, train_dataloaders=batches)
     # Lightning has moved it to the processor.

@@ -55,7 +55,7 @@ def refit_encoder(
     vae.eval()
     vae.encoder.train()
     generator = torch.Generator(held_out[0].configurations.device).manual_seed(integer(seed, "refit encoder"))
-    optimiser = torch.optim.Adam(vae.encoder.parameters(), lr=learning_rate, foreach=True)
+    optimiser = torch.optim.Adam(vae.encoder.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for batch in islice(endlessly(train), steps):
         loss = -vae.elbo(*batch, generator).elbo.mean()

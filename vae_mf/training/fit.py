@@ -20,6 +20,7 @@ from vae_mf.checks import require_choice, require_integer, shown
 from vae_mf.files import read_json, require_unchanged, write_sealed
 from vae_mf.models.devices import AUTO, accelerator_of, device_of
 from vae_mf.training.callbacks import AtomicCheckpointIO, MovableCheckpoint
+from vae_mf.training.lean_loop import be_lean
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import read_checkpoint, require_same_architecture
 
@@ -110,15 +111,13 @@ def fit(
         reload_dataloaders_every_n_epochs=1,
         **on_tested_device(trainer or {}),
     )
+    if type(module) is VAEModule:
+        be_lean(engine, callbacks)
     run(engine, module, data, folder / LAST)
     assert best.best_model_score is not None
-    result = Fit(
-        folder / BEST,
-        float(best.best_model_score),
-        timer.time_elapsed("train"),
-        engine.strategy.root_device,
-        engine.global_rank,
-    )
+    loss = float(best.best_model_score)
+    seconds = timer.time_elapsed("train")
+    result = Fit(folder / BEST, loss, seconds, engine.strategy.root_device, engine.global_rank)
     if result.rank == 0:
         found = {"epochs": epochs, "validation_loss": result.validation_loss, "seconds": result.seconds}
         write_sealed(outcome, json.dumps(found))

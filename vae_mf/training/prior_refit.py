@@ -126,7 +126,7 @@ def fit_prior(
     """Minimise -E log p(z|T) over draws of z from the posteriors; waits for the device nowhere."""
     device = encodings.mean.device
     generator = torch.Generator(device).manual_seed(integer(seed, "refit"))
-    optimiser = torch.optim.Adam(prior.parameters(), lr=learning_rate)
+    optimiser = torch.optim.Adam(prior.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         rows = torch.randint(len(encodings), (batch_size,), generator=generator, device=device)

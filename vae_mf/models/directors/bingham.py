@@ -63,7 +63,7 @@ def sample(eigenvalues: Eigenvalues, generator: torch.Generator | None = None) -
 
 
 class Envelope(NamedTuple):
-    """What candidates of every row need, see `sample`."""
+    """Law of the candidates of every row, see `sample`."""
 
     b: Float[torch.Tensor, "rows 1"]
     scales: Eigenvalues

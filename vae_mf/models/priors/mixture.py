@@ -38,13 +38,12 @@ class GaussianMixture:
 
     def log_prob(self, z: Latents) -> PerSample:
         """Return log Σ_k w_k |A_k| Normal(A_k (z - μ_k); 0, I) of every row, shape (batch,)."""
-        log_weights, means, whitening = self.components
-        latents = means.shape[-1]
-        log_volumes = whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * latents * math.log(2 * math.pi)
         with full_precision(z):
-            level = self._one_hot()
-            whitened = whiten(z.to(self.dtype), level, means, whitening)
-            return torch.logsumexp(level @ (log_weights + log_volumes) - 0.5 * whitened.square().sum(-1), -1)
+            z = z.to(self.dtype)
+            # Where doubles cost as little as on a processor, and one level leaves one product: half the work.
+            one = len(self.components.means) == 1 and z.device.type == "cpu"
+            joint = by_products(z, self.components) if one else by_whitening(z, self._one_hot(), self.components)
+            return torch.logsumexp(joint, -1)
 
     @torch.no_grad()
     def sample(self, generator: torch.Generator | None = None) -> Latents:
@@ -63,20 +62,43 @@ class GaussianMixture:
         return (self.index[:, None] == levels).to(self.dtype)
 
 
-def whiten(
-    z: Latents,
-    level: Float[torch.Tensor, "batch levels"],
-    means: Float[torch.Tensor, "levels components latents"],
-    whitening: Float[torch.Tensor, "levels components latents latents"],
-) -> Float[torch.Tensor, "batch components latents"]:
-    """Return A_k (z - μ_k) of every row and component, by one matrix product and without gathering matrices by row."""
+def by_whitening(
+    z: Latents, level: Float[torch.Tensor, "batch levels"], components: Components
+) -> Float[torch.Tensor, "batch components"]:
+    """Return log w_k |A_k| Normal(A_k (z - μ_k); 0, I), with A_k (z - μ_k) by one product for all rows and components.
+
+    No matrix is gathered for a row. Of large numbers A z and A μ alone cancel, which single precision bears.
+    """
+    log_weights, means, whitening = components
     table = torch.cat((whitening, -whitening @ means[..., None]), dim=-1)
     extended = torch.cat((z, torch.ones_like(z[:, :1])), dim=-1)
     # A row is zero but for the columns of its level, which pick that level's matrices.
     rows = (level[:, :, None] * extended[:, None, :]).flatten(1)
-    # Contiguous, or the gradient is a product of a matrix by rows with one by columns, which is slow.
-    matrices = table.permute(0, 3, 1, 2).reshape(rows.shape[1], -1).contiguous()
-    return (rows @ matrices).view(len(z), *means.shape[1:])
+    # Components last, over which sums run in vectors. A copy, or the gradient's product has a slow order.
+    matrices = table.permute(0, 3, 2, 1).reshape(rows.shape[1], -1).contiguous()
+    squares = (rows @ matrices).view(len(z), means.shape[-1], -1).square().sum(1)
+    return torch.sub(level @ (log_weights + log_volumes(whitening)), squares, alpha=0.5)
+
+
+def by_products(z: Latents, components: Components) -> Float[torch.Tensor, "batch components"]:
+    """Return the same at a single level, as the product of 1, z and z zᵀ with a table of coefficients.
+
+    The squares of large means cancel in it, hence doubles.
+    """
+    log_weights, means, whitening = (part[0].double() for part in components)
+    features = z.double()
+    products = (features[:, :, None] * features[:, None, :]).flatten(1)
+    features = torch.cat((torch.ones_like(features[:, :1]), features, products), dim=-1)
+    precision = whitening.mT @ whitening
+    slope = (precision @ means[..., None])[..., 0]
+    constant = log_weights + log_volumes(whitening) - 0.5 * (slope * means).sum(-1)
+    table = torch.cat((constant[:, None], slope, -0.5 * precision.flatten(1)), dim=-1)
+    return (features @ table.T).to(z.dtype)
+
+
+def log_volumes(whitening: Float[torch.Tensor, "... latents latents"]) -> Float[torch.Tensor, "..."]:
+    """Return log |A_k| / (2π)^{d/2} of every component."""
+    return whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * whitening.shape[-1] * math.log(2 * math.pi)
 
 
 class MixturePrior(nn.Module):
