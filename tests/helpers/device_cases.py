@@ -2,6 +2,7 @@
 
     python -m helpers.device_cases FOLDER steps
     python -m helpers.device_cases FOLDER evaluations
+    python -m helpers.device_cases FOLDER graphs
 
 The folder takes the stub and the files that some experiments read.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from helpers import PROJECT_ROOT, fake_cuda
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[2] in fake_cuda.WANTED_BY:
     fake_cuda.pretend(fake_cuda.built(Path(sys.argv[1])))
 
 import numpy as np
@@ -25,6 +26,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from torch._dynamo.testing import CompileCounter
 
 from helpers.device_record import DEVICE, Recorder, install, recorded
 from vae_mf.datamodule import EpochBatches, ResidentSet, director_set, spin_set
@@ -70,10 +72,11 @@ def asked_of_device(folder: Path, what: str) -> dict[str, dict]:
 
     Args:
         folder: folder of the stub and of files.
-        what: "steps" or "evaluations".
+        what: "steps", "evaluations" or "graphs".
     """
     try:
-        fake_cuda.built(folder)
+        if what in fake_cuda.WANTED_BY:
+            fake_cuda.built(folder)
     except FileNotFoundError as error:
         pytest.skip(f"the stub of CUDA is compiled: {error}")
     places = os.pathsep.join([str(PROJECT_ROOT), str(PROJECT_ROOT / "tests")])
@@ -155,6 +158,49 @@ def asked(work: Callable[[], object]) -> dict:
     return described(found)
 
 
+FAMILIES = {
+    "mixture": ["experiment=hopfield_quick"],
+    "spline": ["experiment=curie_weiss_quick"],
+    "autoregressive, four draws": [
+        "experiment=hopfield_quick",
+        "model/prior=autoregressive",
+        "training.module.draws=4",
+    ],
+    "warped mixture": ["experiment=hopfield_quick", "model.prior.layers=2"],
+    "symmetries": ["experiment=ising2d_quick", "training.symmetries=[spin_flip,translation]"],
+    "convolutions": ["experiment=paper/ising2d", "system.side=8"],
+    "directors": ["experiment=maier_saupe_quick", "system.sites=64"],
+    "director convolutions": ["experiment=paper/maier_saupe", "system.sites=64"],
+    "eight draws": ["experiment=retina"],
+}
+"""Models whose bounds are compiled, one of every kind."""
+
+
+def graphs(folder: Path, *overrides: str) -> list[int]:
+    """Return the number of graphs of a bound after each of two epochs of training and validation.
+
+    A break of the graph is an error.
+    """
+    config = composed(folder, *overrides, "training.batch_size=8")
+    system = instantiate(config.system) if config.get("system") is not None else None
+    data, sites = rows_for(config, system)
+    module = build_module(config, sites, system)
+    counter = CompileCounter()
+    torch.compiler.reset()
+    module._bound_at = torch.compile(module._bound_at, backend=counter, fullgraph=True, dynamic=False)
+    counts = []
+    for epoch in range(2):
+        module._begin("train")
+        module._begin("validation")
+        for batch in EpochBatches(data, 8, epoch):
+            module.training_step(batch, 0).backward()
+        with torch.no_grad():
+            for batch in EpochBatches(data, 20):
+                module.validation_step(batch, 0)
+        counts.append(counter.frame_count)
+    return counts
+
+
 def composed(folder: Path, *overrides: str) -> DictConfig:
     """Return the configuration of a run, whose files stand in a folder."""
     files = []
@@ -233,9 +279,13 @@ def described(record: Recorder) -> dict:
     return {name: dict(getattr(record, name)) for name in ("waits", "faults", "copies", "doubles")}
 
 
+PRINTED = {
+    "steps": lambda folder: {name: record(folder) for name, record in cases()},
+    "evaluations": lambda folder: dict(evaluations(folder)),
+    "graphs": lambda folder: {name: graphs(folder, *words) for name, words in FAMILIES.items()},
+}
 if __name__ == "__main__":
-    install()
+    if sys.argv[2] in fake_cuda.WANTED_BY:
+        install()
     register()
-    place, what = Path(sys.argv[1]), sys.argv[2]
-    found = evaluations(place) if what == "evaluations" else ((name, record(place)) for name, record in cases())
-    print(json.dumps(dict(found)))
+    print(json.dumps(PRINTED[sys.argv[2]](Path(sys.argv[1]))))

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).with_suffix(".cpp")
+WANTED_BY = ("steps", "evaluations")
+"""What `helpers.device_cases` records on the device."""
 LINKED = ("libc10.so", "libtorch_cpu.so")
 """Libraries of torch whose symbols the stub needs."""
 
