@@ -9,6 +9,7 @@ import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -259,6 +260,16 @@ def test_hyperparameters_are_checked(name, value):
     options = {"learning_rate": 1e-3, "weight_decay": 0.0, "decay": 0.9} | {name: value}
     with pytest.raises(ValueError, match=f"{name}: expected a finite number > 0"):
         VAEModule(new_module().vae, **options, seed=1)
+
+
+@pytest.mark.parametrize(("device", "last"), [("cuda", True), ("cpu", False)])
+def test_weights_of_convolutions_have_channels_last_on_cuda(device, last):
+    """In `configure_model`: DDP, which Lightning sets up next, makes buckets of gradients that keep the layout."""
+    module = new_module()
+    module.vae.convolution = torch.nn.Conv2d(2, 3, 3)
+    module._trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)))
+    module.configure_model()
+    assert module.vae.convolution.weight.is_contiguous(memory_format=torch.channels_last) == last
 
 
 def test_the_optimiser_is_adamw_with_exponential_decay():

@@ -30,7 +30,7 @@ def device_of(name: str | torch.device) -> torch.device:
         raise ValueError(f'device: expected "auto", "cpu", "cuda" or "cuda:1" and so on, got {name!r}')
     count = torch.cuda.device_count() if device.type == "cuda" else 1
     if (device.index or 0) >= count:
-        raise ValueError(f"device: expected one of the {count} CUDA devices of this machine, got {name!r}")
+        raise ValueError(f"device: expected one of this machine, which has {count} CUDA devices, got {str(name)!r}")
     return device
 
 

@@ -260,7 +260,7 @@ def compiled(tell: Tell) -> None:
         batch = moved(next(iter(EpochBatches(found.data, found.batch_size, 1))), DEVICE)
         noise = module.vae.noise(batch.condition, None, None if module.draws == 1 else module.draws)
         plain = module._bound_at
-        expected = float(plain(noise, *batch).bound.mean())
+        expected = float(plain(noise, *batch).bound.mean().detach())
 
         work = partial(forward_and_backward, module, noise, batch)
         line = f"{name}: {milliseconds(partial(work, plain)):.2f} ms as it is"
@@ -269,7 +269,7 @@ def compiled(tell: Tell) -> None:
             fast = torch.compile(plain, mode=mode, dynamic=False, fullgraph=True)
             work(fast)
             seconds = time.perf_counter() - start
-            off = abs(float(fast(noise, *batch).bound.mean()) / expected - 1)
+            off = abs(float(fast(noise, *batch).bound.mean().detach()) / expected - 1)
             assert off < SINGLE, f"the compiled bound of {name} is off by {off}"
             line += f", {mode} {milliseconds(partial(work, fast)):.2f} ms (compiled in {seconds:.0f} s)"
         tell(line)
