@@ -1,9 +1,9 @@
-"""Everything that only a GPU can tell, in ten minutes at most; without one the same code is rehearsed on the processor.
+"""The check of a GPU, in ten minutes at most; without one the same code is rehearsed on the processor.
 
 python scripts/benchmarks/device_check.py
 python scripts/benchmarks/device_check.py --stages forward step --write
 
-A stage that fails is told and the next one begins; none begins after the time is over. The exit status is 1 if one
+A stage that fails is named and the next one begins; none begins after the time is over. The exit status is 1 if one
 failed.
 """
 
@@ -22,20 +22,20 @@ LIMIT = 600.0
 
 
 def checked(name: str, console: Console) -> tuple[bool, list[str]]:
-    """Run a stage; return whether it passed, and what it told."""
+    """Run a stage; return whether it passed, and the lines of its section."""
     lines: list[str] = []
 
-    def tell(line: str) -> None:
+    def say(line: str) -> None:
         lines.append(line)
         console.print(f"  {line}", markup=False, highlight=False)
 
     start = time.perf_counter()
     try:
-        STAGES[name](tell)
+        STAGES[name](say)
         passed = True
-    except Exception as error:  # the next stages tell something all the same
+    except Exception as error:  # the next stages say something all the same
         traceback.print_exc()
-        tell(f"{type(error).__name__}: {str(error)[:1000]}")
+        say(f"{type(error).__name__}: {str(error)[:1000]}")
         passed = False
     outcome = f"{name}: {'passed' if passed else 'failed'} in {time.perf_counter() - start:.0f} s"
     console.print(outcome)
@@ -43,11 +43,11 @@ def checked(name: str, console: Console) -> tuple[bool, list[str]]:
 
 
 def main() -> None:
-    """Run the stages that were asked for, print what they tell and save it."""
+    """Run the stages that were asked for, print what they say and save it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds after which no stage begins")
-    parser.add_argument("--write", nargs="?", const=PAGES / "gpu.md", type=Path, help="save what was told as a page")
+    parser.add_argument("--write", nargs="?", const=PAGES / "gpu.md", type=Path, help="save it as a page")
     options = parser.parse_args()
     console = Console(width=160)
     if not CUDA:
@@ -55,13 +55,15 @@ def main() -> None:
     device = torch.cuda.get_device_name() if CUDA else f"no GPU: a rehearsal on the {DEVICE.type}"
     made_on = f"{device}, {conditions('torch', 'pytorch-lightning')}"
     console.print(made_on)
-    start, page, failed = time.perf_counter(), [], []
+    page: list[str] = []
+    failed = []
+    start = time.perf_counter()
     for name in options.stages:
         if time.perf_counter() - start > options.limit:
             page += [f"## {name}: not begun, as the time was over", ""]
             continue
-        passed, told = checked(name, console)
-        page += told
+        passed, section = checked(name, console)
+        page += section
         if not passed:
             failed.append(name)
     if options.write:

@@ -30,9 +30,6 @@ class Stop(MetaPathFinder):
             os.kill(os.getpid(), {number})
 
 sys.meta_path.insert(0, Stop())
-from omegaconf import OmegaConf
-
-from vae_mf.commands.figure import main as draw
 from vae_mf.commands.main import main
 sys.argv = ["vae-mf", *{words!r}]
 main()

@@ -48,7 +48,7 @@ REFUSALS = {
     "file": "something else, which is left alone",
     "file/below": "File exists|Not a directory",
     "foreign": "something else, which is left alone",
-    "schema": "expected a vae_mf.samples store or nothing, got something else, which is left alone",
+    "schema": "is damaged: its header zarr.json is not that of a store",
     "version": "expected schema_version 1, got 2",
     "truncated": r"truncated: T001/energy: expected \d+ bytes, got \d+",
     "missing": "truncated: expected the file T000/spins/c.4.0, got none",

@@ -29,7 +29,7 @@ DERIVED = {
     "predictive_check.seed": "seed",
 }
 """Options that are not free, and those that they follow from."""
-ARGUMENTS = ("names", "order", "truth", "quick", "folder", "name", "progress", "seed")
+ARGUMENTS = ("names", "order", "truth", "quick", "folder", "name", "device", "progress", "seed")
 """Arguments of `vae_mf.discover` that are no options of `conf/discovery`."""
 
 

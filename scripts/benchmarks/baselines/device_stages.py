@@ -1,6 +1,6 @@
-"""What only a device can tell, stage by stage: numbers against the processor's, waits, times, whole commands.
+"""Stages of the device check: numbers against the processor's, waits, times, whole commands.
 
-Every stage tells lines, and ends in an AssertionError where something is off. Without CUDA the same code runs on the
+Every stage says lines, and ends in an AssertionError where something is off. Without CUDA the same code runs on the
 processor, which rehearses it.
 """
 
@@ -62,7 +62,7 @@ PREDICTED = {
 COMPILED = ("hopfield_quick", "paper/ising2d", "maier_saupe_quick")
 SINGLE, HALF = 1e-4, 1e-2
 """Largest differences of a bound from the processor's in float32, and of bfloat16 from float32, as shares."""
-Tell = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 class Case(NamedTuple):
@@ -125,17 +125,19 @@ def bound_and_gradient(
     return terms.bound.detach().double().cpu(), torch.cat(parts)
 
 
-def forward(tell: Tell) -> None:
+def forward(say: Say) -> None:
     """Bound and gradient of every kind of model: the device against the processor, and bfloat16 against float32."""
     worst = []
     for name in MODELS:
         found = case(name)
-        module, batch = found.module, next(iter(EpochBatches(found.data, found.batch_size, 1)))
+        module = found.module
+        batch = next(iter(EpochBatches(found.data, found.batch_size, 1)))
         draws = None if module.draws == 1 else module.draws
         noise = module.vae.noise(batch.condition, torch.Generator().manual_seed(1), draws)
         bound, gradient = bound_and_gradient(module, batch, noise)
         module.to(DEVICE)
-        there, noise = moved(batch, DEVICE), noise.to(DEVICE)
+        there = moved(batch, DEVICE)
+        noise = noise.to(DEVICE)
         single, single_gradient = bound_and_gradient(module, there, noise)
         half, half_gradient = bound_and_gradient(module, there, noise, halves=True)
         scale = float(bound.abs().mean())
@@ -144,7 +146,7 @@ def forward(tell: Tell) -> None:
             float((one - other).norm() / other.norm())
             for one, other in ((single_gradient, gradient), (half_gradient, single_gradient))
         ]
-        tell(
+        say(
             f"{name}: {scale:.1f} nats; float32 off the processor by {off[0]:.0e} (gradient {turned[0]:.0e}), "
             f"bfloat16 off float32 by {off[1]:.0e} (gradient {turned[1]:.0e})"
         )
@@ -194,11 +196,12 @@ def one_step(module: VAEModule, optimiser: torch.optim.Optimizer, halves: bool, 
     optimiser.step()
 
 
-def step(tell: Tell) -> None:
+def step(say: Say) -> None:
     """Times of a training step, in which nothing waits; kernels and memory."""
     for name in MODELS:
         found = case(name, batches=4)
-        module, data = found.module.to(DEVICE), found.data.to(DEVICE)
+        module = found.module.to(DEVICE)
+        data = found.data.to(DEVICE)
         if CUDA:
             module.vae.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
             torch.cuda.reset_peak_memory_stats()
@@ -212,10 +215,10 @@ def step(tell: Tell) -> None:
                 take(batch)
         taken = milliseconds(partial(take, first), repeats=20 if CUDA else 3)
         kernels = launched(partial(take, first)) if CUDA else "no kernels counted"
-        tell(f"{name}: {taken:.2f} ms (predicted for an H100: {PREDICTED[name]}), {kernels}")
+        say(f"{name}: {taken:.2f} ms (predicted for an H100: {PREDICTED[name]}), {kernels}")
 
 
-def evaluate(tell: Tell) -> None:
+def evaluate(say: Say) -> None:
     """Generation, likelihoods, Jacobian, refits and a critic with the model on the device, against the processor."""
     for name in ("hopfield_quick", "maier_saupe_quick"):
         found = case(name, batches=4)
@@ -235,7 +238,7 @@ def evaluate(tell: Tell) -> None:
         assert np.isfinite(drawn).all(), f"draws of {name} are not finite"
         fitted = seconds_of_fits(vae, found.data.to(DEVICE), rows)
         fits = f"refits of prior and encoder and a critic in {fitted:.1f} s"
-        tell(f"{name}: {len(drawn):,} draws in {seconds:.2f} s; {fits}")
+        say(f"{name}: {len(drawn):,} draws in {seconds:.2f} s; {fits}")
 
 
 def seconds_of_fits(vae, data: ResidentSet, rows: np.ndarray) -> float:
@@ -252,7 +255,7 @@ def seconds_of_fits(vae, data: ResidentSet, rows: np.ndarray) -> float:
     return clock() - start
 
 
-def compiled(tell: Tell) -> None:
+def compiled(say: Say) -> None:
     """Bounds by torch.compile, in its default mode and as captured graphs: the same numbers, and their times."""
     for name in COMPILED if CUDA else COMPILED[:1]:
         found = case(name)
@@ -272,7 +275,7 @@ def compiled(tell: Tell) -> None:
             off = abs(float(fast(noise, *batch).bound.mean().detach()) / expected - 1)
             assert off < SINGLE, f"the compiled bound of {name} is off by {off}"
             line += f", {mode} {milliseconds(partial(work, fast)):.2f} ms (compiled in {seconds:.0f} s)"
-        tell(line)
+        say(line)
 
 
 def forward_and_backward(module: VAEModule, noise: torch.Tensor, batch: Batch, bound: Callable) -> None:
@@ -281,7 +284,7 @@ def forward_and_backward(module: VAEModule, noise: torch.Tensor, batch: Batch, b
     (-bound(noise, *batch).bound.mean()).backward()
 
 
-def train(tell: Tell) -> None:
+def train(say: Say) -> None:
     """Whole commands: a training twice, of which the second is skipped, directors, convolutions and a discovery."""
     with tempfile.TemporaryDirectory() as folder:
         places = [f"paths.data={folder}/data", f"paths.outputs={folder}/outputs"]
@@ -291,13 +294,13 @@ def train(tell: Tell) -> None:
         again = seconds_of(["train", *trainer, *places, short])
         (run,) = Path(folder, "outputs").glob("hopfield_quick-*")
         metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-        tell(f"hopfield_quick in {first:.0f} s, again in {again:.0f} s; {brief(metrics)}")
+        say(f"hopfield_quick in {first:.0f} s, again in {again:.0f} s; {brief(metrics)}")
         few = ["experiment=maier_saupe_quick", "sampling.samples=400", "training.epochs=2"]
-        tell(f"maier_saupe_quick, short, in {seconds_of(['train', *trainer, *places, *few]):.0f} s")
+        say(f"maier_saupe_quick, short, in {seconds_of(['train', *trainer, *places, *few]):.0f} s")
         np.save(f"{folder}/rows.npy", random_rows(20, "spins", [1.0], 6000).states())
         small = ["quick=true", "discovery.selection.largest_latents=1", "discovery.schedule.steps=100"]
         seconds = seconds_of(["discover", f"{folder}/rows.npy", *small, places[1]])
-        tell(f"a short discovery in {seconds:.0f} s")
+        say(f"a short discovery in {seconds:.0f} s")
 
 
 def brief(metrics: dict) -> str:
@@ -306,10 +309,10 @@ def brief(metrics: dict) -> str:
     return ", ".join(f"{name} {metrics[name]:.4g}" for name in wanted if name in metrics)
 
 
-def paper(tell: Tell) -> None:
+def paper(say: Say) -> None:
     """The experiments of the paper at full scale, trained and judged; on a processor they would take days."""
     if not CUDA:
-        tell("on a GPU alone")
+        say("on a GPU alone")
         return
     with tempfile.TemporaryDirectory() as folder:
         for name in ("curie_weiss", "hopfield", "ising2d", "maier_saupe"):
@@ -317,7 +320,7 @@ def paper(tell: Tell) -> None:
             seconds = seconds_of(["train", f"experiment=paper/{name}", *places], limit=400)
             (run,) = Path(folder, "outputs").glob(f"*{name}-*")
             metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-            tell(f"paper/{name} in {seconds:.0f} s; {brief(metrics)}")
+            say(f"paper/{name} in {seconds:.0f} s; {brief(metrics)}")
 
 
 def seconds_of(words: list[str], limit: float = 300) -> float:
@@ -328,7 +331,7 @@ def seconds_of(words: list[str], limit: float = 300) -> float:
     return time.perf_counter() - start
 
 
-STAGES: dict[str, Callable[[Tell], None]] = {
+STAGES: dict[str, Callable[[Say], None]] = {
     "forward": forward,
     "step": step,
     "evaluate": evaluate,
@@ -336,4 +339,4 @@ STAGES: dict[str, Callable[[Tell], None]] = {
     "train": train,
     "paper": paper,
 }
-"""Stages in the order in which they tell most for the least time."""
+"""Stages in the order of what they say for their time."""
