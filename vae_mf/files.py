@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape, glob
 from pathlib import Path
@@ -120,6 +120,11 @@ def seal(folder: Path, **more: str) -> None:
         more: digests of files that are yet to be written, by name.
     """
     digests = {file.relative_to(folder).as_posix(): sha256(file.read_bytes()) for file in sealed_files(folder)} | more
+    write_digests(folder, digests)
+
+
+def write_digests(folder: Path, digests: Mapping[str, str]) -> None:
+    """Write the seal of a folder, its digests by the names of files."""
     write_whole(folder / SEAL, "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())))
 
 
@@ -137,18 +142,72 @@ def require_unchanged(folder: Path) -> None:
     ...     write_sealed(f"{folder}/metrics.json", "{}")
     ...     require_unchanged(Path(folder))
     """
+    advice = f"copy the folder again or, if the change is yours, remove {SEAL}"
+    require_digests(folder, lambda path: path.is_file(), advice)
+
+
+def require_kept(folder: Path) -> None:
+    """Raise ValueError if a file that is kept in an unfinished folder has changed; a missing one is made again.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     folder = Path(place)
+    ...     with kept(folder, folder / "a.json"):
+    ...         write_whole(folder / "a.json", "{}")
+    ...     require_kept(folder)
+    ...     (folder / "a.json").unlink()
+    ...     require_kept(folder)
+    """
+    advice = "copy it again, or remove it, and the same command makes it again"
+    require_digests(folder, lambda path: path.is_file() or not path.exists(), advice)
+
+
+def require_digests(folder: Path, may_be: Callable[[Path], bool], advice: str) -> None:
+    """Raise ValueError if a file is not as the seal of a folder tells.
+
+    Args:
+        folder: folder that may have a seal.
+        may_be: function that tells from the path of a file if it may be as it is, whatever it holds.
+        advice: what to do about another content.
+    """
+    for name, digest in digests_in(folder).items():
+        inside = name and not Path(name).is_absolute() and ".." not in Path(name).parts
+        path = folder / name if inside else folder / SEAL
+        if not inside or not may_be(path) or (path.exists() and sha256(path.read_bytes()) != digest):
+            raise ValueError(f"{path}: expected the content that its folder was finished with, got another: {advice}")
+
+
+def digests_in(folder: Path) -> dict[str, str]:
+    """Return the digests in the seal of a folder by the names of files; older folders have none."""
     seal = folder / SEAL
     if not seal.exists():
-        return
+        return {}
     with whole(seal):
         lines = seal.read_text(encoding="utf-8", errors="replace").splitlines()
-    for line in lines:
-        digest, _, name = line.partition("  ")
-        inside = name and not Path(name).is_absolute() and ".." not in Path(name).parts
-        path = folder / name if inside else seal
-        if not inside or not path.is_file() or sha256(path.read_bytes()) != digest:
-            advice = f"copy the folder again or, if the change is yours, remove {SEAL}"
-            raise ValueError(f"{path}: expected the content that its folder was finished with, got another: {advice}")
+    parts = [line.partition("  ") for line in lines]
+    return {name: digest for digest, _, name in parts}
+
+
+@contextmanager
+def kept(folder: Path, *parts: Path) -> Iterator[None]:
+    """Let the seal of a folder that is not finished hold the digests of what is made inside, or was before.
+
+    A process that is killed leaves a file without a digest rather than one with that of another.
+
+    Args:
+        folder: the folder.
+        parts: files, or folders, in it.
+    """
+    before = digests_in(folder)
+    lasting = {name: digest for name, digest in before.items() if (folder / name).exists()}
+    if lasting != before:
+        write_digests(folder, lasting)
+    yield
+    files = [file for part in parts for file in (sealed_files(part) if part.is_dir() else [part]) if file.exists()]
+    made = {file.relative_to(folder).as_posix(): file for file in files}
+    new = {name: sha256(file.read_bytes()) for name, file in made.items() if name not in lasting}
+    if new:
+        write_digests(folder, lasting | new)
 
 
 def sha256(content: bytes) -> str:

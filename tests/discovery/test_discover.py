@@ -117,14 +117,22 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
     answer = folder / "assessment" / "verdict.json"
     answer.with_name("verdict.json.partial").write_text(answer.read_text()[:99])
     answer.unlink()
-    (folder / "assessment" / "tables" / "surgery.csv").write_text("tempera")
     (folder / "metrics.json").unlink()
     for stale in ("tables/earlier.csv", "figures/earlier.png"):
         (folder / stale).touch()
-    names = report.patterns.variable.tolist()
-    again = discover(
-        make_recording(spins, names=names), quick=True, truth=patterns, folder=folder, name="<i>x</i>", **TINY
-    )
+    recording = make_recording(spins, names=report.patterns.variable.tolist())
+    damaged = folder / "assessment" / "tables" / "surgery.csv"
+    damaged.write_text("tempera")
+    with pytest.raises(ValueError, match=r"surgery\.csv: expected the content .* remove it, and the same command"):
+        discover(recording, quick=True, truth=patterns, folder=folder, name="<i>x</i>", **TINY)
+    damaged.unlink()
+    first, second = (folder / "models" / name / "model.safetensors" for name in ("first-half", "second-half"))
+    whole = first.read_bytes()
+    first.write_bytes(second.read_bytes())  # of the same architecture
+    with pytest.raises(ValueError, match=r"first-half/model\.safetensors: expected the content"):
+        discover(recording, quick=True, truth=patterns, folder=folder, name="<i>x</i>", **TINY)
+    first.write_bytes(whole)
+    again = discover(recording, quick=True, truth=patterns, folder=folder, name="<i>x</i>", **TINY)
     assert kept.stat().st_mtime_ns == before
     np.testing.assert_equal(again.metrics, report.metrics)  # NaN where something is not known
     assert_array_equal(again.tables["stability"], report.tables["stability"])

@@ -5,7 +5,6 @@ until it is done, and what it made is, byte for byte, what an undisturbed one ha
 named. A ledger counts the ends.
 """
 
-import json
 import os
 import resource
 import shutil
@@ -19,12 +18,11 @@ import numpy as np
 import pytest
 from helpers import commands
 from helpers.commands import TRAINING
+from helpers.damages import files_in, flip, made
 from helpers.discovery import TINY, hopfield, options
 from helpers.killed_commands import run_command, start_command
-from safetensors.torch import load_file
 
 from vae_mf.store.sample_store import StoreError, open_store
-from vae_mf.training.weights import weights_digest
 
 ROUNDS = int(os.environ.get("VAE_MF_SOAK_ROUNDS", "200"))
 QUICK = TINY | {"training": TINY["training"] | {"epochs": 2}, "stability": {"bootstraps": 0}}
@@ -39,7 +37,6 @@ COMMANDS = {
     "compare": ["dataset.path=words.npy", "density_models=[independent,pairwise]", "paths.outputs=outputs", "blocks=5"],
 }  # fmt: skip
 MISFORTUNES = ["kill", "terminate", "full disk", "clock", "two at once", "damage", "damage at the end"]
-TIMES = {"train_seconds", "sample_seconds", "seconds"}
 
 
 def prepared(place: Path) -> Path:
@@ -48,35 +45,10 @@ def prepared(place: Path) -> Path:
     return place
 
 
-def made(place: Path) -> dict[str, bytes]:
-    """What a finished command has made, without what differs from run to run: times, logs, pictures, digests."""
-    found = {}
-    for path in sorted(place.rglob("*")):
-        name = path.relative_to(place).as_posix()
-        spare = {"logs", "checkpoints", "figures", "multirun"} & set(path.parts)
-        if spare or not path.is_file() or path.name in ("SHA256SUMS", "errors", "run.json", ".lock", "fit.json"):
-            continue
-        if ".zarr/" in name:
-            found[name] = path.read_bytes()
-        elif path.suffix == ".json":
-            found[name] = json.dumps(without_times(json.loads(path.read_text(encoding="utf-8")))).encode()
-        elif path.suffix == ".csv":
-            rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
-            columns = [k for k, head in enumerate(rows[0]) if head not in TIMES]
-            found[name] = repr([[row[k] for k in columns] for row in rows if len(row) == len(rows[0])]).encode()
-        elif path.suffix == ".safetensors":
-            found[name] = weights_digest(load_file(path)).encode()
-    return found
-
-
 def differing(place: Path, whole: dict[str, bytes]) -> set[Path]:
     """Files that are not those of an undisturbed command."""
     found = made(place)
     return {place / name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name)}
-
-
-def without_times(value):
-    return {key: item for key, item in value.items() if key not in TIMES} if isinstance(value, dict) else value
 
 
 def finish(name: str, place: Path) -> tuple[int, str]:
@@ -104,15 +76,12 @@ def run_on_full_disk(name: str, arguments: list[str], place: Path, size: int) ->
 
 def damaged(place: Path, rng: np.random.Generator) -> tuple[Path, bytes] | None:
     """Flip a bit of a file that a command has left; return the file and what stood there."""
-    files = [path for path in place.rglob("*") if path.is_file() and path.stat().st_size and path.suffix != ".lock"]
-    files = [path for path in files if path.name not in ("words.npy", "errors")]
+    files = [path for path in files_in(place) if path.name not in ("words.npy", "errors")]
     if not files:
         return None
     path = files[rng.integers(len(files))]
     content = path.read_bytes()
-    data = bytearray(content)
-    data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
-    path.write_bytes(data)
+    path.write_bytes(flip(content, rng))
     return path, content
 
 

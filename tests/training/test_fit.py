@@ -29,7 +29,7 @@ from vae_mf.rng import integer
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.fit import BEST, LAST, OUTCOME, check_trainer, fit
 from vae_mf.training.vae_module import VAEModule
-from vae_mf.training.weights import load_checkpoint, load_weights, save_weights
+from vae_mf.training.weights import load_checkpoint, load_weights, read_checkpoint, save_weights
 
 EPOCHS = 4
 
@@ -467,3 +467,18 @@ def test_a_flipped_bit_of_a_checkpoint_or_of_weights_is_named(data, tmp_path):
     file.write_bytes(content)
     with pytest.raises(ValueError, match=r"model\.safetensors: expected the weights that were written, got others"):
         load_weights(module, file)
+
+
+def test_a_checkpoint_of_another_training_or_name_is_not_taken_for_this_one(tmp_path):
+    """Best and last of a training that goes on, and those of other runs, have the same shapes."""
+    last, best = tmp_path / "last.ckpt", tmp_path / "best.ckpt"
+    for path in (last, best):
+        AtomicCheckpointIO("this").save_checkpoint({"state_dict": {}}, path)
+    assert read_checkpoint(last, "this")["state_dict"] == {}
+    with pytest.raises(ValueError, match=r"last\.ckpt: expected the checkpoint of this name and training, got another"):
+        read_checkpoint(last, "that")
+    best.replace(last)
+    with pytest.raises(ValueError, match=r"last\.ckpt: expected the checkpoint of this name"):
+        read_checkpoint(last, "this")
+    torch.save({"state_dict": {}}, last)  # that of an earlier version
+    assert read_checkpoint(last, "this")

@@ -176,7 +176,7 @@ class Results:
         self.blocks = [row for row in former[BLOCKS] if row["estimator"] in self.rows]
         """Rows about held-out blocks."""
         if self.unfinished():
-            (folder / SEAL).unlink(missing_ok=True)  # until all is written
+            (folder / SEAL).unlink(missing_ok=True)  # until others are removed
         for name in keys.keys() - self.rows.keys():
             self._remove(name)
 
@@ -235,6 +235,7 @@ def infer_all(cfg: DictConfig, data: Data, members: np.ndarray, progress: Progre
     missing = results.unfinished()
     task = progress.add_task("estimators", total=len(missing) * (cfg.folds + 1))
     write_tables(folder, {"variables": pd.DataFrame({"i": range(len(data.names)), "variable": data.names})})
+    seal(folder)
     with Worker() as worker:
         for place, name in enumerate(missing):
             show = partial(show_steps, progress, task, name, place * (cfg.folds + 1))
@@ -245,10 +246,12 @@ def infer_all(cfg: DictConfig, data: Data, members: np.ndarray, progress: Progre
             blocks = held_out_table(name, found, independent, members, cfg.blocks)
             row = estimator_row(name, found, blocks, data.names) | gaps
             row["finished"] = found.folds + len(found.refused) == cfg.folds
+            (folder / SEAL).unlink(missing_ok=True)  # until all is written
             if found.estimator is not None:
                 save(folder, name, found, data)
                 row |= accuracy_of(found.estimator, data)
             results.add(row, blocks)
+            seal(folder)
     tables = results.write()
     seal(folder)
     return tables

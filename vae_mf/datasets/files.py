@@ -5,7 +5,7 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -223,11 +223,12 @@ def require_few_variables(count: int, kind: str, advice: str) -> None:
         raise DataError(f"expected at most {MOST_VARIABLES} {kind}, got {count}: {advice}")
 
 
-def read_bytes(path: Path, memory: int = 1) -> bytes:
+def read_bytes(path: Path, memory: int = 1, check: Callable[[bytes], None] = lambda _: None) -> bytes:
     """Return the content of a file, unpacked if it is compressed with gzip.
 
     Args:
         memory: Bytes of memory that each byte of the content takes while it is read.
+        check: Refuses a compressed content by one of its blocks, which come in their order.
 
     Raises:
         DataError: It does not fit into memory, or the compressed data are damaged.
@@ -238,7 +239,7 @@ def read_bytes(path: Path, memory: int = 1) -> bytes:
     if not packed:
         return path.read_bytes()
     try:
-        content = unpacked(path, available_memory() // memory)
+        content = unpacked(path, available_memory() // memory, check)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError("the gzip data are damaged or cut short: download or compress the file again") from error
     if not content:
@@ -246,7 +247,7 @@ def read_bytes(path: Path, memory: int = 1) -> bytes:
     return content
 
 
-def unpacked(path: Path, limit: int) -> bytes:
+def unpacked(path: Path, limit: int, check: Callable[[bytes], None]) -> bytes:
     """Return the content of a gzip file, block by block, as a few bytes may stand for very many.
 
     Raises:
@@ -256,6 +257,7 @@ def unpacked(path: Path, limit: int) -> bytes:
     size = 0
     with gzip.open(path) as file:
         while block := file.read(BLOCK_BYTES):
+            check(block)
             size += content.write(block)
             if size > limit:
                 raise DataError(

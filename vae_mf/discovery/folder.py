@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_mf.checks import require_path
-from vae_mf.files import LOCK, only_one, partial_of, write_whole
+from vae_mf.files import LOCK, only_one, partial_of, require_kept, write_whole
 from vae_mf.runs.folder import DISCOVERY
 
 
@@ -22,7 +22,7 @@ def workplace(folder: str | Path | None, identity: dict[str, Any], waiting: Call
         waiting: called with a sentence if another process works there, whose end is waited for.
 
     Raises:
-        ValueError: if the folder holds something else.
+        ValueError: if the folder holds something else, or a stage that is kept there has changed.
     """
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
@@ -33,6 +33,7 @@ def workplace(folder: str | Path | None, identity: dict[str, Any], waiting: Call
     require_own(place, text)
     with only_one(place, waiting):
         require_own(place, text)
+        require_kept(place)
         write_whole(place / DISCOVERY, text)
         yield place
 
@@ -41,7 +42,7 @@ def require_own(folder: Path, identity: str) -> None:
     """Raise ValueError unless a folder is new, empty, or belongs to the discovery of this identity."""
     path = folder / DISCOVERY
     if path.exists():
-        own = path.read_text(encoding="utf-8") == identity
+        own = path.is_file() and path.read_bytes() == identity.encode()
     else:
         # A process that was killed before it said whose the folder is may have left the lock and half a file.
         begun = {LOCK, partial_of(path).name}

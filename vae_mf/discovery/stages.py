@@ -50,7 +50,7 @@ from vae_mf.discovery.scores import score_free_prior, score_vae
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.training import model_of
-from vae_mf.files import write_sealed
+from vae_mf.files import digests_in, kept, remove, write_sealed
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
@@ -60,6 +60,7 @@ from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
+from vae_mf.training.weights import WEIGHTS
 from vae_mf.verdict.assessment import TAKEN_OFF, Assessment, assess, assess_latent_model, concluded, with_misfit
 from vae_mf.verdict.controls import REFIT, KnownRows, controls, own_control, read_control
 from vae_mf.verdict.decision import is_near
@@ -74,6 +75,8 @@ STEPS = 20
 """Newton steps after which its likelihood counts as not maximised."""
 PRECISION = 0.5
 """Largest error of its moments in units of their statistical errors; its likelihood is then exact to some .01 nats."""
+PAIRWISE = "pairwise-Ising"
+"""Name of the file of its scores."""
 CONTROL_ROWS = 4000
 """Rows of the pairwise model that the verdict is controlled with."""
 PER_PARAMETER = 10
@@ -155,8 +158,10 @@ class Study:
         """Return the model of this name, fitted to some of the training rows."""
         bar = EpochProgress(self.progress, name)
         data = DataSplit(*map(as_set, (train, self.rows.validation, self.rows.test)))
+        folder = self.folder / "models" / name
         try:
-            return model_of(data, latents, self.settings, seed, self.folder / "models" / name, self.device, [bar])
+            with kept(self.folder, folder / WEIGHTS):
+                return model_of(data, latents, self.settings, seed, folder, self.device, [bar])
         finally:
             bar.close()
 
@@ -179,11 +184,22 @@ class Study:
         settings = self.settings.selection
         scores = {0: self.score_other(INDEPENDENT, Independent())}
         for latents in numbers_to_try(settings, self.variables):
-            path = self.folder / "scores" / f"latents-{latents}.npz"
-            scores[latents] = kept_scores(path, partial(self.score, latents))
+            scores[latents] = self.scores(f"latents-{latents}", partial(self.score, latents))
             if has_saturated(scores, self.blocks, settings):
                 break
         return scores
+
+    def scores(self, name: str, compute: Callable[[], ModelScores], *beside: Path) -> ModelScores:
+        """Return the scores in the file of this name, which is computed and kept if there is none.
+
+        Args:
+            name: name of the file.
+            compute: function that scores.
+            beside: files that it writes.
+        """
+        path = self.folder / "scores" / f"{name}.npz"
+        with kept(self.folder, path, *beside):
+            return kept_scores(path, compute)
 
     def score(self, latents: int) -> ModelScores:
         """Return the scores of the model with this number of latent variables."""
@@ -197,7 +213,7 @@ class Study:
 
     def freed(self, latents: int) -> ModelScores:
         """Return the scores of the model with this number of latent variables if their law were free."""
-        return kept_scores(self.folder / "scores" / f"free-{latents}.npz", partial(self.score_freed, latents))
+        return self.scores(f"free-{latents}", partial(self.score_freed, latents))
 
     def score_freed(self, latents: int) -> ModelScores:
         """Return these scores, by a fit to training rows."""
@@ -262,10 +278,9 @@ class Study:
         settings = self.settings.density_models
         scores = []
         if self.variables <= settings.pairwise_variables:
-            path = self.folder / "scores" / "pairwise-Ising.npz"
             if not self.pairwise_rows.exists():  # without them the verdict would have one control less
-                path.unlink(missing_ok=True)
-            scores.append(kept_scores(path, self.score_pairwise))
+                (self.folder / "scores" / f"{PAIRWISE}.npz").unlink(missing_ok=True)
+            scores.append(self.scores(PAIRWISE, self.score_pairwise, self.pairwise_rows))
         if self.variables <= settings.autoregression_variables:
             scores.append(self.score_other("logistic autoregression", LogisticAutoregression()))
         if self.variables <= settings.tree_variables:
@@ -396,8 +411,7 @@ class Study:
 
     def score_other(self, name: str, model: DensityModel) -> ModelScores:
         """Return the scores of another model, fitted to the training rows, from its file if it has one."""
-        path = self.folder / "scores" / f"{name.replace(' ', '-')}.npz"
-        return kept_scores(path, partial(self.fitted_scores, name, model))
+        return self.scores(name.replace(" ", "-"), partial(self.fitted_scores, name, model))
 
     def fitted_scores(self, name: str, model: DensityModel) -> ModelScores:
         """Return the scores of a model, which is fitted to the training rows."""
@@ -449,8 +463,19 @@ class Study:
         """
         folder = self.folder / "assessment"
         settings = self.settings.assessment
-        if (folder / ANSWER).exists():
+        parts = digests_in(folder)
+        if parts and all((folder / part).exists() for part in parts):
             return concluded(read_tables(folder), settings)
+        remove(folder)
+        with kept(self.folder, folder):
+            found = self.assessed(description, others)
+            write_tables(folder, found.tables)
+            write_sealed(folder / ANSWER, as_json(found))
+        return found
+
+    def assessed(self, description: Description, others: pd.DataFrame) -> Assessment:
+        """Return this verdict, from the model itself."""
+        settings = self.settings.assessment
         if description.classes:
             mixture = self.fitted_mixture(description.classes)
             (group,) = self.evidence.groups
@@ -461,8 +486,6 @@ class Study:
             found = assess(self.best(description.latents), None, self.evidence, settings, others)
         if is_near(found.verdict.left, settings.thresholds.near):
             found = self.refitted(description, found)
-        write_tables(folder, found.tables)
-        write_sealed(folder / ANSWER, as_json(found))
         return found
 
     def repetitions(self, latents: int) -> dict[str, FoundPatterns]:

@@ -9,6 +9,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from rich.progress import Progress, TaskID
 
 from vae_mf.files import replacing
+from vae_mf.training.weights import OWN
 
 
 class EpochProgress(pl.Callback):
@@ -71,9 +72,18 @@ class MovableCheckpoint(ModelCheckpoint):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and moves it there, so that a killed run leaves the previous one intact."""
+    """Writes a checkpoint beside its place and moves it there, so that a killed run leaves the previous one intact.
+
+    Args:
+        training: digest of the training, which a checkpoint holds beside its own name: it is taken for no other.
+    """
+
+    def __init__(self, training: str = ""):
+        super().__init__()
+        self.training = training
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write ``checkpoint`` and rename it to ``path`` in one step."""
+        own = checkpoint | ({OWN: [self.training, Path(path).name]} if self.training else {})
         with replacing(path) as place:
-            super().save_checkpoint(checkpoint, place, storage_options)
+            super().save_checkpoint(own, place, storage_options)

@@ -72,6 +72,7 @@ def fit(
     trainer: Mapping[str, Any] | None = None,
     callbacks: Sequence[pl.Callback] = (),
     loggers: Sequence[Logger] = (),
+    training: str = "",
 ) -> Fit:
     """Train a model in a folder, going on from its last checkpoint if there is one.
 
@@ -83,6 +84,7 @@ def fit(
         trainer: further arguments of `pytorch_lightning.Trainer` (accelerator, precision, devices ...).
         callbacks: further callbacks of the trainer.
         loggers: loggers of the trainer.
+        training: digest of what the training depends on, if its checkpoints are to be taken for no others.
 
     Raises:
         ValueError: if ``epochs`` is not a positive integer, the training diverged (the last good checkpoint is
@@ -104,7 +106,7 @@ def fit(
         max_epochs=epochs,
         logger=list(loggers) or False,
         callbacks=[timer, *callbacks, best, latest],  # latest after best, so that it holds the state of best
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(training)],
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -113,7 +115,7 @@ def fit(
     )
     if type(module) is VAEModule:
         be_lean(engine, callbacks)
-    run(engine, module, data, folder / LAST)
+    run(engine, module, data, folder / LAST, training)
     assert best.best_model_score is not None
     loss = float(best.best_model_score)
     seconds = timer.time_elapsed("train")
@@ -139,10 +141,10 @@ def device_of_trainer(trainer: Mapping[str, Any]) -> torch.device:
     return device_of(AUTO if accelerator in GPUS else "cpu")
 
 
-def run(engine: pl.Trainer, module: VAEModule, data: pl.LightningDataModule, last: Path) -> None:
+def run(engine: pl.Trainer, module: VAEModule, data: pl.LightningDataModule, last: Path, training: str) -> None:
     """Train from the checkpoint ``last`` if it exists, without the warnings that tell nobody anything here."""
     if last.exists():
-        found = read_checkpoint(last)["state_dict"]
+        found = read_checkpoint(last, training)["state_dict"]
         require_same_architecture(last, module.state_dict(), found)
     with interruptible(), warnings.catch_warnings():
         # Lightning's own use of a name that torch has deprecated, and its surprise that a run is resumed.

@@ -1,5 +1,6 @@
 """Training of a model from the first epoch to its weights on disk."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,24 @@ def train(
         KeyboardInterrupt: if the user stopped the training.
     """
     feed = SpinDataModule(data, recipe.batch_size, module.seed)
-    result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers)
+    training = training_digest(module, data)
+    result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers, training)
     if result.rank == 0:
-        load_checkpoint(module.to(result.device), result.checkpoint)
+        load_checkpoint(module.to(result.device), result.checkpoint, training)
         if recipe.refit_steps or recipe.encoder_refit_steps:
             stage("refitting the prior or the encoder")
             refit(module.vae, feed.data.to(result.device), recipe, module.seed)
         save_weights(module.vae, weights)
     return result
+
+
+def training_digest(module: VAEModule, data: DataSplit) -> str:
+    """Return a digest of the rows and the options of a training, which are the same where it goes on elsewhere."""
+    options = (module.learning_rate, module.weight_decay, module.decay, module.seed, module.draws)
+    found = hashlib.sha256(repr(options).encode())
+    for part in (data.train, data.validation):
+        found.update(part.data.cpu().numpy().tobytes())
+    return found.hexdigest()
 
 
 def refit(vae: VAE, data: DataSplit, recipe: Recipe, seed: int) -> None:

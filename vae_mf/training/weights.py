@@ -18,27 +18,51 @@ WEIGHTS = "model.safetensors"
 """Name of the file in the folder of a model."""
 DIGEST = "sha256"
 """Entry of that file with the digest of the weights; files of earlier versions have none."""
+OWN = "vae_mf"
+"""Entry of a checkpoint with a digest of its training and its name; those of earlier versions have none."""
 
 
-def load_checkpoint(module: nn.Module, path: Path) -> None:
+def load_checkpoint(module: nn.Module, path: Path, training: str = "") -> None:
     """Load the weights of a Lightning checkpoint into the module it was made from.
+
+    Args:
+        module: the module.
+        path: the checkpoint.
+        training: see `read_checkpoint`.
 
     Raises:
         FileNotFoundError: if there is no checkpoint.
-        ValueError: if it is cut, or of another architecture.
+        ValueError: if it is cut, or of another architecture or training.
     """
     require_file("checkpoint", path)
-    state = read_checkpoint(path)["state_dict"]
+    state = read_checkpoint(path, training)["state_dict"]
     require_same_architecture(path, module.state_dict(), state)
     module.load_state_dict(state)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, training: str = "") -> dict[str, Any]:
     """Return the content of a Lightning checkpoint.
 
+    Args:
+        path: the checkpoint.
+        training: digest of the training that it has to be of; empty for any.
+
     Raises:
-        ValueError: if the file is cut or damaged, as a copy can be, or holds more than weights and plain values.
+        ValueError: if the file is cut or damaged, as a copy can be, or holds more than weights and plain values, or is
+            another checkpoint.
     """
+    content = loaded(path)
+    own = content.get(OWN, [training, path.name]) if isinstance(content, dict) else None
+    if own is None or "state_dict" not in content or (training and own != [training, path.name]):
+        raise ValueError(
+            f"{path}: expected the checkpoint of this name and training, got another: copy it again, or remove it to "
+            "train from the start"
+        )
+    return content
+
+
+def loaded(path: Path) -> Any:
+    """Return what a checkpoint holds; raises as `read_checkpoint`."""
     try:
         require_checksums(path)
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int8, UInt8
 from vae_mf.datasets.file_formats import register_reader
 from vae_mf.datasets.files import (
     GZIP,
+    MOST_VARIABLES,
     SEQUENCES,
     DataError,
     Options,
@@ -31,6 +32,8 @@ COMMENTS = re.compile(rb"(?:[#;].*\n|[ \t]*\n)*")
 GAPS = (ord("-"), ord("."))
 MEMORY_PER_SEQUENCE = 300
 """Bytes that a name and a sequence take beyond their letters."""
+MOST_INSERTED = 20
+"""Letters of a sequence for each of its columns, insertions and ends of lines among them, at most."""
 LARGEST_GAP_FRACTION = 0.5
 """Columns with more gaps than this are insertions of few sequences and left out."""
 AMBIGUOUS = frozenset(b"BJXZ")
@@ -60,6 +63,26 @@ class AlignedStates(NamedTuple):
     alphabet: str
     unknown: int
     """Number of letters outside the alphabet, which count as gaps."""
+
+
+class LongestSequence:
+    """Refuses blocks of a text that are all of one sequence: a compressed one may be longer than any to learn from."""
+
+    def __init__(self) -> None:
+        self.mark: bytes | None = None
+        self.length = 0
+
+    def __call__(self, block: bytes) -> None:
+        """Raise DataError if the sequence that goes on in this block is longer than one with many insertions."""
+        if self.mark is None:
+            self.mark = b">" if block.lstrip().startswith((b">", b"#", b";")) and b">" in block else b"\n"
+        if self.mark in block:
+            self.length = len(block) - block.rindex(self.mark)
+        else:
+            self.length += len(block)
+        if self.length > MOST_INSERTED * MOST_VARIABLES:
+            advice = "give a part of the alignment, or the columns that vary"
+            raise DataError(f"expected at most {MOST_VARIABLES} columns, got a sequence of far more letters: {advice}")
 
 
 class Consensus(NamedTuple):
@@ -122,7 +145,7 @@ def load_alignment(path: Path) -> Alignment:
     Raises:
         DataError: The text is of none of the formats, not aligned, or holds letters that are no residues.
     """
-    text = utf8(read_bytes(path), (SEQUENCES,))
+    text = utf8(read_bytes(path, check=LongestSequence()), (SEQUENCES,))
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     most = text.count(b">") if text.lstrip().startswith((b">", b"#", b";")) else text.count(b"\n")
