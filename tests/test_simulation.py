@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.files import tree
+from helpers.interruptions import Interrupted, after
 
 from vae_mf.packing import unpack_spins
 from vae_mf.samplers import base
@@ -28,22 +29,6 @@ REQUESTS = {
     ),
 }
 every_request = pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-
-
-class Interrupted(Exception):
-    """The work was broken off."""
-
-
-def after(blocks):
-    """A progress bar that fails once ``blocks`` blocks are done."""
-
-    def progress(iterable):
-        for done, block in enumerate(iterable):
-            if done == blocks:
-                raise Interrupted
-            yield block
-
-    return progress
 
 
 @every_request

@@ -3,7 +3,8 @@
 import numpy as np
 
 from vae_mf.packing import unpack_spins
-from vae_mf.samplers.base import Sampler, Schedule, sample_block
+from vae_mf.rng import keys
+from vae_mf.samplers.base import Group, Sampler, Schedule, sample_block
 
 
 def sample(
@@ -19,6 +20,12 @@ def sample(
     values = np.array(temperatures, dtype=float)
     draws = sample_block(sampler, values, range(chains), schedule, seed, start, threads)
     return unpack_spins(draws.configurations, sampler.sites)
+
+
+def started(sampler: Sampler, temperatures, start: str = "random", seed: int = 1):
+    """State of new chains, one at each of the temperatures."""
+    values = np.array(temperatures, dtype=float)
+    return sampler.initial(Group(values, keys(seed, count=len(values)), np.arange(len(values))), start)
 
 
 def z_scores(values: np.ndarray, exact) -> np.ndarray:

@@ -43,6 +43,9 @@ FOREIGN = {
     "density_models/pairwise": {"vae_mf.inverse_ising.BoltzmannLearning"},
     "density_models/pairwise_pseudolikelihood": {"vae_mf.inverse_ising.PseudoLikelihood"},
     "evaluation/critic": {"vae_mf.analysis.CriticSettings"},
+    "sampler/hopfield_device": {"vae_mf.device_samplers.DeviceHopfieldGibbs"},
+    "sampler/maier_saupe_device": {"vae_mf.device_samplers.DeviceMaierSaupeDirect"},
+    "sampler/multispin_device": {"vae_mf.device_samplers.DeviceMultispin"},
 }
 """Targets outside the package of the folder's name, per file."""
 WITHOUT_TARGETS = {"discovery", "experiment", "paths", "store", "trainer"}

@@ -41,6 +41,14 @@ def test_a_digest_imports_nothing(tmp_path, monkeypatch, target):
         assert own_source(target) == tmp_path / "sent" / "deep.py"
 
 
+def test_a_store_is_found_from_any_device(compose_config):
+    words = ["system=hopfield", "system.patterns=3", "sampler=hopfield_device"]
+    found = [compose_config("sample", *words, f"sampler.device={device}").store for device in ("auto", "cpu", "cuda:1")]
+    assert len({store.digest for store in found}) == 1
+    assert found[0].digest != compose_config("sample", *words[:2]).store.digest
+    assert found[0].digest != compose_config("sample", *words, "sampler.jump_every=3").store.digest
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_has_the_run_folder_and_the_store_of_version_0_1(compose_config, name):
     before = written(name)

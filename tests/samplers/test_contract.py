@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from vae_mf import samplers, systems
+from vae_mf import device_samplers, samplers, systems
 from vae_mf.samplers.base import Sampler, Schedule, SystemSampler, sample_chains
 from vae_mf.systems.base import System
 from vae_mf.systems.enumeration import enumerate_system
@@ -26,11 +26,12 @@ SYSTEMS = {
     "edwards_anderson": systems.EdwardsAnderson.random(2, 2, "gaussian", seed=3),
 }
 SAMPLERS = {
-    name: getattr(samplers, name)
-    for name in samplers.__all__
-    if isinstance(getattr(samplers, name), type)
-    and issubclass(getattr(samplers, name), SystemSampler)
-    and getattr(samplers, name) is not SystemSampler
+    name: getattr(room, name)
+    for room in (samplers, device_samplers)
+    for name in room.__all__
+    if isinstance(getattr(room, name), type)
+    and issubclass(getattr(room, name), SystemSampler)
+    and getattr(room, name) not in (SystemSampler, device_samplers.DeviceSampler)
 }
 PAIRS = [pytest.param(s, c, id=f"{c}-{s}") for c, s in product(SAMPLERS, SYSTEMS)]
 TEMPERATURES = np.array([1.3, 2.4])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.chains import sample, z_scores
+from helpers.chains import sample, started, z_scores
 from helpers.parity import assert_parity
 from scipy.stats import chisquare, norm
 
@@ -30,12 +30,6 @@ def assert_family(scores):
     scores = np.ravel(scores)
     assert np.isfinite(scores).all()
     assert np.abs(scores).max() < norm.isf(FAMILY / 2 / scores.size), scores
-
-
-def started(sampler, temperatures, start="random", seed=1):
-    """State of one chain per temperature."""
-    count = len(temperatures)
-    return sampler.initial(Group(np.array(temperatures, float), keys(seed, count=count), np.arange(count)), start)
 
 
 @every_sampler

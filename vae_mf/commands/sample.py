@@ -14,14 +14,16 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from vae_mf.checks import require_flag, require_integer, require_path, require_working_memory
+from vae_mf.device_samplers.base import DeviceSampler
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler, build_sampling
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.terminal import Terminal
-from vae_mf.samplers.base import available_threads
+from vae_mf.samplers.base import Sampler, available_threads
 from vae_mf.samplers.plan import plan
+from vae_mf.samplers.tempering import ParallelTempering
 from vae_mf.simulation import bytes_of_samples, simulate
 from vae_mf.statistics.chain_tables import sampling_tables
 from vae_mf.store.chains import chains_of
@@ -59,6 +61,14 @@ def by_temperature(store: SampleStore, name: str) -> dict[float, np.ndarray]:
     return {t: store.scalar(name, level) for level, t in enumerate(store.temperatures.tolist())}
 
 
+def place_of(sampler: Sampler, threads: int | None) -> str:
+    """Return a phrase on the device or the threads that draw."""
+    moving = sampler.sampler if isinstance(sampler, ParallelTempering) else sampler
+    if isinstance(moving, DeviceSampler):
+        return f"device: {moving.device}"
+    return f"threads: {threads or available_threads()}"
+
+
 def main(cfg: DictConfig) -> None:
     """Sample, diagnose, seal and report."""
     console = Terminal()
@@ -79,7 +89,7 @@ def main(cfg: DictConfig) -> None:
         require_working_memory("sampling", bytes_of_samples(system, sampling), advice, console.say)
         console.print(
             f"{system.name}, {system.sites} sites, {len(sampling.levels)} temperatures x {sampling.samples} samples, "
-            f"{sampler.name}, threads: {cfg.threads or available_threads()}"
+            f"{sampler.name}, {place_of(sampler, cfg.threads)}"
         )
         track = partial(progress.track, description="sampling")
         store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads, console.say)

@@ -10,7 +10,7 @@ import yaml
 from vae_mf.checks import shown
 from vae_mf.runs.names import PACKAGE, TARGET, present_name
 
-ROOMS = ("analysis", "datasets", "models", "samplers", "systems", "training", "verdict")
+ROOMS = ("analysis", "datasets", "device_samplers", "models", "samplers", "systems", "training", "verdict")
 """Rooms whose public classes and functions a run may name; none of them writes, or runs what it is given."""
 DRAWN = "random"
 """Class method of systems whose couplings or patterns are drawn."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from vae_mf.datasets.file_formats import MOST_FILES, format_of, parts_of, reading
 from vae_mf.datasets.files import DataError, require_memory
-from vae_mf.runs.names import ADDED, MOVED, PACKAGE, first_name, first_paths, found, renamed
+from vae_mf.runs.names import ADDED, MOVED, PACKAGE, first_name, first_paths, found, pop, renamed
 
 IDENTITY = (
     "seed",
@@ -32,6 +32,8 @@ IDENTITY = (
     "callbacks",
 )
 """Groups that results depend on; threads, paths and loggers are not among them."""
+WITHOUT_EFFECT = ("sampler.device",)
+"""Options inside these groups that change nothing but the time that work takes."""
 DIGEST_LENGTH = 10
 BLOCK = 2**20
 """Bytes of a file that are hashed at a time."""
@@ -46,6 +48,8 @@ def config_digest(config: dict[str, Any], paths: Iterable[str] = IDENTITY) -> st
     True
     """
     first = first_paths(config)
+    for path in WITHOUT_EFFECT:
+        pop(first, path)
     moves = dict(MOVED)
     places = [moves.get(path, path) for path in paths]
     # Groups that version 0.1 did not have come with the group that they were part of, or count where they are set.

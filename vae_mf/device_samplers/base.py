@@ -1,0 +1,49 @@
+"""Base of the samplers on a device: their device, what is compiled for it, and how arrays get there."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from inspect import unwrap
+
+import numpy as np
+import torch
+
+from vae_mf.models.devices import AUTO, device_of
+from vae_mf.samplers.base import SystemSampler
+from vae_mf.systems.base import System
+
+SITES = 2**23
+"""Sites advanced together: enough to fill a device."""
+
+
+class DeviceSampler(SystemSampler):
+    """Base of the samplers that compute with torch; chains differ between devices by rounding alone, see each.
+
+    Args:
+        system: system to sample.
+        device: "auto" for CUDA where there is one and else the processor, "cpu", "cuda", or one of several, "cuda:1".
+
+    Raises:
+        ValueError: if the sampler does not serve such a system, or there is no such device.
+    """
+
+    def __init__(self, system: System, device: str | torch.device = AUTO):
+        super().__init__(system)
+        self.device = device_of(device)
+
+    @property
+    def group(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Chains advanced together; what a chain draws does not depend on it."""
+        return max(64, SITES // self.sites)
+
+
+def fused(function: Callable, device: torch.device) -> Callable:
+    """Return a function of tensors, compiled to few kernels on CUDA where there is Triton, and elsewhere as it is."""
+    if device.type != "cuda" or find_spec("triton") is None:
+        return function
+    return torch.compile(unwrap(function), fullgraph=True)
+
+
+def placed(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Return an array as a tensor on a device, words of uint64 as int64; the processor does not wait for the copy."""
+    signed = array.view(np.int64) if array.dtype == np.uint64 else array
+    return torch.from_numpy(np.ascontiguousarray(signed)).to(device, non_blocking=True)
