@@ -1,4 +1,4 @@
-"""Everything that is done with a trained model, on a CUDA device that is not there: nothing is on the wrong device.
+"""Trained models and samplers on a CUDA device that is not there: nothing is on the wrong device.
 
 It runs on tensors without values (`helpers.device_record`), in one process of its own.
 """
@@ -9,7 +9,7 @@ from helpers.device_cases import EVALUATED, asked_of_device
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    """What every reading of a model asks of the device."""
+    """What every reading of a model and every sampler asks of the device."""
     return asked_of_device(tmp_path_factory.mktemp("fake_cuda"), "evaluations")
 
 
@@ -34,3 +34,20 @@ def test_directors_and_latent_components_are_drawn_without_waiting(records):
     # One: the axes of all distributions.
     (wait,) = records["maier_saupe_quick: generate"]["waits"]
     assert wait.startswith("_linalg_eigh")
+
+
+@pytest.mark.parametrize("name", ["hopfield", "multispin", "maier_saupe"])
+def test_sweeps_of_samplers_wait_for_nothing(records, name):
+    sweep, read = (records[f"{name} sampler: {what}"] for what in ("sweep", "read"))
+    assert sweep["waits"] == sweep["faults"] == read["waits"] == read["faults"] == {}
+    # Once in a call, for all of its sweeps: numbers that follow from the temperatures.
+    assert all("samplers/base.py" in copy for copy in sweep["copies"])
+    assert sum(sweep["copies"].values()) <= 3
+    assert sum("samplers/base.py" not in copy for copy in read["copies"]) == 1
+
+
+@pytest.mark.slow
+def test_sweeps_of_samplers_are_one_graph_each(tmp_path):
+    found = asked_of_device(tmp_path, "samplers")
+    assert found == dict.fromkeys(found, True)
+    assert len(found) == 5

@@ -14,6 +14,7 @@ from vae_mf.samplers.kernels.tensor_table import tensor_table
 from vae_mf.systems.maier_saupe import MaierSaupe, mean_field_transition
 
 T_NI = mean_field_transition().temperature
+PLAIN = maier_saupe.Proposals()
 TEMPERATURES = (0.15, T_NI, 0.3)
 
 
@@ -23,7 +24,7 @@ def streams(count, seed=7):
 
 @pytest.mark.parametrize("exponents", [(0, 0, 0), (-3, -1, 0), (0, -20, -5), (-60, 0, -0.3), (0, 0, -2000), (2, 1, 3)])
 def test_bingham_moments_equal_quadrature(exponents):
-    draws = maier_saupe.draw_bingham(streams(100), torch.tensor([exponents] * 100).double(), 400)
+    draws = maier_saupe.draw_bingham(streams(100), torch.tensor([exponents] * 100).double(), 400, PLAIN)
     draws = draws.reshape(-1, 3).numpy()
     x, y = draws[:, 0] ** 2, draws[:, 1] ** 2
     for values, exact in zip((x, y, x * x, y * y, x * y), bingham_moments(exponents), strict=True):
@@ -62,7 +63,7 @@ def test_rotations_are_from_the_haar_measure():
 def test_drawn_eigenvalues_follow_the_exact_law(sites, temperature):
     system, count = MaierSaupe(sites), 20_000
     table = maier_saupe.Table(*(torch.from_numpy(np.ascontiguousarray(p)) for p in tensor_table(system, temperature)))
-    eigenvalues = maier_saupe.draw_eigenvalues(streams(count), table).numpy()
+    eigenvalues = maier_saupe.draw_eigenvalues(streams(count), table, PLAIN).numpy()
     assert (np.diff(eigenvalues, axis=1) <= 0).all()
     law, radius = system.tensor_law(temperature), np.sqrt((eigenvalues**2).sum(1))
     shape = np.sqrt(6) * (eigenvalues**3).sum(1) / radius**3

@@ -1,8 +1,9 @@
-"""Prints what training steps, or what is done with trained models, would ask of a CUDA device, as JSON.
+"""Prints what training steps, or samplers and trained models, would ask of a CUDA device, as JSON.
 
     python -m helpers.device_cases FOLDER steps
     python -m helpers.device_cases FOLDER evaluations
     python -m helpers.device_cases FOLDER graphs
+    python -m helpers.device_cases FOLDER samplers
 
 The folder takes the stub and the files that some experiments read.
 """
@@ -72,7 +73,7 @@ def asked_of_device(folder: Path, what: str) -> dict[str, dict]:
 
     Args:
         folder: folder of the stub and of files.
-        what: "steps", "evaluations" or "graphs".
+        what: "steps", "evaluations", "graphs" or "samplers".
     """
     try:
         if what in fake_cuda.WANTED_BY:
@@ -131,9 +132,13 @@ EVALUATED = {
 
 
 def evaluations(folder: Path) -> Iterator[tuple[str, dict]]:
-    """Yield names of what is done with a trained model, and what it asks of the device."""
+    """Yield names of what is done with samplers and with trained models, and what it asks of the device."""
     from helpers.device_evaluations import critics, hamiltonian, readings
+    from helpers.device_sampling import sweeps
 
+    for name, sweep, read in sweeps():
+        yield f"{name} sampler: sweep", asked(sweep)
+        yield f"{name} sampler: read", asked(read)
     for name, words in EVALUATED.items():
         config = composed(folder, *words, "training.batch_size=64")
         system = instantiate(config.system) if config.get("system") is not None else None
@@ -145,6 +150,14 @@ def evaluations(folder: Path) -> Iterator[tuple[str, dict]]:
         works += [critics] * (name in ("hopfield_quick", "ising2d_quick", "maier_saupe_quick"))
         for work in chain.from_iterable(each(vae, there) for each in works):
             yield f"{name}: {work[0]}", asked(work[1])
+
+
+def sampler_graphs() -> Iterator[tuple[str, bool]]:
+    """Yield names of functions of the samplers, and whether torch captures each as one graph."""
+    from helpers.device_sampling import compiled, one_graph
+
+    for name, function, arguments in compiled():
+        yield name, one_graph(function, arguments)
 
 
 def asked(work: Callable[[], object]) -> dict:
@@ -283,6 +296,7 @@ PRINTED = {
     "steps": lambda folder: {name: record(folder) for name, record in cases()},
     "evaluations": lambda folder: dict(evaluations(folder)),
     "graphs": lambda folder: {name: graphs(folder, *words) for name, words in FAMILIES.items()},
+    "samplers": lambda folder: dict(sampler_graphs()),
 }
 if __name__ == "__main__":
     if sys.argv[2] in fake_cuda.WANTED_BY:

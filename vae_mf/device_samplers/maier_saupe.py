@@ -10,6 +10,8 @@ float64 and kept in float32: two devices differ in the last digit of one number 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +38,7 @@ DIRECTORS = TURN + 3
 AT_ONCE = 2**21
 """Directors that are computed together."""
 Draws = Float64[torch.Tensor, "draws 3"]
-Candidate = Callable[[torch.Tensor, int], tuple[torch.Tensor, torch.Tensor]]
+Candidate = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 class Table(NamedTuple):
@@ -47,6 +49,14 @@ class Table(NamedTuple):
     log_density: Float64[torch.Tensor, "edges column_edges"]
     bounds: Float64[torch.Tensor, "rows columns"]
     cumulative: Float64[torch.Tensor, " cells"]
+
+
+class Envelope(NamedTuple):
+    """The envelope of the Bingham law of every draw, see `vae_mf.samplers.kernels.bingham`."""
+
+    scales: Draws
+    b: Float64[torch.Tensor, "draws 1"]
+    log_bound: Float64[torch.Tensor, "draws 1"]
 
 
 @dataclass
@@ -76,7 +86,7 @@ class DeviceMaierSaupeDirect(DeviceSampler):
 
     def __init__(self, system: System, device: str | torch.device = AUTO):
         super().__init__(system, device)
-        self._directors = fused(draw_directors, self.device)
+        self._proposals = Proposals(*(fused(propose, self.device) for propose in Proposals()))
 
     def begin(self, group: Group, start: str) -> NematicState:
         """Return chains at their first configuration."""
@@ -96,7 +106,7 @@ class DeviceMaierSaupeDirect(DeviceSampler):
             keys = random_word(state.keys[placed(chosen, self.device)][:, None], numbers).view(-1)
             slope = torch.full((), 1.5 * self.system.coupling / temperature, dtype=torch.float64, device=self.device)
             parts = [
-                self._directors(part, table, slope, self.sites).cpu()
+                draw_directors(part, table, slope, self.sites, self._proposals).cpu()
                 for part in keys.split(max(1, AT_ONCE // self.sites))
             ]
             out[chosen] = torch.cat(parts).view(len(chosen), count, self.sites, 3).numpy()
@@ -109,11 +119,15 @@ class DeviceMaierSaupeDirect(DeviceSampler):
 
 
 def draw_directors(
-    keys: Int64[torch.Tensor, " draws"], table: Table, slope: Float64[torch.Tensor, ""], sites: int
+    keys: Int64[torch.Tensor, " draws"],
+    table: Table,
+    slope: Float64[torch.Tensor, ""],
+    sites: int,
+    proposals: "Proposals",
 ) -> Float32[torch.Tensor, "draws sites 3"]:
     """Return independent draws of all directors, each draw from its own key, with slope = 3 beta J / 2."""
-    eigenvalues = draw_eigenvalues(keys, table)
-    principal = draw_bingham(keys, slope * eigenvalues, sites)
+    eigenvalues = draw_eigenvalues(keys, table, proposals)
+    principal = draw_bingham(keys, slope * eigenvalues, sites, proposals)
     return (principal @ rotations(keys).mT).float()
 
 
@@ -121,23 +135,22 @@ def first_accepted(propose: Candidate, like: torch.Tensor) -> Float64[torch.Tens
     """Return for every item the values of its first accepted candidate, the last one if none is.
 
     Args:
-        propose: function of the numbers of items, and of a candidate, to its values (items, ...) and whether accepted.
+        propose: function of the numbers of items and that of a candidate to its values and whether it is accepted.
         like: values of any candidate for all items, to be replaced.
     """
     total = len(like)
     # One item more takes what is written for the room that stays empty.
     found = torch.cat([like, like[:1]])
     items = torch.arange(total, device=like.device)
-    candidate = 0
+    candidates = iter(torch.arange(CANDIDATES, device=like.device))
     for count, share in PASSES:
         items = items[: max(total // share, min(total, LEAST_ROOM))]
         pending = items < total
         values = found[items]
-        for _ in range(count):
+        for candidate in islice(candidates, count):
             new, accepted = propose(items.clamp(max=total - 1), candidate)
             values = torch.where(pending[:, None], new, values)
             pending = pending & ~accepted
-            candidate += 1
         found = found.index_copy(0, items, values)
         items = gathered(items, pending, total)
     return found[:total]
@@ -152,21 +165,24 @@ def gathered(
     return room.scatter(0, place, items)[:-1]
 
 
-def draw_eigenvalues(keys: Int64[torch.Tensor, " draws"], table: Table) -> Draws:
+def draw_eigenvalues(keys: Int64[torch.Tensor, " draws"], table: Table, proposals: "Proposals") -> Draws:
     """Draw the eigenvalues of A, by rejection from the cells of the table."""
-
-    def propose(items: torch.Tensor, candidate: int) -> tuple[torch.Tensor, torch.Tensor]:
-        words = random_word(keys[items, None], EIGENVALUES + 4 * candidate + torch.arange(4, device=keys.device))
-        return proposed_tensor(uniform(words).T, table)
-
-    radius, shape = first_accepted(propose, torch.zeros(len(keys), 2, dtype=torch.float64, device=keys.device)).T
+    empty = torch.zeros(len(keys), 2, dtype=torch.float64, device=keys.device)
+    radius, shape = first_accepted(partial(proposals.tensor, keys, table), empty).T
     angle = 2 / 3 * torch.asin(shape.sqrt())
     turns = 2 * math.pi / 3 * (torch.arange(1, 4, device=keys.device) % 3 - 1)
     return LARGEST_RADIUS * radius[:, None] * torch.cos(angle[:, None] - turns)
 
 
-def proposed_tensor(u: Float64[torch.Tensor, "4 items"], table: Table) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return radius and shape of a candidate for A (items, 2), and whether it is accepted."""
+def propose_tensors(
+    keys: Int64[torch.Tensor, " draws"],
+    table: Table,
+    items: Int64[torch.Tensor, " items"],
+    candidate: Int64[torch.Tensor, ""],
+) -> tuple[Float64[torch.Tensor, "items 2"], Bool[torch.Tensor, " items"]]:
+    """Return radius and shape of a candidate for A of some draws, and whether each is accepted."""
+    places = EIGENVALUES + 4 * candidate + torch.arange(4, device=keys.device)
+    u = uniform(random_word(keys[items, None], places)).T
     columns = table.bounds.shape[1]
     cell = torch.searchsorted(table.cumulative, u[0] * table.cumulative[-1], right=True)
     row, column = cell // columns, cell % columns
@@ -203,24 +219,38 @@ def cubic_weights(nodes: torch.Tensor, start: torch.Tensor, t: torch.Tensor) -> 
 
 
 def draw_bingham(
-    keys: Int64[torch.Tensor, " draws"], exponents: Draws, sites: int
+    keys: Int64[torch.Tensor, " draws"], exponents: Draws, sites: int, proposals: "Proposals"
 ) -> Float64[torch.Tensor, "draws sites 3"]:
     """Draw directors from exp(sum_k exponents_k y_k^2) in principal axes, as `vae_mf.samplers.kernels.bingham` does."""
     rates = exponents.amax(1, keepdim=True) - exponents
     b = envelope_parameter(rates)
-    scales = (1 + 2 * rates / b).rsqrt()
-    log_bound = 1.5 * torch.log(3 / b) - (3 - b) / 2
-
-    def propose(items: torch.Tensor, candidate: int) -> tuple[torch.Tensor, torch.Tensor]:
-        draw, site = items // sites, items % sites
-        place = DIRECTORS + 2 * (candidate * sites + site)
-        y = uniform_points(random_word(keys[draw], place)) * scales[draw]
-        t = 1 / y.square().sum(1)
-        height = torch.exp(b[draw, 0] / 2 * (1 - t) - log_bound[draw, 0]) * t * t.sqrt()
-        return y * t.sqrt()[:, None], uniform(random_word(keys[draw], place + 1)) < height
-
+    envelope = Envelope((1 + 2 * rates / b).rsqrt(), b, 1.5 * torch.log(3 / b) - (3 - b) / 2)
     empty = torch.zeros(len(keys) * sites, 3, dtype=torch.float64, device=keys.device)
-    return first_accepted(propose, empty).view(len(keys), sites, 3)
+    return first_accepted(partial(proposals.directors, keys, envelope, sites), empty).view(len(keys), sites, 3)
+
+
+def propose_directors(
+    keys: Int64[torch.Tensor, " draws"],
+    envelope: Envelope,
+    sites: int,
+    items: Int64[torch.Tensor, " items"],
+    candidate: Int64[torch.Tensor, ""],
+) -> tuple[Float64[torch.Tensor, "items 3"], Bool[torch.Tensor, " items"]]:
+    """Return a candidate for some directors, of which every draw has ``sites``, and whether each is accepted."""
+    draw, site = items // sites, items % sites
+    place = DIRECTORS + 2 * (candidate * sites + site)
+    scales, b, log_bound = (part[draw] for part in envelope)
+    y = uniform_points(random_word(keys[draw], place)) * scales
+    t = 1 / y.square().sum(1)
+    height = torch.exp(b[:, 0] / 2 * (1 - t) - log_bound[:, 0]) * t * t.sqrt()
+    return y * t.sqrt()[:, None], uniform(random_word(keys[draw], place + 1)) < height
+
+
+class Proposals(NamedTuple):
+    """Functions that propose, which a device compiles."""
+
+    tensor: Callable = propose_tensors
+    directors: Callable = propose_directors
 
 
 def uniform_points(word: Int64[torch.Tensor, " items"]) -> Float64[torch.Tensor, "items 3"]:
