@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from vae_mf.datamodule import (
     DataSplit,
@@ -20,15 +21,21 @@ from vae_mf.datamodule import (
     split_recording,
     split_store,
     states,
+    summed,
 )
 from vae_mf.datasets.recording import make_recording
 from vae_mf.datasets.splits import Split
+from vae_mf.models.directors.decoders import SharedBinghamDecoder
+from vae_mf.models.directors.encoders import DirectorLinearEncoder, DirectorMLPEncoder
+from vae_mf.models.priors.gaussian import GaussianPrior
+from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins, unpack_spins
 from vae_mf.samplers.maier_saupe import MaierSaupeDirect
 from vae_mf.samplers.plan import Sampling
 from vae_mf.simulation import simulate
 from vae_mf.store.sample_store import StoreLayout, open_store, open_writer
 from vae_mf.systems.maier_saupe import MaierSaupe
+from vae_mf.training.augmentation import rotate
 
 SITES, BLOCKS, ROWS = 11, 6, 4
 
@@ -247,3 +254,36 @@ def test_a_store_of_directors_is_split_like_one_of_spins(tmp_path):
     np.testing.assert_array_equal(at_level(split.train, 1).states(), store.directors(1)[:18])
     np.testing.assert_array_equal(at_level(split.test, 0).states(), states(store, 0)[18:24])
     np.testing.assert_array_equal(at_level(split.validation, 0).states(), store.directors(0)[24:])
+
+
+def some_directors(rows: int, sites: int, alignment: float) -> np.ndarray:
+    vectors = np.random.default_rng(2).normal([0, 0, alignment], 1, (rows, sites, 3))
+    return vectors / np.linalg.norm(vectors, axis=2, keepdims=True)
+
+
+def director_vae(encoder: nn.Module, sites: int) -> VAE:
+    torch.manual_seed(3)
+    return VAE(encoder, SharedBinghamDecoder(sites, 5), GaussianPrior(5))
+
+
+@pytest.mark.parametrize("alignment", [0.0, 3.0, 1e9])
+def test_three_vectors_stand_for_directors_that_are_summed(alignment):
+    whole = director_set(some_directors(40, 50, alignment), np.arange(40) % 2, [0.1, 0.3])
+    split = summed(DataSplit(whole, whole, whole), director_vae(DirectorLinearEncoder(50, 5), 50))
+    assert split.test is whole
+    assert split.train.data.shape == split.validation.data.shape == (40, 3, 3)
+    assert split.train.sites == 50
+    vae, rows = director_vae(DirectorLinearEncoder(50, 5), 50), torch.arange(40)
+    few, many = split.train.batch(rows), whole.batch(rows)
+    noise = vae.noise(many.condition, torch.Generator().manual_seed(1))
+    for found, expected in zip(vae.elbo_at(noise, *few), vae.elbo_at(noise, *many), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+    turned = [rotate(batch.configurations, torch.Generator().manual_seed(4)) for batch in (few, many)]
+    sums = [vectors.mT @ vectors for vectors in turned]
+    torch.testing.assert_close(*sums, rtol=0, atol=1e-4)
+
+
+def test_directors_stay_where_a_model_reads_more():
+    whole = director_set(some_directors(8, 16, 1.0), np.zeros(8), [0.1])
+    split = DataSplit(whole, whole, whole)
+    assert summed(split, director_vae(DirectorMLPEncoder(16, 5), 16)) is split

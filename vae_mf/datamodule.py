@@ -13,13 +13,18 @@ from vae_mf.arrays import PackedSpins, Spins, States
 from vae_mf.checks import require_fraction, require_integer
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import Split
+from vae_mf.models.base import ReadsSums
 from vae_mf.models.tensors import Batch, Condition, ConfigurationTensor, DirectorTensor, SpinTensor
+from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins, unpack_spins
 from vae_mf.rng import integer
 from vae_mf.store.sample_store import SampleStore
 
 BIT_TABLE = torch.from_numpy(unpack_spins(np.arange(256, dtype=np.uint8)[:, None], 8)).float()
 """The eight spins of every byte, so that unpacking is one row lookup per byte."""
+
+SUMMED = 4096
+"""Configurations of directors whose sums are taken at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +87,18 @@ class DirectorSet(ResidentSet):
     def states(self) -> Float[np.ndarray, "rows sites 3"]:
         """Return all configurations (rows, sites, 3)."""
         return self.data.cpu().numpy()
+
+    def summed(self) -> "DirectorSet":
+        """Return three vectors in the place of every configuration, with the same Σ n nᵀ.
+
+        They serve models that read no more (`vae_mf.models.base.ReadsSums`), at a small part of the work, and are
+        turned as the directors are.
+        """
+        parts = (part.double() for part in self.data.split(SUMMED))
+        sums = [part.mT @ part for part in parts]
+        values, axes = torch.linalg.eigh(torch.cat(sums))
+        vectors = axes * values.clamp(min=0).sqrt()[:, None, :]
+        return replace(self, data=vectors.mT.to(self.data.dtype).contiguous())
 
 
 class DataSplit(NamedTuple):
@@ -165,6 +182,14 @@ def load_blocks(store: SampleStore, columns: list[np.ndarray], blocks: range) ->
 def states(store: SampleStore, level: int) -> States:
     """Return all configurations of a store at a level, spins or directors."""
     return store.spins(level) if store.kind == "spins" else store.directors(level)
+
+
+def summed(data: DataSplit, vae: VAE) -> DataSplit:
+    """Return the split whose sets to train and to validate on hold no more of directors than the model reads."""
+    if not all(isinstance(part, ReadsSums) for part in (vae.encoder, vae.decoder)):
+        return data
+    train, validation = (part.summed() if isinstance(part, DirectorSet) else part for part in data[:2])
+    return DataSplit(train, validation, data.test)
 
 
 def split_recording(recording: Recording, split: Split) -> DataSplit:

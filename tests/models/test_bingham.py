@@ -15,14 +15,13 @@ from torch.autograd import gradcheck, gradgradcheck
 from vae_mf.models.directors import bingham_normaliser
 from vae_mf.models.directors.bingham import (
     Bingham,
-    Envelope,
-    _envelope_parameter,
     log_normaliser,
     matrix_log_normaliser,
     moments,
     sample,
     symmetric_eigenvalues,
 )
+from vae_mf.models.directors.bingham_draws import Envelope, envelope_parameter
 from vae_mf.samplers.kernels import bingham as compiled
 from vae_mf.systems.maier_saupe import log_bingham_normaliser
 
@@ -273,18 +272,43 @@ def scores_of_means(draws: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
 @every_set
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("waiting", [True, False])
-def test_draws_have_the_moments_of_the_distribution(eigenvalues, dtype, waiting):
-    given = double(eigenvalues)
-    envelope = Envelope.of((given.amax() - given).to(dtype).expand(40_000, 3))
+@pytest.mark.parametrize("way", ["axes", "matrix"])
+def test_draws_have_the_moments_of_the_distribution(eigenvalues, dtype, waiting, way):
+    """In the frame of the axes, which the matrix hides from the draws."""
+    given, axes = double(eigenvalues), rotations(1, 4)[0]
+    largest, rates = given.amax()[None].to(dtype), (given.amax() - given)[None].to(dtype)
+    matrix = ((axes * given) @ axes.mT)[None].to(dtype)
+    envelope = (
+        Envelope.along_axes(axes[None].to(dtype), rates)
+        if way == "axes"
+        else Envelope.of_matrices(matrix, largest, rates)
+    )
     generator = torch.Generator().manual_seed(5)
-    draws = envelope.draw(generator) if waiting else envelope.draw_without_waiting(generator)
+    draws = (envelope.draw if waiting else envelope.draw_without_waiting)(40_000, generator)[:, 0]
     assert draws.dtype == dtype
     torch.testing.assert_close(draws.norm(dim=-1), torch.ones(40_000, dtype=dtype))
-    draws, mean = draws.double(), moments(given)
+    draws, mean = draws.double() @ axes, moments(given)
     fourth = torch.autograd.functional.jacobian(moments, given) + mean[:, None] * mean
     assert scores_of_means(draws, torch.zeros(3)).abs().max() < SIGMAS
     assert scores_of_means(draws**2, mean).abs().max() < SIGMAS
     assert scores_of_means(draws[:, :, None] ** 2 * draws[:, None] ** 2, fourth).abs().max() < SIGMAS
+
+
+@pytest.mark.parametrize("gap", [1e5, 1e7, 1e9, 1e12])
+@pytest.mark.parametrize("eigenvalues", [(-1.0, -1.0, 0.0), (-1.0, 0.0, 0.0), (-1.0, -1e-3, 0.0)])
+def test_draws_of_gaps_beyond_single_precision_lie_on_the_sphere(eigenvalues, gap):
+    matrix = matrices(gap * double([eigenvalues])).float()
+    draws = Bingham(matrix).sample((2000,), torch.Generator().manual_seed(3))
+    torch.testing.assert_close(draws.norm(dim=-1), torch.ones(2000, 1))
+    along = (draws[:, 0] @ torch.linalg.eigh(matrix[0].double()).eigenvectors.float())[:, 0]
+    assert along.abs().mean() < 2 * gap**-0.5 + 1e-3
+
+
+def test_draws_compute_no_axes_and_no_normaliser(monkeypatch):
+    law = Bingham(some_matrices())
+    monkeypatch.setattr(torch.linalg, "eigh", None)
+    monkeypatch.setattr(bingham_normaliser, "_quadrature", None)
+    assert law.sample((3,)).shape == (3, 6, 3)
 
 
 @pytest.mark.parametrize("eigenvalues", [(0.0, 0.0, -6.0), (3.0, -1.0, -9.0)])
@@ -297,14 +321,16 @@ def test_draws_are_distributed_as_those_of_the_compiled_sampler(eigenvalues):
 
 
 def test_draws_without_waiting_are_nan_where_there_is_no_distribution():
-    draws = Envelope.of(torch.tensor([[0.0, 1.0, 2.0], [0.0, torch.nan, 0.0]])).draw_without_waiting(None)
-    assert torch.isfinite(draws).all(1).tolist() == [True, False]
+    draws = Envelope.along_axes(
+        torch.eye(3).expand(2, 3, 3), torch.tensor([[0.0, 1.0, 2.0], [0.0, torch.nan, 0.0]])
+    ).draw_without_waiting(1, None)
+    assert torch.isfinite(draws[0]).all(1).tolist() == [True, False]
 
 
 def test_the_envelope_is_the_best_one():
     rates = gaps(count=20).max(-1, keepdims=True) - gaps(count=20)
     expected = [compiled.envelope_parameter(row) for row in rates]
-    found = _envelope_parameter(torch.from_numpy(rates))[:, 0].numpy()
+    found = envelope_parameter(torch.from_numpy(rates))[:, 0].numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 

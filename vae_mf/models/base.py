@@ -139,6 +139,14 @@ class LinearStart(Protocol):
 
 
 @runtime_checkable
+class ReadsSums(Protocol):
+    """Capability of an encoder or decoder of directors that reads nothing of them but Σ_i n_i n_iᵀ."""
+
+    sums_suffice: bool
+    """True; any vectors with the same sum stand for the directors, whatever their number and lengths."""
+
+
+@runtime_checkable
 class CountsParameters(Protocol):
     """Capability of a decoder or prior whose law at one temperature has fewer free numbers than there are weights."""
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.progress import Progress
 
 from vae_mf.checks import require_path, require_working_memory
-from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
+from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states, summed
 from vae_mf.models.vae import VAE
 from vae_mf.runs.build import build_module, build_sampler, build_sampling
 from vae_mf.runs.instantiate import instantiate
@@ -76,7 +76,7 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     store = sample_or_wait(sample, say)
     for remark in store.remarks:
         say(remark)
-    data = split_store(store, recipe.validation, recipe.test)
+    data = summed(split_store(store, recipe.validation, recipe.test), module.vae)
     tags = [found["ensemble"] for found in chains_of(store).reports]
     evidence = simulated(store, recipe, sampling.chain_count, tags)
     evaluate = partial(evaluate_equilibrium, system=system, data=evidence, settings=settings)

@@ -4,7 +4,7 @@ Functions of the eigenvalues λ of B, in any order (`log_normaliser`, `moments`,
 (`matrix_log_normaliser`), and a class. A number added to all λ changes nothing but c. Half precision is raised to
 float32.
 
-Source: Bingham, Annals of Statistics 2 (1974) 1201; draws: Kent, Ganeiban and Mardia, JCGS 27 (2018) 291.
+Source: Bingham, Annals of Statistics 2 (1974) 1201; draws: `vae_mf.models.directors.bingham_draws`.
 
 >>> eigenvalues = torch.tensor([1.3, -0.7, 2.1], dtype=torch.float64)
 >>> round(log_normaliser(eigenvalues).exp().item(), 9)
@@ -16,19 +16,15 @@ True
 torch.Size([1000, 3])
 """
 
-from typing import NamedTuple
+import math
+from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float
-from torch.nn.functional import normalize
+from jaxtyping import Float
 
+from vae_mf.models.directors.bingham_draws import Envelope, few_digits
 from vae_mf.models.directors.bingham_normaliser import Eigenvalues, Numbers, at_least_single, log_normaliser, moments
 from vae_mf.models.directors.symmetric_tensors import Matrices, conjugate, symmetric_eigenvalues
-
-NEWTON_STEPS = 8
-"""Steps towards the best envelope; after any number of them draws are exact."""
-ROUNDS = 48
-"""Candidates of every row where nothing is to wait; all are refused once in 10^17 rows, whose draw is NaN."""
 
 
 def matrix_log_normaliser(matrix: Matrices) -> Numbers:
@@ -43,74 +39,21 @@ def matrix_log_normaliser(matrix: Matrices) -> Numbers:
 def sample(eigenvalues: Eigenvalues, generator: torch.Generator | None = None) -> Eigenvalues:
     """Return one draw for each row of eigenvalues, in the frame of the principal axes.
 
-    Candidates follow the angular central Gaussian with Ω = I + 2 Λ / b, Λ = diag(max λ - λ): y = w / |w|,
-    w = Ω^{-1/2} v, v uniform on the sphere. With t = yᵀ Ω y = 1 / |w|² one is accepted with probability
-    e^{(b/2)(1 - t)} t^{3/2} / M, M = e^{-(3 - b)/2} (3/b)^{3/2}; Tr (b Ω)⁻¹ = 1 makes that most frequent, 0.57 to 1.
-
     Args:
         generator: source of randomness on the device of the eigenvalues; None for torch's own.
 
     Raises:
         ValueError: if an eigenvalue is not finite; on CUDA, where nothing waits to see it, its draw is NaN.
     """
-    rates = -_below_largest(eigenvalues).reshape(-1, 3)
-    envelope = Envelope.of(rates)
-    if rates.is_cuda:
-        return envelope.draw_without_waiting(generator).view(eigenvalues.shape)
-    if not torch.isfinite(eigenvalues).all():
-        raise ValueError("eigenvalues: expected finite numbers, got NaN or infinity")
-    return envelope.draw(generator).view(eigenvalues.shape)
-
-
-class Envelope(NamedTuple):
-    """Law of the candidates of every row, see `sample`."""
-
-    b: Float[torch.Tensor, "rows 1"]
-    scales: Eigenvalues
-    """Diagonal of Ω^{-1/2}."""
-    log_bound: Float[torch.Tensor, "rows 1"]
-    """ln M."""
-
-    @staticmethod
-    def of(rates: Eigenvalues) -> "Envelope":
-        """Return the envelopes of rows of Λ, shape (rows, 3)."""
-        b = _envelope_parameter(rates)
-        return Envelope(b, (1 + 2 * rates / b).rsqrt(), 1.5 * torch.log(3 / b) - (3 - b) / 2)
-
-    def candidates(self, generator: torch.Generator | None) -> tuple[Eigenvalues, Bool[torch.Tensor, " rows"]]:
-        """Return a candidate for every row, and whether it is accepted."""
-        normals = self.scales.new_empty(self.scales.shape).normal_(generator=generator)
-        uniforms = self.b.new_empty(self.b.shape).uniform_(generator=generator)
-        w = self.scales * normalize(normals, dim=-1)
-        length = torch.linalg.vector_norm(w, dim=-1, keepdim=True)
-        t = length.pow(-2)
-        log_ratio = self.b / 2 * (1 - t) + 1.5 * t.log() - self.log_bound
-        return w / length, (uniforms.log() < log_ratio)[:, 0]
-
-    def draw(self, generator: torch.Generator | None) -> Eigenvalues:
-        """Return draws; a row that has one takes part no longer, which the processor has to know."""
-        draws = torch.empty_like(self.scales)
-        pending = torch.arange(len(draws), device=draws.device)
-        while len(pending):
-            found, accepted = Envelope(*(part[pending] for part in self)).candidates(generator)
-            draws[pending[accepted]] = found[accepted]
-            pending = pending[~accepted]
-        return draws
-
-    def draw_without_waiting(self, generator: torch.Generator | None) -> Eigenvalues:
-        """Return draws after `ROUNDS` candidates of every row; NaN where eigenvalues are not finite."""
-        draws = torch.full_like(self.scales, torch.nan)
-        for _ in range(ROUNDS):
-            found, accepted = self.candidates(generator)
-            draws = torch.where(draws.isnan() & accepted[:, None], found, draws)
-        return draws
+    axes = torch.eye(3, dtype=at_least_single(eigenvalues).dtype, device=eigenvalues.device)
+    return Bingham(rotation=axes, eigenvalues=eigenvalues).sample((), generator)
 
 
 class Bingham:
     """Bingham distributions, density exp(xᵀ B x) / c(B) with respect to the area of the sphere.
 
-    Made from ``matrix``, their log-density has exact gradients at any B; draws and `second_moment` use eigenvectors,
-    whose gradient exists for distinct eigenvalues only.
+    Made from ``matrix``, their log-density has exact gradients at any B; `second_moment` uses eigenvectors, whose
+    gradient exists for distinct eigenvalues only.
 
     Args:
         matrix: B, symmetric, shape (..., 3, 3); None if its axes and eigenvalues are given.
@@ -146,7 +89,11 @@ class Bingham:
                 f"Bingham: expected matrix alone, or rotation and eigenvalues, got {given or 'none of them'}"
             )
         self._largest = self.eigenvalues.detach().amax(-1)
-        self._log_normaliser = log_normaliser(_below_largest(self.eigenvalues))
+
+    @cached_property
+    def _log_normaliser(self) -> Numbers:
+        """Log c(B) - max λ, which draws do not need."""
+        return log_normaliser(_below_largest(self.eigenvalues))
 
     @property
     def matrix(self) -> Matrices:
@@ -174,9 +121,23 @@ class Bingham:
 
     @torch.no_grad()
     def sample(self, sample_shape: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Eigenvalues:
-        """Return draws of shape (*sample_shape, ..., 3), without gradient."""
-        components = sample(self.eigenvalues.expand(*sample_shape, *self.eigenvalues.shape), generator)
-        return (self.rotation * components[..., None, :]).sum(-1)
+        """Return draws of shape (*sample_shape, ..., 3), without gradient; neither normaliser nor axes are computed.
+
+        Raises:
+            ValueError: if an eigenvalue is not finite; on CUDA, where nothing waits to see it, its draw is NaN.
+        """
+        if not self.eigenvalues.is_cuda and not torch.isfinite(self.eigenvalues).all():
+            raise ValueError("eigenvalues: expected finite numbers, got NaN or infinity")
+        envelope = self._envelope()
+        draw = envelope.draw_without_waiting if self.eigenvalues.is_cuda else envelope.draw
+        return draw(math.prod(sample_shape), generator).view(*sample_shape, *self.eigenvalues.shape)
+
+    def _envelope(self) -> Envelope:
+        rates = -_below_largest(self.eigenvalues).reshape(-1, 3)
+        # A device is not asked for axes, which it would have to wait for.
+        if self._by_matrix and (rates.is_cuda or few_digits(rates).all()):
+            return Envelope.of_matrices(self._given.reshape(-1, 3, 3), self._largest.reshape(-1), rates)
+        return Envelope.along_axes(self.rotation.reshape(-1, 3, 3), rates)
 
     def _exponent(self, value: torch.Tensor) -> torch.Tensor:
         """Return xᵀ B x - max λ."""
@@ -189,15 +150,6 @@ class Bingham:
 def _below_largest(eigenvalues: torch.Tensor) -> torch.Tensor:
     """Return λ - max λ in float32 at least; the shift has no gradient, since it changes no distribution."""
     return at_least_single(eigenvalues) - at_least_single(eigenvalues.detach()).amax(-1, keepdim=True)
-
-
-def _envelope_parameter(rates: torch.Tensor) -> torch.Tensor:
-    """Return b in [1, 3] with Σ_k 1 / (b + 2 Λ_k) = 1, shape (..., 1), by Newton's method, monotone from b = 1."""
-    b = torch.ones_like(rates[..., :1])
-    for _ in range(NEWTON_STEPS):
-        terms = 1 / (b + 2 * rates)
-        b = b + (terms.sum(-1, keepdim=True) - 1) / terms.square().sum(-1, keepdim=True)
-    return b
 
 
 def _require_shape(name: str, values: torch.Tensor, *trailing: int) -> None:

@@ -22,6 +22,7 @@ class SharedBinghamDecoder(nn.Module):
     """
 
     kind = "directors"
+    sums_suffice = True
 
     def __init__(self, sites: int, latents: int, bias: bool = False):
         super().__init__()

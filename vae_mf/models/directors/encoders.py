@@ -45,6 +45,7 @@ class DirectorLinearEncoder(nn.Module):
     """
 
     kind = "directors"
+    sums_suffice = True
 
     def __init__(self, sites: int, latents: int, hidden: int = 32):
         super().__init__()
@@ -54,4 +55,4 @@ class DirectorLinearEncoder(nn.Module):
 
     def forward(self, directors: DirectorTensor, condition: Condition) -> DiagonalGaussian:
         """Return q(z|n,T) for directors (batch, N, 3)."""
-        return self.encoder(director_components(directors).mean(1), condition)
+        return self.encoder(director_components(directors).sum(1) / self.sites, condition)
