@@ -35,6 +35,7 @@ from vae_mf.training.prior_refit import refit_prior
 from vae_mf.training.vae_module import VAEModule
 
 from .configuration import composed
+from .device_sampling import CASES, advancing, unlike
 from .training import CUDA, clock
 
 DEVICE = device_of(AUTO)
@@ -284,6 +285,25 @@ def forward_and_backward(module: VAEModule, noise: torch.Tensor, batch: Batch, b
     (-bound(noise, *batch).bound.mean()).backward()
 
 
+def samplers(say: Say) -> None:
+    """Spins and directors per ns, plain and compiled, of sweeps in which nothing waits; and their draws."""
+    for name, case in CASES.items():
+        different = unlike(case, DEVICE)
+        run = advancing(case, DEVICE, case.chains if CUDA else 64)
+        updates = run()
+        if CUDA and "Maier" not in name:
+            with no_waiting():
+                run()
+        fast = updates / milliseconds(run, repeats=5 if CUDA else 1) / 1e6
+        with torch.compiler.set_stance("force_eager"):
+            plain = updates / milliseconds(run, repeats=5 if CUDA else 1) / 1e6
+        say(
+            f"{name}: {fast:.3g} per ns, {plain:.3g} not compiled (predicted for an H100: {case.predicted}; one core, "
+            f"Numba: {case.numba}); {different:.1e} of the draws are not the processor's"
+        )
+        assert different < 1e-3, name
+
+
 def train(say: Say) -> None:
     """Whole commands: a training twice, of which the second is skipped, directors, convolutions and a discovery."""
     with tempfile.TemporaryDirectory() as folder:
@@ -336,6 +356,7 @@ STAGES: dict[str, Callable[[Say], None]] = {
     "step": step,
     "evaluate": evaluate,
     "compiled": compiled,
+    "samplers": samplers,
     "train": train,
     "paper": paper,
 }
