@@ -139,8 +139,8 @@ def test_jumps_are_counted_as_on_the_processor():
     assert np.isnan(sampler.records(state)["jump_acceptance"]).all()
     sampler.sweep(state, 9)
     (accepted,) = sampler.records(state).values()
-    assert set(np.round(3 * accepted)) <= {0, 1, 2, 3}
-    assert 0 < accepted.mean() <= 1
+    assert set((3 * accepted).round(9)) <= {0, 1, 2, 3}
+    assert accepted.max() == 1  # the exchange of two patterns is an exact symmetry
     sampler.sweep(state, 2)
     assert np.isnan(sampler.records(state)["jump_acceptance"]).all(), "the next jump comes with the third sweep"
     assert on_processor(Hopfield.random(40, 20, seed=0)).record_names == ()

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from vae_mf.device_samplers import DeviceHopfieldGibbs, DeviceMaierSaupeDirect, DeviceMultispin, DeviceSampler
+from vae_mf.device_samplers import DeviceHopfieldGibbs, DeviceMaierSaupeDirect, DeviceMultispin
 from vae_mf.rng import keys
-from vae_mf.samplers.base import Group
+from vae_mf.samplers.base import Group, Sampler
 from vae_mf.systems import Hopfield, Ising2D, MaierSaupe
 
 from .timing import SEED, Run
@@ -19,7 +19,7 @@ SWEEPS = 10
 class Case(NamedTuple):
     """A sampler, its temperature, the chains that fill a GPU, and spins or directors per ns."""
 
-    build: Callable[[torch.device], DeviceSampler]
+    build: Callable[[torch.device], Sampler]
     temperature: float
     chains: int
     predicted: str
@@ -50,7 +50,7 @@ CASES = {
 }
 
 
-def started(sampler: DeviceSampler, temperature: float, chains: int) -> Any:
+def started(sampler: Sampler, temperature: float, chains: int) -> Any:
     """Return the state of new chains."""
     return sampler.initial(Group(np.full(chains, temperature), keys(SEED, count=chains), np.arange(chains)), "random")
 
@@ -80,7 +80,8 @@ def drawn(case: Case, device: torch.device) -> np.ndarray:
 
 def unlike(case: Case, device: torch.device) -> float:
     """Return the share of bytes of spins, or of numbers beyond rounding, that a device draws otherwise."""
-    there, here = drawn(case, device), drawn(case, torch.device("cpu"))
+    there = drawn(case, device)
+    here = drawn(case, torch.device("cpu"))
     if there.dtype == np.uint8:
         return float((there != here).mean())
     return float((np.abs(there - here) > 1e-6).mean())
