@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 from filelock import FileLock, Timeout
 
-from vae_mf.files import LOCK, again_of, matching, only_one, put_in_place, replacing, require_unlinked, write_whole
+from vae_mf.files import (
+    LOCK,
+    again_of,
+    matching,
+    only_one,
+    put_in_place,
+    replacing,
+    require_unchanged,
+    require_unlinked,
+    write_sealed,
+    write_whole,
+)
 
 
 def names(folder):
@@ -161,3 +172,36 @@ def test_a_link_inside_a_folder_is_named(tmp_path):
     require_unlinked(tmp_path / "tables")
     with pytest.raises(ValueError, match=r"figures: expected a folder, got a link to .*thesis: remove the link"):
         require_unlinked(tmp_path / "tables", tmp_path / "figures")
+
+
+def sealed_until(moment, tmp_path, monkeypatch):
+    """Write a sealed folder whose process ends when the last file is about to get its name."""
+
+    def rename(source, target):
+        if Path(target).name == "metrics.json":
+            raise moment
+        return os_replace(source, target)
+
+    os_replace = os.replace
+    (tmp_path / "table.csv").write_text("a\n1\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", rename)
+        with pytest.raises(type(moment)):
+            write_sealed(tmp_path / "metrics.json", "{}")
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_folder_whose_last_file_has_no_name_yet_is_one_that_goes_on(killed, tmp_path, monkeypatch):
+    """A discovery that was killed in that moment once called its own checkpoints damaged, at every start."""
+    if killed:  # nothing is cleared away
+        monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
+    sealed_until(KeyboardInterrupt(), tmp_path, monkeypatch)
+    assert ((tmp_path / "SHA256SUMS").exists(), (tmp_path / "metrics.json.partial").exists()) == (killed, killed)
+    require_unchanged(tmp_path)
+    if killed:
+        (tmp_path / "table.csv").write_text("a\n2\n")
+        with pytest.raises(ValueError, match=r"table\.csv: expected the content"):
+            require_unchanged(tmp_path)
+    monkeypatch.undo()
+    write_sealed(tmp_path / "metrics.json", "{}")
+    require_unchanged(tmp_path)

@@ -106,10 +106,18 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 
 def write_sealed(path: str | Path, content: str) -> None:
-    """Write the last file of a folder, which is finished by it, behind the digests of all that it is read with."""
+    """Write the last file of a folder, which is finished by it, behind the digests of all that it is read with.
+
+    A process that is killed between them leaves the last file as `partial_of` it, an error leaves no digests.
+    """
     last = Path(path)
-    seal(last.parent, **{last.name: sha256(content.encode())})
-    write_whole(last, content)
+    try:
+        with replacing(last) as place:
+            place.write_bytes(content.encode())
+            seal(last.parent, **{last.name: sha256(content.encode())})
+    except BaseException:
+        (last.parent / SEAL).unlink(missing_ok=True)
+        raise
 
 
 def seal(folder: Path, **more: str) -> None:
@@ -135,7 +143,9 @@ def sealed_files(folder: Path) -> list[Path]:
 
 
 def require_unchanged(folder: Path) -> None:
-    """Raise ValueError if a finished folder does not hold what it was sealed with; older ones have no seal.
+    """Raise ValueError if a folder does not hold what it was sealed with; older ones have no seal.
+
+    It may lack the last file, which would have finished it, where that is still `partial_of` it.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -143,7 +153,7 @@ def require_unchanged(folder: Path) -> None:
     ...     require_unchanged(Path(folder))
     """
     advice = f"copy the folder again or, if the change is yours, remove {SEAL}"
-    require_digests(folder, lambda path: path.is_file(), advice)
+    require_digests(folder, lambda path: path.is_file() or (not path.exists() and partial_of(path).is_file()), advice)
 
 
 def require_kept(folder: Path) -> None:

@@ -215,6 +215,27 @@ def test_scores_of_other_rows_are_not_taken_for_those_of_these(tmp_path):
     assert [kept(rows, 1), kept(rows.copy(), 2), kept(-rows, 3), kept(-rows, 4)] == [1, 1, 3, 3]
 
 
+def test_damaged_scores_are_named_and_a_model_that_fails_is_left_out(tmp_path):
+    """The model of damaged scores was once left out, and with independent variables the comparison ended unnamed."""
+    fold = Fold("time", "all", 0)
+    score = ModelScores("a", "b", 1, np.zeros(2), np.zeros(2), 0.0, 1.0)
+
+    def told(compute):
+        said = []
+        workplace = Workplace(tmp_path, {fold: ""}, Worker(), None)
+        list(scored(workplace, {fold: {"a-1": compute}}, lambda **_: None, said.append))
+        return said
+
+    def failing():
+        raise ValueError("too few rows")
+
+    assert told(failing) == ["left out: a in time: too few rows"]
+    assert told(lambda: score) == []
+    (tmp_path / "time/a-1.npz").write_bytes((tmp_path / "time/a-1.npz").read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"a-1\.npz: "):
+        told(lambda: score)
+
+
 @pytest.mark.slow
 def test_a_model_that_takes_too_long_is_left_out_in_all_folds():
     """The process that fits it is ended; the next one is fitted in another."""

@@ -236,6 +236,10 @@ def main(cfg: DictConfig) -> None:
         console.place("figure", save_figure(draw_learning_curves(table), folder / FIGURES, CURVES))
 
 
+class Refusal(Exception):
+    """Reason why a model cannot be fitted to some rows, or scored on them."""
+
+
 class Workplace(NamedTuple):
     """Folder that scores are kept in, and the process that density models are fitted in."""
 
@@ -255,10 +259,14 @@ class Workplace(NamedTuple):
 
         Raises:
             TimeoutError: if that process has taken more processor time than it may.
+            Refusal: if it fails.
         """
-        if not (isinstance(scoring, partial) and scoring.func is score_density_model):
-            return scoring()
-        (found,) = self.worker.run(alone, scoring, seconds=self.limit)
+        try:
+            if not (isinstance(scoring, partial) and scoring.func is score_density_model):
+                return scoring()
+            (found,) = self.worker.run(alone, scoring, seconds=self.limit)
+        except (ValueError, MemoryError, RuntimeError) as error:
+            raise Refusal(str(error)) from error
         return found
 
 
@@ -290,7 +298,7 @@ def scored(
         except TimeoutError as reason:
             stopped.add(name)
             say(f"left out: {model}: {reason} in {place}; time_limit allows more")
-        except (ValueError, MemoryError, RuntimeError) as refusal:
+        except Refusal as refusal:
             say(f"left out: {model} in {place}: {refusal}")
         update(advance=1)
         if models := in_every_fold(scores):
