@@ -37,6 +37,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(request_, tmp_path):
     assert "cpu" not in str(whole.attrs)
 
 
+@pytest.mark.slow
 def test_the_command_samples_on_a_device_and_names_it(tmp_path):
     small = ["sampling.samples=20", "sampling.temperatures=[2.0,3.0]", *paths(tmp_path)]
     fixed = ["sampling.burn_in=2", "sampling.thinning=1", *small]
