@@ -142,8 +142,16 @@ def test_a_run_killed_between_lean_steps_resumes_bit_for_bit(data, tmp_path, lea
     pd.testing.assert_frame_equal(log(tmp_path / "killed"), log(tmp_path / "whole"), check_exact=True)
 
 
+@pytest.fixture
+def as_in_a_terminal():
+    """Let Ctrl-C be heard, also where whoever started the tests ignores it, as in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_between_lean_steps_is_heard_within_two(data, tmp_path, number):
+def test_a_signal_between_lean_steps_is_heard_within_two(data, tmp_path, number, as_in_a_terminal):
     module = new_module()
     module.augment = Mishap(STEPS + 4, lambda: os.kill(os.getpid(), number))
     with pytest.raises(KeyboardInterrupt):

@@ -17,7 +17,6 @@ torch.Size([1000, 3])
 """
 
 import math
-from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -89,11 +88,14 @@ class Bingham:
                 f"Bingham: expected matrix alone, or rotation and eigenvalues, got {given or 'none of them'}"
             )
         self._largest = self.eigenvalues.detach().amax(-1)
+        self._kept: Numbers | None = None
 
-    @cached_property
+    @property
     def _log_normaliser(self) -> Numbers:
         """Log c(B) - max λ, which draws do not need."""
-        return log_normaliser(_below_largest(self.eigenvalues))
+        if self._kept is None:  # functools.cached_property takes a lock, which breaks a compiled graph
+            self._kept = log_normaliser(_below_largest(self.eigenvalues))
+        return self._kept
 
     @property
     def matrix(self) -> Matrices:

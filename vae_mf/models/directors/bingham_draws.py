@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from vae_mf.models.directors.bingham_normaliser import Eigenvalues
 from vae_mf.models.directors.symmetric_tensors import Matrices
+from vae_mf.models.temperature import full_precision
 
 NEWTON_STEPS = 8
 """Steps towards the best envelope; after any number of them draws are exact."""
@@ -69,7 +70,8 @@ class Envelope(NamedTuple):
         shape = (draws, *self.b.shape)
         v = self.root.new_empty((*shape[:2], 3)).normal_(generator=generator)
         uniforms = self.b.new_empty(shape).uniform_(generator=generator)
-        w = torch.einsum("dij,ndj->ndi", self.root, v)
+        with full_precision(v):
+            w = torch.einsum("dij,ndj->ndi", self.root, v)
         squares = w.square().sum(-1, keepdim=True)
         t = v.square().sum(-1, keepdim=True) / squares
         log_ratio = self.b / 2 * (1 - t) + 1.5 * t.log() - self.log_bound
