@@ -170,6 +170,14 @@ def test_a_cut_checkpoint_is_named(data, tmp_path, kept):
     load_checkpoint(new_module(), best)
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", '{"epochs": "3", "validation_loss": 1.0, "seconds": 2.0}'])
+def test_an_outcome_without_its_numbers_is_named(data, tmp_path, content):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/fit.json").write_text(content)
+    with pytest.raises(ValueError, match=r"fit\.json: expected "):
+        train(tmp_path, data)
+
+
 def test_a_finished_run_is_not_trained_again(whole, data, tmp_path):
     _, first = train(tmp_path, data)
     before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}

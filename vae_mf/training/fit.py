@@ -17,7 +17,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from vae_mf.checks import require_choice, require_integer, shown
-from vae_mf.files import read_json, require_unchanged, write_sealed
+from vae_mf.files import DAMAGED, read_json, require_unchanged, write_sealed
 from vae_mf.models.devices import AUTO, accelerator_of, device_of
 from vae_mf.training.callbacks import AtomicCheckpointIO, MovableCheckpoint
 from vae_mf.training.lean_loop import be_lean
@@ -96,7 +96,7 @@ def fit(
     outcome = folder / OUTCOME
     require_unchanged(folder)
     # A training that a callback has ended would go on for another epoch.
-    if outcome.exists() and (found := read_json(outcome))["epochs"] == epochs:
+    if outcome.exists() and (found := read_outcome(outcome))["epochs"] == epochs:
         return Fit(folder / BEST, found["validation_loss"], found["seconds"], device_of_trainer(trainer or {}), rank=0)
     best = MovableCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
     # ModelCheckpoint(save_last=True) would advance only together with the best epoch.
@@ -133,6 +133,15 @@ def on_tested_device(trainer: Mapping[str, Any]) -> dict[str, Any]:
     {'accelerator': 'cpu', 'devices': 1}
     """
     return {**trainer, "accelerator": accelerator_of(trainer.get("accelerator", AUTO))}
+
+
+def read_outcome(path: Path) -> dict[str, Any]:
+    """Return the epochs of a training that has ended, its loss and its time; ValueError if the file holds no such."""
+    found = read_json(path)
+    names = ("epochs", "validation_loss", "seconds")
+    if any(not isinstance(found.get(name), int | float) for name in names):
+        raise ValueError(f"{path}: expected numbers {', '.join(names)}, got {shown(found)}: {DAMAGED}")
+    return found
 
 
 def device_of_trainer(trainer: Mapping[str, Any]) -> torch.device:
