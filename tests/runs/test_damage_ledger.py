@@ -180,11 +180,15 @@ def differing(found: Reading, whole: Reading) -> set[str]:
     return {name for name in found.files.keys() | whole.files if found.files.get(name) != whole.files.get(name)}
 
 
+def left_out(found: Reading, whole: Reading) -> set[str]:
+    """Sentences on what was left out that nobody says of an undamaged folder."""
+    lines = [{line for each in one.results for line in each.out.splitlines()} for one in (found, whole)]
+    return {line for line in lines[0] - lines[1] if "left out" in line}
+
+
 def outcome(found: Reading, whole: Reading, damage: Damage, place: Path, half: bool) -> str:
     """What came of a damage, in a word."""
-    said = "\n".join(each.out + each.err for each in found.results if each.code) + "".join(
-        line for each in found.results for line in each.out.splitlines() if "left out" in line
-    )
+    said = "\n".join([each.out + each.err for each in found.results if each.code] + sorted(left_out(found, whole)))
     if "Traceback" in said:
         return "traceback"
     if said:
