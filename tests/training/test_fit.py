@@ -21,13 +21,14 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule
+from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, director_set
 from vae_mf.files import SEAL
 from vae_mf.models.priors.spline import SplinePrior
 from vae_mf.models.vae import ImportanceTerms
 from vae_mf.rng import integer
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.fit import BEST, LAST, OUTCOME, check_trainer, fit
+from vae_mf.training.train import training_digest
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import load_checkpoint, load_weights, read_checkpoint, save_weights
 
@@ -490,3 +491,17 @@ def test_a_checkpoint_of_another_training_or_name_is_not_taken_for_this_one(tmp_
         read_checkpoint(last, "this")
     torch.save({"state_dict": {}}, last)  # that of an earlier version
     assert read_checkpoint(last, "this")
+
+
+def test_a_training_is_known_by_what_every_machine_computes_alike(data):
+    """The last digits of sums of directors are those of a machine: a run that is moved has to go on with its own."""
+    vectors = np.random.default_rng(0).normal(size=(6, 3, 3))
+    first, moved = (director_set(vectors * scale, np.zeros(6), [0.2]) for scale in (1, 1 + 1e-6))
+    module = new_module()
+    digests = [training_digest(module, DataSplit(part, part, part)) for part in (first, moved)]
+    assert digests[0] == digests[1]
+    assert not torch.equal(first.data, moved.data)
+    other = replace(data.train, data=data.train.data ^ 1)
+    assert training_digest(module, data) != training_digest(module, data._replace(train=other))
+    warmer = replace(data.train, temperatures=2 * data.train.temperatures)
+    assert training_digest(module, data) != training_digest(module, data._replace(train=warmer))

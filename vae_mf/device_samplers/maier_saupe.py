@@ -22,6 +22,8 @@ from vae_mf.arrays import Directors
 from vae_mf.device_samplers.base import DeviceSampler, fused, placed
 from vae_mf.device_samplers.words import high_uniform, low_uniform, random_word, uniform
 from vae_mf.models.devices import AUTO
+from vae_mf.models.directors.bingham_draws import envelope_parameter
+from vae_mf.models.directors.rotations import rotation_matrices
 from vae_mf.samplers.base import Group
 from vae_mf.samplers.kernels.tensor_table import tensor_table
 from vae_mf.systems.base import System
@@ -261,15 +263,6 @@ def uniform_points(word: Int64[torch.Tensor, " items"]) -> Float64[torch.Tensor,
     return torch.stack([ring * torch.cos(angle), ring * torch.sin(angle), z], 1)
 
 
-def envelope_parameter(rates: Draws) -> Float64[torch.Tensor, "draws 1"]:
-    """Return b in [1, 3] with sum_k 1 / (b + 2 rates_k) = 1, by Newton's method, monotone from b = 1."""
-    b = torch.ones_like(rates[:, :1])
-    for _ in range(30):
-        term = 1 / (b + 2 * rates)
-        b = b + (term.sum(1, keepdim=True) - 1) / term.square().sum(1, keepdim=True)
-    return b
-
-
 def rotations(keys: Int64[torch.Tensor, " draws"]) -> Float64[torch.Tensor, "draws 3 3"]:
     """Return rotations from the Haar measure, those of uniform unit quaternions (Shoemake 1992)."""
     share, *turns = uniform(random_word(keys[:, None], TURN + torch.arange(3, device=keys.device))).T
@@ -278,9 +271,4 @@ def rotations(keys: Int64[torch.Tensor, " draws"]) -> Float64[torch.Tensor, "dra
     b = (1 - share).sqrt() * torch.cos(first)
     c = share.sqrt() * torch.sin(second)
     d = share.sqrt() * torch.cos(second)
-    rows = (
-        (1 - 2 * (c * c + d * d), 2 * (b * c - a * d), 2 * (b * d + a * c)),
-        (2 * (b * c + a * d), 1 - 2 * (b * b + d * d), 2 * (c * d - a * b)),
-        (2 * (b * d - a * c), 2 * (c * d + a * b), 1 - 2 * (b * b + c * c)),
-    )
-    return torch.stack([torch.stack(row, 1) for row in rows], 1)
+    return rotation_matrices(torch.stack([a, b, c, d], 1))

@@ -9,8 +9,8 @@ from math import isqrt
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 
+from vae_mf.models.directors.rotations import rotation_matrices
 from vae_mf.models.tensors import ConfigurationTensor, DirectorTensor, SpinTensor
 
 Augmentation = Callable[[ConfigurationTensor, torch.Generator], ConfigurationTensor]
@@ -46,21 +46,6 @@ def rotate(directors: DirectorTensor, generator: torch.Generator) -> DirectorTen
     quaternions = torch.empty(len(directors), 4, dtype=directors.dtype, device=directors.device)
     turns = rotation_matrices(F.normalize(quaternions.normal_(generator=generator), dim=-1))
     return directors @ turns
-
-
-def rotation_matrices(quaternions: Float[torch.Tensor, "batch 4"]) -> Float[torch.Tensor, "batch 3 3"]:
-    """Return the rotations of unit quaternions (w, x, y, z).
-
-    >>> rotation_matrices(torch.tensor([[0.0, 0.0, 0.0, 1.0]])).diagonal(dim1=1, dim2=2)
-    tensor([[-1., -1.,  1.]])
-    """
-    w, x, y, z = quaternions.unbind(-1)
-    entries = [
-        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
-        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
-        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
-    ]
-    return torch.stack(entries, dim=-1).view(-1, 3, 3)
 
 
 SYMMETRIES: dict[str, Augmentation] = {"spin_flip": flip_spins, "translation": translate, "rotation": rotate}

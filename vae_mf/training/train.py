@@ -66,11 +66,16 @@ def train(
 
 
 def training_digest(module: VAEModule, data: DataSplit) -> str:
-    """Return a digest of the rows and the options of a training, which are the same where it goes on elsewhere."""
+    """Return a digest of the rows and the options of a training, which are the same where it goes on elsewhere.
+
+    Of directors it is that of their temperatures: the last digits of what stands for them are those of the machine.
+    """
     options = (module.learning_rate, module.weight_decay, module.decay, module.seed, module.draws)
     found = hashlib.sha256(repr(options).encode())
     for part in (data.train, data.validation):
-        found.update(part.data.cpu().numpy())  # without a copy
+        exact = [part.temperatures, part.level, *([] if part.data.is_floating_point() else [part.data])]
+        for values in exact:
+            found.update(values.cpu().numpy().data)  # without a copy
     return found.hexdigest()
 
 
