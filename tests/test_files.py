@@ -174,6 +174,28 @@ def test_a_link_inside_a_folder_is_named(tmp_path):
         require_unlinked(tmp_path / "tables", tmp_path / "figures")
 
 
+def test_a_link_to_a_folder_is_named_wherever_it_stands_and_one_to_a_file_may_be(tmp_path):
+    mine = tmp_path / "mine"
+    (mine / "thesis").mkdir(parents=True)
+    write_whole(mine / "thesis.tex", "mine")
+    deep = tmp_path / "run" / "logs" / "version_0"
+    deep.mkdir(parents=True)
+    (deep / "metrics.csv").symlink_to(mine / "thesis.tex")
+    require_unlinked(*(tmp_path / "run").iterdir())
+    (deep / "deeper").symlink_to(mine / "thesis")
+    with pytest.raises(ValueError, match=r"version_0/deeper: expected a folder, got a link to "):
+        require_unlinked(*(tmp_path / "run").iterdir())
+
+
+def test_a_lock_that_is_a_link_is_named(tmp_path):
+    write_whole(tmp_path / "thesis.tex", "mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").symlink_to(tmp_path / "thesis.tex")
+    with pytest.raises(ValueError, match=r"\.lock: expected a file, got a link to "), only_one(tmp_path / "run"):
+        pass
+    assert (tmp_path / "thesis.tex").read_text(encoding="utf-8") == "mine"
+
+
 def sealed_until(moment, tmp_path, monkeypatch):
     """Write a sealed folder whose process ends when the last file is about to get its name."""
 

@@ -235,13 +235,16 @@ def only_one(folder: str | Path, waiting: Callable[[str], Any] = lambda _: None)
     """Work in a folder, which is made if need be, alone: while another process does, tell ``waiting`` so and wait.
 
     Raises:
-        ValueError: if its path is no text in the encoding of file names, for which PyTorch and others have no use.
+        ValueError: if its path is no text in the encoding of file names, for which PyTorch and others have no use, or
+            its lock is a link.
     """
     place = Path(folder)
     if has_undecoded(str(place)):
         advice = "rename the folder, or take a locale of UTF-8, as in LC_ALL=C.UTF-8"
         raise ValueError(f"folder: expected a path in {sys.getfilesystemencoding()}, got {place}: {advice}")
     place.mkdir(parents=True, exist_ok=True)
+    if (place / LOCK).is_symlink():
+        raise ValueError(f"{place / LOCK}: expected a file, got a link to {(place / LOCK).readlink()}: remove the link")
     lock = FileLock(place / LOCK)
     try:
         held = lock.acquire(blocking=False)
@@ -275,14 +278,16 @@ def discarded_if_refused(folder: Path, *results: str) -> Iterator[None]:
         raise
 
 
-def require_unlinked(*folders: Path) -> None:
-    """Raise ValueError if one of these folders inside a folder that somebody may have sent is a link.
+def require_unlinked(*paths: Path) -> None:
+    """Raise ValueError if one of these paths inside a folder that somebody may have sent, or below, links to a folder.
 
-    Files that are written into it would replace those of the user elsewhere.
+    Files that are written into it would replace those of the user elsewhere; a link to a file is itself replaced.
     """
-    for folder in folders:
-        if folder.is_symlink():
-            raise ValueError(f"{folder}: expected a folder, got a link to {folder.readlink()}: remove the link")
+    for path in paths:
+        inside = (Path(place, name) for place, names, files in os.walk(path) for name in [*names, *files])
+        for found in (path, *inside):
+            if found.is_symlink() and not found.is_file():
+                raise ValueError(f"{found}: expected a folder, got a link to {found.readlink()}: remove the link")
 
 
 def again_of(folder: Path) -> Path:

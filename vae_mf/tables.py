@@ -12,7 +12,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from pandas.errors import EmptyDataError, ParserError
 
-from vae_mf.files import read_json, require_unchanged, whole, write_sealed, write_whole
+from vae_mf.files import read_json, require_unchanged, require_unlinked, whole, write_sealed, write_whole
 from vae_mf.texts import from_csv, in_csv
 
 METRICS = "metrics.json"
@@ -30,7 +30,8 @@ class Evaluation:
 
 
 def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
-    """Write every table to ``folder``/tables/NAME.csv."""
+    """Write every table to ``folder``/tables/NAME.csv; ValueError if that is a link to another folder."""
+    require_unlinked(folder / TABLES)
     for name, table in tables.items():
         write_whole(folder / TABLES / f"{name}.csv", as_csv(table))
 

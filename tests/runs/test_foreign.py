@@ -170,9 +170,11 @@ def test_what_only_training_builds_is_never_built_from_a_folder(tmp_path, group)
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("name", ["figures", "tables"])
-def test_no_figure_or_table_is_written_into_a_linked_folder(tmp_path, compose_config, name):
+@pytest.mark.parametrize("name", ["figures", "tables", "checkpoints", "logs", "logs/version_0"])
+def test_nothing_is_written_into_a_linked_folder(tmp_path, compose_config, name):
     folder = sent(tmp_path / "sent", RUN)
+    (tmp_path / "mine").mkdir()
+    (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).symlink_to(tmp_path / "mine")
     with pytest.raises(ValueError, match=f"{name}: expected a folder, got a link to "):
         open_run(OmegaConf.create(RUN | {"run": {**RUN["run"], "folder": str(folder)}}))

@@ -331,6 +331,19 @@ def test_a_flipped_bit_is_reported_on_reading_and_names_the_array(sealed, positi
     np.testing.assert_array_equal(store.packed(0), expected_rows(LAYOUT.blocks)[0][0])
 
 
+@pytest.mark.parametrize("part", ["T000", "T001/energy"])
+def test_an_unfinished_store_is_not_gone_on_with_through_a_link(tmp_path, part):
+    path = tmp_path / "sent.zarr"
+    with writer(path) as store:
+        store.write_block(0, *block(0))
+    (path / part).rename(tmp_path / "mine")
+    (path / part).symlink_to(tmp_path / "mine")
+    before = tree(tmp_path / "mine")
+    with pytest.raises(ValueError, match=f"{part}: expected a folder, got a link to .*mine: remove the link"):
+        fill(path)
+    assert tree(tmp_path / "mine") == before
+
+
 def test_a_lost_or_damaged_committed_chunk_stops_resuming(tmp_path):
     path = tmp_path / "store"
     with writer(path) as store:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from vae_mf.checks import require_path
 from vae_mf.datasets.files import listed
+from vae_mf.files import only_one
 from vae_mf.plotting.style import save_figure
 from vae_mf.plotting.sweeps import draw_collection
 from vae_mf.runs.collection import (
@@ -86,13 +87,15 @@ def main(cfg: DictConfig) -> None:
         against = option_to_show(collection, metric, cfg.against)
         runs = runs_by_line(collection, metric, against)
         tables["averages"] = average_over_seeds(runs, metric, against)
-        figure = save_figure(draw_collection(runs, tables["averages"], metric, against), folder, "sweep")
+        figure = draw_collection(runs, tables["averages"], metric, against)
         absent = finished[~finished.run.isin(runs.run)].run
         if len(absent):
             console.say(f"not in the figure, without {metric} or {against}: {', '.join(absent)}")
-    write_tables(folder, tables)
+    with only_one(folder, console.say):
+        drawn = save_figure(figure, folder, "sweep") if figure else None
+        write_tables(folder, tables)
     console.print(printed(collection, metric, cfg.against))
     console.print(f"{len(finished)} of {len(collection.runs)} runs finished")
-    if figure:
-        console.place("figure", figure)
+    if drawn:
+        console.place("figure", drawn)
     console.place("tables", folder / TABLES)

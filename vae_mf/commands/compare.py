@@ -41,6 +41,7 @@ from vae_mf.density_models.comparison import (
 from vae_mf.density_models.memory import FEWEST_BLOCKS, time_blocks
 from vae_mf.density_models.sequences import run_lengths
 from vae_mf.discovery.scores import score_vae
+from vae_mf.files import discarded_if_refused, only_one, require_unlinked
 from vae_mf.models.devices import device_of
 from vae_mf.plotting.density_models import draw_comparison, draw_learning_curves
 from vae_mf.plotting.style import save_figure
@@ -213,23 +214,43 @@ def main(cfg: DictConfig) -> None:
     splits = chosen_splits(cfg, recording, say)
     jobs = jobs_of_folds(cfg, recording, splits, runs_of_folds(cfg, recording, splits, say))
     contents = {fold: content_of([recording.rows[part] for part in parts]) for fold, parts in splits.items()}
-    tables: dict[str, dict[tuple[str, int], pd.DataFrame]] = {NAME: {}, PAIRS: {}}
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Worker() as worker, stage_progress(console, *columns) as bar:
-        task = bar.add_task("models", total=sum(map(len, jobs.values())))
-        for folds in experiments(splits):
-            key = (folds[0].split, min(len(splits[fold].train) for fold in folds))
-            times = np.concatenate([recording.time[splits[fold].test] for fold in folds])
-            models: list[ModelScores] = []
-            workplace = Workplace(folder, contents, worker, limit)
-            for models in scored(workplace, {fold: jobs[fold] for fold in folds}, partial(bar.update, task), say):
-                tables[NAME][key] = compare_models(models, times, cfg.blocks)
-                tables[PAIRS][key] = compare_pairs(models, times, cfg.blocks)
-                write_tables(folder, {name: in_one_table(each) for name, each in tables.items()})
-            console.print(printed("{}, {:,} training rows".format(*key), tables[NAME][key]))
-            say(lead_sentence(tables[NAME][key]))
-            if short := short_blocks(models, times, cfg.blocks):
-                say(short)
+    names = {fold.split for fold in splits}
+    with discarded_if_refused(folder, *names), only_one(folder, say):
+        require_unlinked(folder / FIGURES, *(folder / name for name in names))
+        with Worker() as worker, stage_progress(console, *columns) as bar:
+            update = partial(bar.update, bar.add_task("models", total=sum(map(len, jobs.values()))))
+            compare(Workplace(folder, contents, worker, limit), recording, splits, jobs, cfg.blocks, update, console)
+        draw(folder, console)
+
+
+def compare(
+    workplace: "Workplace",
+    recording: Recording,
+    splits: dict[Fold, Split],
+    jobs: dict[Fold, dict[str, Callable[[], ModelScores]]],
+    blocks: int,
+    update: Callable[..., None],
+    console: Terminal,
+) -> None:
+    """Score what is missing, write the tables of all models after each, and print those of every experiment."""
+    tables: dict[str, dict[tuple[str, int], pd.DataFrame]] = {NAME: {}, PAIRS: {}}
+    for folds in experiments(splits):
+        key = (folds[0].split, min(len(splits[fold].train) for fold in folds))
+        times = np.concatenate([recording.time[splits[fold].test] for fold in folds])
+        models: list[ModelScores] = []
+        for models in scored(workplace, {fold: jobs[fold] for fold in folds}, update, console.say):
+            tables[NAME][key] = compare_models(models, times, blocks)
+            tables[PAIRS][key] = compare_pairs(models, times, blocks)
+            write_tables(workplace.folder, {name: in_one_table(each) for name, each in tables.items()})
+        console.print(printed("{}, {:,} training rows".format(*key), tables[NAME][key]))
+        console.say(lead_sentence(tables[NAME][key]))
+        if short := short_blocks(models, times, blocks):
+            console.say(short)
+
+
+def draw(folder: Path, console: Terminal) -> None:
+    """Draw the tables of a comparison."""
     table = read_tables(folder)[NAME]
     console.place("figure", save_figure(draw_comparison(table), folder / FIGURES, NAME))
     if table.groupby("split").training_rows.nunique().max() > 1:

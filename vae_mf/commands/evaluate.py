@@ -94,7 +94,7 @@ def prepare(run: Run, cfg: DictConfig, console: Terminal) -> None:
     """Prepare the verdict on a run unless it is there with the same settings, or by force."""
     folder = run.folder / VERDICT
     settings = cfg.evaluation
-    require_unlinked(folder, again_of(folder))
+    require_unlinked(*run.folder.iterdir())
     put_in_place(folder, ANSWER)
     if not cfg.force and (folder / ANSWER).exists() and same_settings(folder, settings, cfg.extensions):
         console.say(f"{run.folder.name}: {FINISHED}")

@@ -28,7 +28,7 @@ from rich.table import Column, Table
 from vae_mf.checks import require_integer, require_path, require_positive, require_working_memory
 from vae_mf.commands.limited import FEWER, Worker, bytes_of_fits
 from vae_mf.datasets.file_formats import read_array
-from vae_mf.files import SEAL, discarded_if_refused, only_one, replacing, require_unchanged, seal
+from vae_mf.files import SEAL, discarded_if_refused, only_one, replacing, require_unchanged, require_unlinked, seal
 from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.missing_entries import MissingEntries
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
@@ -309,6 +309,7 @@ def main(cfg: DictConfig) -> None:
     columns = Description(), BarColumn(), TimeElapsedColumn()
     refused = discarded_if_refused(folder, f"{TABLES}/{TABLE}.csv")
     with refused, only_one(folder, say), stage_progress(console, *columns) as progress:
+        require_unlinked(folder / FIGURES)
         tables = infer_all(cfg, data, members, progress)
         if tables["correlations"]["first"].nunique() > 1:
             figure = comparison_figure(tables[TABLE], tables["correlations"], data.unit)

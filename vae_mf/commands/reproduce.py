@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.checks import require_choice, require_path
+from vae_mf.files import only_one, require_unlinked
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.command import FULL_ERROR
 from vae_mf.runs.folder import FIGURES
@@ -71,8 +72,10 @@ def main(cfg: DictConfig) -> None:
     for number, words in enumerate(stages, 1):
         console.rule(f"stage {number} of {len(stages)}: {shlex.join(words)}")
         run_stage(words)
-    if not (folder / TABLES).exists():
-        with console.status(f"computing {name}"):
-            write_tables(folder, instantiate(recipe.tables))
-    figure = locate(recipe.draw)(read_tables(folder))
-    console.place("figure", save_figure(figure, folder / FIGURES, name))
+    with only_one(folder, console.say):
+        require_unlinked(folder / FIGURES)
+        if not (folder / TABLES).exists():
+            with console.status(f"computing {name}"):
+                write_tables(folder, instantiate(recipe.tables))
+        figure = save_figure(locate(recipe.draw)(read_tables(folder)), folder / FIGURES, name)
+    console.place("figure", figure)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from vae_mf.checks import require_flag, require_integer, require_path, require_working_memory
 from vae_mf.device_samplers.base import DeviceSampler
+from vae_mf.files import only_one
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_sampler, build_sampling
@@ -101,7 +102,9 @@ def main(cfg: DictConfig) -> None:
         console.say(f"verified: {rows} are as they were written")
     energies, orders = (by_temperature(store, name) for name in ("energy", "order_parameter"))
     tables = sampling_tables(system, energies, orders, sampling.chain_count, chains_of(store).reports)
-    write_tables(folder, tables)
+    with only_one(folder, console.say):
+        write_tables(folder, tables)
+        figure = save_figure(draw_sampling(tables), folder, "report")
     console.print(printed(tables["chains"]))
-    console.place("figure", save_figure(draw_sampling(tables), folder, "report"))
+    console.place("figure", figure)
     console.place("store", store.path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_mf.checks import require_path
-from vae_mf.files import LOCK, only_one, partial_of, require_kept, write_whole
+from vae_mf.files import LOCK, only_one, partial_of, require_kept, require_unlinked, write_whole
 from vae_mf.runs.folder import DISCOVERY
 
 
@@ -22,7 +22,8 @@ def workplace(folder: str | Path | None, identity: dict[str, Any], waiting: Call
         waiting: called with a sentence if another process works there, whose end is waited for.
 
     Raises:
-        ValueError: if the folder holds something else, or a stage that is kept there has changed.
+        ValueError: if the folder holds something else or links to other folders, or a stage that is kept there has
+            changed.
     """
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
@@ -33,6 +34,7 @@ def workplace(folder: str | Path | None, identity: dict[str, Any], waiting: Call
     require_own(place, text)
     with only_one(place, waiting):
         require_own(place, text)
+        require_unlinked(*place.iterdir())
         require_kept(place)
         write_whole(place / DISCOVERY, text)
         yield place

@@ -104,13 +104,12 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
         folder: another folder to run it in; None for its own.
 
     Raises:
-        ValueError: if the folder belongs to another configuration, or the seed is no seed.
+        ValueError: if the folder belongs to another configuration or has links to folders, or the seed is no seed.
     """
     require_integer("seed", config.seed, minimum=0)
     run = Run(folder or require_path("run.folder", config.run.folder), config)
     if not run.folder.exists():
         run.settle()
-    require_unlinked(run.folder / "tables", run.figures)
     path = run.folder / CONFIG
     if not path.exists():
         with only_one(run.folder):
@@ -120,6 +119,7 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
     require_options(own, run.folder)
     if own.run.get("digest") != config.run.digest:
         raise ValueError(f"run.folder: expected a folder of this configuration, got another run in {run.folder}")
+    require_unlinked(*run.folder.iterdir())
     return run
 
 

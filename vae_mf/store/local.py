@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from zarr.abc.store import Store
 from zarr.storage import LocalStore
 
+from vae_mf.files import require_unlinked
 from vae_mf.store.schema import StoreError
 
 
@@ -54,7 +55,8 @@ class LocalFolder:
         os.replace(building, self._path)
 
     def clear_leftovers(self) -> None:
-        """Remove the files that Zarr had not yet renamed."""
+        """Remove the files that Zarr had not yet renamed; ValueError if a link leads out of the folder."""
+        require_unlinked(*self._path.iterdir())
         for leftover in self._path.rglob("*.partial"):
             leftover.unlink()
 

@@ -1,0 +1,63 @@
+"""Two commands at once on the same outputs: each file is written while its folder is held by the command."""
+
+import json
+import os
+
+from helpers.commands import run_all, write_recording
+
+WATCH = """
+import fcntl, os
+from pathlib import Path
+
+def is_held(lock):
+    if not lock.exists():
+        return False
+    with open(lock, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+def replace(source, target, rename=os.replace):
+    place = Path(target).absolute()
+    if ".zarr" not in str(place) and not any(is_held(parent / ".lock") for parent in place.parents):
+        with open("unheld", "a") as log:
+            log.write(f"{target}\\n")
+    return rename(source, target)
+
+os.replace = replace
+"""
+"""Writes down every file that gets its name in a folder that is not held."""
+SAMPLE = [
+    *("sample", "system=curie_weiss", "sampling=direct", "system.sites=16", "sampling.temperatures=[0.5,1.5]"),
+    *("sampling.samples=120", "sampling.chains=12", "sampling.blocks=6", "threads=1", "store.path=made.zarr"),
+    *("report=report", "seed=1"),
+]
+COMPARE = [
+    *("compare", "dataset.path=words.npy", "density_models=[independent]", "folder=compared", "blocks=5"),
+    *("paths.data=data", "paths.outputs=outputs"),
+]
+
+
+def unheld(place, *commands):
+    write_recording(place / "words.npy")
+    before = f"import os; os.chdir({str(place)!r})\n{WATCH}"
+    results = run_all([list(command) for command in commands], before, GIT_DIR=os.devnull)
+    assert [result.code for result in results] == [0] * len(commands), [result.err for result in results]
+    log = place / "unheld"
+    return sorted(set(log.read_text(encoding="utf-8").splitlines())) if log.exists() else []
+
+
+def run_folder(place, seed):
+    place.mkdir(parents=True)
+    config = {"seed": seed, "run": {"name": "own", "digest": str(seed)}, "model": {}}
+    (place / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
+    (place / "metrics.json").write_text(f'{{"kl": 0.{seed}}}', encoding="utf-8")
+
+
+def test_samples_and_comparisons_are_reported_in_folders_that_are_held(tmp_path):
+    for seed in (1, 2):
+        run_folder(tmp_path / "runs" / str(seed), seed)
+    assert unheld(tmp_path, SAMPLE, COMPARE, ["collect", "runs=[runs/*]", "report=collected"]) == []
+    assert (tmp_path / "collected" / "sweep.png").exists()
