@@ -57,6 +57,19 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
+def test_scores_are_those_of_the_weights_of_a_run_whatever_it_is_called(tmp_path):
+    """A run that was trained anew, or one of the same name elsewhere, once had the scores of the former."""
+    config = OmegaConf.create({"density_models": {}, "draws": 4, "seed": 1, "device": "cpu"})
+    names = []
+    for place, weights in (("a/run", b"1"), ("a/run", b"2"), ("b/run", b"3"), ("c/run", b"3")):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "model.safetensors").write_bytes(weights)
+        found = scorings(config, [np.zeros((4, 2), np.uint8)] * 3, [Run(tmp_path / place, OmegaConf.create({}))])
+        names.append(list(found)[-1])
+    assert len(set(names)) == 3
+    assert all(name.rpartition("-")[0] == "run" for name in names)
+
+
 def run(place: Path, script: str, *options: str) -> subprocess.CompletedProcess:
     paths = [f"dataset.path={place}/recording.npy", f"paths.outputs={place}/outputs"]
     command = [sys.executable, PROJECT_ROOT / "scripts" / f"{script}.py", *paths, *options]

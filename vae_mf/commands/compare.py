@@ -41,7 +41,7 @@ from vae_mf.density_models.comparison import (
 from vae_mf.density_models.memory import FEWEST_BLOCKS, time_blocks
 from vae_mf.density_models.sequences import run_lengths
 from vae_mf.discovery.scores import score_vae
-from vae_mf.files import discarded_if_refused, only_one, require_unlinked
+from vae_mf.files import discarded_if_refused, only_one, require_unlinked, sha256
 from vae_mf.models.devices import device_of
 from vae_mf.plotting.density_models import draw_comparison, draw_learning_curves
 from vae_mf.plotting.style import save_figure
@@ -56,6 +56,7 @@ from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.terminal import Terminal
 from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import METRICS, read_metrics, read_tables, write_tables
+from vae_mf.training.weights import require_file
 
 NAME, PAIRS, CURVES = "comparison", "differences", "learning_curves"
 WIDTH = 110
@@ -154,8 +155,14 @@ def scorings(
     for name, node in ({"independent": independent} | dict(cfg.density_models)).items():
         key = digest(OmegaConf.to_container(node, resolve=True))
         found[f"{name}-{key}"] = partial(score_density_model, name, instantiate(node), *rows, lengths=lengths)
-    suffix = digest({"draws": cfg.draws, "seed": cfg.seed})
-    return found | {f"{run.folder.name}-{suffix}": partial(score_run, run, cfg, rows) for run in runs}
+    return found | {name_of_scores(run, cfg): partial(score_run, run, cfg, rows) for run in runs}
+
+
+def name_of_scores(run: Run, cfg: DictConfig) -> str:
+    """Return the file name of the scores of a run, which are those of its weights and no others under its name."""
+    require_file("weights", run.weights)
+    weights = sha256(run.weights.read_bytes())
+    return f"{run.folder.name}-{digest({'draws': cfg.draws, 'seed': cfg.seed, 'weights': weights})}"
 
 
 def chosen_splits(cfg: DictConfig, recording: Recording, say: Callable[[str], None]) -> dict[Fold, Split]:
