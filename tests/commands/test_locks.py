@@ -3,7 +3,9 @@
 import json
 import os
 
+import pytest
 from helpers.commands import run_all, write_recording
+from helpers.discovery import TINY, options
 
 WATCH = """
 import fcntl, os
@@ -21,7 +23,10 @@ def is_held(lock):
 
 def replace(source, target, rename=os.replace):
     place = Path(target).absolute()
-    if ".zarr" not in str(place) and not any(is_held(parent / ".lock") for parent in place.parents):
+    # What is made again is held by the folder that it will replace.
+    names = [parent.name.removeprefix(".").removesuffix(".again") for parent in place.parents]
+    locks = [parent.with_name(name) / ".lock" for parent, name in zip(place.parents, names) if parent.name]
+    if ".zarr" not in str(place) and not any(map(is_held, locks)):
         with open("unheld", "a") as log:
             log.write(f"{target}\\n")
     return rename(source, target)
@@ -38,6 +43,9 @@ COMPARE = [
     *("compare", "dataset.path=words.npy", "density_models=[independent]", "folder=compared", "blocks=5"),
     *("paths.data=data", "paths.outputs=outputs"),
 ]
+
+QUICK = TINY | {"training": TINY["training"] | {"epochs": 2}, "stability": {"bootstraps": 0}}
+DISCOVER = ["discover", "dataset.path=words.npy", "quick=true", *options(QUICK), "folder=found"]
 
 
 def unheld(place, *commands):
@@ -61,3 +69,8 @@ def test_samples_and_comparisons_are_reported_in_folders_that_are_held(tmp_path)
         run_folder(tmp_path / "runs" / str(seed), seed)
     assert unheld(tmp_path, SAMPLE, COMPARE, ["collect", "runs=[runs/*]", "report=collected"]) == []
     assert (tmp_path / "collected" / "sweep.png").exists()
+
+
+@pytest.mark.slow
+def test_a_discovery_is_written_in_a_folder_that_is_held(tmp_path):
+    assert unheld(tmp_path, DISCOVER, [*DISCOVER, "force=true"]) == []

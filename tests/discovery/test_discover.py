@@ -28,6 +28,7 @@ from vae_mf.discovery.report import Report, discover, fingerprint
 from vae_mf.discovery.sentences import plus_minus
 from vae_mf.discovery.settings import ARGUMENTS, DiscoverySettings, discovery_config, discovery_settings
 from vae_mf.discovery.split import prepare
+from vae_mf.files import write_whole
 from vae_mf.runs.models import load
 
 PARTS = {"report.html", "metrics.json", "discovery.json", "tables", "figures", "models", "scores"}
@@ -196,6 +197,32 @@ def test_a_folder_is_worked_on_by_one_process(tmp_path):
         assert told == [f"waiting for another process that works on {folder}"]
     other.join(5)
     assert not other.is_alive()
+
+
+def test_by_force_a_discovery_replaces_its_own_folder_when_it_is_complete(tmp_path):
+    found = tmp_path / "found"
+    for number in range(2):
+        with workplace(found, {"data": 1}, print, closing="a: 1", force=True) as place:
+            write_whole(place / "number", str(number))
+            assert number == 0 or (found / "number").read_text(encoding="utf-8") == "0"
+        assert (found / "number").read_text(encoding="utf-8") == str(number)
+    with (
+        pytest.raises(ValueError, match="expected a new one or that of the same data and settings"),
+        workplace(found, {"data": 2}, print, closing="a: 1", force=True),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["found"]
+
+
+def test_by_force_no_other_folder_is_replaced(tmp_path):
+    """Any folder with a config.yaml, a run among them, was once removed for the discovery that took its place."""
+    np.save(tmp_path / "rows.npy", independent())
+    for name in ("config.yaml", "thesis.tex"):
+        write_whole(tmp_path / "mine" / name, "mine")
+    words = ["discover", f"dataset.path={tmp_path}/rows.npy", "quick=true", f"folder={tmp_path}/mine", "force=true"]
+    (refused,) = run_all([words])
+    assert (refused.code, "folder: expected a new one or that" in refused.err) == (1, True), refused
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["config.yaml", "mine", "rows.npy", "thesis.tex"]
 
 
 def test_data_are_known_by_the_split_of_their_rows_too():

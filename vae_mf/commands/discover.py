@@ -18,11 +18,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import BarColumn, TimeElapsedColumn
 
-from vae_mf.checks import require_integer, require_path
+from vae_mf.checks import require_flag, require_integer, require_path
 from vae_mf.commands.metrics import print_metrics
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.discovery.report import DOCUMENT, report_on
-from vae_mf.files import again_of, discarded_if_refused, put_in_place, require_unchanged, write_sealed
+from vae_mf.files import require_unchanged
 from vae_mf.runs.folder import CONFIG, FINISHED
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
@@ -30,25 +30,10 @@ from vae_mf.runs.sweeps import typed
 from vae_mf.runs.terminal import Description, Terminal
 from vae_mf.tables import read_metrics
 
-RESULTS = ("models", "scores")
-"""Folders of what takes long to make, which a later call goes on with."""
-
 
 def with_quick_settings(cfg: DictConfig) -> DictConfig:
     """Return the configuration with the settings of a first look where quick=true asks for them."""
     return compose("discover", ["discovery=quick", *typed(HydraConfig.get())]) if cfg.quick else cfg
-
-
-def settled(folder: Path, force: bool, console: Terminal) -> Path:
-    """Return the folder to work in: a finished one itself, or by force another that will replace it."""
-    put_in_place(folder, CONFIG)
-    if not (folder / CONFIG).exists():
-        return folder
-    if force:
-        return again_of(folder)
-    require_unchanged(folder)
-    console.say(FINISHED)
-    return folder
 
 
 def data_name(given: str | None, dataset: str) -> str:
@@ -78,8 +63,10 @@ def report(cfg: DictConfig, console: Terminal) -> None:
     recording = build_recording(cfg.dataset)
     truth = None if cfg.truth is None else known(cfg.truth)
     columns = Description(), BarColumn(), TimeElapsedColumn()
-    again = settled(folder, cfg.force, console)
-    with discarded_if_refused(again, *RESULTS), stage_progress(console, *columns) as progress:
+    if not require_flag("force", cfg.force) and (folder / CONFIG).exists():
+        require_unchanged(folder)
+        console.say(FINISHED)
+    with stage_progress(console, *columns) as progress:
         report_on(
             recording,
             cfg.discovery,
@@ -87,14 +74,14 @@ def report(cfg: DictConfig, console: Terminal) -> None:
             given=[word.partition("=")[0].removeprefix("discovery.") for word in typed(HydraConfig.get())],
             order=cfg.order,
             truth=truth,
-            folder=again,
+            folder=folder,
             name=data_name(cfg.name, HydraConfig.get().runtime.choices["dataset"]),
             device=cfg.device,
             call=shlex.join(["vae-mf", "discover", *typed(HydraConfig.get())]),
             progress=progress,
+            closing=OmegaConf.to_yaml(cfg),
+            force=cfg.force,
         )
-    write_sealed(again / CONFIG, OmegaConf.to_yaml(cfg))
-    put_in_place(folder, CONFIG)
     print_metrics(read_metrics(folder), console)
     console.place("report", folder / DOCUMENT)
 

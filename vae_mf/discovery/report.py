@@ -214,6 +214,8 @@ def report_on(
     call: str,
     device: str | torch.device,
     progress: Progress | None,
+    closing: str | None = None,
+    force: bool = False,
 ) -> Report:
     """Return the report on a recording; see `discover`.
 
@@ -229,6 +231,8 @@ def report_on(
         call: command line or call that asked for the report.
         device: device of the models.
         progress: bar that shows the stages.
+        closing: configuration, which the folder has when it is finished.
+        force: True to discover again what is finished.
     """
     settings = discovery_settings(config, seed)
     device_of(device)
@@ -251,10 +255,10 @@ def report_on(
     identity = {key: origin[key] for key in ("data", "settings")}
     bar = progress or Progress(disable=True)
     show = partial(bar.update, bar.add_task("reading", total=STEPS, stages=True))
-    with workplace(folder, identity, lambda text: show(description=text)) as place:
+    with workplace(folder, identity, lambda text: show(description=text), closing, force) as place:
         study = Study(rows, settings, place, device_of(device), bar)
         found = run_discovery(study, truth, lambda stage: show(advance=1, description=stage))
-        report = write_report(found, origin, None if folder is None else Path(folder))
+        report = write_report(found, origin, None if folder is None else place)
         show(completed=STEPS, description="done")
     return report
 
