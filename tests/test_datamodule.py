@@ -1,11 +1,11 @@
 """From stores and recordings to batches: every row lands where it should, and chains stay whole."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from helpers.numbered_rows import SITES, numbered_set, numbered_spins, numbers_of, rows_of
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -13,8 +13,6 @@ from torch import nn
 from vae_mf.datamodule import (
     DataSplit,
     EpochBatches,
-    SpinDataModule,
-    SpinSet,
     director_set,
     spin_set,
     split_blocks,
@@ -37,30 +35,13 @@ from vae_mf.store.sample_store import StoreLayout, open_store, open_writer
 from vae_mf.systems.maier_saupe import MaierSaupe
 from vae_mf.training.augmentation import rotate
 
-SITES, BLOCKS, ROWS = 11, 6, 4
+BLOCKS, ROWS = 6, 4
 
 
 def at_level(data, level):
     """The configurations of one temperature."""
     chosen = data.level == level
     return replace(data, data=data.data[chosen], level=data.level[chosen])
-
-
-def numbered_spins(numbers: np.ndarray) -> np.ndarray:
-    """Configurations that spell their own number in binary."""
-    return (2 * (numbers[:, None] >> np.arange(SITES) & 1) - 1).astype(np.int8)
-
-
-def numbers_of(spins: torch.Tensor) -> list[int]:
-    return ((spins > 0) * 2 ** torch.arange(SITES)).sum(-1).tolist()
-
-
-def numbered_set(rows: int) -> SpinSet:
-    return spin_set(pack_spins(numbered_spins(np.arange(rows))), np.arange(rows) % 3, [0.5, 1.0, 2.0], SITES)
-
-
-def rows_of(batches: EpochBatches) -> list[int]:
-    return [number for batch in batches for number in numbers_of(batch.configurations)]
 
 
 @given(st.integers(3, 500), st.floats(0.01, 0.45), st.floats(0.01, 0.45))
@@ -179,47 +160,6 @@ def test_a_recording_is_split_into_its_rows():
         np.testing.assert_array_equal(part.states(), recording.rows[chosen])
         assert part.temperatures.tolist() == [1.0]
         assert not part.level.any()
-
-
-def module(trainer=None) -> SpinDataModule:
-    module = SpinDataModule(DataSplit(numbered_set(40), numbered_set(9), numbered_set(5)), 4, seed=7)
-    module.trainer = trainer
-    return module
-
-
-def at_epoch(epoch: int) -> SpinDataModule:
-    return module(SimpleNamespace(current_epoch=epoch, global_rank=0, world_size=1))
-
-
-def test_every_epoch_has_its_own_reproducible_order():
-    orders = [rows_of(at_epoch(epoch).train_dataloader()) for epoch in (0, 1, 2, 1)]
-    assert orders[1] == orders[3]
-    assert len({tuple(order) for order in orders}) == 3
-    assert rows_of(module().train_dataloader()) == orders[0]
-
-
-def test_validation_comes_whole_in_order_and_in_larger_batches():
-    batches = at_epoch(3).val_dataloader()
-    assert rows_of(batches) == list(range(9))
-    assert batches.batch_size == 9
-
-
-def test_setup_moves_the_data_to_the_training_device():
-    moved = module(SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta"))))
-    moved.setup("fit")
-    for part, device in zip(moved.data, ("meta", "meta", "cpu"), strict=True):
-        assert part.data.device.type == part.table.device.type == device  # no training reads the test set
-
-
-def test_a_batch_is_made_on_the_device_and_stays_there():
-    batch = numbered_set(3).batch(torch.arange(3))
-    assert module().transfer_batch_to_device(batch, torch.device("meta"), 0) is batch
-
-
-@pytest.mark.parametrize("size", [0, -3, True])
-def test_the_batch_size_is_checked(size):
-    with pytest.raises(ValueError, match="batch_size: expected an integer >= 1"):
-        SpinDataModule(module().data, size, seed=1)
 
 
 @pytest.mark.parametrize("processes", [2, 3])

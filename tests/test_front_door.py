@@ -11,6 +11,7 @@ from helpers import PROJECT_ROOT
 from helpers.commands import run_all
 
 import vae_mf
+from vae_mf.commands.table import COMMANDS
 from vae_mf.runs.build import build_module
 from vae_mf.runs.folder import open_run, record_run
 from vae_mf.training.weights import save_weights
@@ -19,6 +20,9 @@ PACKAGE = PROJECT_ROOT / "vae_mf"
 HEAVY = {"torch", "numpy", "scipy", "pandas", "numba", "matplotlib", "hydra", "omegaconf", "pytorch_lightning", "zarr"}
 NEEDLESS = {"pytorch_lightning", "lightning_fabric", "hydra", "matplotlib", "numba", "zarr", "pandas", "scipy"}
 """What loading a trained model does not import."""
+TRAINERS = {"pytorch_lightning", "lightning_fabric", "torchmetrics"}
+WITHOUT_MODEL = {"collect", "figure", "infer_couplings", "reproduce", "sample", "train"}
+"""Commands that need no torch: train begins by looking for a finished run."""
 NAMES = {"Report", "TrainedModel", "discover", "load", "open_store", "sample", "simulate"}
 
 
@@ -82,3 +86,14 @@ def test_loading_a_trained_model_imports_no_trainer(compose_config, tmp_path):
     modules, said = imported_by(statement, spins)
     assert modules & (NEEDLESS | {"torch"}) == {"torch"}
     assert {spin for row in ast.literal_eval(said) for spin in row} <= {-1, 1}
+
+
+def imported_by_commands(names: set[str]) -> set[str]:
+    return imported_by(f"import vae_mf.runs.command, {', '.join(f'vae_mf.commands.{name}' for name in names)}")[0]
+
+
+def test_commands_import_a_trainer_only_to_train():
+    names = {command.module for command in COMMANDS.values()} - {"discover"}
+    assert names > WITHOUT_MODEL
+    assert imported_by_commands(names).isdisjoint(TRAINERS)
+    assert imported_by_commands(WITHOUT_MODEL).isdisjoint(TRAINERS | {"torch"})

@@ -5,19 +5,17 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from jaxtyping import Float, Int64
 
 from vae_mf.arrays import PackedSpins, Spins, States
-from vae_mf.checks import require_fraction, require_integer
+from vae_mf.checks import require_fraction
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import Split
 from vae_mf.models.base import ReadsSums
 from vae_mf.models.tensors import Batch, Condition, ConfigurationTensor, DirectorTensor, SpinTensor
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins, unpack_spins
-from vae_mf.rng import integer
 from vae_mf.store.sample_store import SampleStore
 
 BIT_TABLE = torch.from_numpy(unpack_spins(np.arange(256, dtype=np.uint8)[:, None], 8)).float()
@@ -235,41 +233,3 @@ class EpochBatches:
         order = order[self.rank :: self.processes][: self.rows]
         for step in range(len(self)):
             yield self.data.batch(order[step * self.batch_size : (step + 1) * self.batch_size])
-
-
-class SpinDataModule(pl.LightningDataModule):
-    """Feeds a `DataSplit` to a trainer; epoch e is shuffled by (seed, e), so a resumed run sees the same batches.
-
-    Processes of a distributed run share every epoch, and the batch size is that of each.
-
-    Raises:
-        ValueError: ``batch_size`` is not a positive integer.
-    """
-
-    def __init__(self, data: DataSplit, batch_size: int, seed: int):
-        super().__init__()
-        self.data = data
-        self.batch_size = require_integer("batch_size", batch_size)
-        self.seed = seed
-
-    def setup(self, stage: str) -> None:
-        """Move the configurations that a training reads to its device, once."""
-        if self.trainer is not None:
-            self.data = self.data.to(self.trainer.strategy.root_device)
-
-    def train_dataloader(self) -> EpochBatches:
-        """Return the shuffled batches of the current epoch."""
-        epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        return EpochBatches(self.data.train, self.batch_size, integer(self.seed, "shuffle", epoch), *self._share())
-
-    def val_dataloader(self) -> EpochBatches:
-        """Return the validation set in order, in larger batches."""
-        return EpochBatches(self.data.validation, 4 * self.batch_size, None, *self._share())
-
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Return the batch as it is: it was made on the device."""
-        return batch
-
-    def _share(self) -> tuple[int, int]:
-        """Return the rank of this process and the number of processes."""
-        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

@@ -15,6 +15,8 @@ from filelock import FileLock, Timeout
 
 from vae_mf.texts import has_undecoded
 
+WEIGHTS = "model.safetensors"
+"""Name of the file in the folder of a model."""
 LOCK = ".lock"
 SEAL = "SHA256SUMS"
 """File with the digests of a finished folder."""

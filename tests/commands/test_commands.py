@@ -6,6 +6,8 @@ process, which saves the imports.
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -52,10 +54,14 @@ def workplace(tmp_path_factory):
     return tmp_path_factory.mktemp("commands")
 
 
+def of_hopfield(workplace) -> list[str]:
+    return ["model.latents=2", *HOPFIELD, *TRAINING, *paths(workplace)]
+
+
 @pytest.fixture(scope="module")
 def trained(workplace):
     """The Hopfield job run alone, and then again together with the other tiny jobs, in one more process."""
-    hopfield = ["model.latents=2", *HOPFIELD, *TRAINING, *paths(workplace)]
+    hopfield = of_hopfield(workplace)
     direct = ["system=curie_weiss", "sampler=curie_weiss", "sampling=direct", "system.sites=33", *SAMPLING]
     glass = ["system=sherrington_kirkpatrick", "system.sites=64", "tempering=parallel", "sampling.swap_acceptance=0.4"]
     recording = write_recording(workplace / "recording.npy")
@@ -152,6 +158,16 @@ def test_a_finished_job_is_skipped_and_reported_again(trained):
     assert "finished before" not in first.out
     assert [word for line in report for word in line.split()][-6:] == again.out.split()[-6:]
     assert "pattern_overlap_min" in again.out
+
+
+def test_a_finished_job_is_reported_without_what_trains(trained, workplace):
+    ends = (
+        "import sys, vae_mf.commands.main as door; door.main(); print({'torch', 'lightning_fabric'} & {*sys.modules})"
+    )
+    words = ["train", *of_hopfield(workplace)]
+    done = subprocess.run([sys.executable, "-c", ends, *words], capture_output=True, text=True, check=True)
+    assert "finished before" in done.stdout
+    assert done.stdout.endswith("set()\n")
 
 
 def test_a_finished_job_is_run_again_by_force(trained, workplace):

@@ -13,8 +13,8 @@ from helpers.files import tree
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
-from vae_mf.runs.build import build_sampler
 from vae_mf.runs.resolvers import register
+from vae_mf.runs.sampling import build_sampler
 from vae_mf.simulation import simulate
 
 REQUEST = [

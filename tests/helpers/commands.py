@@ -22,7 +22,7 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         "pytest",
-        "vae_mf.runs.tasks",
+        "vae_mf.runs.stages",
         "vae_mf.simulation",
         "vae_mf.plotting.runs",
         "vae_mf.discovery.report",

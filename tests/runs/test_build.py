@@ -2,8 +2,8 @@
 
 import pytest
 
-from vae_mf.runs.build import build_sampler, build_sampling
 from vae_mf.runs.instantiate import instantiate
+from vae_mf.runs.sampling import build_sampler, build_sampling
 
 DIRECT = ["system=curie_weiss", "system.sites=16"]
 TEMPERED = ["system=sherrington_kirkpatrick", "system.sites=16", "tempering=parallel"]

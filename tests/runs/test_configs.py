@@ -15,9 +15,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from scipy.linalg import hadamard
 
-from vae_mf.runs.build import build_callbacks, build_loggers, build_module, build_sampler
+from vae_mf.runs.build import build_callbacks, build_loggers, build_module
 from vae_mf.runs.identity import IDENTITY
 from vae_mf.runs.models import build_vae
+from vae_mf.runs.sampling import build_sampler
 from vae_mf.systems.base import System
 from vae_mf.systems.hopfield import hebbian_couplings
 

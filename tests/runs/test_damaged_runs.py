@@ -15,11 +15,11 @@ from torch import nn
 
 from vae_mf.commands.collect import main as collect
 from vae_mf.density_models.comparison import ModelScores, kept_scores, values_in
-from vae_mf.files import SEAL, read_json, write_sealed
+from vae_mf.files import SEAL, WEIGHTS, read_json, write_sealed
 from vae_mf.runs.folder import CONFIG, RECORD, find_run, find_runs, open_run
 from vae_mf.runs.models import build_vae, load
 from vae_mf.tables import METRICS, read_metrics, read_tables, write_metrics, write_tables
-from vae_mf.training.weights import WEIGHTS, load_weights, save_weights
+from vae_mf.training.weights import load_weights, save_weights
 
 MODEL = linear_config(latents=1)
 ADVICE = "copy it again, or remove it"

@@ -10,10 +10,11 @@ from omegaconf import OmegaConf
 
 from vae_mf.commands.evaluate import same_settings
 from vae_mf.commands.figure import main as draw
+from vae_mf.files import WEIGHTS
 from vae_mf.runs.folder import find_run, find_runs, open_run
 from vae_mf.runs.foreign import is_public, require_harmless
 from vae_mf.runs.models import build_vae, load
-from vae_mf.training.weights import WEIGHTS, save_weights
+from vae_mf.training.weights import save_weights
 
 MODEL = linear_config(latents=2)
 RUN = {

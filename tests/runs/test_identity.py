@@ -12,12 +12,13 @@ from omegaconf.errors import InterpolationResolutionError
 from vae_mf.commands.evaluate import same_settings
 from vae_mf.datasets import files
 from vae_mf.datasets.files import DataError
+from vae_mf.files import WEIGHTS
 from vae_mf.runs import identity
 from vae_mf.runs.errors import one_line
 from vae_mf.runs.identity import BLOCK, config_digest, content_hash, contents, own_source
 from vae_mf.runs.models import build_vae, load
 from vae_mf.runs.names import ADDED, FIRST_NAMES, MOVED, first_paths, moved, present_name, present_names, renamed
-from vae_mf.training.weights import WEIGHTS, save_weights
+from vae_mf.training.weights import save_weights
 
 FOLDER = Path(__file__).parent / "version_0_1"
 """Configurations as version 0.1 wrote them into its run folders; the recording is given by the hash of its file."""

@@ -12,9 +12,10 @@ from helpers.trainings import BATCH, SEED, SITES, TRAINER, Killed, log, new_modu
 from pytorch_lightning.loggers import CSVLogger
 
 from vae_mf.analysis.joint_samples import marginal_samples
-from vae_mf.datamodule import DataSplit, SpinDataModule
+from vae_mf.datamodule import DataSplit
 from vae_mf.models.critic import DenseCritic
 from vae_mf.training.critic_module import fit_critic
+from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.fit import BEST, LAST, fit
 from vae_mf.training.lean_loop import LeanEpochLoop
 from vae_mf.training.vae_module import VAEModule

@@ -65,13 +65,14 @@ def assess_run(
     own = read_tables(run.folder)
     model = load_run(run, device)
     task = build_task(located(run, data), progress)
-    group = task.evidence.groups[0]
-    columns = task.data.train.sites * site_family(model.vae.kind).components
+    evidence = task.data().evidence
+    group = evidence.groups[0]
+    columns = task.sites * site_family(model.vae.kind).components
     needed = bytes_of_assessment(len(group.rows), columns, settings.readings)
     advice = "lower evaluation.readings.entries, or evaluate a run on fewer rows"
     require_working_memory("assessment", needed, advice, partial(progress.console.print, soft_wrap=True))
     progress.add_task("assessing", total=None)
-    found = assess(model.vae, task.system, task.evidence, settings)
+    found = assess(model.vae, task.system, evidence, settings)
     return replace(found, tables=found.tables | {name: own[name] for name in OWN if name in own})
 
 

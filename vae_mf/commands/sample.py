@@ -14,15 +14,14 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from vae_mf.checks import require_flag, require_integer, require_path, require_working_memory
-from vae_mf.device_samplers.base import DeviceSampler
 from vae_mf.files import only_one
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.build import build_sampler, build_sampling
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
+from vae_mf.runs.sampling import build_sampler, build_sampling
 from vae_mf.runs.terminal import Terminal
-from vae_mf.samplers.base import Sampler, available_threads
+from vae_mf.samplers.base import OnDevice, Sampler, available_threads
 from vae_mf.samplers.plan import plan
 from vae_mf.samplers.tempering import ParallelTempering
 from vae_mf.simulation import bytes_of_samples, simulate
@@ -65,7 +64,7 @@ def by_temperature(store: SampleStore, name: str) -> dict[float, np.ndarray]:
 def place_of(sampler: Sampler, threads: int | None) -> str:
     """Return a phrase on the device or the threads that draw."""
     moving = sampler.sampler if isinstance(sampler, ParallelTempering) else sampler
-    if isinstance(moving, DeviceSampler):
+    if isinstance(moving, OnDevice):
         return f"device: {moving.device}"
     return f"threads: {threads or available_threads()}"
 

@@ -40,13 +40,13 @@ from vae_mf.discovery.settings import DiscoverySettings, discovery_config, disco
 from vae_mf.discovery.split import SplitRows, prepare
 from vae_mf.discovery.stages import Study
 from vae_mf.discovery.training import require_enough_epochs, require_model
-from vae_mf.files import SEAL, write_whole
+from vae_mf.files import SEAL, WEIGHTS, write_whole
 from vae_mf.models.devices import AUTO, device_of
 from vae_mf.plotting.discovery import draw_discovery
 from vae_mf.plotting.style import save_figure
 from vae_mf.provenance import git_revision, software_versions
 from vae_mf.tables import METRICS, TABLES, write_metrics, write_tables
-from vae_mf.training.weights import WEIGHTS, read_weights
+from vae_mf.training.weights import read_weights
 from vae_mf.verdict.decision import Verdict
 from vae_mf.verdict.needs import bytes_of_discovery
 

@@ -50,7 +50,7 @@ from vae_mf.discovery.scores import score_free_prior, score_vae
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.training import model_of
-from vae_mf.files import digests_in, kept, remove, write_sealed
+from vae_mf.files import WEIGHTS, digests_in, kept, remove, write_sealed
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins
@@ -60,7 +60,6 @@ from vae_mf.statistics.latent_model import LatentModel
 from vae_mf.statistics.row_order import TIMES
 from vae_mf.tables import ANSWER, read_tables, write_tables
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.training.weights import WEIGHTS
 from vae_mf.verdict.assessment import TAKEN_OFF, Assessment, assess, assess_latent_model, concluded, with_misfit
 from vae_mf.verdict.controls import REFIT, KnownRows, controls, own_control, read_control
 from vae_mf.verdict.decision import is_near

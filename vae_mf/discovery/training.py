@@ -11,6 +11,7 @@ from pytorch_lightning import Callback
 
 from vae_mf.datamodule import DataSplit
 from vae_mf.discovery.settings import DiscoverySettings, Schedule
+from vae_mf.files import WEIGHTS
 from vae_mf.models.vae import VAE
 from vae_mf.runs.models import build_vae
 from vae_mf.training.augmentation import augmentation
@@ -18,7 +19,7 @@ from vae_mf.training.critic_module import quiet_lightning
 from vae_mf.training.recipe import COMPONENTS, Recipe
 from vae_mf.training.start import start_at_components
 from vae_mf.training.train import train
-from vae_mf.training.weights import WEIGHTS, load_weights
+from vae_mf.training.weights import load_weights
 
 WORK = "training"
 """Folder of checkpoints and logs, which goes when the weights are written."""

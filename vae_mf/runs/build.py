@@ -1,9 +1,8 @@
-"""Samplers, training modules, callbacks and loggers of configurations."""
+"""Training modules, callbacks and loggers of configurations."""
 
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
@@ -11,36 +10,12 @@ from pytorch_lightning.loggers import Logger
 from vae_mf.models.vae import VAE
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import build_vae
-from vae_mf.samplers.base import Sampler
-from vae_mf.samplers.plan import Sampling
-from vae_mf.systems.base import HasOrderParameter, System
+from vae_mf.systems.base import HasOrderParameter
 from vae_mf.training.augmentation import augmentation
 from vae_mf.training.vae_module import VAEModule
 
 LOGGER_EXTRAS = ("wandb", "mlflow")
 """Loggers that need an extra of this package, which has their name."""
-
-
-def build_sampler(config: DictConfig, system: System) -> Sampler:
-    """Build the sampler of a configuration, inside parallel tempering if that is asked for."""
-    sampler = instantiate(config.sampler)(system)
-    wrapper = config.get("tempering")
-    return sampler if wrapper is None else instantiate(wrapper)(sampler)
-
-
-def build_sampling(config: DictConfig, sampler: Sampler) -> Sampling:
-    """Build the request for samples of a configuration.
-
-    Raises:
-        ValueError: if a number is out of range, or an option that was typed has no effect on the sampler.
-    """
-    sampling = instantiate(config.sampling)
-    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    typed = [word.lstrip("+").partition("=")[0] for word in words]
-    for name, reason in sampling.unused(sampler).items():
-        if f"sampling.{name}" in typed:
-            raise ValueError(f"sampling.{name}: expected no such option, as {reason}, got {getattr(sampling, name)}")
-    return sampling
 
 
 def build_module(config: DictConfig, sites: int, system: HasOrderParameter | None = None) -> VAEModule:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.errors import HydraException, InstantiationException
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-EXPECTED = (HydraException, OmegaConfBaseException, MisconfigurationException, ValueError, OSError, ImportError)
+EXPECTED = (HydraException, OmegaConfBaseException, ValueError, OSError, ImportError)
 """Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
 RESOLVING = re.compile(r"\w+ raised while resolving interpolation: (.*?)\s+full_key: ", re.DOTALL)
 """Error of a function that a configuration calls, as OmegaConf tells it."""

@@ -18,6 +18,7 @@ from vae_mf.checks import require_integer, require_path, shown
 from vae_mf.files import (
     DAMAGED,
     LOCK,
+    WEIGHTS,
     again_of,
     matching,
     only_one,
@@ -33,7 +34,6 @@ from vae_mf.runs.foreign import require_harmless, require_no_aliases, require_va
 from vae_mf.runs.identity import IDENTITY, data_hash
 from vae_mf.runs.literal import literal
 from vae_mf.runs.names import present_names
-from vae_mf.training.weights import WEIGHTS
 
 CONFIG = "config.yaml"
 REQUIRED = ("seed", "run", "model")

@@ -10,14 +10,14 @@ from torch import nn
 
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.checks import require_integer, require_path
-from vae_mf.files import read_json, require_unchanged
+from vae_mf.files import WEIGHTS, read_json, require_unchanged
 from vae_mf.models.devices import AUTO, device_of
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.runs.folder import DISCOVERY, Run, find_run, read_record
 from vae_mf.runs.foreign import require_harmless
 from vae_mf.runs.instantiate import instantiate
-from vae_mf.training.weights import WEIGHTS, load_weights
+from vae_mf.training.weights import load_weights
 
 if TYPE_CHECKING:
     from vae_mf.density_models.latent_classes import LatentClasses

@@ -1,5 +1,6 @@
 """Jobs of a sweep: their names, their failures, and the report on these at the end."""
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -15,6 +16,13 @@ from vae_mf.runs.errors import EXPECTED
 from vae_mf.runs.status import complain
 
 FAILURE = "failure-*.txt"
+NUMBERS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+"""Environment variables from which Lightning takes the number of a process, the first that is set."""
+
+
+def process_number() -> int:
+    """Return the number of this process among those of a distributed run, without waiting for Lightning."""
+    return next((int(os.environ[name]) for name in NUMBERS if name in os.environ), 0)
 
 
 def typed(config: DictConfig | HydraConf) -> list[str]:

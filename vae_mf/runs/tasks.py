@@ -1,4 +1,4 @@
-"""Tasks: data, a model to train on them, and its evaluation, from a configuration."""
+"""Tasks: data to learn from and to judge on, and the evaluation of models by them, from a configuration."""
 
 import re
 import time
@@ -13,20 +13,17 @@ from rich.progress import Progress
 from vae_mf.checks import require_path, require_working_memory
 from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states, summed
 from vae_mf.models.vae import VAE
-from vae_mf.runs.build import build_module, build_sampler, build_sampling
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.samples import are_samples, ensembles, said_of, store_of_samples
+from vae_mf.runs.sampling import build_sampler, build_sampling
 from vae_mf.samplers.plan import plan
 from vae_mf.simulation import bytes_of_samples, simulate
 from vae_mf.store.chains import chains_of
 from vae_mf.store.sample_store import SampleStore
 from vae_mf.store.schema import StoreError
-from vae_mf.systems.base import System, UnknownSpins
+from vae_mf.systems.base import HasOrderParameter, System, UnknownSpins
 from vae_mf.tables import Evaluation
-from vae_mf.training.recipe import COMPONENTS, RANDOM, Recipe
-from vae_mf.training.start import start_at_components
-from vae_mf.training.vae_module import VAEModule
 from vae_mf.verdict.assessment import AssessmentSettings
 from vae_mf.verdict.equilibrium import evaluate_equilibrium
 from vae_mf.verdict.evidence import Evidence, EvidenceGroup, recorded
@@ -44,86 +41,125 @@ POLL_SECONDS = 1.0
 """Time between two looks at a store that another process writes."""
 
 
-class Task(NamedTuple):
-    """A model to train, its data, and the evaluation of the trained one."""
+class Data(NamedTuple):
+    """Rows to judge a model on, its evaluation by them, and the same rows to learn from."""
 
-    module: VAEModule
-    data: DataSplit
-    recipe: Recipe
+    evidence: Evidence
     evaluate: Callable[[VAE], Evaluation]
+    split: Callable[[VAE], DataSplit]
+    """Splits the rows, in the form that a model reads."""
+
+
+class Task(NamedTuple):
+    """Data whose settings are checked, and the systems that belong to it."""
+
+    sites: int
     system: System | None
     """None for a recording, and for samples of no known system."""
-    evidence: Evidence
+    fits: HasOrderParameter | None
+    """System that a model must fit; None for a recording."""
+    data: Callable[[], Data]
+    """Draws what has not been drawn yet."""
 
 
 def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     """Sample the system, to evaluate against its exact theory; every setting is checked before the first sample."""
     system = instantiate(cfg.system)
-    recipe = instantiate(cfg.training)
     settings = evaluation_settings(cfg, EquilibriumSettings)
-    require_random_start(recipe)
     sampler = build_sampler(cfg, system)
     path = require_path("store.path", cfg.store.path)
     sampling = plan(system, sampler, build_sampling(cfg, sampler), cfg.seed, cfg.threads)
-    module = build_module(cfg, system.sites, system)
-    split_blocks(sampling.block_count, recipe.validation, recipe.test)
-    say = partial(progress.console.print, soft_wrap=True)
-    training = bytes_of_training(system, sampling.samples, len(sampling.levels), settings.generated)
-    needed = max(bytes_of_samples(system, sampling), training)
-    require_working_memory("sampling", needed, "draw fewer samples, or at fewer temperatures", say)
-    track = partial(progress.track, description="sampling")
-    sample = partial(simulate, system, sampler, sampling, str(path), cfg.seed, track, cfg.threads)
-    store = sample_or_wait(sample, say)
-    for remark in store.remarks:
-        say(remark)
-    data = summed(split_store(store, recipe.validation, recipe.test), module.vae)
-    tags = [found["ensemble"] for found in chains_of(store).reports]
-    evidence = simulated(store, recipe, sampling.chain_count, tags)
-    evaluate = partial(evaluate_equilibrium, system=system, data=evidence, settings=settings)
-    return Task(module, data, recipe, evaluate, system, evidence)
+    split_blocks(sampling.block_count, *held_out(cfg))
+
+    def data() -> Data:
+        say = partial(progress.console.print, soft_wrap=True)
+        training = bytes_of_training(system, sampling.samples, len(sampling.levels), settings.generated)
+        needed = max(bytes_of_samples(system, sampling), training)
+        require_working_memory("sampling", needed, "draw fewer samples, or at fewer temperatures", say)
+        track = partial(progress.track, description="sampling")
+        sample = partial(simulate, system, sampler, sampling, str(path), cfg.seed, track, cfg.threads)
+        store = sample_or_wait(sample, say)
+        for remark in store.remarks:
+            say(remark)
+        tags = [found["ensemble"] for found in chains_of(store).reports]
+        return data_of(store, cfg, system, settings, sampling.chain_count, tags)
+
+    return Task(system.sites, system, system, data)
 
 
 def samples_task(cfg: DictConfig, progress: Progress) -> Task:
     """Take the user's own samples, to evaluate against the exact theory of their system if that is named."""
     system = instantiate(cfg.system) if "system" in cfg else None
-    recipe = instantiate(cfg.training)
     settings = evaluation_settings(cfg, EquilibriumSettings)
-    require_random_start(recipe)
     say = partial(progress.console.print, soft_wrap=True)
     store = sample_or_wait(partial(store_of_samples, cfg, system), say)
     for remark in store.remarks:
         say(remark)
-    if store.kind != "spins" or (system is not None and (system.kind, system.sites) != (store.kind, store.sites)):
-        wanted = f"a system of {store.sites} {store.kind}, as the samples are"
-        got = (
-            "none, which only spins can do without"
-            if system is None
-            else f"{system.name}, {system.sites} {system.kind}"
-        )
-        raise ValueError(f"system: expected {wanted}, got {got}")
+    require_samples_of(store, system)
     known = UnknownSpins(store.sites) if system is None else system
     needed = bytes_of_training(known, store.rows, len(store.temperatures), settings.generated)
     require_working_memory("dataset", needed, "give fewer rows or temperatures", say)
-    module = build_module(cfg, store.sites, known)
-    data = split_store(store, recipe.validation, recipe.test)
-    tags = ensembles(store, system)
-    for line in said_of(store, system, tags):
-        say(line)
-    evidence = simulated(store, recipe, chains_of(store).count, tags)
-    evaluate = partial(evaluate_equilibrium, system=known, data=evidence, settings=settings)
-    return Task(module, data, recipe, evaluate, system, evidence)
+
+    def data() -> Data:
+        tags = ensembles(store, system)
+        for line in said_of(store, system, tags):
+            say(line)
+        return data_of(store, cfg, known, settings, chains_of(store).count, tags)
+
+    return Task(store.sites, system, known, data)
 
 
-def simulated(store: SampleStore, recipe: Recipe, chains: int, tags: Sequence[str]) -> Evidence:
+def require_samples_of(store: SampleStore, system: System | None) -> None:
+    """Raise ValueError unless samples are of the size and the kind of their system, or are spins if that is unknown."""
+    if store.kind == "spins" and (system is None or (system.kind, system.sites) == (store.kind, store.sites)):
+        return
+    found = "none, which only spins can do without"
+    got = found if system is None else f"{system.name}, {system.sites} {system.kind}"
+    raise ValueError(f"system: expected a system of {store.sites} {store.kind}, as the samples are, got {got}")
+
+
+def data_of(
+    store: SampleStore,
+    cfg: DictConfig,
+    system: HasOrderParameter,
+    settings: EquilibriumSettings,
+    chains: int,
+    tags: Sequence[str],
+) -> Data:
+    """Return the samples of a store, to learn from and to judge on.
+
+    Args:
+        store: sealed store.
+        cfg: root configuration, with the fractions that are held out.
+        system: system of the samples.
+        settings: settings of the evaluation.
+        chains: number of Markov chains at each temperature.
+        tags: ensemble of the samples at each temperature.
+    """
+    fractions = held_out(cfg)
+    evidence = simulated(store, fractions, chains, tags)
+
+    def split(vae: VAE) -> DataSplit:
+        return summed(split_store(store, *fractions), vae)
+
+    return Data(evidence, partial(evaluate_equilibrium, system=system, data=evidence, settings=settings), split)
+
+
+def held_out(cfg: DictConfig) -> tuple[float, float]:
+    """Return the fractions of the blocks of a store for validation and for the test."""
+    return cfg.training.validation, cfg.training.test
+
+
+def simulated(store: SampleStore, fractions: tuple[float, float], chains: int, tags: Sequence[str]) -> Evidence:
     """Return the configurations of a store as a group per temperature, its blocks Markov chains.
 
     Args:
         store: sealed store.
-        recipe: fractions of the store that are held out.
+        fractions: fractions of its blocks for validation and for the test.
         chains: number of Markov chains at each temperature.
         tags: ensemble of the samples at each temperature.
     """
-    train, _, test = split_blocks(store.blocks, recipe.validation, recipe.test)
+    train, _, test = split_blocks(store.blocks, *fractions)
     train_rows, test_rows = (
         slice(part.start * store.rows_per_block, part.stop * store.rows_per_block) for part in (train, test)
     )
@@ -136,12 +172,6 @@ def simulated(store: SampleStore, recipe: Recipe, chains: int, tags: Sequence[st
             for level, temperature in enumerate(store.temperatures.tolist())
         ]
     )
-
-
-def require_random_start(recipe: Recipe) -> None:
-    """Raise ValueError if the decoder is to start at components, which only a recording has."""
-    if recipe.start != RANDOM:
-        raise ValueError(f"training.start: expected {RANDOM} for samples of a system, got {recipe.start}")
 
 
 def sample_or_wait(sample: Callable[..., SampleStore], waiting: Callable[[str], None]) -> SampleStore:
@@ -180,20 +210,19 @@ def only_first(say: Callable[[str], None]) -> Callable[[str], None]:
 def recording_task(cfg: DictConfig, progress: Progress) -> Task:
     """Read the recording, to evaluate on held-out rows."""
     settings = evaluation_settings(cfg, RecordingSettings)
-    recipe = instantiate(cfg.training)
     recording = build_recording(cfg.dataset)
     split = instantiate(cfg.dataset.split)(recording)
     say = partial(progress.console.print, soft_wrap=True)
     needed = bytes_of_recording(len(recording.rows), len(recording.names), settings.generated)
     require_working_memory("dataset", needed, "give fewer rows, or choose dataset.variables", say)
-    data = split_recording(recording, split)
-    evidence = recorded(recording.rows, recording.time, split.train, split.test, settings.blocks)
-    (group,) = evidence.groups
-    evaluate = partial(evaluate_recording, group=group, variables=recording.variables, settings=settings)
-    module = build_module(cfg, data.train.sites)
-    if recipe.start == COMPONENTS:
-        start_at_components(module.vae.decoder, group.train)
-    return Task(module, data, recipe, evaluate, None, evidence)
+
+    def data() -> Data:
+        evidence = recorded(recording.rows, recording.time, split.train, split.test, settings.blocks)
+        (group,) = evidence.groups
+        evaluate = partial(evaluate_recording, group=group, variables=recording.variables, settings=settings)
+        return Data(evidence, evaluate, lambda vae: split_recording(recording, split))
+
+    return Task(len(recording.names), None, None, data)
 
 
 def evaluation_settings(cfg: DictConfig, kind: type[Settings]) -> Settings:
@@ -208,7 +237,7 @@ def evaluation_settings(cfg: DictConfig, kind: type[Settings]) -> Settings:
 
 
 def build_task(cfg: DictConfig, progress: Progress) -> Task:
-    """Sample or read what the configuration asks for, and build its model; ValueError if that is no one thing."""
+    """Return the task of a configuration, which has read a recording; ValueError if it asks for no one thing."""
     if are_samples(cfg):
         if OmegaConf.select(cfg, "store.path") is None:
             raise ValueError(

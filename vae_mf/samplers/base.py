@@ -78,6 +78,13 @@ class Sampler(Protocol):
         ...
 
 
+@runtime_checkable
+class OnDevice(Protocol):
+    """A sampler that computes on a device of its own."""
+
+    device: Any
+
+
 class SystemSampler(ABC):
     """Base of the samplers of one sort of system: declares what it serves, and refuses every other system.
 

@@ -12,7 +12,7 @@ import torch
 from vae_mf.checks import require_integer, require_non_negative, require_positive
 from vae_mf.models.critic import CHOSEN, ROWS, JointSamples, SiteCritic, relative_ratio_loss
 from vae_mf.rng import integer
-from vae_mf.training.fit import interruptible, on_tested_device
+from vae_mf.training.fit import interruptible, new_trainer, plain_refusals
 from vae_mf.training.lean_loop import be_lean
 from vae_mf.training.optimisers import can_fuse
 
@@ -145,16 +145,16 @@ def fit_critic(
     steps = require_integer("epochs", epochs) * len(batches)
     module = CriticModule(critic, alpha, learning_rate, weight_decay, sites_per_step, steps, seed)
     with quiet_lightning():
-        engine = pl.Trainer(
+        engine = new_trainer(
             max_epochs=epochs,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            **on_tested_device(trainer or {}),
+            **(trainer or {}),
         )
         be_lean(engine, (trainer or {}).get("callbacks", ()))
-        with interruptible():
+        with interruptible(), plain_refusals():
             engine.fit(module, train_dataloaders=batches)
     # Lightning has moved it to the processor.
     calibrate(critic.to(train.latents.device).eval(), validation)

@@ -102,7 +102,7 @@ def fit(
     # ModelCheckpoint(save_last=True) would advance only together with the best epoch.
     latest = MovableCheckpoint(folder, Path(LAST).stem, enable_version_counter=False)
     timer = Timer()
-    engine = pl.Trainer(
+    engine = new_trainer(
         max_epochs=epochs,
         logger=list(loggers) or False,
         callbacks=[timer, *callbacks, best, latest],  # latest after best, so that it holds the state of best
@@ -111,7 +111,7 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
-        **on_tested_device(trainer or {}),
+        **(trainer or {}),
     )
     if type(module) is VAEModule:
         be_lean(engine, callbacks)
@@ -124,6 +124,25 @@ def fit(
         found = {"epochs": epochs, "validation_loss": result.validation_loss, "seconds": result.seconds}
         write_sealed(outcome, json.dumps(found))
     return result
+
+
+def new_trainer(**options: Any) -> pl.Trainer:
+    """Return a trainer of Lightning whose automatic choice is CUDA or the processor.
+
+    Raises:
+        ValueError: if Lightning refuses an option, or this machine lacks what it asks for.
+    """
+    with plain_refusals():
+        return pl.Trainer(**on_tested_device(options))
+
+
+@contextmanager
+def plain_refusals() -> Iterator[None]:
+    """Let whatever Lightning refuses be a ValueError, as all else that a user may mistake."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise ValueError(f"trainer: {error}") from error
 
 
 def on_tested_device(trainer: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,7 +174,7 @@ def run(engine: pl.Trainer, module: VAEModule, data: pl.LightningDataModule, las
     if last.exists():
         found = read_checkpoint(last, training)["state_dict"]
         require_same_architecture(last, module.state_dict(), found)
-    with interruptible(), warnings.catch_warnings():
+    with interruptible(), plain_refusals(), warnings.catch_warnings():
         # Lightning's own use of a name that torch has deprecated, and its surprise that a run is resumed.
         warnings.filterwarnings("ignore", message=".*LeafSpec.*")
         warnings.filterwarnings("ignore", message="Checkpoint directory")
@@ -190,8 +209,7 @@ def check_trainer(trainer: Mapping[str, Any], core_hours: int | float | None = N
         core_hours: estimated hours of the training on one core of a processor, to be told where there is no GPU.
 
     Raises:
-        ValueError: if an argument is unknown or not to be chosen here.
-        MisconfigurationException: if this machine lacks what is asked for.
+        ValueError: if an argument is unknown or not to be chosen here, or this machine lacks what is asked for.
     """
     for name in trainer:
         if name in ELSEWHERE:
@@ -204,7 +222,7 @@ def check_trainer(trainer: Mapping[str, Any], core_hours: int | float | None = N
         raise ValueError(f"trainer: expected arguments that Lightning takes, got {given}: {error}") from error
     except MisconfigurationException as error:
         if trainer.get("accelerator") not in GPUS:
-            raise
+            raise ValueError(f"trainer: {error}") from error
         hours = f", where the training takes about {core_hours:g} hours of one core (estimated)" if core_hours else ""
         said = f"trainer: expected a GPU, got none ({error}): trainer=auto trains on the processor{hours}"
-        raise MisconfigurationException(said) from error
+        raise ValueError(said) from error

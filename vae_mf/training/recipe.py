@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vae_mf.checks import require_choice, require_fraction, require_integer, require_positive
-from vae_mf.training.vae_module import VAEModule
 
 RANDOM, COMPONENTS = "random", "components"
 """Starts of the weights of a decoder."""
@@ -17,7 +17,7 @@ class Recipe:
     Args:
         epochs: passes over the training set.
         batch_size: number of configurations in a gradient step.
-        module: function that builds the `VAEModule` from ``vae`` and ``seed``.
+        module: function that builds the `vae_mf.training.VAEModule` from ``vae`` and ``seed``.
         validation: fraction of a store's blocks, from the end, on which the checkpoint is chosen.
         test: fraction of the blocks, before those, on which the model is evaluated.
         refit_steps: steps of a last phase that fits the prior alone to the encodings (`vae_mf.training.prior_refit`);
@@ -36,7 +36,7 @@ class Recipe:
 
     epochs: int
     batch_size: int
-    module: Callable[..., VAEModule]
+    module: Callable[..., Any]
     validation: float = 0.1
     test: float = 0.1
     refit_steps: int = 0

@@ -8,8 +8,9 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 
-from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule
+from vae_mf.datamodule import DataSplit, EpochBatches
 from vae_mf.models.vae import VAE
+from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.encoder_refit import refit_encoder
 from vae_mf.training.fit import Fit, fit
 from vae_mf.training.prior_refit import refit_prior

@@ -14,8 +14,6 @@ from torch import nn
 
 from vae_mf.files import DAMAGED, replacing, whole
 
-WEIGHTS = "model.safetensors"
-"""Name of the file in the folder of a model."""
 DIGEST = "sha256"
 """Entry of that file with the digest of the weights; files of earlier versions have none."""
 OWN = "vae_mf"
@@ -97,8 +95,8 @@ def save_weights(model: nn.Module, path: Path) -> None:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_weights(nn.Linear(2, 1), Path(folder, WEIGHTS))
-    ...     load_weights(nn.Linear(3, 1), Path(folder, WEIGHTS))  # doctest: +ELLIPSIS
+    ...     save_weights(nn.Linear(2, 1), Path(folder, "model.safetensors"))
+    ...     load_weights(nn.Linear(3, 1), Path(folder, "model.safetensors"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ValueError: ...: expected the weights of this architecture, got another one: weight (1, 3) but (1, 2)
     """

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from vae_mf.datamodule import SpinDataModule
-from vae_mf.runs.tasks import build_task
+from vae_mf.runs.stages import prepare
+from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.fit import fit
 
 from .timing import Row
@@ -21,10 +21,10 @@ def validation_loss(precision: str, folder: Path) -> float:
     """Return the best validation loss of one short training; both precisions read the same samples."""
     cfg = configuration([*OPTIONS, f"store.path={folder}/store.zarr"])
     with Progress(disable=True) as progress:
-        task = build_task(cfg, progress)
+        training = prepare(cfg, progress)
     trainer = {**cfg.trainer, "precision": precision}
-    feed = SpinDataModule(task.data, cfg.training.batch_size, cfg.seed)
-    return fit(task.module, feed, folder / precision, EPOCHS, trainer).validation_loss
+    feed = SpinDataModule(training.split, cfg.training.batch_size, cfg.seed)
+    return fit(training.module, feed, folder / precision, EPOCHS, trainer).validation_loss
 
 
 def rows(repeats: int) -> Iterator[Row]:

@@ -15,11 +15,12 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, TensorDataset
 
-from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule, spin_set
+from vae_mf.datamodule import DataSplit, EpochBatches, spin_set
 from vae_mf.models.tensors import Condition
 from vae_mf.models.vae import VAE
 from vae_mf.packing import packed_bytes
 from vae_mf.runs.build import build_module
+from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.fit import fit
 
 from .configuration import composed
