@@ -150,12 +150,14 @@ class Hopfield:
             )
         log_weights = np.full(2 * self.sites + 1, -np.inf)
         for log_states, overlaps in self._class_slices():
-            weights = log_states + self.coupling / (2 * self.sites * temperature) * (overlaps**2).sum(0)
-            leading = np.take_along_axis(overlaps, np.abs(overlaps).argmax(0)[None], axis=0)[0].astype(np.int64)
+            squares = np.einsum("ps,ps->s", overlaps, overlaps)
+            weights = log_states + self.coupling / (2 * self.sites * temperature) * squares
             shift = weights.max()
-            counts = np.bincount(leading + self.sites, np.exp(weights - shift), minlength=log_weights.size)
+            places = leading_of(overlaps).astype(np.int64) + self.sites
+            counts = np.bincount(places, np.exp(weights - shift), minlength=log_weights.size)
             with np.errstate(divide="ignore"):
                 log_weights = np.logaddexp(log_weights, np.log(counts) + shift)
+        log_weights = np.logaddexp(log_weights, log_weights[::-1])
         values = np.arange(-self.sites, self.sites + 1) / self.sites
         return OrderParameterLaw(values, np.exp(log_weights - logsumexp(log_weights)))
 
@@ -182,7 +184,10 @@ class Hopfield:
         return np.unique(self.patterns * self.patterns[0], axis=1, return_counts=True)
 
     def _class_slices(self):
-        """Yield ln(number of states) and overlaps xi^mu . s (P, states), one slice per magnetisation of class 0."""
+        """Yield ln(number of states) and overlaps xi^mu . s (P, states), one slice per magnetisation of class 0.
+
+        Of a state and its mirror image one is there; those whose class 0 has no magnetisation have half their number.
+        """
         signs, sizes = self._site_classes
         log_states = np.zeros(1)
         overlaps = np.zeros((len(signs), 1))
@@ -190,9 +195,11 @@ class Hopfield:
             magnetisation = 2.0 * np.arange(size + 1) - size
             log_states = (log_states[:, None] + log_binomial(int(size))).ravel()
             overlaps = (overlaps[:, :, None] + column[:, None, None] * magnetisation).reshape(len(signs), -1)
-        first = 2.0 * np.arange(sizes[0] + 1) - sizes[0]
-        for log_count, magnetisation in zip(log_binomial(int(sizes[0])), first, strict=True):
-            yield log_states + log_count, overlaps + signs[:, :1] * magnetisation
+        log_counts = log_binomial(int(sizes[0]))
+        if sizes[0] % 2 == 0:
+            log_counts[sizes[0] // 2] -= np.log(2)
+        for up in range((sizes[0] + 1) // 2, sizes[0] + 1):
+            yield log_states + log_counts[up], overlaps + signs[:, :1] * (2.0 * up - sizes[0])
 
     def _field_moments(self, temperature: float) -> tuple[float, float, float]:
         """Return ln Z and the averages of |phi|^2 and |phi|^4 over the Hubbard-Stratonovich field."""
@@ -223,6 +230,18 @@ class Hopfield:
         total = logsumexp(log_weights)
         share = np.exp(log_weights - total)
         return float(total), float(share @ square), float(share @ square**2)
+
+
+def leading_of(overlaps: Float[np.ndarray, "patterns states"]) -> Float[np.ndarray, " states"]:
+    """Return the overlap of largest magnitude of every state, with its sign; of equal ones the first.
+
+    >>> leading_of(np.array([[0.5, 0.25], [-0.5, -0.75]])).tolist()
+    [0.5, -0.75]
+    """
+    leading = overlaps[0]
+    for other in overlaps[1:]:
+        leading = np.where(np.abs(other) > np.abs(leading), other, leading)
+    return leading
 
 
 def hebbian_couplings(patterns: Patterns, coupling: float = 1.0) -> Couplings:
