@@ -106,12 +106,12 @@ def test_an_installation_works_outside_of_the_project(installed, tmp_path):
     )
     assert "pattern_overlap_min" in run(*vae_mf, "train", *small)
     assert "finished before" in run(*vae_mf, "train", *small)
+    (folder,) = tmp_path.glob("outputs/hopfield_quick-*")
     (tmp_path / "own.py").write_text("from vae_mf.models import GaussianPrior\nclass Prior(GaussianPrior): pass\n")
     gaussian = [option for option in small if not option.startswith("model.prior.")]
     run(*vae_mf, "train", "model/prior=gaussian", "model.prior._target_=own.Prior", *gaussian)
     assert "report:" in run(*vae_mf, "discover", "spikes.npy", "quick=true", *options(TINY))
     code = "import sys, vae_mf; print(vae_mf.__file__, vae_mf.discover, vae_mf.load(sys.argv[1]).vae.prior.latents)"
-    (folder,) = tmp_path.glob("outputs/hopfield_quick-*")
     assert run(sys.executable, "-c", code, folder).startswith(str(installed))
     assert len(list(tmp_path.glob("data/*.zarr"))) == 2
     assert len(list(tmp_path.glob("outputs/discover-*/report.html"))) == 1

@@ -30,6 +30,23 @@ def test_an_exponential_structure_factor_gives_its_length_back():
     assert correlation_length(0.9, 1.0, side).correlation_length == 0
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("side", [3, 6, 8, 10])
+def test_a_length_is_unknown_where_all_spins_are_alike(side):
+    spins = np.repeat([[1], [-1]], 30, axis=0).astype(np.int8) * np.ones(side**2, np.int8)
+    turned = spins.copy()
+    turned[7, 3] *= -1
+    values, errors = [], []
+    for rows in (spins, turned):
+        table = compare_correlations(Ising2D(side), {"samples": {0.3: rows}}, {"samples": 60}).lengths
+        values.append(float(table.value.iloc[0]))
+        errors.append(float(table.error.iloc[0]))
+    assert np.isnan(values[0])
+    assert np.isfinite(values[1])
+    # Without the chain of the turned spin nothing is known.
+    assert np.isnan(errors).all()
+
+
 def test_samples_agree_with_exact_theory_and_a_model_without_correlations_does_not():
     system, temperature = Ising2D(4), 2.5
     random = np.random.default_rng(2)

@@ -12,6 +12,8 @@ from vae_mf.systems.base import HasRowCorrelations
 
 BLOCK = 1000
 """Configurations at a time."""
+ROUNDING = 1e-20
+"""Share of S(0) below which S(k) is zero but for rounding; a single turned spin of a billion rows has more."""
 Lattices = Int8[np.ndarray, "rows sites"]
 
 
@@ -42,7 +44,7 @@ def block_statistics(spins: Lattices, side: int) -> LatticeStatistics:
     lattice = spins.reshape(-1, side, side).astype(np.float32)
     along = [(np.abs(np.fft.fft(lattice, axis=axis)) ** 2).mean(axis=3 - axis) for axis in (1, 2)]
     correlations = np.fft.ifft((along[0] + along[1]) / 2, axis=1).real[:, : side // 2 + 1] / side
-    sums = [np.abs(np.fft.fft(lattice.sum(axis), axis=1)[:, :2]) ** 2 for axis in (1, 2)]
+    sums = [np.abs(np.fft.fft(lattice.sum(axis, dtype=np.float64), axis=1)[:, :2]) ** 2 for axis in (1, 2)]
     structure = (sums[0] + sums[1]) / (2 * side**2)
     return LatticeStatistics(correlations.astype(np.float64), structure.astype(np.float64))
 
@@ -50,11 +52,13 @@ def block_statistics(spins: Lattices, side: int) -> LatticeStatistics:
 def correlation_length(zero: float, smallest: float, side: int) -> CorrelationLength:
     """Return xi = sqrt(S(0) / S(k) - 1) / (2 sin(k / 2)), k = 2 pi / L, zero without correlations.
 
-    Below T_c, where <s_0 s_r> does not decay, it grows with L (Cooper, Freedman and Preston 1982, eq. 2.6).
+    It is unknown, NaN, of configurations whose spins are all alike: S(k) = 0, up to rounding. Below T_c, where <s_0 s_r> does not decay, it grows with L (Cooper, Freedman and Preston 1982, eq. 2.6).
 
     >>> round(correlation_length(5.0, 1.0, side=16).correlation_length, 3)
     5.126
     """
+    if smallest <= ROUNDING * zero:
+        return CorrelationLength(np.nan)
     return CorrelationLength(float(np.sqrt(max(0.0, zero / smallest - 1)) / (2 * np.sin(np.pi / side))))
 
 
