@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-SECONDS = 0.02
+SECONDS = 0.1
 """Time between two looks at the processes of a command."""
 PLACES = {"sample": ["data", "outputs"], "train": ["data", "outputs"], "evaluate": ["data"]}
 """Folders that commands take; all others write results alone."""
@@ -35,7 +35,7 @@ COMMANDS = {
     "train, 10 T x 4,000 x 256": ["train", *FIT, *SAMPLING],
     "train, 10 T x 40,000 x 256": ["train", *FIT, *SAMPLING, "sampling.samples=40000"],
     "train, 300,000 x 150": [*RETINA, "dataset.path=300000x200.npy", "dataset.variables=150"],
-    "evaluate, 300,000 x 150": ["evaluate", "outputs/retina-*", "evaluation.critic.training_samples=8000"],
+    "evaluate, 300,000 x 150": ["evaluate", "outputs/retina-*"],
     "discover, 2,000 x 50": ["discover", "2000x50.npy", *SHORT],
     "discover, 20,000 x 200": ["discover", "20000x200.npy", *SHORT],
     "discover, 300,000 x 200": ["discover", "300000x200.npy", *SHORT],

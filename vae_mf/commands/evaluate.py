@@ -42,7 +42,7 @@ from vae_mf.runs.tasks import build_task, evaluation_settings
 from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import ANSWER, VERDICT, read_tables, write_tables
 from vae_mf.verdict.assessment import Assessment, AssessmentSettings, assess
-from vae_mf.verdict.needs import bytes_of_assessment
+from vae_mf.verdict.needs import bytes_of_verdict
 from vae_mf.verdict.report import as_json, as_markdown
 
 REPORT = "report.md"
@@ -66,10 +66,9 @@ def assess_run(
     model = load_run(run, device)
     task = build_task(located(run, data), progress)
     evidence = task.data().evidence
-    group = evidence.groups[0]
     columns = task.sites * site_family(model.vae.kind).components
-    needed = bytes_of_assessment(len(group.rows), columns, settings.readings)
-    advice = "lower evaluation.readings.entries, or evaluate a run on fewer rows"
+    needed = bytes_of_verdict(evidence, columns, settings)
+    advice = "lower evaluation.readings.entries or evaluation.critic.training_samples, or evaluate a run on fewer rows"
     require_working_memory("assessment", needed, advice, partial(progress.console.print, soft_wrap=True))
     progress.add_task("assessing", total=None)
     found = assess(model.vae, task.system, evidence, settings)

@@ -272,7 +272,8 @@ def today() -> date:
 def require_room(rows: SplitRows, settings: DiscoverySettings, progress: Progress | None) -> None:
     """Raise ValueError if a discovery takes more memory than is free; tell on a bar what it takes."""
     say = partial(progress.console.print, soft_wrap=True) if progress else lambda _: None
-    needed = bytes_of_discovery(len(rows.recording.rows), len(rows.recording.names), settings.assessment.readings)
+    read, names = rows.recording.rows, rows.recording.names
+    needed = bytes_of_discovery(len(read), len(names), len(rows.rows.test), settings.assessment)
     require_working_memory("discovery", needed, "give fewer rows or variables", say)
 
 

@@ -52,7 +52,8 @@ def block_statistics(spins: Lattices, side: int) -> LatticeStatistics:
 def correlation_length(zero: float, smallest: float, side: int) -> CorrelationLength:
     """Return xi = sqrt(S(0) / S(k) - 1) / (2 sin(k / 2)), k = 2 pi / L, zero without correlations.
 
-    It is unknown, NaN, of configurations whose spins are all alike: S(k) = 0, up to rounding. Below T_c, where <s_0 s_r> does not decay, it grows with L (Cooper, Freedman and Preston 1982, eq. 2.6).
+    It is unknown, NaN, of configurations whose spins are all alike: S(k) = 0, up to rounding. Below T_c, where
+    <s_0 s_r> does not decay, it grows with L (Cooper, Freedman and Preston 1982, eq. 2.6).
 
     >>> round(correlation_length(5.0, 1.0, side=16).correlation_length, 3)
     5.126

@@ -1,18 +1,33 @@
 """Memory that a verdict takes, from sizes alone; docs/benchmarks/memory.md holds it against what was measured."""
 
+from vae_mf.analysis.elbo_surgery import DENSITY_BATCH
 from vae_mf.analysis.generation import BATCH
+from vae_mf.analysis.residuals import DUAL_ROWS
+from vae_mf.analysis.total_correlation import CriticSettings
 from vae_mf.statistics.residual_information import affordable_blocks
 from vae_mf.systems.base import HasOrderParameter, HasPatterns
+from vae_mf.verdict.assessment import AssessmentSettings
+from vae_mf.verdict.evidence import Evidence
 from vae_mf.verdict.readings import ReadingSettings
 
-SINGLE = 4
-"""Bytes of a number in single precision."""
+SINGLE, DOUBLE = 4, 8
+"""Bytes of a number in single and in double precision."""
 BATCH_COPIES = 16
 """Residuals of a batch of rows that are held at once: their draws, means, weights and products."""
 COPIES = 10
 """Bytes for each site of the configurations of which observables are computed."""
 PATTERN_COPIES = 36
 """Bytes for each site of the configurations in which patterns are looked for, in double precision."""
+JOINT = 3 * SINGLE
+"""Bytes for each column of a row that a critic learns from: statistics, parameters and residuals."""
+PLANTING = 4 * SINGLE
+"""Bytes for each column of a row into which correlations are planted, while they are."""
+DUAL_COPIES = 4
+"""Products of rows, their eigenvectors and inverses that a regression holds at once."""
+DENSITY_COPIES = 3
+"""Log-densities of a batch of rows under all encodings that are held at once."""
+WEIGHTS = 12 * SINGLE
+"""Bytes for each pair of columns of a critic: couplings, their gradients and moments, masks, sums of products."""
 FIXED = 150_000_000
 """Bytes of what does not grow with the data: products of blocks, tables, figures."""
 
@@ -42,9 +57,65 @@ def bytes_of_assessment(rows: int, columns: int, settings: ReadingSettings) -> i
     return max(readings, shifted) + FIXED
 
 
-def bytes_of_discovery(rows: int, variables: int, settings: ReadingSettings) -> int:
-    """Return about the bytes of a discovery at its peak: test of independence, or assessment of what is found."""
-    return max(bytes_of_independence(rows, variables), bytes_of_assessment(rows, variables, settings))
+def bytes_of_critics(rows: int, held_out: int, conditions: int, columns: int, settings: CriticSettings | None) -> int:
+    """Return about the bytes of the critics of an assessment at their peak; 0 without critics.
+
+    The samples of what the model leaves, of the data and of draws from the model are held while correlations are
+    planted into the first, or while its log-ratios are regressed on pairs.
+
+    Args:
+        rows: number of training rows of all conditions.
+        held_out: number of held-out rows of all conditions, which are test samples.
+        conditions: number of conditions.
+        columns: number of columns of residuals.
+        settings: settings of the critics; None if none are asked.
+    """
+    if settings is None:
+        return 0
+    learned = min(rows, settings.training_samples)
+    drawn = conditions * (settings.generated + settings.generated_test)
+    held = JOINT * columns * (2 * (learned + held_out) + drawn)
+    tested = max(learned, held_out)
+    planted = columns * (JOINT * tested + 2 * SINGLE * (learned + tested) + PLANTING * tested)
+    regressed = DUAL_COPIES * DOUBLE * min(held_out, DUAL_ROWS) ** 2
+    return held + max(planted, regressed) + WEIGHTS * columns**2 + FIXED
+
+
+def bytes_of_surgery(held_out: int, settings: AssessmentSettings) -> int:
+    """Return about the bytes of the densities of held-out rows of a condition under all encodings."""
+    return DENSITY_COPIES * DOUBLE * DENSITY_BATCH * max(held_out, settings.components)
+
+
+def bytes_of_verdict(data: Evidence, columns: int, settings: AssessmentSettings) -> int:
+    """Return about the bytes of the verdict on a model at its peak, beside the rows themselves.
+
+    Args:
+        data: rows that the model was fitted to and is evaluated on.
+        columns: number of columns of their residuals.
+        settings: settings of the verdict.
+    """
+    groups = data.groups
+    train, held_out = (sum(map(len, rows)) for rows in ([g.train for g in groups], [g.held_out for g in groups]))
+    readings = max(bytes_of_assessment(len(group.rows), columns, settings.readings) for group in groups)
+    # What is freed in between is not given back to the system.
+    surgery = max(bytes_of_surgery(len(group.held_out), settings) for group in groups)
+    return surgery + max(readings, bytes_of_critics(train, held_out, len(groups), columns, settings.critic))
+
+
+def bytes_of_discovery(rows: int, variables: int, held_out: int, settings: AssessmentSettings) -> int:
+    """Return about the bytes of a discovery at its peak: test of independence, or assessment of what is found.
+
+    Args:
+        rows: number of rows.
+        variables: number of variables.
+        held_out: number of held-out rows.
+        settings: settings of the assessment.
+    """
+    return bytes_of_surgery(held_out, settings) + max(
+        bytes_of_independence(rows, variables),
+        bytes_of_assessment(rows, variables, settings.readings),
+        bytes_of_critics(rows, held_out, 1, variables, settings.critic),
+    )
 
 
 def bytes_of_training(system: HasOrderParameter, rows: int, levels: int, generated: int) -> int:
