@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from helpers.model_parts import linear_config
 from omegaconf import OmegaConf
+from rich.progress import Progress
 
+from vae_mf.commands import evaluate
 from vae_mf.commands.evaluate import same_settings
 from vae_mf.commands.figure import main as draw
 from vae_mf.files import WEIGHTS
@@ -15,6 +18,7 @@ from vae_mf.runs.folder import find_run, find_runs, open_run
 from vae_mf.runs.foreign import is_public, require_harmless
 from vae_mf.runs.models import build_vae, load
 from vae_mf.training.weights import save_weights
+from vae_mf.verdict.assessment import AssessmentSettings
 
 MODEL = linear_config(latents=2)
 RUN = {
@@ -199,6 +203,17 @@ def test_values_are_not_computed_from_the_environment(tmp_path, monkeypatch):
 def test_text_that_only_looks_like_an_interpolation_is_kept(tmp_path):
     folder = sent(tmp_path / "sent", {**RUN, "dataset": {"path": r"\${x}.npy"}})
     assert find_run(folder).config.dataset.path == "${x}.npy"
+
+
+@pytest.mark.parametrize("change", [{"system": None, "dataset": None}, {"system": {**RUN["system"], "sites": 10**12}}])
+def test_settings_of_which_no_verdict_can_be_made_are_told_with_the_folder_of_their_run(tmp_path, monkeypatch, change):
+    """With several runs to evaluate nothing said which of them was meant, or a traceback did."""
+    samples = {"sampler": {}, "sampling": {}, "store": {"path": str(tmp_path / "a.zarr")}}
+    folder = sent(tmp_path / "sent", {name: node for name, node in (RUN | samples | change).items() if node})
+    run, settings = find_run(folder), object.__new__(AssessmentSettings)
+    monkeypatch.setattr(evaluate, "read_tables", lambda _: {})
+    with pytest.raises(ValueError, match=f"^{folder}: "), Progress(disable=True) as progress:
+        evaluate.assess_run(run, settings, tmp_path, torch.device("cpu"), progress)
 
 
 def test_a_verdict_that_somebody_sends_imports_nothing(tmp_path, compose_config):

@@ -1,8 +1,11 @@
 """Nodes of a configuration become objects, and what cannot become one is named."""
 
+import os
+import pickle
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
@@ -60,7 +63,11 @@ def test_names_of_version_0_1_are_understood():
             r"unexpected keyword argument 'site'; its options are s",
         ),
         ({"_target_": HOPFIELD, "sites": 3}, r"Hopfield.random: missing a required argument: 'patterns'"),
-        ({"_target_": "numpy.load", "file": "empty.npy"}, r"numpy.load: EOFError: No data left in file"),
+        (
+            {"_target_": "fractions.Fraction", "numerator": 1, "denominator": 0},
+            r"^fractions.Fraction: ZeroDivisionError: ",
+        ),
+        ({"_target_": "numpy.load", "file": "empty.npy"}, r"expected an array for numpy.load, got a damaged file"),
     ],
 )
 def test_what_cannot_be_built_is_named(node, message, tmp_path, monkeypatch):
@@ -122,3 +129,18 @@ def test_a_value_of_the_kind_of_its_option_is_taken(monkeypatch):
     monkeypatch.setattr("vae_mf.runs.instantiate.locate", lambda *_: fitted)
     options = {"epochs": 2, "rate": 1, "sizes": [3], "start": "data"}
     assert instantiate({"_target_": "own.fitted", **options}) == (2, 1, [3], "data")
+
+
+@pytest.mark.parametrize("target", ["numpy.load", "scipy.sparse.load_npz"])
+def test_a_file_that_holds_no_array_is_named_and_a_pipe_is_not_waited_for(target, tmp_path):
+    (tmp_path / "pickle").write_bytes(pickle.dumps([1]))
+    os.mkfifo(tmp_path / "pipe")
+    np.save(tmp_path / "whole.npy", np.eye(3))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "whole.npy").read_bytes()[:-8])
+    said = {"pickle": "got a damaged file or one of another format", "pipe": "got a folder, a pipe or a device"}
+    for name, message in (said | {"cut.npy": "got a damaged file or one of another format"}).items():
+        with pytest.raises(ValueError, match=f"{name}: expected .*{message}"):
+            instantiate({"_target_": target, "file": str(tmp_path / name)})
+    with pytest.raises(FileNotFoundError):
+        instantiate({"_target_": target, "file": str(tmp_path / "absent.npy")})
+    assert instantiate({"_target_": "numpy.load", "file": str(tmp_path / "whole.npy")}).sum() == 3

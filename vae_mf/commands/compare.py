@@ -49,7 +49,7 @@ from vae_mf.rng import integer
 from vae_mf.runs.folder import FIGURES, Run, find_runs
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
-from vae_mf.runs.models import load_run
+from vae_mf.runs.models import load_run, naming
 from vae_mf.runs.moved import located
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
@@ -107,8 +107,9 @@ def fold_of(run: Run, recording: Recording, splits: dict[Fold, Split], dataset: 
     """
     theirs = located(run, *folders).get("dataset")
     if theirs is not None and "split" in theirs:
-        other = recording if theirs.read == dataset.read else instantiate(theirs.read)
-        parts = instantiate(theirs.split)(other)
+        with naming(run.folder):
+            other = recording if theirs.read == dataset.read else instantiate(theirs.read)
+            parts = instantiate(theirs.split)(other)
         for fold, own in splits.items():
             if np.array_equal(other.rows, recording.rows) and all(map(np.array_equal, parts, own)):
                 return fold

@@ -35,7 +35,7 @@ from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.runs.folder import CONFIG, FIGURES, FINISHED, Run, find_run, find_runs, read_values
 from vae_mf.runs.foreign import require_harmless
 from vae_mf.runs.identity import digest
-from vae_mf.runs.models import load_run
+from vae_mf.runs.models import load_run, naming
 from vae_mf.runs.moved import located
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.tasks import build_task, evaluation_settings
@@ -64,8 +64,9 @@ def assess_run(
     """
     own = read_tables(run.folder)
     model = load_run(run, device)
-    task = build_task(located(run, data), progress)
-    evidence = task.data().evidence
+    with naming(run.folder):
+        task = build_task(located(run, data), progress)
+        evidence = task.data().evidence
     columns = task.sites * site_family(model.vae.kind).components
     needed = bytes_of_verdict(evidence, columns, settings)
     advice = "lower evaluation.readings.entries or evaluation.critic.training_samples, or evaluate a run on fewer rows"

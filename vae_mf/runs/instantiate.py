@@ -10,6 +10,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from vae_mf.checks import require_path
+from vae_mf.datasets.file_formats import reading
+from vae_mf.datasets.files import DataError
+from vae_mf.runs.foreign import LOADERS
 from vae_mf.runs.kinds import require_kinds
 from vae_mf.runs.names import PACKAGE, TARGET, present_name
 
@@ -61,6 +65,8 @@ def call(
     arguments = {**own, **more}
     require_arguments(target, function, arguments, later)
     check = partial(call_naming, require_kinds, place, tuple(own), function, own)
+    if target in LOADERS:
+        function = partial(loaded, target, function)
     if later:
         check()
         return partial(call_naming, function, place, tuple(own), **arguments)
@@ -75,6 +81,24 @@ def call(
         raise ValueError(f"{target}: {type(error).__name__}: {error}") from error
     check()  # last, as what is built says better what is wrong
     return found
+
+
+def loaded(target: str, function: Callable[..., Any], file: Any, **options: Any) -> Any:
+    """Return what a function of another package loads from a file, by whose path whatever is wrong with it is told.
+
+    Raises:
+        DataError: if it is no file, which might never end, or the function cannot read it.
+    """
+    path = require_path("file", file)
+    with reading(path):
+        if path.exists() and not path.is_file():
+            raise DataError("expected a file, got a folder, a pipe or a device")
+        try:
+            return function(path, **options)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # each of them has its own
+            raise DataError(f"expected an array for {target}, got a damaged file or one of another format") from error
 
 
 def call_naming(

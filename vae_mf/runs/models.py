@@ -106,6 +106,22 @@ def buildable(folder: Path) -> Iterator[None]:
         raise ValueError(f"{folder}: expected the settings of a model that can be built, got {said}") from error
 
 
+@contextmanager
+def naming(folder: Path) -> Iterator[None]:
+    """Let whatever fails in the work on a run, which may be one of several, name its folder.
+
+    Raises:
+        ValueError: in place of any error of a value that is absent, of another kind or beyond all memory.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
+        if isinstance(error, ValueError) and str(folder) in str(error):
+            raise
+        said = " ".join((f"no {error}" if isinstance(error, KeyError) else str(error)).split())
+        raise ValueError(f"{folder}: {said}") from error
+
+
 def load_discovery(folder: Path, extensions: Sequence[str], device: torch.device) -> "TrainedModel | LatentClasses":
     """Return the model with the number of latent variables, or of classes, that a discovery has chosen."""
     from vae_mf.tables import METRICS, read_metrics  # loading the model of a run does not wait for pandas
