@@ -32,6 +32,13 @@ def test_a_step_waits_for_nothing_and_stays_on_the_device(records, name):
     assert [found["validation"][kind] for kind in ("waits", "faults", "copies", "doubles")] == [{}] * 4
 
 
+def test_a_step_that_is_prepared_to_be_recorded_keeps_to_the_device_and_to_its_memory(records):
+    prepared = {name: records[name]["recorded"] for name in STEPS if "recorded" in records[name]}
+    assert len(prepared) > 30
+    clean = dict.fromkeys(("waits", "faults", "copies", "doubles"), {})
+    assert prepared == dict.fromkeys(prepared, clean | {"strangers": 0, "prepared": clean})
+
+
 @pytest.mark.skipif(not torch.__version__.startswith(MADE_WITH), reason=f"counted with torch {MADE_WITH}")
 def test_kernels_of_a_step_are_those_that_are_written_down(records):
     with WRITTEN.open(newline="") as file:
@@ -42,4 +49,7 @@ def test_kernels_of_a_step_are_those_that_are_written_down(records):
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_planted_mistake_is_found(records, mistake):
     found = records[f"mistake: {mistake}"]
+    if mistake == "anew":
+        assert found["recorded"]["strangers"]
+        return
     assert [kind for kind in ("waits", "faults", "copies", "doubles") if found[kind]] == [FOUND_AS[mistake]]

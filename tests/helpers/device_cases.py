@@ -29,13 +29,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from torch._dynamo.testing import CompileCounter
 
-from helpers.device_record import DEVICE, Recorder, install, recorded
+from helpers.device_record import DEVICE, Recorder, TakenUp, install, recorded
 from vae_mf.datamodule import EpochBatches, ResidentSet, director_set, spin_set
 from vae_mf.packing import packed_bytes
 from vae_mf.paths import configurations
 from vae_mf.runs.build import build_module
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.resolvers import register
+from vae_mf.training.captured_step import CapturedStep
 from vae_mf.training.vae_module import VAEModule
 
 EXPERIMENTS = sorted(
@@ -57,6 +58,9 @@ class Planted(VAEModule):
     def training_step(self, batch, batch_idx):
         """Return the loss after the mistake."""
         loss = super().training_step(batch, batch_idx)
+        if self.mistake == "anew":
+            self._diverged["train"] = self._diverged["train"] + 0
+            return loss
         if self.mistake == "read":
             return loss * (1.0 if loss.item() else 2.0)
         if self.mistake == "processor":
@@ -87,7 +91,7 @@ def asked_of_device(folder: Path, what: str) -> dict[str, dict]:
     return json.loads(done.stdout)
 
 
-MISTAKES = ("read", "processor", "generator", "mask", "double")
+MISTAKES = ("read", "processor", "generator", "mask", "double", "anew")
 
 
 def cases() -> Iterator[tuple[str, Callable[[Path], dict]]]:
@@ -100,7 +104,8 @@ def cases() -> Iterator[tuple[str, Callable[[Path], dict]]]:
             words += ["training.module.draws=4"] * (prior == "autoregressive")
             for precision in ("32-true", "bf16-mixed"):
                 more = ["experiment=hopfield_quick", *words, f"trainer.precision={precision}", SMALL]
-                yield f"{encoder} {decoder} {prior} {precision}", lambda folder, more=more: training_step(folder, *more)
+                name, once = f"{encoder} {decoder} {prior} {precision}", encoder != "mlp"
+                yield name, lambda folder, more=more, once=once: training_step(folder, *more, once=once)
     for encoder, decoder in DIRECTORS:
         words = [
             f"model/encoder=director_{encoder}",
@@ -240,8 +245,12 @@ def rows_for(config: DictConfig, system) -> tuple[ResidentSet, int]:
     return spin_set(packed, level, temperatures, sites), sites
 
 
-def training_step(folder: Path, *overrides: str, mistake: str | None = None) -> dict:
-    """Return what the second step of a training asks of the device, its kernels by phase."""
+def training_step(folder: Path, *overrides: str, mistake: str | None = None, once: bool = False) -> dict:
+    """Return what the second step of a training asks of the device, its kernels by phase.
+
+    Args:
+        once: True to leave out the step as it is prepared to be recorded.
+    """
     config = composed(folder, *overrides)
     system = instantiate(config.system) if config.get("system") is not None else None
     data, sites = rows_for(config, system)
@@ -258,11 +267,55 @@ def training_step(folder: Path, *overrides: str, mistake: str | None = None) -> 
     with recorded() as found:
         phases = step(module, optimiser, batches, config.trainer.precision, found)
     with recorded() as last:
+        batch = next(batches)
         schedule.step()
         module._begin("validation")
         with torch.no_grad():
-            module.validation_step(next(batches), 0)
-    return described(found) | {"kernels": phases, "validation": described(last)}
+            module.validation_step(batch, 0)
+    found_once = described(found) | {"kernels": phases, "validation": described(last)}
+    if once or mistake not in (None, "anew"):
+        return found_once
+    return found_once | {"recorded": repeated(module, optimiser, batch, config.trainer.precision)}
+
+
+class Recorded(Exception):
+    """A step was recorded."""
+
+
+class Listing:
+    """Recorder that lists what a step asks of the device, and which tensors it takes up that it did not make."""
+
+    def carry_out(self, work) -> None:
+        work()
+
+    def record(self, work, generators):
+        assert all(generator.device == DEVICE for generator in generators)
+        with recorded() as self.record, TakenUp() as first:
+            work()
+        with TakenUp() as second:
+            work()
+        # More of them in the first would be what is made once and kept, more in the second what is new in every step.
+        self.strangers = len(first.found ^ second.found)
+        raise Recorded
+
+
+def repeated(module, optimiser, batch, precision: str) -> dict:
+    """Return what a step asks of the device as it is prepared for its recording."""
+
+    def take(batch) -> None:
+        with torch.autocast("cuda", torch.bfloat16, enabled=precision == "bf16-mixed"):
+            loss = module.training_step(batch, 0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    listing = Listing()
+    with recorded() as prepared:
+        step = CapturedStep(take, module, optimiser, listing)
+        step.left = 0
+        with pytest.raises(Recorded):
+            step(batch)
+    return described(listing.record) | {"strangers": listing.strangers, "prepared": described(prepared)}
 
 
 def step(module, optimiser, batches, precision: str, record: Recorder | None = None) -> dict[str, int]:

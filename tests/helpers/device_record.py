@@ -25,6 +25,8 @@ WAITING = frozenset(
     | {"repeat_interleave"}
 )
 """Kernels whose result, or its size, the processor waits for."""
+WITHOUT_FAKE = torch.ops.aten._fused_adamw_.tensor_lr
+"""Kernel that changes its arguments in their places, and that torch has not for tensors without values."""
 ACTIVE: list["Recorder"] = []
 
 
@@ -59,7 +61,7 @@ class Recorder(TorchDispatchMode):
         if name in ("index", "index_put", "index_put_"):
             args = (args[0], self._rows_of_masks(name, args[1]), *args[2:])
         try:
-            found = func(*args, **kwargs)
+            found = None if func is WITHOUT_FAKE else func(*args, **kwargs)
         except Exception as error:
             self.faults[f"{name} at {place()}: {str(error).splitlines()[0][:200]}"] += 1
             raise
@@ -126,6 +128,35 @@ GUESSES = {
     "repeat_interleave": lambda repeats, *_: torch.zeros(len(repeats), dtype=torch.long, device=repeats.device),
 }
 """Results of calls whose result depends on values."""
+
+
+class TakenUp(TorchDispatchMode):
+    """Finds the memory that some work reads or writes and has not made itself.
+
+    Attributes:
+        found: numbers of this memory.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[int] = set()
+        self._made: dict[int, torch.UntypedStorage] = {}  # kept, or another would be made with its number
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Carry out a call and take note of its arguments."""
+        results = func(*args, **(kwargs or {}))
+        for each in tree_leaves((args, kwargs or {})):
+            if isinstance(each, torch.Tensor) and number(each) not in self._made:
+                self.found.add(number(each))
+        for each in tree_leaves(results):
+            if isinstance(each, torch.Tensor) and number(each) not in self.found:
+                self._made[number(each)] = each.untyped_storage()
+        return results
+
+
+def number(tensor: torch.Tensor) -> int:
+    """Return the number of the memory of a tensor, with values or without."""
+    return tensor.untyped_storage()._cdata
 
 
 @contextmanager

@@ -69,11 +69,22 @@ def kept(folder: Path, name: str = LAST) -> dict:
     return {key: value for key, value in found.items() if key != "callbacks"}
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "64-true"])
-def test_weights_counts_and_logs_are_those_of_lightning(data, tmp_path, lean_steps, precision):
-    train(tmp_path / "lean", data, precision=precision)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"precision": "32-true"},
+        {"precision": "bf16-mixed"},
+        {"precision": "64-true"},
+        {"gradient_clip_val": 0.1},
+        {"gradient_clip_val": 0.1, "precision": "bf16-mixed"},
+        {"gradient_clip_val": 0.01, "gradient_clip_algorithm": "value"},
+    ],
+    ids=str,
+)
+def test_weights_counts_and_logs_are_those_of_lightning(data, tmp_path, lean_steps, asked):
+    train(tmp_path / "lean", data, **asked)
     assert lean_steps == EPOCHS * list(range(STEPS - 1))
-    train(tmp_path / "own", data, [Listener()], precision=precision)
+    train(tmp_path / "own", data, [Listener()], **asked)
     assert len(lean_steps) == EPOCHS * (STEPS - 1)
     for name in (BEST, LAST):
         assert same(kept(tmp_path / "lean", name), kept(tmp_path / "own", name))
@@ -85,8 +96,6 @@ def test_weights_counts_and_logs_are_those_of_lightning(data, tmp_path, lean_ste
 @pytest.mark.parametrize(
     "asked",
     [
-        {"gradient_clip_val": 1.0},
-        {"gradient_clip_val": 1.0, "precision": "bf16-mixed"},
         {"accumulate_grad_batches": 2},
         {"max_steps": 20},
         {"val_check_interval": 0.5},

@@ -32,7 +32,7 @@ IDENTITY = (
     "callbacks",
 )
 """Groups that results depend on; threads, paths and loggers are not among them."""
-WITHOUT_EFFECT = ("sampler.device",)
+WITHOUT_EFFECT = ("sampler.device", "training.captured", "discovery.training.captured")
 """Options inside these groups that change nothing but the time that work takes."""
 DIGEST_LENGTH = 10
 BLOCK = 2**20

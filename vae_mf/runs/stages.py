@@ -73,6 +73,7 @@ def complete(run: Run, progress: Progress) -> None:
         callbacks=[*callbacks, EpochProgress(progress)],
         loggers=loggers,
         stage=partial(progress.add_task, total=None),
+        remark=partial(progress.console.print, soft_wrap=True),
     )
     if result.rank:
         return  # another process of the same run evaluates

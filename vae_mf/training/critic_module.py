@@ -14,7 +14,7 @@ from vae_mf.models.critic import CHOSEN, ROWS, JointSamples, SiteCritic, relativ
 from vae_mf.rng import integer
 from vae_mf.training.fit import interruptible, new_trainer, plain_refusals
 from vae_mf.training.lean_loop import be_lean
-from vae_mf.training.optimisers import can_fuse
+from vae_mf.training.optimisers import FusedModule
 
 GAINS = 11
 """Gains between 0 and 1 that are compared on the held-out pairs."""
@@ -22,7 +22,7 @@ LEAST_BATCHES = 8
 """Batches of an epoch: few samples come in smaller ones, or they would hardly be learned from."""
 
 
-class CriticModule(pl.LightningModule):
+class CriticModule(FusedModule):
     """Minimises the relative-ratio loss of a chain of site ratios, at some sites of every batch.
 
     The learning rate rises over the first tenth of the steps and falls to zero along a cosine.
@@ -63,7 +63,7 @@ class CriticModule(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Return AdamW and its schedule per step."""
-        options = {"lr": self.learning_rate, "weight_decay": self.weight_decay, "fused": can_fuse(self)}
+        options = {"lr": self.learning_rate, "weight_decay": self.weight_decay, "fused": self.can_fuse()}
         optimiser = torch.optim.AdamW(self.critic.parameters(), **options)
         rise = min(0.5, max(0.1, 1.5 / self.steps))  # never less than a step, which OneCycleLR would divide by
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, self.steps, pct_start=rise)

@@ -4,8 +4,9 @@ import inspect
 import json
 import signal
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from vae_mf.checks import require_choice, require_integer, shown
 from vae_mf.files import DAMAGED, read_json, require_unchanged, write_sealed
 from vae_mf.models.devices import AUTO, accelerator_of, device_of
 from vae_mf.training.callbacks import AtomicCheckpointIO, MovableCheckpoint
+from vae_mf.training.captured_step import is_wanted, not_recorded
 from vae_mf.training.lean_loop import be_lean
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import read_checkpoint, require_same_architecture
@@ -73,6 +75,8 @@ def fit(
     callbacks: Sequence[pl.Callback] = (),
     loggers: Sequence[Logger] = (),
     training: str = "",
+    captured: bool | str = AUTO,
+    remark: Callable[[str], object] | None = None,
 ) -> Fit:
     """Train a model in a folder, going on from its last checkpoint if there is one.
 
@@ -85,6 +89,8 @@ def fit(
         callbacks: further callbacks of the trainer.
         loggers: loggers of the trainer.
         training: digest of what the training depends on, if its checkpoints are to be taken for no others.
+        captured: "auto" to record steps on a GPU and repeat them (`vae_mf.training.captured_step`), True or False.
+        remark: called with a sentence if steps that are to be recorded are not; a warning, if it is None.
 
     Raises:
         ValueError: if ``epochs`` is not a positive integer, the training diverged (the last good checkpoint is
@@ -113,8 +119,7 @@ def fit(
         reload_dataloaders_every_n_epochs=1,
         **(trainer or {}),
     )
-    if type(module) is VAEModule:
-        be_lean(engine, callbacks)
+    take_plain_steps(engine, module, callbacks, captured, remark or warned)
     run(engine, module, data, folder / LAST, training)
     assert best.best_model_score is not None
     loss = float(best.best_model_score)
@@ -143,6 +148,26 @@ def plain_refusals() -> Iterator[None]:
         yield
     except MisconfigurationException as error:
         raise ValueError(f"trainer: {error}") from error
+
+
+def take_plain_steps(
+    engine: pl.Trainer,
+    module: VAEModule,
+    callbacks: Sequence[pl.Callback],
+    captured: bool | str,
+    remark: Callable[[str], object],
+) -> None:
+    """Take steps without Lightning's hooks, unless the module is one that may have its own."""
+    if type(module) is VAEModule:
+        be_lean(engine, callbacks, captured, remark)
+    elif is_wanted(captured, engine.strategy.root_device):
+        remark(not_recorded(f"{type(module).__name__} may ask for more in each of them"))
+
+
+@cache
+def warned(sentence: str) -> None:
+    """Warn once of what holds for all trainings of a process."""
+    warnings.warn(sentence, stacklevel=1)
 
 
 def on_tested_device(trainer: Mapping[str, Any]) -> dict[str, Any]:

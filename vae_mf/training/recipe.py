@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vae_mf.checks import require_choice, require_fraction, require_integer, require_positive
+from vae_mf.checks import require_choice, require_fraction, require_integer, require_positive, shown
+from vae_mf.models.devices import AUTO
 
 RANDOM, COMPONENTS = "random", "components"
 """Starts of the weights of a decoder."""
@@ -29,6 +30,8 @@ class Recipe:
         start: "random" weights of the decoder, or "components" of a recording (`vae_mf.training.start`).
         symmetries: names of symmetries of the Hamiltonian, applied at random to every training batch
             (`vae_mf.training.augmentation`).
+        captured: "auto" to let a GPU record a step and repeat it (`vae_mf.training.captured_step`); True, to be told,
+            too, where there is none; False for steps one by one.
 
     Raises:
         ValueError: if a number is out of range.
@@ -45,9 +48,12 @@ class Recipe:
     encoder_refit_learning_rate: float = 3e-3
     start: str = RANDOM
     symmetries: Sequence[str] = ()
+    captured: bool | str = AUTO
 
     def __post_init__(self) -> None:
         require_choice("start", self.start, (RANDOM, COMPONENTS))
+        if self.captured != AUTO and not isinstance(self.captured, bool):
+            raise ValueError(f"captured: expected auto, true or false, got {shown(self.captured)}")
         require_integer("epochs", self.epochs)
         require_integer("batch_size", self.batch_size)
         require_fraction("validation", self.validation)

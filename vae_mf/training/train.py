@@ -33,6 +33,7 @@ def train(
     callbacks: Sequence[pl.Callback] = (),
     loggers: Sequence[Logger] = (),
     stage: Callable[[str], Any] = lambda _: None,
+    remark: Callable[[str], object] | None = None,
 ) -> Fit:
     """Fit a model, return to its best epoch, refit prior or encoder if the recipe says so, and save its weights.
 
@@ -49,6 +50,7 @@ def train(
         callbacks: callbacks of the trainer.
         loggers: loggers of the trainer.
         stage: called with a sentence when a refit begins.
+        remark: called with a sentence if steps that are to be recorded are not; a warning, if it is None.
 
     Raises:
         ValueError: see `fit`.
@@ -56,7 +58,8 @@ def train(
     """
     feed = SpinDataModule(data, recipe.batch_size, module.seed)
     training = training_digest(module, data)
-    result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers, training)
+    steps = {"captured": recipe.captured, "remark": remark}
+    result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers, training, **steps)
     if result.rank == 0:
         load_checkpoint(module.to(result.device), result.checkpoint, training)
         if recipe.refit_steps or recipe.encoder_refit_steps:

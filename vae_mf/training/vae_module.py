@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import pytorch_lightning as pl
 import torch
 
 from vae_mf.checks import require_choice, require_integer, require_non_negative, require_positive
@@ -10,13 +9,13 @@ from vae_mf.models.tensors import Batch, PerSample
 from vae_mf.models.vae import VAE, ElboTerms, ImportanceTerms
 from vae_mf.rng import integer
 from vae_mf.training.augmentation import Augmentation
-from vae_mf.training.optimisers import can_fuse
+from vae_mf.training.optimisers import FusedModule
 
 Terms = ElboTerms | ImportanceTerms
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune")
 
 
-class VAEModule(pl.LightningModule):
+class VAEModule(FusedModule):
     """Maximises a lower bound of the evidence with AdamW and an exponential learning-rate decay per epoch.
 
     The loss is -E_q[ln p(s|z)] + E_q[ln q(z|s) - ln p(z|T)] with one reparameterised draw and no warm-up. With several
@@ -57,16 +56,16 @@ class VAEModule(pl.LightningModule):
         self.seed = seed
         self.augment = augment
         self.draws = require_integer("draws", draws)
+        self.compile_mode = compile
         bound_at = vae.elbo_at if draws == 1 else vae.importance_bound_at
         self._bound_at = bound_at if compile is None else compiled(bound_at, compile)
         self._sums: dict[str, torch.Tensor] = {}
-        self._counts: dict[str, int] = {}
         self._diverged: dict[str, torch.Tensor] = {}
         self._generators: dict[str, torch.Generator] = {}
 
     def configure_optimizers(self):
         """Return AdamW and its exponential schedule."""
-        options = {"lr": self.learning_rate, "weight_decay": self.weight_decay, "fused": can_fuse(self)}
+        options = {"lr": self.learning_rate, "weight_decay": self.weight_decay, "fused": self.can_fuse()}
         optimiser = torch.optim.AdamW(self.vae.parameters(), **options)
         return [optimiser], [torch.optim.lr_scheduler.ExponentialLR(optimiser, self.decay)]
 
@@ -89,6 +88,19 @@ class VAEModule(pl.LightningModule):
         if self.trainer.strategy.root_device.type == "cuda":
             self.vae.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
+    def on_fit_start(self) -> None:
+        """Forget averages and generators of another training, which may have been on another device."""
+        for kept in (self._sums, self._diverged, self._generators):
+            kept.clear()
+
+    def generators(self) -> list[torch.Generator]:
+        """Return the generators that a training step draws from, the same ones in every epoch."""
+        return [self._generators["train"]]
+
+    def sums(self) -> list[torch.Tensor]:
+        """Return the tensors in which training steps add up averages, the same ones in every epoch."""
+        return [self._sums["train"], self._diverged["train"]]
+
     def on_train_epoch_start(self) -> None:
         """Restart the averages and the latent noise."""
         self._begin("train")
@@ -108,13 +120,14 @@ class VAEModule(pl.LightningModule):
         self._log("validation")
 
     def _begin(self, stage: str) -> None:
-        # Sums stay on the device as one tensor: no synchronisation inside the step.
-        self._sums[stage] = torch.zeros(3, device=self.device)
-        self._counts[stage] = 0
-        self._diverged[stage] = torch.zeros(2, device=self.device)
-        self._generators[stage] = torch.Generator(self.device).manual_seed(
-            integer(self.seed, stage, self.current_epoch, self.global_rank)
-        )
+        # Sums stay on the device, as they are, so that no step waits for them and one that was recorded finds them.
+        if stage not in self._sums:
+            self._sums[stage] = torch.zeros(4, device=self.device)
+            self._diverged[stage] = torch.zeros(2, device=self.device)
+            self._generators[stage] = torch.Generator(self.device)
+        self._sums[stage].zero_()
+        self._diverged[stage].zero_()
+        self._generators[stage].manual_seed(integer(self.seed, stage, self.current_epoch, self.global_rank))
 
     def _step(self, stage: str, batch: Batch) -> torch.Tensor:
         draws = None if self.draws == 1 else self.draws
@@ -127,11 +140,11 @@ class VAEModule(pl.LightningModule):
         """Add up a batch; count, of the first that diverged, configurations without a bound and their temperatures."""
         bound = terms.bound
         lost = (bound - bound).ne(0)  # NaN of what is not finite
-        sums = torch.stack([bound, terms.log_likelihood, terms.rate, lost, lost * temperature]).sum(1)
-        self._counts[stage] += len(bound)
-        self._sums[stage] += sums[:3]
+        ones = torch.ones_like(bound)
+        sums = torch.stack([bound, terms.log_likelihood, terms.rate, ones, lost, lost * temperature]).sum(1)
+        self._sums[stage] += sums[:4]
         diverged = self._diverged[stage]
-        self._diverged[stage] = torch.where(diverged[0] > 0, diverged, sums[3:])
+        diverged.copy_(torch.where(diverged[0] > 0, diverged, sums[4:]))
 
     def _require_finite(self, stage: str) -> None:
         """Raise ValueError if any configuration of the epoch had no finite bound."""
@@ -144,10 +157,8 @@ class VAEModule(pl.LightningModule):
             )
 
     def _log(self, stage: str) -> None:
-        sums = self._sums[stage]
-        sums = torch.cat([sums, sums.new_tensor([self._counts[stage]])])
         # All processes hold equal shares of the data, up to one configuration.
-        total: torch.Tensor = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        total: torch.Tensor = self.trainer.strategy.reduce(self._sums[stage].clone(), reduce_op="sum")
         bound, likelihood, rate = (total[:3] / total[3]).unbind()
         self.log(f"{stage}/loss", -bound)
         self.log(f"{stage}/log_likelihood", likelihood)
