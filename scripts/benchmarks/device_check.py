@@ -13,12 +13,15 @@ import traceback
 from pathlib import Path
 
 import torch
-from baselines.device_stages import DEVICE, STAGES
+from baselines.captured_steps import captured
+from baselines.device_stages import DEVICE, FIRST, WHOLE
 from baselines.table import PAGES, conditions
 from baselines.training import CUDA
 from rich.console import Console
 
 LIMIT = 600.0
+STAGES = FIRST | {"captured": captured} | WHOLE
+"""Stages in the order of what they say for their time."""
 
 
 def checked(name: str, console: Console) -> tuple[bool, list[str]]:

@@ -35,7 +35,7 @@ def test_a_step_waits_for_nothing_and_stays_on_the_device(records, name):
 def test_a_step_that_is_prepared_to_be_recorded_keeps_to_the_device_and_to_its_memory(records):
     prepared = {name: records[name]["recorded"] for name in STEPS if "recorded" in records[name]}
     assert len(prepared) > 30
-    clean = dict.fromkeys(("waits", "faults", "copies", "doubles"), {})
+    clean = {kind: {} for kind in ("waits", "faults", "copies", "doubles")}
     assert prepared == dict.fromkeys(prepared, clean | {"strangers": 0, "prepared": clean})
 
 

@@ -51,3 +51,14 @@ def log(folder: Path) -> pd.DataFrame:
     """One row per epoch of the logged averages, over all files that the resumptions of a run have left."""
     files = sorted((folder / "logs").rglob("metrics.csv"))
     return pd.concat([pd.read_csv(file) for file in files]).groupby("epoch").last().drop(columns="step")
+
+
+def same(left, right) -> bool:
+    """Return whether two checkpoints, or parts of them, are equal to the last bit."""
+    if isinstance(left, torch.Tensor):
+        return torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return left == right

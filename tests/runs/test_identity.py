@@ -50,6 +50,13 @@ def test_a_store_is_found_from_any_device(compose_config):
     assert found[0].digest != compose_config("sample", *words, "sampler.jump_every=3").store.digest
 
 
+def test_a_run_is_found_however_its_steps_are_taken(compose_config):
+    words = [[], ["training.captured=true"], ["training.captured=false"]]
+    assert len({compose_config("train", *word).run.digest for word in words}) == 1
+    words = [[], ["discovery.training.captured=false"]]
+    assert len({compose_config("discover", "dataset.path=rows.npy", *word).folder for word in words}) == 1
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_has_the_run_folder_and_the_store_of_version_0_1(compose_config, name):
     before = written(name)
@@ -131,7 +138,8 @@ def test_a_new_option_counts_where_it_is_set_and_only_there(monkeypatch):
     assert config_digest({"training": {"epochs": 3, "fancy": None}, "extra": {}}, paths) == before
     assert config_digest({"training": {"epochs": 3, "fancy": 1}, "extra": {}}, paths) != before
     assert config_digest({"training": {"epochs": 3, "fancy": None}, "extra": {"a": 1}}, paths) != before
-    assert present_names({"training": {"epochs": 3}})["training"] == {"epochs": 3, "fancy": None}
+    read = present_names({"training": {"epochs": 3}})["training"]
+    assert read == {"epochs": 3, "captured": "auto", "fancy": None}
 
 
 @pytest.mark.parametrize(("module", "file"), [("own_prior", "own_prior.py"), ("own.priors", "own/priors.py")])

@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 import torch
 from helpers.model_parts import DECODERS, ENCODERS, PRIORS
 from helpers.tape import Tape
-from helpers.trainings import BATCH, SEED, TRAINER, Killed, log, new_module
+from helpers.trainings import BATCH, SEED, TRAINER, Killed, log, new_module, same
 from pytorch_lightning.loggers import CSVLogger
 
 from vae_mf.datamodule import DataSplit, EpochBatches, ResidentSet, SpinDataModule, director_set, spin_set
@@ -60,17 +60,6 @@ def train(folder: Path, data, captured: bool | str, module=None, callbacks=(), r
     feed = SpinDataModule(data, BATCH, SEED)
     fit(module, feed, folder / "checkpoints", EPOCHS, {**TRAINER, **trainer}, callbacks, loggers, **options)
     return module
-
-
-def same(left, right) -> bool:
-    """Return whether two checkpoints, or parts of them, are equal to the last bit."""
-    if isinstance(left, torch.Tensor):
-        return torch.equal(left, right)
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return left == right
 
 
 def require_same(one: Path, other: Path) -> None:

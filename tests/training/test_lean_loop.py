@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
-from helpers.trainings import BATCH, SEED, SITES, TRAINER, Killed, log, new_module
+from helpers.trainings import BATCH, SEED, SITES, TRAINER, Killed, log, new_module, same
 from pytorch_lightning.loggers import CSVLogger
 
 from vae_mf.analysis.joint_samples import marginal_samples
@@ -50,17 +50,6 @@ def train(folder: Path, data, callbacks=(), module: VAEModule | None = None, **t
     logger = CSVLogger(folder, "logs")
     fit(module, feed, folder / "checkpoints", EPOCHS, {**TRAINER, **trainer}, callbacks, [logger])
     return module
-
-
-def same(left, right) -> bool:
-    """Return whether two checkpoints, or parts of them, are equal to the last bit."""
-    if isinstance(left, torch.Tensor):
-        return torch.equal(left, right)
-    if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list):
-        return len(left) == len(right) and all(map(same, left, right))
-    return left == right
 
 
 def kept(folder: Path, name: str = LAST) -> dict:

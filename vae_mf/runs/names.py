@@ -84,7 +84,7 @@ MOVED: tuple[tuple[str, str], ...] = (
 
 An option that version 0.1 had twice has two lines; of these the last is read.
 """
-ADDED: tuple[tuple[str, Any], ...] = (("callbacks", {}), ("evaluation.blocks", 20))
+ADDED: tuple[tuple[str, Any], ...] = (("callbacks", {}), ("evaluation.blocks", 20), ("training.captured", "auto"))
 """Options that version 0.1 did not have, and the value with which results are as they were.
 
 With this value an option does not count in a digest, and with it old configurations are read.

@@ -120,8 +120,8 @@ def not_recorded(reason: str) -> str:
 class CapturedStep:
     """A step that is taken as it is a few times, then recorded, and from then on repeated.
 
-    What is recorded keeps to its memory: batches are copied to one place, the learning rate is a number on the device.
-    Steps are the same as without, but that the learning rate is rounded to single precision.
+    It keeps to its memory: batches are copied to one place, the learning rate is a number on the device. Steps are the
+    same as without, but that the learning rate is rounded to single precision.
 
     Args:
         take: takes a step with a batch, from the loss to the optimiser.

@@ -351,13 +351,7 @@ def seconds_of(words: list[str], limit: float = 300) -> float:
     return time.perf_counter() - start
 
 
-STAGES: dict[str, Callable[[Say], None]] = {
-    "forward": forward,
-    "step": step,
-    "evaluate": evaluate,
-    "compiled": compiled,
-    "samplers": samplers,
-    "train": train,
-    "paper": paper,
-}
-"""Stages in the order of what they say for their time."""
+FIRST: dict[str, Callable[[Say], None]] = {"forward": forward, "step": step, "evaluate": evaluate}
+"""Stages that say most for their time."""
+WHOLE: dict[str, Callable[[Say], None]] = {"compiled": compiled, "samplers": samplers, "train": train, "paper": paper}
+"""Stages that take longer."""

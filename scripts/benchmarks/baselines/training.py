@@ -177,6 +177,7 @@ def captured(cfg: DictConfig, split: DataSplit) -> Epoch:
         optimiser.step()
 
     stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):
             step()
