@@ -18,13 +18,14 @@ from helpers.tape import Tape
 from helpers.trainings import BATCH, SEED, TRAINER, Killed, log, new_module, same
 from pytorch_lightning.loggers import CSVLogger
 
-from vae_mf.datamodule import DataSplit, EpochBatches, ResidentSet, SpinDataModule, director_set, spin_set
+from vae_mf.datamodule import DataSplit, EpochBatches, ResidentSet, director_set, spin_set
 from vae_mf.models.tensors import Batch, Condition
 from vae_mf.models.vae import VAE
 from vae_mf.packing import packed_bytes
 from vae_mf.training import captured_step, lean_loop
 from vae_mf.training.augmentation import augmentation
 from vae_mf.training.captured_step import WARM_UP, CapturedStep, GraphRecorder
+from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.fit import BEST, LAST, fit
 from vae_mf.training.recipe import Recipe
 from vae_mf.training.vae_module import VAEModule
@@ -136,7 +137,7 @@ class Dying(EpochBatches):
 def test_a_killed_run_resumes_bit_for_bit(data, tmp_path, tapes, monkeypatch):
     train(tmp_path / "whole", data, True)
     with monkeypatch.context() as patched:
-        patched.setattr("vae_mf.datamodule.EpochBatches", Dying)
+        patched.setattr("vae_mf.training.data_feed.EpochBatches", Dying)
         with pytest.raises(Killed):
             train(tmp_path / "killed", data, True)
     train(tmp_path / "killed", data, True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 
 from vae_mf.checks import require_integer, require_non_negative, require_positive

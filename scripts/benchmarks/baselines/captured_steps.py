@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import torch
 
-from vae_mf.datamodule import DataSplit, EpochBatches, SpinDataModule
+from vae_mf.datamodule import DataSplit, EpochBatches
 from vae_mf.models.tensors import Batch
 from vae_mf.training.captured_step import WARM_UP, CapturedStep, GraphRecorder, Work
+from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.fit import fit
 from vae_mf.training.vae_module import VAEModule
 
