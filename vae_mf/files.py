@@ -39,13 +39,25 @@ def replacing(path: str | Path) -> Iterator[Path]:
     unfinished = partial_of(target)
     unfinished.unlink(missing_ok=True)  # in a folder that somebody sent it may be a link to a file of the user's
     try:
-        yield unfinished
-        # On disk before it has its name: a rename may outlive a crash of the machine that the content does not.
-        with open(unfinished, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(unfinished, target)
+        with disk_errors(target):
+            yield unfinished
+            # On disk before it has its name: a rename may outlive a crash of the machine that the content does not.
+            with open(unfinished, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(unfinished, target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(place: object) -> Iterator[None]:
+    """Let an error such as a full disk, which may come without a name, say which file or folder it hit."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(place)
+        raise
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:

@@ -1,6 +1,7 @@
 """A command that is stopped, or whose output nobody reads on, ends as the shell expects it: without a traceback."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from helpers.commands import FORKS
+from helpers.commands import FORKS, run_all
 from omegaconf import OmegaConf
 
 from vae_mf.commands.figure import main as draw
@@ -183,3 +184,18 @@ def test_figures_wait_for_another_process_that_draws_them(tmp_path, monkeypatch,
         assert drawing.is_alive()
     drawing.join(20)
     assert not drawing.is_alive()
+
+
+@pytest.mark.parametrize("size", [100, 6_000])
+def test_a_figure_or_table_on_a_full_disk_is_named(tmp_path, size):
+    """A PDF once ended in a traceback of matplotlib, and nothing said where the disk was full."""
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    limit += f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY))"
+    words = ["system=curie_weiss", "sampling=direct", "system.sites=8", "sampling.temperatures=[1.5]", "threads=1"]
+    sizes = ["sampling.samples=12", "sampling.chains=12", "sampling.blocks=1", "seed=1"]
+    sample = ["sample", *words, *sizes, f"store.path={tmp_path}/a.zarr", f"report={tmp_path}/report"]
+    (whole,) = run_all([sample])
+    (full,) = run_all([[*sample[:-1], f"report={tmp_path}/full"]], limit)
+    assert (whole.code, full.code) == (0, 1), whole.err + full.err
+    assert full.err.startswith("error: [Errno 27]"), full.err
+    assert re.search(rf"{tmp_path}/full/\S+\.(csv|pdf)", full.err), full.err

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from unicodedata import category
 
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vae_mf.files import replacing
+from vae_mf.files import write_whole
 from vae_mf.texts import shortened, visible
 
 COLOURS = {
@@ -165,6 +166,8 @@ def save_figure(figure: Figure, folder: Path, name: str) -> Path:
     """Save a figure as PNG and PDF, without a date and each whole or not at all, and return the path of the PNG."""
     with house_style():
         for kind in ("pdf", "png"):
-            with replacing(folder / f"{name}.{kind}") as place:
-                figure.savefig(place, format=kind, metadata=UNDATED[kind])
+            # In memory first: on a full disk matplotlib fails in its own way.
+            drawn = BytesIO()
+            figure.savefig(drawn, format=kind, metadata=UNDATED[kind])
+            write_whole(folder / f"{name}.{kind}", drawn.getvalue())
     return folder / f"{name}.png"

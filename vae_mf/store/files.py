@@ -1,8 +1,7 @@
 """Files of a store: those of an empty one, and checks that all are there and sound."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -232,17 +231,6 @@ def sealed_checksums(header: Mapping[str, Any]) -> dict[str, int]:
 def files_of(name: str, spec: ArraySpec, rows: int | None = None) -> list[str]:
     """Return the files of an array as far as its first rows, its description first."""
     return [f"{name}/{file}" for file in (METADATA, *spec.chunk_names(rows))]
-
-
-@contextmanager
-def disk_errors(folder: Folder) -> Iterator[None]:
-    """Let an error such as a full disk, which may come without a name, say which store it hit."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = str(folder)
-        raise
 
 
 def _array_bytes(folder: Folder, sizes: Mapping[str, int], name: str, spec: ArraySpec, rows: int | None = None) -> int:

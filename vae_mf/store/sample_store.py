@@ -15,6 +15,7 @@ from jaxtyping import Float32, Shaped
 
 from vae_mf.arrays import PackedSpins, Spins
 from vae_mf.checks import is_masked, require_choice, shown
+from vae_mf.files import disk_errors
 from vae_mf.packing import unpack_spins
 from vae_mf.store.checksums import CHECKSUMS, DIGEST, CheckedStore, header_digest, names_of_block
 from vae_mf.store.files import (
@@ -23,7 +24,6 @@ from vae_mf.store.files import (
     check_arrays,
     checksums_of_committed,
     checksums_to_seal,
-    disk_errors,
     elsewhere,
     empty_store,
     read_array,
