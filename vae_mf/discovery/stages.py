@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import isqrt
 from pathlib import Path
@@ -153,14 +153,24 @@ class Study:
         time = self.rows.recording.time[parts.test]
         return Evidence([EvidenceGroup(rows, parts.train, parts.test, self.blocks, time=time, order=self.order)])
 
-    def model(self, latents: int, train: Spins, seed: int, name: str) -> VAE:
-        """Return the model of this name, fitted to some of the training rows."""
+    def model(self, latents: int, train: Spins, seed: int, name: str, *, encodes: bool = True) -> VAE:
+        """Return the model of this name, fitted to some of the training rows.
+
+        Args:
+            latents: number of latent variables.
+            train: rows that it is fitted to.
+            seed: seed of weights, order and noise.
+            name: name of its folder.
+            encodes: asks for an encoder that is close to the posterior, and not for the patterns alone.
+        """
         bar = EpochProgress(self.progress, name)
         data = DataSplit(*map(as_set, (train, self.rows.validation, self.rows.test)))
         folder = self.folder / "models" / name
+        refits = self.settings.training.encoder_refit_steps if encodes else 0
+        settings = replace(self.settings, training=replace(self.settings.training, encoder_refit_steps=refits))
         try:
             with kept(self.folder, folder / WEIGHTS):
-                return model_of(data, latents, self.settings, seed, folder, self.device, [bar])
+                return model_of(data, latents, settings, seed, folder, self.device, [bar])
         finally:
             bar.close()
 
@@ -501,10 +511,12 @@ class Study:
             blocks = np.array_split(train, self.blocks)
             drawn = [blocks[block] for block in random.integers(len(blocks), size=len(blocks))]
             cases[f"resampling {k + 1}"] = (np.concatenate(drawn), seed)
-        return {
-            name: read_patterns(self.model(latents, part, own, name.replace(" ", "-")), seed)
-            for name, (part, own) in cases.items()
-        }
+        found = {}
+        for name, (part, own) in cases.items():
+            # Of the trainings with other seeds the likelihoods are read, too.
+            vae = self.model(latents, part, own, name.replace(" ", "-"), encodes=part is train)
+            found[name] = read_patterns(vae, seed)
+        return found
 
 
 def as_set(rows: Spins) -> SpinSet:
