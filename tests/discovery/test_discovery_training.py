@@ -1,11 +1,18 @@
-"""Length of the training of a model of a discovery."""
+"""Trainings of a discovery: their length, and which of them end with a closer encoder."""
 
 import pytest
+import torch
 from helpers.discovery import independent
+from rich.progress import Progress
 
+from vae_mf.datasets.recording import make_recording
 from vae_mf.discovery.report import discover
-from vae_mf.discovery.settings import Schedule
+from vae_mf.discovery.settings import Schedule, discovery_config, discovery_settings
+from vae_mf.discovery.split import prepare
+from vae_mf.discovery.stages import Study
 from vae_mf.discovery.training import long_enough, require_enough_epochs
+from vae_mf.files import WEIGHTS
+from vae_mf.runs.models import build_vae
 from vae_mf.training.recipe import Recipe
 from vae_mf.training.vae_module import VAEModule
 
@@ -28,3 +35,22 @@ def test_a_discovery_refuses_a_number_of_epochs_without_effect(given, tmp_path):
     with pytest.raises(ValueError, match=r"training.epochs: expected .* as schedule.steps=3000 takes"):
         discover(independent(), folder=tmp_path / "found", **given)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_models_of_which_patterns_alone_are_read_keep_the_encoder_of_their_training(monkeypatch, tmp_path):
+    recipes = {}
+
+    def trained(data, latents, settings, seed, folder, device, callbacks):
+        recipes[folder.name] = settings.training
+        (folder / WEIGHTS).parent.mkdir(parents=True)
+        (folder / WEIGHTS).touch()
+        return build_vae({**settings.model, "latents": latents}, data.train.sites, seed)
+
+    monkeypatch.setattr("vae_mf.discovery.stages.model_of", trained)
+    settings = discovery_settings(*discovery_config(quick=True, training={"encoder_refit_steps": 5}))
+    rows = prepare(make_recording(independent()), "independent", settings)
+    study = Study(rows, settings, tmp_path, torch.device("cpu"), Progress(disable=True))
+    study.best(1)
+    study.repetitions(1)
+    steps = {name: recipe.encoder_refit_steps for name, recipe in recipes.items()}
+    assert steps == {"latents-1": 5, "seed-1": 5, "first-half": 0, "second-half": 0}

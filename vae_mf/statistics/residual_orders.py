@@ -23,7 +23,7 @@ FirstDraw = Float[np.ndarray, "rows columns"]
 """Residuals δ at one draw of z for every row."""
 Spread = Float[np.ndarray, " columns"]
 
-CHUNK = 256
+CHUNK = 64
 """Rows at a time against all others."""
 
 
@@ -105,33 +105,63 @@ def block_products(
         variables: variable of every column.
         largest: highest order.
     """
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    totals = np.zeros((largest + 1, len(starts), len(starts)))
+    blocks = len(np.unique(owners))
+    totals = np.zeros((largest + 1, blocks, blocks))
+    powers = raised(residuals, largest)
     for start in range(0, len(residuals), CHUNK):
-        part = owners[start : start + CHUNK]
-        powers = power_sums(residuals[start : start + CHUNK], residuals, variables, largest)
-        products = np.add.reduceat(elementary_symmetric(powers), starts, axis=2)
-        begins = np.flatnonzero(np.diff(part, prepend=-1))
-        totals[:, part[begins]] += np.add.reduceat(products, begins, axis=1)
+        rows = slice(start, start + CHUNK)
+        products = elementary_symmetric(power_sums(powers[:, rows], powers[:, start:], variables))
+        sums = over_blocks(over_blocks(products, owners[rows], 1), owners[start:], 2)
+        block, other = owners[start], owners[rows][-1]
+        totals[:, block : other + 1, block:] += sums
+        # Two rows have the same product both ways round, of which those beyond these rows have been one.
+        beyond = over_blocks(over_blocks(products[:, :, CHUNK:], owners[rows], 1), owners[start + CHUNK :], 2)
+        totals[:, blocks - beyond.shape[2] :, block : other + 1] += beyond.swapaxes(1, 2)
     return totals
 
 
+def over_blocks(
+    values: Float[np.ndarray, "orders rows others"], owners: Int[np.ndarray, " owned"], axis: int
+) -> Float[np.ndarray, "orders *shape"]:
+    """Return the sums over the rows of every block along an axis."""
+    return np.add.reduceat(values, np.flatnonzero(np.diff(owners, prepend=-1)), axis=axis)
+
+
+def raised(values: Float[np.ndarray, "rows columns"], largest: int) -> Float[np.ndarray, "orders rows columns"]:
+    """Return the powers of values for k = 0 ... ``largest``, by products.
+
+    >>> raised(np.array([[2.0]]), 3).ravel().tolist()
+    [1.0, 2.0, 4.0, 8.0]
+    """
+    powers = np.ones((largest + 1, *values.shape))
+    for order in range(1, largest + 1):
+        np.multiply(powers[order - 1], values, out=powers[order])
+    return powers
+
+
 def power_sums(
-    first: Float[np.ndarray, "rows columns"],
-    second: Float[np.ndarray, "others columns"],
+    first: Float[np.ndarray, "orders rows columns"],
+    second: Float[np.ndarray, "orders others columns"],
     variables: Variables,
-    largest: int,
 ) -> Float[np.ndarray, "orders rows others"]:
-    """Return Σ_i w_i^k of two rows for k = 0 ... ``largest``, w_i the scalar product of their columns of variable i."""
+    """Return Σ_i w_i^k of two rows for k = 0, 1, ..., w_i the scalar product of their columns of variable i.
+
+    Args:
+        first: powers of the columns of some rows.
+        second: powers of the columns of others.
+        variables: variable of every column.
+    """
     counts = np.bincount(variables)
     if (counts <= 1).all():
-        return np.stack([first**order @ (second**order).T for order in range(largest + 1)])
-    sums = np.zeros((largest + 1, len(first), len(second)))
+        return first @ second.swapaxes(1, 2)
+    sums = np.zeros((len(first), first.shape[1], second.shape[1]))
     for variable in np.flatnonzero(counts):
         chosen = variables == variable
-        products = first[:, chosen] @ second[:, chosen].T
-        for order in range(largest + 1):
-            sums[order] += products**order
+        products = first[1][:, chosen] @ second[1][:, chosen].T
+        power = np.ones_like(products)
+        for order in range(len(first)):
+            sums[order] += power
+            power *= products
     return sums
 
 
@@ -141,8 +171,11 @@ def elementary_symmetric(powers: Float[np.ndarray, "orders *shape"]) -> Float[np
     >>> elementary_symmetric(np.array([3.0, 6.0, 14.0, 36.0])).tolist()  # of 1, 2, 3
     [1.0, 6.0, 11.0, 6.0]
     """
-    elementary = np.ones_like(powers)
+    elementary = np.zeros_like(powers)
+    elementary[0] = 1
     for order in range(1, len(powers)):
-        terms = [(-1) ** (i - 1) * elementary[order - i] * powers[i] for i in range(1, order + 1)]
-        elementary[order] = sum(terms) / order
+        total = elementary[order, ...]
+        for i in range(1, order + 1):
+            (np.add if i % 2 else np.subtract)(total, elementary[order - i] * powers[i], out=total)
+        total /= order
     return elementary

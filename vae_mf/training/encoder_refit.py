@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from vae_mf.checks import require_integer, require_positive
 from vae_mf.models.tensors import Batch
@@ -57,13 +59,13 @@ def refit_encoder(
     generator = torch.Generator(held_out[0].configurations.device).manual_seed(integer(seed, "refit encoder"))
     optimiser = torch.optim.Adam(vae.encoder.parameters(), lr=learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for batch in islice(endlessly(train), steps):
-        loss = -vae.elbo(*batch, generator).elbo.mean()
-        gradients = torch.autograd.grad(loss, list(vae.encoder.parameters()))
-        for parameter, gradient in zip(vae.encoder.parameters(), gradients, strict=True):
-            parameter.grad = gradient
-        optimiser.step()
-        schedule.step()
+    with frozen(vae.decoder, vae.prior):
+        for batch in islice(endlessly(train), steps):
+            loss = -vae.elbo(*batch, generator).elbo.mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
     optimiser.zero_grad()
     vae.train(training)
     after = mean_bound(vae, held_out, seed)
@@ -71,6 +73,19 @@ def refit_encoder(
     if not kept:
         vae.encoder.load_state_dict(old)
     return EncoderRefit(before, after, kept)
+
+
+@contextmanager
+def frozen(*parts: nn.Module) -> Iterator[None]:
+    """Let no gradient reach the parameters of some parts of a model, for which nothing is recorded then."""
+    parameters = [each for part in parts for each in part.parameters() if each.requires_grad]
+    for each in parameters:
+        each.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for each in parameters:
+            each.requires_grad_(True)
 
 
 def require_batches(name: str, batches: Iterable[Batch]) -> list[Batch]:
