@@ -162,18 +162,22 @@ def test_a_recording_is_split_into_its_rows():
         assert not part.level.any()
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-@pytest.mark.parametrize("seed", [None, 5])
-def test_processes_share_an_epoch(processes, seed):
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_processes_hold_equal_parts_of_the_rows(processes):
     data = numbered_set(200)
-    parts = [rows_of(EpochBatches(data, 16, seed, rank, processes)) for rank in range(processes)]
-    shared = [row for part in parts for row in part]
-    assert len(set(shared)) == len(shared)
-    if seed is None:
-        assert sorted(shared) == list(range(200))
-    else:
-        assert len({len(part) for part in parts}) == 1
-        assert len(shared) > 200 - 17 * processes
+    parts = [data.share(rank, processes) for rank in range(processes)]
+    numbers = [rows_of(EpochBatches(part, 16)) for part in parts]
+    assert {len(part) for part in numbers} == {200 // processes}
+    assert sorted(row for part in numbers for row in part) == list(range(200 // processes * processes))
+    shuffled = [rows_of(EpochBatches(part, 16, seed=5)) for part in parts]
+    for own, order in zip(numbers, shuffled, strict=True):
+        assert set(order) <= set(own)
+        assert order != own[: len(order)]
+
+
+def test_fewer_rows_than_processes_are_refused():
+    with pytest.raises(ValueError, match=r"trainer\.devices: expected at most 3, the number of rows, got 4"):
+        numbered_set(3).share(0, 4)
 
 
 def test_directors_stay_directors(tmp_path):

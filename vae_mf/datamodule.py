@@ -46,6 +46,18 @@ class ResidentSet:
         tensors = {name: part.to(device) for name, part in vars(self).items() if isinstance(part, torch.Tensor)}
         return replace(self, **tensors)
 
+    def share(self, rank: int, processes: int) -> "ResidentSet":
+        """Return every n-th row, the part of one process of n; the last rows are left out if not all get one.
+
+        Raises:
+            ValueError: if there are fewer rows than processes.
+        """
+        if len(self) < processes:
+            raise ValueError(f"trainer.devices: expected at most {len(self)}, the number of rows, got {processes}")
+        # Every process has to take the same number of steps.
+        rows = slice(rank, len(self) // processes * processes, processes)
+        return replace(self, data=self.data[rows], level=self.level[rows])
+
     def batch(self, rows: Int64[torch.Tensor, " batch"]) -> Batch:
         """Return some rows as float tensors, spins (batch, sites) or directors (batch, sites, 3)."""
         return Batch(self.unpack(rows), Condition(self.temperatures, self.level[rows]))
@@ -106,6 +118,13 @@ class DataSplit(NamedTuple):
     train: ResidentSet
     validation: ResidentSet
     test: ResidentSet
+
+    def share(self, rank: int, processes: int) -> "DataSplit":
+        """Return the split with the part of one process of the sets that a training reads."""
+        if processes == 1:
+            return self
+        parts = [part.share(rank, processes) for part in (self.train, self.validation)]
+        return DataSplit(*parts, self.test)
 
     def to(self, device: torch.device) -> "DataSplit":
         """Return the split with the sets that a training reads on ``device``; the test set stays where it is."""
@@ -203,25 +222,21 @@ class EpochBatches:
 
     Args:
         seed: Seed of the order of rows; None for the order of the data.
-        rank: Rank of this process among those that share the epoch.
-        processes: Number of processes that share the epoch, each taking every n-th row.
 
     >>> data = spin_set(np.zeros((5, 1), np.uint8), np.zeros(5), [1.0], sites=3)
     >>> [len(batch.configurations) for batch in EpochBatches(data, 2)], len(EpochBatches(data, 2, seed=1))
     ([2, 2, 1], 2)
     """
 
-    def __init__(self, data: ResidentSet, batch_size: int, seed: int | None = None, rank: int = 0, processes: int = 1):
+    def __init__(self, data: ResidentSet, batch_size: int, seed: int | None = None):
         self.data = data
         self.seed = seed
-        self.rank, self.processes = rank, processes
-        # As many rows for every process when training: they must all take the same number of steps.
-        self.rows = len(data) // processes if seed is not None else len(range(rank, len(data), processes))
-        self.batch_size = min(batch_size, self.rows)
+        self.batch_size = min(batch_size, len(data))
 
     def __len__(self) -> int:
         """Return the number of batches."""
-        return self.rows // self.batch_size if self.seed is not None else -(-self.rows // self.batch_size)
+        rows = len(self.data)
+        return rows // self.batch_size if self.seed is not None else -(-rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches."""
@@ -231,6 +246,5 @@ class EpochBatches:
         else:
             generator = torch.Generator(device).manual_seed(self.seed)
             order = torch.randperm(len(self.data), generator=generator, device=device)
-        order = order[self.rank :: self.processes][: self.rows]
         for step in range(len(self)):
             yield self.data.batch(order[step * self.batch_size : (step + 1) * self.batch_size])

@@ -34,10 +34,23 @@ def test_validation_comes_whole_in_order_and_in_larger_batches():
 
 
 def test_setup_moves_the_data_to_the_training_device():
-    moved = module(SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta"))))
+    moved = module(
+        SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta")), global_rank=0, world_size=1)
+    )
     moved.setup("fit")
     for part, device in zip(moved.data, ("meta", "meta", "cpu"), strict=True):
         assert part.data.device.type == part.table.device.type == device  # no training reads the test set
+
+
+def test_a_process_holds_its_part_of_the_rows_alone():
+    parts = []
+    for rank in range(2):
+        strategy = SimpleNamespace(root_device=torch.device("cpu"))
+        part = module(SimpleNamespace(strategy=strategy, global_rank=rank, world_size=2, current_epoch=0))
+        part.setup("fit")
+        assert [len(each) for each in part.data] == [20, 4, 5]  # the test set is read by the first process alone
+        parts += rows_of(part.train_dataloader())
+    assert sorted(parts) == list(range(40))
 
 
 def test_a_batch_is_made_on_the_device_and_stays_there():

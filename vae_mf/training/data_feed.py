@@ -12,7 +12,7 @@ from vae_mf.rng import integer
 class SpinDataModule(pl.LightningDataModule):
     """Feeds a `DataSplit` to a trainer; epoch e is shuffled by (seed, e), so a resumed run sees the same batches.
 
-    Processes of a distributed run share every epoch, and the batch size is that of each.
+    Processes of a distributed run hold a part of the rows each, which they shuffle; the batch size is that of each.
 
     Raises:
         ValueError: ``batch_size`` is not a positive integer.
@@ -25,23 +25,20 @@ class SpinDataModule(pl.LightningDataModule):
         self.seed = seed
 
     def setup(self, stage: str) -> None:
-        """Move the configurations that a training reads to its device, once."""
+        """Move the configurations that a training reads to its device, once; of several processes each its part."""
         if self.trainer is not None:
-            self.data = self.data.to(self.trainer.strategy.root_device)
+            parts = self.data.share(self.trainer.global_rank, self.trainer.world_size)
+            self.data = parts.to(self.trainer.strategy.root_device)
 
     def train_dataloader(self) -> EpochBatches:
         """Return the shuffled batches of the current epoch."""
         epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        return EpochBatches(self.data.train, self.batch_size, integer(self.seed, "shuffle", epoch), *self._share())
+        return EpochBatches(self.data.train, self.batch_size, integer(self.seed, "shuffle", epoch))
 
     def val_dataloader(self) -> EpochBatches:
         """Return the validation set in order, in larger batches."""
-        return EpochBatches(self.data.validation, 4 * self.batch_size, None, *self._share())
+        return EpochBatches(self.data.validation, 4 * self.batch_size)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Return the batch as it is: it was made on the device."""
         return batch
-
-    def _share(self) -> tuple[int, int]:
-        """Return the rank of this process and the number of processes."""
-        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

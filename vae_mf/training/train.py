@@ -64,7 +64,7 @@ def train(
         load_checkpoint(module.to(result.device), result.checkpoint, training)
         if recipe.refit_steps or recipe.encoder_refit_steps:
             stage("refitting the prior or the encoder")
-            refit(module.vae, feed.data.to(result.device), recipe, module.seed)
+            refit(module.vae, data.to(result.device), recipe, module.seed)
         save_weights(module.vae, weights)
     return result
 
