@@ -7,6 +7,9 @@ import pytest
 from helpers.commands import run_all, write_recording
 from helpers.discovery import TINY, options
 
+from vae_mf.runs.folder import DISCOVERY, RECORD, SAMPLES
+from vae_mf.store.schema import METADATA
+
 WATCH = """
 import fcntl, os
 from pathlib import Path
@@ -69,6 +72,25 @@ def test_samples_and_comparisons_are_reported_in_folders_that_are_held(tmp_path)
         run_folder(tmp_path / "runs" / str(seed), seed)
     assert unheld(tmp_path, SAMPLE, COMPARE, ["collect", "runs=[runs/*]", "report=collected"]) == []
     assert (tmp_path / "collected" / "sweep.png").exists()
+
+
+@pytest.mark.parametrize("record", [RECORD, DISCOVERY, METADATA])
+def test_results_are_not_written_among_those_of_a_run_a_discovery_or_a_store(tmp_path, record):
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / record).write_text("{}", encoding="utf-8")
+    words = write_recording(tmp_path / "words.npy")
+    commands = [
+        [*SAMPLE, f"report={taken}"],
+        ["collect", f"runs=[{tmp_path}/*]", f"report={taken}"],
+        ["compare", f"dataset.path={words}", "density_models=independent", f"folder={taken}"],
+        ["infer_couplings", f"dataset.path={words}", "inverse_ising=tap", f"folder={taken}"],
+    ]
+    for command, result in zip(commands, run_all(commands), strict=True):
+        assert result.code == 1, (command, result.err)
+        assert f"expected a folder of its own for results, got {taken}, which holds {record}" in result.err
+    assert [path.name for path in taken.iterdir()] == [record]
+    assert SAMPLES == METADATA
 
 
 @pytest.mark.slow

@@ -29,6 +29,17 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "words.npy"]
 
 
+def test_a_model_that_fits_into_no_memory_is_told_in_a_sentence(tmp_path):
+    commands = [
+        ["train", *HOPFIELD, *TRAINING, "model.latents=10000000000000", *paths(tmp_path)],
+        ["train", "experiment=curie_weiss_quick", "system.sites=1000000000000", *paths(tmp_path)],
+    ]
+    for result in run_all(commands):
+        assert result.code == 1
+        assert re.fullmatch(r"error: memory: expected arrays that fit, .+\n", result.err), result.err
+    assert not list(tmp_path.rglob("config.yaml"))
+
+
 def test_what_is_taken_is_told_before_the_work(tmp_path):
     (result,) = run_all([["sample", *HOPFIELD, *paths(tmp_path)]], TOLD)
     assert result.code == 0, result.err

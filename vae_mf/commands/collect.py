@@ -14,7 +14,6 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
-from vae_mf.checks import require_path
 from vae_mf.datasets.files import listed
 from vae_mf.files import only_one
 from vae_mf.plotting.style import save_figure
@@ -31,7 +30,7 @@ from vae_mf.runs.collection import (
     runs_by_line,
     varied_inside,
 )
-from vae_mf.runs.folder import Run, find_runs
+from vae_mf.runs.folder import Run, find_runs, place_of_results
 from vae_mf.runs.terminal import Terminal
 from vae_mf.tables import TABLES, read_metrics, write_tables
 
@@ -73,7 +72,7 @@ def printed(collection: Collection, metric: str | None, against: str | None) -> 
 def main(cfg: DictConfig) -> None:
     """Read the runs, then write and print the tables and draw the figure."""
     console = Terminal()
-    folder = require_path("report", cfg.report)
+    folder = place_of_results("report", cfg.report)
 
     def refused(error: ValueError) -> None:
         console.say(f"left out: {error}")

@@ -21,7 +21,7 @@ from rich import box
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from vae_mf.checks import require_integer, require_path, require_positive, require_working_memory
+from vae_mf.checks import require_integer, require_positive, require_working_memory
 from vae_mf.commands.limited import FEWER, Worker, bytes_of_fits
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import ALL, UNITS, Split, possible_splits
@@ -46,7 +46,7 @@ from vae_mf.models.devices import device_of
 from vae_mf.plotting.density_models import draw_comparison, draw_learning_curves
 from vae_mf.plotting.style import save_figure
 from vae_mf.rng import integer
-from vae_mf.runs.folder import FIGURES, Run, find_runs
+from vae_mf.runs.folder import FIGURES, Run, find_runs, place_of_results
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.models import load_run, naming
@@ -213,7 +213,7 @@ def main(cfg: DictConfig) -> None:
     console = Terminal()
     console.width = max(console.width, WIDTH)
     say = console.say
-    folder = require_path("folder", cfg.folder)
+    folder = place_of_results("folder", cfg.folder)
     for name, minimum in (("seed", 0), ("draws", 1), ("blocks", 2)):
         require_integer(name, cfg[name], minimum)
     limit = None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit)

@@ -25,7 +25,7 @@ from rich import box
 from rich.progress import BarColumn, Progress, TaskID, TimeElapsedColumn
 from rich.table import Column, Table
 
-from vae_mf.checks import require_integer, require_path, require_positive, require_working_memory
+from vae_mf.checks import require_integer, require_positive, require_working_memory
 from vae_mf.commands.limited import FEWER, Worker, bytes_of_fits
 from vae_mf.datasets.file_formats import read_array
 from vae_mf.files import SEAL, discarded_if_refused, only_one, replacing, require_unchanged, require_unlinked, seal
@@ -33,7 +33,7 @@ from vae_mf.inverse_ising.base import InverseIsing
 from vae_mf.inverse_ising.missing_entries import MissingEntries
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
 from vae_mf.plotting.style import save_figure
-from vae_mf.runs.folder import FIGURES
+from vae_mf.runs.folder import FIGURES, place_of_results
 from vae_mf.runs.identity import digest
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
@@ -299,7 +299,7 @@ def main(cfg: DictConfig) -> None:
     """Fit and score what is missing, write couplings, tables and figures, and print the table and all remarks."""
     console = Terminal()
     say = console.say
-    folder = require_path("folder", cfg.folder)
+    folder = place_of_results("folder", cfg.folder)
     require_integer("seed", cfg.seed, minimum=0)
     data = read_data(cfg)
     require_working_memory("couplings", bytes_of_fits(data.spins.size), FEWER, say)

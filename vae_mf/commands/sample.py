@@ -17,6 +17,7 @@ from vae_mf.checks import require_flag, require_integer, require_path, require_w
 from vae_mf.files import only_one
 from vae_mf.plotting.runs import draw_sampling
 from vae_mf.plotting.style import save_figure
+from vae_mf.runs.folder import place_of_results
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sampling import build_sampler, build_sampling
@@ -77,7 +78,7 @@ def main(cfg: DictConfig) -> None:
     request = build_sampling(cfg, sampler)
     require_integer("seed", cfg.seed, minimum=0)
     verify = require_flag("verify", cfg.verify)
-    folder = require_path("report", cfg.report)
+    folder = place_of_results("report", cfg.report)
     require_path("store.path", cfg.store.path)
     if cfg.threads is not None:
         require_integer("threads", cfg.threads)

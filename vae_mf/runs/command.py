@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from vae_mf.checks import require_path
 from vae_mf.paths import configurations
-from vae_mf.runs.errors import EXPECTED, is_usage, one_line, refused_option
+from vae_mf.runs.errors import is_expected, is_usage, one_line, refused_option
 from vae_mf.runs.resolvers import register
 from vae_mf.runs.status import USAGE, complain, terminate
 from vae_mf.runs.sweeps import record_failure, sweep_job
@@ -44,7 +44,7 @@ class Guarded:
             said = one_line(error, option)
             if sweep_job() and "failed_jobs" in HydraConfig.get().callbacks:
                 record_failure(error, said)
-            elif self.show_traceback or sweep_job() or not isinstance(error, EXPECTED):
+            elif self.show_traceback or sweep_job() or not is_expected(error):
                 raise
             else:
                 complain(f"error: {said}")
@@ -76,7 +76,7 @@ def launch(job: Job, root: str, words: Sequence[str]) -> None:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if show_traceback or not (isinstance(error, EXPECTED) or from_launcher(error)):
+        if show_traceback or not (is_expected(error) or from_launcher(error)):
             raise
         complain(f"error: {one_line(error)}")
         sys.exit(1)

@@ -9,12 +9,29 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-EXPECTED = (HydraException, OmegaConfBaseException, ValueError, OSError, ImportError)
+EXPECTED = (HydraException, OmegaConfBaseException, ValueError, OSError, ImportError, MemoryError)
 """Errors that a user's input, files or installation may cause; anything else is a defect and shows its traceback."""
+BEYOND_MEMORY = re.compile("can't allocate memory|out of memory|array is too big|Maximum allowed dimension exceeded")
+"""Words of torch and NumPy where an array fits into no memory, of a processor or a GPU."""
 RESOLVING = re.compile(r"\w+ raised while resolving interpolation: (.*?)\s+full_key: ", re.DOTALL)
 """Error of a function that a configuration calls, as OmegaConf tells it."""
 HANDED_ON = re.compile(r"\$\{([\w.]+)\}")
 """Value of an option that is that of another."""
+
+
+def is_expected(error: BaseException) -> bool:
+    """Return whether a user's input, files, installation or machine may cause an error; else it is a defect."""
+    return isinstance(error, EXPECTED) or is_beyond_memory(error)
+
+
+def is_beyond_memory(error: BaseException) -> bool:
+    """Return whether an array fits into no memory.
+
+    >>> is_beyond_memory(RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")), is_beyond_memory(ValueError())
+    (True, False)
+    """
+    said = isinstance(error, RuntimeError | ValueError) and BEYOND_MEMORY.search(str(error)) is not None
+    return said or isinstance(error, MemoryError)
 
 
 def one_line(error: BaseException, option: str | None = None) -> str:
@@ -27,6 +44,10 @@ def one_line(error: BaseException, option: str | None = None) -> str:
     if missing:
         return f"{missing[1]}: expected a value, as in {missing[1]}=VALUE, got none"
     said = " ".join(filter(None, map(str.strip, str(error).split("\n")))) or type(error).__name__
+    if is_beyond_memory(error):
+        return (
+            f"memory: expected arrays that fit, give fewer rows, variables or latents, or smaller batches, got {said}"
+        )
     return said if option is None else f"{option}:{said.partition(':')[2]}"
 
 

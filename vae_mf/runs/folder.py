@@ -41,6 +41,8 @@ REQUIRED = ("seed", "run", "model")
 DISCOVERY = "discovery.json"
 """Data and settings of a discovery, which make its folder its own."""
 RECORD = "run.json"
+SAMPLES = "zarr.json"
+"""Header of samples, `store.schema.METADATA`, for whose name alone no zarr is imported."""
 DATA_HASH = "data"
 """Entry of the record: hash of the data that a run was trained on, null without such."""
 MOST_BYTES = 2**20
@@ -49,6 +51,19 @@ CHECKPOINTS = "checkpoints"
 FIGURES = "figures"
 FINISHED = "finished before, nothing done; force=true runs it again"
 """Answer of a command that has nothing to do."""
+
+
+def place_of_results(option: str, value: Any) -> Path:
+    """Return the folder that results are to be written into.
+
+    Raises:
+        ValueError: if it is no path, or the folder of a run, a discovery or samples, whose files are whole by a seal.
+    """
+    folder = require_path(option, value)
+    taken = [name for name in (RECORD, DISCOVERY, SAMPLES) if (folder / name).exists()]
+    if taken:
+        raise ValueError(f"{option}: expected a folder of its own for results, got {folder}, which holds {taken[0]}")
+    return folder
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from vae_mf.runs.errors import EXPECTED
+from vae_mf.runs.errors import is_expected
 from vae_mf.runs.status import complain
 
 FAILURE = "failure-*.txt"
@@ -39,7 +39,7 @@ def sweep_job() -> str | None:
 def record_failure(error: Exception, said: str) -> None:
     """Write the error of a job of a sweep, its options and the traceback into the folder of the sweep."""
     job = HydraConfig.get()
-    head = said if isinstance(error, EXPECTED) else f"{type(error).__name__}: {said}"
+    head = said if is_expected(error) else f"{type(error).__name__}: {said}"
     text = "\n".join([head, *typed(job), "", traceback.format_exc()])
     Path(job.sweep.dir, FAILURE.replace("*", f"{job.job.num:03d}")).write_text(text, encoding="utf-8")
 

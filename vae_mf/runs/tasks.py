@@ -70,12 +70,12 @@ def equilibrium_task(cfg: DictConfig, progress: Progress) -> Task:
     path = require_path("store.path", cfg.store.path)
     sampling = plan(system, sampler, build_sampling(cfg, sampler), cfg.seed, cfg.threads)
     split_blocks(sampling.block_count, *held_out(cfg))
+    say = partial(progress.console.print, soft_wrap=True)
+    training = bytes_of_training(system, sampling.samples, len(sampling.levels), settings.generated)
+    needed = max(bytes_of_samples(system, sampling), training)
+    require_working_memory("sampling", needed, "draw fewer samples, or at fewer temperatures", say)
 
     def data() -> Data:
-        say = partial(progress.console.print, soft_wrap=True)
-        training = bytes_of_training(system, sampling.samples, len(sampling.levels), settings.generated)
-        needed = max(bytes_of_samples(system, sampling), training)
-        require_working_memory("sampling", needed, "draw fewer samples, or at fewer temperatures", say)
         track = partial(progress.track, description="sampling")
         sample = partial(simulate, system, sampler, sampling, str(path), cfg.seed, track, cfg.threads)
         store = sample_or_wait(sample, say)
