@@ -22,9 +22,8 @@ from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sampling import build_sampler, build_sampling
 from vae_mf.runs.terminal import Terminal
-from vae_mf.samplers.base import OnDevice, Sampler, available_threads
-from vae_mf.samplers.plan import plan
-from vae_mf.samplers.tempering import ParallelTempering
+from vae_mf.samplers.base import Sampler, available_threads, on_device
+from vae_mf.samplers.plan import Sampling, plan
 from vae_mf.simulation import bytes_of_samples, simulate
 from vae_mf.statistics.chain_tables import sampling_tables
 from vae_mf.store.chains import chains_of
@@ -62,12 +61,14 @@ def by_temperature(store: SampleStore, name: str) -> dict[float, np.ndarray]:
     return {t: store.scalar(name, level) for level, t in enumerate(store.temperatures.tolist())}
 
 
-def place_of(sampler: Sampler, threads: int | None) -> str:
-    """Return a phrase on the device or the threads that draw."""
-    moving = sampler.sampler if isinstance(sampler, ParallelTempering) else sampler
-    if isinstance(moving, OnDevice):
-        return f"device: {moving.device}"
-    return f"threads: {threads or available_threads()}"
+def place_of(sampler: Sampler, sampling: Sampling, threads: int | None) -> str:
+    """Return a phrase on the device that draws, and what it takes of its memory, or on the threads."""
+    workers = threads or available_threads()
+    if (moving := on_device(sampler)) is None:
+        return f"threads: {workers}"
+    chains = sampling.chain_count // sampling.block_count * len(sampling.levels)
+    taken = max(0.01, moving.bytes_at_once(chains, workers) / 1e9)
+    return f"device: {moving.device}, about {taken:.2g} GB of its memory"
 
 
 def main(cfg: DictConfig) -> None:
@@ -90,7 +91,7 @@ def main(cfg: DictConfig) -> None:
         require_working_memory("sampling", bytes_of_samples(system, sampling), advice, console.say)
         console.print(
             f"{system.name}, {system.sites} sites, {len(sampling.levels)} temperatures x {sampling.samples} samples, "
-            f"{sampler.name}, {place_of(sampler, cfg.threads)}"
+            f"{sampler.name}, {place_of(sampler, sampling, cfg.threads)}"
         )
         track = partial(progress.track, description="sampling")
         store = simulate(system, sampler, sampling, cfg.store.path, cfg.seed, track, cfg.threads, console.say)

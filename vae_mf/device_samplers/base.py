@@ -1,5 +1,6 @@
 """Base of the samplers on a device: their device, what is compiled for it, and how arrays get there."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from importlib.util import find_spec
 from inspect import unwrap
@@ -7,12 +8,13 @@ from inspect import unwrap
 import numpy as np
 import torch
 
-from vae_mf.models.devices import AUTO, device_of
+from vae_mf.models.devices import AUTO, device_of, require_memory_of
 from vae_mf.samplers.base import SystemSampler
 from vae_mf.systems.base import System
 
 SITES = 2**23
 """Sites advanced together: enough to fill a device."""
+ADVICE = "leave it to fewer threads, to a sampler of the processor, or wait for other work on the device"
 
 
 class DeviceSampler(SystemSampler):
@@ -34,6 +36,19 @@ class DeviceSampler(SystemSampler):
     def group(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Chains advanced together; what a chain draws does not depend on it."""
         return max(64, SITES // self.sites)
+
+    @abstractmethod
+    def bytes_of(self, chains: int) -> int:
+        """Return about the bytes that so many chains, advanced together, take of the device at their peak."""
+
+    def bytes_at_once(self, chains: int, threads: int) -> int:
+        """Return about the bytes of the device that so many chains take, advanced in groups, one to a thread."""
+        size = min(chains, self.group)
+        return min(threads, -(-chains // size)) * self.bytes_of(size)
+
+    def require_memory(self, chains: int, threads: int) -> None:
+        """Raise ValueError if so many chains take more than the device has free."""
+        require_memory_of(self.device, self.name, self.bytes_at_once(chains, threads), ADVICE)
 
 
 def fused(function: Callable, device: torch.device) -> Callable:

@@ -29,6 +29,8 @@ STEPS = 2**22
 """Multiples of the rounding of phi in its range."""
 MOST_PATTERNS = 2**13 - 1
 """Sums of so many integers of 11 bits are exact in float32."""
+BYTES_PER_SITE = 64
+"""Bytes for each site, and each pattern, of a chain in a sweep: its field, random words and what they become."""
 HALF_STEP = 2.0**-54
 """Added to a uniform on [0, 1), it keeps that off 0 and lets it reach 1."""
 Signs = Float32[torch.Tensor, "chains sites"]
@@ -87,6 +89,10 @@ class DeviceHopfieldGibbs(DeviceSampler):
         self.jump_every = require_integer("jump_every", jump_every, minimum=0) if count > 1 else 0
         self._patterns = placed(self.system.patterns.astype(np.float32), self.device)
         self._sweep, self._jump = (fused(function, self.device) for function in (gibbs_sweep, jumping_sweep))
+
+    def bytes_of(self, chains: int) -> int:
+        """Return about the bytes that so many chains take of the device."""
+        return BYTES_PER_SITE * chains * (self.sites + len(self._patterns)) + 4 * self._patterns.numel()
 
     def begin(self, group: Group, start: str) -> HopfieldState:
         """Start each chain at random, or (``start="pattern"``) chain c on pattern c mod P."""

@@ -39,6 +39,8 @@ DIRECTORS = TURN + 3
 """Numbers of the first words of a draw for its eigenvalues, its rotation and its directors."""
 AT_ONCE = 2**21
 """Directors that are computed together."""
+BYTES_PER_DIRECTOR = 272
+"""Bytes for each of these: candidates in double precision, their numbers, and what is accepted."""
 Draws = Float64[torch.Tensor, "draws 3"]
 Candidate = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
@@ -89,6 +91,10 @@ class DeviceMaierSaupeDirect(DeviceSampler):
     def __init__(self, system: System, device: str | torch.device = AUTO):
         super().__init__(system, device)
         self._proposals = Proposals(*(fused(propose, self.device) for propose in Proposals()))
+
+    def bytes_of(self, chains: int) -> int:
+        """Return about the bytes of the draws that are computed together, of however many chains."""
+        return BYTES_PER_DIRECTOR * max(AT_ONCE, self.sites)
 
     def begin(self, group: Group, start: str) -> NematicState:
         """Return chains at their first configuration."""

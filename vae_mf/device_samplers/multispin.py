@@ -23,6 +23,8 @@ from vae_mf.samplers.multispin import DIGITS, REPLICAS, acceptance_digits, packe
 from vae_mf.systems.base import System
 from vae_mf.systems.ising2d import Ising2D
 
+WORDS_PER_SITE = 12
+"""Words for each site of 64 chains in a sweep: its neighbours, digits and random words."""
 BYTES = 0x0101010101010101
 """The lowest bit of every byte of a word."""
 COUNTED = 255
@@ -71,6 +73,10 @@ class DeviceMultispin(DeviceSampler):
     def group(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Chains advanced together: whole stacks."""
         return REPLICAS * (super().group // 4)
+
+    def bytes_of(self, chains: int) -> int:
+        """Return about the bytes that so many chains take of the device."""
+        return 8 * WORDS_PER_SITE * self.sites * -(-chains // REPLICAS)
 
     def begin(self, group: Group, start: str) -> MultispinState:
         """Start each chain at random, or (``start="pattern"``) with all spins up."""

@@ -2,6 +2,8 @@
 
 import torch
 
+from vae_mf.memory import available_memory
+
 AUTO = "auto"
 
 
@@ -32,6 +34,31 @@ def device_of(name: str | torch.device) -> torch.device:
     if (device.index or 0) >= count:
         raise ValueError(f"device: expected one of this machine, which has {count} CUDA devices, got {str(name)!r}")
     return device
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes of a device that are free to this process, among them those that torch holds in reserve."""
+    if device.type != "cuda":
+        return available_memory()
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
+def require_memory_of(device: torch.device, name: str, needed: int, advice: str) -> None:
+    """Raise ValueError if work of about ``needed`` bytes is more than what a device has free.
+
+    Args:
+        device: device of the work.
+        name: name of the work.
+        needed: bytes at the peak of the work, beside those that are in use.
+        advice: advice for those who have less.
+    """
+    free = free_memory(device)
+    if needed > free:
+        raise ValueError(
+            f"{name}: expected work that fits into the memory of {device}, of which {free / 1e9:.3g} GB are free, got "
+            f"{needed / 1e9:.3g} GB: {advice}"
+        )
 
 
 def accelerator_of(name: object) -> object:

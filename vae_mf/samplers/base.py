@@ -84,6 +84,27 @@ class OnDevice(Protocol):
 
     device: Any
 
+    def bytes_at_once(self, chains: int, threads: int) -> int:
+        """Return about the bytes of the device that so many chains take, advanced in groups, one to a thread."""
+        ...
+
+    def require_memory(self, chains: int, threads: int) -> None:
+        """Raise ValueError if so many chains take more than the device has free."""
+        ...
+
+
+@runtime_checkable
+class Wrapping(Protocol):
+    """A sampler whose chains are moved by another one."""
+
+    sampler: Any
+
+
+def on_device(sampler: Sampler) -> OnDevice | None:
+    """Return the sampler on a device that moves the chains, None if they stay on the processor."""
+    moving = sampler.sampler if isinstance(sampler, Wrapping) else sampler
+    return moving if isinstance(moving, OnDevice) else None
+
 
 class SystemSampler(ABC):
     """Base of the samplers of one sort of system: declares what it serves, and refuses every other system.
@@ -232,12 +253,18 @@ def sample_block(
 
     Chain c at temperature number t draws from its own stream (seed, start, t, c), and chains are grouped in a fixed
     way, so the number of threads changes nothing.
+
+    Raises:
+        ValueError: if the chains take more memory of a device than is free.
     """
     temperatures = np.asarray(temperatures, dtype=np.float64)
+    workers = threads or available_threads()
+    if (moving := on_device(sampler)) is not None:
+        moving.require_memory(len(chains) * len(temperatures), workers)
     groups = make_groups(temperatures, chains, seed, start, sampler.tempered, sampler.group)
     work: Callable[[Group], Draws] = partial(run_chains, sampler, schedule=schedule, start=start)
     # One BLAS thread per group: the pool already uses every core, and a product must not depend on how many there are.
-    with threadpool_limits(1), ThreadPoolExecutor(threads or available_threads()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
         parts = list(pool.map(work, groups))
 
     def gather(arrays: list[np.ndarray]) -> np.ndarray:
