@@ -65,8 +65,10 @@ def finish(run: Run, console: Terminal, *, shown: bool, keep: bool) -> None:
     import torch  # a finished run is reported without it, and without Lightning
 
     from vae_mf.runs.stages import complete, require_trainer
+    from vae_mf.training.critic_module import quiet_lightning
 
     torch.set_num_threads(run.config.torch_threads)
-    require_trainer(run.config)
-    with discarded_unless_begun(run, keep), stage_progress(console, quiet=not shown) as progress:
-        complete(run, progress)
+    with quiet_lightning():
+        require_trainer(run.config)
+        with discarded_unless_begun(run, keep), stage_progress(console, quiet=not shown) as progress:
+            complete(run, progress)

@@ -13,7 +13,7 @@ from vae_mf.training.weights import OWN
 
 
 class EpochProgress(pl.Callback):
-    """Advances a rich progress bar by one step per epoch and shows the validation loss.
+    """Advances a rich progress bar by one step per epoch and shows the validation loss, and the device of a GPU.
 
     Args:
         progress: started display that gets a bar for the epochs.
@@ -27,6 +27,9 @@ class EpochProgress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar at the epoch from which training (re)starts."""
+        device = trainer.strategy.root_device
+        if device.type != "cpu" and self.task is None:
+            self.name = f"{self.name} on {device}"
         self.task = self.progress.add_task(self.name, total=trainer.max_epochs, completed=trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

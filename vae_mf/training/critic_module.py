@@ -162,7 +162,7 @@ def fit_critic(
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning from announcing its devices for every critic of a verdict."""
+    """Keep Lightning from announcing devices and services, in every training and for every critic of a verdict."""
     log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
     level = log.level
     log.setLevel(logging.WARNING)
