@@ -9,7 +9,9 @@ from helpers.commands import HOPFIELD, RECORDING, TRAINING, only, outputs, paths
 SCARCE = "from vae_mf import checks; checks.available_memory = lambda: 10**7"
 TOLD = "from vae_mf import checks; checks.NOTABLE_SHARE = 0.0"
 REFUSED = re.compile(
-    r"error: \w+: expected arrays that fit into memory, of which 0\.01 GB are free, got [\d.]+ GB: .+\n", re.ASCII
+    r"error: (?:\S+: )?\w+: expected arrays that fit into memory, of which 0\.01 GB are free, "
+    r"got [\d.]+ GB: .+\n",
+    re.ASCII,
 )
 
 

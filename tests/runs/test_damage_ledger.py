@@ -82,7 +82,7 @@ STORES = {
 }
 RUNS = {
     "run": Subject([TRAIN], [TRAIN, COLLECT, WITH_RUN, ["figure", "made/run"], EVALUATE]),
-    "run, not judged": Subject([TRAIN], [TRAIN], ("vae_mf.commands.train:write_tables", 1)),
+    "run, not judged": Subject([TRAIN], [TRAIN], ("vae_mf.runs.stages:write_tables", 1)),
     "run, half": Subject([TRAIN], [TRAIN], (CHECKPOINT, 4)),
     "verdict": Subject([TRAIN, EVALUATE], [EVALUATE]),
     "discovery": Subject([DISCOVER], [DISCOVER]),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import numpy as np
@@ -21,7 +22,7 @@ from vae_mf.samplers.curie_weiss import CurieWeissDirect
 from vae_mf.samplers.plan import Sampling
 from vae_mf.simulation import simulate
 from vae_mf.store import claim
-from vae_mf.store.remote import CREATING, FRESH
+from vae_mf.store.remote import CREATING, FRESH, RemoteFolder
 from vae_mf.store.sample_store import StoreError, is_sealed, open_store, open_writer
 from vae_mf.store.schema import METADATA
 from vae_mf.systems.curie_weiss import CurieWeiss
@@ -562,6 +563,13 @@ def test_killed_writers_on_s3_are_taken_over_and_lose_no_committed_row(bucket, u
     assert objects(url) == uninterrupted
     assert marks == sorted(marks)
     assert left > 3
+
+
+def test_a_store_whose_first_object_is_put_during_a_look_is_vacant():
+    """The listing was empty, then s3fs asks for the place itself, and finds a folder."""
+    entry = {"name": "bucket/store", "size": 0, "type": "directory"}
+    filesystem = SimpleNamespace(find=lambda *_, **__: {"bucket/store": entry})
+    assert RemoteFolder("s3://bucket/store", filesystem, "bucket/store").vacant()
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 from jaxtyping import Shaped
+from zarr.core.buffer import cpu
 from zarr.storage import MemoryStore
 
 from vae_mf.store.checksums import (
@@ -211,7 +212,7 @@ def checksums_to_seal(folder: Folder, header: Mapping[str, Any], blocks: Mapping
     """
 
     def checksum(name: str) -> int:
-        return blocks[name] if name in blocks else checksum_of(name, folder.read(name) or b"")
+        return blocks[name] if name in blocks else checksum_of(name, cpu.Buffer.from_bytes(folder.read(name) or b""))
 
     specs = system_specs(header) | sample_specs(header_layout(header))
     return {name: [checksum(file) for file in files_of(name, spec)] for name, spec in specs.items()}

@@ -54,8 +54,10 @@ class RemoteFolder:
         """Return the number of bytes of every object below ``under`` by name, from one listing."""
         with driver_errors(self._url):
             found = self._filesystem.find(self._object(under).rstrip("/"), detail=True)
-        # A name that ends in a slash stands for an empty folder.
-        objects = ((name, entry["size"]) for name, entry in found.items() if not name.endswith("/"))
+        # A name that ends in a slash stands for an empty folder; s3fs tells of the folder itself where the first object
+        # is put while it looks.
+        folders = {name for name, entry in found.items() if name.endswith("/") or entry["type"] == "directory"}
+        objects = ((name, entry["size"]) for name, entry in found.items() if name not in folders)
         return {name.removeprefix(self._object("")): size for name, size in objects}
 
     def vacant(self) -> bool:
