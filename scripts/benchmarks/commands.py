@@ -4,8 +4,8 @@ git worktree add ../before COMMIT
 python scripts/benchmarks/commands.py ../before .                     prints medians of three rounds
 python scripts/benchmarks/commands.py ../before . --only retina --rounds 5
 
-The checkouts take turns, so that both meet the same load of the machine. A round that is not counted comes first, in
-which Numba compiles.
+The checkouts take turns, so that both meet the same load of the machine. Numba compiles in the first round, which is
+not counted.
 """
 
 import argparse
@@ -63,10 +63,10 @@ def measured(checkout: Path, words: list[str], rows: Path) -> Use:
     return Use(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9)
 
 
-def compared(checkouts: list[Path], words: list[str], rows: Path, rounds: int) -> list[Use]:
+def compared(checkouts: list[Path], words: list[str], rows: Path, rounds: int, uncounted: int) -> list[Use]:
     """Return the medians of what a command took, by every checkout."""
-    taken = [[measured(checkout, words, rows) for checkout in checkouts] for _ in range(rounds + 1)]
-    return [Use(*map(median, zip(*own, strict=True))) for own in zip(*taken[1:], strict=True)]
+    taken = [[measured(checkout, words, rows) for checkout in checkouts] for _ in range(uncounted + rounds)]
+    return [Use(*map(median, zip(*own, strict=True))) for own in zip(*taken[uncounted:], strict=True)]
 
 
 def main() -> None:
@@ -76,6 +76,7 @@ def main() -> None:
     parser.add_argument("after", type=Path)
     parser.add_argument("--only", default="", help="part of the names of the commands that are run")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that are counted")
+    parser.add_argument("--uncounted", type=int, default=1, help="rounds before these, 0 where Numba has compiled")
     options = parser.parse_args()
     checkouts = [options.before.resolve(), options.after.resolve()]
     print("| command | before, s | after, s | ratio | before, GB | after, GB |")
@@ -84,7 +85,7 @@ def main() -> None:
         rows = Path(folder, "rows.npy")
         write_rows(rows)
         for name in filter(lambda name: options.only in name, COMMANDS):
-            before, after = compared(checkouts, COMMANDS[name], rows, options.rounds)
+            before, after = compared(checkouts, COMMANDS[name], rows, options.rounds, options.uncounted)
             ratio = after.seconds / before.seconds
             print(
                 f"| {name} | {before.seconds:.1f} | {after.seconds:.1f} | {ratio:.2f} | {before.gigabytes:.2f} | "
