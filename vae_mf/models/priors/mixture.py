@@ -87,7 +87,8 @@ def by_products(z: Latents, components: Components) -> Float[torch.Tensor, "batc
     """
     log_weights, means, whitening = (part[0].double() for part in components)
     features = z.double()
-    products = (features[:, :, None] * features[:, None, :]).flatten(1)
+    # As a product of matrices, whose gradient is one, too: sums over few latents are slow.
+    products = (features[:, :, None] @ features[:, None, :]).flatten(1)
     features = torch.cat((torch.ones_like(features[:, :1]), features, products), dim=-1)
     precision = whitening.mT @ whitening
     slope = (precision @ means[..., None])[..., 0]
