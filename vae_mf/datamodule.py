@@ -13,6 +13,7 @@ from vae_mf.checks import require_fraction
 from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import Split
 from vae_mf.models.base import ReadsSums
+from vae_mf.models.directors.equal_area import from_disc, to_disc
 from vae_mf.models.tensors import Batch, Condition, ConfigurationTensor, DirectorTensor, SpinTensor
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins, unpack_spins
@@ -23,6 +24,8 @@ BIT_TABLE = torch.from_numpy(unpack_spins(np.arange(256, dtype=np.uint8)[:, None
 
 SUMMED = 4096
 """Configurations of directors whose sums are taken at once."""
+PIECE = 2**26
+"""Bytes of a store of directors that are read at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,27 +92,32 @@ class SpinSet(ResidentSet):
 
 @dataclass(frozen=True, eq=False)
 class DirectorSet(ResidentSet):
-    """Directors in float32."""
+    """Directors as points of a disc (`vae_mf.models.directors.equal_area`), four bytes to a director."""
 
     def unpack(self, rows: Int64[torch.Tensor, " batch"]) -> DirectorTensor:
         """Return unit vectors (batch, sites, 3)."""
-        return self.data[rows]
+        return from_disc(self.data[rows])
 
     def states(self) -> Float[np.ndarray, "rows sites 3"]:
         """Return all configurations (rows, sites, 3)."""
+        return from_disc(self.data.cpu()).numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class SummedSet(ResidentSet):
+    """Three vectors in float32 in the place of every configuration of directors, with the same Σ n nᵀ.
+
+    They serve models that read no more (`vae_mf.models.base.ReadsSums`), at a small part of the work, and are turned as
+    the directors are.
+    """
+
+    def unpack(self, rows: Int64[torch.Tensor, " batch"]) -> DirectorTensor:
+        """Return vectors (batch, 3, 3)."""
+        return self.data[rows]
+
+    def states(self) -> Float[np.ndarray, "rows 3 3"]:
+        """Return the vectors of all configurations (rows, 3, 3)."""
         return self.data.cpu().numpy()
-
-    def summed(self) -> "DirectorSet":
-        """Return three vectors in the place of every configuration, with the same Σ n nᵀ.
-
-        They serve models that read no more (`vae_mf.models.base.ReadsSums`), at a small part of the work, and are
-        turned as the directors are.
-        """
-        parts = (part.double() for part in self.data.split(SUMMED))
-        sums = [part.mT @ part for part in parts]
-        values, axes = torch.linalg.eigh(torch.cat(sums))
-        vectors = axes * values.clamp(min=0).sqrt()[:, None, :]
-        return replace(self, data=vectors.mT.to(self.data.dtype).contiguous())
 
 
 class DataSplit(NamedTuple):
@@ -123,8 +131,8 @@ class DataSplit(NamedTuple):
         """Return the split with the part of one process of the sets that a training reads."""
         if processes == 1:
             return self
-        parts = [part.share(rank, processes) for part in (self.train, self.validation)]
-        return DataSplit(*parts, self.test)
+        train, validation = (part.share(rank, processes) for part in (self.train, self.validation))
+        return self._replace(train=train, validation=validation)
 
     def to(self, device: torch.device) -> "DataSplit":
         """Return the split with the sets that a training reads on ``device``; the test set stays where it is."""
@@ -148,15 +156,32 @@ def spin_set(packed: PackedSpins, level: np.ndarray, temperatures: Sequence[floa
 
 
 def director_set(
-    directors: Float[np.ndarray, "rows sites 3"], level: np.ndarray, temperatures: Sequence[float]
-) -> DirectorSet:
-    """Return a resident set from directors and the level of each row."""
-    return DirectorSet(
-        torch.from_numpy(np.ascontiguousarray(directors, np.float32)),
+    directors: Float[np.ndarray, "rows sites 3"], level: np.ndarray, temperatures: Sequence[float], sums: bool = False
+) -> DirectorSet | SummedSet:
+    """Return a resident set from directors and the level of each row.
+
+    Args:
+        directors: unit vectors.
+        level: level of each row.
+        temperatures: distinct temperatures.
+        sums: True to hold vectors with the same sums alone.
+    """
+    form = three_vectors if sums else to_disc
+    return (SummedSet if sums else DirectorSet)(
+        form(torch.from_numpy(np.ascontiguousarray(directors, np.float32))),
         torch.from_numpy(np.asarray(level, np.int64)),
         torch.tensor(list(temperatures), dtype=torch.float32),
         directors.shape[1],
     )
+
+
+def three_vectors(directors: Float[torch.Tensor, "rows sites 3"]) -> Float[torch.Tensor, "rows 3 3"]:
+    """Return three vectors for every configuration, with the same Σ n nᵀ."""
+    parts = (part.double() for part in directors.split(SUMMED))
+    sums = [part.mT @ part for part in parts]
+    values, axes = torch.linalg.eigh(torch.cat(sums))
+    vectors = axes * values.clamp(min=0).sqrt()[:, None, :]
+    return vectors.mT.to(directors.dtype).contiguous()
 
 
 def split_blocks(blocks: int, validation: float, test: float) -> tuple[range, range, range]:
@@ -179,35 +204,61 @@ def split_blocks(blocks: int, validation: float, test: float) -> tuple[range, ra
     return range(train), range(blocks - held[0], blocks), range(train, train + held[1])
 
 
-def split_store(store: SampleStore, validation: float, test: float) -> DataSplit:
-    """Load a sealed store and split it by blocks of whole Markov chains."""
-    read = store.packed if store.kind == "spins" else store.directors
-    columns = [read(level) for level in range(len(store.temperatures))]
-    return DataSplit(*(load_blocks(store, columns, blocks) for blocks in split_blocks(store.blocks, validation, test)))
+def split_store(store: SampleStore, validation: float, test: float, vae: VAE | None = None) -> DataSplit:
+    """Load a sealed store and split it by blocks of whole Markov chains.
+
+    Args:
+        store: sealed store.
+        validation: fraction of the blocks for validation.
+        test: fraction of the blocks for the test.
+        vae: model that is trained; one that reads sums of directors alone is given no more to train and validate on.
+    """
+    parts = split_blocks(store.blocks, validation, test)
+    if store.kind == "spins":
+        columns = [store.packed(level) for level in range(len(store.temperatures))]
+        return DataSplit(*(load_spins(store, columns, blocks) for blocks in parts))
+    sums = vae is not None and all(isinstance(part, ReadsSums) for part in (vae.encoder, vae.decoder))
+    return DataSplit(
+        *(load_directors(store, blocks, few) for blocks, few in zip(parts, (sums, sums, False), strict=True))
+    )
 
 
-def load_blocks(store: SampleStore, columns: list[np.ndarray], blocks: range) -> ResidentSet:
+def load_spins(store: SampleStore, columns: list[PackedSpins], blocks: range) -> SpinSet:
     """Return some blocks of a store as a resident set, from its arrays at every temperature."""
     rows = slice(blocks.start * store.rows_per_block, blocks.stop * store.rows_per_block)
-    level = np.repeat(np.arange(len(columns)), len(blocks) * store.rows_per_block)
     data = np.concatenate([part[rows] for part in columns])
-    temperatures = store.temperatures.tolist()
-    if store.kind == "spins":
-        return spin_set(data, level, temperatures, store.sites)
-    return director_set(data, level, temperatures)
+    return spin_set(data, levels_of(store, blocks), store.temperatures.tolist(), store.sites)
+
+
+def load_directors(store: SampleStore, blocks: range, sums: bool) -> DirectorSet | SummedSet:
+    """Return some blocks of a store as a resident set; no more than a piece is held as it stands there."""
+    form = three_vectors if sums else to_disc
+    levels = levels_of(store, blocks)
+    each = max(1, PIECE // (12 * store.sites * store.rows_per_block))
+    pieces = [
+        (level, blocks[at : at + each])
+        for level in range(len(store.temperatures))
+        for at in range(0, len(blocks), each)
+    ]
+    data, filled = None, 0
+    for level, some in pieces:
+        part = form(torch.from_numpy(store.directors(level, some)))
+        data = part.new_empty(len(levels), *part.shape[1:]) if data is None else data
+        data[filled : filled + len(part)] = part
+        filled += len(part)
+    assert data is not None
+    temperatures = torch.tensor(store.temperatures.tolist(), dtype=torch.float32)
+    return (SummedSet if sums else DirectorSet)(data, torch.from_numpy(levels), temperatures, store.sites)
+
+
+def levels_of(store: SampleStore, blocks: range) -> Int64[np.ndarray, " rows"]:
+    """Return the level of every row of some blocks, one temperature after the other."""
+    return np.repeat(np.arange(len(store.temperatures)), len(blocks) * store.rows_per_block)
 
 
 def states(store: SampleStore, level: int) -> States:
     """Return all configurations of a store at a level, spins or directors."""
     return store.spins(level) if store.kind == "spins" else store.directors(level)
-
-
-def summed(data: DataSplit, vae: VAE) -> DataSplit:
-    """Return the split whose sets to train and to validate on hold no more of directors than the model reads."""
-    if not all(isinstance(part, ReadsSums) for part in (vae.encoder, vae.decoder)):
-        return data
-    train, validation = (part.summed() if isinstance(part, DirectorSet) else part for part in data[:2])
-    return DataSplit(train, validation, data.test)
 
 
 def split_recording(recording: Recording, split: Split) -> DataSplit:

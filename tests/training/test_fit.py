@@ -494,11 +494,13 @@ def test_a_checkpoint_of_another_training_or_name_is_not_taken_for_this_one(tmp_
 def test_a_training_is_known_by_what_every_machine_computes_alike(data):
     """The last digits of sums of directors are those of a machine: a run that is moved has to go on with its own."""
     vectors = np.random.default_rng(0).normal(size=(6, 3, 3))
-    first, moved = (director_set(vectors * scale, np.zeros(6), [0.2]) for scale in (1, 1 + 1e-6))
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
     module = new_module()
-    digests = [training_digest(module, DataSplit(part, part, part)) for part in (first, moved)]
-    assert digests[0] == digests[1]
-    assert not torch.equal(first.data, moved.data)
+    for sums in (False, True):
+        first, moved = (director_set(rows, np.zeros(6), [0.2], sums) for rows in (vectors, vectors[..., [1, 2, 0]]))
+        digests = [training_digest(module, DataSplit(part, part, part)) for part in (first, moved)]
+        assert digests[0] == digests[1]
+        assert not torch.equal(first.data, moved.data)
     other = replace(data.train, data=data.train.data ^ 1)
     assert training_digest(module, data) != training_digest(module, data._replace(train=other))
     warmer = replace(data.train, temperatures=2 * data.train.temperatures)

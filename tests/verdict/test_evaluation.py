@@ -1,6 +1,10 @@
 """Whole evaluations: comparisons, what they leave open, and the rows that their errors rest on."""
 
+import weakref
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from helpers.exact_models import exact_vae
@@ -48,7 +52,7 @@ def group(temperature: float, seed: int = 0, **changes) -> EvidenceGroup:
     states = enumerate_system(SYSTEM, temperature)
     rows = np.random.default_rng(seed).choice(len(states.spins), CHAINS * DRAWS, p=states.probabilities)
     parts = {
-        "rows": states.spins[rows],
+        "source": states.spins[rows],
         "train_rows": slice(0, 10 * DRAWS),
         "held_out_rows": slice(10 * DRAWS, None),
         "blocks": 2,
@@ -90,6 +94,33 @@ def test_an_equilibrium_model_is_judged_at_every_temperature():
     ]
     assert 0 < evaluation.metrics["order_parameter_max_error"] < 3.5 * max(deviations) / np.sqrt(settings().generated)
     assert asked == 2 * TEMPERATURES  # by all observables together, and by the law of the overlap
+
+
+def test_rows_that_are_read_when_they_are_asked_for_are_judged_alike_and_let_go_of():
+    """Rows of one temperature, and those of the one before, are in memory at a time."""
+    alive, most = [], [0]
+
+    class Rows(np.ndarray):
+        """An array that can be referred to weakly."""
+
+    def reader(given: EvidenceGroup) -> EvidenceGroup:
+        def read():
+            rows = given.rows.copy().view(Rows)
+            alive.append(weakref.ref(rows))
+            most[0] = max(most[0], sum(each() is not None for each in alive))
+            return rows
+
+        return replace(given, source=read)
+
+    kept = evidence()
+    stored = Evidence([reader(each) for each in kept.groups])
+    found, expected = (
+        evaluate_equilibrium(exact_vae(FERROMAGNET, TEMPERATURES), SYSTEM, data, settings()) for data in (stored, kept)
+    )
+    assert found.metrics["test_elbo"] == pytest.approx(expected.metrics["test_elbo"], rel=1e-9)
+    for name, table in expected.tables.items():
+        pd.testing.assert_frame_equal(found.tables[name], table)
+    assert most[0] <= 2
 
 
 def test_the_divergence_is_left_open_out_of_equilibrium():
@@ -199,7 +230,7 @@ def test_few_chains_with_a_long_memory_are_cut_into_five_blocks():
     states = enumerate_system(SYSTEM, 1.0).spins
     rows = np.repeat(states[np.arange(CHAINS) % 2 * 15], 100, axis=0)
     parts = {"train_rows": slice(0, 1000), "held_out_rows": slice(1000, None)}
-    blocked = group(1.0, rows=rows, **parts).blocked(SITES, held_out=True)
+    blocked = group(1.0, source=rows, **parts).blocked(SITES, held_out=True)
     assert blocked.blocks.labels.max() + 1 == 5
     assert blocked.blocks.gap == 1
 

@@ -9,6 +9,7 @@ ways, gives the conditional total correlation wherever ln p(x|T) is known:
 Source: Hoffman and Johnson, ELBO surgery, NIPS workshop 2016, equation 6.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -96,8 +97,8 @@ def aggregated_log_density(z: LatentRows, mean: LatentComponents, deviation: Lat
 def surgery_table(
     vae: VAE,
     system: System | None,
-    train: dict[float, Fitted],
-    held_out: dict[float, HeldOut],
+    train: Mapping[float, Fitted],
+    held_out: Mapping[float, HeldOut],
     chains: int,
     ensembles: dict[float, str],
     components: int,

@@ -1,5 +1,6 @@
 """Joint samples for a critic: configurations beside an independent reference, a decoder or the marginals."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from vae_mf.models.site_families import SiteFamily, SiteVectors, site_family
 from vae_mf.models.tensors import Condition
 from vae_mf.models.vae import VAE
 
-Configurations = dict[float, Shaped[np.ndarray, "..."]]
+Configurations = Mapping[float, Shaped[np.ndarray, "..."]]
 """Spins (rows, sites) or directors (rows, sites, 3) at each temperature."""
 STRONGEST = 2.0
 """Largest coupling of a planted pair, and largest tilt of longer products in its units: frozen sites hold no more."""

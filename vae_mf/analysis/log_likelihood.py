@@ -1,5 +1,7 @@
 """Divergence of the model from the truth, KL(p || p_model), exact wherever ln Z is known."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -47,7 +49,7 @@ def known_log_truth(
 def likelihood_table(
     vae: VAE,
     system: System | None,
-    samples: dict[float, States],
+    samples: Mapping[float, States],
     chains: int,
     ensembles: dict[float, str],
     draws: int,

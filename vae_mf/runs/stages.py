@@ -1,6 +1,8 @@
 """Stages of a run, the only part of it that trains: data, training, evaluation, figures."""
 
+import gc
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -9,6 +11,7 @@ from pytorch_lightning import Trainer
 from rich.progress import Progress
 
 from vae_mf.datamodule import DataSplit
+from vae_mf.models.vae import VAE
 from vae_mf.plotting.runs import draw_run
 from vae_mf.plotting.style import save_figure
 from vae_mf.runs.build import build_callbacks, build_loggers, build_module
@@ -17,9 +20,9 @@ from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.kinds import require_kinds
 from vae_mf.runs.models import load_run
 from vae_mf.runs.tasks import Data, build_task
-from vae_mf.tables import write_metrics, write_tables
+from vae_mf.tables import Evaluation, write_metrics, write_tables
 from vae_mf.training.callbacks import EpochProgress
-from vae_mf.training.fit import check_trainer
+from vae_mf.training.fit import Fit, check_trainer
 from vae_mf.training.recipe import COMPONENTS, RANDOM, Recipe
 from vae_mf.training.start import start_at_components
 from vae_mf.training.train import train
@@ -54,8 +57,16 @@ def prepare(config: DictConfig, progress: Progress) -> Training:
     return Training(module, recipe, data.split(module.vae), data)
 
 
-def complete(run: Run, progress: Progress) -> None:
-    """Run every stage of a run; the metrics, written last, say that it is finished."""
+class Trained(NamedTuple):
+    """A run whose weights are written."""
+
+    fit: Fit
+    evaluate: Callable[[VAE], Evaluation]
+    sample_seconds: float
+
+
+def trained(run: Run, progress: Progress) -> Trained:
+    """Draw or read the data of a run and train its model, of which nothing is kept but its weights."""
     callbacks = build_callbacks(run.config)
     loggers = build_loggers(run.config, run.folder)
     start = time.perf_counter()
@@ -75,9 +86,16 @@ def complete(run: Run, progress: Progress) -> None:
         stage=partial(progress.add_task, total=None),
         remark=partial(progress.console.print, soft_wrap=True),
     )
+    return Trained(result, data.evaluate, seconds)
+
+
+def complete(run: Run, progress: Progress) -> None:
+    """Run every stage of a run; the metrics, written last, say that it is finished."""
+    result, evaluate, seconds = trained(run, progress)
     if result.rank:
         return  # another process of the same run evaluates
-    evaluation = data.evaluate(load_run(run, result.device).vae)
+    gc.collect()  # a trainer and its module, which hold the rows, refer to each other
+    evaluation = evaluate(load_run(run, result.device).vae)
     times = {"val_bound": -result.validation_loss, "train_seconds": result.seconds, "sample_seconds": seconds}
     write_tables(run.folder, evaluation.tables)
     for name, figure in draw_run(evaluation.tables).items():

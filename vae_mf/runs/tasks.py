@@ -3,15 +3,16 @@
 import re
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
 from filelock import Timeout
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import Progress
 
+from vae_mf.arrays import States
 from vae_mf.checks import require_path, require_working_memory
-from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states, summed
+from vae_mf.datamodule import DataSplit, split_blocks, split_recording, split_store, states
 from vae_mf.models.vae import VAE
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.runs.recordings import build_recording
@@ -37,6 +38,8 @@ PARTS = {
     "dataset": {"dataset.split": "split=random"},
 }
 """Groups that samples of a system and data take beside them, and a choice of each."""
+KEPT = 2**28
+"""Bytes of the directors of a store that are kept after they have been read."""
 POLL_SECONDS = 1.0
 """Time between two looks at a store that another process writes."""
 
@@ -140,7 +143,7 @@ def data_of(
     evidence = simulated(store, fractions, chains, tags)
 
     def split(vae: VAE) -> DataSplit:
-        return summed(split_store(store, *fractions), vae)
+        return split_store(store, *fractions, vae)
 
     return Data(evidence, partial(evaluate_equilibrium, system=system, data=evidence, settings=settings), split)
 
@@ -164,14 +167,24 @@ def simulated(store: SampleStore, fractions: tuple[float, float], chains: int, t
         slice(part.start * store.rows_per_block, part.stop * store.rows_per_block) for part in (train, test)
     )
     blocks = chains * len(test) // store.blocks
+    read = rows_of(store)
     return Evidence(
         [
-            EvidenceGroup(
-                states(store, level), train_rows, test_rows, blocks, condition=temperature, ensemble=tags[level]
-            )
+            EvidenceGroup(read(level), train_rows, test_rows, blocks, condition=temperature, ensemble=tags[level])
             for level, temperature in enumerate(store.temperatures.tolist())
         ]
     )
+
+
+def rows_of(store: SampleStore) -> Callable[[int], States | Callable[[], States]]:
+    """Return a function from a level to its configurations, or, for directors, to a function that reads them.
+
+    Directors take twelve bytes each; as many temperatures of them are kept as fit into `KEPT`, one at least.
+    """
+    if store.kind == "spins":
+        return partial(states, store)
+    most = max(1, KEPT // (12 * store.sites * store.rows))
+    return partial(partial, lru_cache(most)(partial(states, store)))
 
 
 def sample_or_wait(sample: Callable[..., SampleStore], waiting: Callable[[str], None]) -> SampleStore:

@@ -1,5 +1,6 @@
 """Correlations along the rows of a lattice and their length, of samples, of the model and of exact theory."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +74,7 @@ class CorrelationTables(NamedTuple):
 
 
 def compare_correlations(
-    system: HasRowCorrelations, configurations: dict[str, dict[float, Lattices]], chains: Chains
+    system: HasRowCorrelations, configurations: Mapping[str, Mapping[float, Lattices]], chains: Chains
 ) -> CorrelationTables:
     """Return the correlation function and length of every source, the function beside exact theory."""
     functions, lengths = [], []

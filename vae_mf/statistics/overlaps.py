@@ -59,7 +59,7 @@ def random_overlaps(configurations: States, seed: int) -> Float[np.ndarray, " ro
 
 
 def overlap_law_table(
-    configurations: dict[str, dict[float, States]],
+    configurations: Mapping[str, Mapping[float, States]],
     chains: Chains,
     exact: Mapping[float, OrderParameterLaw] | None = None,
     shuffle: int | None = None,

@@ -144,28 +144,28 @@ def read_array(
     folder: Folder,
     name: str,
     spec: ArraySpec,
-    rows: int | None = None,
+    rows: slice | None = None,
     expected: Mapping[str, int] = MappingProxyType({}),
 ) -> Shaped[np.ndarray, "..."]:
-    """Return the first rows of an array.
+    """Return an array, or neighbouring rows of it.
 
     Args:
         folder: files of the store.
         name: name of the array.
         spec: shape and chunks.
-        rows: number of rows; None for all.
+        rows: rows that are read; None for all.
         expected: known checksums by the names of files.
 
     Raises:
         StoreError: if a file is absent, damaged or another one.
     """
-    _array_bytes(folder, folder.sizes(name), name, spec, rows)
+    _array_bytes(folder, folder.sizes(name), name, spec, None if rows is None else rows.stop)
     try:
         files = CheckedStore(folder.zarr_store(read_only=True), expected)
         array: Any = zarr.open_array(files, path=name, mode="r", zarr_format=3)
         if (array.shape, array.chunks, str(array.dtype)) != (spec.shape, spec.chunks, spec.dtype):
             raise ValueError(f"{METADATA} describes another array")
-        return np.asarray(array[...] if rows is None else array[:rows])
+        return np.asarray(array[...] if rows is None else array[rows])
     except (ValueError, LookupError, TypeError, AttributeError) as error:  # Zarr has no one error for what is damaged
         said = " ".join((f"no {error}" if isinstance(error, KeyError) else str(error)).split())
         raise StoreError(f"{folder} is damaged: {name} does not match its checksum ({said})") from error
@@ -183,7 +183,7 @@ def check_arrays(folder: Folder, header: Mapping[str, Any], rows: int, expected:
     for name, spec in system_specs(header).items():
         read_array(folder, name, spec, expected=expected)
     for name, spec in sample_specs(header_layout(header)).items():
-        read_array(folder, name, spec, rows, expected)
+        read_array(folder, name, spec, slice(rows), expected)
 
 
 def checksums_of_committed(folder: Folder, header: Mapping[str, Any], blocks: int) -> dict[str, int] | None:
@@ -195,7 +195,7 @@ def checksums_of_committed(folder: Folder, header: Mapping[str, Any], blocks: in
     if folder.read(f"{CHECKSUMS}/{METADATA}") is None:
         return None
     layout = header_layout(header)
-    table = read_array(folder, CHECKSUMS, table_spec(layout), blocks)
+    table = read_array(folder, CHECKSUMS, table_spec(layout), slice(blocks))
     try:
         return checksums_of_blocks(layout, table)
     except ValueError as error:

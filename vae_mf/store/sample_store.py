@@ -120,14 +120,18 @@ class SampleStore:
         """
         return self._configurations(level, SPINS)
 
-    def directors(self, level: int) -> Float32[np.ndarray, "rows sites 3"]:
+    def directors(self, level: int, blocks: range | None = None) -> Float32[np.ndarray, "rows sites 3"]:
         """Return the directors (rows, sites, 3) at a level.
+
+        Args:
+            level: Index of the temperature.
+            blocks: Neighbouring blocks that are read; None for all.
 
         Raises:
             ValueError: If the store holds spins.
             StoreError: If the directors are damaged.
         """
-        return self._configurations(level, DIRECTORS)
+        return self._configurations(level, DIRECTORS, blocks)
 
     def scalar(self, name: str, level: int) -> Shaped[np.ndarray, " rows"]:
         """Return observable ``name`` (rows,) at a level, or raise StoreError if it is damaged."""
@@ -149,19 +153,19 @@ class SampleStore:
         """
         check_arrays(self._folder, self._header, self.rows, self._checksums)
 
-    def _configurations(self, level: int, kind: str) -> np.ndarray:
+    def _configurations(self, level: int, kind: str, blocks: range | None = None) -> np.ndarray:
         if kind != self.kind:
             raise ValueError(f"{self.path}: expected a store of {kind}, got one of {self.kind}")
-        return self._column(level, kind)
+        return self._column(level, kind, blocks)
 
-    def _column(self, level: int, name: str) -> np.ndarray:
+    def _column(self, level: int, name: str, blocks: range | None = None) -> np.ndarray:
         last = self.temperatures.size - 1
         if isinstance(level, bool) or not isinstance(level, int | np.integer) or not 0 <= level <= last:
             known = f"the temperatures are {shown(self.temperatures)}"
             raise ValueError(f"level: expected an index from 0 to {last}, got {shown(level)}; {known}")
-        return read_array(
-            self._folder, column_path(level, name), self._layout.columns()[name], self.rows, self._checksums
-        )
+        first, last = (0, self.blocks) if blocks is None else (blocks.start, blocks.stop)
+        rows = slice(first * self.rows_per_block, last * self.rows_per_block)
+        return read_array(self._folder, column_path(level, name), self._layout.columns()[name], rows, self._checksums)
 
 
 class StoreWriter:

@@ -22,6 +22,8 @@ from vae_mf.checks import require_integer, require_positive
 from vae_mf.systems.base import FieldInformation, Thermodynamics
 from vae_mf.systems.field_information import gaussian_entropy
 
+AT_ONCE = 4096
+"""Configurations of which sums are taken in double precision together."""
 LARGEST_RADIUS = np.sqrt(2 / 3)
 """Largest r of a tensor Q / N, that of aligned directors."""
 UNIT_NODES, UNIT_WEIGHTS = (0.5 * part for part in np.polynomial.legendre.leggauss(64))
@@ -156,6 +158,9 @@ def order_tensor(directors: Directors) -> Float[np.ndarray, "*batch 3 3"]:
     >>> order_tensor(np.array([[0.0, 0.0, 1.0]])).diagonal().tolist()
     [-0.5, -0.5, 1.0]
     """
+    if directors.ndim > 2 and len(directors) > AT_ONCE:  # of all of them a copy would be large
+        parts = range(0, len(directors), AT_ONCE)
+        return np.concatenate([order_tensor(directors[first : first + AT_ONCE]) for first in parts])
     wide = directors.astype(np.float64)
     return 1.5 * np.swapaxes(wide, -1, -2) @ wide / directors.shape[-2] - 0.5 * np.eye(3)
 

@@ -8,6 +8,9 @@ from vae_mf.datamodule import DataSplit, EpochBatches
 from vae_mf.models.tensors import Batch
 from vae_mf.rng import integer
 
+VALIDATED = 2**21
+"""Sites that are validated together: more would take more memory than a gradient step."""
+
 
 class SpinDataModule(pl.LightningDataModule):
     """Feeds a `DataSplit` to a trainer; epoch e is shuffled by (seed, e), so a resumed run sees the same batches.
@@ -37,7 +40,8 @@ class SpinDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> EpochBatches:
         """Return the validation set in order, in larger batches."""
-        return EpochBatches(self.data.validation, 4 * self.batch_size)
+        most = max(self.batch_size, VALIDATED // self.data.validation.sites)
+        return EpochBatches(self.data.validation, min(4 * self.batch_size, most))
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Return the batch as it is: it was made on the device."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 
-from vae_mf.datamodule import DataSplit, EpochBatches
+from vae_mf.datamodule import DataSplit, EpochBatches, SpinSet
 from vae_mf.models.vae import VAE
 from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.encoder_refit import refit_encoder
@@ -77,7 +77,7 @@ def training_digest(module: VAEModule, data: DataSplit) -> str:
     options = (module.learning_rate, module.weight_decay, module.decay, module.seed, module.draws)
     found = hashlib.sha256(repr(options).encode())
     for part in (data.train, data.validation):
-        exact = [part.temperatures, part.level, *([] if part.data.is_floating_point() else [part.data])]
+        exact = [part.temperatures, part.level, *([part.data] if isinstance(part, SpinSet) else [])]
         for values in exact:
             found.update(values.cpu().numpy().data)  # without a copy
     return found.hexdigest()

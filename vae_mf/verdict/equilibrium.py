@@ -1,5 +1,6 @@
 """Evaluation of a model of an equilibrium system: every number and table that its run reports."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,27 +90,28 @@ class Observations(NamedTuple):
     """Signed order parameters."""
     energies: BySource
     """None of samples of which nothing else is known."""
-    configurations: dict[str, dict[float, GroupRows]]
+    configurations: dict[str, Mapping[float, GroupRows]]
     """All samples and `PAIR_ROWS` draws from the model."""
 
 
 def observe(vae: VAE, system: HasOrderParameter, data: Evidence, settings: EquilibriumSettings) -> Observations:
     """Return order parameter and energy of all samples and of draws from the model."""
-    found = Observations(*({"samples": {}, "model": {}} for _ in Observations._fields))
+    draws: dict[float, GroupRows] = {}
+    orders: BySource = {"samples": {}, "model": {}}
+    energies: BySource = {"samples": {}, "model": {}}
     for t, group in enumerate(data.groups):
         temperature = group.temperature
         drawn = generate(vae, temperature, settings.generated, integer(settings.seed, "generate", t))
         for source, configurations in (("samples", group.rows), ("model", drawn)):
-            found.order_parameters[source][temperature] = system.order_parameter(configurations)
+            orders[source][temperature] = system.order_parameter(configurations)
             if isinstance(system, System):
-                found.energies[source][temperature] = system.energy(configurations)
-        found.configurations["samples"][temperature] = group.rows
-        found.configurations["model"][temperature] = drawn[:PAIR_ROWS].copy()
-    return found
+                energies[source][temperature] = system.energy(configurations)
+        draws[temperature] = drawn[:PAIR_ROWS].copy()
+    return Observations(orders, energies, {"samples": data.samples, "model": draws})
 
 
 def compare_pairs(
-    system: HasOrderParameter, laws: Laws, configurations: dict[str, dict[float, GroupRows]], sampled_chains: int
+    system: HasOrderParameter, laws: Laws, configurations: dict[str, Mapping[float, GroupRows]], sampled_chains: int
 ) -> dict[str, Any]:
     """Return the tables "overlap_distribution" and, on a lattice, "correlation_function", and more "observables"."""
     drawn = len(next(iter(configurations["model"].values())))
@@ -134,7 +136,11 @@ def evaluate_likelihood(vae: VAE, system: System | None, data: Evidence, setting
 
 
 def add_patterns(
-    evaluation: Evaluation, vae: VAE, system: HasPatterns, train: dict[float, TrainRows], settings: EquilibriumSettings
+    evaluation: Evaluation,
+    vae: VAE,
+    system: HasPatterns,
+    train: Mapping[float, TrainRows],
+    settings: EquilibriumSettings,
 ) -> None:
     """Add the recovery of the stored patterns, by the decoder and by the classical route on the same samples.
 

@@ -1,5 +1,6 @@
 """Data to evaluate a model on: groups of rows, each of one condition."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,7 +32,8 @@ class EvidenceGroup:
     """Rows of one condition, and which of them a model was fitted to and is evaluated on.
 
     Args:
-        rows: all rows; of a simulation those of one Markov chain next to each other.
+        source: all rows, of a simulation those of one Markov chain next to each other; or a function that returns them,
+            which is called again and again, as they may be too many to keep.
         blocks: number of blocks of held-out rows that are equally long, Markov chains or pieces of time; the spread of
             their means gives the errors.
         condition: temperature; None for data that have none.
@@ -43,7 +45,7 @@ class EvidenceGroup:
         ValueError: unless the held-out rows can be cut into so many blocks, and each has a time or none has.
     """
 
-    rows: GroupRows
+    source: GroupRows | Callable[[], GroupRows]
     train_rows: slice | Int[np.ndarray, " train_rows"]
     held_out_rows: slice | Int[np.ndarray, " held_out_rows"]
     blocks: int
@@ -54,6 +56,8 @@ class EvidenceGroup:
 
     def __post_init__(self) -> None:
         require_integer("blocks", self.blocks)
+        if callable(self.source):
+            return
         count = len(self.held_out)
         if self.time is None:
             draws_per_chain(count, self.blocks)
@@ -61,6 +65,11 @@ class EvidenceGroup:
             raise ValueError(f"time: expected one for each of the {count} held-out rows, got {len(self.time)}")
         elif count < self.blocks:
             raise ValueError(f"blocks: expected at most the {count} held-out rows, got {self.blocks}")
+
+    @property
+    def rows(self) -> GroupRows:
+        """All rows."""
+        return self.source() if callable(self.source) else self.source
 
     @property
     def temperature(self) -> float:
@@ -72,17 +81,25 @@ class EvidenceGroup:
         """Number of Markov chains among all rows, which are as long as those among the held-out ones."""
         return self.blocks * len(self.rows) // len(self.held_out)
 
-    @cached_property
+    @property
     def train(self) -> TrainRows:
         """Rows that the model was fitted to."""
+        return self.rows[self.train_rows] if callable(self.source) else self._kept_train
+
+    @property
+    def held_out(self) -> HeldOutRows:
+        """Rows that the model is evaluated on, in the order of the data."""
+        return self.rows[self.held_out_rows] if callable(self.source) else self._kept_held_out
+
+    @cached_property
+    def _kept_train(self) -> TrainRows:
         return self.rows[self.train_rows]
 
     @cached_property
-    def held_out(self) -> HeldOutRows:
-        """Rows that the model is evaluated on, in the order of the data."""
+    def _kept_held_out(self) -> HeldOutRows:
         return self.rows[self.held_out_rows]
 
-    @cached_property
+    @property
     def in_blocks(self) -> Shaped[np.ndarray, "block_rows *site"]:
         """Held-out rows with those of one block next to each other, equally many of each; the last few may be missing.
 
@@ -91,8 +108,11 @@ class EvidenceGroup:
         >>> group.in_blocks[:, 0]
         array([3, 5, 6, 4])
         """
-        if self.time is None:
-            return self.held_out
+        return self.held_out if self.time is None else self._kept_in_blocks
+
+    @cached_property
+    def _kept_in_blocks(self) -> Shaped[np.ndarray, "block_rows *site"]:
+        assert self.time is not None
         length = len(self.held_out) // self.blocks
         return self.held_out[np.argsort(self.time, kind="stable")[: length * self.blocks]]
 
@@ -117,6 +137,26 @@ class EvidenceGroup:
         is_held_out[self.held_out_rows] = True
         chosen = is_held_out[self.order.order] if held_out else np.ones(len(self.rows), bool)
         return BlockedRows(self.rows[self.order.order[chosen]], self.order.blocks(columns, chosen), allowance)
+
+
+class ByCondition(Mapping[float, np.ndarray]):
+    """Rows of groups by their condition, which are taken when they are asked for."""
+
+    def __init__(self, groups: Sequence[EvidenceGroup], part: Callable[[EvidenceGroup], np.ndarray]):
+        self._groups = {group.temperature: group for group in groups}
+        self._part = part
+
+    def __getitem__(self, condition: float) -> np.ndarray:
+        """Return the rows of a group."""
+        return self._part(self._groups[condition])
+
+    def __iter__(self) -> Iterator[float]:
+        """Yield the conditions."""
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return len(self._groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,19 +193,19 @@ class Evidence:
         return [group.temperature for group in self.groups]
 
     @property
-    def samples(self) -> dict[float, GroupRows]:
+    def samples(self) -> Mapping[float, GroupRows]:
         """All rows of every group by its condition."""
-        return {group.temperature: group.rows for group in self.groups}
+        return ByCondition(self.groups, lambda group: group.rows)
 
     @property
-    def train(self) -> dict[float, TrainRows]:
+    def train(self) -> Mapping[float, TrainRows]:
         """Rows that the model was fitted to, by condition."""
-        return {group.temperature: group.train for group in self.groups}
+        return ByCondition(self.groups, lambda group: group.train)
 
     @property
-    def held_out(self) -> dict[float, Shaped[np.ndarray, "..."]]:
+    def held_out(self) -> Mapping[float, Shaped[np.ndarray, "..."]]:
         """Rows in blocks that the model is evaluated on, by condition."""
-        return {group.temperature: group.in_blocks for group in self.groups}
+        return ByCondition(self.groups, lambda group: group.in_blocks)
 
     @property
     def ensembles(self) -> dict[float, str]:

@@ -28,6 +28,10 @@ DENSITY_COPIES = 3
 """Log-densities of a batch of rows under all encodings that are held at once."""
 WEIGHTS = 12 * SINGLE
 """Bytes for each pair of columns of a critic: couplings, their gradients and moments, masks, sums of products."""
+PACKED = 4
+"""Bytes of a director in memory."""
+READ = 36
+"""Bytes for each of the directors of a temperature of which observables are computed: with those of the one before."""
 FIXED = 150_000_000
 """Bytes of what does not grow with the data: products of blocks, tables, figures."""
 
@@ -127,10 +131,14 @@ def bytes_of_training(system: HasOrderParameter, rows: int, levels: int, generat
         levels: number of temperatures.
         generated: number of configurations that are drawn from the model at a temperature.
     """
-    site = 1 if system.kind == "spins" else 3 * SINGLE
+    index = 16 * levels * rows
+    if system.kind == "directors":
+        read = (READ * rows + COPIES * 3 * SINGLE * generated) * system.sites
+        # Rows that were trained on are let go of before those of one temperature after the other are read.
+        return max(PACKED * levels * rows * system.sites, read) + index + FIXED
     work = PATTERN_COPIES if isinstance(system, HasPatterns) else COPIES
-    held = 3 * levels * rows * system.sites * site // 2 + 16 * levels * rows
-    return held + (work * rows + COPIES * generated) * system.sites * site + FIXED
+    held = 3 * levels * rows * system.sites // 2 + index
+    return held + (work * rows + COPIES * generated) * system.sites + FIXED
 
 
 def bytes_of_recording(rows: int, variables: int, generated: int) -> int:
