@@ -29,7 +29,9 @@ def replace(source, target, rename=os.replace):
     # What is made again is held by the folder that it will replace.
     names = [parent.name.removeprefix(".").removesuffix(".again") for parent in place.parents]
     locks = [parent.with_name(name) / ".lock" for parent, name in zip(place.parents, names) if parent.name]
-    if ".zarr" not in str(place) and not any(map(is_held, locks)):
+    # Stores have claims of their own, and compiled code is that of the machine.
+    results = ".zarr" not in str(place) and "__pycache__" not in place.parts
+    if results and not any(map(is_held, locks)):
         with open("unheld", "a") as log:
             log.write(f"{target}\\n")
     return rename(source, target)
