@@ -14,6 +14,8 @@ SINGLE, DOUBLE = 4, 8
 """Bytes of a number in single and in double precision."""
 BATCH_COPIES = 16
 """Residuals of a batch of rows that are held at once: their draws, means, weights and products."""
+READ_COPIES = 2
+"""Residuals that are read, and those of one order or one set of variables, which are chosen from them."""
 COPIES = 10
 """Bytes for each site of the configurations of which observables are computed."""
 PATTERN_COPIES = 36
@@ -56,9 +58,9 @@ def bytes_of_assessment(rows: int, columns: int, settings: ReadingSettings) -> i
     """
     batch = BATCH_COPIES * SINGLE * min(rows, BATCH) * columns
     read = min(settings.entries, round(min(rows, settings.rows) * settings.draws * (1 + settings.model_rows)) * columns)
-    readings = SINGLE * read + 2 * bytes_of_pairs(columns) + settings.draws * batch
+    readings = READ_COPIES * SINGLE * read + 2 * bytes_of_pairs(columns) + settings.draws * batch
     shifted = (SINGLE + 6) * rows * columns + bytes_of_pairs(columns) + batch
-    return max(readings, shifted) + FIXED
+    return max(readings, shifted) + 2 * FIXED
 
 
 def bytes_of_critics(rows: int, held_out: int, conditions: int, columns: int, settings: CriticSettings | None) -> int:
