@@ -71,7 +71,8 @@ def read(path: Path) -> int:
 def rows(repeats: int) -> Iterator[Row]:
     """Time writing and reading of stores, with checksums and without."""
     with tempfile.TemporaryDirectory() as name:
-        checked, plain = Path(name) / "checked.zarr", Path(name) / "plain.zarr"
+        checked = Path(name) / "checked.zarr"
+        plain = Path(name) / "plain.zarr"
         for kind, (sites, count) in SIZES.items():
             size = f"{kind}, {BLOCKS * len(TEMPERATURES) * count:,} x {sites:,}"
             without = partial(write, plain, kind, checked=False)

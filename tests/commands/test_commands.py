@@ -196,7 +196,7 @@ def test_samples_are_sealed_and_reported(trained, workplace):
 
 def test_a_sampling_report_is_tables_and_a_figure(trained, workplace):
     folder = only(workplace / "outputs" / "sampling", "curie_weiss-*")
-    assert {path.name for path in folder.iterdir()} == {"report.png", "report.pdf", "tables"}
+    assert {path.name for path in folder.iterdir()} == {".lock", "report.png", "report.pdf", "tables"}
     tables = read_tables(folder)
     assert list(tables["chains"].temperature) == [0.3, 0.8]
     assert set(tables["observables"].source) == {"samples", "exact", "infinite"}

@@ -46,8 +46,8 @@ def ended(module: str, *words: str, number: int = signal.SIGINT) -> tuple[int, s
 
 
 @pytest.mark.parametrize("module", ["hydra", "numpy", "torch", "vae_mf.runs.command"])
-def test_a_command_that_is_stopped_while_it_starts_says_so_in_one_line(module):
-    assert ended(module, "train") == (130, GOES_ON)
+def test_a_command_that_is_stopped_while_it_starts_says_so_in_one_line(module, tmp_path):
+    assert ended(module, "train", f"paths.outputs={tmp_path}") == (130, GOES_ON)
 
 
 @pytest.mark.parametrize("module", ["hydra", "vae_mf.runs.command"])

@@ -17,7 +17,7 @@ def to_disc(directors: Float[torch.Tensor, "*batch 3"]) -> Int16[torch.Tensor, "
     """Return the points of directors, in multiples of `UNIT`.
 
     >>> to_disc(torch.tensor([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])).tolist()
-    [[0, 0], [23170, 0]]
+    [[0, 0], [32767, 0]]
     """
     upper = torch.where(directors[..., 2:] < 0, -directors, directors)
     scale = (2 / (1 + upper[..., 2:])).sqrt() / UNIT
