@@ -89,7 +89,8 @@ def bytes_of_critics(rows: int, held_out: int, conditions: int, columns: int, se
 
 def bytes_of_surgery(held_out: int, settings: AssessmentSettings) -> int:
     """Return about the bytes of the densities of held-out rows of a condition under all encodings."""
-    return DENSITY_COPIES * DOUBLE * DENSITY_BATCH * max(held_out, settings.components)
+    encodings = min(max(held_out, settings.components), 2 * settings.components)
+    return DENSITY_COPIES * DOUBLE * DENSITY_BATCH * encodings
 
 
 def bytes_of_verdict(data: Evidence, columns: int, settings: AssessmentSettings) -> int:
