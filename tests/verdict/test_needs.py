@@ -48,5 +48,5 @@ def test_a_verdict_with_a_critic_is_said_to_take_more(settings):
     many = replace(settings, critic=replace(settings.critic, training_samples=10**6, generated=10**6))
     data = evidence(2000)
     assert bytes_of_verdict(data, VARIABLES, many) > bytes_of_verdict(data, VARIABLES, without)
-    quick, thorough = (bytes_of_discovery(300_000, 150, 30_000, each) for each in (without, settings))
+    quick, thorough = (bytes_of_discovery(300_000, 150, 30_000, each) for each in (without, many))
     assert thorough > quick
