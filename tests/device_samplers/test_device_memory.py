@@ -1,4 +1,4 @@
-"""What samplers on a device take of its memory: as much as they say, and refused where it is more than is free."""
+"""Memory of samplers on a device: as much as they say, and refused where it is more than is free."""
 
 import numpy as np
 import pytest

@@ -18,18 +18,29 @@ def test_temperatures_are_spread(values, expected):
     assert spread(values) == expected
 
 
-def test_a_lattice_shows_its_correlations_and_their_length():
-    random, temperatures = np.random.default_rng(1), [1.5, 2.0, 2.5, 3.0, 4.0]
+def lattice_tables(temperatures):
+    random = np.random.default_rng(1)
     spins = {
         s: {t: random.choice([-1, 1], (20, 16)).astype(np.int8) for t in temperatures} for s in ("samples", "model")
     }
     chains = {"samples": 20, "model": 20}
     functions, lengths = compare_correlations(Ising2D(4), spins, chains)
-    tables = {
+    return {
         "overlap_distribution": overlap_law_table(spins, chains),
         "correlation_function": functions,
         "observables": pd.DataFrame(lengths).assign(order_name="magnetisation m"),
     }
+
+
+def test_few_temperatures_leave_no_empty_panel():
+    for count in (1, 2):
+        figure = correlations_figure(lattice_tables([1.5, 2.5][:count]))
+        assert len(figure.axes) == 2 * count + 1
+        assert all(ax.has_data() for ax in figure.axes)
+
+
+def test_a_lattice_shows_its_correlations_and_their_length():
+    tables = lattice_tables([1.5, 2.0, 2.5, 3.0, 4.0])
     axes = correlations_figure(tables).axes
     assert [ax.get_ylabel().split()[0] for ax in axes] == ["probability"] * 3 + ["correlation"] * 4
     assert axes[-1].get_ylabel() == "correlation length ξ  [sites]"

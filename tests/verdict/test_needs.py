@@ -1,6 +1,7 @@
 """Memory that a verdict is said to take, against the arrays that it makes."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from vae_mf.analysis.joint_samples import marginal_parameters, marginal_samples
 from vae_mf.runs.instantiate import instantiate
-from vae_mf.verdict.evidence import recorded
+from vae_mf.verdict.evidence import Evidence, EvidenceGroup, recorded
 from vae_mf.verdict.needs import JOINT, bytes_of_critics, bytes_of_discovery, bytes_of_verdict
 
 ROWS, VARIABLES = 4000, 30
@@ -50,3 +51,19 @@ def test_a_verdict_with_a_critic_is_said_to_take_more(settings):
     assert bytes_of_verdict(data, VARIABLES, many) > bytes_of_verdict(data, VARIABLES, without)
     quick, thorough = (bytes_of_discovery(300_000, 150, 30_000, each) for each in (without, many))
     assert thorough > quick
+
+
+def test_no_rows_are_read_for_it_but_those_of_one_temperature_once(settings):
+    read = []
+
+    def source(level):
+        read.append(level)
+        return np.ones((ROWS, VARIABLES), np.int8)
+
+    parts = slice(0, 3000), slice(3000, 3600)
+    groups = [EvidenceGroup(partial(source, level), *parts, blocks=20, condition=1.0 + level) for level in range(4)]
+    without = replace(settings, critic=None)
+    assert bytes_of_verdict(Evidence(groups), VARIABLES, settings) > bytes_of_verdict(
+        Evidence(groups[:1]), VARIABLES, without
+    )
+    assert read == [0, 0]

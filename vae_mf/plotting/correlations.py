@@ -23,6 +23,7 @@ def correlations_figure(tables: dict[str, pd.DataFrame]) -> Figure:
         axes[SHOWN].remove()
         for ax, temperature in zip(axes[SHOWN + 1 :], chosen, strict=False):
             draw_correlation_function(ax, tables["correlation_function"], temperature)
+        remove(axes[SHOWN + 1 + drawn : -1])
         draw_observable(axes[-1], tables["observables"], "correlation_length")
         axes[-1].set_yscale("log")
     remove(axes[drawn:SHOWN])

@@ -22,6 +22,8 @@ from vae_mf.training.weights import load_weights
 if TYPE_CHECKING:
     from vae_mf.density_models.latent_classes import LatentClasses
 
+BUILDABLE = "expected the settings of a model that can be built, got "
+"""Words before the reason why one cannot."""
 UNCONDITIONED = 1.0
 """Temperature of a model of rows without one."""
 
@@ -83,7 +85,7 @@ def load_run(run: Run, device: torch.device) -> TrainedModel:
         ValueError: if a file of it is damaged.
     """
     record = read_record(run)
-    with buildable(run.folder):
+    with naming(run.folder, BUILDABLE):
         vae = build_vae(run.config.model, record["sites"], run.config.seed)
         # Records of version 0.1 hold no temperatures.
         asked = run.config.sampling.temperatures if "sampling" in run.config else [UNCONDITIONED]
@@ -93,22 +95,12 @@ def load_run(run: Run, device: torch.device) -> TrainedModel:
 
 
 @contextmanager
-def buildable(folder: Path) -> Iterator[None]:
-    """Let whatever fails while a model of a folder is built name the folder.
-
-    Raises:
-        ValueError: in place of any error of a value that is absent, of another kind or beyond all memory.
-    """
-    try:
-        yield
-    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError) as error:
-        said = " ".join((f"no {error}" if isinstance(error, KeyError) else str(error)).split())
-        raise ValueError(f"{folder}: expected the settings of a model that can be built, got {said}") from error
-
-
-@contextmanager
-def naming(folder: Path) -> Iterator[None]:
+def naming(folder: Path, expected: str = "") -> Iterator[None]:
     """Let whatever fails in the work on a run, which may be one of several, name its folder.
+
+    Args:
+        folder: folder of the run.
+        expected: words before the reason.
 
     Raises:
         ValueError: in place of any error of a value that is absent, of another kind or beyond all memory.
@@ -119,7 +111,7 @@ def naming(folder: Path) -> Iterator[None]:
         if isinstance(error, ValueError) and str(folder) in str(error):
             raise
         said = " ".join((f"no {error}" if isinstance(error, KeyError) else str(error)).split())
-        raise ValueError(f"{folder}: {said}") from error
+        raise ValueError(f"{folder}: {expected}{said}") from error
 
 
 def load_discovery(folder: Path, extensions: Sequence[str], device: torch.device) -> "TrainedModel | LatentClasses":
@@ -132,20 +124,20 @@ def load_discovery(folder: Path, extensions: Sequence[str], device: torch.device
         )
     require_unchanged(folder)
     metrics = read_metrics(folder)
-    with buildable(folder):
+    with naming(folder, BUILDABLE):
         settings = read_json(folder / DISCOVERY)["settings"]
         latents = metrics["latents"]
         classes = metrics["classes"]
     require_harmless(settings, folder / DISCOVERY, extensions)
     if classes:
-        with buildable(folder):
+        with naming(folder, BUILDABLE):
             return load_classes(folder)
     if not latents:
         raise ValueError(
             f"folder: expected a discovery that chose latent variables or classes, got {folder}, whose answer is "
             f'"{metrics["answer"]}"'
         )
-    with buildable(folder):
+    with naming(folder, BUILDABLE):
         vae = build_vae({**settings["model"], "latents": latents}, metrics["variables"], settings["seed"])
     load_weights(vae, folder / "models" / f"latents-{latents}" / WEIGHTS)
     return TrainedModel(vae.to(device).eval(), (UNCONDITIONED,))

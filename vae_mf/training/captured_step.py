@@ -15,7 +15,7 @@ WARM_UP = 3
 CAPTURING_MODES = ("reduce-overhead", "max-autotune")
 """Modes of `torch.compile` that record graphs of their own."""
 Work = Callable[[], object]
-"""What a device is asked to do."""
+"""Work for a device."""
 
 
 class NotCaptured(Exception):

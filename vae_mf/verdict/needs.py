@@ -1,5 +1,7 @@
 """Memory that a verdict takes, from sizes alone; docs/benchmarks/memory.md holds it against what was measured."""
 
+import numpy as np
+
 from vae_mf.analysis.elbo_surgery import DENSITY_BATCH
 from vae_mf.analysis.generation import BATCH
 from vae_mf.analysis.residuals import DUAL_ROWS
@@ -15,7 +17,7 @@ SINGLE, DOUBLE = 4, 8
 BATCH_COPIES = 16
 """Residuals of a batch of rows that are held at once: their draws, means, weights and products."""
 READ_COPIES = 2
-"""Residuals that are read, and those of one order or one set of variables, which are chosen from them."""
+"""Copies of the residuals that are read, by measured peaks of ten thousand to a hundred thousand rows."""
 COPIES = 10
 """Bytes for each site of the configurations of which observables are computed."""
 PATTERN_COPIES = 36
@@ -60,7 +62,7 @@ def bytes_of_assessment(rows: int, columns: int, settings: ReadingSettings) -> i
     read = min(settings.entries, round(min(rows, settings.rows) * settings.draws * (1 + settings.model_rows)) * columns)
     readings = READ_COPIES * SINGLE * read + 2 * bytes_of_pairs(columns) + settings.draws * batch
     shifted = (SINGLE + 6) * rows * columns + bytes_of_pairs(columns) + batch
-    return max(readings, shifted) + 2 * FIXED
+    return max(readings, shifted) + 2 * FIXED  # once more for what looks through orders and sets, as measured
 
 
 def bytes_of_critics(rows: int, held_out: int, conditions: int, columns: int, settings: CriticSettings | None) -> int:
@@ -101,12 +103,23 @@ def bytes_of_verdict(data: Evidence, columns: int, settings: AssessmentSettings)
         columns: number of columns of their residuals.
         settings: settings of the verdict.
     """
-    groups = data.groups
-    train, held_out = (sum(map(len, rows)) for rows in ([g.train for g in groups], [g.held_out for g in groups]))
-    readings = max(bytes_of_assessment(len(group.rows), columns, settings.readings) for group in groups)
+    conditions = len(data.groups)
+    group = data.groups[0]  # all have as many rows, which may have to be read
+    rows = len(group.rows)
+    train, held_out = (number_of(part, rows) for part in (group.train_rows, group.held_out_rows))
+    readings = bytes_of_assessment(rows, columns, settings.readings)
+    critics = bytes_of_critics(conditions * train, conditions * held_out, conditions, columns, settings.critic)
     # What is freed in between is not given back to the system.
-    surgery = max(bytes_of_surgery(len(group.held_out), settings) for group in groups)
-    return surgery + max(readings, bytes_of_critics(train, held_out, len(groups), columns, settings.critic))
+    return bytes_of_surgery(held_out, settings) + max(readings, critics)
+
+
+def number_of(part: slice | np.ndarray, rows: int) -> int:
+    """Return the number of rows that a part of so many has.
+
+    >>> number_of(slice(2, None), 10)
+    8
+    """
+    return len(range(*part.indices(rows))) if isinstance(part, slice) else len(part)
 
 
 def bytes_of_discovery(rows: int, variables: int, held_out: int, settings: AssessmentSettings) -> int:

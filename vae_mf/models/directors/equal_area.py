@@ -1,7 +1,7 @@
 """Directors as points of a disc, four bytes to a director: Lambert's map of the hemisphere, which keeps areas.
 
 A director is n or -n, whichever has z >= 0. The map (x, y) sqrt(2 / (1 + z)) onto the disc of radius sqrt(2), and the
-way back, stretch no length by more than sqrt(2); coordinates are rounded to multiples of 4e-5.
+way back, make no length longer than sqrt(2) times itself; coordinates are rounded to multiples of 4e-5.
 """
 
 import math
