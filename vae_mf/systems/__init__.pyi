@@ -23,6 +23,7 @@ from .base import (
 from .curie_weiss import CurieWeiss
 from .hopfield import Hopfield
 from .ising2d import Ising2D
+from .k_sat import KSat
 from .maier_saupe import MaierSaupe
 from .spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
 
@@ -46,6 +47,7 @@ __all__ = [
     "Hopfield",
     "Ising",
     "Ising2D",
+    "KSat",
     "MaierSaupe",
     "OrderParameterLaw",
     "SherringtonKirkpatrick",
