@@ -177,3 +177,30 @@ def test_refusals_reach_the_constructor():
 def test_bad_disorder_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_bias_and_free_boundaries_of_edwards_anderson():
+    values = EdwardsAnderson.random(16, 3, "pm", 2, positive=0.8).couplings.data
+    assert values.mean() == pytest.approx(0.6, abs=4.5 * np.sqrt(4 * 0.16 * 2 / values.size))
+    for dimension, side in ((2, 5), (3, 3)):
+        open_lattice = EdwardsAnderson.random(side, dimension, "pm", 1, boundary="free")
+        torus = EdwardsAnderson.random(side, dimension, "pm", 1)
+        assert open_lattice.couplings.nnz == 2 * dimension * (side - 1) * side ** (dimension - 1)
+        kept = open_lattice.couplings.nonzero()
+        np.testing.assert_array_equal(open_lattice.couplings[kept], torus.couplings[kept])
+        steps = np.diff(np.array(np.unravel_index(np.stack(kept), (side,) * dimension)), axis=1)[:, 0]
+        assert (np.abs(steps).sum(0) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"positive": 1.0}, "positive: expected a number"),
+        ({"positive": "a"}, "positive: expected a number"),
+        ({"disorder": "gaussian", "positive": 0.8}, "positive: expected 0.5, for it says nothing of disorder=gaussian"),
+        ({"boundary": "open"}, "boundary: expected one of periodic, free, got 'open'"),
+    ],
+)
+def test_bad_options_of_edwards_anderson_are_named(options, message, without_type_checks):
+    with pytest.raises(ValueError, match=message):
+        EdwardsAnderson.random(**{"side": 4, "dimension": 2, "disorder": "pm", "seed": 1} | options)

@@ -90,6 +90,9 @@ ADDED: tuple[tuple[str, Any], ...] = (("callbacks", {}), ("evaluation.blocks", 2
 With this value an option does not count in a digest, and with it old configurations are read.
 """
 
+DEFAULTED: tuple[tuple[str, Any], ...] = (("system.boundary", "periodic"), ("system.positive", 0.5))
+"""Options that systems were given later: with these values, their defaults, they do not count in a digest."""
+
 EVALUATION = "vae_mf.verdict.EvaluationSettings"
 """Settings of every evaluation in version 0.1, which had those of equilibrium and of recordings in one."""
 EQUILIBRIUM, RECORDING = "vae_mf.verdict.EquilibriumSettings", "vae_mf.verdict.RecordingSettings"
@@ -137,7 +140,7 @@ def present_name(target: str) -> str:
 def first_paths(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration in plain containers with every option where version 0.1 had it."""
     first = moved(with_one_evaluation(config), MOVED)
-    for path, neutral in ADDED:
+    for path, neutral in (*ADDED, *DEFAULTED):
         if found(first, path) == [neutral]:
             pop(first, path)
     return first

@@ -8,6 +8,7 @@ from .hopfield import HopfieldGibbs
 from .ising2d import Ising2DAuto
 from .maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
 from .multispin import MultispinMetropolis
+from .multispin_glass import MultispinGlass
 from .plan import Sampling, plan
 from .spin_glass import IsingMetropolis
 from .tempering import ParallelTempering
@@ -20,6 +21,7 @@ __all__ = [
     "IsingMetropolis",
     "MaierSaupeDirect",
     "MaierSaupeGibbs",
+    "MultispinGlass",
     "MultispinMetropolis",
     "ParallelTempering",
     "Sampler",

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy import sparse
 
 from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.checks import plain_array, require_choice, require_integer, require_positive
+from vae_mf.checks import plain_array, require_choice, require_fraction, require_integer, require_positive
 from vae_mf.rng import generator
 from vae_mf.systems.base import Magnet, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.enumeration import enumerate_system
@@ -100,12 +100,20 @@ class SherringtonKirkpatrick(Ising):
 
 
 class EdwardsAnderson(Ising):
-    """Nearest-neighbour spin glass on a torus; it orders at T > 0 in three dimensions and only at T = 0 in two."""
+    """Nearest-neighbour spin glass on a lattice; it orders at T > 0 in three dimensions and only at T = 0 in two."""
 
     name = "edwards_anderson"
 
     @classmethod
-    def random(cls, side: int, dimension: int, disorder: str, seed: int) -> "EdwardsAnderson":
+    def random(
+        cls,
+        side: int,
+        dimension: int,
+        disorder: str,
+        seed: int,
+        positive: float = 0.5,
+        boundary: str = "periodic",
+    ) -> "EdwardsAnderson":
         """Return one sample of the disorder, one bond per site and direction.
 
         >>> glass = EdwardsAnderson.random(side=4, dimension=3, disorder="pm", seed=1)
@@ -114,29 +122,45 @@ class EdwardsAnderson(Ising):
 
         Args:
             side: linear size L >= 2; at L = 2 the torus joins neighbours twice and their two bonds add.
-            disorder: "pm" for +1 and -1 with equal odds, "gaussian" for Normal(0, 1).
+            disorder: "pm" for +1 and -1, "gaussian" for Normal(0, 1).
+            positive: probability of +1 for "pm", strictly between 0 and 1.
+            boundary: "periodic" for a torus, "free" for a square or a cube, which in two dimensions is planar.
         """
         require_integer("side", side, minimum=2)
         if dimension not in (2, 3):
             raise ValueError(f"dimension: expected 2 or 3, got {dimension!r}")
         require_choice("disorder", disorder, ("pm", "gaussian"))
+        require_fraction("positive", positive)
+        require_choice("boundary", boundary, ("periodic", "free"))
+        if disorder == "gaussian" and positive != 0.5:
+            raise ValueError(f"positive: expected 0.5, for it says nothing of disorder=gaussian, got {positive:g}")
         random = generator(require_integer("seed", seed, minimum=0), "couplings")
         shape = (dimension, side**dimension)
-        bonds = random.standard_normal(shape) if disorder == "gaussian" else random.choice([-1.0, 1.0], shape)
-        return cls(lattice_couplings(bonds, side))
+        if disorder == "gaussian":
+            bonds = random.standard_normal(shape)
+        elif positive == 0.5:  # drawn as it was before there was a bias, so that a seed still gives its glass
+            bonds = random.choice([-1.0, 1.0], shape)
+        else:
+            bonds = np.where(random.random(shape) < positive, 1.0, -1.0)
+        return cls(lattice_couplings(bonds, side, boundary == "free"))
 
 
-def lattice_couplings(bonds: Float[np.ndarray, "dimension sites"], side: int) -> sparse.csr_array:
+def lattice_couplings(bonds: Float[np.ndarray, "dimension sites"], side: int, free: bool = False) -> sparse.csr_array:
     """Return the couplings of a torus from the bond of each site (row-major) to its next one along each axis.
 
     >>> lattice_couplings(np.ones((2, 9)), side=3).sum(0).tolist()  # four neighbours
     [4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+
+    Args:
+        free: leave out the bonds that close the torus.
     """
     dimension, sites = bonds.shape
     lattice = np.arange(sites).reshape((side,) * dimension)
     following = np.array([np.roll(lattice, -1, axis).ravel() for axis in range(dimension)])
     here = np.broadcast_to(lattice.ravel(), bonds.shape)
-    upper = sparse.coo_array((bonds.ravel(), (here.ravel(), following.ravel())), (sites, sites))
+    closing = np.indices(lattice.shape).reshape(dimension, sites) == side - 1
+    values = np.where(closing & free, 0.0, bonds)
+    upper = sparse.coo_array((values.ravel(), (here.ravel(), following.ravel())), (sites, sites))
     couplings = sparse.csr_array(upper + upper.T)
     couplings.eliminate_zeros()
     return couplings

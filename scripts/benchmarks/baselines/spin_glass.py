@@ -1,17 +1,19 @@
-"""Sherrington-Kirkpatrick Metropolis near equilibrium (64 chains) against a plain Numba loop and dwave-samplers."""
+"""Metropolis of glasses near equilibrium (64 chains): Sherrington-Kirkpatrick and Edwards-Anderson."""
 
 # ruff: noqa: NPY002 -- inside Numba the legacy generator is the usual one, and this loop is the usual way.
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from vae_mf.rng import keys
 from vae_mf.samplers.base import Group
+from vae_mf.samplers.multispin_glass import MultispinGlass
 from vae_mf.samplers.spin_glass import IsingMetropolis
-from vae_mf.systems.spin_glass import SherringtonKirkpatrick
+from vae_mf.systems.spin_glass import EdwardsAnderson, SherringtonKirkpatrick
 
 from .timing import SEED, Baseline, Row, installed, race
 
@@ -53,6 +55,31 @@ def dwave(couplings: np.ndarray, spins: np.ndarray, beta: float, target: float |
 
 
 def rows(repeats: int) -> Iterator[Row]:
+    """Time full couplings, then lattices."""
+    yield from full_rows(repeats)
+    yield from lattice_rows(repeats)
+
+
+def lattice_rows(repeats: int) -> Iterator[Row]:
+    """Time bonds +-J in words against the sampler of any couplings, at 64 temperatures about the transition."""
+    for dimension, side in ((3, 8), (3, 10), (2, 32)):
+        system = EdwardsAnderson.random(side, dimension, "pm", SEED)
+        timed = []
+        for sampler, sweeps in ((MultispinGlass(system), 500), (IsingMetropolis(system), SWEEPS)):
+            group = Group(np.linspace(0.6, 2, CHAINS), keys(SEED, "chains", count=CHAINS), np.arange(CHAINS))
+            state = sampler.initial(group, "pattern")
+            timed.append(partial(advance, sampler, state, sweeps))
+        baseline = Baseline("our Metropolis of any couplings", timed[1], 10)
+        yield from race(f"Edwards-Anderson +-J in words, {dimension}D", f"L={side}", timed[0], [baseline], repeats)
+
+
+def advance(sampler: MultispinGlass | IsingMetropolis, state: Any, sweeps: int) -> int:
+    """Advance all chains and return the number of spins visited."""
+    sampler.sweep(state, sweeps)
+    return CHAINS * sweeps * sampler.sites
+
+
+def full_rows(repeats: int) -> Iterator[Row]:
     """Time a cold and a critical temperature; everybody starts cooled to it."""
     system = SherringtonKirkpatrick.random(SITES, SEED)
     couplings = np.asarray(system.couplings)
