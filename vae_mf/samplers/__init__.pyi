@@ -2,6 +2,7 @@
 
 from .auto import automatic_sampler
 from .base import Sampler, Schedule, SystemSampler, sample_chains
+from .cluster_tempering import ClusterTempering
 from .curie_weiss import CurieWeissDirect
 from .draw import sample
 from .hopfield import HopfieldGibbs
@@ -15,6 +16,7 @@ from .tempering import ParallelTempering
 from .wolff import Wolff
 
 __all__ = [
+    "ClusterTempering",
     "CurieWeissDirect",
     "HopfieldGibbs",
     "Ising2DAuto",

@@ -10,7 +10,7 @@ independent of each other. Any graph with at most six bonds to a site will do, s
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt64
+from jaxtyping import Float, Int64, UInt64
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.kernels import kernel
@@ -23,6 +23,8 @@ from vae_mf.samplers.spin_glass import COOLING
 from vae_mf.systems.base import System
 from vae_mf.systems.spin_glass import Ising
 
+SEEN = 1
+"""Largest mark of a place that no cluster has reached: 0 where two chains agree, 1 where they differ."""
 LAZY = U64(0x0F)
 """A block puts its flips to a fair coin where these bits of a random word vanish, once in 16 sweeps."""
 
@@ -60,7 +62,9 @@ class MultispinGlass(SystemSampler):
     def begin(self, group: Group, start: str) -> GlassState:
         """Start each chain at random, or (``start="pattern"``) in a low-energy state found by annealing from one."""
         if len(group.keys) > REPLICAS:
-            raise ValueError(f"chains: expected at most {REPLICAS} in a group, got {len(group.keys)}")
+            raise ValueError(
+                f"chains: expected at most {REPLICAS} in a group, the temperatures of a ladder, got {len(group.keys)}"
+            )
         key = np.random.SeedSequence(group.keys.tolist()).generate_state(1, np.uint64)
         counter = np.zeros(1, np.uint64)
         words = np.zeros(self.sites, np.uint64)
@@ -96,6 +100,12 @@ class MultispinGlass(SystemSampler):
         """Return the current energy of every chain."""
         unsatisfied = unsatisfied_bonds(state.words, self.graph.bonds)[: len(state.temperatures)]
         return self.graph.strength * (2.0 * unsatisfied - self.graph.bond_count)
+
+    def turn_clusters(
+        self, state: GlassState, first: Int64[np.ndarray, " pairs"], second: Int64[np.ndarray, " pairs"]
+    ) -> None:
+        """Turn, in both chains of every pair, each cluster of equal overlap with probability 1/2."""
+        turn_clusters(state.words, self.graph.neighbours, first, second, state.key, state.counter)
 
     def _cool(self, state: GlassState) -> None:
         """Anneal every chain to a twentieth of the largest typical local field, then restore its temperature."""
@@ -202,6 +212,45 @@ def accept(flips, ones, twos, undecided, thresholds, key, counter):
         if left == U64(0):
             break
     counter[0] = base
+
+
+@kernel()
+def turn_clusters(words, neighbours, first, second, key, counter):
+    """Turn clusters of sites where two chains agree, or where they differ, each on the toss of a fair coin."""
+    sites = words.shape[0]
+    differ = np.empty(sites, np.uint8)
+    stack = np.empty(sites, np.int64)
+    for pair in range(first.shape[0]):
+        left = U64(first[pair])
+        right = U64(second[pair])
+        both = (U64(1) << left) | (U64(1) << right)
+        for place in range(sites):
+            differ[place] = np.uint8(((words[place] >> left) ^ (words[place] >> right)) & U64(1))
+        for place in range(sites):
+            if differ[place] > SEEN:
+                continue
+            turned = both if random_word(key[0], counter[0]) & U64(1) else U64(0)
+            counter[0] += U64(1)
+            grow_cluster(words, neighbours, differ, stack, place, turned)
+
+
+@kernel()
+def grow_cluster(words, neighbours, differ, stack, place, turned):
+    """Put ``turned`` on all words of the cluster of one value of ``differ`` around a place, and mark them as seen."""
+    kind = differ[place]
+    differ[place] = SEEN + 1
+    stack[0] = place
+    size = 1
+    while size:
+        size -= 1
+        here = stack[size]
+        words[here] ^= turned
+        for k in range(neighbours.shape[0]):
+            there = np.int64(neighbours[k, here])
+            if differ[there] == kind:
+                differ[there] = SEEN + 1
+                stack[size] = there
+                size += 1
 
 
 @kernel()

@@ -6,9 +6,10 @@ side drawn beforehand in one SIMD loop.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt64
+from jaxtyping import Float, Float32, Int64, UInt64
 from scipy import sparse
 
 from vae_mf.arrays import PackedSpins
@@ -61,6 +62,12 @@ class IsingMetropolis(SystemSampler):
             self._bonds = (rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data.astype(np.float32))
             self._rebuild, self._advance = rebuild_sparse, sweep_sparse
 
+    @cached_property
+    def _graph(self) -> tuple[Int64[np.ndarray, " starts"], Int64[np.ndarray, " bonds"]]:
+        """Neighbours in compressed rows, of dense couplings too, among which there may be few that are not zero."""
+        rows = sparse.csr_array(self.system.couplings)
+        return rows.indptr.astype(np.int64), rows.indices.astype(np.int64)
+
     def begin(self, group: Group, start: str) -> IsingState:
         """Start each chain at random, or (``start="pattern"``) in a low-energy state found by annealing from one.
 
@@ -97,6 +104,17 @@ class IsingMetropolis(SystemSampler):
         energies = np.empty(len(state.keys))
         add_energies(energies, state.spins, state.local_fields, self._fields)
         return energies
+
+    def turn_clusters(
+        self, state: IsingState, first: Int64[np.ndarray, " pairs"], second: Int64[np.ndarray, " pairs"]
+    ) -> None:
+        """Turn, in both chains of every pair, each cluster of equal overlap with probability 1/2.
+
+        With fields only clusters of opposite spins are turned, which exchanges them.
+        """
+        chains = (state.spins, first, second, state.keys, state.counters)
+        turn_clusters(*self._graph, self._symmetric, *chains)
+        self._rebuild(*self._bonds, self._fields, state.spins, state.local_fields)
 
     def _cool(self, state: IsingState) -> None:
         """Anneal every chain to a twentieth of the largest typical local field, then restore its temperature."""
@@ -184,6 +202,44 @@ def sweep_sparse(starts, neighbours, values, fields, spins, local_fields, scale,
             flip_sparse(starts, neighbours, values, spins[b], local_fields[b], noise, scale[b])
             if symmetric:
                 reverse(spins[b], local_fields[b], keys[b], counters, b)
+
+
+@kernel()
+def turn_clusters(starts, neighbours, symmetric, spins, first, second, keys, counters):
+    """Turn clusters of sites where two chains agree, or where they differ, each on the toss of a fair coin."""
+    sites = starts.shape[0] - 1
+    product = np.empty(sites, F32)
+    stack = np.empty(sites, np.int64)
+    for pair in range(first.shape[0]):
+        left, right = first[pair], second[pair]
+        for i in range(sites):
+            product[i] = spins[left, i] * spins[right, i]
+        for i in range(sites):
+            if product[i] == F32(0.0) or (product[i] > F32(0.0) and not symmetric):
+                continue
+            sign = F32(1.0) - F32(2.0) * F32(random_word(keys[left], counters[left]) & U64(1))
+            counters[left] += U64(1)
+            grow_cluster(starts, neighbours, spins[left], spins[right], product, stack, i, sign)
+
+
+@kernel()
+def grow_cluster(starts, neighbours, left, right, product, stack, site, sign):
+    """Multiply both chains by ``sign`` in the cluster of one product around a site, whose products become zero."""
+    kind = product[site]
+    product[site] = F32(0.0)
+    stack[0] = site
+    size = 1
+    while size:
+        size -= 1
+        here = stack[size]
+        left[here] *= sign
+        right[here] *= sign
+        for k in range(starts[here], starts[here + 1]):
+            there = neighbours[k]
+            if product[there] == kind:
+                product[there] = F32(0.0)
+                stack[size] = there
+                size += 1
 
 
 @kernel()
