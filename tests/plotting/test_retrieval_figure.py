@@ -9,7 +9,7 @@ from scipy.special import erf
 from vae_mf.plotting.runs import draw_retrieval
 from vae_mf.samplers.retrieval import LoadCurve, load_curve
 from vae_mf.studies.retrieval import COLD, infinite_overlaps, retrieval_tables, simulated_overlaps
-from vae_mf.systems.mean_field import retrieval_overlap
+from vae_mf.systems.hopfield_theory import retrieval_overlap
 
 LOADS = np.array([0.05, 0.1, 0.15])
 TINY = {"sizes": [40, 60], "loads": [0.05, 0.2], "networks": 2, "starts": 2, "sweeps": 5, "theory_loads": 5}

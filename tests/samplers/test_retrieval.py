@@ -8,7 +8,7 @@ from vae_mf.samplers.retrieval import corrupt, load_curve, pattern_products, rec
 from vae_mf.samplers.spin_glass import flip_dense
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield
-from vae_mf.systems.mean_field import retrieval_overlap
+from vae_mf.systems.hopfield_theory import retrieval_overlap
 
 SIGMAS = 4.5
 

@@ -8,7 +8,8 @@ from scipy.optimize import brentq
 from scipy.special import erf
 
 from vae_mf.systems.curie_weiss import CurieWeiss
-from vae_mf.systems.mean_field import mean_field_magnetisation, retrieval_overlap
+from vae_mf.systems.hopfield_theory import retrieval_overlap
+from vae_mf.systems.mean_field import mean_field_magnetisation
 
 
 @given(st.floats(0.02, 0.9999), st.floats(0.1, 10))

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.samplers.retrieval import LoadCurve, load_curve
-from vae_mf.systems.mean_field import retrieval_overlap
+from vae_mf.systems.hopfield_theory import retrieval_overlap
 
 COLD = 0.005
 """Temperature that stands for zero in the theory, whose overlaps it changes by 0.001 at most."""
