@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from vae_mf import checks
 
@@ -152,6 +153,8 @@ def test_arrays_of_several_forms():
     gapped = pd.DataFrame({"a": [True, None], "b": [1, 0]}).astype({"a": "boolean"})
     np.testing.assert_array_equal(checks.require_array("x", gapped), [[1, 1], [np.nan, 0]])
     assert checks.require_array("x", 3).shape == ()
+    half = torch.tensor([1.5], dtype=torch.bfloat16, requires_grad=True)
+    assert checks.require_array("x", half).tolist() == [1.5]
     for value, message in (
         (Path("x.npy"), "x: expected an array, got"),
         (pd.DataFrame({"a": [1, None, "b"]}), "x: expected an array of numbers, got DataFrame of text"),

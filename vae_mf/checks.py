@@ -141,6 +141,12 @@ def from_sparse(matrix: Any) -> np.ndarray:
     return matrix.toarray()
 
 
+def from_tensor(tensor: Any) -> Any:
+    """Return a tensor of torch as NumPy takes it, which has no bfloat16."""
+    here = tensor.detach().cpu()
+    return here.float() if str(here.dtype) == "torch.bfloat16" else here
+
+
 def require_array(name: str, values: Any) -> np.ndarray:
     """Return an array, a list, a table, a sparse matrix or a tensor as an array of real numbers or booleans.
 
@@ -157,7 +163,7 @@ def require_array(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name}: expected an array without gaps, got masked entries: fill them or delete their rows")
     dense: Any = from_sparse(values) if hasattr(values, "toarray") else values
     try:
-        array = np.asarray(dense.detach().cpu() if hasattr(dense, "detach") else dense)
+        array = np.asarray(from_tensor(dense) if hasattr(dense, "detach") else dense)
         if array.dtype == object and hasattr(values, "isna"):
             array = np.where(values.isna(), np.nan, array)  # pandas has a value of its own for missing entries
         if array.dtype == object:  # a table of columns of several types

@@ -14,7 +14,7 @@ def test_auto_is_cuda_or_the_processor_whatever_else_there_is(monkeypatch, found
     assert accelerator_of("auto") == kind
 
 
-@pytest.mark.parametrize("name", ["mps", "gpu", "meta", "cuda:x", ""])
+@pytest.mark.parametrize("name", ["mps", "gpu", "meta", "cuda:x", "cpu:1", ""])
 def test_other_names_are_refused(name):
     with pytest.raises(ValueError, match=r'device: expected "auto", "cpu", "cuda" or "cuda:1" and so on, got'):
         device_of(name)

@@ -219,7 +219,6 @@ class Own(VAEModule):
     [
         ({"callbacks": [Listener()]}, "a callback looks at each of them"),
         ({"accumulate_grad_batches": 2}, "gradients are accumulated"),
-        ({"max_steps": 20}, "their number is limited"),
         ({"val_check_interval": 0.5}, "validation comes within epochs"),
         ({"profiler": "simple"}, "a profiler looks at each of them"),
         ({"module": lambda: Own(new_module().vae, seed=SEED, **RATES)}, "Own may ask for more in each of them"),

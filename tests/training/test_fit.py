@@ -18,6 +18,7 @@ import pytorch_lightning as pl
 import torch
 from helpers.trainings import BATCH, SEED, TRAINER, Killed, log, new_module
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.plugins import Precision
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from vae_mf.datamodule import DataSplit, EpochBatches, director_set
@@ -276,7 +277,8 @@ def test_weights_of_convolutions_have_channels_last_on_cuda(device, last):
     """In `configure_model`: DDP, which Lightning sets up next, makes buckets of gradients that keep the layout."""
     module = new_module()
     module.vae.convolution = torch.nn.Conv2d(2, 3, 3)
-    module._trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)))
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    module._trainer = SimpleNamespace(strategy=strategy, precision_plugin=Precision())
     module.configure_model()
     assert module.vae.convolution.weight.is_contiguous(memory_format=torch.channels_last) == last
 
@@ -420,15 +422,63 @@ def test_without_a_logger_nothing_is_logged(data, tmp_path):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
+        ("max_time", r"trainer.max_time: expected nothing, as it is chosen by training.epochs"),
+        ("max_steps", r"trainer.max_steps: expected nothing, as it is chosen by training.epochs"),
         ("logger", r"trainer.logger: expected nothing, as it is chosen by logger=csv"),
         ("callbacks", r"trainer.callbacks: expected nothing, as it is chosen by callbacks=early_stopping"),
         ("max_epochs", r"trainer.max_epochs: expected nothing, as it is chosen by training.epochs"),
         ("acelerator", r"trainer: expected one of accelerator, .* got 'acelerator'"),
     ],
 )
-def test_arguments_of_the_trainer_that_are_none_are_refused(argument, message):
+def test_arguments_of_the_trainer_that_are_none_are_refused(argument, message, data, tmp_path):
+    trainer = {**TRAINER, argument: 1}
     with pytest.raises(ValueError, match=message):
-        check_trainer({**TRAINER, argument: 1})
+        check_trainer(trainer)
+    with pytest.raises(ValueError, match=message):
+        fit(new_module(), SpinDataModule(data, BATCH, SEED), tmp_path, EPOCHS, trainer)
+
+
+def test_a_precision_in_which_models_are_not_trained_is_refused():
+    with pytest.raises(ValueError, match=r"trainer.precision: expected one of 32-true, .* got 'bf16-true'"):
+        check_trainer({**TRAINER, "precision": "bf16-true"})
+    for precision in (64, "bf16-mixed", None):
+        check_trainer({**TRAINER, "precision": precision})
+
+
+def test_an_accelerator_whose_package_is_not_installed_is_named():
+    with pytest.raises(ValueError, match=r"trainer: expected arguments that Lightning takes, got .*tpu.*torch_xla"):
+        check_trainer({**TRAINER, "accelerator": "tpu"})
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        {"limit_train_batches": 0},
+        {"limit_val_batches": 0},
+        {"check_val_every_n_epoch": EPOCHS + 1},
+        {"check_val_every_n_epoch": None, "val_check_interval": 1000},
+    ],
+    ids=str,
+)
+def test_a_training_that_is_never_validated_is_refused(argument, data, tmp_path):
+    with pytest.raises(ValueError, match=f"trainer: expected steps and at least one validation in {EPOCHS} epochs"):
+        fit(new_module(), SpinDataModule(data, BATCH, SEED), tmp_path, EPOCHS, {**TRAINER, **argument})
+
+
+class Spoiler(pl.Callback):
+    """Spoils all weights before the third epoch."""
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch == 2:
+            for weight in pl_module.parameters():
+                weight.data.fill_(torch.nan)
+
+
+def test_an_epoch_without_validation_that_diverged_leaves_the_checkpoint_before_it(data, tmp_path):
+    trainer, feed = {**TRAINER, "check_val_every_n_epoch": EPOCHS}, SpinDataModule(data, BATCH, SEED)
+    with pytest.raises(ValueError, match=r"training: expected a finite loss, .* the train set in epoch 2"):
+        fit(new_module(), feed, tmp_path, EPOCHS, trainer, [Spoiler()])
+    assert all(value.isfinite().all() for value in weights(tmp_path / LAST).values())
 
 
 def test_without_a_gpu_it_is_said_how_to_go_on_and_how_long_it_takes(monkeypatch):

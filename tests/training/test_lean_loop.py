@@ -86,7 +86,6 @@ def test_weights_counts_and_logs_are_those_of_lightning(data, tmp_path, lean_ste
     "asked",
     [
         {"accumulate_grad_batches": 2},
-        {"max_steps": 20},
         {"val_check_interval": 0.5},
         {"profiler": "simple"},
     ],
@@ -141,6 +140,23 @@ def test_a_run_killed_between_lean_steps_resumes_bit_for_bit(data, tmp_path, lea
     pd.testing.assert_frame_equal(log(tmp_path / "killed"), log(tmp_path / "whole"), check_exact=True)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [{"val_check_interval": 0.5}, {"check_val_every_n_epoch": 2}, {"precision": "64-true"}],
+    ids=str,
+)
+def test_a_run_goes_on_from_the_end_of_an_epoch_whenever_it_is_validated_and_in_any_precision(data, tmp_path, asked):
+    train(tmp_path / "whole", data, **asked)
+    module = new_module()
+    module.augment = Mishap(2 * STEPS + 10, killed)
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", data, module=module, **asked)
+    train(tmp_path / "killed", data, **asked)
+    for name in (BEST, LAST):
+        assert same(kept(tmp_path / "killed", name), kept(tmp_path / "whole", name))
+    pd.testing.assert_frame_equal(log(tmp_path / "killed"), log(tmp_path / "whole"), check_exact=True)
+
+
 @pytest.fixture
 def as_in_a_terminal():
     """Let Ctrl-C be heard, also where whoever started the tests ignores it, as in the background of a script."""
@@ -158,12 +174,12 @@ def test_a_signal_between_lean_steps_is_heard_within_two(data, tmp_path, number,
     assert module.augment.seen <= STEPS + 5
 
 
-def fitted_critic(data: DataSplit, callbacks: list[pl.Callback]) -> DenseCritic:
+def fitted_critic(data: DataSplit, callbacks: list[pl.Callback], **further) -> DenseCritic:
     torch.manual_seed(1)
     rows = data.train.states()
     samples = marginal_samples({0.5: rows[:400], 1.5: rows[-100:]}, torch.zeros(2, SITES, 1))
     settings = {"alpha": 0.3, "epochs": 2, "batch_size": BATCH, "sites_per_step": SITES, "learning_rate": 1e-2}
-    trainer = {"accelerator": "cpu", "callbacks": callbacks}
+    trainer = {"accelerator": "cpu", "callbacks": callbacks, **further}
     critic = DenseCritic(SITES, "spins", 0, 2, 8)
     return fit_critic(critic, samples, samples, **settings, weight_decay=1e-2, seed=1, trainer=trainer)
 
@@ -174,6 +190,11 @@ def test_a_critic_is_the_same_with_the_lean_loop(data, lean_steps):
     own = fitted_critic(data, [Listener()])
     assert len(lean_steps) == 2 * (STEPS - 1)
     assert same(lean.state_dict(), own.state_dict())
+
+
+def test_a_limited_number_of_steps_is_left_to_lightning(data, lean_steps):
+    fitted_critic(data, [], max_steps=20)
+    assert not lean_steps
 
 
 def test_a_checkpoint_of_another_kind_of_step_is_gone_on_from(data, tmp_path, monkeypatch):

@@ -28,10 +28,9 @@ def device_of(name: str | torch.device) -> torch.device:
         device = torch.device(name)
     except (RuntimeError, TypeError):
         device = None
-    if device is None or device.type not in ("cpu", "cuda"):
+    if device is None or device.type not in ("cpu", "cuda") or (device.type == "cpu" and device.index):
         raise ValueError(f'device: expected "auto", "cpu", "cuda" or "cuda:1" and so on, got {name!r}')
-    count = torch.cuda.device_count() if device.type == "cuda" else 1
-    if (device.index or 0) >= count:
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
         raise ValueError(f"device: expected one of this machine, which has {count} CUDA devices, got {str(name)!r}")
     return device
 

@@ -34,6 +34,9 @@ OUTCOME = "fit.json"
 
 ELSEWHERE = {
     "max_epochs": "training.epochs",
+    "max_steps": "training.epochs",
+    "max_time": "training.epochs",
+    "fast_dev_run": "training.epochs",
     "logger": "logger=csv, or another of that group",
     "callbacks": "callbacks=early_stopping, or another of that group",
     "plugins": "vae_mf itself",
@@ -45,6 +48,12 @@ ELSEWHERE = {
     "default_root_dir": "run.folder",
 }
 """Arguments of the trainer that are not options of their own, and by what they are chosen."""
+
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+"""Precisions in which all models are trained; Lightning's others have weights of two bytes."""
+SHORT = ("32", "bf16", "16", "64")
+"""Lightning's short names of these."""
 
 
 GPUS = ("gpu", "cuda", "mps")
@@ -93,11 +102,13 @@ def fit(
         remark: called with a sentence if steps that are to be recorded are not; a warning, if it is None.
 
     Raises:
-        ValueError: if ``epochs`` is not a positive integer, the training diverged (the last good checkpoint is
-            kept), or the checkpoint to go on from is of another architecture.
+        ValueError: if ``epochs`` is not a positive integer, an argument of the trainer is not to be chosen here, the
+            training diverged (the last good checkpoint is kept) or is never validated, or the checkpoint to go on from
+            is of another architecture.
         KeyboardInterrupt: if the user stopped the training; running again goes on from the last epoch.
     """
     require_integer("epochs", epochs)
+    require_own_arguments(trainer or {})
     folder.mkdir(parents=True, exist_ok=True)
     outcome = folder / OUTCOME
     require_unchanged(folder)
@@ -105,8 +116,9 @@ def fit(
     if outcome.exists() and (found := read_outcome(outcome))["epochs"] == epochs:
         return Fit(folder / BEST, found["validation_loss"], found["seconds"], device_of_trainer(trainer or {}), rank=0)
     best = MovableCheckpoint(folder, Path(BEST).stem, monitor="validation/loss", enable_version_counter=False)
-    # ModelCheckpoint(save_last=True) would advance only together with the best epoch.
-    latest = MovableCheckpoint(folder, Path(LAST).stem, enable_version_counter=False)
+    # ModelCheckpoint(save_last=True) would advance only together with the best epoch. A training goes on from the end
+    # of an epoch alone, which need not be that of a validation.
+    latest = MovableCheckpoint(folder, Path(LAST).stem, enable_version_counter=False, save_on_train_epoch_end=True)
     timer = Timer()
     engine = new_trainer(
         max_epochs=epochs,
@@ -119,9 +131,11 @@ def fit(
         reload_dataloaders_every_n_epochs=1,
         **(trainer or {}),
     )
+    require_validation(engine, epochs)
     take_plain_steps(engine, module, callbacks, captured, remark or warned)
     run(engine, module, data, folder / LAST, training)
-    assert best.best_model_score is not None
+    if best.best_model_score is None:
+        raise never_validated(epochs)
     loss = float(best.best_model_score)
     seconds = timer.time_elapsed("train")
     result = Fit(folder / BEST, loss, seconds, engine.strategy.root_device, engine.global_rank)
@@ -139,6 +153,21 @@ def new_trainer(**options: Any) -> pl.Trainer:
     """
     with plain_refusals():
         return pl.Trainer(**on_tested_device(options))
+
+
+def require_validation(engine: pl.Trainer, epochs: int) -> None:
+    """Raise ValueError if a trainer would train nothing, or never judge its epochs."""
+    every = engine.check_val_every_n_epoch or 1
+    if not engine.limit_train_batches or not engine.limit_val_batches or every > epochs:
+        raise never_validated(epochs)
+
+
+def never_validated(epochs: int) -> ValueError:
+    """Return the error of a training without a validation, on which its checkpoint would be chosen."""
+    return ValueError(
+        f"trainer: expected steps and at least one validation in {epochs} epochs, got none: give it larger "
+        "limit_train_batches, limit_val_batches, or a smaller check_val_every_n_epoch or val_check_interval"
+    )
 
 
 @contextmanager
@@ -226,6 +255,17 @@ def interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
+def require_own_arguments(trainer: Mapping[str, Any]) -> None:
+    """Raise ValueError if one of these is no argument of the trainer, set elsewhere, or a precision of no model."""
+    for name in trainer:
+        if name in ELSEWHERE:
+            raise ValueError(f"trainer.{name}: expected nothing, as it is chosen by {ELSEWHERE[name]}")
+        require_choice("trainer", name, inspect.signature(pl.Trainer).parameters)
+    precision = trainer.get("precision")
+    if precision is not None and str(precision) not in SHORT:
+        require_choice("trainer.precision", precision, PRECISIONS)
+
+
 def check_trainer(trainer: Mapping[str, Any], core_hours: int | float | None = None) -> None:
     """Raise an error if these arguments of the trainer are none, are set elsewhere, or cannot work on this machine.
 
@@ -236,13 +276,10 @@ def check_trainer(trainer: Mapping[str, Any], core_hours: int | float | None = N
     Raises:
         ValueError: if an argument is unknown or not to be chosen here, or this machine lacks what is asked for.
     """
-    for name in trainer:
-        if name in ELSEWHERE:
-            raise ValueError(f"trainer.{name}: expected nothing, as it is chosen by {ELSEWHERE[name]}")
-        require_choice("trainer", name, inspect.signature(pl.Trainer).parameters)
+    require_own_arguments(trainer)
     try:
         pl.Trainer(**on_tested_device(trainer), logger=False, enable_checkpointing=False, enable_progress_bar=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ImportError) as error:
         given = shown(dict(trainer))
         raise ValueError(f"trainer: expected arguments that Lightning takes, got {given}: {error}") from error
     except MisconfigurationException as error:

@@ -83,8 +83,10 @@ class VAEModule(FusedModule):
     def configure_model(self) -> None:
         """Lay weights of convolutions out with channels last, as tensor cores want them; processors gain nothing.
 
-        Lightning asks for it before a distributed strategy sets up its buckets of gradients, which keep this layout.
+        Lightning asks for it before a distributed strategy sets up its buckets of gradients, which keep this layout,
+        and before it restores a checkpoint, whose weights in double precision would be rounded.
         """
+        self.trainer.precision_plugin.convert_module(self)
         if self.trainer.strategy.root_device.type == "cuda":
             self.vae.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -111,7 +113,8 @@ class VAEModule(FusedModule):
         self._begin("validation")
 
     def on_train_epoch_end(self) -> None:
-        """Log the averages over the epoch."""
+        """Stop if an epoch without validation diverged; log its averages."""
+        self._require_finite("train")
         self._log("train")
 
     def on_validation_epoch_end(self) -> None:
