@@ -1,6 +1,7 @@
 """Public names of the room, read by `__init__.py` and by editors."""
 
 from .base import (
+    HasClauses,
     HasCouplings,
     HasCutInformation,
     HasFieldInformation,
@@ -30,6 +31,7 @@ from .spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
 __all__ = [
     "CurieWeiss",
     "EdwardsAnderson",
+    "HasClauses",
     "HasCouplings",
     "HasCutInformation",
     "HasFieldInformation",

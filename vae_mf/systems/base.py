@@ -191,6 +191,26 @@ class HasCouplings(Protocol):
 
 
 @runtime_checkable
+class HasClauses(Protocol):
+    """A system of spins whose energy is the number of violated clauses, as `KSat` describes them."""
+
+    @property
+    def sites(self) -> int:
+        """Number of variables N."""
+        ...
+
+    @property
+    def literals(self) -> Any:
+        """Literals +-(1 + i) of all clauses, int32."""
+        ...
+
+    @property
+    def offsets(self) -> Any:
+        """Bounds of the clauses among the literals, int64."""
+        ...
+
+
+@runtime_checkable
 class HasMeanFieldCouplings(Protocol):
     """A mean-field system of spins, its couplings a few patterns times one strength J."""
 
