@@ -6,11 +6,22 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from helpers.live_memory import LiveMemory
 
-from vae_mf.analysis.joint_samples import marginal_parameters, marginal_samples
+from vae_mf.analysis.generation import BATCH
+from vae_mf.analysis.joint_samples import marginal_parameters, marginal_samples, plant
+from vae_mf.models.site_families import site_family
 from vae_mf.runs.instantiate import instantiate
 from vae_mf.verdict.evidence import Evidence, EvidenceGroup, recorded
-from vae_mf.verdict.needs import JOINT, bytes_of_critics, bytes_of_discovery, bytes_of_verdict
+from vae_mf.verdict.needs import (
+    DRAWING,
+    JOINT,
+    PLANTING,
+    SINGLE,
+    bytes_of_critics,
+    bytes_of_discovery,
+    bytes_of_verdict,
+)
 
 ROWS, VARIABLES = 4000, 30
 
@@ -67,3 +78,19 @@ def test_no_rows_are_read_for_it_but_those_of_one_temperature_once(settings):
         Evidence(groups[:1]), VARIABLES, without
     )
     assert read == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["spins", "directors"])
+def test_planting_correlations_takes_the_bytes_that_are_said(kind):
+    rows, sites = 3 * BATCH, 16
+    random = np.random.default_rng(1)
+    directors = random.normal(size=(rows, sites, 3)).astype(np.float32)
+    directors /= np.linalg.norm(directors, axis=-1, keepdims=True)
+    found = {"spins": random.choice([-1, 1], (rows, sites)).astype(np.int8), "directors": directors}[kind]
+    samples = marginal_samples({1.0: found}, marginal_parameters({1.0: found}, torch.zeros(())))
+    columns = samples.statistics[0].numel()
+    with LiveMemory() as memory:
+        plant(samples, site_family(kind), order=2, size=0.2, generator=torch.Generator().manual_seed(1))
+    # Statistics and residuals of the planted samples stay; directors take more while a batch of them is drawn.
+    assert memory.peak <= columns * ((2 * SINGLE + PLANTING) * rows + DRAWING * BATCH) + 100_000
+    assert memory.peak >= columns * (2 * SINGLE + PLANTING) * rows

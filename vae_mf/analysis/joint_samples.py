@@ -1,6 +1,7 @@
 """Joint samples for a critic: configurations beside an independent reference, a decoder or the marginals."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -108,6 +109,11 @@ def site_log_likelihood(
     return ((statistics * parameters).sum(-1) - family.log_normaliser(parameters)).sum(1).numpy()
 
 
+def in_batches(work: Callable[[SiteVectors], torch.Tensor], values: SiteVectors) -> torch.Tensor:
+    """Return the result of some work on rows, of which directors take hundreds of bytes each while it is done."""
+    return torch.cat([work(rows) for rows in values.split(BATCH)])
+
+
 def plant(samples: JointSamples, family: SiteFamily, order: int, size: float, generator: torch.Generator) -> Planted:
     """Return reference samples in which groups of neighbouring sites are correlated, by about ``size`` nats in all.
 
@@ -128,7 +134,7 @@ def plant(samples: JointSamples, family: SiteFamily, order: int, size: float, ge
     sites = samples.statistics.shape[1]
     if not 2 <= order <= sites:
         raise ValueError(f"order: expected a number of sites from 2 to {sites}, got {order}")
-    drawn = family.sample(samples.parameters, generator)
+    drawn = in_batches(lambda parameters: family.sample(parameters, generator), samples.parameters)
     residuals = drawn - (samples.statistics - samples.residuals)
     index = samples.condition.index
     count = len(samples.condition.temperatures)
@@ -142,8 +148,9 @@ def plant(samples: JointSamples, family: SiteFamily, order: int, size: float, ge
     strongest = STRONGEST * (firsts.mean(1) / products.mean(1).clamp(min=torch.finfo(products.dtype).tiny)).sqrt()
     tilt = (size / capacity).sqrt().minimum(strongest)[index, None, None] * others
     reference = samples.parameters[:, last]
-    leaning = family.sample(reference + tilt, generator)
-    log_ratio = (tilt * leaning).sum(-1) - family.log_normaliser(reference + tilt) + family.log_normaliser(reference)
+    leaning = in_batches(lambda parameters: family.sample(parameters, generator), reference + tilt)
+    normaliser = partial(in_batches, family.log_normaliser)
+    log_ratio = (tilt * leaning).sum(-1) - normaliser(reference + tilt) + normaliser(reference)
     statistics = drawn.clone()
     residuals = residuals.clone()
     residuals[:, last] += leaning - drawn[:, last]

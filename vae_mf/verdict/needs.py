@@ -24,8 +24,10 @@ PATTERN_COPIES = 36
 """Bytes for each site of the configurations in which patterns are looked for, in double precision."""
 JOINT = 3 * SINGLE
 """Bytes for each column of a row that a critic learns from: statistics, parameters and residuals."""
-PLANTING = 4 * SINGLE
+PLANTING = 5 * SINGLE
 """Bytes for each column of a row into which correlations are planted, while they are."""
+DRAWING = 10 * SINGLE
+"""Bytes for each column of a batch of rows while directors are drawn."""
 DUAL_COPIES = 4
 """Products of rows, their eigenvectors and inverses that a regression holds at once."""
 DENSITY_COPIES = 3
@@ -85,6 +87,7 @@ def bytes_of_critics(rows: int, held_out: int, conditions: int, columns: int, se
     held = JOINT * columns * (2 * (learned + held_out) + drawn)
     tested = max(learned, held_out)
     planted = columns * (JOINT * tested + 2 * SINGLE * (learned + tested) + PLANTING * tested)
+    planted += columns * DRAWING * min(tested, BATCH)
     regressed = DUAL_COPIES * DOUBLE * min(held_out, DUAL_ROWS) ** 2
     return held + max(planted, regressed) + WEIGHTS * columns**2 + FIXED
 
