@@ -31,7 +31,7 @@ def draw_clusters(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     label = f"zero: {zero.place:.4f} ± {zero.error:.4f}"
     ax.axvline(zero.place, color=CYCLE[1][0], linewidth=0.8, linestyle="--", label=label)
     ax.set(xlabel=RATIO, ylabel="complexity Σ")
-    ax.legend(loc="lower left")
+    ax.legend()
 
 
 def draw_entropy(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:

@@ -141,7 +141,8 @@ def run_population(
 ) -> Float[np.ndarray, "kept two"]:
     """Return the density and the mean of eta in every sweep of a population that counts."""
     free = random.uniform(0.1, 0.6, sizes.members)
-    satisfying, products = np.empty(sizes.members), np.empty((2, sizes.members))
+    satisfying = np.empty(sizes.members)
+    products = np.empty((2, sizes.members))
     rows = []
     for sweep in range(sizes.discarded + sizes.kept):
         update_variables(satisfying, products, free, length * ratio / 2, joker, random)
@@ -175,7 +176,8 @@ def complement_of_product(complements: list[Complements]) -> Complements:
 
 def variable_term(products: Float[np.ndarray, "2 members"], free: Complements, clauses: float, joker: float) -> float:
     """Return E ln(P_+ + P_- - rho P_+ P_-), with control variates whose averages over Poisson numbers are known."""
-    either, both = products.sum(0), products.prod(0)
+    either = products.sum(0)
+    both = products.prod(0)
     controls = np.stack([np.log(products).sum(0), either, both])
     message = 1 - free.mean()
     known = [2 * clauses * np.log(free).mean(), 2 * np.exp(-clauses * message), np.exp(-2 * clauses * message)]

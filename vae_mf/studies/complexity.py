@@ -35,8 +35,9 @@ def complexity_tables(
     """Return the complexities, their zeros and the entropies of every length of clauses.
 
     Args:
-        curves: for every length K in "length", the ratios of the complexity in "complexity", those of the fit of its
-            zero in "fit" and those of the entropy in "entropy"; published thresholds by name in "thresholds".
+        curves: a mapping for every length K in "length", with the ratios of the complexity in "complexity", those of
+            the fit of its zero in "fit", those of the entropy in "entropy", and published thresholds by name in
+            "thresholds".
         sizes: sizes of the population dynamics.
         seed: seed of all populations.
     """
