@@ -191,6 +191,7 @@ def test_chains_and_blocks_by_default():
     assert Sampling((1.0,), 90, blocks=8).block_count == 6
     assert Sampling((1.0,), 7).chain_count == 7
     assert nearest_divisor(997, 100) == 1
+    assert nearest_divisor(10**18, 100) == 100  # without a look at each number up to it
 
 
 def test_numbers_of_numpy_ask_for_the_same_store(tmp_path, without_type_checks):

@@ -45,8 +45,15 @@ def checked(name: str, console: Console) -> tuple[bool, list[str]]:
     return passed, [f"## {outcome}", "", *(f"- {line}" for line in lines), ""]
 
 
+def written(page: list[str], path: Path | None, made_on: str) -> None:
+    """Write what has been said so far."""
+    text = ["# The device check", "", f"`python scripts/benchmarks/device_check.py` on {made_on}.", "", *page]
+    if path is not None:
+        path.write_text("\n".join(text), encoding="utf-8")
+
+
 def main() -> None:
-    """Run the stages that were asked for, print what they say and save it."""
+    """Run the stages that were asked for, print what they say and save it after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds after which no stage begins")
@@ -60,18 +67,21 @@ def main() -> None:
     console.print(made_on)
     page: list[str] = []
     failed = []
+    try:
+        written(page, options.write, made_on)  # before ten minutes have gone by
+    except OSError as error:
+        parser.error(f"argument --write: expected a file that can be written, got {options.write}: {error.strerror}")
     start = time.perf_counter()
     for name in options.stages:
         if time.perf_counter() - start > options.limit:
-            page += [f"## {name}: not begun, as the time was over", ""]
-            continue
-        passed, section = checked(name, console)
+            passed, section = True, [f"## {name}: not begun, as the time was over", ""]
+            console.print(section[0].removeprefix("## "))
+        else:
+            passed, section = checked(name, console)
         page += section
+        written(page, options.write, made_on)
         if not passed:
             failed.append(name)
-    if options.write:
-        text = ["# The device check", "", f"`python scripts/benchmarks/device_check.py` on {made_on}.", "", *page]
-        options.write.write_text("\n".join(text), encoding="utf-8")
     console.print(f"failed: {', '.join(failed) or 'none'}")
     raise SystemExit(bool(failed))
 

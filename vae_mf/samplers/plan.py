@@ -219,7 +219,8 @@ def nearest_divisor(number: int, target: int) -> int:
     >>> nearest_divisor(4000, 100), nearest_divisor(90, 100)
     (100, 90)
     """
-    return min((n for n in range(1, number + 1) if number % n == 0), key=lambda n: abs(n - target))
+    # 1 divides it, and is nearer than any number from twice the target on.
+    return min((n for n in range(1, min(number, 2 * target) + 1) if number % n == 0), key=lambda n: abs(n - target))
 
 
 def scalars(system: System, configurations: Configurations) -> dict[str, np.ndarray]:
