@@ -9,9 +9,11 @@ from scipy import sparse
 
 from vae_mf.arrays import Couplings, Fields, Spins
 from vae_mf.checks import plain_array, require_choice, require_fraction, require_integer, require_positive
+from vae_mf.packing import MAXIMUM_SITES
 from vae_mf.rng import generator
 from vae_mf.systems.base import Magnet, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.enumeration import enumerate_system
+from vae_mf.systems.planar import planar_thermodynamics, square_places
 
 SYMMETRY_TOLERANCE = 1e-10
 """Largest |J_ij - J_ji| that passes for rounding, in units of the largest |J_ij|."""
@@ -99,10 +101,26 @@ class SherringtonKirkpatrick(Ising):
         return cls(upper + upper.T)
 
 
+@dataclass(frozen=True, eq=False)
 class EdwardsAnderson(Ising):
-    """Nearest-neighbour spin glass on a lattice; it orders at T > 0 in three dimensions and only at T = 0 in two."""
+    """Nearest-neighbour spin glass on a lattice; it orders at T > 0 in three dimensions and only at T = 0 in two.
 
+    Args:
+        open_side: side of a square lattice with free boundaries, whose sums are exact at any size; None otherwise.
+    """
+
+    open_side: int | None = None
     name = "edwards_anderson"
+
+    def thermodynamics(self, temperature: float) -> Thermodynamics:
+        """Return ln Z, U, C and S, by a determinant on a square with free boundaries, else by enumeration.
+
+        Raises:
+            ValueError: above 20 sites elsewhere, and where the determinant is lost in rounding, at low temperatures.
+        """
+        if self.open_side is None or self.sites <= MAXIMUM_SITES:
+            return super().thermodynamics(temperature)
+        return planar_thermodynamics(self.couplings, square_places(self.open_side), temperature)
 
     @classmethod
     def random(
@@ -142,7 +160,8 @@ class EdwardsAnderson(Ising):
             bonds = random.choice([-1.0, 1.0], shape)
         else:
             bonds = np.where(random.random(shape) < positive, 1.0, -1.0)
-        return cls(lattice_couplings(bonds, side, boundary == "free"))
+        free = boundary == "free"
+        return cls(lattice_couplings(bonds, side, free), open_side=side if free and dimension == 2 else None)
 
 
 def lattice_couplings(bonds: Float[np.ndarray, "dimension sites"], side: int, free: bool = False) -> sparse.csr_array:
