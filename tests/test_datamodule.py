@@ -219,6 +219,26 @@ def test_a_store_of_directors_is_split_like_one_of_spins(tmp_path, monkeypatch, 
     assert whole.train.data.shape == (36, 6, 2)
 
 
+@pytest.mark.parametrize("sums", [False, True])
+@pytest.mark.parametrize("length", [1.01, 0.0, np.nan])
+def test_vectors_of_another_length_are_refused(sums, length):
+    """On the disc one that is 1% too long comes back with the opposite x."""
+    directors = some_directors(3, 2, 0.0)
+    directors[1, 1] = [length, 0, 0]
+    with pytest.raises(ValueError, match="directors: expected vectors of length 1, got lengths from"):
+        director_set(directors, np.zeros(3), [0.1], sums)
+
+
+def test_a_store_of_vectors_of_another_length_is_refused(tmp_path):
+    layout = StoreLayout(2, (0.5,), 3, 1, {"energy": "f8"}, "directors")
+    with open_writer(tmp_path / "store", layout, {}) as writer:
+        for block in range(3):
+            writer.write_block(block, np.full((1, 1, 2, 3), block, np.float32), {"energy": np.zeros((1, 1))})
+        writer.seal({})
+    with pytest.raises(ValueError, match="directors: expected vectors of length 1, got lengths from"):
+        split_store(open_store(tmp_path / "store"), 0.3, 0.3)
+
+
 def some_directors(rows: int, sites: int, alignment: float) -> np.ndarray:
     vectors = np.random.default_rng(2).normal([0, 0, alignment], 1, (rows, sites, 3))
     return vectors / np.linalg.norm(vectors, axis=2, keepdims=True)

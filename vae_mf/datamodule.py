@@ -22,6 +22,8 @@ from vae_mf.store.sample_store import SampleStore
 BIT_TABLE = torch.from_numpy(unpack_spins(np.arange(256, dtype=np.uint8)[:, None], 8)).float()
 """The eight spins of every byte, so that unpacking is one row lookup per byte."""
 
+LONGEST = 1e-5
+"""Largest deviation of a director's length from 1: the disc has no place for longer ones."""
 SUMMED = 4096
 """Configurations of directors whose sums are taken at once."""
 PIECE = 2**26
@@ -165,14 +167,27 @@ def director_set(
         level: level of each row.
         temperatures: distinct temperatures.
         sums: True to hold vectors with the same sums alone.
+
+    Raises:
+        ValueError: if the vectors have other lengths.
     """
-    form = three_vectors if sums else to_disc
     return (SummedSet if sums else DirectorSet)(
-        form(torch.from_numpy(np.ascontiguousarray(directors, np.float32))),
+        held(torch.from_numpy(np.ascontiguousarray(directors, np.float32)), sums),
         torch.from_numpy(np.asarray(level, np.int64)),
         torch.tensor(list(temperatures), dtype=torch.float32),
         directors.shape[1],
     )
+
+
+def held(directors: Float[torch.Tensor, "rows sites 3"], sums: bool) -> torch.Tensor:
+    """Return what is held of directors; ValueError unless they are unit vectors."""
+    lengths = torch.linalg.vector_norm(directors, dim=-1)
+    if not bool(((lengths - 1).abs() <= LONGEST).all()):
+        raise ValueError(
+            f"directors: expected vectors of length 1, got lengths from {lengths.min():.6g} to {lengths.max():.6g}: "
+            "divide each by its length"
+        )
+    return three_vectors(directors) if sums else to_disc(directors)
 
 
 def three_vectors(directors: Float[torch.Tensor, "rows sites 3"]) -> Float[torch.Tensor, "rows 3 3"]:
@@ -232,7 +247,6 @@ def load_spins(store: SampleStore, columns: list[PackedSpins], blocks: range) ->
 
 def load_directors(store: SampleStore, blocks: range, sums: bool) -> DirectorSet | SummedSet:
     """Return some blocks of a store as a resident set; no more than a piece is held as it stands there."""
-    form = three_vectors if sums else to_disc
     levels = levels_of(store, blocks)
     each = max(1, PIECE // (12 * store.sites * store.rows_per_block))
     pieces = [
@@ -242,7 +256,7 @@ def load_directors(store: SampleStore, blocks: range, sums: bool) -> DirectorSet
     ]
     data, filled = None, 0
     for level, some in pieces:
-        part = form(torch.from_numpy(store.directors(level, some)))
+        part = held(torch.from_numpy(store.directors(level, some)), sums)
         data = part.new_empty(len(levels), *part.shape[1:]) if data is None else data
         data[filled : filled + len(part)] = part
         filled += len(part)
