@@ -1,8 +1,24 @@
 """Public names of the room, read by `__init__.py` and by editors."""
 
+from .decimation import Decimation, belief_decimation, survey_decimation
 from .focused_metropolis import focused_metropolis
 from .local_search import Search
+from .message_passing import Marginals, belief_propagation, survey_propagation
+from .population_dynamics import complexity, replica_symmetric_entropy
 from .prob_sat import prob_sat
 from .walk_sat import walk_sat
 
-__all__ = ["Search", "focused_metropolis", "prob_sat", "walk_sat"]
+__all__ = [
+    "Decimation",
+    "Marginals",
+    "Search",
+    "belief_decimation",
+    "belief_propagation",
+    "complexity",
+    "focused_metropolis",
+    "prob_sat",
+    "replica_symmetric_entropy",
+    "survey_decimation",
+    "survey_propagation",
+    "walk_sat",
+]
