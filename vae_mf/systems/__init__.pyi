@@ -22,6 +22,7 @@ from .base import (
     UnknownSpins,
 )
 from .curie_weiss import CurieWeiss
+from .forward_mean_field import MeanField, response_correlations, solve_mean_field
 from .hopfield import Hopfield
 from .ising2d import Ising2D
 from .k_sat import KSat
@@ -51,9 +52,12 @@ __all__ = [
     "Ising2D",
     "KSat",
     "MaierSaupe",
+    "MeanField",
     "OrderParameterLaw",
     "SherringtonKirkpatrick",
     "System",
     "Thermodynamics",
     "UnknownSpins",
+    "response_correlations",
+    "solve_mean_field",
 ]
