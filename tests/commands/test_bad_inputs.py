@@ -91,7 +91,7 @@ OPTIONS = {
         "evaluation.readings.level": "fraction", "evaluation.readings.draws": "count",
     },
 }  # fmt: skip
-SYSTEMS = ("curie_weiss", "hopfield", "ising2d", "edwards_anderson", "sherrington_kirkpatrick", "maier_saupe")
+SYSTEMS = ("curie_weiss", "hopfield", "ising2d", "edwards_anderson", "k_sat", "sherrington_kirkpatrick", "maier_saupe")
 SAMPLERS = ("curie_weiss", "wolff", "multispin", "maier_saupe", "maier_saupe_gibbs")
 TOGETHER = {
     "curie_weiss": {"curie_weiss"},

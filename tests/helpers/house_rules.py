@@ -47,6 +47,7 @@ SYSTEMS = {
     "Hopfield",
     "Ising",
     "Ising2D",
+    "KSat",
     "MaierSaupe",
     "SherringtonKirkpatrick",
 }

@@ -21,6 +21,7 @@ from vae_mf.runs.models import build_vae
 from vae_mf.runs.sampling import build_sampler
 from vae_mf.systems.base import System
 from vae_mf.systems.hopfield import hebbian_couplings
+from vae_mf.systems.k_sat import KSat
 
 CONF = PROJECT_ROOT / "conf"
 PACKAGES = {
@@ -164,6 +165,8 @@ def test_every_system_has_its_sampler(compose_config, name, tmp_path):
     keys = OmegaConf.load(CONF / "system" / f"{name}.yaml").keys()
     small = [f"system.{key}={value}" for key, value in SIXTEEN_SITES.items() if key in keys]
     given = [f"system.{key}.file={tmp_path}/{key}.npy" for key in ("patterns", "couplings") if key in keys]
+    KSat.random(16, 3, seed=1, clauses=40).to_file(tmp_path / "formula.cnf")
+    given += [f"system.path={tmp_path}/formula.cnf"] if "path" in keys else []
     config = compose_config("sample", f"system={name}", *(small or given))
     system = instantiate(config.system)
     assert isinstance(system, System)

@@ -23,6 +23,7 @@ SYSTEMS = {
     "maier_saupe": systems.MaierSaupe(4),
     "ising": Ising(FERROMAGNET, np.linspace(-0.3, 0.4, 4)),
     "sherrington_kirkpatrick": systems.SherringtonKirkpatrick.random(4, seed=3),
+    "k_sat": systems.KSat.from_clauses([[1, 2, -3], [-1, 2], [-2, 3, -4], [3], [-1, -3]], sites=4),
     "edwards_anderson": systems.EdwardsAnderson.random(2, 2, "gaussian", seed=3),
     "edwards_anderson_pm": systems.EdwardsAnderson.random(2, 2, "pm", seed=3),
 }

@@ -7,6 +7,7 @@ from .curie_weiss import CurieWeissDirect
 from .draw import sample
 from .hopfield import HopfieldGibbs
 from .ising2d import Ising2DAuto
+from .k_sat import KSatMetropolis
 from .maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
 from .multispin import MultispinMetropolis
 from .multispin_glass import MultispinGlass
@@ -21,6 +22,7 @@ __all__ = [
     "HopfieldGibbs",
     "Ising2DAuto",
     "IsingMetropolis",
+    "KSatMetropolis",
     "MaierSaupeDirect",
     "MaierSaupeGibbs",
     "MultispinGlass",

@@ -1,5 +1,6 @@
 """Public names of the room, read by `__init__.py` and by editors."""
 
+from .complete import Decision, decide
 from .decimation import Decimation, belief_decimation, survey_decimation
 from .focused_metropolis import focused_metropolis
 from .local_search import Search
@@ -10,11 +11,13 @@ from .walk_sat import walk_sat
 
 __all__ = [
     "Decimation",
+    "Decision",
     "Marginals",
     "Search",
     "belief_decimation",
     "belief_propagation",
     "complexity",
+    "decide",
     "focused_metropolis",
     "prob_sat",
     "replica_symmetric_entropy",

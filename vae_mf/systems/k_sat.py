@@ -59,6 +59,7 @@ class KSat(Magnet):
     sites: int
     name = "k_sat"
     symmetries = ()
+    default_sampler = "vae_mf.samplers.KSatMetropolis"
 
     def __post_init__(self) -> None:
         sites = require_integer("sites", self.sites)

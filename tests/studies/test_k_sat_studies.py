@@ -1,0 +1,106 @@
+"""Studies of random formulas: crossings that are known, entropies against exact counts, tables that can be drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vae_mf.plotting.satisfiability import draw_energy, draw_search, draw_threshold
+from vae_mf.studies.k_sat_energy import annealed, energy_tables, infinite_temperature, integrated_entropy, measured
+from vae_mf.studies.k_sat_search import ALGORITHMS, search_tables
+from vae_mf.studies.k_sat_threshold import crossing_table, fitted_log_odds, threshold_tables
+from vae_mf.systems import KSat
+
+SIZES = {"members": 400, "discarded": 10, "kept": 10, "populations": 2}
+
+
+def curves(threshold, nu, sizes, formulas):
+    """Curves whose crossing and exponent are known, with shares that are exact up to rounding."""
+    rows = []
+    for sites in sizes:
+        for ratio in np.linspace(threshold - 0.4, threshold + 0.3, 8):
+            share = 1 / (1 + np.exp(0.5 * (ratio - threshold) * sites ** (1 / nu) - 0.8))
+            row = {"length": 3, "threshold": threshold, "sites": sites, "ratio": ratio, "formulas": formulas}
+            rows.append(row | {"satisfiable": round(share * formulas), "probability": share})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(("threshold", "nu"), [(4.3, 1.5), (1.0, 3.0)])
+def test_crossings_and_exponents_are_found(threshold, nu):
+    found = crossing_table(curves(threshold, nu, [50, 100, 200], 2000), seed=1)
+    assert list(found.small) == [50, 100]
+    assert (np.abs(found.ratio - threshold) < 3 * found.error + 1e-3).all()
+    assert (np.abs(found.nu - nu) < 3 * found.nu_error).all()
+    assert (found.error < 0.1).all()
+
+
+@pytest.mark.slow
+def test_the_error_of_a_crossing_is_its_spread():
+    exact = curves(4.3, 1.5, [50, 100], 500)
+    random = np.random.default_rng(1)
+    places = []
+    for seed in range(40):
+        drawn = exact.assign(satisfiable=random.binomial(500, exact.probability))
+        found = crossing_table(drawn.assign(probability=drawn.satisfiable / 500), seed)
+        places.append((found.ratio[0], found.error[0]))
+    spread = np.std([place for place, _ in places], ddof=1)
+    assert 0.6 < np.median([error for _, error in places]) / spread < 1.6
+
+
+def test_log_odds_are_fitted_by_largest_likelihood():
+    ratios = np.linspace(-1, 1, 9)
+    formulas = np.full(9, 10**6)
+    expected = np.array([0.3, -2.0, 0.5])
+    satisfiable = formulas / (1 + np.exp(-(ratios[:, None] ** np.arange(3)) @ expected))
+    np.testing.assert_allclose(fitted_log_odds(ratios, satisfiable, formulas), expected, atol=1e-6)
+    assert np.isfinite(fitted_log_odds(ratios, formulas, formulas)).all()
+
+
+def test_few_formulas_make_a_figure():
+    pytest.importorskip("pysat")
+    scan = {"length": 2, "threshold": 1.0, "ratios": [0.7, 1.0, 1.3, 1.6], "sizes": [10, 20], "formulas": [20, 20]}
+    tables = threshold_tables([scan], seed=1)
+    shares = tables["threshold"].probability
+    assert shares[0] > shares[3]
+    assert shares[4] > shares[7]
+    assert len(draw_threshold(tables).axes) == 3
+
+
+def test_integrated_entropy_is_that_of_exact_counts():
+    formula = KSat.random(20, 3, seed=3, clauses_per_site=4.0)
+    temperatures = np.array([0.12, 0.16, 0.2, 0.25, 0.32, 0.41, 0.54, 0.75, 1.1, 2.0, 4.0])
+    exact = [formula.thermodynamics(t) for t in temperatures]
+    energies = np.array([state.energy for state in exact])
+    variances = np.array([state.heat_capacity * state.temperature**2 for state in exact])
+    found = integrated_entropy(formula, temperatures, energies, variances)
+    np.testing.assert_allclose(found, [state.entropy for state in exact], atol=0.02)
+    sampled = measured(formula, temperatures, 6, 2000, seed=1)
+    np.testing.assert_allclose(sampled[0], energies, atol=0.15)
+    np.testing.assert_allclose(sampled[1], found, atol=0.3)
+
+
+def test_infinite_temperature_is_the_mean_of_all_assignments():
+    formula = KSat.random(14, 3, seed=3, clauses=40)
+    counts = formula.configuration_counts.sum(1)
+    mean = counts @ np.arange(41) / counts.sum()
+    assert infinite_temperature(formula)[0] == pytest.approx(mean)
+
+
+def test_a_large_formula_is_the_annealed_one_when_hot():
+    formula = KSat.random(3000, 3, seed=1, clauses_per_site=3.0)
+    temperatures = np.array([2.0, 4.0, 8.0])
+    found = measured(formula, temperatures, 2, 300, seed=1) / 3000
+    np.testing.assert_allclose(found, annealed(3, 3.0, 1 / temperatures), atol=0.003)
+
+
+def test_energies_and_searches_make_figures():
+    tables = energy_tables(3, 30, [1.0, 3.0], [0.3, 1.0, 2.0], 2, 2, 100, SIZES, seed=1)
+    energy = tables["energy"]
+    assert (energy[energy.ratio == 3.0].energy.to_numpy() > energy[energy.ratio == 1.0].energy.to_numpy()).all()
+    assert energy.entropy.between(0, np.log(2)).all()
+    assert len(draw_energy(tables).axes) == 2
+    searches = search_tables(3, 4.2667, {200: [2.0, 4.0]}, 2, 50, seed=1)
+    table = searches["search"]
+    assert list(table.algorithm.unique()) == list(ALGORITHMS)
+    assert (table[table.ratio == 2.0].solved == 2).all()
+    assert (table.steps_per_variable <= 50).all()
+    assert len(draw_search(searches).axes) == 1

@@ -1,0 +1,122 @@
+"""Figures of satisfiability: probability of a solution, its scaling, effort, and time of local searches."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, new_figure
+
+RATIO = "clauses per variable α"
+EXACT_NU = {2: 3.0}
+"""Exponents that theory knows, by clause length."""
+
+
+def draw_threshold(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw for each clause length, from the top, the curves, the same with scaled axes, and the effort."""
+    curves, crossings = tables["threshold"], tables["crossings"]
+    lengths = curves.length.unique()
+    with house_style():
+        figure, axes = new_figure(3, len(lengths))
+        rows = np.array(axes).reshape(3, -1)
+        for (top, middle, bottom), length in zip(rows.T, lengths, strict=True):
+            own, crossed = curves[curves.length == length], crossings[crossings.length == length]
+            draw_curves(top, own, crossed)
+            draw_scaled(middle, own, crossed)
+            draw_effort(bottom, own)
+        rows[0, 0].set_ylabel("P(satisfiable)")
+        rows[1, 0].set_ylabel("P(satisfiable)")
+        rows[2, 0].set_ylabel("decisions of the solver")
+    return figure
+
+
+def sizes_of(curves: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
+    """Return the curve of every size with its colour and marker."""
+    parts = [part for _, part in curves.groupby("sites")]
+    return [(part, *CYCLE[number % len(CYCLE)]) for number, part in enumerate(parts)]
+
+
+def draw_curves(ax: Axes, curves: pd.DataFrame, crossings: pd.DataFrame) -> None:
+    """Draw the probability of a solution for each size, the known threshold and the last crossing."""
+    for part, colour, marker in sizes_of(curves):
+        name = f"N = {part.sites.iloc[0]:,}"
+        ax.errorbar(part.ratio, part.probability, part.error, fmt=f"{marker}-", color=colour, label=name)
+    threshold = curves.threshold.iloc[0]
+    ax.axvline(threshold, color=COLOURS["infinite"], linestyle="--", linewidth=0.8, label=f"N → ∞: {threshold:g}")
+    last = crossings.iloc[-1]
+    ax.set_title(f"K = {curves.length.iloc[0]}: crossing {last.ratio:.3f} ± {last.error:.3f}")
+    ax.set(xlabel=RATIO, ylim=(-0.03, 1.03))
+    ax.legend(loc="lower left", fontsize=7)
+
+
+def draw_scaled(ax: Axes, curves: pd.DataFrame, crossings: pd.DataFrame) -> None:
+    """Draw the curves against the distance from the threshold in units of N^(-1/nu)."""
+    length = int(curves.length.iloc[0])
+    last = crossings.iloc[-1]
+    nu = EXACT_NU[length] if length in EXACT_NU else float(last.nu)
+    for part, colour, marker in sizes_of(curves):
+        scaled = (part.ratio - part.threshold) * part.sites ** (1 / nu)
+        ax.errorbar(scaled, part.probability, part.error, fmt=marker, color=colour)
+    known = f"ν = 3 by theory, {last.nu:.1f} ± {last.nu_error:.1f} here"
+    effective = f"effective ν = {last.nu:.1f} ± {last.nu_error:.1f}; theory: ν ≥ 2"
+    ax.set_title(known if length in EXACT_NU else effective)
+    ax.set(xlabel="(α - α_s) N^(1/ν)", ylim=(-0.03, 1.03))
+
+
+def draw_effort(ax: Axes, curves: pd.DataFrame) -> None:
+    """Draw the median decisions of the solver with their quartiles."""
+    for part, colour, marker in sizes_of(curves):
+        ax.plot(part.ratio, part.decisions, f"{marker}-", color=colour)
+        ax.fill_between(part.ratio, part.decisions_low, part.decisions_high, color=colour, alpha=0.2, linewidth=0)
+    ax.axvline(curves.threshold.iloc[0], color=COLOURS["infinite"], linestyle="--", linewidth=0.8)
+    ax.set(xlabel=RATIO, yscale="log")
+    ax.set_title("median and quartiles")
+
+
+def draw_search(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw for each size the time per variable of every search that ended at a solution, against the ratio."""
+    table = tables["search"]
+    sizes = table.sites.unique()
+    with house_style():
+        figure, axes = new_figure(1, len(sizes))
+        for ax, sites in zip(axes, sizes, strict=True):
+            draw_times(ax, table[table.sites == sites])
+            ax.set_ylim(table.seconds_per_variable.min() / 2, 2 * table.seconds_per_variable.max())
+            ax.set_xlim(table.ratio.min() - 0.05, table.threshold.iloc[0] + 0.03)
+        axes[0].set_ylabel("processor time per variable [s]")
+        axes[0].legend(loc="upper left", fontsize=7)
+    return figure
+
+
+def draw_times(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw the time per variable of every algorithm at one size, open where the budget ended before a solution."""
+    for (name, part), (colour, marker) in zip(table.groupby("algorithm", sort=False), CYCLE, strict=False):
+        ax.plot(part.ratio, part.seconds_per_variable, "-", color=colour, linewidth=0.8)
+        solved = part[part.solved == part.formulas]
+        ax.plot(solved.ratio, solved.seconds_per_variable, marker, color=colour, label=name)
+        ended = part[part.solved < part.formulas]
+        ax.plot(ended.ratio, ended.seconds_per_variable, marker, color=colour, mfc="none")
+    threshold = table.threshold.iloc[0]
+    ax.axvline(threshold, color=COLOURS["infinite"], linestyle="--", linewidth=0.8, label=f"threshold {threshold:g}")
+    ax.set(xlabel=RATIO, yscale="log", title=f"N = {table.sites.iloc[0]:,}")
+
+
+def draw_energy(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw energy and entropy per variable against temperature for each ratio, beside annealed averages."""
+    table, solutions = tables["energy"], tables["solutions"]
+    with house_style():
+        figure, (left, right) = new_figure(1, 2)
+        for (ratio, part), (colour, marker) in zip(table.groupby("ratio"), CYCLE, strict=False):
+            for ax, name in ((left, "energy"), (right, "entropy")):
+                values, errors = part[name], part[f"{name}_error"]
+                ax.errorbar(part.temperature, values, errors, fmt=marker, color=colour, label=f"α = {ratio:g}")
+                ax.plot(part.temperature, part[f"{name}_annealed"], "-", color=colour, linewidth=0.8)
+            of_solutions = solutions[solutions.ratio == ratio].value
+            right.plot([0], of_solutions, marker, color=colour, mfc="none", markersize=7, clip_on=False)
+        left.plot([], [], "-", color=COLOURS["exact"], linewidth=0.8, label="annealed")
+        right.plot([], [], "o", color=COLOURS["exact"], mfc="none", markersize=7, label="solutions, belief propagation")
+        left.set(xlabel=TEMPERATURE, ylabel="violated clauses per variable", xlim=(0, 1.5), ylim=(-0.01, None))
+        right.set(xlabel=TEMPERATURE, ylabel="entropy per variable [nats]", xlim=(0, 1.5))
+        left.legend(fontsize=7)
+        right.legend(*([part[-1:] for part in right.get_legend_handles_labels()]), fontsize=7, loc="lower right")
+    return figure
