@@ -26,6 +26,7 @@ from .forward_mean_field import MeanField, response_correlations, solve_mean_fie
 from .hopfield import Hopfield
 from .ising2d import Ising2D
 from .k_sat import KSat
+from .kinetic_plefka import KineticMoments, kinetic_moments
 from .maier_saupe import MaierSaupe
 from .spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
 
@@ -51,6 +52,7 @@ __all__ = [
     "Ising",
     "Ising2D",
     "KSat",
+    "KineticMoments",
     "MaierSaupe",
     "MeanField",
     "OrderParameterLaw",
@@ -58,6 +60,7 @@ __all__ = [
     "System",
     "Thermodynamics",
     "UnknownSpins",
+    "kinetic_moments",
     "response_correlations",
     "solve_mean_field",
 ]
