@@ -8,10 +8,12 @@ from .draw import sample
 from .hopfield import HopfieldGibbs
 from .ising2d import Ising2DAuto
 from .k_sat import KSatMetropolis
+from .ladders import feedback_ladder
 from .maier_saupe import MaierSaupeDirect, MaierSaupeGibbs
 from .multispin import MultispinMetropolis
 from .multispin_glass import MultispinGlass
 from .plan import Sampling, plan
+from .population_annealing import population_annealing
 from .spin_glass import IsingMetropolis
 from .tempering import ParallelTempering
 from .wolff import Wolff
@@ -34,7 +36,9 @@ __all__ = [
     "SystemSampler",
     "Wolff",
     "automatic_sampler",
+    "feedback_ladder",
     "plan",
+    "population_annealing",
     "sample",
     "sample_chains",
 ]

@@ -105,6 +105,11 @@ class IsingMetropolis(SystemSampler):
         add_energies(energies, state.spins, state.local_fields, self._fields)
         return energies
 
+    def copy_chains(self, state: IsingState, parents: Int64[np.ndarray, " chains"]) -> None:
+        """Give every chain the configuration of its parent."""
+        state.spins[:] = state.spins[parents]
+        state.local_fields[:] = state.local_fields[parents]
+
     def turn_clusters(
         self, state: IsingState, first: Int64[np.ndarray, " pairs"], second: Int64[np.ndarray, " pairs"]
     ) -> None:
