@@ -1,5 +1,6 @@
 """Public names of the room, read by `__init__.py` and by editors."""
 
+from .clusters import frozen_variables, walk_overlaps
 from .complete import Decision, decide
 from .decimation import Decimation, belief_decimation, survey_decimation
 from .focused_metropolis import focused_metropolis
@@ -19,9 +20,11 @@ __all__ = [
     "complexity",
     "decide",
     "focused_metropolis",
+    "frozen_variables",
     "prob_sat",
     "replica_symmetric_entropy",
     "survey_decimation",
     "survey_propagation",
+    "walk_overlaps",
     "walk_sat",
 ]
