@@ -108,7 +108,7 @@ class Composition:
         return [option for option in said if option.comment or not WIRE.fullmatch(option.default)]
 
 
-def names_in(node: dict[str, Any], before: str = "") -> Iterator[str]:
+def names_in(node: dict[Any, Any], before: str = "") -> Iterator[str]:
     """Yield the dotted names of everything in plain containers."""
     for key, value in node.items():
         yield f"{before}{key}"
