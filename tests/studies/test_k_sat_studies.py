@@ -93,10 +93,11 @@ def test_a_large_formula_is_the_annealed_one_when_hot():
 
 
 def test_energies_and_searches_make_figures():
-    tables = energy_tables(3, 30, [1.0, 3.0], [0.3, 1.0, 2.0], 2, 2, 100, SIZES, seed=1)
+    tables = energy_tables(3, 30, [1.0, 3.0], 2.0, [0.3, 1.0, 2.0], 2, 2, 100, SIZES, seed=1)
     energy = tables["energy"]
     assert (energy[energy.ratio == 3.0].energy.to_numpy() > energy[energy.ratio == 1.0].energy.to_numpy()).all()
     assert energy.entropy.between(0, np.log(2)).all()
+    assert list(tables["solutions"].ratio) == [1.0]
     assert len(draw_energy(tables).axes) == 2
     searches = search_tables(3, 4.2667, {200: [2.0, 4.0]}, 2, 50, seed=1)
     table = searches["search"]

@@ -44,7 +44,8 @@ def draw_curves(ax: Axes, curves: pd.DataFrame, crossings: pd.DataFrame) -> None
     threshold = curves.threshold.iloc[0]
     ax.axvline(threshold, color=COLOURS["infinite"], linestyle="--", linewidth=0.8, label=f"N → ∞: {threshold:g}")
     last = crossings.iloc[-1]
-    ax.set_title(f"K = {curves.length.iloc[0]}: crossing {last.ratio:.3f} ± {last.error:.3f}")
+    found = f"crossing {last.ratio:.3f} ± {last.error:.3f}" if np.isfinite(last.ratio) else "no crossing in this range"
+    ax.set_title(f"K = {curves.length.iloc[0]}: {found}")
     ax.set(xlabel=RATIO, ylim=(-0.03, 1.03))
     ax.legend(loc="lower left", fontsize=7)
 
@@ -57,9 +58,8 @@ def draw_scaled(ax: Axes, curves: pd.DataFrame, crossings: pd.DataFrame) -> None
     for part, colour, marker in sizes_of(curves):
         scaled = (part.ratio - part.threshold) * part.sites ** (1 / nu)
         ax.errorbar(scaled, part.probability, part.error, fmt=marker, color=colour)
-    known = f"ν = 3 by theory, {last.nu:.1f} ± {last.nu_error:.1f} here"
     effective = f"effective ν = {last.nu:.1f} ± {last.nu_error:.1f}; theory: ν ≥ 2"
-    ax.set_title(known if length in EXACT_NU else effective)
+    ax.set_title(f"ν = {nu:g} by theory" if length in EXACT_NU else effective)
     ax.set(xlabel="(α - α_s) N^(1/ν)", ylim=(-0.03, 1.03))
 
 
@@ -112,7 +112,7 @@ def draw_energy(tables: dict[str, pd.DataFrame]) -> Figure:
                 ax.errorbar(part.temperature, values, errors, fmt=marker, color=colour, label=f"α = {ratio:g}")
                 ax.plot(part.temperature, part[f"{name}_annealed"], "-", color=colour, linewidth=0.8)
             of_solutions = solutions[solutions.ratio == ratio].value
-            right.plot([0], of_solutions, marker, color=colour, mfc="none", markersize=7, clip_on=False)
+            right.plot(0 * of_solutions, of_solutions, marker, color=colour, mfc="none", markersize=7, clip_on=False)
         left.plot([], [], "-", color=COLOURS["exact"], linewidth=0.8, label="annealed")
         right.plot([], [], "o", color=COLOURS["exact"], mfc="none", markersize=7, label="solutions, belief propagation")
         left.set(xlabel=TEMPERATURE, ylabel="violated clauses per variable", xlim=(0, 1.5), ylim=(-0.01, None))

@@ -10,17 +10,18 @@ from vae_mf.kernels import kernel
 from vae_mf.samplers.kernels.random_bits import U64, double_uniform, random_word
 from vae_mf.satisfiability.local_search import Search, run_search
 from vae_mf.satisfiability.moves import (
+    CACHED,
     COUNTER,
     VIOLATED,
     ask_ahead,
+    breaks_of,
     drawn_clause,
     drawn_code,
     fit_mask,
     flip,
-    lonely,
+    makes_of,
     note,
 )
-from vae_mf.satisfiability.records import U32
 from vae_mf.systems.base import HasClauses
 
 WORST = 64
@@ -64,21 +65,21 @@ def advance(laid, walk, key, steps, accept):
     """Try so many moves, fewer if a solution is found, and return their number."""
     clauses, variables = laid
     # Taken apart here, as every use of a tuple counts references to its arrays.
-    bits, violated, log, best, broken_places, made_places, numbers = walk
+    bits, violated, log, best, breaks, numbers = walk
     tried = 0
     while tried < steps and numbers[VIOLATED]:
         fit_mask(numbers)
         counter = U64(numbers[COUNTER])
         numbers[COUNTER] += 1
-        ask_ahead(clauses, variables, violated, numbers, key, counter, False)
+        if variables.shape[0] > CACHED:
+            ask_ahead(clauses, variables, violated, numbers, key, counter, False)
         word = random_word(key, counter)
         clause = drawn_clause(violated, numbers, word)
         if clause >= 0:
             tried += 1
             code = drawn_code(clauses, clause, word)
-            broken = lonely(variables, bits, code ^ U32(1), broken_places)
-            made = lonely(variables, bits, code, made_places)
-            if broken <= made or double_uniform(random_word(~key, counter)) < accept[min(broken - made, WORST)]:
-                flip(clauses, variables, bits, violated, numbers, code, broken_places[:broken], made_places[:made])
-                note(bits, log, best, numbers, variables[code >> U32(1)])
+            rise = breaks_of(variables, breaks, code) - makes_of(variables, bits, code)
+            if rise <= 0 or double_uniform(random_word(~key, counter)) < accept[min(rise, WORST)]:
+                variable = flip(clauses, variables, bits, violated, breaks, numbers, code)
+                note(bits, log, best, numbers, variable)
     return tried

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int8, Int64, UInt32
+from jaxtyping import Int8, Int32, Int64, UInt32
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_spins
@@ -41,10 +41,8 @@ class Walk(NamedTuple):
     """Variables turned since the best assignment."""
     best: UInt32[np.ndarray, " bit_words"]
     """Best assignment, if the log ran over since then."""
-    broken: Int64[np.ndarray, " occurrences_plus_one"]
-    """Places in the record of a variable of the clauses that its flip violates."""
-    made: Int64[np.ndarray, " occurrences_plus_one"]
-    """Places there of the clauses that it satisfies."""
+    breaks: Int32[np.ndarray, " sites_plus_one"]
+    """Number of clauses that the flip of every variable violates; the last entry is of no variable."""
     numbers: Int64[np.ndarray, " numbers"]
     """Violated clauses now; those of the best assignment; length of the log, -1 once it ran over; flips so far; number
     of the next random word; a mask of ones, at least as large as the violated clauses, less one, and not twice."""
@@ -110,9 +108,11 @@ def begin(laid: Records, formula: HasClauses, bits: UInt32[np.ndarray, " bit_wor
     """Return a walk that begins at an assignment."""
     clauses = formula.offsets.size - 1
     log = np.empty(formula.sites, np.uint32)
-    broken, made = np.empty((2, 1 + int(np.bincount(np.abs(formula.literals)).max(initial=0))), np.int64)
-    walk = Walk(bits, np.empty(clauses, np.uint32), log, bits.copy(), broken, made, np.zeros(6, np.int64))
-    collect_violated(laid.clauses, walk.bits, walk.violated, walk.numbers, formula.literals, formula.offsets)
+    breaks = np.zeros(formula.sites + 1, np.int32)
+    walk = Walk(bits, np.empty(clauses, np.uint32), log, bits.copy(), breaks, np.zeros(6, np.int64))
+    collect_violated(
+        laid.clauses, walk.bits, walk.violated, walk.breaks, walk.numbers, formula.literals, formula.offsets
+    )
     walk.numbers[BEST] = walk.numbers[VIOLATED]
     return walk
 

@@ -10,21 +10,27 @@ NEAR, FAR = 2, 4
 """Moves ahead that the record of a variable, and before it that of its clause, are asked for."""
 LINES = 3
 """Lines that are asked for of the record of a variable."""
+CACHED = 2**21
+"""Words of the records of variables that need not be asked for, as caches hold most of them."""
 VIOLATED, BEST, LOGGED, FLIPS, COUNTER, MASK = range(6)
 """Entries of the numbers of a walk."""
 
 
 @kernel()
-def collect_violated(clauses, bits, violated, numbers, literals, offsets):
-    """List the violated clauses of an assignment."""
+def collect_violated(clauses, bits, violated, breaks, numbers, literals, offsets):
+    """List the violated clauses of an assignment, and count those that every variable alone satisfies."""
     record = 0
     for clause in range(offsets.shape[0] - 1):
-        satisfied = False
+        trues = only = 0
         for place in range(offsets[clause], offsets[clause + 1]):
             variable = abs(literals[place]) - 1
-            satisfied |= ((bits[variable >> 5] >> (variable & 31)) & 1) == (literals[place] > 0)
-        if not satisfied:
+            if ((bits[variable >> 5] >> (variable & 31)) & 1) == (literals[place] > 0):
+                trues += 1
+                only = variable
+        if trues == 0:
             add_violated(clauses, violated, numbers, record)
+        elif trues == 1:
+            breaks[only] += 1
         record += CLAUSE_HEADER + offsets[clause + 1] - offsets[clause]
 
 
@@ -100,41 +106,78 @@ def ask_for(variables, record):
 
 
 @kernel(inline="always")
-def lonely(variables, bits, code, found):
-    """Return the number of clauses with a literal that no other literal satisfies, and list them in ``found``."""
-    negated = U64(code & U32(1))
+def is_true(bits, word):
+    """Return one if the literal of a word is true, else zero."""
+    return (U64(bits[word >> U64(7)] >> U32((word >> U64(2)) & U64(31))) ^ (word >> U64(1))) & U64(1)
+
+
+@kernel(inline="always")
+def breaks_of(variables, breaks, code):
+    """Return the number of clauses that a flip of the variable of a literal violates."""
+    return np.int64(breaks[variables[code >> U32(1)]])
+
+
+@kernel(inline="always")
+def makes_of(variables, bits, code):
+    """Return the number of clauses that the literal of a code satisfies once it is true."""
     record = U64(code >> U32(1))
-    words = U64(variables[record + U64(1)]), U64(variables[record + U64(2)])
-    first = record + U64(HEADER) + negated * words[0]
-    owner = record + U64(HEADER) + words[0] + words[1] + negated * U64(variables[record + U64(3)])
-    others = count = U64(0)
-    for place in range(first, first + (words[1] if negated else words[0])):
+    words = U64(variables[record + U64(1)])
+    first = record + U64(HEADER)
+    if code & U32(1):
+        first += words
+        words = U64(variables[record + U64(2)])
+    others = makes = U64(0)
+    for place in range(first, first + words):
         word = U64(variables[place])
         last = word & U64(1)
         others |= is_true(bits, word)
-        # Written whether or not it counts, as a branch would cost more.
-        found[count] = owner
-        count += last & ~others
-        owner += last
+        makes += last & ~others
         others &= last - U64(1)
-    return np.int64(count)
+    return np.int64(makes)
 
 
-@kernel(inline="always")
-def is_true(bits, word):
-    """Return a number whose lowest bit is one if the literal of a word is true."""
-    return U64(bits[word >> U64(7)] >> U32((word >> U64(2)) & U64(31))) ^ (word >> U64(1))
-
-
-@kernel(inline="always")
-def flip(clauses, variables, bits, violated, numbers, code, broken, made):
-    """Make the literal of a code true, which violates and satisfies the clauses at two lists of places."""
-    for entry in range(broken.shape[0]):
-        add_violated(clauses, violated, numbers, np.int64(variables[broken[entry]]))
-    for entry in range(made.shape[0]):
-        remove_violated(clauses, violated, numbers, np.int64(variables[made[entry]]))
-    variable = variables[code >> U32(1)]
+@kernel()
+def flip(clauses, variables, bits, violated, breaks, numbers, code):
+    """Make the literal of a code true, which has been false, and return its variable."""
+    record = U64(code >> U32(1))
+    variable = variables[record]
+    literal = record + U64(HEADER)
+    negation = literal + U64(variables[record + U64(1)])
+    owners = negation + U64(variables[record + U64(2)])
+    owners_of_negation = owners + U64(variables[record + U64(3)])
+    falling, rising = (negation, owners, owners_of_negation), (literal, negation, owners)
+    if code & U32(1):
+        falling, rising = rising, falling
+    turn(clauses, variables, bits, violated, breaks, numbers, falling[0], falling[1], falling[2], False)
+    made = turn(clauses, variables, bits, violated, breaks, numbers, rising[0], rising[1], rising[2], True)
+    breaks[variable] = made
     bits[variable >> U32(5)] ^= U32(1) << (variable & U32(31))
+    return variable
+
+
+@kernel()
+def turn(clauses, variables, bits, violated, breaks, numbers, first, end, owner, gained):
+    """Let clauses gain or lose a true literal, and return the number of those that have no other one."""
+    alone = 0
+    trues = only = U64(0)
+    step = -1 if gained else 1
+    for place in range(first, end):
+        word = U64(variables[place])
+        true = is_true(bits, word)
+        trues += true
+        only ^= (word >> U64(2)) & (U64(0) - true)
+        if word & U64(1):
+            # The flip of a variable whose literal alone is true breaks the clause; the last entry is of none.
+            breaks[only if trues == U64(1) else U64(breaks.shape[0] - 1)] += step
+            if trues == U64(0):
+                alone += 1
+                if gained:
+                    remove_violated(clauses, violated, numbers, np.int64(variables[owner]))
+                else:
+                    add_violated(clauses, violated, numbers, np.int64(variables[owner]))
+            owner += U64(1)
+            trues = only = U64(0)
+    return alone
 
 
 @kernel(inline="always")

@@ -11,17 +11,17 @@ from vae_mf.kernels import kernel
 from vae_mf.samplers.kernels.random_bits import U64, double_uniform, random_word
 from vae_mf.satisfiability.local_search import Search, longest_clause, run_search
 from vae_mf.satisfiability.moves import (
+    CACHED,
     COUNTER,
     VIOLATED,
     ask_ahead,
+    breaks_of,
     clause_codes,
     drawn_clause,
     fit_mask,
     flip,
-    lonely,
     note,
 )
-from vae_mf.satisfiability.records import U32
 from vae_mf.systems.base import HasClauses
 
 LARGEST_BREAK = 64
@@ -81,29 +81,27 @@ def advance(laid, walk, key, steps, weights, summed):
     """Make so many moves, fewer if a solution is found, and return their number."""
     clauses, variables = laid
     # Taken apart here, as every use of a tuple counts references to its arrays.
-    bits, violated, log, best, broken_places, made_places, numbers = walk
+    bits, violated, log, best, breaks, numbers = walk
     tried = 0
     while tried < steps and numbers[VIOLATED]:
         fit_mask(numbers)
         counter = U64(numbers[COUNTER])
         numbers[COUNTER] += 1
-        ask_ahead(clauses, variables, violated, numbers, key, counter, True)
+        if variables.shape[0] > CACHED:
+            ask_ahead(clauses, variables, violated, numbers, key, counter, True)
         clause = drawn_clause(violated, numbers, random_word(key, counter))
         if clause >= 0:
             tried += 1
             codes = clause_codes(clauses, clause)
             total = 0.0
             for place in range(codes.shape[0]):
-                broken = lonely(variables, bits, codes[place] ^ U32(1), broken_places)
-                total += weights[min(broken, LARGEST_BREAK)]
+                total += weights[min(breaks_of(variables, breaks, codes[place]), LARGEST_BREAK)]
                 summed[place] = total
             drawn = double_uniform(random_word(~key, counter)) * total
             place = 0
             while place < codes.shape[0] - 1 and summed[place] <= drawn:
                 place += 1
             code = codes[place]
-            broken = lonely(variables, bits, code ^ U32(1), broken_places)
-            made = lonely(variables, bits, code, made_places)
-            flip(clauses, variables, bits, violated, numbers, code, broken_places[:broken], made_places[:made])
-            note(bits, log, best, numbers, variables[code >> U32(1)])
+            variable = flip(clauses, variables, bits, violated, breaks, numbers, code)
+            note(bits, log, best, numbers, variable)
     return tried

@@ -10,18 +10,18 @@ from vae_mf.kernels import kernel
 from vae_mf.samplers.kernels.random_bits import U64, double_uniform, random_index, random_word
 from vae_mf.satisfiability.local_search import Search, longest_clause, run_search
 from vae_mf.satisfiability.moves import (
+    CACHED,
     COUNTER,
     VIOLATED,
     ask_ahead,
+    breaks_of,
     clause_codes,
     drawn_clause,
     drawn_code,
     fit_mask,
     flip,
-    lonely,
     note,
 )
-from vae_mf.satisfiability.records import U32
 from vae_mf.systems.base import HasClauses
 
 
@@ -62,29 +62,28 @@ def advance(laid, walk, key, steps, noise, counts):
     """Make so many moves, fewer if a solution is found, and return their number."""
     clauses, variables = laid
     # Taken apart here, as every use of a tuple counts references to its arrays.
-    bits, violated, log, best, broken_places, made_places, numbers = walk
+    bits, violated, log, best, breaks, numbers = walk
     tried = 0
     while tried < steps and numbers[VIOLATED]:
         fit_mask(numbers)
         counter = U64(numbers[COUNTER])
         numbers[COUNTER] += 1
-        ask_ahead(clauses, variables, violated, numbers, key, counter, True)
+        if variables.shape[0] > CACHED:
+            ask_ahead(clauses, variables, violated, numbers, key, counter, True)
         word = random_word(key, counter)
         clause = drawn_clause(violated, numbers, word)
         if clause >= 0:
             tried += 1
             codes = clause_codes(clauses, clause)
             for place in range(codes.shape[0]):
-                counts[place] = lonely(variables, bits, codes[place] ^ U32(1), broken_places)
+                counts[place] = breaks_of(variables, breaks, codes[place])
             other = random_word(~key, counter)
             place = least_place(counts[: codes.shape[0]], other)
             code = codes[place]
             if counts[place] and double_uniform(other) < noise:
                 code = drawn_code(clauses, clause, word)
-            broken = lonely(variables, bits, code ^ U32(1), broken_places)
-            made = lonely(variables, bits, code, made_places)
-            flip(clauses, variables, bits, violated, numbers, code, broken_places[:broken], made_places[:made])
-            note(bits, log, best, numbers, variables[code >> U32(1)])
+            variable = flip(clauses, variables, bits, violated, breaks, numbers, code)
+            note(bits, log, best, numbers, variable)
     return tried
 
 

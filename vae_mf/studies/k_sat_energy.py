@@ -21,6 +21,7 @@ def energy_tables(
     length: int,
     sites: int,
     ratios: Sequence[float],
+    satisfiable: float,
     temperatures: Sequence[float],
     formulas: int,
     chains: int,
@@ -37,6 +38,7 @@ def energy_tables(
         length: number of literals K in a clause.
         sites: number of variables N.
         ratios: clauses per variable.
+        satisfiable: threshold, below which there are solutions whose entropy is computed.
         temperatures: ladder of temperatures in violated clauses, in any order.
         formulas: random formulas at each ratio.
         chains: ladders for each of them.
@@ -53,8 +55,9 @@ def energy_tables(
         means = found.mean(0)
         errors = found.std(0, ddof=1) / np.sqrt(formulas)
         rows.append(ratio_table(ratio, levels, means, errors, annealed(length, ratio, 1 / levels)))
-    dense = [replica_symmetric_entropy(length, float(ratio), Sizes(**sizes), seed)._asdict() for ratio in ratios]
-    solutions = pd.DataFrame({"ratio": ratios}).join(pd.DataFrame(dense))
+    below = [float(ratio) for ratio in ratios if ratio < satisfiable]
+    dense = [replica_symmetric_entropy(length, ratio, Sizes(**sizes), seed)._asdict() for ratio in below]
+    solutions = pd.DataFrame({"ratio": below}).join(pd.DataFrame(dense))
     return {"energy": pd.concat(rows, ignore_index=True), "solutions": solutions}
 
 
