@@ -111,12 +111,12 @@ def draw_energy(tables: dict[str, pd.DataFrame]) -> Figure:
                 values, errors = part[name], part[f"{name}_error"]
                 ax.errorbar(part.temperature, values, errors, fmt=marker, color=colour, label=f"α = {ratio:g}")
                 ax.plot(part.temperature, part[f"{name}_annealed"], "-", color=colour, linewidth=0.8)
-            of_solutions = solutions[solutions.ratio == ratio].value
-            right.plot(0 * of_solutions, of_solutions, marker, color=colour, mfc="none", markersize=7, clip_on=False)
+            for value in solutions[solutions.ratio == ratio].value:
+                right.plot([0], [value], marker, color=colour, mfc="none", markersize=7, clip_on=False)
         left.plot([], [], "-", color=COLOURS["exact"], linewidth=0.8, label="annealed")
-        right.plot([], [], "o", color=COLOURS["exact"], mfc="none", markersize=7, label="solutions, belief propagation")
+        belief = right.plot([], [], "o", color=COLOURS["exact"], mfc="none", label="solutions, by beliefs")
         left.set(xlabel=TEMPERATURE, ylabel="violated clauses per variable", xlim=(0, 1.5), ylim=(-0.01, None))
         right.set(xlabel=TEMPERATURE, ylabel="entropy per variable [nats]", xlim=(0, 1.5))
         left.legend(fontsize=7)
-        right.legend(*([part[-1:] for part in right.get_legend_handles_labels()]), fontsize=7, loc="lower right")
+        right.legend(handles=belief, fontsize=7, loc="lower right")
     return figure
