@@ -96,6 +96,7 @@ def draw_times(ax: Axes, table: pd.DataFrame) -> None:
         ax.plot(solved.ratio, solved.seconds_per_variable, marker, color=colour, label=name)
         ended = part[part.solved < part.formulas]
         ax.plot(ended.ratio, ended.seconds_per_variable, marker, color=colour, mfc="none")
+    ax.plot([], [], "D", color=COLOURS["exact"], mfc="none", label="budget ended first")
     threshold = table.threshold.iloc[0]
     ax.axvline(threshold, color=COLOURS["infinite"], linestyle="--", linewidth=0.8, label=f"threshold {threshold:g}")
     ax.set(xlabel=RATIO, yscale="log", title=f"N = {table.sites.iloc[0]:,}")
