@@ -153,5 +153,7 @@ def test_other_systems_are_refused(system, message):
 
 
 def test_more_chains_than_bits_are_refused():
-    with pytest.raises(ValueError, match="chains: expected at most 64 in a group, got 65"):
+    with pytest.raises(
+        ValueError, match="temperatures: expected at most 64 in a ladder, or 32 with cluster moves, got 65"
+    ):
         started(MultispinGlass(SYSTEMS["square"]), np.linspace(1, 2, 65))

@@ -12,6 +12,8 @@ from vae_mf.packing import all_configurations, pack_spins, unpack_spins
 from vae_mf.rng import keys
 from vae_mf.samplers.base import Group, RecordingSampler, Sampler, Schedule, SystemSampler, run_chains
 from vae_mf.samplers.hopfield import HopfieldGibbs
+from vae_mf.samplers.multispin import MultispinMetropolis
+from vae_mf.samplers.multispin_glass import MultispinGlass
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import (
     ParallelTempering,
@@ -21,6 +23,7 @@ from vae_mf.samplers.tempering import (
 from vae_mf.systems.base import System
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield
+from vae_mf.systems.ising2d import Ising2D
 from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
 
 SIGMAS = 4.5
@@ -358,3 +361,20 @@ def test_a_large_glass_forgets_its_start_through_round_trips():
     difference = means[0].mean() - means[1].mean()
     error = np.sqrt(sum(m.var(ddof=1) / 12 for m in means))
     assert abs(difference) < SIGMAS * error
+
+
+@pytest.mark.parametrize("sampler", [MultispinGlass, MultispinMetropolis])
+def test_ladders_are_chosen_for_samplers_of_64_chains_at_most(sampler):
+    """Trials of eight ladders are more than a word holds."""
+    system = {MultispinGlass: EdwardsAnderson.random(14, 2, "pm", 1), MultispinMetropolis: Ising2D(16)}[sampler]
+    chosen = choose_ladder(sampler(system), 0.9, 4.0, 0.4, seed=1, sweeps=60)
+    assert chosen.acceptance.min() >= 0.4
+    assert len(chosen.temperatures) > 8
+
+
+def test_chosen_ladders_do_not_depend_on_how_chains_are_grouped(monkeypatch):
+    sampler = IsingMetropolis(EdwardsAnderson.random(4, 3, "pm", 1))
+    whole = choose_ladder(sampler, 0.5, 2.0, 0.3, seed=1, sweeps=100)
+    monkeypatch.setattr(IsingMetropolis, "group", 2)
+    for found, expected in zip(choose_ladder(sampler, 0.5, 2.0, 0.3, seed=1, sweeps=100), whole, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vae_mf.plotting.spin_glasses import DISORDER_LABELS, draw_disorder
 from vae_mf.samplers.multispin_glass import MultispinGlass
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import ParallelTempering
@@ -36,6 +37,9 @@ def test_averages_of_every_sample_equal_enumeration():
     assert np.abs(scores).max() < 0.2
     assert (np.abs(scores.mean(0)) < 4 * scores.std(0) / 6).all()
     assert list(tables["disorder"].temperature) == LADDER
+    axes = draw_disorder(tables).axes
+    assert [ax.get_ylabel() for ax in axes] == list(DISORDER_LABELS.values())
+    assert len(draw_disorder({"disorder": tables["disorder"].drop(columns="length")}).axes) == 3
 
 
 def test_errors_over_disorder_cover_the_mean():

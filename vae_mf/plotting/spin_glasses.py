@@ -5,8 +5,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, new_figure
+from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, new_figure, new_panels
 
+DISORDER_LABELS = {
+    "energy": "energy per site",
+    "q2": r"$\langle q^2 \rangle$ of two replicas",
+    "binder": "Binder parameter g of q",
+    "length": r"correlation length $\xi / L$",
+}
 JANUS = 1.1019
 """Critical temperature of cubes with bonds +-1 by Baity-Jesi et al. (2013), from sides up to 40."""
 
@@ -19,10 +25,27 @@ def draw_transition(tables: dict[str, pd.DataFrame]) -> Figure:
             draw_sides(ax, tables["transition"], name)
             ax.axvline(JANUS, color=COLOURS["infinite"], ls=":", lw=1)
             ax.set(xlabel=TEMPERATURE, ylabel=label)
-        axes[0].set(yscale="log", title=f"cubes, dotted: T_c = {JANUS:g}, from L ≤ 40")
-        axes[1].set_title(crossing_title(tables["crossings"]), fontsize=7)
+        axes[0].set(yscale="log", title=f"±J cubes; dotted: T_c = {JANUS:g}, from L ≤ 40")
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes[0].text(0.04, 0.04, crossing_text(tables["crossings"]), transform=axes[0].transAxes, fontsize=8, bbox=box)
+        axes[1].set_title("overlap of two replicas")
         axes[0].legend()
         draw_approach(axes[2], tables["approach"])
+    return figure
+
+
+def draw_disorder(tables: dict[str, pd.DataFrame]) -> Figure:
+    """Draw the averages of one glass over its disorder against temperature, with errors over the disorder."""
+    table = tables["disorder"]
+    panels = [name for name in DISORDER_LABELS if name in table]
+    with house_style():
+        figure, axes = new_panels(len(panels), columns=4)
+        for ax, name in zip(axes, panels, strict=True):
+            ax.errorbar(
+                table.temperature, table[name], table[f"{name}_error"], fmt="o-", color=COLOURS["samples"], capsize=2
+            )
+            ax.set(xlabel=TEMPERATURE, ylabel=DISORDER_LABELS[name])
+        axes[0].set_title(f"mean ± error over {table.samples.max()} samples of the disorder", fontsize=8)
     return figure
 
 
@@ -40,14 +63,13 @@ def draw_sides(ax: Axes, table: pd.DataFrame, name: str) -> None:
         )
 
 
-def crossing_title(crossings: pd.DataFrame) -> str:
-    """Return the temperatures at which neighbouring sides cross, with their errors."""
-    return "crossings: " + ", ".join(
-        f"{row.temperature:.2f} ± {row.error:.2f} (L = {row.smaller:g}, {row.larger:g})"
-        if row.temperature > 0
-        else f"none (L = {row.smaller:g}, {row.larger:g})"
-        for row in crossings.itertuples()
-    )
+def crossing_text(crossings: pd.DataFrame) -> str:
+    """Return the temperatures at which pairs of sides cross, with their errors, a line each."""
+    lines = ["sides that cross at T"]
+    for row in crossings.itertuples():
+        found = f"{row.temperature:.2f} ± {row.error:.2f}" if row.temperature > 0 else "none here"
+        lines.append(f"{row.smaller:g}, {row.larger:g}: {found}")
+    return "\n".join(lines)
 
 
 def draw_approach(ax: Axes, table: pd.DataFrame) -> None:

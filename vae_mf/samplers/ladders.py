@@ -14,8 +14,7 @@ from scipy.optimize import isotonic_regression
 
 from vae_mf.checks import require_integer, require_temperatures
 from vae_mf.rng import keys
-from vae_mf.samplers.base import Group
-from vae_mf.samplers.tempering import EnergySampler, ParallelTempering
+from vae_mf.samplers.tempering import EnergySampler, ParallelTempering, equal_ladders
 
 FLATTEST = 0.1
 """Share of an equal step by which f is taken to fall at least between neighbours, so that noise empties no region."""
@@ -84,22 +83,24 @@ def measure_traffic(
     tempering: ParallelTempering, levels: Float[np.ndarray, " levels"], sweeps: int, ladders: int, seed: int
 ) -> Traffic:
     """Return the travel of replicas on equal ladders, after as many sweeps to equilibrate."""
-    slots = np.tile(levels, ladders)
-    group = Group(slots, keys(seed, "feedback", count=slots.size), np.repeat(np.arange(ladders), levels.size))
-    state = tempering.initial(group, "random")
-    tempering.sweep(state, sweeps)
-    tempering.records(state)
     marked = np.zeros((3, levels.size))
-    for _ in range(sweeps):
-        tempering.sweep(state, 1)
-        marks = state.end_visited[state.holder[state.rungs]]
-        for mark in (1, 2):
-            marked[mark] += (marks == mark).sum(0)
-    records = tempering.records(state)
+    records = []
+    for group in equal_ladders(levels, keys(seed, "feedback", count=levels.size * ladders), tempering.group):
+        state = tempering.initial(group, "random")
+        tempering.sweep(state, sweeps)
+        tempering.records(state)
+        for _ in range(sweeps):
+            tempering.sweep(state, 1)
+            marks = state.end_visited[state.holder[state.rungs]]
+            for mark in (1, 2):
+                marked[mark] += (marks == mark).sum(0)
+        records.append(tempering.records(state))
     with np.errstate(invalid="ignore"):
         from_cold = marked[1] / (marked[1] + marked[2])
-    acceptance = records["swap_acceptance"].reshape(ladders, -1)[:, :-1].mean(0)
-    return Traffic(from_cold, acceptance, float(records["round_trip_rate"].mean()))
+    acceptance, rates = (
+        np.concatenate([record[name] for record in records]) for name in ("swap_acceptance", "round_trip_rate")
+    )
+    return Traffic(from_cold, acceptance.reshape(-1, levels.size)[:, :-1].mean(0), float(rates.mean()))
 
 
 def moved_temperatures(

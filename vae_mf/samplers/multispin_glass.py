@@ -63,7 +63,8 @@ class MultispinGlass(SystemSampler):
         """Start each chain at random, or (``start="pattern"``) in a low-energy state found by annealing from one."""
         if len(group.keys) > REPLICAS:
             raise ValueError(
-                f"chains: expected at most {REPLICAS} in a group, the temperatures of a ladder, got {len(group.keys)}"
+                f"temperatures: expected at most {REPLICAS} in a ladder, or {REPLICAS // 2} with cluster moves, "
+                f"got {len(group.keys)} chains in one word; take fewer, or sampler=edwards_anderson"
             )
         key = np.random.SeedSequence(group.keys.tolist()).generate_state(1, np.uint64)
         counter = np.zeros(1, np.uint64)

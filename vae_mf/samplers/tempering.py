@@ -278,13 +278,29 @@ def measure_acceptance(
     tempering: ParallelTempering, levels: np.ndarray, seed: int, attempt: int, sweeps: int, ladders: int
 ) -> Float[np.ndarray, " pairs"]:
     """Return the swap acceptance of neighbouring ``levels``, in ladders cooled and equilibrated for half the sweeps."""
-    slots = np.tile(levels, ladders)
-    keys = stream_keys(seed, "ladder", attempt, count=slots.size)
-    state = tempering.initial(Group(slots, keys, np.repeat(np.arange(ladders), levels.size)), "random")
-    tempering.sweep(state, sweeps // 2)
-    tempering.records(state)
-    tempering.sweep(state, sweeps - sweeps // 2)
-    return tempering.records(state)["swap_acceptance"].reshape(ladders, -1)[:, :-1].mean(0)
+    keys = stream_keys(seed, "ladder", attempt, count=levels.size * ladders)
+    measured = []
+    for group in equal_ladders(levels, keys, tempering.group):
+        state = tempering.initial(group, "random")
+        tempering.sweep(state, sweeps // 2)
+        tempering.records(state)
+        tempering.sweep(state, sweeps - sweeps // 2)
+        measured.append(tempering.records(state)["swap_acceptance"].reshape(-1, levels.size)[:, :-1])
+    return np.concatenate(measured).mean(0)
+
+
+def equal_ladders(levels: np.ndarray, keys: UInt64[np.ndarray, " slots"], size: int) -> list[Group]:
+    """Return groups of at most ``size`` chains, or of one ladder, of as many equal ladders as there are keys for.
+
+    >>> [len(group.keys) for group in equal_ladders(np.array([1.0, 2.0]), np.arange(10, dtype=np.uint64), size=5)]
+    [4, 4, 2]
+    """
+    step = max(1, size // levels.size) * levels.size
+    slots = np.tile(levels, len(keys) // levels.size)
+    chains = np.repeat(np.arange(len(keys) // levels.size), levels.size)
+    return [
+        Group(*(part[first : first + step] for part in (slots, keys, chains))) for first in range(0, len(keys), step)
+    ]
 
 
 def equal_lengths(levels: np.ndarray, lengths: np.ndarray, parts: int) -> Float[np.ndarray, " new_levels"]:

@@ -59,7 +59,7 @@ def disorder_tables(
     seed: int,
     run: dict[str, Any],
     tempering: Callable[[Sampler], Sampler] = ParallelTempering,
-    lattice: tuple[int, int] | None = None,
+    lattice: Sequence[int] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return one table of thermal averages by sample of the disorder, and one of their means with errors.
 
@@ -84,7 +84,7 @@ def disorder_tables(
 
 
 def thermal_averages(
-    system: System, sampler: Sampler, run: DisorderRun, seed: int, lattice: tuple[int, int] | None = None
+    system: System, sampler: Sampler, run: DisorderRun, seed: int, lattice: Sequence[int] | None = None
 ) -> pd.DataFrame:
     """Return one row per temperature of the averages of one sample of the disorder, energies per site."""
     levels = np.asarray(run.temperatures, np.float64)
@@ -95,7 +95,7 @@ def thermal_averages(
     )
 
 
-def averages_of(system: System, spins: np.ndarray, lattice: tuple[int, int] | None) -> dict[str, float]:
+def averages_of(system: System, spins: np.ndarray, lattice: Sequence[int] | None) -> dict[str, float]:
     """Return the averages of spins (chains, draws, N) at one temperature."""
     m = spins.mean(-1, dtype=np.float64)
     products = [spins[a] * spins[b] for a, b in combinations(range(len(spins)), 2)]
@@ -125,7 +125,7 @@ def wave_power(product: np.ndarray, side: int, dimension: int) -> float:
     return float(np.mean([np.abs(plane @ wave / side) ** 2 for plane in planes]))
 
 
-def disorder_means(rows: pd.DataFrame, lattice: tuple[int, int] | None = None) -> pd.DataFrame:
+def disorder_means(rows: pd.DataFrame, lattice: Sequence[int] | None = None) -> pd.DataFrame:
     """Return means over the disorder with standard errors, by temperature.
 
     Beside the averages themselves: the Binder parameter g = (3 - [<q^4>] / [<q^2>]^2) / 2 of the overlap, and on a
@@ -143,7 +143,7 @@ def disorder_means(rows: pd.DataFrame, lattice: tuple[int, int] | None = None) -
     )
 
 
-def means_at(part: pd.DataFrame, lattice: tuple[int, int] | None) -> dict[str, Any]:
+def means_at(part: pd.DataFrame, lattice: Sequence[int] | None) -> dict[str, Any]:
     """Return the means and errors of the rows of one temperature."""
     count = len(part)
     found: dict[str, Any] = {"samples": count}

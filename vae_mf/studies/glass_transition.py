@@ -7,7 +7,7 @@ errors, and crossings drift with L; they are told pair by pair, and nothing is e
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def cube_tables(
     swap_every: int,
     seed: int,
 ) -> dict[str, pd.DataFrame]:
-    """Return averages over disorder of Edwards-Anderson cubes with bonds +-1, and the crossings of neighbouring sides.
+    """Return averages over disorder of Edwards-Anderson cubes with bonds +-1, and the crossings of all pairs of sides.
 
     Args:
         sides: linear sizes L.
@@ -66,7 +66,7 @@ def cube_tables(
         tables = disorder_tables(system, MultispinGlass, count, seed, run, tempering, (side, 3))
         means.append(tables["disorder"].assign(side=side))
         rows[side] = tables["samples"]
-    crossings = [crossing(rows[a], rows[b], (a, b), window, seed) for a, b in pairwise(sides)]
+    crossings = [crossing(rows[a], rows[b], (a, b), window, seed) for a, b in combinations(sides, 2)]
     return {"transition": pd.concat(means, ignore_index=True), "crossings": pd.DataFrame(crossings)}
 
 
