@@ -1,6 +1,5 @@
 """Public names of the room, read by `__init__.py` and by editors."""
 
-from .clusters import frozen_variables, walk_overlaps
 from .complete import Decision, decide
 from .decimation import Decimation, belief_decimation, survey_decimation
 from .focused_metropolis import focused_metropolis
@@ -8,6 +7,7 @@ from .local_search import Search
 from .message_passing import Marginals, belief_propagation, survey_propagation
 from .population_dynamics import complexity, replica_symmetric_entropy
 from .prob_sat import prob_sat
+from .solution_walk import walk_overlaps
 from .walk_sat import walk_sat
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "complexity",
     "decide",
     "focused_metropolis",
-    "frozen_variables",
     "prob_sat",
     "replica_symmetric_entropy",
     "survey_decimation",

@@ -22,6 +22,7 @@ from vae_mf.satisfiability.message_passing import (
     EdgeMessages,
     FactorGraph,
     Schedule,
+    clause_owners,
     factor_graph,
     first_messages,
     iterate,
@@ -124,7 +125,7 @@ def decimate(formula: KSat, joker: float, seed: int, rules: Rules) -> Decimation
     random = generator(require_integer("seed", seed, minimum=0), "decimation")
     messages = first_messages(graph, random)
     state = nothing_assigned(formula)
-    owners = np.repeat(np.arange(formula.clauses), np.diff(formula.offsets))
+    owners = clause_owners(formula)
     units = np.flatnonzero(state.open == 1)
     consistent = fix(graph, messages, state, owners, np.empty(0, np.int64), np.empty(0, np.int8), units)
     number = unconverged = 0
@@ -230,8 +231,7 @@ def completed(formula: KSat, spins: Spins, seed: int, steps: int, contradicted: 
 
 def remainder(formula: KSat, spins: Spins, free: Int64[np.ndarray, " free"]) -> KSat:
     """Return the formula of the clauses that fixed variables leave to the free ones."""
-    lengths = np.diff(formula.offsets)
-    owners = np.repeat(np.arange(formula.clauses), lengths)
+    owners = clause_owners(formula)
     variables = np.abs(formula.literals) - 1
     values = spins[variables] * np.sign(formula.literals)
     unsatisfied = ~np.bincount(owners, values == 1, minlength=formula.clauses).astype(bool)

@@ -136,6 +136,11 @@ def factor_graph(formula: KSat) -> FactorGraph:
     return FactorGraph(formula.literals, formula.offsets, bounds, positions, places)
 
 
+def clause_owners(formula: KSat) -> Int64[np.ndarray, " edges"]:
+    """Return the clause of every literal."""
+    return np.repeat(np.arange(formula.clauses), np.diff(formula.offsets))
+
+
 def first_messages(graph: FactorGraph, random: np.random.Generator) -> EdgeMessages:
     """Return random messages from clauses, and from variables none yet."""
     return EdgeMessages(random.random(graph.literals.size), np.empty(graph.literals.size))

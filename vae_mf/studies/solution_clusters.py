@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from vae_mf.rng import integer
-from vae_mf.satisfiability.clusters import frozen_variables, walk_overlaps
 from vae_mf.satisfiability.message_passing import Schedule, belief_propagation
 from vae_mf.satisfiability.prob_sat import prob_sat
+from vae_mf.satisfiability.solution_walk import walk_overlaps
+from vae_mf.satisfiability.whitening import frozen_share
 from vae_mf.systems.k_sat import KSat
 
 SCHEDULE = Schedule(sweeps=500, tolerance=1e-4, damping=0.2)
@@ -54,7 +55,7 @@ def cluster_tables(
             beliefs = belief_propagation(formula, integer(seed, "beliefs"), SCHEDULE)
             found |= {
                 "end": float(overlaps[-1]),
-                "frozen": float(frozen_variables(formula, first.assignment).mean()),
+                "frozen": float(frozen_share(formula, first.assignment[None])[0]),
                 "independent": float(np.mean(first.assignment.astype(float) * second.assignment)),
                 "converged": beliefs.converged,
                 "beliefs": float(np.mean(beliefs.biases**2)),

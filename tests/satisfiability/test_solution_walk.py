@@ -1,10 +1,10 @@
-"""Frozen variables and walks through solutions, against all solutions of small formulas."""
+"""Walks through solutions, against all solutions of small formulas."""
 
 import numpy as np
 import pytest
 
 from vae_mf.packing import all_configurations
-from vae_mf.satisfiability.clusters import frozen_variables, walk_overlaps
+from vae_mf.satisfiability.solution_walk import walk_overlaps
 from vae_mf.satisfiability.walk_sat import walk_sat
 from vae_mf.systems.k_sat import KSat
 
@@ -22,28 +22,6 @@ def connected(solutions, first):
                 reached.add(other.tobytes())
                 waiting.append(other)
     return np.array([np.frombuffer(row, np.int8) for row in reached])
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_frozen_variables_are_the_same_in_all_solutions_within_reach(seed):
-    formula = KSat.random(12, 3, seed, 3.5)
-    states = all_configurations(12)
-    solutions = states[formula.energy(states) == 0]
-    for solution in solutions[:: max(1, len(solutions) // 5)]:
-        near = connected(solutions, solution)
-        frozen = frozen_variables(formula, solution)
-        assert (near[:, frozen] == solution[frozen]).all()
-        assert {frozen_variables(formula, row).tobytes() for row in near} == {frozen.tobytes()}
-
-
-def test_both_sorts_of_solutions_occur():
-    shares = []
-    for seed in range(8):
-        formula = KSat.random(12, 3, seed, 3.5)
-        states = all_configurations(12)
-        shares += [frozen_variables(formula, row).mean() for row in states[formula.energy(states) == 0]]
-    assert min(shares) == 0
-    assert max(shares) > 0.3
 
 
 def test_a_walk_visits_all_solutions_within_reach_alike():
@@ -64,12 +42,11 @@ def test_a_walk_leaves_its_start_where_clauses_are_few():
     overlaps = walk_overlaps(formula, solution, 200, seed=1)
     assert overlaps[0] > 0.5
     assert overlaps[-1] < 0.2
-    assert not frozen_variables(formula, solution).any()
 
 
 def test_an_assignment_that_is_no_solution_is_refused():
     formula = KSat.from_clauses([[1, 2]], sites=2)
     with pytest.raises(ValueError, match="solution: expected 2 spins that satisfy every clause, got 1 violated"):
-        frozen_variables(formula, np.array([-1, -1], np.int8))
+        walk_overlaps(formula, np.array([-1, -1], np.int8), 1, seed=1)
     with pytest.raises(ValueError, match=r"got shape \(3,\)"):
         walk_overlaps(formula, np.ones(3, np.int8), 1, seed=1)

@@ -1,36 +1,18 @@
-"""Cluster of a solution: the variables that are frozen in it, and random walks from it through neighbouring solutions.
+"""Random walks from a solution through those that single flips reach.
 
-A variable that alone satisfies a clause cannot turn. Whitening frees every variable that satisfies no clause alone, and
-takes the clauses that hold a free variable as satisfied, until nothing changes: what is left is frozen in all solutions
-that a walk of single flips can reach, and further (Parisi 2002; Maneva, Mossel and Wainwright 2007). The walk turns a
-variable at random if no clause forbids it, which leaves all solutions of a connected set equally likely.
+A variable that alone satisfies a clause cannot turn; any other one may. That leaves all solutions of a connected set
+equally likely.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_spins
 from vae_mf.kernels import kernel
 from vae_mf.rng import generator
-from vae_mf.satisfiability.message_passing import factor_graph
+from vae_mf.satisfiability.message_passing import clause_owners, factor_graph
 from vae_mf.systems.k_sat import KSat
-
-
-def frozen_variables(formula: KSat, solution: Spins) -> Bool[np.ndarray, " sites"]:
-    """Return the variables of a solution that whitening leaves.
-
-    >>> cycle = KSat.from_clauses([[1, -2], [2, -3], [3, -1]], sites=4)
-    >>> frozen_variables(cycle, np.ones(4, np.int8)).tolist()
-    [True, True, True, False]
-
-    Raises:
-        ValueError: unless the assignment satisfies the formula.
-    """
-    require_solution(formula, solution)
-    frozen = np.ones(formula.sites, bool)
-    whiten(frozen, factor_graph(formula), owners_of(formula), solution)
-    return frozen
 
 
 def walk_overlaps(formula: KSat, solution: Spins, sweeps: int, seed: int) -> Float[np.ndarray, " sweeps"]:
@@ -53,7 +35,7 @@ def walk_overlaps(formula: KSat, solution: Spins, sweeps: int, seed: int) -> Flo
     require_solution(formula, solution)
     random = generator(require_integer("seed", seed, minimum=0), "walk")
     overlaps = np.empty(sweeps)
-    walk(overlaps, factor_graph(formula), owners_of(formula), solution.copy(), solution, random)
+    walk(overlaps, factor_graph(formula), clause_owners(formula), solution.copy(), solution, random)
     return overlaps
 
 
@@ -63,11 +45,6 @@ def require_solution(formula: KSat, solution: Spins) -> None:
     if solution.shape != (formula.sites,) or (violated := int(formula.energy(solution))):
         came = f"{violated} violated" if solution.shape == (formula.sites,) else f"shape {solution.shape}"
         raise ValueError(f"solution: expected {formula.sites} spins that satisfy every clause, got {came}")
-
-
-def owners_of(formula: KSat) -> np.ndarray:
-    """Return the clause of every literal."""
-    return np.repeat(np.arange(formula.clauses), np.diff(formula.offsets))
 
 
 @kernel()
@@ -82,32 +59,12 @@ def count_true(graph, owners, spins, clauses):
 
 @kernel()
 def is_needed(graph, owners, true, spins, variable):
-    """Return True if a variable alone satisfies a clause that still counts."""
+    """Return True if a variable alone satisfies a clause."""
     for edge in range(graph.bounds[variable], graph.bounds[variable + 1]):
         position = graph.positions[edge]
         if true[owners[position]] == 1 and (graph.literals[position] > 0) == (spins[variable] > 0):
             return True
     return False
-
-
-@kernel()
-def whiten(frozen, graph, owners, spins):
-    """Free variables until every frozen one is needed; clauses that count no more get no true literals."""
-    true = count_true(graph, owners, spins, graph.offsets.shape[0] - 1)
-    waiting = np.arange(spins.shape[0])
-    while waiting.shape[0]:
-        touched = np.zeros(spins.shape[0], np.bool_)
-        for variable in waiting:
-            if not frozen[variable] or is_needed(graph, owners, true, spins, variable):
-                continue
-            frozen[variable] = False
-            for edge in range(graph.bounds[variable], graph.bounds[variable + 1]):
-                clause = owners[graph.positions[edge]]
-                if true[clause] > 0:
-                    true[clause] = 0
-                    for position in range(graph.offsets[clause], graph.offsets[clause + 1]):
-                        touched[abs(graph.literals[position]) - 1] = True
-        waiting = np.flatnonzero(touched)
 
 
 @kernel()
