@@ -76,7 +76,7 @@ def walk(overlaps, graph, owners, spins, start, random):
     for sweep in range(overlaps.shape[0]):
         for _ in range(sites):
             variable = random.integers(0, sites)
-            # Half of the attempts rest, without which free variables would turn in step.
+            # Half of the attempts rest: among free variables the parity of all flips would else be that of the time.
             if random.random() < 0.5 or is_needed(graph, owners, true, spins, variable):
                 continue
             for edge in range(graph.bounds[variable], graph.bounds[variable + 1]):
