@@ -107,3 +107,15 @@ def test_bad_options_are_refused(options):
 
 def test_weights_fall():
     assert_array_equal(np.argsort(-BernoulliMixture(4).fit(words(1000, 1)).weights_, kind="stable"), np.arange(4))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_variables_that_never_change_keep_probabilities_within_their_range(seed):
+    random = np.random.default_rng(seed)
+    constant = np.tile([1, -1, 1, -1, 1, -1, 1, -1], (3000, 1))
+    rows = np.concatenate([random.choice([-1, 1], (3000, 8)), constant], axis=1).astype(np.int8)
+    rows = rows[random.integers(0, 60, 3000)]
+    model = BernoulliMixture(2, random_state=0).fit(rows)
+    assert 0 < model.probabilities_.min() <= model.probabilities_.max() < 1
+    assert np.isfinite(model.score_samples(rows)).all()
+    assert np.isfinite(model.objective_).all()

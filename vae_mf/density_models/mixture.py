@@ -106,6 +106,8 @@ class MixtureProblem:
             shared *= (shares / evidence).astype(np.float32)
             totals += shared.sum(axis=1, dtype=np.float64)
             sums += shared @ active
+        # Sums in single precision may pass the whole by their rounding, and a constant variable its probability 1.
+        sums = np.minimum(sums, totals[:, None])
         grown = totals + self._prior
         new = BernoulliComponents(grown / grown.sum(), (sums + self._prior * self._rates) / grown[:, None])
         return Step(likelihood + self._log_prior(old), new)
