@@ -29,8 +29,7 @@ from vae_mf.rng import integer
 from vae_mf.samplers.base import Schedule, sample_chains
 from vae_mf.samplers.k_sat import KSatMetropolis
 from vae_mf.samplers.tempering import ParallelTempering
-from vae_mf.satisfiability.clusters import frozen_variables
-from vae_mf.statistics.averages import evenly_spaced
+from vae_mf.satisfiability.whitening import frozen_share
 from vae_mf.systems.k_sat import KSat
 from vae_mf.training.critic_module import quiet_lightning
 from vae_mf.training.recipe import Recipe
@@ -41,8 +40,6 @@ Chains = Sequence[Int8[np.ndarray, "_ sites"]]
 """Solutions of every ladder."""
 BINS = 25
 """Bins of an overlap between -1 and 1."""
-WHITENED = 500
-"""Solutions of a formula whose frozen variables are looked for, at most."""
 HELD_OUT = 4
 """Every so many ladders, one is held out, and one more to choose an epoch on."""
 
@@ -128,9 +125,7 @@ def solutions_of(formula: KSat, sampling: Ladders, seed: int) -> Chains:
 
 def mean_frozen(formula: KSat, found: Chains) -> float:
     """Return the mean share of frozen variables of the solutions."""
-    rows = np.concatenate(found)
-    chosen = rows[evenly_spaced(len(rows), WHITENED)]
-    return float(np.mean([frozen_variables(formula, row) for row in chosen]))
+    return float(frozen_share(formula, np.concatenate(found)).mean())
 
 
 def overlap_table(found: Chains) -> pd.DataFrame:
