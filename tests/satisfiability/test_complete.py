@@ -44,6 +44,7 @@ def test_variables_that_never_occur_have_a_value():
     assert np.abs(negated).tolist() == [1] * 4
     found = decide(KSat.random(6, 3, seed=1, clauses=0))
     assert found.status == "satisfiable"
+    assert found.assignment is not None
     assert np.abs(found.assignment).tolist() == [1] * 6
 
 

@@ -32,7 +32,7 @@ def focused_metropolis(
     formula: HasClauses,
     seed: int,
     steps: int,
-    eta: float = 0.37,
+    eta: float = 0.33,
     start: Spins | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Search:
