@@ -39,7 +39,7 @@ TYPOS = {
     "discover F -- -odd.npy": "expected one dataset.path, got 2: F -odd.npy",
     "train --cfg jobs": "invalid choice: 'jobs'",
     "train experiment=hopfeld_quick": "expected one of \\d+, got hopfeld_quick; did you mean experiment=hopfield_quick",
-    "train system=isng": "system: expected one of .*ising.*, got isng; did you mean system=ising",
+    "train system=isng": "system: expected one of .*, got isng; did you mean system=ising",
     "train logger=wandv": "did you mean logger=wandb",
     "train -m hydra/launcher=jobib": "did you mean hydra/launcher=joblib",
     "train experiment=": "experiment: expected a value, as in experiment=VALUE, got none",
