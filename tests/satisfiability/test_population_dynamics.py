@@ -84,3 +84,14 @@ def test_the_average_of_the_logarithm_is_unbiased_and_exact_where_messages_are_c
 def test_bad_numbers_are_named(arguments, name):
     with pytest.raises(ValueError, match=name):
         complexity(*arguments)
+
+
+def test_belief_propagation_says_where_its_messages_contradict_each_other():
+    sizes = Sizes(members=2000, discarded=60, kept=20, populations=2)
+    with pytest.raises(ValueError, match="ratio: expected one at which formulas have solutions, got 5"):
+        replica_symmetric_entropy(3, 5.0, sizes, seed=1)
+
+
+def test_populations_without_a_message_stand_still():
+    found = complexity(3, 3.0, Sizes(members=1000, discarded=40, kept=10, populations=2), seed=1)
+    assert found == (0.0, 0.0, 1.0, 0.0)

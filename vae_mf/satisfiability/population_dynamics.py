@@ -92,6 +92,9 @@ def replica_symmetric_entropy(length: int, ratio: float, sizes: Sizes, seed: int
         ratio: clauses per variable.
         sizes: sizes of the population dynamics.
         seed: seed of the populations.
+
+    Raises:
+        ValueError: if a number is out of range, or the ratio so large that messages contradict each other.
     """
     return message_density(length, ratio, BELIEFS, sizes, seed)
 
@@ -125,7 +128,7 @@ def message_density(length: int, ratio: float, joker: float, sizes: Sizes, seed:
     return Density(
         value=float(values.mean()),
         error=float(sem(values.mean(1))),
-        stationary=float(ttest_1samp(change, 0.0).pvalue),
+        stationary=float(ttest_1samp(change, 0.0).pvalue) if change.any() else 1.0,
         message=float(messages.mean()),
     )
 
@@ -146,6 +149,11 @@ def run_population(
     rows = []
     for sweep in range(sizes.discarded + sizes.kept):
         update_variables(satisfying, products, free, length * ratio / 2, joker, random)
+        if not products.min() > 0:
+            raise ValueError(
+                f"ratio: expected one at which formulas have solutions, got {ratio:g}: after {sweep + 1} sweeps "
+                "messages are certain, and variables are forced both ways"
+            )
         if sweep >= sizes.discarded:
             value = variable_term(products, free, length * ratio / 2, joker)
             value += ratio * mean_log_complement([satisfying] * length, random)
