@@ -21,7 +21,7 @@ def draw_clusters(tables: dict[str, pd.DataFrame]) -> Figure:
         for ax, ratio in zip(axes[2:], (gains.ratio.min(), gains.ratio.max()), strict=True):
             draw_gains(ax, gains[gains.ratio == ratio])
             ax.set_title(f"α = {ratio:g}", loc="left")
-        top = 1.25 * max(ax.get_ylim()[1] for ax in axes[2:])  # with room for the legend
+        top = 1.45 * max(ax.get_ylim()[1] for ax in axes[2:])  # with room for the legend
         for ax in axes[2:]:
             ax.set_ylim(min(0, ax.get_ylim()[0]), top)
     return figure
