@@ -12,8 +12,8 @@ from vae_mf.runs.names import PACKAGE, TARGET, present_name
 
 ROOMS = ("analysis", "datasets", "device_samplers", "models", "samplers", "systems", "training", "verdict")
 """Rooms whose public classes and functions a run may name; none of them writes, or runs what it is given."""
-DRAWN = "random"
-"""Class method of systems whose couplings or patterns are drawn."""
+MAKERS = ("random", "from_file")
+"""Class methods of systems that are drawn, and of formulas that are read from a text."""
 LOADERS = {"numpy.load": {TARGET, "file"}, "scipy.sparse.load_npz": {TARGET, "file"}}
 """Functions of other packages that a run may name with these options alone: with others they would unpickle."""
 TRAINING_ONLY = ("callbacks", "logger")
@@ -110,4 +110,4 @@ def is_public(target: str) -> bool:
     if package != PACKAGE or room not in ROOMS:
         return False
     name, _, method = name.partition(".")
-    return name in import_module(f"{PACKAGE}.{room}").__all__ and method in ("", DRAWN)
+    return name in import_module(f"{PACKAGE}.{room}").__all__ and method in ("", *MAKERS)

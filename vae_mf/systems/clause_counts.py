@@ -52,7 +52,7 @@ def thermodynamics_of_counts(counts: Int64[np.ndarray, " energies"], temperature
     """Return exact thermodynamics from the number of configurations with energy 0, 1, 2, ...
 
     >>> round(thermodynamics_of_counts(np.array([3, 1]), 1.0).log_partition, 4)
-    1.2142
+    1.2143
     """
     energies = np.flatnonzero(counts)
     log_weights = np.log(counts[energies]) - energies / require_positive("temperature", temperature)
