@@ -1,6 +1,7 @@
 """Formulas: energies clause by clause, counts against enumeration and a solver, files there and back, refusals."""
 
 import gzip
+import os
 
 import numpy as np
 import pytest
@@ -200,3 +201,16 @@ def test_compiled_counts_are_the_interpreted_ones():
     weights = np.exp(-np.array(energies) / 1.5)
     assert found.log_partition == pytest.approx(np.log(weights.sum()))
     assert found.energy == pytest.approx(weights @ energies / weights.sum())
+
+
+def test_what_is_no_file_or_unfolds_beyond_all_memory_is_refused(tmp_path, monkeypatch):
+    pipe = tmp_path / "pipe.cnf"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        with pytest.raises(ValueError, match="expected a file, got a folder, a pipe or a device"):
+            KSat.from_file(path)
+    bomb = tmp_path / "bomb.cnf.gz"
+    bomb.write_bytes(gzip.compress(b" " * 10**6))
+    monkeypatch.setattr("vae_mf.checks.available_memory", lambda: 10**6)
+    with pytest.raises(ValueError, match=r"bomb.cnf.gz: expected arrays that fit into memory"):
+        KSat.from_file(bomb)

@@ -6,16 +6,20 @@ import lzma
 import re
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, Int64
 
-from vae_mf.checks import require_path, shown
+from vae_mf.checks import require_memory, require_path, shown
 from vae_mf.files import write_whole
 from vae_mf.kernels import kernel
 
-DECOMPRESS = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}
+OPEN: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+"""Functions that open compressed files, by the endings of their names."""
+PIECE = 2**26
+BYTES = 12
+"""Bytes of memory for each of a text: its pieces, the whole, and numbers of two letters in 64 bits."""
 HEADER = re.compile(rb"(?:[ \t\r]*(?:c[^\n]*)?\n)*([^\n]*)")
 """Lines of comments and without content, and the first one that is neither."""
 PROBLEM = re.compile(rb"\s*p\s+cnf\s+(\d{1,18})\s+(\d{1,18})\s*")
@@ -62,13 +66,22 @@ def content_of(path: Path) -> bytes:
     """Return the bytes of a file, decompressed by the ending of its name.
 
     Raises:
-        ValueError: if the file is damaged.
+        ValueError: if it is no file, a damaged one, or longer than there is memory for.
     """
-    content = path.read_bytes()
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: expected a file, got a folder, a pipe or a device")
+    pieces: list[bytes] = []
     try:
-        return DECOMPRESS.get(path.suffix, bytes)(content)
+        with OPEN.get(path.suffix, open)(path, "rb") as file:
+            while piece := file.read(PIECE):
+                pieces.append(piece)
+                # A small file may unfold into any number of bytes.
+                require_memory(str(path), BYTES * sum(map(len, pieces)), "give a smaller formula")
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if path.suffix not in OPEN or not path.exists():
+            raise
         raise ValueError(f"{path}: expected a whole file compressed as {path.suffix}, got one that is not") from error
+    return b"".join(pieces)
 
 
 def integers_of(text: bytes, start: int, path: str | Path) -> Int64[np.ndarray, " values"]:
