@@ -3,7 +3,7 @@
 import numpy as np
 
 from vae_mf.packing import all_configurations
-from vae_mf.plotting.clusters import draw_clusters
+from vae_mf.plotting.k_sat_clusters import draw_clusters
 from vae_mf.studies.k_sat_clusters import Fits, Ladders, cluster_tables, solutions_of
 from vae_mf.systems import KSat
 

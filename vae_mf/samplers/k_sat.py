@@ -5,6 +5,7 @@ move reads the clauses of one variable: it breaks those that its literal alone s
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int8, Int32, Int64, UInt64
@@ -34,6 +35,14 @@ class KSatState:
     energies: Int64[np.ndarray, " chains"]
 
 
+class SignedClauses(NamedTuple):
+    """Clauses of every variable, one variable after the other."""
+
+    starts: Int64[np.ndarray, " sites_plus_one"]
+    clauses: Int32[np.ndarray, " literals"]
+    """Numbers of clauses from 1, negative where the variable is negated."""
+
+
 class KSatMetropolis(SystemSampler):
     """Single-spin Metropolis sampler of formulas, for thermal equilibrium and not for a solution.
 
@@ -45,12 +54,7 @@ class KSatMetropolis(SystemSampler):
 
     def __init__(self, system: System):
         super().__init__(system)
-        literals, offsets = self.system.literals, self.system.offsets
-        variables = np.abs(literals) - 1
-        clauses = np.repeat(np.arange(1, offsets.size, dtype=np.int32), np.diff(offsets))
-        order = np.argsort(variables, kind="stable")
-        self._starts = np.concatenate([[0], np.cumsum(np.bincount(variables, minlength=self.sites))])
-        self._clauses = (np.sign(literals) * clauses)[order].astype(np.int32)
+        self._starts, self._clauses = signed_clauses(self.system)
 
     def begin(self, group: Group, start: str) -> KSatState:
         """Start each chain at random, or (``start="pattern"``) in a low-energy state found by annealing from one.
@@ -93,6 +97,20 @@ class KSatMetropolis(SystemSampler):
             state.temperatures[:] = temperature
             self.sweep(state, 1)
         state.temperatures[:] = temperatures
+
+
+def signed_clauses(formula: HasClauses) -> SignedClauses:
+    """Return the clauses of every variable.
+
+    >>> from vae_mf.systems import KSat
+    >>> signed_clauses(KSat.from_clauses([[1, -2], [2]], sites=2)).clauses.tolist()
+    [1, -1, 2]
+    """
+    variables = np.abs(formula.literals) - 1
+    clauses = np.repeat(np.arange(1, formula.offsets.size, dtype=np.int32), np.diff(formula.offsets))
+    order = np.argsort(variables, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(variables, minlength=formula.sites))])
+    return SignedClauses(starts, (np.sign(formula.literals) * clauses)[order].astype(np.int32))
 
 
 @kernel()

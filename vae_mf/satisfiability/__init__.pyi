@@ -9,6 +9,7 @@ from .population_dynamics import complexity, replica_symmetric_entropy
 from .prob_sat import prob_sat
 from .solution_walk import walk_overlaps
 from .walk_sat import walk_sat
+from .whitening import frozen_share
 
 __all__ = [
     "Decimation",
@@ -20,6 +21,7 @@ __all__ = [
     "complexity",
     "decide",
     "focused_metropolis",
+    "frozen_share",
     "prob_sat",
     "replica_symmetric_entropy",
     "survey_decimation",

@@ -5,6 +5,7 @@ from jaxtyping import Float
 
 from vae_mf.arrays import Spins
 from vae_mf.kernels import kernel
+from vae_mf.samplers.k_sat import signed_clauses
 from vae_mf.systems.base import HasClauses
 
 
@@ -29,14 +30,9 @@ def frozen_share(formula: HasClauses, solutions: Spins) -> Float[np.ndarray, " r
         ValueError: if a row violates a clause.
     """
     rows = np.ascontiguousarray(solutions, np.int8)
-    literals = np.asarray(formula.literals)
-    offsets = np.asarray(formula.offsets)
-    variables = np.abs(literals) - 1
-    clauses = np.repeat(np.arange(1, offsets.size, dtype=np.int32), np.diff(offsets))
-    order = np.argsort(variables, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(variables, minlength=formula.sites))])
+    starts, clauses = signed_clauses(formula)
     frozen = np.empty(len(rows))
-    violated = whiten(frozen, rows, starts, (np.sign(literals) * clauses)[order].astype(np.int32), offsets.size - 1)
+    violated = whiten(frozen, rows, starts, clauses, formula.offsets.size - 1)
     if violated:
         raise ValueError(f"solutions: expected rows that satisfy every clause, got {violated} that do not")
     return frozen

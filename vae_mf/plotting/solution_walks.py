@@ -1,4 +1,4 @@
-"""Figure of walks through the clusters of solutions."""
+"""Figure of walks through solutions."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from vae_mf.plotting.style import COLOURS, CYCLE, house_style, new_figure
 
 
-def draw_clusters(tables: dict[str, pd.DataFrame]) -> Figure:
+def draw_solution_walks(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the overlap with the start along the walks, and at their ends against the clauses per variable."""
     with house_style():
         figure, (left, right) = new_figure(1, 2)

@@ -17,7 +17,7 @@ SCHEDULE = Schedule(sweeps=500, tolerance=1e-4, damping=0.2)
 """Iteration of the beliefs, whose squares are the overlap of two solutions drawn at random."""
 
 
-def cluster_tables(
+def walk_tables(
     length: int,
     sizes: Sequence[int],
     ratios: Sequence[float],

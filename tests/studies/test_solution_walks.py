@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from vae_mf.plotting.solution_clusters import draw_clusters
-from vae_mf.studies.solution_clusters import cluster_tables
+from vae_mf.plotting.solution_walks import draw_solution_walks
+from vae_mf.studies.solution_walks import walk_tables
 
 
 @pytest.fixture(scope="module")
 def tables():
     thresholds = {"clustering": 9.38}
-    return cluster_tables(4, [200, 400], [6.0, 8.5, 14.0], 2, 500, sweeps=300, thresholds=thresholds, seed=1)
+    return walk_tables(4, [200, 400], [6.0, 8.5, 14.0], 2, 500, sweeps=300, thresholds=thresholds, seed=1)
 
 
 def test_walks_go_less_far_the_more_clauses_there_are(tables):
@@ -36,7 +36,7 @@ def test_the_overlap_of_solutions_at_random_is_that_at_the_end_of_free_walks(tab
 
 
 def test_the_figure_has_a_line_for_every_ratio_and_size(tables):
-    left, right = draw_clusters(tables).axes
+    left, right = draw_solution_walks(tables).axes
     assert left.get_legend_handles_labels()[1] == ["6 clauses", "8.5 clauses"]
     labels = right.get_legend_handles_labels()[1]
     assert {"N = 200", "N = 400", "solutions at random", "clustering: 9.38"} <= set(labels)
@@ -46,4 +46,4 @@ def test_formulas_that_are_all_too_hard_are_told():
     with pytest.raises(
         ValueError, match="ratios: expected formulas that ProbSAT solves in 5 moves per variable, got none"
     ):
-        cluster_tables(4, [50], [20.0], 1, 5, sweeps=10, thresholds={}, seed=1)
+        walk_tables(4, [50], [20.0], 1, 5, sweeps=10, thresholds={}, seed=1)
