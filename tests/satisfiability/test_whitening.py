@@ -47,3 +47,7 @@ def test_the_only_solution_is_frozen_and_no_clauses_freeze_nothing():
 def test_rows_that_violate_a_clause_are_refused():
     with pytest.raises(ValueError, match="rows that satisfy every clause, got 1 that do not"):
         frozen_share(KSat.from_clauses([[1]], sites=1), np.array([[-1], [1]], np.int8))
+    with pytest.raises(ValueError, match=r"solutions: expected shape \(rows, 3\), got \(1, 2\)"):
+        frozen_share(KSat.from_clauses([[3]], sites=3), np.ones((1, 2), np.int8))
+    with pytest.raises(ValueError, match="solutions: expected"):
+        frozen_share(KSat.from_clauses([[1]], sites=1), np.array([[0]], np.int8))

@@ -1,5 +1,7 @@
 """Planar glasses of any size: determinants and matchings against enumeration, the ferromagnet, and each other."""
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -118,3 +120,9 @@ def test_determinants_approach_the_matching_at_low_temperature():
 def test_what_is_no_open_square_is_refused(couplings, side, message):
     with pytest.raises(ValueError, match=message):
         square_ground_state(couplings, side)
+
+
+def test_a_missing_package_is_told_with_what_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pymatching", None)
+    with pytest.raises(ValueError, match="expected the package pymatching, got none: pip install"):
+        square_ground_state(EdwardsAnderson.random(4, 2, "pm", 1, boundary="free").couplings, 4)

@@ -1,9 +1,10 @@
-"""Frozen variables of solutions: those that no chain of single flips frees, found by whitening."""
+"""Frozen variables of solutions: those that whitening leaves, which no chain of single flips frees."""
 
 import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Spins
+from vae_mf.checks import require_spins
 from vae_mf.kernels import kernel
 from vae_mf.samplers.k_sat import signed_clauses
 from vae_mf.systems.base import HasClauses
@@ -27,8 +28,11 @@ def frozen_share(formula: HasClauses, solutions: Spins) -> Float[np.ndarray, " r
         solutions: spins, shape (rows, N).
 
     Raises:
-        ValueError: if a row violates a clause.
+        ValueError: if the shape is another, a value no spin, or a row violates a clause.
     """
+    require_spins("solutions", solutions)
+    if solutions.ndim != 2 or solutions.shape[1] != formula.sites:
+        raise ValueError(f"solutions: expected shape (rows, {formula.sites}), got {solutions.shape}")
     rows = np.ascontiguousarray(solutions, np.int8)
     starts, clauses = signed_clauses(formula)
     frozen = np.empty(len(rows))

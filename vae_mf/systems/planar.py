@@ -7,7 +7,7 @@ has no sign to fear: couplings may be anything. In a ground state the unsatisfie
 pairs, or with the outside, at the least total |J| (Bieche, Maynard, Rammal and Uhry 1980).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
@@ -118,8 +118,7 @@ def square_ground_state(couplings: sparse.csr_array, side: int) -> GroundState:
         side: linear size L, N = L^2.
 
     Raises:
-        ValueError: if a coupling joins sites that are no neighbours.
-        ModuleNotFoundError: if the package pymatching is not installed.
+        ValueError: if a coupling joins sites that are no neighbours, or the package pymatching is not installed.
     """
     require_integer("side", side, minimum=2)
     lattice = np.arange(side**2).reshape(side, side)
@@ -146,14 +145,12 @@ def matched_bonds(
     left: Int64[np.ndarray, " bonds"], down: Bool[np.ndarray, " bonds"], values: Float[np.ndarray, " bonds"], side: int
 ) -> Bool[np.ndarray, " bonds"]:
     """Return True for the bonds of a matching of the frustrated plaquettes at the least total |J|."""
-    from pymatching import Matching  # pyright: ignore[reportMissingImports]
-
+    matching = empty_matching()
     outside = (side - 1) ** 2
     rows, columns = np.divmod(left, side)
     # A bond separates the plaquettes above and below it, or left and right of it.
     before = np.where(down, plaquette(rows, columns - 1, side), plaquette(rows - 1, columns, side))
     after = plaquette(rows, columns, side)
-    matching = Matching()
     weakest_first = np.argsort(np.abs(values), kind="stable")
     pairs = np.sort(np.stack([before, after]), axis=0)[:, weakest_first]
     # Of the two outer bonds of a corner the weaker one is enough.
@@ -165,6 +162,20 @@ def matched_bonds(
     unsatisfied = np.zeros(len(left), bool)
     unsatisfied[kept] = matching.decode(negative[:outside] % 2 == 1)
     return unsatisfied
+
+
+def empty_matching() -> Any:
+    """Return a graph of pymatching to find matchings in.
+
+    Raises:
+        ValueError: if it is not installed.
+    """
+    try:
+        from pymatching import Matching  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        said = "matching: expected the package pymatching, got none: pip install 'vae_mf[matching]'"
+        raise ValueError(said) from error
+    return Matching()
 
 
 def plaquette(
