@@ -93,3 +93,12 @@ def test_variables_without_clauses_are_free():
 def test_bad_schedules_are_named(schedule, name):
     with pytest.raises(ValueError, match=name):
         belief_propagation(KSat.from_clauses([[1, 2]], sites=2), 1, schedule)
+
+
+@pytest.mark.parametrize("clauses", [[[1], [-1]], [[1], [-1, 2], [-2]]])
+@pytest.mark.parametrize("propagate", [belief_propagation, survey_propagation])
+def test_damping_hides_no_contradiction(propagate, clauses):
+    formula = KSat.from_clauses(clauses, sites=max(abs(k) for clause in clauses for k in clause))
+    found = propagate(formula, seed=1, schedule=Schedule(damping=0.5))
+    assert not found.converged
+    assert found.log_number == -np.inf

@@ -123,3 +123,15 @@ def test_parisi_free_energy_near_the_transition():
     reached = np.searchsorted(solution.order, 0.99) / len(solution.order)
     assert reached == pytest.approx(0.1, abs=0.04)
     assert solution.free_energy - replica_symmetric(0.9).free_energy < 2e-5
+
+
+@pytest.mark.parametrize("call", [lambda: replica_symmetric(1e-3), lambda: almeida_thouless_field(3e-4)])
+def test_temperatures_that_averages_are_not_sharp_enough_for_are_refused(call):
+    with pytest.raises(ValueError, match=r"temperature: expected at least 0\.005"):
+        call()
+
+
+def test_the_line_of_stability_ends_at_the_transition_and_fields_are_finite():
+    assert almeida_thouless_field(0.99999) == 0.0
+    with pytest.raises(ValueError, match="field: expected a finite number"):
+        replica_symmetric(0.5, np.inf)

@@ -128,3 +128,12 @@ def test_energy_of_retrieval_is_that_of_a_simulated_network(temperature, load):
 def test_bad_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_what_theory_cannot_compute_is_refused():
+    calls = (lambda: retrieval_state(1e-6, 0.1), lambda: spin_glass_state(1e-5, 0.1), lambda: retrieval_loads(1e-6))
+    for call in calls:
+        with pytest.raises(ValueError, match=r"temperature: expected at least 0\.001"):
+            call()
+    with pytest.raises(ValueError, match="temperature: expected one above 1"):
+        paramagnetic_free_energy(0.2, 0.1)

@@ -126,3 +126,22 @@ def test_a_missing_package_is_told_with_what_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pymatching", None)
     with pytest.raises(ValueError, match="expected the package pymatching, got none: pip install"):
         square_ground_state(EdwardsAnderson.random(4, 2, "pm", 1, boundary="free").couplings, 4)
+
+
+@pytest.mark.parametrize("change", ["triangle", "nan", "asymmetric"])
+def test_couplings_that_are_not_symmetric_are_refused(change):
+    couplings = EdwardsAnderson.random(3, 2, "gaussian", 1, boundary="free").couplings.toarray()
+    if change == "triangle":
+        couplings = np.triu(couplings)
+    else:
+        couplings[0, 1] = np.nan if change == "nan" else couplings[0, 1] + 1e-3
+    matrix = sparse.csr_array(couplings)
+    for call in (lambda: planar_log_partition(matrix, square_places(3), 1.0), lambda: square_ground_state(matrix, 3)):
+        with pytest.raises(ValueError, match="couplings: expected"):
+            call()
+
+
+def test_as_many_places_as_sites_are_asked_for():
+    couplings = EdwardsAnderson.random(3, 2, "gaussian", 1, boundary="free").couplings
+    with pytest.raises(ValueError, match=r"places: expected finite numbers of shape \(9, 2\), got shape \(16, 2\)"):
+        planar_log_partition(couplings, square_places(4), 1.0)

@@ -6,10 +6,11 @@ from scipy import sparse
 
 from vae_mf.packing import all_configurations
 from vae_mf.systems.base import System
+from vae_mf.systems.couplings import checked_couplings
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield
-from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick, checked_couplings, checked_fields
+from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick, checked_fields
 
 SYSTEMS = {
     "generic": Ising(SherringtonKirkpatrick.random(9, 1).couplings, np.linspace(-1, 1, 9)),

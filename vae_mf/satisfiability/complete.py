@@ -6,13 +6,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int8
 
-from vae_mf.checks import require_choice, require_integer
+from vae_mf.checks import require_integer
 from vae_mf.systems.base import HasClauses
 
-SOLVERS = ("minisat22", "glucose4")
-"""Solvers of python-sat that keep a budget; the first is the faster one on random formulas near their threshold."""
-
-
+SOLVER = "minisat22"
+"""Solver of python-sat that keeps a budget of conflicts, as not all of them do."""
+LARGEST_BUDGET = 2**31 - 1
 Status = Literal["satisfiable", "unsatisfiable", "undecided"]
 STATUS: dict[bool | None, Status] = {True: "satisfiable", False: "unsatisfiable", None: "undecided"}
 """Name of every answer of a solver."""
@@ -29,7 +28,7 @@ class Decision(NamedTuple):
     decisions: int
 
 
-def decide(formula: HasClauses, conflicts: int | None = None, solver: str = "minisat22") -> Decision:
+def decide(formula: HasClauses, conflicts: int | None = None) -> Decision:
     """Return whether a formula has a solution, within a budget of conflicts.
 
     >>> from vae_mf.systems import KSat
@@ -39,15 +38,13 @@ def decide(formula: HasClauses, conflicts: int | None = None, solver: str = "min
     Args:
         formula: formula to decide.
         conflicts: number of conflicts after which the solver gives up, None for no limit.
-        solver: solver of python-sat, "minisat22" or "glucose4".
 
     Raises:
-        ValueError: if the budget is no positive integer, the solver is another, or python-sat is not installed.
+        ValueError: if the budget is no integer from 1 to 2^31 - 1, or python-sat is not installed.
     """
-    require_choice("solver", solver, SOLVERS)
-    if conflicts is not None:
-        require_integer("conflicts", conflicts)
-    with solver_class()(name=solver, bootstrap_with=clause_lists(formula)) as engine:
+    if conflicts is not None and require_integer("conflicts", conflicts) > LARGEST_BUDGET:
+        raise ValueError(f"conflicts: expected at most {LARGEST_BUDGET}, got {conflicts}")
+    with solver_class()(name=SOLVER, bootstrap_with=clause_lists(formula)) as engine:
         if conflicts is not None:
             engine.conf_budget(conflicts)
         answer = engine.solve_limited()

@@ -79,6 +79,8 @@ class EdgeMessages(NamedTuple):
 def belief_propagation(formula: KSat, seed: int, schedule: Schedule = DEFAULT) -> Marginals:
     """Return marginals of the solutions and the Bethe estimate of their number, both exact if the formula is a tree.
 
+    Products of messages underflow, which looks like a contradiction, where a variable has some 1,000 clauses.
+
     >>> found = belief_propagation(KSat.from_clauses([[1, -2], [2, 3]], sites=3), seed=1)
     >>> found.converged, round(float(np.exp(found.log_number)), 6)
     (True, 4.0)
@@ -199,7 +201,8 @@ def update_clauses(graph, messages, clauses, damping):
             place = graph.places[position]
             old = messages.needs[place]
             largest = max(largest, abs(product - old))
-            messages.needs[place] = product + damping * (old - product)
+            # Certain messages come from clauses of one literal: damped, they would hide that two contradict each other.
+            messages.needs[place] = product if product == 1.0 else product + damping * (old - product)
     return largest
 
 

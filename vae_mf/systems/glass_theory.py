@@ -21,7 +21,10 @@ SMOOTH = 0.25
 NODES = np.linspace(-12, 12, 20_001)
 WEIGHTS = np.exp(-(NODES**2) / 2)
 WEIGHTS /= WEIGHTS.sum()
-"""Nodes and weights of averages over a standard normal number, sharp enough for T >= 0.005."""
+"""Nodes and weights of averages over a standard normal number, sharp enough from `COLDEST` on."""
+COLDEST = 0.005
+SMALLEST_FIELD = 1e-6
+"""Smallest field of the line of de Almeida and Thouless; it is zero within some 1e-4 of T = 1."""
 
 
 def nishimori_temperature(positive: float) -> float:
@@ -67,8 +70,17 @@ def replica_symmetric(temperature: float, field: float = 0.0) -> ReplicaSymmetri
     >>> solution = replica_symmetric(0.05)
     >>> round(solution.energy, 2), solution.entropy < 0 > solution.stability
     (-0.8, True)
+
+    Raises:
+        ValueError: if the temperature is below 0.005, or the field not finite.
     """
-    beta = 1 / require_positive("temperature", temperature)
+    if require_positive("temperature", temperature) < COLDEST:
+        raise ValueError(
+            f"temperature: expected at least {COLDEST:g}, got {temperature:g}: averages are not sharp there"
+        )
+    if not np.isfinite(field):
+        raise ValueError(f"field: expected a finite number, got {field!r}")
+    beta = 1 / temperature
     overlap = replica_overlap(beta, field)
     local = beta * (np.sqrt(overlap) * NODES + field)
     log_cosh = np.logaddexp(local, -local) - np.log(2)
@@ -103,10 +115,12 @@ def almeida_thouless_field(temperature: float) -> float:
     def stability(field: float) -> float:
         return replica_symmetric(temperature, field).stability
 
+    if stability(SMALLEST_FIELD) >= 0:
+        return 0.0
     highest = 1.0
     while stability(highest) < 0:
         highest *= 2
-    return float(brentq(stability, 1e-6, highest, xtol=1e-10))
+    return float(brentq(stability, SMALLEST_FIELD, highest, xtol=1e-10))
 
 
 def paramagnet_energy(sites: int, temperature: float) -> float:

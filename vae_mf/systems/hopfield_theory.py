@@ -15,6 +15,8 @@ from vae_mf.checks import require_positive
 WIDEST = 2.0
 """Width of the local fields beyond that of any retrieval state, which ends at 0.46 for T = 0."""
 NARROWEST = 1e-6
+COLDEST = 1e-3
+"""Lowest temperature: the points of an average grow as 1 / T."""
 RANGE = 8.0
 """Standard deviations of the noise over which averages are taken."""
 STEPS = 60
@@ -87,7 +89,7 @@ def retrieval_state(temperature: float, load: float) -> NetworkState | None:
         ValueError: if a number is not positive.
     """
     require_positive("load", load)
-    if require_positive("temperature", temperature) >= 1:
+    if require_warm(temperature) >= 1:
         return None
     widest = widest_retrieval(temperature)
     if load > retrieval_at(temperature, widest).load:
@@ -109,7 +111,7 @@ def spin_glass_state(temperature: float, load: float) -> NetworkState | None:
     Raises:
         ValueError: if a number is not positive.
     """
-    if require_positive("temperature", temperature) >= spin_glass_temperature(load):
+    if require_warm(temperature) >= spin_glass_temperature(load):
         return None
 
     def excess(log_width: float) -> float:
@@ -125,9 +127,14 @@ def paramagnetic_free_energy(temperature: float, load: float) -> float:
 
     >>> round(paramagnetic_free_energy(2.0, 0.1), 4)
     -1.4056
+
+    Raises:
+        ValueError: at T <= 1, or if the load is not positive.
     """
-    beta = 1 / require_positive("temperature", temperature)
-    return float(load / 2 + load / (2 * beta) * np.log(1 - beta) - temperature * np.log(2))
+    if require_positive("temperature", temperature) <= 1:
+        raise ValueError(f"temperature: expected one above 1, got {temperature:g}")
+    beta = 1 / temperature
+    return float(require_positive("load", load) / 2 + load / (2 * beta) * np.log(1 - beta) - temperature * np.log(2))
 
 
 def retrieval_loads(temperature: float) -> RetrievalLoads:
@@ -139,7 +146,7 @@ def retrieval_loads(temperature: float) -> RetrievalLoads:
     Raises:
         ValueError: unless 0 < T < 1.
     """
-    if require_positive("temperature", temperature) >= 1:
+    if require_warm(temperature) >= 1:
         raise ValueError(f"temperature: expected one below 1, where patterns are retrieved, got {temperature:g}")
     widest = widest_retrieval(temperature)
 
@@ -163,6 +170,13 @@ def ahead_of_the_glass(state: NetworkState) -> float:
     glass = spin_glass_state(state.temperature, state.load)
     assert glass is not None
     return glass.free_energy - state.free_energy
+
+
+def require_warm(temperature: float) -> float:
+    """Return a temperature, or raise ValueError if it is so low that averages take too many points."""
+    if require_positive("temperature", temperature) < COLDEST:
+        raise ValueError(f"temperature: expected at least {COLDEST:g}, got {temperature:g}")
+    return temperature
 
 
 def mixture_overlap(temperature: float) -> float:

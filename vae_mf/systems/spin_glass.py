@@ -12,11 +12,9 @@ from vae_mf.checks import plain_array, require_choice, require_fraction, require
 from vae_mf.packing import MAXIMUM_SITES
 from vae_mf.rng import generator
 from vae_mf.systems.base import Magnet, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.couplings import checked_couplings
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.planar import planar_thermodynamics, square_places
-
-SYMMETRY_TOLERANCE = 1e-10
-"""Largest |J_ij - J_ji| that passes for rounding, in units of the largest |J_ij|."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,33 +181,6 @@ def lattice_couplings(bonds: Float[np.ndarray, "dimension sites"], side: int, fr
     couplings = sparse.csr_array(upper + upper.T)
     couplings.eliminate_zeros()
     return couplings
-
-
-def checked_couplings(couplings: Any) -> Couplings | sparse.csr_array:
-    """Return couplings as a float64 array, or a CSR one if they came sparse.
-
-    Raises:
-        ValueError: unless they are a finite symmetric (N, N) matrix with zero diagonal.
-    """
-    if sparse.issparse(couplings):
-        matrix = sparse.csr_array(couplings, dtype=np.float64, copy=True)
-        matrix.sum_duplicates()
-        values = matrix.data
-    else:
-        matrix = values = np.array(plain_array(couplings), np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
-        raise ValueError(f"couplings: expected shape (N, N), got {matrix.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"couplings: expected finite numbers, got {np.count_nonzero(~np.isfinite(values))} others")
-    largest = np.abs(values).max(initial=0.0)
-    asymmetry = abs(matrix - matrix.T).max() if values.size else 0.0
-    if asymmetry > SYMMETRY_TOLERANCE * largest:
-        raise ValueError(f"couplings: expected a symmetric matrix, got |J_ij - J_ji| up to {asymmetry:g}")
-    if matrix.diagonal().any():
-        raise ValueError(
-            f"couplings: expected a zero diagonal, got entries such as {np.abs(matrix.diagonal()).max():g}"
-        )
-    return matrix
 
 
 def checked_fields(fields: Any, sites: int) -> Fields:
