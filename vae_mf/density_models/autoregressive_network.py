@@ -92,6 +92,11 @@ class AutoregressiveNetwork(DensityModel):
     out: where these become no likelier, the learning rate (Adam's) falls, from the best parameters so far, until it is
     small.
 
+    >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [400, 100, 100, 400], axis=0)
+    >>> model = AutoregressiveNetwork(n_hidden=4, n_orders=1, steps=50, learning_rate=0.03).fit(rows)
+    >>> np.exp(model.score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_
+    (array([0.4, 0.1]), 15)
+
     Args:
         n_hidden: number H of hidden units of each network.
         n_orders: number of networks, each with an order of the variables that is drawn at random.

@@ -37,6 +37,11 @@ LogLikelihoods = Float[np.ndarray, " samples"]
 class DensityModel(TakesSparse, DensityMixin, BaseEstimator):
     """Base of all models with a normalised probability p(s) of rows s in {-1, +1}^N.
 
+    >>> from vae_mf.density_models import Independent
+    >>> model = Independent().fit([[1, -1], [1, 1], [1, -1]])
+    >>> round(model.score([[1, -1]]), 3), model.sample(4, random_state=0).shape, model.n_parameters_
+    (-0.604, (4, 2), 2)
+
     Attributes:
         n_features_in_: N.
         n_parameters_: number of free parameters of p(s).

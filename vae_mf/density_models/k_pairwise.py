@@ -31,6 +31,13 @@ class KPairwise(EnergyModel):
     chains' noise, the steps are shortened to 1/2, 1/3, ..., which averages over their samples. The start has J = 0 and
     the P(K) of the data; above the largest count of the data, V(K) falls as a parabola (`CountStatistics`).
 
+    >>> from vae_mf.packing import all_configurations
+    >>> rows = all_configurations(3)
+    >>> weights = 3000 / np.array([1, 3, 3, 1])[(rows > 0).sum(axis=1)]  # P(K) = 1/4
+    >>> model = KPairwise(samples=2**12, chains=2**10).fit(rows, sample_weight=weights)
+    >>> np.exp(model.score_samples([[1, 1, 1], [1, 1, -1]])).round(2)
+    array([0.25, 0.08])
+
     Args:
         l2: weight of the squared couplings.
         l2_potential: weight of the squared potential.

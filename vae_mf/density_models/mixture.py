@@ -35,6 +35,12 @@ class BernoulliMixture(DensityModel):
     Every component gets, beside its share of the data, ``pseudocount`` rows at the mean rates: a Beta prior
     of p_ki and a Dirichlet prior of w. The objective, log-likelihood and log-prior, never falls.
 
+    >>> rows = np.repeat([[1, 1, 1], [-1, -1, -1]], [60, 20], axis=0)
+    >>> model = BernoulliMixture(n_components=2).fit(rows)
+    >>> model.weights_.round(2), model.probabilities_.round(1)
+    (array([0.74, 0.26]), array([[1., 1., 1.],
+           [0., 0., 0.]]))
+
     Args:
         pseudocount: number of rows added to each component.
         n_init: number of starts, of which the best after a few iterations is continued.

@@ -19,6 +19,10 @@ from vae_mf.statistics.distinct import DistinctSpins
 class PairwiseIsing(EnergyModel):
     """p(s) = exp(sum_{i<j} J_ij s_i s_j + sum_i h_i s_i) / Z (Schneidman et al. 2006).
 
+    >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
+    >>> np.exp(PairwiseIsing().fit(rows).score_samples([[1, 1], [1, -1]])).round(2)
+    array([0.4, 0.1])
+
     Args:
         estimator: estimator of J and h; None for `BoltzmannLearning`, which is maximum likelihood.
         chains: number of chains that estimate ln Z.

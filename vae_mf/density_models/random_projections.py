@@ -109,6 +109,11 @@ class RandomProjections(GeometricModel):
     chosen freely, so that the model goes where N (N + 1) / 2 couplings are too many. `PersistentAscent` solves the
     convex problem.
 
+    >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
+    >>> model = RandomProjections(n_projections=4, degree=2, l2=0.0, steps=300, batch_size=64, learning_rate=0.1)
+    >>> np.exp(model.fit(rows).score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_
+    (array([0.4, 0.1]), 6)
+
     Args:
         n_projections: number of projections.
         degree: number of variables in each.

@@ -103,6 +103,11 @@ class RestrictedBoltzmann(EnergyModel):
     `PersistentAscent` maximises it by block Gibbs sweeps. Up to 16 hidden units ln Z is summed over all their
     states, and up to 20 variables over all configurations.
 
+    >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
+    >>> model = RestrictedBoltzmann(n_hidden=1, steps=300, batch_size=64, learning_rate=0.1).fit(rows)
+    >>> np.exp(model.score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_
+    (array([0.4, 0.1]), 5)
+
     Args:
         n_hidden: number H of hidden units; the model has N H + N + H parameters.
         steps: number of steps of the gradient ascent.
@@ -157,6 +162,11 @@ class SemiRestrictedBoltzmann(RestrictedBoltzmann):
     Couplings between variables hold what is pairwise, and hidden units what is not (Osindero and Hinton 2008). A sweep
     draws all hidden units and then one variable after another. The model has N (N - 1) / 2 parameters more than the
     `RestrictedBoltzmann` machine, whose other options and attributes it shares.
+
+    >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
+    >>> model = SemiRestrictedBoltzmann(n_hidden=1, steps=300, batch_size=64, learning_rate=0.1).fit(rows)
+    >>> np.exp(model.score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_
+    (array([0.4, 0.1]), 6)
 
     Args:
         l2: weight of the squared couplings L.

@@ -119,6 +119,11 @@ class SemiparametricPairwise(GeometricModel):
     share. `PersistentAscent` first learns a pairwise model, V(E) = E, whose energies on the data set the range of the
     knots of ln V', and then all parameters together.
 
+    >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
+    >>> model = SemiparametricPairwise(n_knots=3, steps=300, batch_size=64, learning_rate=0.1).fit(rows)
+    >>> np.exp(model.score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_
+    (array([0.4, 0.1]), 6)
+
     Args:
         n_knots: number of knots; beyond the first and last one V is linear.
         l2: weight of the squared couplings.

@@ -60,6 +60,11 @@ class Estimator(Protocol):
     """Estimator of couplings and fields, from configurations (`InverseIsing`), images or time series (`KineticIsing`).
 
     ``couplings_error_`` and ``fields_error_`` are set only where theory gives standard errors.
+
+    >>> from vae_mf.inverse_ising import NaiveMeanField
+    >>> fit = NaiveMeanField().fit([[1, 1], [-1, -1], [1, -1], [-1, -1]] * 50)
+    >>> isinstance(fit, Estimator), fit.couplings_.shape, fit.fields_.shape
+    (True, (2, 2), (2,))
     """
 
     couplings_: Couplings
@@ -98,6 +103,11 @@ class Estimate(NamedTuple):
 
 class InverseIsing(TakesSparse, KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator):
     """Base of all estimators of Ising couplings and fields from configurations of spins.
+
+    >>> from vae_mf.inverse_ising import NaiveMeanField
+    >>> fit = NaiveMeanField().fit([[1, 1], [1, 1], [1, -1], [-1, 1], [-1, -1], [-1, -1]] * 40)
+    >>> fit.energy([[1, 1], [1, -1]]), round(fit.log_likelihood([[1, 1]]), 3)
+    (array([-0.375,  0.375]), -1.08)
 
     Args:
         encoding: "spin" for entries -1 and +1, "01" for 0 and 1; an option of every estimator.

@@ -53,6 +53,13 @@ class AdaptiveClusterExpansion(InverseIsing):
     them remain at 3878 clusters and 1.45 at 8861. `BoltzmannLearning` has no such limit. Every cluster's model has a
     penalty l2 / (2 M) sum_{i<j} J_ij^2. With all clusters the estimate is that of `BoltzmannLearning`.
 
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(3)
+    >>> chain = np.exp(0.5 * spins[:, 0] * spins[:, 1] - 0.3 * spins[:, 1] * spins[:, 2])
+    >>> fit = AdaptiveClusterExpansion(reference="independent", l2=0.0).fit(spins, sample_weight=100 * chain)
+    >>> fit.couplings_[1].round(2), fit.clusters_
+    (array([ 0.5,  0. , -0.3]), [(0, 1), (1, 2)])
+
     Args:
         threshold: a number for one threshold only, or "auto" for the scan.
         reference: "mean field" for the Gaussian S0 = 1/2 ln det C_ij / sqrt(L_i L_j), which sums all loops of dense

@@ -25,6 +25,11 @@ def effective_weights(spins: Any, block: Any = None, *, groups: Any = None) -> F
     products of deviations from the means, the scatter of their sums over blocks, in units of that of as many
     independent rows, is averaged over all pairs of spins, each in units of its variances; it is at least 1.
 
+    >>> spins = np.random.default_rng(0).choice([-1, 1], (1000, 3)).repeat(5, axis=0)
+    >>> weights = effective_weights(spins, block=50)  # 5000 rows, of which 1000 are independent
+    >>> weights.shape, int(weights.sum().round(-2))
+    ((5000,), 1000)
+
     Args:
         spins: rows in order, shape (M, N), entries -1 and +1, or 0 and 1; NaN where missing, which scatters nothing.
         block: number of successive rows in a block, several correlation times and at most M / 10.
@@ -66,6 +71,12 @@ def bootstrap_errors(
     The rows are fitted with their `effective_weights`, and again with groups weighted at random (Bayesian bootstrap,
     Rubin 1981), in which no spin becomes constant. Where a prior leaves the share g of a coupling and the variance v,
     the error is sqrt((1 - g) v + scatter^2), and never below the fit's own.
+
+    >>> from vae_mf.inverse_ising import NaiveMeanField
+    >>> rows = np.repeat([[1, 1], [1, 1], [1, -1], [-1, -1], [-1, -1]] * 40, 5, axis=0)  # 200 trials of equal rows
+    >>> fit = bootstrap_errors(NaiveMeanField(), rows, groups=np.repeat(np.arange(200), 5), resamples=20)
+    >>> NaiveMeanField().fit(rows).couplings_error_[0].round(2), fit.couplings_error_[0].round(2)
+    (array([0.  , 0.07]), array([0.  , 0.16]))
 
     Args:
         estimator: options of the estimator; it is not fitted itself.

@@ -49,6 +49,13 @@ class ErasureMachine(InverseIsing):
     ``converged_`` says whether they left the fixed point unmet by less than the tolerance. The expansion wants spins
     that are often up and often down: of rare events it makes models worse than none, which a warning tells.
 
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(2)
+    >>> fit = ErasureMachine().fit(spins, sample_weight=100 * np.exp(0.3 * spins.prod(axis=1)))
+    >>> fit.couplings_.round(2), fit.epsilon_
+    (array([[0.  , 0.29],
+           [0.29, 0.  ]]), 0.95)
+
     Args:
         epsilons: values to try, each above 0 and at most 1; 1 is Hebb's rule.
         tolerance: largest |<O>_f' - epsilon w| that counts as converged.

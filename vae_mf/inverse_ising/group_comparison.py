@@ -25,7 +25,16 @@ SMALLEST = 1e-15
 
 @dataclass(frozen=True, eq=False)
 class CouplingsChange:
-    """Difference of the couplings of two groups, second less first, with its errors; beta is absorbed, as in J."""
+    """Difference of the couplings of two groups, second less first, with its errors; beta is absorbed, as in J.
+
+    >>> from vae_mf.inverse_ising import IndependentPair, compare_couplings
+    >>> rows = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    >>> calm = IndependentPair().fit(rows, sample_weight=[50, 50, 50, 50])
+    >>> change = compare_couplings(calm, IndependentPair().fit(rows, sample_weight=[80, 20, 20, 80]))
+    >>> change.interval(0.95).low.round(2), bool(change.significant()[0, 1])
+    (array([[0.  , 0.47],
+           [0.47, 0.  ]]), True)
+    """
 
     difference: Couplings
     """Posterior mean of J' - J, shape (N, N), symmetric with zero diagonal."""

@@ -16,6 +16,14 @@ class InteractionScreening(PenalisedRegression):
 
     Both have the same minimum unless it is penalised; the logarithm ("logrise") needs fewer samples on sparse graphs.
 
+    >>> import numpy as np
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(2)
+    >>> weights = 100 * np.exp(0.5 * spins.prod(axis=1))
+    >>> InteractionScreening(l2=0.0).fit(spins, sample_weight=weights).couplings_.round(3)
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+
     Args:
         objective: "rise" for the mean, "logrise" for its logarithm.
         l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PenalisedRegression`, the sum over samples

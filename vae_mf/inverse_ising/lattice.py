@@ -42,6 +42,13 @@ ROWS = 2**10
 class GraphPseudoLikelihood(InverseIsing):
     """Couplings on the bonds of a given graph and fields, any of them tied together, by pseudo-likelihood.
 
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(3)
+    >>> ring = 100 * np.exp(0.2 * (spins * np.roll(spins, 1, axis=1)).sum(axis=1))
+    >>> fit = GraphPseudoLikelihood([[0, 1], [1, 2], [2, 0]], couplings="shared", fields="none", l2=0.0)
+    >>> fit.fit(spins, sample_weight=ring).group_couplings_.round(3)
+    array([0.2])
+
     Args:
         bonds: pairs of sites, shape (bonds, 2), each once in either order.
         couplings: "bonds" for one per bond, "shared" for one in all, or a number from 0 on per bond, the same for
@@ -108,6 +115,13 @@ class GraphPseudoLikelihood(InverseIsing):
 
 class LatticeIsing(GraphPseudoLikelihood):
     """One coupling J between neighbouring pixels and one field h, or a few, from binary images.
+
+    >>> from vae_mf.packing import all_configurations
+    >>> images = all_configurations(4).reshape(16, 2, 2)
+    >>> bonds = (images[:, 0] * images[:, 1]).sum(axis=1) + (images[:, :, 0] * images[:, :, 1]).sum(axis=1)
+    >>> fit = LatticeIsing(fields="none", l2=0.0).fit(images, sample_weight=100 * np.exp(0.3 * bonds))
+    >>> fit.group_couplings_.round(3), fit.couplings_.shape
+    (array([0.3]), (4, 4))
 
     Args:
         couplings: "shared" for one J, "axes" for one along columns and one along rows, "bonds" for one per bond.

@@ -49,6 +49,13 @@ class LowTemperature(InverseIsing):
     k = 128 from .05 to .014. J_ii stays free and is dropped at the end: forcing it to zero makes the result much worse,
     as it takes up what a spin does to itself through its neighbours.
 
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(8)
+    >>> weights = 100 * np.exp(0.25 * spins.sum(axis=1) ** 2 / 2)  # J_ij = 0.25
+    >>> fit = LowTemperature(clusters="magnetisation").fit(spins, sample_weight=weights)
+    >>> fit.couplings_[0].round(2), fit.n_clusters_
+    (array([0.  , 0.27, 0.27, 0.27, 0.27, 0.27, 0.27, 0.27]), 2)
+
     Args:
         clusters: number k of clusters; "auto" for the power of two with the largest pseudo-likelihood; "magnetisation"
             for the two states of a ferromagnet, told apart by the sign of sum_i s_i.

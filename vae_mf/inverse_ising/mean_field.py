@@ -165,6 +165,12 @@ class TAP(PairFormula):
 
     h_i = artanh m_i - sum_j J_ij m_j + m_i sum_j J_ij^2 (1 - m_j^2). Pairs whose quadratic equation has no real root
     get the root's real part, and a `ConvergenceWarning` counts them.
+
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(2)
+    >>> TAP().fit(spins, sample_weight=400 * np.exp(0.2 * spins.prod(axis=1))).couplings_.round(2)
+    array([[0.  , 0.21],
+           [0.21, 0.  ]])
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
@@ -203,6 +209,12 @@ class SessakMonasson(PairFormula):
     Monasson (2009), with K_ij = C_ij / (L_i L_j):
     h_i = artanh m_i - sum_j J_ij m_j + m_i sum_j K_ij^2 L_j - 2/3 (1 + 3 m_i^2) sum_j K_ij^3 m_j L_j
     - m_i sum_jk K_ij K_jk K_ki L_j L_k.
+
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(2)
+    >>> SessakMonasson().fit(spins, sample_weight=100 * np.exp(0.5 * spins.prod(axis=1))).couplings_.round(3)
+    array([[0. , 0.5],
+           [0.5, 0. ]])
     """
 
     def _from_moments(self, data: Moments) -> Estimate:

@@ -29,6 +29,11 @@ class MissingSpins(TakesSparse, OneToOneFeatureMixin, TransformerMixin, BaseEsti
     model is that of the others only. Couplings that are fitted to filled rows are too large; to fit rows with missing
     entries there is `MissingEntries`.
 
+    >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
+    >>> MissingSpins(random_state=0).fit(rows).transform([[1, 0], [0, -1]])
+    array([[ 1,  1],
+           [-1, -1]], dtype=int8)
+
     Args:
         estimator: any estimator of couplings and fields; None for pseudo-likelihood.
         common: fraction from 1/2 to 1 above which a spin is not modelled.

@@ -91,6 +91,12 @@ class DecimatedPseudoLikelihood(InverseIsing):
     graphs passed, the one with the largest tilted log pseudo-likelihood L - x L_max - (1 - x) L_min is kept, x being
     the share of couplings it has, L_max the value with all and L_min that with none.
 
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(3)
+    >>> chain = np.exp(0.5 * spins[:, 0] * spins[:, 1] - 0.5 * spins[:, 1] * spins[:, 2])
+    >>> DecimatedPseudoLikelihood(step=0.34).fit(spins, sample_weight=1000 * chain).bonds_[1]
+    array([ True, False,  True])
+
     Args:
         step: share of the remaining couplings removed at a time.
         l2: weight of the squared couplings, as for `PseudoLikelihood`, or "auto" for what the couplings of the graph

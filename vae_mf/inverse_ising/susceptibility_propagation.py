@@ -34,6 +34,12 @@ class SusceptibilityPropagation(MeanFieldEstimator):
     Exact on trees, where it agrees with `Bethe`; time and memory O(N^3) per iteration. It converges at weak coupling
     only, and unlike the closed formula it does not use the diagonal of C.
 
+    >>> from vae_mf.packing import all_configurations
+    >>> spins = all_configurations(3)
+    >>> chain = np.exp(0.5 * spins[:, 0] * spins[:, 1] - 0.3 * spins[:, 1] * spins[:, 2])
+    >>> SusceptibilityPropagation().fit(spins, sample_weight=100 * chain).couplings_[1].round(6) + 0.0
+    array([ 0.5,  0. , -0.3])
+
     Args:
         damping: share of the old messages kept in each step, from 0 up to but not including 1.
         tolerance: largest change of a tanh J or a response at which the iteration has converged.

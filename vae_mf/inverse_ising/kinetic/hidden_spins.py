@@ -49,6 +49,11 @@ class HiddenKineticIsing(KineticIsing):
     Hidden spins are known up to their order and sign: they come by decreasing strength of their effect on the visible
     ones, and the sum of each one's couplings to those is positive. Zero hidden spins are plain maximum likelihood.
 
+    >>> spins = np.random.default_rng(0).choice([-1, 1], (5, 40, 2))
+    >>> fit = HiddenKineticIsing(hidden=1).fit(spins)
+    >>> fit.couplings_.shape, fit.fields_.shape, fit.hidden_means_.shape
+    ((3, 3), (3,), (5, 40, 1))
+
     Args:
         l2: penalty of couplings, as for `KineticMaximumLikelihood`.
         tolerance: largest change of a coupling in one round at which the iteration has converged.
@@ -115,6 +120,11 @@ class HiddenKineticIsing(KineticIsing):
 @dataclass(eq=False, repr=False)
 class HiddenKineticIsingCV(TakesSparse, BaseEstimator):
     """Kinetic Ising model whose number of hidden spins is the one of largest held-out likelihood.
+
+    >>> spins = np.random.default_rng(0).choice([-1, 1], (5, 40, 2))
+    >>> fit = HiddenKineticIsingCV(candidates=(0, 1)).fit(spins)
+    >>> fit.hidden_, fit.scores_.shape
+    (0, (2,))
 
     Args:
         estimator: a `HiddenKineticIsing` whose ``hidden`` is to be chosen, or None for one with default options.

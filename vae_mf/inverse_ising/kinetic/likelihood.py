@@ -24,6 +24,13 @@ class KineticMaximumLikelihood(KineticIsing):
     C = 4 / l2, whose coefficients are 2 J. Fields are free if constant. If they depend on time they are penalised by
     fields_l2 / 2 sum_t h_i(t)^2, for a spin has often the same value in all repeats of a step.
 
+    >>> random = np.random.default_rng(0)
+    >>> spins = random.choice([-1, 1], (2, 2000, 2))
+    >>> spins[:, 1:, 0] = spins[:, :-1, 1] * random.choice([1, -1], (2, 1999), p=[0.6, 0.4])
+    >>> fit = KineticMaximumLikelihood().fit(spins)  # J = artanh(0.2) = 0.203 from spin 1 to spin 0
+    >>> fit.couplings_[0].round(2) + 0.0, fit.couplings_error_[0].round(3)
+    (array([-0.01,  0.2 ]), array([0.016, 0.016]))
+
     Args:
         l2: penalty of the couplings; 0 for plain maximum likelihood. Couplings and fields without a finite one, or of
             which the data tell nothing, then have infinite errors and a warning; spins of the first kind are fitted

@@ -55,6 +55,11 @@ class PottsEstimate(NamedTuple):
 class PottsModel(TakesSparse, KnowsLogPartition, KnowsIntervals, DensityMixin, BaseEstimator):
     """Base of the estimators of p(x) proportional to exp(sum_{i<j} J_ij(x_i, x_j) + sum_i h_i(x_i)).
 
+    >>> from vae_mf.inverse_ising import PottsPseudoLikelihood
+    >>> fit = PottsPseudoLikelihood().fit([[0, 1], [0, 1], [1, 2], [1, 2], [2, 0], [2, 0]] * 20)
+    >>> fit.couplings_.shape, fit.fields_.shape, fit.energy([[0, 1], [0, 0]]).round(1)
+    ((2, 2, 3, 3), (2, 3), array([-4.,  2.]))
+
     Args:
         states: number q of states of a site, coded 0 ... q - 1; None for the largest one seen and one.
         l2: weight of the squared couplings, a prior exp(-l2 / 2 sum_{i<j} <J_ij(a, b)^2>) with the mean over the q^2

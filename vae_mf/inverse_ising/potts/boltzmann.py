@@ -34,6 +34,16 @@ class PottsBoltzmannLearning(PottsModel):
     Monte Carlo error of the moments, their distance from the maximum and the next step are below ``precision`` in units
     of the statistical errors, and a second population says so too.
 
+    >>> import numpy as np
+    >>> from vae_mf.inverse_ising.potts.rows import all_rows
+    >>> rows = all_rows(2, 3)
+    >>> weights = 100 * np.exp(3.0 * (rows[:, 0] == rows[:, 1]))
+    >>> fit = PottsBoltzmannLearning(l2=0.0, fields_l2=0.0).fit(rows, sample_weight=weights)
+    >>> fit.couplings_[0, 1].round(3) + 0.0
+    array([[ 2., -1., -1.],
+           [-1.,  2., -1.],
+           [-1., -1.,  2.]])
+
     Args:
         states, fields_l2, standard_errors: as for `PottsModel`.
         method: "enumeration" (q^N <= 2^20), "chains", or "auto" for enumeration where it is possible.

@@ -39,6 +39,13 @@ def average_product_corrected(scores: Scores) -> Scores:
 def contact_scores(couplings: StateCouplings, left_out: int | None = None) -> Scores:
     """Return the Frobenius norms of couplings in zero-sum gauge with the average-product correction.
 
+    >>> from vae_mf.inverse_ising import PottsPseudoLikelihood
+    >>> rows = np.array([[0, 0, 1], [1, 1, 1], [0, 0, 0], [1, 1, 0]] * 50)
+    >>> contact_scores(PottsPseudoLikelihood().fit(rows).couplings_).round(1)
+    array([[0. , 1.7, 0. ],
+           [1.7, 0. , 0. ],
+           [0. , 0. , 0. ]])
+
     Args:
         couplings: J, shape (N, N, q, q).
         left_out: state that does not count, as the gap of alignments, whose runs couple neighbours.
