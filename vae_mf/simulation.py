@@ -36,6 +36,14 @@ def simulate(
     A sealed store of the same request is returned as it is; an interrupted one is resumed and ends up bit for bit as
     if it had never been interrupted.
 
+    >>> from vae_mf.samplers import CurieWeissDirect
+    >>> from vae_mf.systems import CurieWeiss
+    >>> system = CurieWeiss(9)
+    >>> sampling = Sampling(temperatures=[0.5, 1.5], samples=200)
+    >>> store = simulate(system, CurieWeissDirect(system), sampling, "memory://examples/curie_weiss.zarr", seed=1)
+    >>> store.spins(level=0).shape, store.temperatures
+    ((200, 9), array([0.5, 1.5]))
+
     Args:
         progress: wraps the iteration over blocks, for a progress bar.
         threads: worker threads; the samples do not depend on their number.

@@ -45,6 +45,15 @@ LOG_STATES = {"spins": np.log(2), "directors": np.log(4 * np.pi)}
 class CriticSettings:
     """Settings of the estimates of total correlations, and tolerances within which they count.
 
+    >>> from vae_mf.models import DenseCritic, LatticeCritic
+    >>> from vae_mf.training import fit_critic
+    >>> parts = {"dense": DenseCritic, "lattice": LatticeCritic, "fit": partial(fit_critic, epochs=10)}
+    >>> amounts = {"training_samples": 40000, "validation": 0.1, "generated": 3200, "generated_test": 800}
+    >>> tolerances = {"absolute_tolerance": 0.1, "relative_tolerance": 0.1}
+    >>> settings = CriticSettings(**parts, **amounts, planted=[0.2], planted_orders=[2], **tolerances, seed=1)
+    >>> settings.tolerance(pd.Series([0.5, 20.0])).tolist()
+    [0.1, 2.0]
+
     Args:
         dense: builds the critic of a system without a lattice, from sites, kind, latents, number of temperatures and
             part.

@@ -59,6 +59,11 @@ PUBLIC = {
 def fetch(name: str, folder: str | os.PathLike | None = None) -> Path:
     """Return the path of a public file, downloaded if it is not yet in the data folder.
 
+    >>> from vae_mf.datasets import read_recording
+    >>> path = fetch("retina")  # doctest: +SKIP
+    >>> read_recording(path, variables=60).rows.shape  # doctest: +SKIP
+    (283041, 60)
+
     Raises:
         ValueError: The name is not known.
         DataError: A file of that name is in the folder, with other content.
@@ -113,6 +118,10 @@ def read_mnist(
     digit: Any, variables: Any = "all", threshold: Any = "otsu", folder: str | os.PathLike | None = None
 ) -> Recording:
     """Return the training images of one digit, a variable for each pixel that changes.
+
+    >>> recording = read_mnist(8, variables=200)  # doctest: +SKIP
+    >>> recording.rows.shape  # doctest: +SKIP
+    (5851, 200)
 
     Args:
         variables: Pixels to keep, see `make_recording`; "row,column" names one.

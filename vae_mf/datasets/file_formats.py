@@ -35,10 +35,11 @@ class Reader(Protocol):
     Modules below ``vae_mf/datasets/readers`` are found by themselves; anywhere else a reader counts from its
     registration on (docs/extend.md).
 
-        @register_reader(".bits")
-        def read_bits(path: Path, options: Options) -> Raster:
-            lines = path.read_text("utf-8").split()
-            return Raster(np.array([[int(bit) for bit in line] for line in lines]), "text of bits")
+    >>> def read_bits(path: Path, options: Options) -> Raster:
+    ...     lines = path.read_text("utf-8").split()
+    ...     return Raster(np.array([[int(bit) for bit in line] for line in lines]), "text of bits")
+    >>> isinstance(read_bits, Reader)
+    True
     """
 
     def __call__(self, path: Path, options: Options, /) -> Raster:
@@ -82,6 +83,13 @@ def register_reader(
     holds: Callable[[Path], bool] | None = None,
 ) -> Callable[[Reader], Reader]:
     """Register the decorated function as the reader of a format, before those registered earlier.
+
+    >>> from vae_mf.datasets import read_recording
+    >>> @register_reader(".bits")  # doctest: +SKIP
+    ... def read_bits(path: Path, options: Options) -> Raster:
+    ...     lines = path.read_text("utf-8").split()
+    ...     return Raster(np.array([[int(bit) for bit in line] for line in lines]), "text of bits")
+    >>> recording = read_recording("spikes.bits")  # doctest: +SKIP
 
     Args:
         suffixes: Endings of the names of its files, in lower case, such as ".npy".
@@ -196,6 +204,13 @@ def foreign_error(found: str, suffix: str) -> DataError:
 
 def read_array(path: str | os.PathLike, array: str | None = None) -> Shaped[np.ndarray, "..."]:
     """Return one array of real numbers or booleans, of any shape, from a container or a table.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "couplings.npy")
+    ...     np.save(path, np.eye(3))
+    ...     read_array(path).shape
+    (3, 3)
 
     Args:
         path: An npy, npz, mat, h5, csv, tsv, txt or parquet file, or a zarr folder. Axes come in the order in which

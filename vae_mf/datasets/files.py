@@ -18,11 +18,21 @@ from vae_mf.memory import available_memory
 
 
 class DataError(ValueError):
-    """Data that cannot be used; the message is one sentence that says what to do."""
+    """Data that cannot be used; the message is one sentence that says what to do.
+
+    >>> from vae_mf.datasets import make_recording
+    >>> make_recording([[0, 1], [0, 0], [0, 1]])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    vae_mf.datasets.files.DataError: raster: expected variables that all vary and differ, got 1 that never change...
+    """
 
 
 class Raster(NamedTuple):
     """Content of a file, not yet checked.
+
+    >>> raster = Raster(np.array([[0, 1], [1, 0], [1, 1]]), source="three rows typed by hand", names=("a", "b"))
+    >>> raster.values.shape, raster.names
+    ((3, 2), ('a', 'b'))
 
     Attributes:
         values: Array (rows, variables), or (repeats, variables, bins).
@@ -44,7 +54,11 @@ class Raster(NamedTuple):
 
 
 class Options(NamedTuple):
-    """Options of readers: name of an array, width of time bins, grey level that parts dark from bright."""
+    """Options of readers: name of an array, width of time bins, grey level that parts dark from bright.
+
+    >>> Options(bin_width=0.02)
+    Options(array=None, bin_width=0.02, threshold=None)
+    """
 
     array: str | None = None
     bin_width: Any = None

@@ -32,6 +32,11 @@ class Recording:
 
     Rows without an order in time, such as images and sequences, are a repeat each, of one bin.
 
+    >>> from vae_mf.datasets import make_recording
+    >>> recording = make_recording([[0, 1], [1, 0], [1, 1]], names=["a", "b"])
+    >>> recording.rows.tolist(), recording.names, recording.time
+    ([[-1, 1], [1, -1], [1, 1]], ('a', 'b'), array([0, 1, 2]))
+
     Attributes:
         rows: Spins (rows, variables), +1 where a variable is on, as a cell that fired in a bin, and -1 where it is off;
             0 where an entry is missing, if that was allowed.
@@ -72,6 +77,15 @@ def read_recording(
     allow_missing: bool = False,
 ) -> Recording:
     """Read a file of any format: an array or table of 0 and 1 or of -1 and +1, spike times, sequences or images.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "spikes.npy")
+    ...     np.save(path, [[0, 1], [1, 0], [1, 1]])
+    ...     recording = read_recording(path)
+    >>> recording.rows.tolist(), recording.names
+    ([[-1, 1], [1, -1], [1, 1]], ('0', '1'))
 
     Args:
         path: An npy, npz, mat (v5, v7.3), h5, nwb, csv, tsv, txt, dat, parquet, FASTA or idx file, a zarr folder, or

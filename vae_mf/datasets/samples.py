@@ -21,6 +21,14 @@ ZARR = ("zarr.json", ".zgroup")
 def read_samples(path: str | os.PathLike) -> dict[float, np.ndarray]:
     """Return the arrays of a file or folder by temperature, as they are; `vae_mf.store.from_arrays` takes them.
 
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "samples.npz")
+    ...     np.savez(path, **{"T_0.5": np.ones((10, 4)), "T_1.0": -np.ones((10, 4))})
+    ...     samples = read_samples(path)
+    >>> {temperature: spins.shape for temperature, spins in samples.items()}
+    {0.5: (10, 4), 1.0: (10, 4)}
+
     Args:
         path: An npz file or a zarr group with an array for each temperature, named such as "0.5" or "T_0.5", or with
             arrays ``temperatures`` (T,) and ``spins`` (T, rows, sites) or (T, chains, rows, sites); or a folder of npy

@@ -22,7 +22,13 @@ UNITS = {"random": "rows", "time": "movie times", "repeat": "repeats"}
 
 
 class Split(NamedTuple):
-    """Ascending indices of the rows of a recording: pairwise disjoint, together all unless repeats were chosen."""
+    """Ascending indices of the rows of a recording: pairwise disjoint, together all unless repeats were chosen.
+
+    >>> from vae_mf.datasets import make_recording, split_rows
+    >>> split = split_rows(make_recording(np.arange(40).reshape(20, 2) % 3 % 2), "time", test=0.2)
+    >>> split.train.shape, split.validation, split.test
+    ((14,), array([14, 15]), array([16, 17, 18, 19]))
+    """
 
     train: Rows
     """Rows of the chosen repeats, each as often as its repeat was drawn, or fewer of them."""

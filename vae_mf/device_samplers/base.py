@@ -20,6 +20,12 @@ ADVICE = "leave it to fewer threads, to a sampler of the processor, or wait for 
 class DeviceSampler(SystemSampler):
     """Base of the samplers that compute with torch; chains differ between devices by rounding alone, see each.
 
+    >>> from vae_mf.device_samplers import DeviceMultispin
+    >>> from vae_mf.systems import Ising2D
+    >>> sampler = DeviceMultispin(Ising2D(4), device="cpu")
+    >>> isinstance(sampler, DeviceSampler), sampler.device, sampler.sites
+    (True, device(type='cpu'), 16)
+
     Args:
         system: system to sample.
         device: "auto" for CUDA where there is one and else the processor, "cpu", "cuda", or one of several, "cuda:1".

@@ -65,6 +65,12 @@ class HopfieldState:
 class DeviceHopfieldGibbs(DeviceSampler):
     """Block Gibbs sampler of a `Hopfield` system on a device, in law that of `vae_mf.samplers.HopfieldGibbs`.
 
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import Hopfield
+    >>> sampler = DeviceHopfieldGibbs(Hopfield(np.ones((1, 8), np.int8)), device="cpu")
+    >>> sample_chains(sampler, np.array([0.2]), chains=3, schedule=Schedule(2, 10, 1), seed=1).shape
+    (1, 3, 2, 8)
+
     Args:
         system: Hopfield system.
         jump_every: sweeps between attempts to exchange the leading component of phi with a random one, a symmetric

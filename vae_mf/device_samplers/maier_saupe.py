@@ -75,6 +75,12 @@ class NematicState:
 class DeviceMaierSaupeDirect(DeviceSampler):
     """Exact sampler of a `MaierSaupe` system on a device: every draw is independent.
 
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import MaierSaupe
+    >>> sampler = DeviceMaierSaupeDirect(MaierSaupe(5), device="cpu")
+    >>> sample_chains(sampler, np.array([0.2]), chains=3, schedule=Schedule(2, 0, 1), seed=1).shape
+    (1, 3, 2, 5, 3)
+
     Args:
         system: Maier-Saupe system.
         device: "auto" for CUDA where there is one and else the processor, "cpu", "cuda", or one of several, "cuda:1".

@@ -51,6 +51,12 @@ class DeviceMultispin(DeviceSampler):
     A sweep visits every spin once and then flips all of them with probability 1/2. Chains of a stack share random
     words, whose bits are independent of each other; a chain is reproduced by the same 64, not by itself.
 
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import Ising2D
+    >>> sampler = DeviceMultispin(Ising2D(4), device="cpu")
+    >>> sample_chains(sampler, np.array([2.0]), chains=3, schedule=Schedule(2, 10, 1), seed=1).shape
+    (1, 3, 2, 16)
+
     Args:
         system: two-dimensional Ising system of even side.
         device: "auto" for CUDA where there is one and else the processor, "cpu", "cuda", or one of several, "cuda:1".

@@ -60,6 +60,10 @@ STEPS = 7
 class Report:
     """Report of a discovery, for a person and for a program; notebooks show it as a page.
 
+    >>> report = discover(rows, quick=True, order="time")  # doctest: +SKIP
+    >>> report.answer, report.latents, report.encode(rows).shape  # doctest: +SKIP
+    ('found', 3, (20000, 3))
+
     Attributes:
         answer: "found", "not found", "not decided" or "nothing to find".
         latents: Number of collective variables.
@@ -128,6 +132,10 @@ def discover(
 
     Settings go by the names of `conf/discovery`, nested, ``selection={"patience": 1}``, or dotted,
     ``**{"selection.patience": 1}``.
+
+    >>> report = discover(rows, quick=True, order="time", seed=1, selection={"patience": 1})  # doctest: +SKIP
+    >>> report.answer, report.latents  # doctest: +SKIP
+    ('found', 3)
 
     Args:
         data: 0 and 1, -1 and +1, or False and True of shape (rows, variables) or (repeats, variables, rows) in an

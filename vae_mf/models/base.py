@@ -70,7 +70,14 @@ class SiteDistribution(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """An amortised posterior q(z|x,T)."""
+    """An amortised posterior q(z|x,T).
+
+    >>> from vae_mf.models import LinearEncoder
+    >>> encoder = LinearEncoder(sites=5, latents=2)
+    >>> condition = Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0]))
+    >>> isinstance(encoder, Encoder), encoder(torch.ones(3, 5), condition).mean.shape
+    (True, torch.Size([3, 2]))
+    """
 
     kind: str
     """Kind of the configurations: "spins" or "directors"."""
@@ -86,7 +93,13 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class Decoder(Protocol):
-    """A law p(x|z) of independent sites, the same at every temperature."""
+    """A law p(x|z) of independent sites, the same at every temperature.
+
+    >>> from vae_mf.models import LinearDecoder
+    >>> decoder = LinearDecoder(sites=5, latents=2)
+    >>> isinstance(decoder, Decoder), decoder(torch.zeros(3, 2)).sample().shape
+    (True, torch.Size([3, 5]))
+    """
 
     kind: str
     """Kind of the configurations: "spins" or "directors"."""
@@ -102,7 +115,14 @@ class Decoder(Protocol):
 
 @runtime_checkable
 class Prior(Protocol):
-    """A law p(z|T) of the latent vectors."""
+    """A law p(z|T) of the latent vectors.
+
+    >>> from vae_mf.models import GaussianPrior
+    >>> prior = GaussianPrior(latents=2)
+    >>> condition = Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0]))
+    >>> isinstance(prior, Prior), prior.factorised, prior(condition).sample().shape
+    (True, True, torch.Size([3, 2]))
+    """
 
     latents: int
     """Dimension d of z."""

@@ -163,6 +163,13 @@ class DenseCritic(SiteCritic):
     A few projections cannot hold correlations of many separate pairs, and a coupling for each of N² / 2 would cost more
     by over-fitting than it finds: there is one for the pairs whose residuals are most correlated beyond chance
     (`screen`). Correlations that no pair shows are left to the projections, which hold few of them.
+
+    >>> from vae_mf.models.critic import JointSamples
+    >>> from vae_mf.models.tensors import Condition
+    >>> spins, condition = torch.ones(3, 9, 1), Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0]))
+    >>> samples = JointSamples(spins, 0 * spins, spins, torch.zeros(3, 2), condition)
+    >>> DenseCritic(sites=9, kind="spins", latents=2, temperatures=1).eval().log_ratio(samples)  # 0 untrained
+    tensor([0., 0., 0.])
     """
 
     pairs: torch.Tensor
@@ -216,6 +223,13 @@ class LatticeCritic(SiteCritic):
     """Each site sees the lattice from its own place, with the same weights everywhere but for edges of the order.
 
     The site y L + x of the torus comes to the origin of the window, so that neighbours keep their place in it.
+
+    >>> from vae_mf.models.critic import JointSamples
+    >>> from vae_mf.models.tensors import Condition
+    >>> spins, condition = torch.ones(3, 9, 1), Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0]))
+    >>> samples = JointSamples(spins, 0 * spins, spins, torch.zeros(3, 2), condition)
+    >>> LatticeCritic(sites=9, kind="spins", latents=2, temperatures=1).eval().log_ratio(samples)  # 0 untrained
+    tensor([0., 0., 0.])
 
     Raises:
         ValueError: unless the number of sites is a square.

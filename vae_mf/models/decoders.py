@@ -19,6 +19,11 @@ Fields = Float[torch.Tensor, " sites"]
 class LinearDecoder(nn.Module):
     """Log-odds 2 (W z + b): exact for Hopfield-like systems, where row i of W is ξ_i up to a mixing of the latents.
 
+    >>> decoder = LinearDecoder(sites=2, latents=1)
+    >>> decoder.start_at(weights=torch.tensor([[1.0], [-1.0]]), fields=torch.zeros(2))
+    >>> decoder(torch.tensor([[0.5]])).mean.detach()  # tanh(W z + b)
+    tensor([[ 0.4621, -0.4621]])
+
     Args:
         bias: True if sites have a field b of their own.
     """
@@ -59,7 +64,12 @@ class LinearDecoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """Log-odds 2 W z plus a network of z with one hidden layer: any independent sites, but no weights to read."""
+    """Log-odds 2 W z plus a network of z with one hidden layer: any independent sites, but no weights to read.
+
+    >>> decoder = MLPDecoder(sites=5, latents=2, hidden=16)
+    >>> decoder(torch.zeros(3, 2)).log_prob(torch.ones(3, 5)).shape
+    torch.Size([3])
+    """
 
     kind = "spins"
 
@@ -83,7 +93,12 @@ class MLPDecoder(nn.Module):
 
 
 class CNNDecoder(ConvolutionalDecoder):
-    """Transposed convolutions to the log-weights of both spin values, see `ConvolutionalDecoder`."""
+    """Transposed convolutions to the log-weights of both spin values, see `ConvolutionalDecoder`.
+
+    >>> decoder = CNNDecoder(sites=16, latents=2, channels=4, periodic=True)
+    >>> decoder(torch.zeros(3, 2)).mean.shape
+    torch.Size([3, 16])
+    """
 
     kind = "spins"
     components = 2
@@ -95,7 +110,12 @@ class CNNDecoder(ConvolutionalDecoder):
 
 
 class SharedDecoder(nn.Module):
-    """One log-odds for all sites, a network of z: for exchangeable systems, where p(s) does not tell sites apart."""
+    """One log-odds for all sites, a network of z: for exchangeable systems, where p(s) does not tell sites apart.
+
+    >>> spins = SharedDecoder(sites=4, latents=1)(torch.tensor([[0.3]])).mean
+    >>> spins.shape, bool((spins == spins[0, 0]).all())
+    (torch.Size([1, 4]), True)
+    """
 
     kind = "spins"
 

@@ -12,6 +12,11 @@ from vae_mf.models.tensors import Condition, SpinTensor
 class LinearEncoder(nn.Module):
     """Mean g(T) * (W s + b) and variance v(T): the family that holds the Hubbard-Stratonovich posterior exactly.
 
+    >>> encoder = LinearEncoder(sites=5, latents=2)
+    >>> posterior = encoder(torch.ones(3, 5), Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0])))
+    >>> posterior.mean.shape, posterior.sample().shape
+    (torch.Size([3, 2]), torch.Size([3, 2]))
+
     Args:
         hidden: width of the network of T that gives g and v.
     """
@@ -37,7 +42,12 @@ class LinearEncoder(nn.Module):
 
 
 class MLPEncoder(nn.Module):
-    """A fully connected network of (s, T) with two hidden layers."""
+    """A fully connected network of (s, T) with two hidden layers.
+
+    >>> encoder = MLPEncoder(sites=5, latents=2, hidden=16)
+    >>> encoder(torch.ones(3, 5), Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0]))).mean.shape
+    torch.Size([3, 2])
+    """
 
     kind = "spins"
 
@@ -61,7 +71,13 @@ class MLPEncoder(nn.Module):
 
 
 class CNNEncoder(ConvolutionalEncoder):
-    """Convolutions over (s, T) on the L x L lattice, see `vae_mf.models.convolutions.ConvolutionalEncoder`."""
+    """Convolutions over (s, T) on the L x L lattice, see `vae_mf.models.convolutions.ConvolutionalEncoder`.
+
+    >>> encoder = CNNEncoder(sites=16, latents=2, channels=4, periodic=True)
+    >>> condition = Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0]))
+    >>> encoder(torch.ones(3, 16), condition).mean.shape
+    torch.Size([3, 2])
+    """
 
     kind = "spins"
     components = 1

@@ -25,6 +25,10 @@ class Condition(NamedTuple):
     """The temperature of every configuration, as an index into the few distinct temperatures of the data.
 
     The distinct ones let a prior compute its parameters once per temperature instead of once per row.
+
+    >>> condition = Condition(temperatures=torch.tensor([0.5, 2.0]), index=torch.tensor([1, 0, 0]))
+    >>> condition.temperature
+    tensor([2.0000, 0.5000, 0.5000])
     """
 
     temperatures: Float[torch.Tensor, " levels"]

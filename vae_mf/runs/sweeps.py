@@ -48,6 +48,9 @@ class FailedJobs(Callback):
     """Ends a sweep, after its last job, with the options and the error of every job that failed, and exit status 1.
 
     The jobs leave their errors in files: Hydra itself would name the first only and would not start another batch.
+
+    >>> isinstance(FailedJobs(), Callback)  # named under hydra.callbacks in the commands' configurations
+    True
     """
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:

@@ -39,7 +39,14 @@ class ChainState(Protocol):
 
 @runtime_checkable
 class Sampler(Protocol):
-    """A Markov chain (or an exact draw, which is a chain that forgets everything) over many chains at once."""
+    """A Markov chain (or an exact draw, which is a chain that forgets everything) over many chains at once.
+
+    >>> from vae_mf.samplers import CurieWeissDirect
+    >>> from vae_mf.systems import CurieWeiss
+    >>> sampler = CurieWeissDirect(CurieWeiss(9))
+    >>> isinstance(sampler, Sampler), sampler.kind, sampler.sites, sampler.exact
+    (True, 'spins', 9, True)
+    """
 
     name: str
     sites: int
@@ -108,6 +115,12 @@ def on_device(sampler: Sampler) -> OnDevice | None:
 
 class SystemSampler(ABC):
     """Base of the samplers of one sort of system: declares what it serves, and refuses every other system.
+
+    >>> from vae_mf.samplers import Wolff
+    >>> from vae_mf.systems import Ising2D
+    >>> sampler = Wolff(Ising2D(4))
+    >>> isinstance(sampler, SystemSampler), sampler.kind, sampler.algorithm(2.0)
+    (True, 'spins', 'wolff')
 
     Raises:
         ValueError: if the sampler does not serve such a system.
@@ -178,6 +191,12 @@ def record_names(sampler: Sampler) -> tuple[str, ...]:
 @dataclass(frozen=True)
 class Schedule:
     """Course of a chain, in sweeps: ``anneal`` from a hot start, ``burn_in`` at its temperature, ``draws`` records.
+
+    >>> from vae_mf.samplers import Schedule, Wolff, sample_chains
+    >>> from vae_mf.systems import Ising2D
+    >>> schedule = Schedule(draws=5, burn_in=20, thinning=2)  # 20 + 5 * 2 sweeps of every chain
+    >>> sample_chains(Wolff(Ising2D(4)), np.array([2.0]), chains=3, schedule=schedule, seed=1).shape
+    (1, 3, 5, 16)
 
     Raises:
         ValueError: if a count is negative, ``anneal_from`` not positive, or there is no draw or no sweep between draws.

@@ -45,6 +45,13 @@ class ClusterTempering(ParallelTempering):
     A chain is a pair of ladders, of which the first is drawn: no two chains ever touch, and their draws are as
     independent as ever. With every draw goes the overlap of the pair, q = sum_i a_i b_i / N, whose law is P(q).
 
+    >>> from vae_mf.samplers import MultispinGlass, Schedule, sample_chains
+    >>> from vae_mf.systems import EdwardsAnderson
+    >>> glass = EdwardsAnderson.random(side=4, dimension=2, disorder="pm", seed=1)
+    >>> sampler = ClusterTempering(MultispinGlass(glass), cluster_every=2)
+    >>> sample_chains(sampler, np.array([0.5, 1.0, 2.0]), chains=2, schedule=Schedule(3, 10, 1), seed=1).shape
+    (3, 2, 3, 16)
+
     Args:
         sampler: sampler of the replicas, `MultispinGlass` or `IsingMetropolis`.
         swap_every: sweeps between exchanges of temperatures.

@@ -56,6 +56,13 @@ class HopfieldState:
 class HopfieldGibbs(SystemSampler):
     """Block Gibbs sampler of a `Hopfield` system.
 
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import Hopfield
+    >>> system = Hopfield.random(patterns=2, sites=50, seed=1)
+    >>> spins = sample_chains(HopfieldGibbs(system), np.array([0.1]), chains=8, schedule=Schedule(1, 50, 1), seed=1)
+    >>> np.abs(spins[0, :, 0] @ system.patterns.T).max(axis=1)  # each chain retrieves a pattern
+    array([50, 50, 50, 50, 50, 50, 50, 50], dtype=int8)
+
     Args:
         jump_every: sweeps between attempts to exchange the leading component of phi with a random one, a symmetric
             Metropolis move on p(phi) that hops between patterns; 0 never, None every second sweep for 2 to 16 patterns.

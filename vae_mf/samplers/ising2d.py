@@ -36,6 +36,11 @@ class Ising2DAuto(SystemSampler):
     """Wolff from T / J = ``wolff_from`` to ``wolff_to``, else multispin Metropolis (only Wolff if the side is odd).
 
     The choice is made once, from the temperature a chain is set up with, and holds while it is annealed or tempered.
+
+    >>> from vae_mf.systems import Ising2D
+    >>> sampler = Ising2DAuto(Ising2D(4))
+    >>> sampler.algorithm(1.5), sampler.algorithm(2.27)
+    ('multispin_metropolis', 'wolff')
     """
 
     name = "ising2d_auto"

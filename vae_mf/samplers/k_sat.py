@@ -47,6 +47,13 @@ class KSatMetropolis(SystemSampler):
     """Single-spin Metropolis sampler of formulas, for thermal equilibrium and not for a solution.
 
     `vae_mf.satisfiability` searches for solutions, faster and without a law.
+
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import KSat
+    >>> formula = KSat.random(sites=20, length=3, seed=1, clauses_per_site=2.0)
+    >>> chains = sample_chains(KSatMetropolis(formula), np.array([0.1]), 4, Schedule(1, 200, 1), seed=1)
+    >>> formula.energy(chains[0, :, 0])  # violated clauses
+    array([0., 0., 0., 0.])
     """
 
     name = "k_sat_metropolis"

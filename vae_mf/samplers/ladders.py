@@ -50,6 +50,13 @@ def feedback_ladder(
 ) -> FeedbackLadder:
     """Return a ladder of as many temperatures between the same ends on which replicas make more round trips.
 
+    >>> from vae_mf.samplers import IsingMetropolis
+    >>> from vae_mf.systems import SherringtonKirkpatrick
+    >>> glass = IsingMetropolis(SherringtonKirkpatrick.random(sites=10, seed=1))
+    >>> ladder = feedback_ladder(glass, np.array([0.5, 0.6, 2.0]), sweeps=200, ladders=8, seed=1, rounds=1)
+    >>> ladder.temperatures.shape, ladder.temperatures[[0, -1]], len(ladder.tried)
+    ((3,), array([0.5, 2. ]), 2)
+
     Args:
         sampler: sampler of the replicas.
         temperatures: ladder to start from, three temperatures or more.

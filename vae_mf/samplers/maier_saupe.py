@@ -64,7 +64,14 @@ class _Nematic(SystemSampler):
 
 
 class MaierSaupeDirect(_Nematic):
-    """Exact sampler of a `MaierSaupe` system: every draw is independent, so burn-in and thinning have no effect."""
+    """Exact sampler of a `MaierSaupe` system: every draw is independent, so burn-in and thinning have no effect.
+
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import MaierSaupe
+    >>> directors = sample_chains(MaierSaupeDirect(MaierSaupe(20)), np.array([0.1]), 4, Schedule(2, 0, 1), seed=1)
+    >>> directors.shape, bool(np.allclose(np.linalg.norm(directors, axis=-1), 1))
+    ((1, 4, 2, 20, 3), True)
+    """
 
     name = "maier_saupe_direct"
     exact = True
@@ -86,7 +93,14 @@ class MaierSaupeDirect(_Nematic):
 
 
 class MaierSaupeGibbs(_Nematic):
-    """Block Gibbs sampler of a `MaierSaupe` system, alternating between A and the directors."""
+    """Block Gibbs sampler of a `MaierSaupe` system, alternating between A and the directors.
+
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import MaierSaupe
+    >>> directors = sample_chains(MaierSaupeGibbs(MaierSaupe(20)), np.array([0.1]), 4, Schedule(2, 20, 1), seed=1)
+    >>> directors.shape, bool(np.allclose(np.linalg.norm(directors, axis=-1), 1))
+    ((1, 4, 2, 20, 3), True)
+    """
 
     name = "maier_saupe_gibbs"
 

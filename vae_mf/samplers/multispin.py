@@ -48,6 +48,13 @@ class MultispinMetropolis(SystemSampler):
     Chains share random words, whose bits are independent of each other: the stream is keyed by a hash of the keys of
     all chains of the group, in their order. A chain is therefore reproduced by the same group, not by itself.
 
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import Ising2D
+    >>> sampler = MultispinMetropolis(Ising2D(4))
+    >>> spins = sample_chains(sampler, np.array([0.5]), chains=64, schedule=Schedule(2, 50, 1), seed=1)
+    >>> spins.shape, float(np.abs(spins.mean(axis=-1)).mean().round(1))  # ordered far below T_c = 2.27
+    ((1, 64, 2, 16), 1.0)
+
     Raises:
         ValueError: if the system is no `Ising2D` one, or its side odd, for a chessboard does not close on an odd torus.
     """

@@ -48,6 +48,12 @@ class MultispinGlass(SystemSampler):
     The stream of a group is keyed by a hash of the keys of all of its chains, in their order. A chain is therefore
     reproduced by the same group, not by itself.
 
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import EdwardsAnderson
+    >>> sampler = MultispinGlass(EdwardsAnderson.random(side=4, dimension=3, disorder="pm", seed=1))
+    >>> sample_chains(sampler, np.array([1.0]), chains=4, schedule=Schedule(3, 20, 1), seed=1).shape
+    (1, 4, 3, 64)
+
     Raises:
         ValueError: if the couplings are not of one strength, a site has more than six, or there are fields.
     """

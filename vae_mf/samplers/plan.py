@@ -151,6 +151,13 @@ def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, thread
     burn-in 20 tau; ``effective`` independent samples then need about 1.5 times as many draws. Exact samplers need
     neither.
 
+    >>> from vae_mf.samplers import Wolff
+    >>> from vae_mf.systems import Ising2D
+    >>> system = Ising2D(4)
+    >>> found = plan(system, Wolff(system), Sampling([2.0], 100, burn_in=None, thinning=None), seed=1)
+    >>> found.burn_in, found.thinning
+    (18, 2)
+
     Raises:
         ValueError: if chains do not decorrelate within the longest pilot run (give the numbers yourself then), a
             ladder is asked for without parallel tempering, or an argument is no such thing.

@@ -41,6 +41,12 @@ class IsingMetropolis(SystemSampler):
     """Single-spin Metropolis sampler of any system with pair couplings; sparse ones are walked along their bonds.
 
     Without fields, every sweep ends with a fair coin for s -> -s, an exact symmetry.
+
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import SherringtonKirkpatrick
+    >>> sampler = IsingMetropolis(SherringtonKirkpatrick.random(sites=10, seed=1))
+    >>> sample_chains(sampler, np.array([1.0]), chains=4, schedule=Schedule(3, 20, 1), seed=1).shape
+    (1, 4, 3, 10)
     """
 
     name = "ising_metropolis"

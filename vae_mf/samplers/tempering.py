@@ -67,6 +67,12 @@ class TemperingState:
 class ParallelTempering:
     """Parallel tempering of the chains of another sampler, one ladder per chain number, every ``swap_every`` sweeps.
 
+    >>> from vae_mf.samplers import IsingMetropolis, Schedule, sample_chains
+    >>> from vae_mf.systems import SherringtonKirkpatrick
+    >>> sampler = ParallelTempering(IsingMetropolis(SherringtonKirkpatrick.random(sites=10, seed=1)))
+    >>> sample_chains(sampler, np.array([0.5, 1.0, 2.0]), chains=4, schedule=Schedule(3, 20, 1), seed=1).shape
+    (3, 4, 3, 10)
+
     Raises:
         ValueError: if the sampler has no energies or ``swap_every`` is not a positive integer.
     """

@@ -42,6 +42,12 @@ class Wolff(SystemSampler):
     A sweep is the number of clusters that flips about N spins, N / <cluster size> = 1 / <m^2>, and then a global flip
     with probability 1/2 (in the cold a cluster is nearly everything, and signs would alternate). The number is a
     function of T and L alone: stopping after N flipped spins would favour configurations with large clusters.
+
+    >>> from vae_mf.samplers import Schedule, sample_chains
+    >>> from vae_mf.systems import Ising2D
+    >>> spins = sample_chains(Wolff(Ising2D(4)), np.array([1.0]), chains=20, schedule=Schedule(5, 20, 1), seed=1)
+    >>> spins.shape, float(np.abs(spins.mean(axis=-1)).mean().round(1))  # ordered far below T_c = 2.27
+    ((1, 20, 5, 16), 1.0)
     """
 
     name = "wolff"

@@ -343,7 +343,11 @@ def open_writer(
 
 
 def is_sealed(path: str | Path) -> bool:
-    """Return True if a finished store is at a path or URL, or raise StoreError if something else is there."""
+    """Return True if a finished store is at a path or URL, or raise StoreError if something else is there.
+
+    >>> is_sealed("memory://examples/nothing.zarr")
+    False
+    """
     header = read_header(find_folder(path))
     return header is not None and "complete" in header
 
@@ -352,6 +356,13 @@ def open_store(path: str | Path) -> SampleStore:
     """Return the sealed store at a path or URL.
 
     Every file is checked for presence and the arrays for their size; contents are checked when they are read.
+
+    >>> from vae_mf.store import from_arrays
+    >>> spins = np.random.default_rng(1).choice(np.int8([-1, 1]), (400, 9))
+    >>> _ = from_arrays({0.5: spins, 1.0: spins[::-1]}, folder="memory://examples/opened.zarr")
+    >>> store = open_store("memory://examples/opened.zarr")
+    >>> store.temperatures, store.spins(level=0).shape
+    (array([0.5, 1. ]), (400, 9))
 
     Raises:
         StoreError: If the store is absent, unfinished, truncated, of another schema version or something else, or no

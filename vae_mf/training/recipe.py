@@ -15,6 +15,13 @@ RANDOM, COMPONENTS = "random", "components"
 class Recipe:
     """Settings of one training run.
 
+    >>> from functools import partial
+    >>> from vae_mf.training import VAEModule
+    >>> module = partial(VAEModule, learning_rate=1e-3, weight_decay=1e-4, decay=0.95)
+    >>> recipe = Recipe(epochs=40, batch_size=512, module=module)
+    >>> recipe.validation, recipe.test, recipe.start
+    (0.1, 0.1, 'random')
+
     Args:
         epochs: passes over the training set.
         batch_size: number of configurations in a gradient step.

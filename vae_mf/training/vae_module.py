@@ -23,6 +23,13 @@ class VAEModule(FusedModule):
     the encoder is then a broad proposal (`vae_mf.training.encoder_refit` makes it the closest q again). Latent noise
     comes from a generator seeded by (seed, epoch), so a resumed run repeats the draws of an uninterrupted one.
 
+    >>> from vae_mf.models import VAE, GaussianPrior, LinearDecoder, LinearEncoder
+    >>> vae = VAE(LinearEncoder(sites=5, latents=2), LinearDecoder(sites=5, latents=2), GaussianPrior(latents=2))
+    >>> module = VAEModule(vae, learning_rate=1e-3, weight_decay=1e-4, decay=0.95, seed=1)
+    >>> optimisers, schedules = module.configure_optimizers()
+    >>> optimisers[0].param_groups[0]["lr"]
+    0.001
+
     Args:
         vae: the model.
         learning_rate: initial learning rate.

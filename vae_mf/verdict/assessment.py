@@ -53,6 +53,14 @@ CUMULANT_ROWS = 2000
 class AssessmentSettings:
     """Settings of the assessment of a trained model.
 
+    >>> from hydra.utils import instantiate
+    >>> from omegaconf import OmegaConf
+    >>> from vae_mf.paths import configurations
+    >>> options = OmegaConf.load(configurations() / "evaluation" / "assessment.yaml")
+    >>> del options["defaults"]
+    >>> instantiate(options, critic=None, seed=1).thresholds.share
+    0.02
+
     Args:
         critic: settings of the critic of total correlations; None to rely on ln Z alone, which is cheap.
         components: number of encodings that make up the aggregated posterior, at most.

@@ -41,6 +41,13 @@ StateRows = Shaped[np.ndarray, "rows *site"]
 class ReadingSettings:
     """Settings of the readings of what a model leaves.
 
+    >>> from hydra.utils import instantiate
+    >>> from omegaconf import OmegaConf
+    >>> from vae_mf.paths import configurations
+    >>> options = OmegaConf.load(configurations() / "evaluation" / "assessment.yaml")
+    >>> instantiate(options.readings, rows=4000).rows
+    4000
+
     Args:
         draws: number of draws of z for every row.
         rows: number of rows that are read, at most, evenly spaced.

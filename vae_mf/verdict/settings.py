@@ -9,6 +9,13 @@ from vae_mf.checks import require_fraction, require_integer, require_positive
 class Thresholds:
     """Thresholds of the decision: what latent variables may leave unexplained, and which readings count.
 
+    >>> from hydra.utils import instantiate
+    >>> from omegaconf import OmegaConf
+    >>> from vae_mf.paths import configurations
+    >>> options = OmegaConf.load(configurations() / "evaluation" / "assessment.yaml")
+    >>> instantiate(options.thresholds, share=0.05).share
+    0.05
+
     Args:
         share: tolerable share of the total correlation.
         per_site: tolerable nats per site or variable; of the two the smaller counts.
@@ -47,6 +54,13 @@ class Thresholds:
 class EquilibriumSettings:
     """Settings of the evaluation of a model of an equilibrium system.
 
+    >>> from hydra.utils import instantiate
+    >>> from omegaconf import OmegaConf
+    >>> from vae_mf.paths import configurations
+    >>> options = OmegaConf.load(configurations() / "evaluation" / "equilibrium.yaml")
+    >>> instantiate(options, seed=1).tolerable_kl
+    0.4
+
     Args:
         generated: number of configurations drawn from the model at each temperature.
         likelihood_draws: number of importance draws of z per configuration.
@@ -78,6 +92,10 @@ class EquilibriumSettings:
 class PredictiveCheckSettings:
     """Settings of a posterior predictive check of binary rows.
 
+    >>> settings = PredictiveCheckSettings(generated=20000, word_variables=10, word_groups=3, triplets=5000, seed=1)
+    >>> settings.word_variables, settings.word_groups
+    (10, 3)
+
     Args:
         generated: number of rows drawn from the model.
         word_variables: number of variables in a group whose 2^n words are counted.
@@ -100,6 +118,11 @@ class PredictiveCheckSettings:
 @dataclass(frozen=True)
 class RecordingSettings(PredictiveCheckSettings):
     """Settings of the evaluation of a model of a recording: a predictive check, likelihoods and what variables say.
+
+    >>> check = PredictiveCheckSettings(generated=20000, word_variables=10, word_groups=3, triplets=5000, seed=1)
+    >>> likelihoods = {"likelihood_draws": 64, "likelihood_samples": 400, "pattern_draws": 256, "blocks": 20}
+    >>> RecordingSettings(**vars(check), **likelihoods).blocks
+    20
 
     Args:
         likelihood_draws: number of importance draws of z per row.

@@ -55,7 +55,12 @@ class Alignment(NamedTuple):
 
 
 class AlignedStates(NamedTuple):
-    """Sequences as rows of states, for the Potts models of `vae_mf.inverse_ising`."""
+    """Sequences as rows of states, for the Potts models of `vae_mf.inverse_ising`.
+
+    >>> aligned = AlignedStates(["human", "mouse"], np.array([[1, 0], [1, 4]], np.int8), alphabet="-ACGT", unknown=0)
+    >>> ["".join(aligned.alphabet[state] for state in row) for row in aligned.states]
+    ['A-', 'AT']
+    """
 
     names: list[str]
     states: Int8[np.ndarray, "sequences columns"]
@@ -122,6 +127,15 @@ def read_alignment(path: Path, options: Options) -> Raster:
 
 def read_sequences(path: str | Path, alphabet: str = AMINO_ACIDS) -> AlignedStates:
     """Return an alignment in FASTA, A2M, A3M, Stockholm or Clustal as states of an alphabet, insertions left out.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "family.fasta")
+    ...     np.savetxt(path, [">human", "AC-", ">mouse", "ACT"], fmt="%s")
+    ...     aligned = read_sequences(path, alphabet="-ACGT")
+    >>> aligned.names, aligned.states
+    (['human', 'mouse'], array([[1, 2, 0],
+           [1, 2, 4]], dtype=int8))
 
     Args:
         alphabet: letters of the states, the gap ``-`` first; "-ACGT" for DNA, "-ACGU" for RNA.

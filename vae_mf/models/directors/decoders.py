@@ -17,6 +17,10 @@ from vae_mf.models.tensors import Latents
 class SharedBinghamDecoder(nn.Module):
     """One Bingham distribution for all sites, B linear in z: exact for Maier-Saupe, where B = 3 beta J A / 2.
 
+    >>> decoder = SharedBinghamDecoder(sites=10, latents=5)
+    >>> decoder(torch.zeros(3, 5)).mean[0, 0].diagonal().detach()  # isotropic at z = 0
+    tensor([0.3333, 0.3333, 0.3333])
+
     Args:
         bias: True if B has a part that does not depend on z, as in a field that breaks the rotational symmetry.
     """
@@ -39,6 +43,10 @@ class BinghamCNNDecoder(ConvolutionalDecoder):
     """Transposed convolutions to eight numbers per site, six for the axes and two for the gaps of the eigenvalues.
 
     See `vae_mf.models.convolutions.ConvolutionalDecoder`.
+
+    >>> decoder = BinghamCNNDecoder(sites=16, latents=2, channels=4)
+    >>> decoder(torch.zeros(3, 2)).sample().shape
+    torch.Size([3, 16, 3])
     """
 
     kind = "directors"

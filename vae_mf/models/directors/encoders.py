@@ -11,7 +11,14 @@ from vae_mf.models.tensors import Condition, DirectorTensor
 
 
 class DirectorCNNEncoder(ConvolutionalEncoder):
-    """Convolutions over the components of n nᵀ - I/3 and T, see `vae_mf.models.convolutions.ConvolutionalEncoder`."""
+    """Convolutions over the components of n nᵀ - I/3 and T, see `vae_mf.models.convolutions.ConvolutionalEncoder`.
+
+    >>> import torch
+    >>> encoder = DirectorCNNEncoder(sites=16, latents=5, channels=4, periodic=True)
+    >>> condition = Condition(torch.tensor([0.1]), torch.tensor([0, 0, 0]))
+    >>> encoder(torch.eye(3)[0].expand(3, 16, 3), condition).mean.shape
+    torch.Size([3, 5])
+    """
 
     kind = "directors"
     components = 5
@@ -23,7 +30,14 @@ class DirectorCNNEncoder(ConvolutionalEncoder):
 
 
 class DirectorMLPEncoder(nn.Module):
-    """A fully connected network of the components of n nᵀ - I/3 of all sites and T, with two hidden layers."""
+    """A fully connected network of the components of n nᵀ - I/3 of all sites and T, with two hidden layers.
+
+    >>> import torch
+    >>> encoder = DirectorMLPEncoder(sites=10, latents=5)
+    >>> condition = Condition(torch.tensor([0.1]), torch.tensor([0, 0, 0]))
+    >>> encoder(torch.eye(3)[0].expand(3, 10, 3), condition).mean.shape
+    torch.Size([3, 5])
+    """
 
     kind = "directors"
 
@@ -42,6 +56,12 @@ class DirectorLinearEncoder(nn.Module):
     """Mean g(T) * (W q + b) and variance v(T), q the mean over the sites of the components of n nᵀ - I/3.
 
     The family holds the Hubbard-Stratonovich posterior of Maier-Saupe exactly, at all temperatures at once.
+
+    >>> import torch
+    >>> encoder = DirectorLinearEncoder(sites=10, latents=5)
+    >>> condition = Condition(torch.tensor([0.1]), torch.tensor([0, 0, 0]))
+    >>> encoder(torch.eye(3)[0].expand(3, 10, 3), condition).mean.shape
+    torch.Size([3, 5])
     """
 
     kind = "directors"

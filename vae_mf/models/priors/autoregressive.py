@@ -24,6 +24,11 @@ class AutoregressiveSplinePrior(nn.Module):
     Source: Papamakarios, Pavlakou, Murray, Masked Autoregressive Flow, NeurIPS 2017, section 3, with the splines of
     Durkan et al., Neural Spline Flows, NeurIPS 2019 (see `vae_mf.models.priors.splines`).
 
+    >>> prior = AutoregressiveSplinePrior(latents=2)
+    >>> law = prior(Condition(torch.tensor([1.0, 2.0]), torch.tensor([0, 0, 1])))
+    >>> law.log_prob(torch.zeros(3, 2)).shape, prior.factorised
+    (torch.Size([3]), False)
+
     Args:
         bound: the splines act on [-bound, bound] and are the identity outside.
     """

@@ -32,7 +32,12 @@ class StandardNormal:
 
 
 class GaussianPrior(nn.Module):
-    """The prior Normal(0, I) at every temperature."""
+    """The prior Normal(0, I) at every temperature.
+
+    >>> condition = Condition(torch.tensor([1.0]), torch.tensor([0, 0]))
+    >>> GaussianPrior(latents=2)(condition).log_prob(torch.zeros(2, 2))  # -ln 2π
+    tensor([-1.8379, -1.8379])
+    """
 
     factorised = True
 

@@ -110,6 +110,11 @@ class MixturePrior(nn.Module):
     broad components reach every mode before they settle, and spare ones make up for those that share a mode, so ask for
     ten times as many as there are modes. Splines on each latent may warp the whole.
 
+    >>> prior = MixturePrior(latents=2, components=4)
+    >>> law = prior(Condition(torch.tensor([1.0, 2.0]), torch.tensor([0, 0, 1])))
+    >>> law.sample().shape, prior.free_parameters()  # 3 weights, 8 means, 12 entries of triangles
+    (torch.Size([3, 2]), 23)
+
     Args:
         layers: number of stacked splines (see `SplinePrior`) through which the mixture is pushed.
         bound: the splines act on [-bound, bound] and are the identity outside.

@@ -82,6 +82,11 @@ class SplinePrior(nn.Module):
 
     Source: Durkan et al., Neural Spline Flows, NeurIPS 2019, section 3 (see `vae_mf.models.priors.splines`).
 
+    >>> prior = SplinePrior(latents=2)
+    >>> law = prior(Condition(torch.tensor([1.0]), torch.tensor([0, 0])))
+    >>> law.log_prob(torch.zeros(2, 2)).detach(), prior.factorised  # -ln 2π before training
+    (tensor([-1.8379, -1.8379]), True)
+
     Args:
         bound: the splines act on [-bound, bound] and are the identity outside.
         backend: ``fast`` or, as its reference, ``nflows``; both give the same numbers from the same weights.
