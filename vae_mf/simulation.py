@@ -45,6 +45,11 @@ def simulate(
     ((200, 9), array([0.5, 1.5]))
 
     Args:
+        system: system to sample.
+        sampler: sampler of that system.
+        sampling: temperatures, number of samples and course of the chains.
+        path: folder of the store, or its URL.
+        seed: seed of all randomness.
         progress: wraps the iteration over blocks, for a progress bar.
         threads: worker threads; the samples do not depend on their number.
         waiting: called with a sentence before the claim of another writer on a remote store is watched.

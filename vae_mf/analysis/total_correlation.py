@@ -68,6 +68,10 @@ class CriticSettings:
         planted_orders: numbers of sites that these correlate, one kind after the other.
         absolute_tolerance: difference in nats that is always accepted between estimates.
         relative_tolerance: difference as a fraction of the value that is accepted, if that is larger.
+        seed: seed of all randomness.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     dense: Callable[..., SiteCritic]

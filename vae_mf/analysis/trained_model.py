@@ -72,6 +72,9 @@ class TrainedModel:
     >>> words = [[0, 0, 1, 0, 1], [1, 1, 1, 0, 0]]
     >>> model.encode(words).mean.shape, model.log_likelihood(words).shape, model.sample(count=3).shape
     ((2, 2), (2,), (3, 5))
+
+    Raises:
+        ValueError: if the temperatures are no tuple of positive numbers.
     """
 
     vae: VAE

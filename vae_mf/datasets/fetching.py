@@ -64,6 +64,10 @@ def fetch(name: str, folder: str | os.PathLike | None = None) -> Path:
     >>> read_recording(path, variables=60).rows.shape  # doctest: +SKIP
     (283041, 60)
 
+    Args:
+        name: "retina", "mnist_images" or "mnist_labels".
+        folder: folder of the file; None for the data folder.
+
     Raises:
         ValueError: The name is not known.
         DataError: A file of that name is in the folder, with other content.
@@ -124,8 +128,10 @@ def read_mnist(
     (5851, 200)
 
     Args:
+        digit: digit from 0 to 9.
         variables: Pixels to keep, see `make_recording`; "row,column" names one.
         threshold: Grey level above which a pixel counts as 1, see `binarise`.
+        folder: folder of the images; None for the data folder.
 
     Raises:
         ValueError: An argument is out of range.

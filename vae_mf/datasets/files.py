@@ -61,8 +61,11 @@ class Options(NamedTuple):
     """
 
     array: str | None = None
+    """Name of the array in a container that holds several."""
     bin_width: Any = None
+    """Width of a time bin in the unit of the file, of one with spike times."""
     threshold: Any = None
+    """Grey level above which a pixel counts as 1, "median" or "otsu"."""
 
 
 class Signature(NamedTuple):

@@ -33,7 +33,9 @@ class Split(NamedTuple):
     train: Rows
     """Rows of the chosen repeats, each as often as its repeat was drawn, or fewer of them."""
     validation: Rows
+    """Rows to choose on, such as the epoch of a training."""
     test: Rows
+    """Rows to judge on, once."""
 
 
 def split_rows(

@@ -106,6 +106,7 @@ class AutoregressiveNetwork(DensityModel):
         max_iter: largest number of looks.
         batch_size: number of rows in a gradient step.
         learning_rate: learning rate of the first step.
+        random_state: seed or generator of all randomness.
 
     Attributes:
         networks_, orders_: parameters of each network, and its order of the variables, shape (orders, N).

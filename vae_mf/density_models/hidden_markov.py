@@ -61,6 +61,7 @@ class HiddenMarkov(SequenceModel):
         n_init: number of starts, of which the best after a few iterations is continued.
         tolerance: gain per iteration, in nats per row, below which the fit has converged.
         max_iter: largest number of iterations.
+        random_state: seed or generator of the starts.
 
     Attributes:
         weights_: w_k, shape (K,), falling.

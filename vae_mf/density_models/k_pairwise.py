@@ -46,6 +46,7 @@ class KPairwise(EnergyModel):
         sweeps: sweeps of the chains between rows.
         averaged: number of shortened steps.
         max_iter: largest number of steps before those.
+        chains: number of chains that draw the rows of a step, and of those that estimate ln Z.
         resolution, random_state: as for `PairwiseIsing`.
 
     Attributes:

@@ -42,9 +42,12 @@ class BernoulliMixture(DensityModel):
            [0., 0., 0.]]))
 
     Args:
+        n_components: number M of components; the model has M (N + 1) - 1 parameters.
         pseudocount: number of rows added to each component.
         n_init: number of starts, of which the best after a few iterations is continued.
         tolerance: gain per iteration, in nats per row, below which the fit has converged.
+        max_iter: largest number of iterations.
+        random_state: seed or generator of the starts.
 
     Attributes:
         weights_: w_k, shape (M,), falling.

@@ -27,6 +27,7 @@ class PairwiseIsing(EnergyModel):
         estimator: estimator of J and h; None for `BoltzmannLearning`, which is maximum likelihood.
         chains: number of chains that estimate ln Z.
         resolution: length of the steps of these chains in nats, see `vae_mf.inverse_ising.solvers.annealing`.
+        random_state: seed or generator of these chains.
 
     Attributes:
         estimator_: the fitted estimator.

@@ -31,6 +31,9 @@ class PopulationTracking(DensityModel):
     >>> np.exp(PopulationTracking().fit(rows).score_samples(rows)).round(3)
     array([0.227, 0.227, 0.455, 0.455])
 
+    Args:
+        pseudocount: number of rows of independent variables added for every K.
+
     Attributes:
         count_law_: p(K), shape (N + 1,).
         log_odds_: ln q_Ki / (1 - q_Ki), shape (N + 1, N); no matter for K = 0 and K = N.

@@ -56,6 +56,8 @@ class TreeMixture(DensityModel):
         pseudocount: number of rows added to each component.
         n_init: number of starts, of which the best after a few iterations is continued.
         tolerance: gain per iteration, in nats per row, below which the fit has converged.
+        max_iter: largest number of iterations.
+        random_state: seed or generator of the starts.
 
     Attributes:
         trees_: weights, falling, parents and conditional probabilities.
@@ -106,6 +108,9 @@ class ChowLiuTree(DensityModel):
     >>> rows = np.array([[1, 1, 1], [1, 1, -1], [-1, -1, 1], [-1, -1, -1]] * 50)
     >>> ChowLiuTree().fit(rows).trees_.parents[0, :2]
     array([0, 0], dtype=int32)
+
+    Args:
+        pseudocount: number of rows of independent variables that are added.
 
     Attributes:
         trees_: the tree, a mixture of one.

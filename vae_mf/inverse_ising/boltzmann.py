@@ -49,7 +49,9 @@ class BoltzmannLearning(InverseIsing):
         chains: number of chains in a population.
         sweeps: number of sweeps between the configurations that a chain contributes.
         precision: largest error of the optimisation in units of the statistical error.
+        max_iter: largest number of Newton's steps.
         standard_errors: True to compute them, from the inverse Fisher information (memory O(N^4)).
+        random_state: seed or generator of all randomness.
     """
 
     method: Any = "auto"

@@ -83,6 +83,7 @@ def bootstrap_errors(
         spins: configurations, shape (M, N).
         groups: label of the group of every row, shape (M,); ten or more labels.
         resamples: number of further fits.
+        random_state: seed or generator of the weights.
 
     Raises:
         ValueError: if the estimator is none of couplings from rows, there are fewer than ten groups, the data do not

@@ -58,6 +58,8 @@ class ErasureMachine(InverseIsing):
 
     Args:
         epsilons: values to try, each above 0 and at most 1; 1 is Hebb's rule.
+        rate: size of a step.
+        n_steps: number of steps.
         tolerance: largest |<O>_f' - epsilon w| that counts as converged.
 
     Attributes:

@@ -26,7 +26,7 @@ class InteractionScreening(PenalisedRegression):
 
     Args:
         objective: "rise" for the mean, "logrise" for its logarithm.
-        l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PenalisedRegression`, the sum over samples
+        l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PseudoLikelihood`, the sum over samples
             being M times the objective.
     """
 

@@ -57,6 +57,7 @@ class GraphPseudoLikelihood(InverseIsing):
         l2: penalty l2 / 2 sum_g J_g^2, which keeps couplings finite where neighbours never differ. Without it couplings
             and fields that the data do not bound are named, have infinite errors, and the couplings get l2 = 1.
         tolerance: largest gradient per configuration at which the fit has converged.
+        max_iter: largest number of iterations.
 
     Attributes:
         group_couplings_, group_fields_: J_g and h_g.

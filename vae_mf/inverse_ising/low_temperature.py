@@ -67,6 +67,7 @@ class LowTemperature(InverseIsing):
         max_iter: largest number of iterations of the clustering, and of L-BFGS.
         standard_errors: True to compute them, by a jackknife over `GROUPS` parts of the data, the clusters held
             fixed (takes as many times as long). They tell the noise of the equations, not their bias.
+        random_state: seed or generator of the clustering.
 
     Attributes:
         n_clusters_: number of clusters that were used.

@@ -74,6 +74,10 @@ class IndependentPair(MeanFieldEstimator):
     >>> IndependentPair().fit(spins, sample_weight=np.exp(0.5 * spins.prod(axis=1))).couplings_.round(6)
     array([[0. , 0.5],
            [0.5, 0. ]])
+
+    Args:
+        pseudocount: number of independent unbiased rows added to the data; above 0, constant spins are allowed.
+        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
@@ -121,6 +125,10 @@ class NaiveMeanField(MeanFieldEstimator):
     >>> NaiveMeanField().fit(spins).couplings_
     array([[0.   , 0.375],
            [0.375, 0.   ]])
+
+    Args:
+        pseudocount: number of independent unbiased rows added to the data; above 0, constant spins are allowed.
+        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
@@ -171,6 +179,10 @@ class TAP(PairFormula):
     >>> TAP().fit(spins, sample_weight=400 * np.exp(0.2 * spins.prod(axis=1))).couplings_.round(2)
     array([[0.  , 0.21],
            [0.21, 0.  ]])
+
+    Args:
+        pseudocount: number of independent unbiased rows added to the data; above 0, constant spins are allowed.
+        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
@@ -215,6 +227,10 @@ class SessakMonasson(PairFormula):
     >>> SessakMonasson().fit(spins, sample_weight=100 * np.exp(0.5 * spins.prod(axis=1))).couplings_.round(3)
     array([[0. , 0.5],
            [0.5, 0. ]])
+
+    Args:
+        pseudocount: number of independent unbiased rows added to the data; above 0, constant spins are allowed.
+        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
     """
 
     def _from_moments(self, data: Moments) -> Estimate:
@@ -246,6 +262,10 @@ class Bethe(PairFormula):
     >>> chain = np.exp(0.5 * spins[:, 0] * spins[:, 1] - 0.3 * spins[:, 1] * spins[:, 2])
     >>> Bethe().fit(spins, sample_weight=chain).couplings_[1].round(6)
     array([ 0.5,  0. , -0.3])
+
+    Args:
+        pseudocount: number of independent unbiased rows added to the data; above 0, constant spins are allowed.
+        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
     """
 
     def _from_moments(self, data: Moments) -> Estimate:

@@ -38,6 +38,7 @@ class MissingSpins(TakesSparse, OneToOneFeatureMixin, TransformerMixin, BaseEsti
         estimator: any estimator of couplings and fields; None for pseudo-likelihood.
         common: fraction from 1/2 to 1 above which a spin is not modelled.
         restarts: number of annealed searches for a configuration, of which the most probable result is kept.
+        random_state: seed or generator of the searches.
 
     Attributes:
         estimator_: estimator fitted to the modelled spins.

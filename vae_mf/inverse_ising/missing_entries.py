@@ -61,6 +61,7 @@ class MissingEntries(InverseIsing):
         fits: number of fits whose mean is the result, ten or more.
         burn_in: number of fits before these, or "auto" for as many as leave 2 % of the distance to independent spins,
             which each fit shortens by the share of rows that have both spins of a pair, or more.
+        random_state: seed or generator of the draws.
 
     Attributes:
         estimator_: the last fit.

@@ -24,8 +24,8 @@ class ProbabilityFlow(RidgeRegression):
            [0.5, 0. ]])
 
     Args:
-        l2, standard_errors, tolerance, max_iter, encoding: as for `RidgeRegression`, the sum over samples being M K and
-            every pair counted twice.
+        l2, standard_errors, tolerance, max_iter, encoding: as for `PseudoLikelihood`, the sum over samples being M K
+            and every pair counted twice.
     """
 
     def _problem(self, data: DistinctSpins) -> SymmetricRegression:

@@ -40,8 +40,17 @@ class PseudoLikelihood(PenalisedRegression):
            [0.5, 0. ]])
 
     Args:
-        l2, l1, standard_errors, tolerance, max_iter, encoding: as for `PenalisedRegression`. l2 = 4 / C and l1 = 2 / C
-            give scikit-learn's `LogisticRegression` with that C.
+        l2: weight of the squared couplings, l2 / 2 sum_j J_ij^2 for every spin beside the sum over the M rows; "auto"
+            for what the data make most likely: one weight, or two where couplings are clearly of two kinds, as on
+            sparse graphs. l2 = 4 / C is scikit-learn's `LogisticRegression` with that C. With 0, couplings without a
+            finite estimate are named, have infinite errors, and are fitted with l2 = 1.
+        standard_errors: True to compute ``couplings_error_`` and ``fields_error_``, the width of the posterior under
+            the penalty's prior; without a penalty the larger of the scatter of repeated fits (sandwich formula) and of
+            what the curvature allows.
+        tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
+        max_iter: largest number of iterations.
+        l1: weight of the absolute values, l1 sum_j |J_ij|, for sparse graphs; "auto" for the size of chance on weak
+            couplings and none on strong ones. l1 = 2 / C is scikit-learn's.
         symmetric: True for one joint maximisation, without l1 and firth; "auto" for True where neither is asked for.
         firth: True for Firth's penalty instead, which removes the leading bias; time O(M N^3) per iteration.
     """
@@ -102,6 +111,7 @@ class DecimatedPseudoLikelihood(InverseIsing):
         l2: weight of the squared couplings, as for `PseudoLikelihood`, or "auto" for what the couplings of the graph
             before make most likely, and in the end those of the graph that is kept.
         tolerance: largest entry of the gradient at which a fit has converged.
+        max_iter: largest number of iterations of a fit.
 
     Attributes:
         l2_: weight of the squares that was used.

@@ -43,7 +43,9 @@ class SusceptibilityPropagation(MeanFieldEstimator):
     Args:
         damping: share of the old messages kept in each step, from 0 up to but not including 1.
         tolerance: largest change of a tanh J or a response at which the iteration has converged.
-        pseudocount, shrinkage, encoding: as for `MeanFieldEstimator`.
+        pseudocount: number of independent unbiased rows added to the data; above 0, constant spins are allowed.
+        shrinkage: share, from 0 to 1, by which correlations between different spins are reduced.
+        max_iter: largest number of iterations.
     """
 
     damping: Any = 0.3

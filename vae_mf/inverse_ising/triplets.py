@@ -73,6 +73,8 @@ class TripletPseudoLikelihood(TakesSparse, KnowsIntervals, DensityMixin, BaseEst
         l2: precision of the prior of couplings of two spins, or "auto" as for `PseudoLikelihood` without triplets.
         l2_triplets: precision of the prior of K, or "auto" for what the data make most likely.
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
+        max_iter: largest number of iterations.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         couplings_, fields_: J, shape (N, N), and h, shape (N,), with errors couplings_error_ and fields_error_.

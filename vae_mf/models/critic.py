@@ -170,6 +170,14 @@ class DenseCritic(SiteCritic):
     >>> samples = JointSamples(spins, 0 * spins, spins, torch.zeros(3, 2), condition)
     >>> DenseCritic(sites=9, kind="spins", latents=2, temperatures=1).eval().log_ratio(samples)  # 0 untrained
     tensor([0., 0., 0.])
+
+    Args:
+        sites: number N of sites.
+        kind: "spins" or "directors".
+        latents: dimension of z; 0 for a reference without.
+        temperatures: number of distinct temperatures.
+        hidden: number of projections, and width of the network.
+        part: sites whose own law the ratio is about; None for all.
     """
 
     pairs: torch.Tensor
@@ -230,6 +238,14 @@ class LatticeCritic(SiteCritic):
     >>> samples = JointSamples(spins, 0 * spins, spins, torch.zeros(3, 2), condition)
     >>> LatticeCritic(sites=9, kind="spins", latents=2, temperatures=1).eval().log_ratio(samples)  # 0 untrained
     tensor([0., 0., 0.])
+
+    Args:
+        sites: number N of sites.
+        kind: "spins" or "directors".
+        latents: dimension of z; 0 for a reference without.
+        temperatures: number of distinct temperatures.
+        hidden: number of projections, and width of the network.
+        part: sites whose own law the ratio is about; None for all.
 
     Raises:
         ValueError: unless the number of sites is a square.

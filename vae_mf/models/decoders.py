@@ -25,7 +25,12 @@ class LinearDecoder(nn.Module):
     tensor([[ 0.4621, -0.4621]])
 
     Args:
+        sites: number N of sites.
+        latents: dimension d of z.
         bias: True if sites have a field b of their own.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     kind = "spins"
@@ -69,6 +74,14 @@ class MLPDecoder(nn.Module):
     >>> decoder = MLPDecoder(sites=5, latents=2, hidden=16)
     >>> decoder(torch.zeros(3, 2)).log_prob(torch.ones(3, 5)).shape
     torch.Size([3])
+
+    Args:
+        sites: number N of sites.
+        latents: dimension d of z.
+        hidden: width of the hidden layer.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     kind = "spins"
@@ -98,6 +111,15 @@ class CNNDecoder(ConvolutionalDecoder):
     >>> decoder = CNNDecoder(sites=16, latents=2, channels=4, periodic=True)
     >>> decoder(torch.zeros(3, 2)).mean.shape
     torch.Size([3, 16])
+
+    Args:
+        sites: number N = L^2 of sites, L divisible by 4.
+        latents: dimension d of z.
+        channels: inputs of the last layer; twice as many before that.
+        periodic: True if the lattice is a torus, so that convolutions wrap around.
+
+    Raises:
+        ValueError: unless ``sites`` = L^2 with L divisible by 4, or if a number is no positive integer.
     """
 
     kind = "spins"
@@ -115,6 +137,14 @@ class SharedDecoder(nn.Module):
     >>> spins = SharedDecoder(sites=4, latents=1)(torch.tensor([[0.3]])).mean
     >>> spins.shape, bool((spins == spins[0, 0]).all())
     (torch.Size([1, 4]), True)
+
+    Args:
+        sites: number N of sites.
+        latents: dimension d of z.
+        hidden: width of the hidden layer.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     kind = "spins"

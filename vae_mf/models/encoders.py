@@ -18,7 +18,12 @@ class LinearEncoder(nn.Module):
     (torch.Size([3, 2]), torch.Size([3, 2]))
 
     Args:
+        sites: number N of sites.
+        latents: dimension d of z.
         hidden: width of the network of T that gives g and v.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     kind = "spins"
@@ -47,6 +52,14 @@ class MLPEncoder(nn.Module):
     >>> encoder = MLPEncoder(sites=5, latents=2, hidden=16)
     >>> encoder(torch.ones(3, 5), Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0]))).mean.shape
     torch.Size([3, 2])
+
+    Args:
+        sites: number N of sites.
+        latents: dimension d of z.
+        hidden: width of both hidden layers.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     kind = "spins"
@@ -77,6 +90,15 @@ class CNNEncoder(ConvolutionalEncoder):
     >>> condition = Condition(torch.tensor([1.0]), torch.tensor([0, 0, 0]))
     >>> encoder(torch.ones(3, 16), condition).mean.shape
     torch.Size([3, 2])
+
+    Args:
+        sites: number N = L^2 of sites, L divisible by 4.
+        latents: dimension d of z.
+        channels: outputs of the first block; the second has twice as many.
+        periodic: True if the lattice is a torus, so that convolutions wrap around.
+
+    Raises:
+        ValueError: unless ``sites`` = L^2 with L divisible by 4, or if a number is no positive integer.
     """
 
     kind = "spins"

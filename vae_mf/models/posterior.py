@@ -15,6 +15,10 @@ class DiagonalGaussian:
 
     >>> DiagonalGaussian(torch.zeros(1, 2), torch.zeros(1, 2)).log_prob(torch.zeros(1, 2))
     tensor([-1.8379])
+
+    Args:
+        mean: means, shape (batch, latents).
+        log_variance: logarithms of the variances, shape (batch, latents).
     """
 
     def __init__(self, mean: Latents, log_variance: Latents):

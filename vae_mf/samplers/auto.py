@@ -14,6 +14,9 @@ def automatic_sampler(system: System) -> Sampler:
     >>> automatic_sampler(CurieWeiss(64)).name
     'curie_weiss_direct'
 
+    Args:
+        system: system to sample.
+
     Raises:
         ValueError: if the system names none.
     """

@@ -122,6 +122,9 @@ class SystemSampler(ABC):
     >>> isinstance(sampler, SystemSampler), sampler.kind, sampler.algorithm(2.0)
     (True, 'spins', 'wolff')
 
+    Args:
+        system: system to sample.
+
     Raises:
         ValueError: if the sampler does not serve such a system.
     """
@@ -197,6 +200,13 @@ class Schedule:
     >>> schedule = Schedule(draws=5, burn_in=20, thinning=2)  # 20 + 5 * 2 sweeps of every chain
     >>> sample_chains(Wolff(Ising2D(4)), np.array([2.0]), chains=3, schedule=schedule, seed=1).shape
     (1, 3, 5, 16)
+
+    Args:
+        draws: number of records of a chain.
+        burn_in: sweeps at its temperature before the first record.
+        thinning: sweeps between records.
+        anneal: sweeps of cooling before these; 0 for none.
+        anneal_from: temperature at which cooling starts.
 
     Raises:
         ValueError: if a count is negative, ``anneal_from`` not positive, or there is no draw or no sweep between draws.
@@ -313,6 +323,14 @@ def sample_chains(
     >>> sampler = CurieWeissDirect(CurieWeiss(9))
     >>> sample_chains(sampler, np.array([1.0]), chains=4, schedule=Schedule(2, 0, 1), seed=1).shape
     (1, 4, 2, 9)
+
+    Args:
+        sampler: sampler of the chains.
+        temperatures: temperatures, shape (temperatures,).
+        chains: number of chains at each temperature.
+        schedule: course of every chain.
+        seed: seed of all randomness.
+        threads: worker threads; the samples do not depend on their number.
 
     Returns:
         int8 spins (temperatures, chains, draws, N) or directors (temperatures, chains, draws, N, 3).

@@ -51,6 +51,12 @@ class CurieWeissDirect(SystemSampler):
     >>> spins = sample_chains(sampler, np.array([0.5]), chains=200, schedule=Schedule(1, 0, 1), seed=1)
     >>> float(np.abs(spins.mean(axis=-1)).mean().round(2))  # m = tanh(m / T) gives 0.96
     0.96
+
+    Args:
+        system: Curie-Weiss system.
+
+    Raises:
+        ValueError: if the system is no `CurieWeiss` one.
     """
 
     name = "curie_weiss_direct"

@@ -64,6 +64,7 @@ class HopfieldGibbs(SystemSampler):
     array([50, 50, 50, 50, 50, 50, 50, 50], dtype=int8)
 
     Args:
+        system: Hopfield system.
         jump_every: sweeps between attempts to exchange the leading component of phi with a random one, a symmetric
             Metropolis move on p(phi) that hops between patterns; 0 never, None every second sweep for 2 to 16 patterns.
 

@@ -41,6 +41,14 @@ class Ising2DAuto(SystemSampler):
     >>> sampler = Ising2DAuto(Ising2D(4))
     >>> sampler.algorithm(1.5), sampler.algorithm(2.27)
     ('multispin_metropolis', 'wolff')
+
+    Args:
+        system: two-dimensional Ising system.
+        wolff_from: lowest T / J of Wolff's algorithm.
+        wolff_to: highest T / J of Wolff's algorithm.
+
+    Raises:
+        ValueError: if the system is no `Ising2D` one, or ``wolff_from`` not below ``wolff_to``.
     """
 
     name = "ising2d_auto"

@@ -54,6 +54,12 @@ class KSatMetropolis(SystemSampler):
     >>> chains = sample_chains(KSatMetropolis(formula), np.array([0.1]), 4, Schedule(1, 200, 1), seed=1)
     >>> formula.energy(chains[0, :, 0])  # violated clauses
     array([0., 0., 0., 0.])
+
+    Args:
+        system: random or given formula, such as `KSat`.
+
+    Raises:
+        ValueError: if the system has no clauses.
     """
 
     name = "k_sat_metropolis"

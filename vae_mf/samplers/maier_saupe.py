@@ -71,6 +71,12 @@ class MaierSaupeDirect(_Nematic):
     >>> directors = sample_chains(MaierSaupeDirect(MaierSaupe(20)), np.array([0.1]), 4, Schedule(2, 0, 1), seed=1)
     >>> directors.shape, bool(np.allclose(np.linalg.norm(directors, axis=-1), 1))
     ((1, 4, 2, 20, 3), True)
+
+    Args:
+        system: Maier-Saupe system.
+
+    Raises:
+        ValueError: if the system is no `MaierSaupe` one.
     """
 
     name = "maier_saupe_direct"
@@ -100,6 +106,12 @@ class MaierSaupeGibbs(_Nematic):
     >>> directors = sample_chains(MaierSaupeGibbs(MaierSaupe(20)), np.array([0.1]), 4, Schedule(2, 20, 1), seed=1)
     >>> directors.shape, bool(np.allclose(np.linalg.norm(directors, axis=-1), 1))
     ((1, 4, 2, 20, 3), True)
+
+    Args:
+        system: Maier-Saupe system.
+
+    Raises:
+        ValueError: if the system is no `MaierSaupe` one.
     """
 
     name = "maier_saupe_gibbs"

@@ -55,6 +55,9 @@ class MultispinMetropolis(SystemSampler):
     >>> spins.shape, float(np.abs(spins.mean(axis=-1)).mean().round(1))  # ordered far below T_c = 2.27
     ((1, 64, 2, 16), 1.0)
 
+    Args:
+        system: two-dimensional Ising system of even side.
+
     Raises:
         ValueError: if the system is no `Ising2D` one, or its side odd, for a chessboard does not close on an odd torus.
     """

@@ -54,6 +54,9 @@ class MultispinGlass(SystemSampler):
     >>> sample_chains(sampler, np.array([1.0]), chains=4, schedule=Schedule(3, 20, 1), seed=1).shape
     (1, 4, 3, 64)
 
+    Args:
+        system: system of spins with sparse couplings +J and -J.
+
     Raises:
         ValueError: if the couplings are not of one strength, a site has more than six, or there are fields.
     """

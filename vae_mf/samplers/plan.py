@@ -158,6 +158,13 @@ def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, thread
     >>> found.burn_in, found.thinning
     (18, 2)
 
+    Args:
+        system: system to sample.
+        sampler: sampler of that system.
+        sampling: request, in which None stands for what a pilot run decides.
+        seed: seed of the pilot run.
+        threads: worker threads; None for one per core.
+
     Raises:
         ValueError: if chains do not decorrelate within the longest pilot run (give the numbers yourself then), a
             ladder is asked for without parallel tempering, or an argument is no such thing.

@@ -47,6 +47,12 @@ class IsingMetropolis(SystemSampler):
     >>> sampler = IsingMetropolis(SherringtonKirkpatrick.random(sites=10, seed=1))
     >>> sample_chains(sampler, np.array([1.0]), chains=4, schedule=Schedule(3, 20, 1), seed=1).shape
     (1, 4, 3, 10)
+
+    Args:
+        system: system of spins with couplings of pairs, and maybe fields.
+
+    Raises:
+        ValueError: if the system has no couplings.
     """
 
     name = "ising_metropolis"

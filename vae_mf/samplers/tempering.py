@@ -73,6 +73,10 @@ class ParallelTempering:
     >>> sample_chains(sampler, np.array([0.5, 1.0, 2.0]), chains=4, schedule=Schedule(3, 20, 1), seed=1).shape
     (3, 4, 3, 10)
 
+    Args:
+        sampler: sampler of the replicas, one with energies.
+        swap_every: sweeps between exchanges of temperatures.
+
     Raises:
         ValueError: if the sampler has no energies or ``swap_every`` is not a positive integer.
     """

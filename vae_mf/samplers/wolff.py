@@ -48,6 +48,12 @@ class Wolff(SystemSampler):
     >>> spins = sample_chains(Wolff(Ising2D(4)), np.array([1.0]), chains=20, schedule=Schedule(5, 20, 1), seed=1)
     >>> spins.shape, float(np.abs(spins.mean(axis=-1)).mean().round(1))  # ordered far below T_c = 2.27
     ((1, 20, 5, 16), 1.0)
+
+    Args:
+        system: two-dimensional Ising system of any side.
+
+    Raises:
+        ValueError: if the system is no `Ising2D` one.
     """
 
     name = "wolff"

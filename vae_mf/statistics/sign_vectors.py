@@ -65,11 +65,15 @@ class Search:
 
     Args:
         starts: largest number of random starts; the search ends sooner with as many patterns as dimensions.
+        batch: number of random starts that descend together.
         tolerance: largest residual of an accepted sign vector; None for ``margin`` times the smallest one that
             `CHANCE_BATCHES` batches reach in a random space of the same dimension.
         margin: number below 1, see ``tolerance``.
         fill: True to go on, after the verified, with vectors whose residual is below what chance reaches, but not
             far below: in noisy spaces most of them are patterns, but nothing proves it.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     starts: int = 50_000

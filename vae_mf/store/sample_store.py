@@ -59,6 +59,10 @@ class SampleStore:
 
     A level is the index of a temperature in ``temperatures``.
 
+    Args:
+        folder: place of the files; `open_store` finds it from a path or URL.
+        header: record of the layout and of the request, as read from the store.
+
     Attributes:
         path: Folder of the store, or its URL.
         temperatures: Temperatures (temperatures,), k_B = 1.
@@ -347,6 +351,12 @@ def is_sealed(path: str | Path) -> bool:
 
     >>> is_sealed("memory://examples/nothing.zarr")
     False
+
+    Args:
+        path: folder or URL to look at.
+
+    Raises:
+        StoreError: if something else is at the path.
     """
     header = read_header(find_folder(path))
     return header is not None and "complete" in header
@@ -363,6 +373,9 @@ def open_store(path: str | Path) -> SampleStore:
     >>> store = open_store("memory://examples/opened.zarr")
     >>> store.temperatures, store.spins(level=0).shape
     (array([0.5, 1. ]), (400, 9))
+
+    Args:
+        path: folder of the store, or its URL.
 
     Raises:
         StoreError: If the store is absent, unfinished, truncated, of another schema version or something else, or no

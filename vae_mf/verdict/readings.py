@@ -64,6 +64,9 @@ class ReadingSettings:
         tilt_pairs: number of these pairs, at most, and of sets.
         estimation: nats that a fitted model leaves as its parameters are estimated, in units of parameters / (2 rows).
         optimism: nats by which pairs show less on rows that a model was fitted to, in the same units.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     draws: int

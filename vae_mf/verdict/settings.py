@@ -67,8 +67,13 @@ class EquilibriumSettings:
         likelihood_samples: number of held-out configurations scored at each temperature; more are thinned out, chain by
             chain.
         pattern_draws: number of draws of z over which the decoder's Jacobian is averaged.
+        restarts: number of restarts of FastICA.
         tolerable_kl: KL (nats per configuration) above which a temperature is marked as not captured.
+        seed: seed of all randomness.
         pattern_temperature: temperature at which the Jacobian is averaged; None for the middle of the list.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     generated: int
@@ -101,6 +106,10 @@ class PredictiveCheckSettings:
         word_variables: number of variables in a group whose 2^n words are counted.
         word_groups: number of such groups, drawn at random.
         triplets: number of triplets of variables drawn at random for third moments.
+        seed: seed of all randomness.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     generated: int
@@ -125,10 +134,14 @@ class RecordingSettings(PredictiveCheckSettings):
     20
 
     Args:
+        generated, word_variables, word_groups, triplets, seed: as for `PredictiveCheckSettings`.
         likelihood_draws: number of importance draws of z per row.
         likelihood_samples: number of held-out rows scored, at most; which ones is drawn at random.
         pattern_draws: number of draws of z over which the decoder's Jacobian is averaged.
         blocks: number of blocks of neighbouring times, whose means give the errors.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     likelihood_draws: int

@@ -63,9 +63,11 @@ class AlignedStates(NamedTuple):
     """
 
     names: list[str]
+    """Names of the sequences."""
     states: Int8[np.ndarray, "sequences columns"]
     """Places of the letters in the alphabet, 0 for a gap."""
     alphabet: str
+    """Letters of the states, the gap first."""
     unknown: int
     """Number of letters outside the alphabet, which count as gaps."""
 
@@ -138,6 +140,7 @@ def read_sequences(path: str | Path, alphabet: str = AMINO_ACIDS) -> AlignedStat
            [1, 2, 4]], dtype=int8))
 
     Args:
+        path: file of the alignment, maybe compressed with gzip.
         alphabet: letters of the states, the gap ``-`` first; "-ACGT" for DNA, "-ACGU" for RNA.
 
     Raises:

@@ -55,9 +55,11 @@ class HiddenKineticIsing(KineticIsing):
     ((3, 3), (3,), (5, 40, 1))
 
     Args:
+        hidden: number of hidden spins.
         l2: penalty of couplings, as for `KineticMaximumLikelihood`.
         tolerance: largest change of a coupling in one round at which the iteration has converged.
         max_iter: largest number of rounds of expectation and maximisation.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
 
     Attributes:
         couplings_, fields_: J and h of all spins, the hidden ones last, shapes (N + hidden, N + hidden) and
@@ -128,6 +130,7 @@ class HiddenKineticIsingCV(TakesSparse, BaseEstimator):
 
     Args:
         estimator: a `HiddenKineticIsing` whose ``hidden`` is to be chosen, or None for one with default options.
+        candidates: numbers of hidden spins to try.
         held_out: fraction of every trajectory, its end, that scores the candidates.
 
     Attributes:

@@ -38,7 +38,9 @@ class KineticMaximumLikelihood(KineticIsing):
         fields_l2: penalty of time-dependent fields; 1 is close to Firth's at small fields.
         standard_errors: True to compute them, at a cost proportional to N^3 times the number of transitions.
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
-        time_dependent, encoding: as for `KineticIsing`.
+        time_dependent: True if every step has fields of its own, which several repeats must share.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+        max_iter: largest number of iterations.
     """
 
     l2: Any = 4.0

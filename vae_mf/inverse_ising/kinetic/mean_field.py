@@ -104,6 +104,13 @@ class KineticNaiveMeanField(KineticMeanField):
     >>> KineticNaiveMeanField().fit(spins).couplings_.round(1) + 0.0
     array([[0. , 0.2],
            [0. , 0. ]])
+
+    Args:
+        time_dependent: True if every step has fields of its own, which several repeats must share.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+        pseudocount: number of transitions with unbiased spins that are added to the means of every group.
+        tolerance: largest change of a gain, relative to it, at which the iteration has converged.
+        max_iter: largest number of iterations.
     """
 
     def _gains(self, m: GroupFields, variances: GroupFields) -> GroupFields:
@@ -126,6 +133,13 @@ class KineticTAP(KineticMeanField):
     >>> KineticTAP().fit(spins).couplings_.round(1) + 0.0
     array([[0. , 0.2],
            [0. , 0. ]])
+
+    Args:
+        time_dependent: True if every step has fields of its own, which several repeats must share.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+        pseudocount: number of transitions with unbiased spins that are added to the means of every group.
+        tolerance: largest change of a gain, relative to it, at which the iteration has converged.
+        max_iter: largest number of iterations.
     """
 
     def _gains(self, m: GroupFields, variances: GroupFields) -> GroupFields:
@@ -151,6 +165,13 @@ class KineticExactMeanField(KineticMeanField):
     >>> KineticExactMeanField().fit(spins).couplings_.round(1) + 0.0
     array([[0. , 0.2],
            [0. , 0. ]])
+
+    Args:
+        time_dependent: True if every step has fields of its own, which several repeats must share.
+        encoding: "spin" for entries -1 and +1, "01" for 0 and 1.
+        pseudocount: number of transitions with unbiased spins that are added to the means of every group.
+        tolerance: largest change of a gain, relative to it, at which the iteration has converged.
+        max_iter: largest number of iterations.
     """
 
     def _variances(self, found: DelayedMoments, couplings: Couplings) -> GroupFields:

@@ -52,6 +52,7 @@ class PottsBoltzmannLearning(PottsModel):
         sweeps: number of sweeps between the rows that a chain contributes.
         precision: largest error of the optimisation in units of the statistical error.
         max_iter: largest number of Newton's steps; enumeration has a limit of its own.
+        random_state: seed or generator of all randomness.
     """
 
     states: Any = None

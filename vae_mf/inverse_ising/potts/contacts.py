@@ -61,8 +61,12 @@ def strongest_contacts(scores: Scores, count: int, separation: int = 1) -> Conta
     array([[0, 2]])
 
     Args:
+        scores: score of every pair, shape (N, N).
         count: number of pairs, if there are as many.
         separation: least |i - j|; neighbours along the chain of a protein touch anyway.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
     first, second = np.triu_indices(len(scores), require_integer("separation", separation))
     values = scores[first, second]

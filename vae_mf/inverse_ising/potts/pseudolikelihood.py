@@ -46,6 +46,7 @@ class PottsPseudoLikelihood(PottsModel):
         l2: weight of the squared couplings, or "auto" for what the data make likely, one weight for each pair of sites
             under a prior learnt from all of them (`pair_prior`).
         tolerance: largest entry of the gradient of the mean objective at which the fit has converged.
+        max_iter: largest number of iterations.
     """
 
     states: Any = None

@@ -40,6 +40,9 @@ def position_weights(rows: Any) -> Weights:
 
     >>> position_weights([[0, 1], [0, 1], [1, 0]])
     array([0.5, 0.5, 1. ])
+
+    Args:
+        rows: states, shape (M, N).
     """
     states = checked_states(check_array(plain_array(rows), dtype="numeric"), None)
     data = potts_rows(states, np.ones(len(states)), int(states.max()) + 1)

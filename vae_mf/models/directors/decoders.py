@@ -22,7 +22,12 @@ class SharedBinghamDecoder(nn.Module):
     tensor([0.3333, 0.3333, 0.3333])
 
     Args:
+        sites: number N of sites.
+        latents: dimension d of z.
         bias: True if B has a part that does not depend on z, as in a field that breaks the rotational symmetry.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     kind = "directors"
@@ -47,6 +52,15 @@ class BinghamCNNDecoder(ConvolutionalDecoder):
     >>> decoder = BinghamCNNDecoder(sites=16, latents=2, channels=4)
     >>> decoder(torch.zeros(3, 2)).sample().shape
     torch.Size([3, 16, 3])
+
+    Args:
+        sites: number N = L^2 of sites, L divisible by 4.
+        latents: dimension d of z.
+        channels: inputs of the last layer; twice as many before that.
+        periodic: True if the lattice is a torus, so that convolutions wrap around.
+
+    Raises:
+        ValueError: unless ``sites`` = L^2 with L divisible by 4, or if a number is no positive integer.
     """
 
     kind = "directors"

@@ -18,6 +18,15 @@ class DirectorCNNEncoder(ConvolutionalEncoder):
     >>> condition = Condition(torch.tensor([0.1]), torch.tensor([0, 0, 0]))
     >>> encoder(torch.eye(3)[0].expand(3, 16, 3), condition).mean.shape
     torch.Size([3, 5])
+
+    Args:
+        sites: number N = L^2 of sites, L divisible by 4.
+        latents: dimension d of z.
+        channels: outputs of the first block; the second has twice as many.
+        periodic: True if the lattice is a torus, so that convolutions wrap around.
+
+    Raises:
+        ValueError: unless ``sites`` = L^2 with L divisible by 4, or if a number is no positive integer.
     """
 
     kind = "directors"
@@ -37,6 +46,14 @@ class DirectorMLPEncoder(nn.Module):
     >>> condition = Condition(torch.tensor([0.1]), torch.tensor([0, 0, 0]))
     >>> encoder(torch.eye(3)[0].expand(3, 10, 3), condition).mean.shape
     torch.Size([3, 5])
+
+    Args:
+        sites: number N of sites.
+        latents: dimension d of z.
+        hidden: width of both hidden layers.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     kind = "directors"
@@ -62,6 +79,14 @@ class DirectorLinearEncoder(nn.Module):
     >>> condition = Condition(torch.tensor([0.1]), torch.tensor([0, 0, 0]))
     >>> encoder(torch.eye(3)[0].expand(3, 10, 3), condition).mean.shape
     torch.Size([3, 5])
+
+    Args:
+        sites: number N of sites.
+        latents: dimension d of z.
+        hidden: width of the network of T that gives g and v.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     kind = "directors"

@@ -30,7 +30,16 @@ class AutoregressiveSplinePrior(nn.Module):
     (torch.Size([3]), False)
 
     Args:
+        latents: dimension d of z.
+        layers: number of stacked splines.
+        bins: number of bins of a spline.
         bound: the splines act on [-bound, bound] and are the identity outside.
+        hidden: width of the masked networks.
+        blocks: number of hidden blocks of these.
+
+    Raises:
+        ValueError: if a count is no positive integer, ``bins`` is not between 2 and 999, or ``bound`` is not above
+            zero.
     """
 
     factorised = False

@@ -37,6 +37,12 @@ class GaussianPrior(nn.Module):
     >>> condition = Condition(torch.tensor([1.0]), torch.tensor([0, 0]))
     >>> GaussianPrior(latents=2)(condition).log_prob(torch.zeros(2, 2))  # -ln 2π
     tensor([-1.8379, -1.8379])
+
+    Args:
+        latents: dimension d of z.
+
+    Raises:
+        ValueError: if a number is no positive integer.
     """
 
     factorised = True

@@ -116,8 +116,16 @@ class MixturePrior(nn.Module):
     (torch.Size([3, 2]), 23)
 
     Args:
+        latents: dimension d of z.
+        components: number of Gaussians.
+        hidden: width of the network of the temperature.
         layers: number of stacked splines (see `SplinePrior`) through which the mixture is pushed.
+        bins: number of bins of a spline.
         bound: the splines act on [-bound, bound] and are the identity outside.
+
+    Raises:
+        ValueError: if a count is no positive integer, ``bins`` is not between 2 and 999, or ``bound`` is not above
+            zero.
     """
 
     factorised = False

@@ -88,7 +88,11 @@ class SplinePrior(nn.Module):
     (tensor([-1.8379, -1.8379]), True)
 
     Args:
+        latents: dimension d of z.
+        layers: number of stacked splines.
+        bins: number of bins of a spline.
         bound: the splines act on [-bound, bound] and are the identity outside.
+        hidden: width of the network of the temperature.
         backend: ``fast`` or, as its reference, ``nflows``; both give the same numbers from the same weights.
 
     Raises:
