@@ -466,7 +466,7 @@ def test_a_tree_is_said_to_explain_a_chain_better_than_latent_variables():
 
 @pytest.mark.slow
 def test_the_notebook_runs():
-    notebook = nbformat.read(PROJECT_ROOT / "docs" / "discover.ipynb", as_version=4)
+    notebook = nbformat.read(PROJECT_ROOT / "docs/notebooks/recording.ipynb", as_version=4)
     nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": PROJECT_ROOT}}).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("<iframe" in output.get("data", {}).get("text/html", "") for output in shown)

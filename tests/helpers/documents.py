@@ -10,7 +10,7 @@ from helpers import PROJECT_ROOT
 
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "docs/benchmarks/*.md")
+    for pattern in ("*.md", "docs/*.md", "docs/*/*.md")
     for path in PROJECT_ROOT.glob(pattern)
     if path.name != "CHANGELOG.md"
 )
