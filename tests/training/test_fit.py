@@ -427,7 +427,7 @@ def test_without_a_logger_nothing_is_logged(data, tmp_path):
         ("logger", r"trainer.logger: expected nothing, as it is chosen by logger=csv"),
         ("callbacks", r"trainer.callbacks: expected nothing, as it is chosen by callbacks=early_stopping"),
         ("max_epochs", r"trainer.max_epochs: expected nothing, as it is chosen by training.epochs"),
-        ("acelerator", r"trainer: expected one of accelerator, .* got 'acelerator'"),
+        ("acelerator", r"trainer: expected one of accelerator, .* got 'acelerator'"),  # codespell:ignore acelerator
     ],
 )
 def test_arguments_of_the_trainer_that_are_none_are_refused(argument, message, data, tmp_path):

@@ -102,7 +102,7 @@ class TreeMixture(DensityModel):
 class ChowLiuTree(DensityModel):
     """p(s) = prod_i p(s_i | s_parent(i)), the likeliest tree (Chow and Liu 1968).
 
-    It maximises the sum of the mutual informations of its edges. To the rows come ``pseudocount`` of independent
+    It maximises the sum over its edges of their mutual information. To the rows come ``pseudocount`` of independent
     variables at the mean rates.
 
     >>> rows = np.array([[1, 1, 1], [1, 1, -1], [-1, -1, 1], [-1, -1, -1]] * 50)
