@@ -6,6 +6,7 @@ import re
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
 
 COLON = "\N{RATIO} "
 """Mark in the place of a colon that is no mark of a type."""
@@ -21,13 +22,13 @@ def setup(app: Sphinx) -> dict[str, bool]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def inline_formula(translator: object, node: nodes.math) -> None:
+def inline_formula(translator: HTML5Translator, node: nodes.math) -> None:
     """Set a formula in a line as MathML, which browsers draw by themselves."""
     translator.body.append(convert(node.astext()))
     raise nodes.SkipNode
 
 
-def formula(translator: object, node: nodes.math_block) -> None:
+def formula(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Set a formula of its own as MathML."""
     translator.body.append(f"<div class='formula'>{convert(node.astext(), 'block')}</div>")
     raise nodes.SkipNode
