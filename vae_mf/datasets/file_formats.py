@@ -33,7 +33,7 @@ class Reader(Protocol):
     """Contract of a reader of one file format: a function, registered where it stands.
 
     Modules below ``vae_mf/datasets/readers`` are found by themselves; anywhere else a reader counts from its
-    registration on (docs/extend.md)::
+    registration on (docs/extend.md).
 
     >>> def read_bits(path: Path, options: Options) -> Raster:
     ...     lines = path.read_text("utf-8").split()
