@@ -102,6 +102,9 @@ def read_recording(
             them; of images and sequences they always are.
         allow_missing: True to let missing entries of an array or a table pass, instead of refusing them.
 
+    Returns:
+        Spins (rows, variables) with the names of the variables, and repeat and time of every row.
+
     Raises:
         FileNotFoundError: Nothing is at ``path``.
         PermissionError: It may not be read.

@@ -70,6 +70,9 @@ def split_rows(
             rows, and no row is in two parts; with the split ``"repeat"`` no repeat is either.
         training_rows: ``"all"``, or the number of these that are kept, see `in_pieces`: a point of a learning curve.
 
+    Returns:
+        Ascending indices of the training, validation and test rows.
+
     Raises:
         ValueError: An argument is out of range, a part would be empty, or a variable is constant in the training part.
 

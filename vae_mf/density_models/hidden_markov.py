@@ -47,6 +47,8 @@ class HiddenMarkov(SequenceModel):
     Every state gets, beside its share of the data, ``pseudocount`` rows at the mean rates, and as many starts and
     transitions spread evenly over the states. The objective, log-likelihood and log-prior, never falls.
 
+    Source: Baum, Petrie, Soules and Weiss 1970; Rabiner, Proceedings of the IEEE 77 (1989) 257, eqs. 19 to 40.
+
     >>> rows = np.repeat(np.tile([1, -1], 40), 5)[:, None].repeat(3, axis=1)
     >>> model = HiddenMarkov(2).fit(rows, lengths=[400])
     >>> past = model.score_samples_given_past(rows, lengths=[400])

@@ -31,6 +31,8 @@ class KPairwise(EnergyModel):
     chains' noise, the steps are shortened to 1/2, 1/3, ..., which averages over their samples. The start has J = 0 and
     the P(K) of the data; above the largest count of the data, V(K) falls as a parabola (`CountStatistics`).
 
+    Source: Tkacik et al., PLoS Computational Biology 10 (2014) e1003408.
+
     >>> from vae_mf.packing import all_configurations
     >>> rows = all_configurations(3)
     >>> weights = 3000 / np.array([1, 3, 3, 1])[(rows > 0).sum(axis=1)]  # P(K) = 1/4

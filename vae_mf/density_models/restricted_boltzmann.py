@@ -103,6 +103,8 @@ class RestrictedBoltzmann(EnergyModel):
     `PersistentAscent` maximises it by block Gibbs sweeps. Up to 16 hidden units ln Z is summed over all their
     states, and up to 20 variables over all configurations.
 
+    Source: Smolensky 1986; persistent chains by Tieleman 2008.
+
     >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
     >>> model = RestrictedBoltzmann(n_hidden=1, steps=300, batch_size=64, learning_rate=0.1).fit(rows)
     >>> np.exp(model.score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_

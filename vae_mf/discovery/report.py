@@ -151,6 +151,9 @@ def discover(
         progress: bar, already started, that shows the stages.
         settings: ``seed``, and any option of `conf/discovery`, as above.
 
+    Returns:
+        Answer, number and patterns, with all tables, the model and the document; see `Report`.
+
     Raises:
         ValueError: if the data cannot be used, an argument is out of range, or the folder holds something else.
         KeyboardInterrupt: if the user stopped it; called again with the same folder it goes on where it was.

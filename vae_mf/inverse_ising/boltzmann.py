@@ -37,6 +37,8 @@ class BoltzmannLearning(InverseIsing):
     below its start, nor below independent spins. Without a penalty a fit that no finite couplings maximise is named
     before it starts, and has never converged.
 
+    Source: Ackley, Hinton and Sejnowski, Cognitive Science 9 (1985) 147, for the gradient.
+
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(2)
     >>> BoltzmannLearning(l2=0.0).fit(spins, sample_weight=np.exp(0.5 * spins.prod(axis=1))).couplings_.round(6)

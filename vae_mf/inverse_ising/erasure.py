@@ -49,6 +49,8 @@ class ErasureMachine(InverseIsing):
     ``converged_`` says whether they left the fixed point unmet by less than the tolerance. The expansion wants spins
     that are often up and often down: of rare events it makes models worse than none, which a warning tells.
 
+    Source: Jo, Hoang and Periwal 2019.
+
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(2)
     >>> fit = ErasureMachine().fit(spins, sample_weight=100 * np.exp(0.3 * spins.prod(axis=1)))

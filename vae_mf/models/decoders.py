@@ -19,6 +19,8 @@ Fields = Float[torch.Tensor, " sites"]
 class LinearDecoder(nn.Module):
     """Log-odds 2 (W z + b): exact for Hopfield-like systems, where row i of W is ξ_i up to a mixing of the latents.
 
+    Source: Biroli, Welling and Vitelli 2026, eqs. 34 and 48.
+
     >>> decoder = LinearDecoder(sites=2, latents=1)
     >>> decoder.start_at(weights=torch.tensor([[1.0], [-1.0]]), fields=torch.zeros(2))
     >>> decoder(torch.tensor([[0.5]])).mean.detach()  # tanh(W z + b)

@@ -59,6 +59,8 @@ class VAE(nn.Module):
     Raises:
         ValueError: if a part lacks what its contract asks for, or the parts do not fit together.
 
+    Source: Biroli, Welling and Vitelli 2026, eqs. 2 and 6; Kingma and Welling 2014.
+
     >>> from vae_mf.models import GaussianPrior, LinearDecoder, LinearEncoder
     >>> vae = VAE(LinearEncoder(sites=5, latents=2), LinearDecoder(sites=5, latents=2), GaussianPrior(latents=2))
     >>> vae.kind, vae.sites, vae.latents, vae.free_parameters()

@@ -45,6 +45,8 @@ class ClusterTempering(ParallelTempering):
     A chain is a pair of ladders, of which the first is drawn: no two chains ever touch, and their draws are as
     independent as ever. With every draw goes the overlap of the pair, q = sum_i a_i b_i / N, whose law is P(q).
 
+    Source: Houdayer 2001; Zhu, Ochoa and Katzgraber 2015.
+
     >>> from vae_mf.samplers import MultispinGlass, Schedule, sample_chains
     >>> from vae_mf.systems import EdwardsAnderson
     >>> glass = EdwardsAnderson.random(side=4, dimension=2, disorder="pm", seed=1)

@@ -50,6 +50,8 @@ def feedback_ladder(
 ) -> FeedbackLadder:
     """Return a ladder of as many temperatures between the same ends on which replicas make more round trips.
 
+    Source: Katzgraber, Trebst, Huse and Troyer 2006.
+
     >>> from vae_mf.samplers import IsingMetropolis
     >>> from vae_mf.systems import SherringtonKirkpatrick
     >>> glass = IsingMetropolis(SherringtonKirkpatrick.random(sites=10, seed=1))

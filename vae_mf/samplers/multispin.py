@@ -48,6 +48,8 @@ class MultispinMetropolis(SystemSampler):
     Chains share random words, whose bits are independent of each other: the stream is keyed by a hash of the keys of
     all chains of the group, in their order. A chain is therefore reproduced by the same group, not by itself.
 
+    Source: Zorn, Herrmann and Rebbi 1981, for multispin coding.
+
     >>> from vae_mf.samplers import Schedule, sample_chains
     >>> from vae_mf.systems import Ising2D
     >>> sampler = MultispinMetropolis(Ising2D(4))

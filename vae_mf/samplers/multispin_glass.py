@@ -48,6 +48,8 @@ class MultispinGlass(SystemSampler):
     The stream of a group is keyed by a hash of the keys of all of its chains, in their order. A chain is therefore
     reproduced by the same group, not by itself.
 
+    Source: Zorn, Herrmann and Rebbi 1981, for multispin coding.
+
     >>> from vae_mf.samplers import Schedule, sample_chains
     >>> from vae_mf.systems import EdwardsAnderson
     >>> sampler = MultispinGlass(EdwardsAnderson.random(side=4, dimension=3, disorder="pm", seed=1))

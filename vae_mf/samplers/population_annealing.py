@@ -51,6 +51,8 @@ def population_annealing(
 ) -> Annealed:
     """Cool a population from infinite temperature through the given ones.
 
+    Source: Hukushima and Iba 2003; Machta 2010.
+
     >>> from vae_mf.samplers import IsingMetropolis
     >>> from vae_mf.systems import SherringtonKirkpatrick
     >>> glass = SherringtonKirkpatrick.random(sites=12, seed=1)
@@ -65,6 +67,9 @@ def population_annealing(
         population: number of chains R.
         sweeps: sweeps at every temperature.
         seed: seed of all randomness.
+
+    Returns:
+        ln Z, mean energy and families at every temperature, from hot to cold, and the coldest configurations.
 
     Raises:
         ValueError: if the sampler cannot copy chains, or a number is out of range.

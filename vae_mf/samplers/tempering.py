@@ -67,6 +67,8 @@ class TemperingState:
 class ParallelTempering:
     """Parallel tempering of the chains of another sampler, one ladder per chain number, every ``swap_every`` sweeps.
 
+    Source: Hukushima and Nemoto 1996.
+
     >>> from vae_mf.samplers import IsingMetropolis, Schedule, sample_chains
     >>> from vae_mf.systems import SherringtonKirkpatrick
     >>> sampler = ParallelTempering(IsingMetropolis(SherringtonKirkpatrick.random(sites=10, seed=1)))

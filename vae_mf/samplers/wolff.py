@@ -43,6 +43,8 @@ class Wolff(SystemSampler):
     with probability 1/2 (in the cold a cluster is nearly everything, and signs would alternate). The number is a
     function of T and L alone: stopping after N flipped spins would favour configurations with large clusters.
 
+    Source: Wolff, Physical Review Letters 62 (1989) 361.
+
     >>> from vae_mf.samplers import Schedule, sample_chains
     >>> from vae_mf.systems import Ising2D
     >>> spins = sample_chains(Wolff(Ising2D(4)), np.array([1.0]), chains=20, schedule=Schedule(5, 20, 1), seed=1)

@@ -49,6 +49,8 @@ class HiddenKineticIsing(KineticIsing):
     Hidden spins are known up to their order and sign: they come by decreasing strength of their effect on the visible
     ones, and the sum of each one's couplings to those is positive. Zero hidden spins are plain maximum likelihood.
 
+    Source: Dunn and Roudi 2013; here each spin's effect on its own posterior is exact.
+
     >>> spins = np.random.default_rng(0).choice([-1, 1], (5, 40, 2))
     >>> fit = HiddenKineticIsing(hidden=1).fit(spins)
     >>> fit.couplings_.shape, fit.fields_.shape, fit.hidden_means_.shape

@@ -39,6 +39,8 @@ def average_product_corrected(scores: Scores) -> Scores:
 def contact_scores(couplings: StateCouplings, left_out: int | None = None) -> Scores:
     """Return the Frobenius norms of couplings in zero-sum gauge with the average-product correction.
 
+    Source: Dunn, Wahl and Gloor 2008, for the correction; Ekeberg et al. 2013, for the norm.
+
     >>> from vae_mf.inverse_ising import PottsPseudoLikelihood
     >>> rows = np.array([[0, 0, 1], [1, 1, 1], [0, 0, 0], [1, 1, 0]] * 50)
     >>> contact_scores(PottsPseudoLikelihood().fit(rows).couplings_).round(1)
