@@ -106,7 +106,7 @@ class RestrictedBoltzmann(EnergyModel):
     Source: Smolensky 1986; persistent chains by Tieleman 2008.
 
     >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
-    >>> model = RestrictedBoltzmann(n_hidden=1, steps=300, batch_size=64, learning_rate=0.1).fit(rows)
+    >>> model = RestrictedBoltzmann(n_hidden=1, steps=1000, batch_size=64, learning_rate=0.05).fit(rows)
     >>> np.exp(model.score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_
     (array([0.4, 0.1]), 5)
 
@@ -166,7 +166,7 @@ class SemiRestrictedBoltzmann(RestrictedBoltzmann):
     `RestrictedBoltzmann` machine, whose other options and attributes it shares.
 
     >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
-    >>> model = SemiRestrictedBoltzmann(n_hidden=1, steps=300, batch_size=64, learning_rate=0.1).fit(rows)
+    >>> model = SemiRestrictedBoltzmann(n_hidden=1, steps=1000, batch_size=64, learning_rate=0.05).fit(rows)
     >>> np.exp(model.score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_
     (array([0.4, 0.1]), 6)
 

@@ -120,7 +120,7 @@ class SemiparametricPairwise(GeometricModel):
     knots of ln V', and then all parameters together.
 
     >>> rows = np.repeat([[1, 1], [1, -1], [-1, 1], [-1, -1]], [40, 10, 10, 40], axis=0)
-    >>> model = SemiparametricPairwise(n_knots=3, steps=300, batch_size=64, learning_rate=0.1).fit(rows)
+    >>> model = SemiparametricPairwise(n_knots=3, steps=1000, batch_size=64, learning_rate=0.05).fit(rows)
     >>> np.exp(model.score_samples([[1, 1], [1, -1]])).round(1), model.n_parameters_
     (array([0.4, 0.1]), 6)
 
