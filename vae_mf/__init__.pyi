@@ -2,6 +2,7 @@
 
 from . import (
     analysis,
+    benchmarks,
     datasets,
     density_models,
     device_samplers,
@@ -32,6 +33,7 @@ __all__ = [
     "Report",
     "TrainedModel",
     "analysis",
+    "benchmarks",
     "datasets",
     "density_models",
     "device_samplers",

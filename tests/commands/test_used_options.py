@@ -10,7 +10,17 @@ from vae_mf.commands.table import COMMANDS
 
 CONF, PACKAGE = PROJECT_ROOT / "conf", PROJECT_ROOT / "vae_mf"
 WHOLE = ("system", "sampler", "tempering", "sampling", "dataset.read", "model", "training", "trainer", "logger")
-WHOLE += ("callbacks", "evaluation", "inverse_ising", "density_models", "discovery", "figures", "dataset.split")
+WHOLE += (
+    "callbacks",
+    "evaluation",
+    "inverse_ising",
+    "density_models",
+    "discovery",
+    "figures",
+    "dataset.split",
+    "methods",
+    "network",
+)
 """Nodes that become an object as a whole, which refuses what it does not know."""
 
 

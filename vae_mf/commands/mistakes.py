@@ -61,13 +61,14 @@ def understood(command: Command, arguments: Arguments) -> tuple[list[str], Compo
     parser = get_args_parser()
     parser.error = refuse
     parser.parse_args(arguments.flags)
-    given = [*experiment_of_data(arguments, base), *arguments.assignments]
+    by_word = word_as_option(command, arguments, base) if command.word in base.choices else []
+    given = [*experiment_of_data(arguments, base), *by_word, *arguments.assignments]
     for assignment in given:
         if assignment.value == "":
             raise Mistake(f"{assignment.name}: expected a value, as in {assignment.name}=VALUE, got none")
     chosen = [choice for item in given if is_group(item, base) for choice in checked_choice(item, base, arguments)]
     compositions = [composed(command, combination, arguments) for combination in combinations(chosen, arguments)]
-    by_word = word_as_option(command, arguments, compositions[0])
+    by_word = [] if command.word in base.choices else word_as_option(command, arguments, compositions[0])
     options = [*by_word, *(item for item in given if not is_group(item, base))]
     texts = [checked_option(command, item, compositions, arguments) for item in options]
     refuse_unknown_recipe(command, options, compositions[0])
@@ -144,7 +145,8 @@ def word_as_option(command: Command, arguments: Arguments, base: Composition) ->
     if more:
         got = " ".join(arguments.words)
         raise Mistake(f"expected one {command.word}, got {len(arguments.words)}: {got}; put a pattern in quotes")
-    if command.word != RUN and command.choices is None and not (exists(word) or has_magic(word) or "://" in word):
+    of_file = command.word != RUN and command.choices is None and command.word not in base.choices
+    if of_file and not (exists(word) or has_magic(word) or "://" in word):
         options = examples(nearest(word, names_of(base), REALLY_SIMILAR), base)
         files = get_close_matches(word, map(str, Path(word).parent.glob("*")), 3, REALLY_SIMILAR)
         raise Mistake(f"{command.word}: expected a file or folder, got {word}{advice(command, [*files, *options])}")

@@ -44,6 +44,7 @@ COMMANDS = {
         Command("collect"),
         Command("reproduce", "figure", "figures"),
         Command("figure", "run"),
+        Command("benchmark", "benchmark"),
     )
 }
 """Every command of ``vae-mf`` by its name."""

@@ -1,0 +1,158 @@
+"""The leaderboard of nats: its sentences, computed from the table, and the command that goes on where it was."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from vae_mf.benchmarks.leaderboard import Tolerances, leaderboard, scored
+from vae_mf.benchmarks.leaderboard_page import page, section
+from vae_mf.commands import benchmark
+from vae_mf.commands.limited import Worker
+from vae_mf.commands.options import compose
+from vae_mf.plotting.leaderboards import leaderboard_figure
+
+TOLERANCES = Tolerances(0.02, 0.05)
+NAMES = ["5 planted quadruples", "Curie-Weiss 16, T = 5"]
+
+
+def answer(problem: str, estimator: str, exact: float, value: float, error: float = 0.1, remark: str = "") -> dict:
+    return {"problem": problem, "quantity": "TC(x)", "rows": 100, "variables": 4, "exact": exact} | {
+        "estimator": estimator, "value": value, "error": error, "cpu_seconds": 1.5, "remark": remark,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def scores():
+    rows = [
+        answer("small", "good", 0.01, 0.025),
+        answer("large", "good", 180.0, 172.0, 5.0),
+        answer("small", "bad", 0.01, 0.04),
+        answer("large", "bad", 180.0, 190.0),
+        answer("none", "bad", 2.0, float("nan"), float("nan"), "takes no z"),
+    ]
+    return scored(rows, TOLERANCES)
+
+
+def test_answers_are_within_five_per_cent_or_a_fiftieth_of_a_nat(scores):
+    assert scores.within.tolist() == [True, True, False, False, False]
+    board = leaderboard(scores)
+    assert board.estimator.tolist() == ["good", "bad"]
+    assert board[["asked", "answered", "within", "covered"]].values.tolist() == [[2, 2, 2, 2], [3, 2, 0, 1]]
+    assert board.largest_within[0] == 180
+    assert np.isnan(board.largest_within[1])
+    assert board.cpu_seconds.tolist() == [3.0, 4.5]
+
+
+def test_the_sentences_of_the_page_are_those_of_the_table(scores):
+    text = section(scores, leaderboard(scores), "vae-mf benchmark", "a machine", TOLERANCES)
+    assert "`good` is within the tolerance on 2 of 2 problems, up to 180 nats, in 3 s" in text
+    assert "- `good`: nowhere." in text
+    assert "- `bad`: large (190 for 180); small (0.04 for 0.01); no answer to 1: takes no z." in text
+    assert "3 problems of 0.01 to 180 nats, 100 rows each" in text
+    assert "| large | TC(x) | 180 | **172 ± 5** | 190 ± 0.1 |" in text
+    assert page([text]).endswith(text)
+
+
+def test_every_estimator_has_a_marker_of_its_own_in_the_figure(scores):
+    figure = leaderboard_figure(scores, leaderboard(scores))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["good", "bad"]
+
+
+class Here(Worker):
+    """A worker without a process, that counts."""
+
+    asked = 0
+
+    def run(self, work, *arguments, seconds):
+        Here.asked += 1
+        return work(*arguments)
+
+
+@pytest.fixture
+def configuration(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "Worker", Here)
+    monkeypatch.setattr(Here, "asked", 0)
+    monkeypatch.setattr(benchmark, "save_figure", lambda *_: None)  # which takes longest
+    plain = compose("benchmark").plain
+    own = {"folder": str(tmp_path / "out"), "subject": "total-correlation", "cases": NAMES, "rows": 300}
+    own |= {"estimators": ["classes_and_residuals", "gaussian"], "page": str(tmp_path / "page.md")}
+    return OmegaConf.create({key: value for key, value in (plain | own).items() if key not in ("hydra", "paths")})
+
+
+def run(cfg, **options) -> pd.DataFrame:
+    benchmark.main(OmegaConf.merge(cfg, options))
+    return pd.read_csv(Path(cfg.folder) / "tables" / "scores.csv")
+
+
+def test_the_command_goes_on_where_it_was_and_keeps_other_answers(configuration, capsys):
+    scores = run(configuration, estimators=["gaussian"])
+    assert scores.problem.tolist() == NAMES[::-1] or scores.problem.tolist() == NAMES
+    assert Here.asked == 2
+    assert run(configuration).estimator.tolist() == ["classes_and_residuals", "gaussian"] * 2
+    assert Here.asked == 4
+    run(configuration)
+    assert Here.asked == 4
+    folder = Path(configuration.folder)
+    assert {"SHA256SUMS", "tables", "samples", "leaderboard.md"} <= {each.name for each in folder.iterdir()}
+    assert "classes" in Path(configuration.page).read_text()
+    (folder / "tables" / "answers.csv").write_text("changed")
+    with pytest.raises(ValueError, match="expected the content that its folder was finished with"):
+        run(configuration)
+
+
+def test_an_estimator_of_ones_own_is_asked_alone_or_beside_others(configuration, tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text("def nats(rows):\n    return rows.shape[1] / 100, None\n")
+    scores = run(configuration, estimator=f"{file}:nats", estimators=[])
+    assert scores.value.tolist() == [0.2, 0.16] or scores.value.tolist() == [0.16, 0.2]
+    file.write_text("def nats(rows):\n    raise RuntimeError('no idea')\n")
+    scores = run(configuration, estimator=f"{file}:nats", estimators=[])
+    assert scores.remark.tolist() == ["no idea"] * 2  # another text is another estimator
+    assert "no answer: no idea" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cases": ["none"]}, "cases: expected some of"),
+        ({"cases": []}, "cases: expected some of"),
+        ({"estimators": ["none"]}, "estimators: expected some of chain_rule"),
+        ({"estimators": []}, "estimators: expected some of"),
+        ({"estimator": "none.py:nats"}, "estimator: expected a file"),
+        ({"rows": 3}, "rows: expected"),
+        ({"time_limit": 0}, "time_limit: expected"),
+        ({"tolerance": {"relative": -1.0}}, "tolerance.relative: expected"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_options_that_say_nothing_are_refused(configuration, options, said):
+    with pytest.raises(ValueError, match=said):
+        run(configuration, **options)
+    assert not (Path(configuration.folder) / "tables").exists()
+
+
+def test_every_problem_and_method_of_the_configuration_can_be_built(configuration):
+    names = [each["name"] for each in configuration.problems]
+    assert len(set(names)) == len(names)
+    setup = benchmark.setup_of(OmegaConf.merge(configuration, {"cases": "full", "estimators": "all"}))
+    assert list(setup.problems) == names
+    assert all(callable(benchmark.build(node)) for node in setup.methods.values())
+    small = [node for node in setup.problems.values() if "Weiss" in node["name"] or "planted" in node["name"]]
+    assert min(benchmark.source_of(node).exact for node in small) >= 0
+
+
+def test_what_is_not_known_is_answered_with_a_remark(configuration, monkeypatch):
+    setup = benchmark.setup_of(configuration)
+    task = benchmark.tasks_of(setup)[0]
+
+    def late(*arguments, seconds):
+        raise TimeoutError("stopped after 9 s")
+
+    monkeypatch.setattr(Here, "run", staticmethod(late))
+    row = benchmark.answered(Here(), setup, task)
+    assert np.isnan(row["value"])
+    assert row["remark"] == "stopped after 9 s"
+    assert row["exact"] > 0

@@ -1,0 +1,248 @@
+"""The benchmark of nats: exact values against enumeration, estimators against them, and how they are asked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import entr, logsumexp
+
+from vae_mf.benchmarks.asking import Answer, answers, ask, located, read_problem, save_problem
+from vae_mf.benchmarks.estimators.chain_rule import candidates, chain_rule
+from vae_mf.benchmarks.estimators.classes_and_residuals import classes_and_residuals
+from vae_mf.benchmarks.estimators.density_ratio import density_ratio
+from vae_mf.benchmarks.estimators.gaussian import gaussian
+from vae_mf.benchmarks.estimators.mine import mine
+from vae_mf.benchmarks.estimators.ratio_network import Settings
+from vae_mf.benchmarks.estimators.residual_orders import residual_information
+from vae_mf.benchmarks.estimators.smile import smile
+from vae_mf.benchmarks.estimators.telescoping import telescoping
+from vae_mf.benchmarks.known_information import (
+    binary_entropy,
+    group_law,
+    left_by_noisy_order,
+    noise_variance,
+    normal_nodes,
+)
+from vae_mf.benchmarks.problems import (
+    CUT,
+    GIVEN,
+    TOTAL,
+    Problem,
+    all_of,
+    halves_of,
+    noisy_order,
+    own_field,
+    planted,
+    planted_given,
+)
+from vae_mf.packing import all_configurations
+from vae_mf.statistics.averages import Average
+from vae_mf.systems import CurieWeiss, Hopfield, Ising2D, MaierSaupe
+from vae_mf.systems.enumeration import enumerate_system
+
+SMALL = Settings(epochs=1, hidden=4)
+FAST = {
+    "chain rule": chain_rule,
+    "residual orders": residual_information,
+    "classes": lambda rows: classes_and_residuals(rows, (1, 2)),
+    "gaussian": gaussian,
+    "density ratio": lambda rows, given=None: density_ratio(rows, given, SMALL),
+    "telescoping": lambda rows, given=None: telescoping(rows, given, settings=SMALL),
+    "mine": lambda rows, given=None: mine(rows, given, SMALL),
+    "smile": lambda rows, given=None: smile(rows, given, SMALL),
+}
+
+
+def entropy(law: np.ndarray) -> float:
+    return float(entr(law).sum())
+
+
+def total_correlation(law: np.ndarray) -> float:
+    """Sum of marginal entropies less the entropy, of the probabilities of all states."""
+    sites = len(law).bit_length() - 1
+    means = law @ all_configurations(sites).astype(float)
+    return float(binary_entropy(means).sum()) - entropy(law)
+
+
+@pytest.mark.parametrize(
+    ("system", "temperature"),
+    [(CurieWeiss(8), 0.9), (Hopfield.random(9, 2, seed=1), 0.7), (Ising2D(3), 2.2)],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_total_correlations_are_those_of_enumeration(system, temperature):
+    law = enumerate_system(system, temperature).probabilities
+    assert all_of(system, temperature).exact == pytest.approx(total_correlation(law), abs=1e-9)
+
+
+@pytest.mark.parametrize("system", [CurieWeiss(8), Ising2D(4)], ids=["curie_weiss", "ising2d"])
+def test_halves_are_those_of_enumeration(system):
+    law = enumerate_system(system, 1.3).probabilities.reshape(-1, 2 ** (system.sites // 2))
+    known = entropy(law.sum(0)) + entropy(law.sum(1)) - entropy(law)
+    assert halves_of(system, 1.3).exact == pytest.approx(known, abs=1e-9)
+
+
+def test_two_directors_are_those_of_a_quadrature_over_their_angle():
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    logs = (3 * ((nodes + 1) / 2) ** 2 - 1) / 2 / (2 * 0.15)  # J P2(u) / N T
+    weights = weights / 2 * np.exp(logs)
+    known = weights @ logs / weights.sum() - np.log(weights.sum())
+    assert all_of(MaierSaupe(2), 0.15).exact == pytest.approx(known, abs=1e-8)
+
+
+@pytest.mark.parametrize("noise", [0.25, 1.0, 4.0])
+def test_a_noisy_order_leaves_what_enumeration_says(noise):
+    system, temperature = CurieWeiss(6), 0.7
+    every = enumerate_system(system, temperature)
+    width = np.sqrt(noise_variance(system, temperature, noise))
+    grid = np.linspace(-1 - 9 * width, 1 + 9 * width, 801)
+    order = every.spins.mean(1)
+    logs = np.log(every.probabilities) - (grid[:, None] - order) ** 2 / (2 * width**2)
+    density = logsumexp(logs, axis=1)
+    shares = np.exp(density - logsumexp(density))
+    left = shares @ [total_correlation(np.exp(row - norm)) for row, norm in zip(logs, density, strict=True)]
+    assert left_by_noisy_order(system, temperature, noise) == pytest.approx(left, abs=1e-8)
+    assert (left < 1e-9) == (noise == 1)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_planted_groups_hold_what_their_law_says(order):
+    law = group_law(order, 0.8, np.zeros(1))[0]
+    both = np.kron(law, law)
+    assert law.sum() == pytest.approx(1)
+    assert planted(2, order, 0.8).exact == pytest.approx(total_correlation(both))
+    parts = law.reshape(-1, 2 ** (order // 2))
+    information = entropy(parts.sum(0)) + entropy(parts.sum(1)) - entropy(law)
+    assert planted(3, order, 0.8, cut=True).exact == pytest.approx(3 * information)
+    spins = all_configurations(order)
+    assert law @ spins.prod(1) == pytest.approx(np.tanh(0.8))
+    assert np.abs(law @ (spins[:, :-1].prod(1))) < 1e-12
+
+
+def test_planted_groups_given_z_hold_what_a_quadrature_over_all_states_says():
+    points, weights = normal_nodes()
+    known = sum(
+        weight * total_correlation(group_law(3, 0.9, np.array([0.6 * point]))[0])
+        for point, weight in zip(points, weights, strict=True)
+    )
+    assert planted_given(4, 3, 0.9, 0.6).exact == pytest.approx(4 * known)
+
+
+def test_planted_rows_follow_their_law():
+    problem = planted_given(2, 3, 0.9, 0.8).draw(20_000, 1)
+    assert problem.given is not None
+    assert problem.rows.shape == (20_000, 6)
+    field = 0.8 * problem.given[:, 0]
+    left = problem.rows[:, 0] - np.tanh(field)
+    assert abs(left.mean()) < 4 / 20_000**0.5
+    products = problem.rows[:, [0, 1]] * problem.rows[:, [2, 3]]  # members two groups apart
+    expected = np.tanh(field[:, None] + 0.9 * products)
+    assert np.abs((problem.rows[:, [4, 5]] - expected).mean(0)).max() < 4 / 20_000**0.5
+    cut = planted(2, 3, 0.9, cut=True).draw(10, 1).cut
+    assert cut is not None
+    assert cut.tolist() == [True, True, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("source", "rows"),
+    [
+        (all_of(CurieWeiss(10), 1.0), 4000),
+        (all_of(Ising2D(3), 2.5), 3000),
+        (halves_of(CurieWeiss(12), 0.8), 4000),
+        (noisy_order(CurieWeiss(10), 0.7, 4.0), 6000),
+        (own_field(Hopfield.random(10, 2, seed=1), 0.6), 4000),
+        (planted(4, 3, 0.8), 4000),
+        (planted(2, 4, 1.0), 4000),
+        (planted(6, 2, 0.7, cut=True), 4000),
+        (planted_given(4, 2, 0.6, 0.8), 4000),
+        (all_of(MaierSaupe(4), 0.15), 2000),
+    ],
+    ids=["cw", "ising", "halves", "noisy order", "field", "triples", "quadruples", "cut", "given", "directors"],
+)
+def test_the_chain_rule_finds_the_exact_nats(source, rows):
+    problem = source.draw(rows, 3)
+    found = chain_rule(problem.rows, problem.given, problem.cut)
+    assert abs(found.value - source.exact) < max(0.05 * source.exact, 0.02) + 2 * found.error
+    assert 0 < found.error < 0.1
+
+
+def test_products_of_triples_are_among_all_of_few_variables_or_among_neighbours():
+    assert len(candidates(40, np.array([3, 1, 2]))) == 40 * 39 // 2 + 1
+    assert candidates(200, np.array([3, 1])) == [(1, 3)]
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_independent_variables_hold_nothing(name):
+    rows = np.random.default_rng(1).choice(np.array([-1, 1], np.int8), (600, 6), p=[0.3, 0.7])
+    found = FAST[name](rows)
+    assert abs(found.value) < 0.02 + 3 * found.error
+
+
+def test_what_is_nothing_of_the_kind_is_refused():
+    directors = MaierSaupe(3)
+    problem = all_of(directors, 0.3).draw(300, 1)
+    given = np.zeros((300, 1))
+    for estimator in (chain_rule, residual_information, gaussian, density_ratio):
+        with pytest.raises(ValueError, match="directors"):
+            estimator(problem.rows, given)
+    with pytest.raises(ValueError, match="signs"):
+        classes_and_residuals(problem.rows)
+    with pytest.raises(ValueError, match="uniform marginals"):
+        all_of(Hopfield.random(64, 5, seed=1), 1.0)
+    with pytest.raises(ValueError, match="halves"):
+        halves_of(Ising2D(16), 2.0)
+
+
+def test_sources_say_which_quantity_they_know():
+    sources = [planted(2, 2, 0.5), planted(2, 2, 0.5, cut=True), planted_given(2, 2, 0.5, 1.0)]
+    assert [source.quantity for source in sources] == [TOTAL, CUT, GIVEN]
+
+
+def test_a_problem_is_read_as_it_was_saved(tmp_path):
+    for number, source in enumerate((planted(3, 3, 0.5, cut=True), planted_given(2, 2, 0.5, 1.0))):
+        problem = source.draw(50, 1)._replace(side=number or None)
+        save_problem(tmp_path / "a.npz", problem)
+        for saved, found in zip(problem, read_problem(tmp_path / "a.npz"), strict=True):
+            np.testing.assert_array_equal(saved, found)
+
+
+def test_a_cut_is_asked_for_itself_or_as_a_difference():
+    problem = Problem(np.ones((10, 5), np.int8), cut=np.array([True, True, False, False, False]))
+    difference = ask(lambda rows: (rows.shape[1] ** 2, 1.0), problem)
+    assert difference.value == 25 - 4 - 9
+    assert difference.error == pytest.approx(3**0.5)
+    assert ask(lambda rows, cut: (float(cut.sum()), 0.5), problem) == Average(2.0, 0.5)
+    assert ask(lambda rows, side: (side, None), problem._replace(cut=None, side=3)).value == 3
+
+
+@pytest.mark.parametrize("answer", [1.0, (1.0,), ("a", "b"), (float("nan"), 1.0), None])
+def test_an_answer_that_is_none_is_refused(answer):
+    with pytest.raises(ValueError, match="expected a"):
+        ask(lambda rows: answer, Problem(np.ones((4, 2), np.int8)))
+
+
+def test_an_estimator_without_z_is_not_asked_for_what_z_leaves():
+    with pytest.raises(ValueError, match="latent variables"):
+        ask(lambda rows: (0.0, 0.0), Problem(np.ones((4, 2), np.int8), given=np.ones((4, 1))))
+
+
+def test_estimators_are_found_in_modules_and_files(tmp_path):
+    file = tmp_path / "mine_own.py"
+    file.write_text("def nats(rows, given=None):\n    return float(rows.shape[1]), None\n")
+    assert located("vae_mf.benchmarks.estimators.gaussian:gaussian") is gaussian
+    save_problem(tmp_path / "rows.npz", Problem(np.ones((4, 3), np.int8)))
+    (found,) = answers(located, f"{file}:nats", str(tmp_path / "rows.npz"))
+    assert isinstance(found, Answer)
+    assert found.value == 3
+    assert np.isnan(found.error)
+    for name in ("gaussian", f"{file}:other", f"{tmp_path}/none.py:nats", "no_such_module:nats"):
+        with pytest.raises(ValueError, match="estimator: expected"):
+            located(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [all_of(CurieWeiss(12), 1.0), planted(5, 2, 0.6)], ids=["cw", "pairs"])
+def test_errors_of_the_chain_rule_cover(source):
+    found = [chain_rule(source.draw(2000, seed).rows) for seed in range(100)]
+    covered = [abs(each.value - source.exact) <= 2 * each.error for each in found]
+    assert sum(covered) >= 88
+    scores = pd.Series([(each.value - source.exact) / each.error for each in found])
+    assert 0.7 < scores.std() < 1.4

@@ -1,0 +1,1 @@
+"""Benchmarks whose answers are known, and the estimators that they compare."""

@@ -1,0 +1,75 @@
+"""Leaderboard of estimators of nats: a row for each of their answers, and a line about all rows of each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vae_mf.checks import require_non_negative
+
+COVERING = 2.0
+"""Errors within which an answer counts as covering the exact value."""
+ANSWERS, SCORES, BOARD = "answers", "scores", "leaderboard"
+"""Tables: every answer that was ever given, those of this call, and a line for every estimator."""
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """Distance from the exact value that is allowed: nats, or a share of it, whichever is larger."""
+
+    absolute: float
+    relative: float
+
+    def __post_init__(self) -> None:
+        require_non_negative("tolerance.absolute", self.absolute)
+        require_non_negative("tolerance.relative", self.relative)
+
+    def allowed(self, exact: pd.Series) -> pd.Series:
+        """Return the distance that is allowed from every exact value."""
+        return (self.relative * exact.abs()).clip(lower=self.absolute)
+
+
+def scored(rows: list[dict[str, Any]], tolerances: Tolerances) -> pd.DataFrame:
+    """Return the table of answers: ``off`` in nats, ``errors_off`` in their own errors, and ``within`` the tolerance.
+
+    An estimator that gave no answer is not within.
+    """
+    table = pd.DataFrame(rows)
+    table["off"] = table.value - table.exact
+    table["errors_off"] = table.off / table.error.where(table.error > 0)
+    table["within"] = table.off.abs() <= tolerances.allowed(table.exact)
+    return table
+
+
+def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a line for every estimator, those with most rows within the tolerance first.
+
+    Columns: ``asked``, rows; ``answered``; ``within`` the tolerance; ``covered``, answers whose interval of two errors
+    holds the exact value; ``largest_within``, the most nats that were met; ``median_off``, the median of |off| over the
+    exact value, of rows above a tenth of a nat; ``cpu_seconds`` of all.
+    """
+    lines = []
+    for name, own in scores.groupby("estimator", sort=False):
+        answered = own[own.value.notna()]
+        large = answered[answered.exact > 0.1]
+        lines.append(
+            {
+                "estimator": name,
+                "asked": len(own),
+                "answered": len(answered),
+                "within": int(own.within.sum()),
+                "covered": int((answered.errors_off.abs() <= COVERING).sum()),
+                "largest_within": float(own.exact[own.within].max()) if own.within.any() else np.nan,
+                "median_off": float((large.off.abs() / large.exact).median()) if len(large) else np.nan,
+                "cpu_seconds": float(own.cpu_seconds.sum()),
+            }
+        )
+    return pd.DataFrame(lines).sort_values(["within", "median_off"], ascending=[False, True], kind="stable")
+
+
+def failures(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows in which every estimator is outside the tolerance, the largest distance first."""
+    outside = scores[~scores.within]
+    return {str(name): own.assign(far=own.off.abs()).sort_values("far", ascending=False)
+            for name, own in outside.groupby("estimator", sort=False)}  # fmt: skip

@@ -1,0 +1,161 @@
+"""Section of a page about estimators of nats: the leaderboard, all answers, and the rows at which each fails."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vae_mf.benchmarks.leaderboard import COVERING, Tolerances, failures
+from vae_mf.texts import in_markdown
+
+NAMED = 4
+"""Rows that are named of those at which an estimator fails."""
+NO_ANSWER = "no answer"
+PAGE = r"""# Leaderboards
+
+Benchmarks whose answers are known, each by one command. The sections below are those of the last runs of the commands
+that they name; the option `page=FILE` writes this page.
+
+| benchmark | command | about |
+| --- | --- | --- |
+| total correlation | `vae-mf benchmark total-correlation` | estimators of TC(x), C(x\|z) and the information of a cut |
+| verdicts | `vae-mf benchmark verdicts` | discoveries on data whose number of collective variables is known |
+| inverse Ising | `vae-mf benchmark inverse-ising` | estimators of couplings, their time and error |
+
+## Enter your own estimator
+
+A function of rows that returns nats and their error, in a file or a module:
+
+{yours}
+
+One with a parameter `cut`, true for the variables of part A, is asked for I(A; B) itself; any other for TC(x) - TC(x_A)
+- TC(x_B). One with a parameter `side` is given the side of a lattice. It runs in a process of its own, under the
+options `time_limit` and `rows`, and takes its place in the table beside `estimators`.
+"""
+YOURS = """```python
+# my_estimator.py
+import numpy as np
+
+def nats(rows, given=None):  # rows (M, N) of -1 and +1; given (M, d) where C(x|z) is asked for, else None
+    if given is not None or rows.ndim > 2:
+        raise ValueError("does not take latent variables or directors")
+    correlations = np.corrcoef(rows.T)
+    value = -np.linalg.slogdet(correlations)[1] / 2
+    return value, None  # nats, and their error or None
+```
+
+```bash
+vae-mf benchmark total-correlation estimator=my_estimator.py:nats
+```"""
+
+
+def page(sections: Iterable[str]) -> str:
+    """Return the page of all benchmarks, from the section of each."""
+    return "\n".join([PAGE.format(yours=YOURS), *sections])
+
+
+def section(scores: pd.DataFrame, board: pd.DataFrame, command: str, made_on: str, tolerances: Tolerances) -> str:
+    """Return the section in Markdown.
+
+    Args:
+        scores: every answer, as of `leaderboard.scored`.
+        board: a line for every estimator.
+        command: command that made them.
+        made_on: processor and versions.
+        tolerances: distance that is allowed.
+    """
+    allowed = f"{tolerances.relative:.0%} of the exact nats, or {tolerances.absolute:g} nats where that is more"
+    problems = scores.drop_duplicates("problem")
+    about = (
+        f"`{command}` on {made_on}.\n\n{len(problems)} problems of {problems.exact.min():.3g} to "
+        f"{problems.exact.max():.0f} nats, {int(problems.rows.max()):,} rows each. *Within* counts answers that are "
+        f"off by at most {allowed}; *covered* those whose interval of {COVERING:g} errors holds the exact value; "
+        "*largest* is the most nats that were met; *median off* is taken over rows above a tenth of a nat."
+    )
+    parts = ["## Total correlation", about, table(board_lines(board)), lead(board)]
+    parts += ["### Where each fails", *failure_sentences(scores, tolerances)]
+    parts += ["### Every answer", "Nats, with errors; bold is within the tolerance.", table(answer_lines(scores))]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(lines: list[list[str]]) -> str:
+    """Return a table, its first line the head.
+
+    >>> print(table([["a"], ["1"]]))
+    | a |
+    | --- |
+    | 1 |
+    """
+    rule = ["---"] * len(lines[0])
+    return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], rule, *lines[1:]])
+
+
+def board_lines(board: pd.DataFrame) -> list[list[str]]:
+    """Return the lines of the leaderboard."""
+    lines = [["estimator", "within", "covered", "largest", "median off", "CPU s"]]
+    for row in board.itertuples():
+        largest = "-" if np.isnan(row.largest_within) else f"{row.largest_within:.3g}"
+        median = "-" if np.isnan(row.median_off) else f"{row.median_off:.1%}"
+        counts = [f"{row.within} of {row.asked}", f"{row.covered} of {row.answered}"]
+        lines.append([in_markdown(str(row.estimator)), *counts, largest, median, f"{row.cpu_seconds:.0f}"])
+    return lines
+
+
+def lead(board: pd.DataFrame) -> str:
+    """Return a sentence about the first of the leaderboard."""
+    first = board.iloc[0]
+    said = f"`{first.estimator}` is within the tolerance on {first.within} of {first.asked} problems"
+    if first.within:
+        said += f", up to {first.largest_within:.0f} nats"
+    return f"{said}, in {first.cpu_seconds:.0f} s of processor time in all."
+
+
+def failure_sentences(scores: pd.DataFrame, tolerances: Tolerances) -> list[str]:
+    """Return a line for every estimator about the rows at which it fails, the farthest first."""
+    outside = failures(scores)
+    lines = []
+    for name in scores.estimator.unique():
+        own = outside.get(name)
+        if own is None:
+            lines.append(f"- `{name}`: nowhere.")
+            continue
+        silent = own[own.value.isna()]
+        wrong = own[own.value.notna()]
+        said = [f"{row.problem} ({row.value:.3g} for {row.exact:.3g})" for row in wrong.head(NAMED).itertuples()]
+        more = [f"{len(wrong) - NAMED} more"] if len(wrong) > NAMED else []
+        quiet = [f"{NO_ANSWER} to {len(silent)}: {reasons(silent)}"] if len(silent) else []
+        lines.append(f"- `{name}`: {in_markdown('; '.join([*said, *more, *quiet]))}.")
+    return ["\n".join(lines)]
+
+
+def reasons(silent: pd.DataFrame) -> str:
+    """Return the reasons for which no answer was given, each once."""
+    return ", ".join(dict.fromkeys(str(each) for each in silent.remark))
+
+
+def answer_lines(scores: pd.DataFrame) -> list[list[str]]:
+    """Return the lines of all answers: a line for a problem, a column for an estimator."""
+    names = list(scores.estimator.unique())
+    lines = [["problem", "quantity", "exact", *map(in_markdown, names)]]
+    for problem, own in scores.groupby("problem", sort=False):
+        first = own.iloc[0]
+        found = {row["estimator"]: answer_text(row) for row in own.to_dict("records")}
+        exact = "0" if first.exact < 1e-9 else f"{first.exact:.4g}"
+        entries = [in_markdown(str(problem)), in_markdown(str(first.quantity)), exact]
+        lines.append([*entries, *(found.get(name, "") for name in names)])
+    return lines
+
+
+def answer_text(row: dict[str, Any]) -> str:
+    """Return an answer with its error, bold if it is within the tolerance.
+
+    >>> answer_text({"value": 0.5, "error": 0.02, "within": True})
+    '**0.500 ± 0.02**'
+    """
+    value, error = row["value"], row["error"]
+    if np.isnan(value):
+        return "-"
+    digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 0
+    text = f"{value:.{digits}f}" + ("" if np.isnan(error) else f" ± {error:.1g}")
+    return f"**{text}**" if row["within"] else text
