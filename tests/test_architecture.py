@@ -151,6 +151,7 @@ def test_every_test_is_in_the_room_of_what_it_tests():
     whole = {
         "test_architecture.py",
         "test_front_door.py",
+        "test_lock.py",
         "test_house_rules.py",
         "test_targets.py",
         "test_wheel.py",

@@ -29,11 +29,11 @@ def files(folder: str, *endings: str) -> set[Path]:
     }
 
 
-def test_the_wheel_holds_code_types_and_configurations_and_nothing_else(shipped):
+def test_the_wheel_holds_code_types_configurations_and_the_cards_of_the_zoo_and_nothing_else(shipped):
     code = {path.as_posix() for path in files("vae_mf", ".py", ".pyi", ".typed")}
     configurations = {f"vae_mf/{path.as_posix()}" for path in files("conf", ".yaml")}
     assert {"vae_mf/py.typed", "vae_mf/__init__.pyi"} <= code
-    assert shipped == code | configurations
+    assert shipped == code | configurations | {"vae_mf/runs/zoo.json"}
 
 
 def test_the_console_command_is_a_function_that_exists():

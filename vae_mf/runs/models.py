@@ -14,6 +14,7 @@ from vae_mf.files import WEIGHTS, read_json, require_unchanged
 from vae_mf.models.devices import AUTO, device_of
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
+from vae_mf.runs import zoo
 from vae_mf.runs.folder import DISCOVERY, Run, find_run, read_record
 from vae_mf.runs.foreign import require_harmless
 from vae_mf.runs.instantiate import instantiate
@@ -52,14 +53,15 @@ def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:
 def load(
     folder: str | Path, extensions: Sequence[str] = (), device: str | torch.device = AUTO
 ) -> "TrainedModel | LatentClasses":
-    """Return the trained model of a run or of a discovery, ready for evaluation.
+    """Return the trained model of a run, of a discovery or of the zoo, ready for evaluation.
 
-    Of a discovery it is the model with the chosen number of latent variables, or of classes; its rows have the
-    variables that were kept, in the order of the table "patterns", or "class_profiles".
+    "zoo:hopfield" is one of the models that come with the project (docs/zoo.md), checked against its checksum and
+    its own likelihoods. Of a discovery it is the model with the chosen number of latent variables, or of classes; its
+    rows have the variables that were kept, in the order of the table "patterns", or "class_profiles".
 
     Args:
-        folder: folder of the run or the discovery; nothing in it is unpickled, and nothing but public objects of this
-            package is built.
+        folder: folder of the run or the discovery, or "zoo:NAME"; nothing in it is unpickled, and nothing but public
+            objects of this package is built.
         extensions: packages or modules of your own whose objects it may name, too.
         device: "auto" for CUDA where there is one, "cpu", "cuda" or "cuda:1"; arrays go in and come out all the same.
 
@@ -71,6 +73,8 @@ def load(
     Traceback (most recent call last):
     FileNotFoundError: run: expected a run folder with config.yaml and run.json, got outputs/none
     """
+    if isinstance(folder, str) and folder.startswith(zoo.PREFIX):
+        return load_released(folder.removeprefix(zoo.PREFIX), device_of(device))
     place = require_path("folder", folder)
     if (place / DISCOVERY).exists():
         return load_discovery(place, extensions, device_of(device))
@@ -92,6 +96,14 @@ def load_run(run: Run, device: torch.device) -> TrainedModel:
         temperatures = tuple(map(float, record.get("temperatures", asked)))
     load_weights(vae, run.weights)
     return TrainedModel(vae.to(device).eval(), temperatures)
+
+
+def load_released(name: str, device: torch.device) -> TrainedModel:
+    """Return a model of the zoo on a device, verified on the processor, whose random numbers every machine has."""
+    folder = zoo.unpacked(name)
+    model = load_run(find_run(folder), torch.device("cpu"))
+    zoo.require_its_likelihoods(model, folder)
+    return TrainedModel(model.vae.to(device), model.temperatures)
 
 
 @contextmanager
