@@ -65,11 +65,12 @@ class Recipe(NamedTuple):
 
 THEORY = ("kl_per_temperature", "order_parameter_max_error", "energy_max_error", "test_log_likelihood")
 PATTERNS = (*THEORY, "pattern_overlap_min", "coupling_relative_error")
-RECORDING = ("test_log_likelihood", "gain_over_independent")
+MANY_PATTERNS = ("test_log_likelihood", "pattern_overlap_min", "pattern_overlap_mean", "coupling_relative_error")
+RECORDING = ("test_loglik_per_word_iwae", "test_gain_over_independent", "test_gain_over_independent_error")
 RECIPES = {
     "curie_weiss": Recipe("Curie-Weiss ferromagnet of 256 spins across T = 1", "experiment=curie_weiss_quick", THEORY),
     "hopfield": Recipe("Three patterns in 256 spins across T = 1", "experiment=hopfield_quick", PATTERNS),
-    "hopfield_24": Recipe("24 patterns in 256 spins", "experiment=hopfield_load system.patterns=24", PATTERNS),
+    "hopfield_24": Recipe("24 patterns in 256 spins", "experiment=hopfield_load system.patterns=24", MANY_PATTERNS),
     "maier_saupe": Recipe("Nematic of Maier and Saupe across its transition", "experiment=maier_saupe_quick", THEORY),
     "ising2d": Recipe("Ising model in two dimensions, which must fail", "experiment=ising2d_quick", THEORY),
     "retina_2": Recipe(

@@ -36,6 +36,7 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 html_sidebars = {"index": []}
+default_role = "code"
 exclude_patterns = ["gallery", "examples/*.ipynb", "sg_execution_times.rst", "examples/sg_execution_times.rst"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline"]

@@ -109,7 +109,7 @@ def row(name: str, page: str, thing: object) -> str:
 
 def markdown(text: str) -> str:
     """Prose of a docstring as Markdown."""
-    parts = re.split(r"``([^`]+)``", text)  # prose and literals in turn
+    parts = re.split(r"``?([^`]+)``?", text)  # prose and literals in turn
     prose = [re.sub(r"([|*_<\[\]])", r"\\\1", part) for part in parts[::2]]
     literals = [f"`{part}`" for part in parts[1::2]] + [""]
     return "".join(itertools.chain.from_iterable(zip(prose, literals, strict=True)))
