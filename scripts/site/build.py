@@ -5,9 +5,13 @@ python scripts/site/build.py --lax      tells warnings and goes on, to look at a
 """
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
+
+# Scripts of the gallery work on small matrices; on busy machines threads that wait for each other take minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pages import COPIED, interface, led
 

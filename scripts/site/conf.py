@@ -37,7 +37,7 @@ html_theme_options = {
 }
 html_sidebars = {"index": []}
 default_role = "code"
-exclude_patterns = ["gallery", "examples/*.ipynb", "sg_execution_times.rst", "examples/sg_execution_times.rst"]
+exclude_patterns = ["gallery", "examples/**.ipynb", "**sg_execution_times.rst"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline"]
 myst_heading_anchors = 4
@@ -51,6 +51,7 @@ napoleon_use_ivar = True
 sphinx_gallery_conf = {
     "examples_dirs": str(Path(__file__).resolve().parents[2] / "outputs/site/source/gallery"),
     "gallery_dirs": "examples",
+    "subsection_order": [f"gallery/{section}" for section in ("theory", "inverse", "glasses", "models")],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_memory": False,

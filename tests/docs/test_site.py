@@ -20,7 +20,7 @@ import pages  # noqa: E402 - a script beside others, not a package
 DOCS = PROJECT_ROOT / "docs"
 WITH_CHECKS = [DOCS / "theory.md", DOCS / "howto/couplings.md", DOCS / "howto/samples.md"]
 """Pages whose blocks of Python are run as one program."""
-GALLERY = sorted((DOCS / "gallery").glob("plot_*.py"))
+GALLERY = sorted((DOCS / "gallery").glob("*/plot_*.py"))
 
 
 @pytest.mark.parametrize("page", WITH_CHECKS, ids=lambda page: page.name)
