@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from baselines import inverse_ising, inverse_ising_peers
+from baselines import inverse_ising_peers
 from baselines.table import PAGES, conditions, markdown, printed
-from baselines.timing import Row
 from rich.console import Console
 from threadpoolctl import threadpool_limits
+
+from vae_mf.benchmarks.couplings import comparisons as inverse_ising
+from vae_mf.benchmarks.couplings.rows import Row
 
 PEERS = Path(__file__).parents[2] / "outputs" / "peers"
 SUBJECTS: dict[str, Callable[[], Iterator[Row]]] = {

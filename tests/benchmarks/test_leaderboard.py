@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from vae_mf.benchmarks.leaderboard import Tolerances, leaderboard, scored
 from vae_mf.benchmarks.leaderboard_page import page, section
-from vae_mf.commands import benchmark
+from vae_mf.commands import benchmark, benchmark_nats
 from vae_mf.commands.limited import Worker
 from vae_mf.commands.options import compose
 from vae_mf.plotting.leaderboards import leaderboard_figure
@@ -73,12 +73,12 @@ class Here(Worker):
 
 @pytest.fixture
 def configuration(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark, "Worker", Here)
+    monkeypatch.setattr(benchmark_nats, "Worker", Here)
     monkeypatch.setattr(Here, "asked", 0)
-    monkeypatch.setattr(benchmark, "save_figure", lambda *_: None)  # which takes longest
+    monkeypatch.setattr(benchmark_nats, "save_figure", lambda *_: None)  # which takes longest
     plain = compose("benchmark").plain
     own = {"folder": str(tmp_path / "out"), "subject": "total-correlation", "cases": NAMES, "rows": 300}
-    own |= {"estimators": ["classes_and_residuals", "gaussian"], "page": str(tmp_path / "page.md")}
+    own |= {"estimators": ["residual_orders", "gaussian"], "page": str(tmp_path / "page.md")}
     return OmegaConf.create({key: value for key, value in (plain | own).items() if key not in ("hydra", "paths")})
 
 
@@ -91,13 +91,13 @@ def test_the_command_goes_on_where_it_was_and_keeps_other_answers(configuration,
     scores = run(configuration, estimators=["gaussian"])
     assert scores.problem.tolist() == NAMES[::-1] or scores.problem.tolist() == NAMES
     assert Here.asked == 2
-    assert run(configuration).estimator.tolist() == ["classes_and_residuals", "gaussian"] * 2
+    assert run(configuration).estimator.tolist() == ["residual_orders", "gaussian"] * 2
     assert Here.asked == 4
     run(configuration)
     assert Here.asked == 4
     folder = Path(configuration.folder)
     assert {"SHA256SUMS", "tables", "samples", "leaderboard.md"} <= {each.name for each in folder.iterdir()}
-    assert "classes" in Path(configuration.page).read_text()
+    assert "residual" in Path(configuration.page).read_text()
     (folder / "tables" / "answers.csv").write_text("changed")
     with pytest.raises(ValueError, match="expected the content that its folder was finished with"):
         run(configuration)
@@ -137,22 +137,22 @@ def test_options_that_say_nothing_are_refused(configuration, options, said):
 def test_every_problem_and_method_of_the_configuration_can_be_built(configuration):
     names = [each["name"] for each in configuration.problems]
     assert len(set(names)) == len(names)
-    setup = benchmark.setup_of(OmegaConf.merge(configuration, {"cases": "full", "estimators": "all"}))
+    setup = benchmark_nats.setup_of(OmegaConf.merge(configuration, {"cases": "full", "estimators": "all"}))
     assert list(setup.problems) == names
-    assert all(callable(benchmark.build(node)) for node in setup.methods.values())
+    assert all(callable(benchmark_nats.build(node)) for node in setup.methods.values())
     small = [node for node in setup.problems.values() if "Weiss" in node["name"] or "planted" in node["name"]]
-    assert min(benchmark.source_of(node).exact for node in small) >= 0
+    assert min(benchmark_nats.source_of(node).exact for node in small) >= 0
 
 
 def test_what_is_not_known_is_answered_with_a_remark(configuration, monkeypatch):
-    setup = benchmark.setup_of(configuration)
-    task = benchmark.tasks_of(setup)[0]
+    setup = benchmark_nats.setup_of(configuration)
+    task = benchmark_nats.tasks_of(setup)[0]
 
     def late(*arguments, seconds):
         raise TimeoutError("stopped after 9 s")
 
     monkeypatch.setattr(Here, "run", staticmethod(late))
-    row = benchmark.answered(Here(), setup, task)
+    row = benchmark_nats.answered(Here(), setup, task)
     assert np.isnan(row["value"])
     assert row["remark"] == "stopped after 9 s"
     assert row["exact"] > 0

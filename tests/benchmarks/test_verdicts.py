@@ -1,15 +1,14 @@
 """The battery of verdicts: laws against enumeration, draws against laws, what answers are worth, and the command."""
 
-import json
-import sys
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import verdicts
-from battery import correlations, independents, latents, laws
-from battery.case import (
+from omegaconf import OmegaConf
+from scipy.special import entr
+
+from vae_mf.benchmarks.verdicts import correlations, independents, latents, laws
+from vae_mf.benchmarks.verdicts.case import (
     FRESH,
     MENDED,
     NOT,
@@ -22,14 +21,32 @@ from battery.case import (
     classes,
     found,
 )
-from battery.cases import CASES, FRESH_CASES, MENDED_CASES, NULLS, TRIED_CASES, case_of, draw_of, null
-from battery.other_thresholds import answer_by, threshold_table
-from battery.outcome import Given, Outcome, Side, false_positive, given, mark, side
-from battery.page import confusion_table, coverage_table, exact, false_positives, page
-from scipy.special import entr
-
+from vae_mf.benchmarks.verdicts.cases import (
+    CASES,
+    FRESH_CASES,
+    MENDED_CASES,
+    NULLS,
+    TRIED_CASES,
+    case_of,
+    draw_of,
+    null,
+)
+from vae_mf.benchmarks.verdicts.jobs import jobs
+from vae_mf.benchmarks.verdicts.other_thresholds import answer_by, threshold_table
+from vae_mf.benchmarks.verdicts.outcome import Given, Outcome, Side, false_positive, given, mark, side
+from vae_mf.benchmarks.verdicts.page import (
+    confusion_table,
+    coverage_table,
+    exact,
+    false_positives,
+    page,
+    wrong_sentence,
+)
+from vae_mf.commands import benchmark_verdicts
+from vae_mf.commands.options import compose
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
+from vae_mf.runs.terminal import Terminal
 from vae_mf.statistics.averages import Average, average
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.verdict.readings import reading
@@ -39,16 +56,16 @@ THRESHOLDS = discovery_settings(*discovery_config(quick=True)).assessment.thresh
 SMALL = {
     "heterogeneous": partial(independents.heterogeneous, sites=6),
     "rare": partial(independents.rare, sites=6, rates=(0.05, 0.2)),
-    "autocorrelated": partial(independents.autocorrelated, sites=6, times=(2, 4)),
-    "one": partial(latents.one, sites=7, strength=1.2, mean=-1, spread=0.7),
-    "one with memory": partial(latents.one, sites=7, strength=1.0, memory=5),
+    "autocorrelated": partial(independents.autocorrelated, sites=6, times=(2.0, 4.0)),
+    "one": partial(latents.one, sites=7, strength=1.2, mean=-1.0, spread=0.7),
+    "one with memory": partial(latents.one, sites=7, strength=1.0, memory=5.0),
     "graded": partial(latents.graded, sites=7, strengths=(1.2, 0.8)),
     "thresholded": partial(latents.thresholded, sites=7, latents=2),
-    "ring": partial(latents.ring, sites=8, baseline=-1.5, height=3),
-    "narrow ring": partial(latents.ring, sites=8, baseline=-3.5, height=6, width=0.41),
+    "ring": partial(latents.ring, sites=8, baseline=-1.5, height=3.0),
+    "narrow ring": partial(latents.ring, sites=8, baseline=-3.5, height=6.0, width=0.41),
     "mixture": partial(latents.mixture, sites=6, shares=(0.5, 0.3, 0.2), spread=1.2, constant=2),
     "patterns": partial(latents.noisy_patterns, sites=7, shares=(0.7, 0.3), flips=0.15),
-    "switching": partial(latents.switching, sites=6, rates=(0.2, 0.3), off=(-1, 0.6), rise=1.8),
+    "switching": partial(latents.switching, sites=6, rates=(0.2, 0.3), off=(-1.0, 0.6), rise=1.8),
     "Curie-Weiss": partial(latents.curie_weiss, sites=7, temperature=1.0),
     "Hopfield": partial(latents.hopfield, sites=8, patterns=2, temperature=0.9),
     "blocks": partial(latents.blocks, groups=2, size=4, temperature=0.9),
@@ -135,7 +152,7 @@ def test_large_models_know_their_partition_functions():
 
 
 def test_held_columns_remember():
-    data = independents.autocorrelated(np.random.default_rng(5), 100_000, 3, times=(10, 10))
+    data = independents.autocorrelated(np.random.default_rng(5), 100_000, 3, times=(10.0, 10.0))
     columns = data.rows - data.rows.mean(axis=0)
     correlation = (columns[1:] * columns[:-1]).mean(axis=0) / columns.var(axis=0)
     np.testing.assert_allclose(correlation, 0.9, atol=0.02)
@@ -172,7 +189,7 @@ def test_rates_drift():
 
 
 def test_slow_columns_are_independent_and_remember():
-    rows = independents.slow(np.random.default_rng(10), 100_000, 4, dwell=50).rows
+    rows = independents.slow(np.random.default_rng(10), 100_000, 4, dwell=50.0).rows
     columns = rows - rows.mean(axis=0)
     # Of a share .048 of the variance, whose correlations fall by a factor e in 25 rows.
     correlation = np.mean([(columns[lag:] * columns[:-lag]).mean(axis=0) for lag in (10, 15)], axis=0)
@@ -364,9 +381,9 @@ def failing(control):
 
 
 def test_draws_come_one_by_one_and_independent_sets_last():
-    names = [(job.case, job.draw) for job in verdicts.jobs(["ring", "xor"], 2, 1)]
+    names = [(job.case, job.draw) for job in jobs(["ring", "xor"], 2, 1)]
     assert names == [("ring", 0), ("xor", 0), ("ring", 1), ("xor", 1), ("null-rare-0", 0)]
-    assert len(verdicts.jobs(["tried", "mended", "fresh", "ring"], 3, 200)) == 3 * len(CASES) + 200
+    assert len(jobs(["tried", "mended", "fresh", "ring"], 3, 200)) == 3 * len(CASES) + 200
 
 
 @pytest.fixture
@@ -374,48 +391,60 @@ def bench(monkeypatch, tmp_path):
     """The command on tmp_path, whose runs are instant and counted; "xor" fails."""
     asked = []
 
-    def fake(command, **_):
-        case, draw = command[-2:]
-        asked.append((case, int(draw)))
-        failed = case == "xor"
-        return SimpleNamespace(
-            returncode=int(failed),
-            stdout=f"noise\n{json.dumps(line(case, draw=int(draw)))}\n",
-            stderr="ValueError: too exclusive",
-        )
+    def fake(self, work, case, draw, seconds):
+        asked.append((case, draw))
+        if case == "xor":
+            raise ValueError("too exclusive")
+        return iter([line(case, draw=draw)])
 
-    monkeypatch.setattr(verdicts.subprocess, "run", fake)
+    monkeypatch.setattr(benchmark_verdicts.Worker, "run", fake)
 
-    def run(*arguments):
+    def run(**options):
         asked.clear()
-        places = ["--folder", str(tmp_path / "lines"), "--output", str(tmp_path / "page.md")]
-        monkeypatch.setattr(sys, "argv", ["verdicts", *arguments, *places])
-        verdicts.main()
-        return sorted(asked), (tmp_path / "page.md").read_text()
+        folder = tmp_path / "out"
+        plain = compose("benchmark", ("benchmark=verdicts",)).plain | {"folder": str(folder), "processes": 1} | options
+        cfg = OmegaConf.create({key: value for key, value in plain.items() if key not in ("hydra", "paths")})
+        benchmark_verdicts.run(cfg, Terminal())
+        return sorted(asked), (folder / "verdicts.md").read_text(), (folder / "leaderboard.md").read_text()
 
     return run
 
 
 def test_a_benchmark_that_was_stopped_goes_on(bench):
-    asked, text = bench("--cases", "ring", "--draws", "2", "--nulls", "1")
+    asked, text, section = bench(cases=["ring"], draws=2, nulls=1)
     assert asked == [("null-rare-0", 0), ("ring", 0), ("ring", 1)]
     assert "| found | 2 |" in text
-    asked, text = bench("--cases", "ring", "graded", "--draws", "2", "--nulls", "1")
+    assert "Every case was answered rightly." in section
+    asked, text, _ = bench(cases=["ring", "graded"], draws=2, nulls=1)
     assert asked == [("graded", 0), ("graded", 1)]
     assert "| found | 4 |" in text
-    asked, _ = bench("--cases", "ring", "--draws", "1", "--nulls", "0", "--again")
+    asked, _, _ = bench(cases=["ring"], draws=1, nulls=0, again=True)
     assert asked == [("ring", 0)]
 
 
 def test_runs_that_fail_are_said_and_tried_again(bench, capsys):
     for _ in range(2):
-        asked, text = bench("--cases", "ring", "xor", "--draws", "1", "--nulls", "0")
+        asked, text, section = bench(cases=["ring", "xor"], draws=1, nulls=0)
         assert ("xor", 0) in asked
         assert "Failed and missing: 1." in text
+        assert "Failed and missing: 1." in section
         assert "too exclusive" in capsys.readouterr().out
 
 
-def test_unknown_cases_are_refused(bench, capsys):
-    with pytest.raises(SystemExit):
-        bench("--cases", "potts")
-    assert "invalid choice: 'potts'" in capsys.readouterr().err
+def test_cases_that_are_not_right_are_named(bench, monkeypatch):
+    runs = [line("ring"), line("graded", answer="not decided"), line("xor", answer="found", latents=1)]
+    assert wrong_sentence(runs) == "Not right: wrong: xor; open: graded."
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cases": ["potts"]}, "cases: expected some of tried"),
+        ({"draws": -1}, "draws: expected"),
+        ({"draws": 0, "nulls": 0}, "draws: expected at least one run"),
+        ({"again": 3}, "again: expected"),
+    ],
+)
+def test_options_that_say_nothing_are_refused(bench, options, said):
+    with pytest.raises(ValueError, match=said):
+        bench(**options)

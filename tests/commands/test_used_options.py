@@ -27,7 +27,7 @@ WHOLE += (
 def code(name: str) -> str:
     """The code that reads the configuration of a command."""
     shared = (PACKAGE / "runs").glob("*.py") if name in ("train", "sample", "evaluate") else []
-    files = [PACKAGE / "commands" / f"{COMMANDS[name].module}.py", *shared]
+    files = [*(PACKAGE / "commands").glob(f"{COMMANDS[name].module}*.py"), *shared]
     return "\n".join(path.read_text() for path in files)
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 from vae_mf.benchmarks.leaderboard import COVERING, Tolerances, failures
 from vae_mf.texts import in_markdown
 
+SECTION = "leaderboard.md"
+"""File of the section in the folder of every benchmark."""
 NAMED = 4
 """Rows that are named of those at which an estimator fails."""
 NO_ANSWER = "no answer"

@@ -15,13 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vae_mf.benchmarks.couplings.comparisons import EQUAL, SEED, Measured, compared, fitted, rms, timed
+from vae_mf.benchmarks.couplings.ising_models import truths
+from vae_mf.benchmarks.couplings.rows import Row
 from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
 from vae_mf.samplers.kinetic import kinetic_trajectories
-
-from .inverse_ising import EQUAL, Measured, compared, fitted, rms, timed
-from .ising_models import truths
-from .timing import SEED, Row
 
 FRAME = """
 import sys, time, warnings

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vae_mf.benchmarks.couplings.rows import Row
 from vae_mf.rng import keys
 from vae_mf.samplers.base import GROUP, Group, Sampler
 
@@ -24,30 +25,6 @@ class Baseline(NamedTuple):
     target: float | None = None
     overhead: Run | None = None
     """Work inside ``run`` that is no sampling."""
-
-
-class Row(NamedTuple):
-    """A line of the table."""
-
-    subject: str
-    size: str
-    ours: float
-    baseline: str = "-"
-    theirs: float | None = None
-    ratio: float | None = None
-    """Theirs to ours, the median over rounds."""
-    target: float | None = None
-    unit: str = "ns"
-    at_most: bool = False
-    """True if the target is an upper bound on ours, not a lower one on the ratio."""
-
-    @property
-    def met(self) -> bool | None:
-        """True if the target is met; None without a target or a measurement."""
-        value = self.ours if self.at_most else self.ratio
-        if self.target is None or value is None:
-            return None
-        return value <= self.target if self.at_most else value >= self.target
 
 
 def rounds(runs: Iterable[Callable[[], float]], repeats: int) -> np.ndarray:

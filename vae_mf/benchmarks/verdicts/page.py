@@ -20,7 +20,7 @@ SHORT = 10
 """Characters of a revision."""
 ABOUT = (
     "A case is drawn anew for every draw, and its right answers were written down before any run "
-    "(`scripts/benchmarks/battery/cases.py`). An answer is right if its word is, and if the headline names classes, "
+    "(`vae_mf/benchmarks/verdicts/cases.py`). An answer is right if its word is, and if the headline names classes, "
     'drift or groups where they are and nowhere else; "not decided" is open; everything else is wrong. Numbers of '
     "variables or classes are marked by themselves."
 )
@@ -56,6 +56,28 @@ def page(runs: Sequence[Run], command: str, made_on: str, failed: int) -> str:
         parts += ["## Rings of two latent variables", rings(known)]
         parts += ["## Other thresholds", VARIED, threshold_table(known), "## Every run", run_table(known)]
     return "\n\n".join(parts) + "\n"
+
+
+def section(runs: Sequence[Run], command: str, made_on: str, failed: int) -> str:
+    """Return a section about these runs: answers, intervals and cost, in the arguments of `page`."""
+    known = [each for each in runs if not is_null(each)]
+    nulls = [each for each in runs if is_null(each)]
+    said = f" Failed and missing: {failed}." if failed else ""
+    parts = ["## Verdicts", f"`{command}` on {made_on}.{said} All runs are in [verdicts.md](verdicts.md).", ABOUT]
+    if known:
+        parts += [outcome_table(known), wrong_sentence(known), coverage_table(known)]
+    if nulls:
+        parts += [false_positives(nulls)]
+    return "\n\n".join([*parts, cost_table(known, nulls)]) + "\n"
+
+
+def wrong_sentence(runs: Sequence[Run]) -> str:
+    """Return a sentence about the cases that were not answered rightly."""
+    marks = [(each["case"], marked(each).outcome) for each in runs]
+    wrong = sorted({case for case, outcome in marks if outcome is Outcome.WRONG})
+    left_open = sorted({case for case, outcome in marks if outcome is Outcome.OPEN})
+    names = [f"{kind}: {', '.join(cases)}" for kind, cases in (("wrong", wrong), ("open", left_open)) if cases]
+    return f"Not right: {'; '.join(names)}." if names else "Every case was answered rightly."
 
 
 def is_null(run: Run) -> bool:

@@ -50,14 +50,14 @@ new = partial(case, origin=FRESH)
 
 TRIED_CASES = (
     case("indep_het", NOTHING_AT_ALL, independents.heterogeneous, 12_000, 24),
-    case("indep_autocorr", NOTHING_AT_ALL, independents.autocorrelated, 20_000, 24, times=(300, 300)),
+    case("indep_autocorr", NOTHING_AT_ALL, independents.autocorrelated, 20_000, 24, times=(300.0, 300.0)),
     case("indep_drift", NOTHING_BUT_DRIFT, independents.drifting, 12_000, 24),
     case("xor", NOT, correlations.products, 12_000, 24, order=3),
     case("parity4", NOT, correlations.products, 12_000, 24, order=4),
-    case("ring", found(2), latents.ring, 12_000, 24, baseline=-1.5, height=3),
+    case("ring", found(2), latents.ring, 12_000, 24, baseline=-1.5, height=3.0),
     case("graded", found(1), latents.graded, 12_000, 24),
-    case("biased", found(1), latents.one, 12_000, 24, strength=1.2, mean=-1, spread=0.7),
-    case("big_latent", found(1), latents.one, 40_000, 60, strength=0.6, mean=-1, spread=0.7),
+    case("biased", found(1), latents.one, 12_000, 24, strength=1.2, mean=-1.0, spread=0.7),
+    case("big_latent", found(1), latents.one, 40_000, 60, strength=0.6, mean=-1.0, spread=0.7),
     case("tiny", found(1), latents.one, 12_000, 12, strength=0.8, spread=0.3),
     case("dg3", found(3), latents.thresholded, 12_000, 24),
     case("cw1.0", found(1), latents.curie_weiss, 12_000, 24, temperature=1.0),
@@ -76,7 +76,7 @@ TRIED_CASES = (
     ),
     case("mixture2_weak", (found(1), classes(2)), latents.mixture, 12_000, 12, shares=(0.5, 0.5), spread=0.6),
     case(
-        "synchrony", (found(1), classes(2)), latents.switching, 20_000, 30, rates=(0.02, 0.1), off=(-3, 0.6), rise=1.8
+        "synchrony", (found(1), classes(2)), latents.switching, 20_000, 30, rates=(0.02, 0.1), off=(-3.0, 0.6), rise=1.8
     ),
     case("onehot", (classes(5), found(4), NOT), correlations.one_hot, 12_000, 20, choices=5),
     case("chain1d", NOT, correlations.chain, 12_000, 24, coupling=0.5),
@@ -94,7 +94,7 @@ TRIED_CASES = (
 """Cases that the thresholds of the verdict were set on."""
 
 MENDED_CASES = (
-    mended("indep_slow", NOTHING_AT_ALL, independents.slow, 12_000, 30, dwell=600),
+    mended("indep_slow", NOTHING_AT_ALL, independents.slow, 12_000, 30, dwell=600.0),
     mended("indep_repeated", NOTHING_IN_REPEATS, independents.repeated, 12_000, 24, times=4),
     mended(
         "sorted_latent",
@@ -150,7 +150,7 @@ MENDED_CASES = (
 
 FRESH_CASES = (
     new("indep_large", NOTHING_AT_ALL, independents.heterogeneous, 6_000, 60, mean=-1.5),
-    new("het_autocorr", NOTHING_AT_ALL, independents.autocorrelated, 20_000, 30, times=(3, 60)),
+    new("het_autocorr", NOTHING_AT_ALL, independents.autocorrelated, 20_000, 30, times=(3.0, 60.0)),
     new("mixture3", (classes(3), found(2)), latents.mixture, 8_000, 30, shares=(0.5, 0.3, 0.2), spread=0.9),
     new("mixture10", classes(10), latents.mixture, 20_000, 40, shares=(0.1,) * 10, spread=1.5),
     new(
@@ -164,11 +164,11 @@ FRESH_CASES = (
         constant=16,
     ),
     new("rare_latent", (found(1), classes(2)), latents.switching, 40_000, 24, (0.1, 0.9), (-5.42, 0), RARE_RISE),
-    new("ring_wide", found(2), latents.ring, 15_000, 36, baseline=-1, height=1.8),
+    new("ring_wide", found(2), latents.ring, 15_000, 36, baseline=-1.0, height=1.8),
     # A narrow bump has no small linear dimension: any number is right that explains everything.
-    new("ring_narrow", found(), latents.ring, 12_000, 24, baseline=-3.5, height=6, width=0.41),
+    new("ring_narrow", found(), latents.ring, 12_000, 24, baseline=-3.5, height=6.0, width=0.41),
     new("unequal_latents", found(2), latents.graded, 20_000, 30, strengths=(1.2, 0.4)),
-    new("ar1_latent", found(1), latents.one, 20_000, 24, strength=1.0, mean=-0.5, spread=0.5, memory=20),
+    new("ar1_latent", found(1), latents.one, 20_000, 24, strength=1.0, mean=-0.5, spread=0.5, memory=20.0),
     new("hopfield3", found(3), latents.hopfield, 15_000, 40, patterns=3, temperature=0.6),
     new("blocks4", found(4), latents.blocks, 15_000, groups=4, size=8, temperature=0.9),
     new("stimulus_repeats", found(2), latents.stimulus, 40, 30, times=500),
@@ -200,7 +200,7 @@ CASES: Mapping[str, Case] = {each.name: each for each in (*TRIED_CASES, *MENDED_
 NULLS = {
     "rare": (independents.rare, NOTHING_AT_ALL),
     "heterogeneous": (independents.heterogeneous, NOTHING_AT_ALL),
-    "autocorrelated": (partial(independents.autocorrelated, times=(2, 50)), NOTHING_AT_ALL),
+    "autocorrelated": (partial(independents.autocorrelated, times=(2.0, 50.0)), NOTHING_AT_ALL),
     "drifting": (independents.drifting, NOTHING_BUT_DRIFT),
     "shifted": (independents.shifted, NOTHING_AT_ALL),
 }

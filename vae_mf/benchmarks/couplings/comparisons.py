@@ -6,7 +6,7 @@ CPU seconds, and root mean square errors of J.
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -24,7 +24,9 @@ from vae_mf.samplers.base import available_threads
 from vae_mf.samplers.kinetic import kinetic_trajectories
 
 from .ising_models import Truth, truths, warm_glass
-from .timing import SEED, Row
+from .rows import Row
+
+SEED = 42
 
 CASES = {
     "er50": (1.0,),
@@ -129,10 +131,14 @@ def methods(truth: Truth, samples: int) -> dict[str, Infer]:
 def equilibrium() -> Iterator[Row]:
     """Compare estimators on every case."""
     for name, betas in CASES.items():
-        disorders = DISORDERS.get(name, 1)
-        drawn = [list(truths(name, betas, max(SAMPLES), SEED + disorder)) for disorder in range(disorders)]
-        for place, samples in product(range(len(betas)), SAMPLES):
-            yield from case([truth[place] for truth in drawn], samples)
+        yield from equilibrium_of(name, betas, SAMPLES)
+
+
+def equilibrium_of(name: str, betas: Sequence[float], sizes: Sequence[int]) -> Iterator[Row]:
+    """Compare estimators on a model at some inverse temperatures, by so many samples."""
+    drawn = [list(truths(name, betas, max(sizes), SEED + disorder)) for disorder in range(DISORDERS.get(name, 1))]
+    for place, samples in product(range(len(betas)), sizes):
+        yield from case([truth[place] for truth in drawn], samples)
 
 
 def case(disorders: list[Truth], samples: int) -> Iterator[Row]:

@@ -1,0 +1,1 @@
+"""Estimators of couplings against baselines on models whose couplings are known."""
