@@ -7,7 +7,7 @@ import pytest
 from vae_mf.plotting.satisfiability import draw_energy, draw_search, draw_threshold
 from vae_mf.studies.k_sat_energy import annealed, energy_tables, infinite_temperature, integrated_entropy, measured
 from vae_mf.studies.k_sat_search import ALGORITHMS, search_tables
-from vae_mf.studies.k_sat_threshold import crossing_table, fitted_log_odds, threshold_tables
+from vae_mf.studies.k_sat_threshold import crossing_tables, fitted_log_odds, threshold_tables
 from vae_mf.systems import KSat
 
 SIZES = {"members": 400, "discarded": 10, "kept": 10, "populations": 2}
@@ -26,11 +26,43 @@ def curves(threshold, nu, sizes, formulas):
 
 @pytest.mark.parametrize(("threshold", "nu"), [(4.3, 1.5), (1.0, 3.0)])
 def test_crossings_and_exponents_are_found(threshold, nu):
-    found = crossing_table(curves(threshold, nu, [50, 100, 200], 2000), seed=1)
+    found = crossing_tables(curves(threshold, nu, [50, 100, 200], 2000), 2, np.random.default_rng(1)).crossings
     assert list(found.small) == [50, 100]
     assert (np.abs(found.ratio - threshold) < 3 * found.error + 1e-3).all()
     assert (np.abs(found.nu - nu) < 3 * found.nu_error).all()
     assert (found.error < 0.1).all()
+
+
+def drifting(omega, sizes, formulas):
+    """Curves whose crossings of sizes N and 2 N approach 1.0 from below, as N^(-omega)."""
+    table = curves(1.0, 3.0, sizes, formulas)
+    scale = table.sites ** (1 / 3)
+    log_odds = -3.0 * (table.ratio - 1.0) * scale + 1.0 + 3.0 * scale * table.sites**-omega
+    return table.assign(probability=1 / (1 + np.exp(-log_odds)), satisfiable=0)
+
+
+def drawn_limits(omega, repeats):
+    """Limits of repeated draws of drifting curves, one row each."""
+    random = np.random.default_rng(1)
+    exact = drifting(omega, [50, 100, 200, 400, 800], 4000)
+    for _ in range(repeats):
+        drawn = exact.assign(satisfiable=random.binomial(exact.formulas, exact.probability))
+        drawn = drawn.assign(probability=drawn.satisfiable / drawn.formulas)
+        yield crossing_tables(drawn, 2, random).limits.iloc[0]
+
+
+def test_the_limit_of_drifting_crossings_is_the_threshold():
+    (found,) = drawn_limits(1.0, 1)
+    assert abs(found.ratio - 1.0) < 3 * found.error
+    assert found.error < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("omega", [0.8, 1.2])
+def test_the_error_of_the_limit_covers_the_threshold(omega):
+    found = list(drawn_limits(omega, 30))
+    inside = [abs(limit.ratio - 1.0) < 2 * limit.error for limit in found]
+    assert np.mean(inside) > 0.8
 
 
 @pytest.mark.slow
@@ -38,9 +70,9 @@ def test_the_error_of_a_crossing_is_its_spread():
     exact = curves(4.3, 1.5, [50, 100], 500)
     random = np.random.default_rng(1)
     places = []
-    for seed in range(40):
+    for _ in range(40):
         drawn = exact.assign(satisfiable=random.binomial(500, exact.probability))
-        found = crossing_table(drawn.assign(probability=drawn.satisfiable / 500), seed)
+        found = crossing_tables(drawn.assign(probability=drawn.satisfiable / 500), 2, random).crossings
         places.append((found.ratio[0], found.error[0]))
     spread = np.std([place for place, _ in places], ddof=1)
     assert 0.6 < np.median([error for _, error in places]) / spread < 1.6
@@ -55,9 +87,11 @@ def test_log_odds_are_fitted_by_largest_likelihood():
     assert np.isfinite(fitted_log_odds(ratios, formulas, formulas)).all()
 
 
-def test_few_formulas_make_a_figure():
+@pytest.mark.parametrize("solver", ["clause_learning", "look_ahead"])
+def test_few_formulas_make_a_figure(solver):
     pytest.importorskip("pysat")
     scan = {"length": 2, "threshold": 1.0, "ratios": [0.7, 1.0, 1.3, 1.6], "sizes": [10, 20], "formulas": [20, 20]}
+    scan |= {"solver": solver, "factor": 2}
     tables = threshold_tables([scan], seed=1)
     shares = tables["threshold"].probability
     assert shares[0] > shares[3]

@@ -14,14 +14,14 @@ EXACT_NU = {2: 3.0}
 
 def draw_threshold(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw for each clause length, from the top, the curves, the same with scaled axes, and the effort."""
-    curves, crossings = tables["threshold"], tables["crossings"]
+    curves, crossings, limits = tables["threshold"], tables["crossings"], tables["limits"]
     lengths = curves.length.unique()
     with house_style():
         figure, axes = new_figure(3, len(lengths))
         rows = np.array(axes).reshape(3, -1)
         for (top, middle, bottom), length in zip(rows.T, lengths, strict=True):
             own, crossed = curves[curves.length == length], crossings[crossings.length == length]
-            draw_curves(top, own, crossed)
+            draw_curves(top, own, limits[limits.length == length].iloc[0])
             draw_scaled(middle, own, crossed)
             draw_effort(bottom, own)
         rows[0, 0].set_ylabel("P(satisfiable)")
@@ -36,15 +36,14 @@ def sizes_of(curves: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
     return [(part, *CYCLE[number % len(CYCLE)]) for number, part in enumerate(parts)]
 
 
-def draw_curves(ax: Axes, curves: pd.DataFrame, crossings: pd.DataFrame) -> None:
-    """Draw the probability of a solution for each size, the known threshold and the last crossing."""
+def draw_curves(ax: Axes, curves: pd.DataFrame, limit: pd.Series) -> None:
+    """Draw the probability of a solution for each size, the known threshold and the limit of the crossings."""
     for part, colour, marker in sizes_of(curves):
         name = f"N = {part.sites.iloc[0]:,}"
         ax.errorbar(part.ratio, part.probability, part.error, fmt=f"{marker}-", color=colour, label=name)
     threshold = curves.threshold.iloc[0]
     ax.axvline(threshold, color=COLOURS["infinite"], linestyle="--", linewidth=0.8, label=f"N → ∞: {threshold:g}")
-    last = crossings.iloc[-1]
-    found = f"crossing {last.ratio:.3f} ± {last.error:.3f}" if np.isfinite(last.ratio) else "no crossing in this range"
+    found = f"crossings → {limit.ratio:.3f} ± {limit.error:.3f}" if np.isfinite(limit.ratio) else "few crossings"
     ax.set_title(f"K = {curves.length.iloc[0]}: {found}")
     ax.set(xlabel=RATIO, ylim=(-0.03, 1.03))
     ax.legend(loc="lower left", fontsize=7)

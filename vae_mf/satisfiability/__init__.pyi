@@ -4,6 +4,7 @@ from .complete import Decision, decide
 from .decimation import Decimation, belief_decimation, survey_decimation
 from .focused_metropolis import focused_metropolis
 from .local_search import Search
+from .look_ahead import look_ahead
 from .message_passing import Marginals, belief_propagation, survey_propagation
 from .population_dynamics import complexity, replica_symmetric_entropy
 from .prob_sat import prob_sat
@@ -22,6 +23,7 @@ __all__ = [
     "decide",
     "focused_metropolis",
     "frozen_share",
+    "look_ahead",
     "prob_sat",
     "replica_symmetric_entropy",
     "survey_decimation",

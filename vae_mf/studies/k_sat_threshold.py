@@ -1,28 +1,35 @@
 """Probability that a random formula has a solution, against clauses per variable: curves, their crossings, effort.
 
-Curves of two sizes cross near the threshold, and the ratio of their slopes there gives an exponent, dP/dalpha growing
-as N^(1/nu). For K = 2 theory has the answer, alpha = 1 and nu = 3 (Bollobas et al. 2001). For K >= 3 it proves nu >= 2
-(Wilson 2002), which is more than any size that a complete solver reaches has shown: the exponent is an effective one.
+Curves of two sizes cross near the threshold, and the nearer the larger they are: crossings of sizes with one ratio lie
+at alpha_s + b N^(-omega), a law that is fitted to them. The ratio of the slopes at a crossing gives an exponent,
+dP/dalpha growing as N^(1/nu). For K = 2 theory has the answer, alpha = 1 and nu = 3 (Bollobas et al. 2001). For K >= 3
+it proves nu >= 2 (Wilson 2002), which is more than any size that a complete solver reaches has shown: the exponent is
+an effective one.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
+from vae_mf.checks import require_choice
 from vae_mf.rng import generator, integer
-from vae_mf.satisfiability.complete import decide
+from vae_mf.satisfiability.complete import Decision, decide
+from vae_mf.satisfiability.look_ahead import look_ahead
 from vae_mf.systems.k_sat import KSat
 
 DEGREE = 2
 """Degree of the polynomial in the clauses per variable that the log-odds of a solution are fitted by."""
 STEPS = 15
 """Newton steps of a fit, many more than it needs."""
-REPEATS = 200
+REPEATS = 100
 """Repetitions of a parametric bootstrap."""
+SOLVERS = {"look_ahead": look_ahead, "clause_learning": decide}
+"""Complete solvers by their names."""
+OMEGAS = np.linspace(0.5, 2.0, 31)
+"""Exponents of the law of the crossings that are tried."""
 
 
 def threshold_tables(scans: Sequence[Mapping[str, Any]], seed: int) -> dict[str, pd.DataFrame]:
@@ -30,29 +37,36 @@ def threshold_tables(scans: Sequence[Mapping[str, Any]], seed: int) -> dict[str,
 
     Args:
         scans: a mapping for every clause length in "length", with clauses per variable in "ratios", numbers of
-            variables in "sizes", numbers of formulas in "formulas", one for each size, and the known "threshold".
+            variables in "sizes", numbers of formulas in "formulas", one for each size, the name of a complete "solver",
+            the "factor" between two sizes whose crossing is looked for, and the known "threshold".
         seed: seed of all formulas.
     """
     curves = pd.concat([scan_curves(scan, seed) for scan in scans], ignore_index=True)
-    return {"threshold": curves, "crossings": crossing_table(curves, seed)}
+    random = generator(seed, "crossings")
+    tables = [crossing_tables(curves[curves.length == scan["length"]], scan["factor"], random) for scan in scans]
+    crossings, limits = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
+    return {"threshold": curves, "crossings": crossings, "limits": limits}
 
 
 def scan_curves(scan: Mapping[str, Any], seed: int) -> pd.DataFrame:
     """Return one row for each size and ratio, with the share of formulas with a solution and the effort to decide."""
+    solve = SOLVERS[require_choice("solver", scan["solver"], SOLVERS)]
     rows = []
     for sites, formulas in zip(scan["sizes"], scan["formulas"], strict=True):
         for ratio in scan["ratios"]:
             row = {"length": scan["length"], "threshold": scan["threshold"], "sites": sites, "ratio": ratio}
-            rows.append(row | decided_formulas(sites, scan["length"], ratio, formulas, seed))
+            rows.append(row | decided_formulas(sites, scan["length"], ratio, formulas, solve, seed))
     return pd.DataFrame(rows)
 
 
-def decided_formulas(sites: int, length: int, ratio: float, formulas: int, seed: int) -> dict[str, Any]:
+def decided_formulas(
+    sites: int, length: int, ratio: float, formulas: int, solve: Callable[[KSat], Decision], seed: int
+) -> dict[str, Any]:
     """Return how many of a number of random formulas have a solution, and quartiles of the decisions it took."""
     satisfiable, decisions = 0, []
     for number in range(formulas):
         own = integer(seed, "formula", sites, length, round(1e6 * ratio), number)
-        answer = decide(KSat.random(sites, length, own, clauses_per_site=float(ratio)))
+        answer = solve(KSat.random(sites, length, own, clauses_per_site=float(ratio)))
         satisfiable += answer.status == "satisfiable"
         decisions.append(answer.decisions)
     share = satisfiable / formulas
@@ -62,22 +76,84 @@ def decided_formulas(sites: int, length: int, ratio: float, formulas: int, seed:
     return counts | {"decisions": middle, "decisions_low": low, "decisions_high": high}
 
 
-def crossing_table(curves: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the crossing of every two neighbouring sizes and the exponent there, with errors of a bootstrap."""
-    random = generator(seed, "crossings")
-    rows = []
-    for length, group in curves.groupby("length"):
-        for sizes in pairwise(sorted(group.sites.unique().tolist())):
-            pair = [group[group.sites == sites] for sites in sizes]
-            ratios, counts, shares = (
-                np.array([part[name] for part in pair]) for name in ("ratio", "formulas", "probability")
-            )
-            found = crossing(sizes, ratios[0], counts, shares * counts)
-            drawn = [crossing(sizes, ratios[0], counts, random.binomial(counts, shares)) for _ in range(REPEATS)]
-            errors = np.nanstd(np.array(drawn), axis=0)
-            row = {"length": length, "threshold": group.threshold.iloc[0], "small": sizes[0], "large": sizes[1]}
-            rows.append(row | {"ratio": found.ratio, "error": errors[0], "nu": found.nu, "nu_error": errors[1]})
-    return pd.DataFrame(rows)
+class Crossings(NamedTuple):
+    """Crossings of one clause length, and the threshold that they tend to."""
+
+    crossings: pd.DataFrame
+    """Two sizes, the "ratio" of clauses to variables and the exponent "nu" of each crossing, with errors."""
+    limits: pd.DataFrame
+    """One row: the "ratio" for infinite size with its error and the exponent "omega", nan below three crossings."""
+
+
+def crossing_tables(curves: pd.DataFrame, factor: int, random: np.random.Generator) -> Crossings:
+    """Return the crossings of all sizes N and ``factor`` N of one clause length, with errors of a bootstrap."""
+    parts = {int(sites): part for sites, part in curves.groupby("sites")}
+    pairs = [(sites, factor * sites) for sites in parts if factor * sites in parts]
+    counts = {sites: part.satisfiable.to_numpy() for sites, part in parts.items()}
+    found = [crossing_of(parts, counts, pair) for pair in pairs]
+    repeats = []
+    for _ in range(REPEATS):
+        # One draw for all crossings, which share sizes.
+        drawn = {sites: random.binomial(part.formulas, part.probability) for sites, part in parts.items()}
+        repeats.append([crossing_of(parts, drawn, pair) for pair in pairs])
+    errors = np.apply_along_axis(spread, 0, np.array(repeats).reshape(REPEATS, len(pairs), 2))
+    same = {"length": curves.length.iloc[0], "threshold": curves.threshold.iloc[0]}
+    places = np.array([pair[0] for pair in pairs])
+    limit = limit_of_crossings(places, np.array([point.ratio for point in found]), errors[:, 0])
+    others = [limit_of_crossings(places, np.array(points)[:, 0], errors[:, 0]).ratio for points in repeats]
+    rows = [
+        same
+        | {"small": pair[0], "large": pair[1], "ratio": point.ratio, "error": own[0]}
+        | {"nu": point.nu, "nu_error": own[1]}
+        for pair, point, own in zip(pairs, found, errors, strict=True)
+    ]
+    last = same | {"ratio": limit.ratio, "error": spread(np.array(others)), "omega": limit.omega}
+    return Crossings(pd.DataFrame(rows), pd.DataFrame([last]))
+
+
+def spread(values: np.ndarray) -> float:
+    """Return the standard deviation of the values that are numbers, nan without any."""
+    known = values[np.isfinite(values)]
+    return float(known.std()) if known.size else np.nan
+
+
+class Limit(NamedTuple):
+    """Threshold of infinite size and exponent of the approach to it, nan where there are too few crossings."""
+
+    ratio: float
+    omega: float
+
+
+def limit_of_crossings(
+    sizes: Int64[np.ndarray, " crossings"],
+    ratios: Float[np.ndarray, " crossings"],
+    errors: Float[np.ndarray, " crossings"],
+) -> Limit:
+    """Return the law ratio + b N^(-omega) of smallest squares, omega from 0.5 to 2, of three crossings or more.
+
+    >>> limit = limit_of_crossings(np.array([50, 100, 200]), 4.2 - 1 / np.array([50, 100, 200]), np.full(3, 0.01))
+    >>> round(limit.ratio, 6), round(limit.omega, 2)
+    (4.2, 1.0)
+    """
+    known = np.isfinite(ratios) & (errors > 0)
+    if known.sum() < 3:
+        return Limit(np.nan, np.nan)
+    weights = 1 / errors[known]
+    fits = []
+    for omega in OMEGAS:
+        design = np.stack([weights, weights * sizes[known] ** -omega], axis=1)
+        solution, *_ = np.linalg.lstsq(design, weights * ratios[known])
+        misfit = np.sum((design @ solution - weights * ratios[known]) ** 2)
+        fits.append((float(misfit), float(solution[0]), float(omega)))
+    return Limit(*min(fits)[1:])
+
+
+def crossing_of(
+    parts: Mapping[int, pd.DataFrame], satisfiable: Mapping[int, np.ndarray], pair: tuple[int, int]
+) -> "Crossing":
+    """Return the crossing of two sizes of a scan, from the numbers of formulas with a solution."""
+    formulas = np.array([parts[sites].formulas for sites in pair])
+    return crossing(pair, parts[pair[0]].ratio.to_numpy(), formulas, np.array([satisfiable[sites] for sites in pair]))
 
 
 class Crossing(NamedTuple):
