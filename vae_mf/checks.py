@@ -197,6 +197,28 @@ def require_spins(name: str, values: np.ndarray) -> None:
         raise ValueError(f"{name}: expected entries -1 and +1, got values such as {np.unique(values)[:5].tolist()}")
 
 
+def spin_array(name: str, values: Any) -> np.ndarray:
+    """Return an array, a list or a tensor of spins as an int8 array, or raise ValueError unless all are -1 or +1.
+
+    >>> spin_array("start", [1, -1]).tolist()
+    [1, -1]
+    """
+    array = require_array(name, values)
+    if array.dtype == bool or not (np.abs(array) == 1).all():
+        got = np.unique(array)[:5].tolist()
+        raise ValueError(f"{name}: expected entries -1 and +1, got values such as {got}")
+    return array.astype(np.int8, copy=False)
+
+
+def require_kind(name: str, value: Any, kind: type) -> None:
+    """Raise ValueError unless a value is of a class.
+
+    >>> require_kind("steps", 3, int)
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name}: expected one of class {kind.__name__}, got {shown(value)}")
+
+
 def require_memory(name: str, needed: int, advice: str) -> None:
     """Raise ValueError if arrays of about ``needed`` bytes are more than the memory that is free.
 

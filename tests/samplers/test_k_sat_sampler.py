@@ -66,3 +66,8 @@ def test_a_ladder_is_chosen_for_a_formula():
     ladder = choose_ladder(KSatMetropolis(KSat.random(60, 3, 1, clauses=240)), 0.2, 2.0, sweeps=200, ladders=4)
     assert ladder.acceptance.min() >= 0.3
     assert ladder.temperatures[[0, -1]] == pytest.approx([0.2, 2.0])
+
+
+def test_a_formula_without_clauses_is_not_sampled():
+    with pytest.raises(ValueError, match="system: expected a formula with clauses, got none"):
+        KSatMetropolis(KSat.from_clauses([], sites=5))

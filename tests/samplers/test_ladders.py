@@ -1,12 +1,15 @@
 """Ladders moved by the travel of replicas: the rule itself, and more round trips through a transition."""
 
+from inspect import unwrap
+
 import numpy as np
 import pytest
 
 from vae_mf.samplers.ladders import feedback_ladder, measure_traffic, moved_temperatures
 from vae_mf.samplers.multispin_glass import MultispinGlass
+from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import ParallelTempering
-from vae_mf.systems.spin_glass import EdwardsAnderson, Ising
+from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
 
 FERROMAGNET = Ising(abs(EdwardsAnderson.random(12, 2, "pm", 1).couplings))
 GEOMETRIC = np.geomspace(1.2, 5.0, 12)
@@ -63,3 +66,9 @@ def test_bad_requests_are_named(changed, message):
     usual = {"temperatures": GEOMETRIC, "sweeps": 10, "ladders": 2, "seed": 1}
     with pytest.raises(ValueError, match=message):
         feedback_ladder(MultispinGlass(FERROMAGNET), **usual | changed)
+
+
+def test_a_seed_that_is_no_integer_is_refused():
+    sampler = IsingMetropolis(SherringtonKirkpatrick.random(sites=12, seed=1))
+    with pytest.raises(ValueError, match=r"seed: expected an integer >= 0, got 1\.5"):
+        unwrap(feedback_ladder)(sampler, np.array([1.0, 2.0, 3.0]), 10, 1, 1.5)

@@ -89,3 +89,9 @@ def test_bad_requests_are_named(changed, message, without_type_checks):
     usual = {"sampler": IsingMetropolis(SYSTEMS["sk"]), "temperatures": LEVELS, "population": 9, "sweeps": 1, "seed": 1}
     with pytest.raises(ValueError, match=message):
         population_annealing(**usual | changed)
+
+
+def test_a_population_beyond_memory_is_refused():
+    sampler = IsingMetropolis(SherringtonKirkpatrick.random(sites=12, seed=1))
+    with pytest.raises(ValueError, match="population: expected arrays that fit into memory"):
+        population_annealing(sampler, [1.0], population=10**12, sweeps=1, seed=1)

@@ -158,7 +158,8 @@ def test_survey_decimation_solves_a_hundred_thousand_variables_close_to_the_thre
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        ({"fraction": 0.0}, "fraction: expected a number between 0 and 1"),
+        ({"fraction": 0.0}, "fraction: expected a finite number > 0, got 0.0"),
+        ({"fraction": 1.5}, "fraction: expected a number above 0 and at most 1, got 1.5"),
         ({"backtracking": 1.0}, "backtracking: expected a number from 0 to below 1"),
         ({"rounds": 0}, "rounds: expected an integer >= 1"),
         ({"steps": -1}, "steps: expected an integer >= 0"),

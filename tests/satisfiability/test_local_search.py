@@ -1,6 +1,7 @@
 """Local search: violated clauses against the energy, laws of a single move, solutions, budgets, refusals."""
 
 from contextlib import contextmanager
+from inspect import unwrap
 
 import numpy as np
 import pytest
@@ -140,3 +141,17 @@ def test_every_violated_clause_is_drawn_alike():
 def test_what_no_search_can_use_is_refused(search, options, message):
     with pytest.raises(ValueError, match=message):
         search(MIXED, **{"seed": 1, "steps": 10} | options)
+
+
+@pytest.mark.parametrize("search", [walk_sat, prob_sat, focused_metropolis])
+def test_lists_are_starts_and_what_is_no_formula_is_refused(search):
+    assert unwrap(search)(MIXED, 1, 0, start=[1] * 9).assignment.tolist() == [1] * 9
+    with pytest.raises(ValueError, match="formula: expected one with clauses, such as KSat, got None"):
+        unwrap(search)(None, 1, 10)
+    with pytest.raises(ValueError, match="start: expected an array"):
+        unwrap(search)(MIXED, 1, 10, start="up")
+
+
+def test_a_base_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="base: expected a finite number > 1, got '3'"):
+        unwrap(prob_sat)(MIXED, 1, 10, base="3")

@@ -1,5 +1,7 @@
 """Belief and survey propagation on formulas: exact on trees, the infinite limit, and budgets that end."""
 
+from inspect import unwrap
+
 import numpy as np
 import pytest
 from helpers.formulas import random_tree
@@ -102,3 +104,40 @@ def test_damping_hides_no_contradiction(propagate, clauses):
     found = propagate(formula, seed=1, schedule=Schedule(damping=0.5))
     assert not found.converged
     assert found.log_number == -np.inf
+
+
+def test_a_variable_with_thousands_of_clauses_is_no_contradiction():
+    # A literal of it and its negation with every one of many pairs of others.
+    pairs = 3000
+    clauses = [[sign, 2 + 2 * k, 3 + 2 * k] for k in range(pairs) for sign in (1, -1)]
+    found = survey_propagation(KSat.from_clauses(clauses, sites=1 + 2 * pairs), seed=1)
+    assert found.converged
+    assert np.isfinite(found.log_number)
+    assert abs(found.biases[0]) < 1e-3
+
+
+def test_the_count_of_a_star_with_thousands_of_clauses_is_exact():
+    star = KSat.from_clauses([[1, 2 + k] for k in range(3000)], sites=3001)
+    found = belief_propagation(star, seed=1)
+    assert found.converged
+    assert found.log_number == pytest.approx(3000 * np.log(2))  # x_0 true, and one solution besides
+    assert found.biases[0] == pytest.approx(1.0)
+
+
+def test_messages_that_have_not_converged_claim_no_number():
+    for seed in range(40):
+        found = belief_propagation(KSat.random(12, 3, seed, clauses_per_site=4.5), seed, Schedule(sweeps=60))
+        assert found.log_number != np.inf
+        assert not (found.converged and not np.isfinite(found.log_number))
+
+
+@pytest.mark.parametrize("propagate", [belief_propagation, survey_propagation])
+def test_what_is_no_formula_or_schedule_is_refused(propagate):
+    formula = KSat.from_clauses([[1, 2]], sites=2)
+    with pytest.raises(ValueError, match="formula: expected one with clauses, such as KSat, got None"):
+        unwrap(propagate)(None, 1)
+    for schedule in (None, (10, 1e-3, 0.0)):
+        with pytest.raises(ValueError, match="schedule: expected one of class Schedule, got"):
+            unwrap(propagate)(formula, 1, schedule)
+    with pytest.raises(ValueError, match="damping: expected a finite number >= 0, got '0'"):
+        unwrap(propagate)(formula, 1, Schedule(damping="0"))

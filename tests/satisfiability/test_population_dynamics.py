@@ -95,3 +95,8 @@ def test_belief_propagation_says_where_its_messages_contradict_each_other():
 def test_populations_without_a_message_stand_still():
     found = complexity(3, 3.0, Sizes(members=1000, discarded=40, kept=10, populations=2), seed=1)
     assert found == (0.0, 0.0, 1.0, 0.0)
+
+
+def test_a_ratio_whose_sweeps_never_end_is_refused():
+    with pytest.raises(ValueError, match=r"ratio: expected at most 6\.67e"):
+        complexity(30, 1e8, Sizes(members=500, discarded=1, kept=2, populations=2), seed=1)

@@ -1,5 +1,7 @@
 """Naive, TAP and Bethe theories against enumeration: orders in J, exactness on trees, and no fixed point."""
 
+from inspect import unwrap
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -7,6 +9,7 @@ from scipy import sparse
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.forward_mean_field import METHODS, Iteration, response_correlations, solve_mean_field
+from vae_mf.systems.k_sat import KSat
 from vae_mf.systems.mean_field import mean_field_magnetisation
 from vae_mf.systems.spin_glass import EdwardsAnderson, Ising, SherringtonKirkpatrick
 
@@ -131,3 +134,17 @@ def test_bad_arguments_are_named():
         solve_mean_field(system, 1.0, "tap", iteration=Iteration(damping=1.0))
     with pytest.raises(ValueError, match="expected a stable solution"):
         response_correlations(CurieWeiss(50), 0.5, "naive", np.zeros(50))
+
+
+def test_what_has_no_couplings_no_rules_or_no_magnetisations_is_refused():
+    chain = Ising(np.eye(3, k=1) + np.eye(3, k=-1))
+    with pytest.raises(ValueError, match="system: expected one with couplings and fields, such as Ising, got KSat"):
+        unwrap(solve_mean_field)(KSat.from_clauses([[1, 2]], sites=2), 1.0, "tap")
+    with pytest.raises(ValueError, match="iteration: expected one of class Iteration, got None"):
+        unwrap(solve_mean_field)(chain, 1.0, "tap", iteration=None)
+    with pytest.raises(ValueError, match="start: expected magnetisations from -1 to 1, got 2"):
+        unwrap(solve_mean_field)(chain, 1.0, "tap", start=[0, 2, 0])
+    with pytest.raises(ValueError, match="magnetisations: expected 3 magnetisations, got shape"):
+        unwrap(response_correlations)(chain, 1.0, "tap", [0.0])
+    with pytest.raises(ValueError, match="magnetisations: expected numbers between -1 and 1, got spins"):
+        unwrap(response_correlations)(chain, 1.0, "tap", [1.0, 0.0, 0.0])

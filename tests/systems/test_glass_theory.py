@@ -135,3 +135,18 @@ def test_the_line_of_stability_ends_at_the_transition_and_fields_are_finite():
     assert almeida_thouless_field(0.99999) == 0.0
     with pytest.raises(ValueError, match="field: expected a finite number"):
         replica_symmetric(0.5, np.inf)
+
+
+def test_work_without_an_end_is_refused():
+    with pytest.raises(ValueError, match=r"temperature: expected a higher one for 100 spins, got 0\.001"):
+        finite_random_energies(100, 0.001)
+    with pytest.raises(ValueError, match="steps: expected at most 128"):
+        parisi(0.5, 100_000)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.001, 1.3])
+def test_the_paramagnet_of_parisi_is_exact(temperature):
+    found = parisi(temperature)
+    assert found.energy == pytest.approx(-1 / (2 * temperature), abs=1e-12)
+    assert found.entropy == pytest.approx(np.log(2) - 1 / (4 * temperature**2), abs=1e-12)
+    assert found.free_energy == pytest.approx(found.energy - temperature * found.entropy, abs=1e-12)

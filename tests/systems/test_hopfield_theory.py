@@ -137,3 +137,8 @@ def test_what_theory_cannot_compute_is_refused():
             call()
     with pytest.raises(ValueError, match="temperature: expected one above 1"):
         paramagnetic_free_energy(0.2, 0.1)
+
+
+def test_a_load_with_too_many_points_is_refused():
+    with pytest.raises(ValueError, match="load: expected at most 4e"):
+        spin_glass_state(0.2, 1e9)

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from inspect import unwrap
 
 import numpy as np
 import pytest
@@ -127,11 +128,12 @@ def test_the_dialects_of_dimacs_are_read(text, tmp_path):
         ("p cnf 2 2\n1 0\n", "expected 2 clauses, as the header says, got 1"),
         ("p cnf 2 1\n1 0\n2 0\n", "expected 1 clauses, as the header says, got 2"),
         ("p cnf 2 1\n1 2\n", "expected every clause to end with 0"),
-        ("p cnf 2 1\n1 x 0\n", "expected literals that are integers on line 2, got 'x 0'"),
-        ("p cnf 2 1\n1 2- 0\n", "expected literals that are integers on line 2, got '2- 0'"),
-        ("p cnf 2 1\n1\n- 0\n", "expected literals that are integers on line 3, got '- 0'"),
+        ("p cnf 2 1\n1 x 0\n", "expected literals that are integers, at most 2147483647, on line 2, got 'x 0'"),
+        ("p cnf 2 1\n1 2- 0\n", "expected literals that are integers, at most 2147483647, on line 2, got '2- 0'"),
+        ("p cnf 2 1\n1\n- 0\n", "expected literals that are integers, at most 2147483647, on line 3, got '- 0'"),
         ("p cnf 2 2\n1 0\n1 -3 0\n", "clause 2: expected literals from 1 to 2 or their negatives, got -3"),
-        ("p cnf 2 1\n99999999999999999999 0\n", "clause 1: expected literals from 1 to 2 or their negatives"),
+        ("p cnf 2 1\n99999999999999999999 0\n", "on line 2, got '99999999999999999999"),
+        ("p cnf 2 1\n1 \0 0\n", "at most 2147483647, on line 2, got"),
         ("p cnf 2 2\n1 0\n0\n", "clause 2: expected at least one literal, got none"),
         ("p cnf 2 1\n2 1 2 0\n", "clause 1: expected each variable once, got variable 2 again"),
         ("p cnf 2 2\n1 0\n2 -2 0\n", "clause 2: expected each variable once, got variable 2 again"),
@@ -166,6 +168,8 @@ def test_a_damaged_file_is_refused(tmp_path):
         ({"clauses": -1}, "clauses: expected an integer >= 0, got -1"),
         ({"clauses": None, "clauses_per_site": float("nan")}, "clauses_per_site: expected a finite number >= 0"),
         ({"seed": -1}, "seed: expected an integer >= 0, got -1"),
+        ({"sites": 2**50, "clauses": 1}, "sites: expected arrays that fit into memory"),
+        ({"clauses": None, "clauses_per_site": 1e308}, "clauses_per_site: expected a smaller number"),
     ],
 )
 def test_a_formula_that_cannot_be_drawn_is_refused(arguments, message):
@@ -214,3 +218,36 @@ def test_what_is_no_file_or_unfolds_beyond_all_memory_is_refused(tmp_path, monke
     monkeypatch.setattr("vae_mf.checks.available_memory", lambda: 10**6)
     with pytest.raises(ValueError, match=r"bomb.cnf.gz: expected arrays that fit into memory"):
         KSat.from_file(bomb)
+
+
+@pytest.mark.parametrize("clauses", [None, 5, [None], [1, 2]])
+def test_what_is_no_list_of_clauses_is_refused(clauses):
+    with pytest.raises(ValueError, match="clauses: expected a list of lists of literals, got"):
+        unwrap(KSat.from_clauses.__func__)(KSat, clauses, 3)
+
+
+@pytest.mark.parametrize("spins", [[0, 1, 1, 1, 1, 1], [True] * 6, [2.0, 1, 1, 1, 1, 1]])
+def test_energies_are_those_of_spins_alone(spins):
+    with pytest.raises(ValueError, match=r"spins: expected entries -1 and \+1, got"):
+        unwrap(KSat.energy)(MIXED, spins)
+    assert unwrap(KSat.energy)(MIXED, [1] * 6) == violated(MIXED, np.ones(6))
+
+
+def test_a_mark_before_the_text_and_capital_endings_are_read(tmp_path):
+    (tmp_path / "marked.cnf").write_bytes(b"\xef\xbb\xbfp cnf 2 1\n1 -2 0\n")
+    assert KSat.from_file(tmp_path / "marked.cnf").literals.tolist() == [1, -2]
+    MIXED.to_file(tmp_path / "FORMULA.CNF.GZ")
+    assert (tmp_path / "FORMULA.CNF.GZ").read_bytes()[:2] == b"\x1f\x8b"
+    np.testing.assert_array_equal(KSat.from_file(tmp_path / "FORMULA.CNF.GZ").literals, MIXED.literals)
+
+
+def test_a_missing_file_is_named_with_its_option(tmp_path):
+    with pytest.raises(FileNotFoundError, match="path: expected a file with a formula, found no"):
+        KSat.from_file(tmp_path / "none.cnf")
+
+
+def test_more_variables_than_memory_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "huge.cnf").write_text("p cnf 2147483647 0\n")
+    monkeypatch.setattr("vae_mf.checks.available_memory", lambda: 10**9)
+    with pytest.raises(ValueError, match="sites: expected arrays that fit into memory"):
+        KSat.from_file(tmp_path / "huge.cnf")

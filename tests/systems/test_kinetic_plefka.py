@@ -1,5 +1,7 @@
 """Plefka expansions of the kinetic Ising model: orders in J, sampled moments, exact cases, bad numbers."""
 
+from inspect import unwrap
+
 import numpy as np
 import pytest
 from helpers.kinetic_enumeration import exact_moments
@@ -104,3 +106,8 @@ def test_the_root_of_the_reaction_is_found_at_any_strength():
 def test_bad_arguments_are_named(arguments, name):
     with pytest.raises(ValueError, match=name):
         kinetic_moments(*arguments)
+
+
+def test_complex_couplings_are_refused():
+    with pytest.raises(ValueError, match="couplings: expected an array of numbers, got ndarray of complex128"):
+        unwrap(kinetic_moments)(np.eye(2) * 1j, None, 1, "naive")

@@ -145,3 +145,12 @@ def test_as_many_places_as_sites_are_asked_for():
     couplings = EdwardsAnderson.random(3, 2, "gaussian", 1, boundary="free").couplings
     with pytest.raises(ValueError, match=r"places: expected finite numbers of shape \(9, 2\), got shape \(16, 2\)"):
         planar_log_partition(couplings, square_places(4), 1.0)
+
+
+def test_bonds_that_cross_are_refused():
+    square = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    full = sparse.csr_array(np.ones((4, 4)) - np.eye(4))
+    with pytest.raises(ValueError, match=r"places: expected bonds that do not cross, got \(\d, \d\) and \(\d, \d\)"):
+        planar_log_partition(full, square, 1.0)
+    inside = np.array([[0.0, 0.0], [0.0, 4.0], [4.0, 0.0], [1.0, 1.0]])
+    assert planar_log_partition(full, inside, 1.0) == pytest.approx(Ising(full).thermodynamics(1.0).log_partition)

@@ -67,6 +67,8 @@ class KSatMetropolis(SystemSampler):
 
     def __init__(self, system: System):
         super().__init__(system)
+        if self.system.offsets.size < 2:
+            raise ValueError("system: expected a formula with clauses, got none: every assignment is equally likely")
         self._starts, self._clauses = signed_clauses(self.system)
 
     def begin(self, group: Group, start: str) -> KSatState:

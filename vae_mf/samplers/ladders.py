@@ -76,6 +76,7 @@ def feedback_ladder(
         raise ValueError(f"temperatures: expected three or more, of which the inner ones move, got {len(levels)}")
     require_integer("sweeps", sweeps)
     require_integer("ladders", ladders)
+    require_integer("seed", seed, minimum=0)
     tempering = ParallelTempering(sampler)
     tried = []
     for round_ in range(require_integer("rounds", rounds, minimum=0) + 1):

@@ -13,10 +13,13 @@ from jaxtyping import Float, Int64
 from scipy.special import logsumexp
 
 from vae_mf.arrays import PackedSpins
-from vae_mf.checks import require_integer, require_temperatures
+from vae_mf.checks import require_integer, require_memory, require_temperatures, shown
 from vae_mf.rng import generator, keys
 from vae_mf.samplers.base import Group
 from vae_mf.samplers.tempering import EnergySampler
+
+BYTES = 5
+"""Bytes for each spin of a chain: itself, and its local field."""
 
 
 @runtime_checkable
@@ -75,10 +78,12 @@ def population_annealing(
         ValueError: if the sampler cannot copy chains, or a number is out of range.
     """
     if not isinstance(sampler, PopulationSampler):
-        raise ValueError(f"sampler: expected one that copies chains, such as IsingMetropolis, got {sampler.name}")
+        got = getattr(sampler, "name", shown(sampler))
+        raise ValueError(f"sampler: expected one that copies chains, such as IsingMetropolis, got {got}")
     levels = np.sort(require_temperatures(temperatures))[::-1].copy()
     count = require_integer("population", population, minimum=2)
     require_integer("sweeps", sweeps)
+    require_memory("population", count * BYTES * sampler.sites, "ask for fewer chains")
     random = generator(require_integer("seed", seed, minimum=0), "population")
     chain_keys = keys(seed, "population", count=count)
     state = sampler.initial(Group(np.full(count, levels[0]), chain_keys, np.arange(count)), "random")

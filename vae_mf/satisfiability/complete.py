@@ -8,6 +8,7 @@ from jaxtyping import Int8
 
 from vae_mf.checks import require_integer
 from vae_mf.systems.base import HasClauses
+from vae_mf.systems.k_sat import require_formula
 
 SOLVER = "minisat22"
 """Solver of python-sat that keeps a budget of conflicts, as not all of them do."""
@@ -40,8 +41,9 @@ def decide(formula: HasClauses, conflicts: int | None = None) -> Decision:
         conflicts: number of conflicts after which the solver gives up, None for no limit.
 
     Raises:
-        ValueError: if the budget is no integer from 1 to 2^31 - 1, or python-sat is not installed.
+        ValueError: if the budget is no integer from 1 to 2^31 - 1, python-sat is not installed, or the formula is none.
     """
+    require_formula(formula)
     if conflicts is not None and require_integer("conflicts", conflicts) > LARGEST_BUDGET:
         raise ValueError(f"conflicts: expected at most {LARGEST_BUDGET}, got {conflicts}")
     with solver_class()(name=SOLVER, bootstrap_with=clause_lists(formula)) as engine:

@@ -8,13 +8,13 @@ violates a clause with q = 0 or 1, and a satisfied clause needs nobody, eta = 0:
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int8, Int32, Int64
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_fraction, require_integer, require_non_negative
+from vae_mf.checks import require_integer, require_kind, require_non_negative, require_positive
 from vae_mf.kernels import kernel
 from vae_mf.rng import generator, integer
 from vae_mf.satisfiability.message_passing import (
@@ -31,7 +31,7 @@ from vae_mf.satisfiability.message_passing import (
 )
 from vae_mf.satisfiability.population_dynamics import BELIEFS, SURVEYS
 from vae_mf.satisfiability.walk_sat import walk_sat
-from vae_mf.systems.k_sat import KSat
+from vae_mf.systems.k_sat import KSat, require_formula
 
 DECIMATED = "all clauses were satisfied by decimation"
 UNBIASED = "no message biased a variable any more"
@@ -60,7 +60,8 @@ class Rules:
     steps: int = 1000
 
     def __post_init__(self) -> None:
-        require_fraction("fraction", self.fraction)
+        if require_positive("fraction", self.fraction) > 1:
+            raise ValueError(f"fraction: expected a number above 0 and at most 1, got {self.fraction!r}")
         if require_non_negative("backtracking", self.backtracking) >= 1:
             raise ValueError(f"backtracking: expected a number from 0 to below 1, got {self.backtracking!r}")
         require_integer("rounds", self.rounds)
@@ -119,8 +120,10 @@ def survey_decimation(formula: KSat, seed: int, rules: Rules = DEFAULT) -> Decim
     return decimate(formula, SURVEYS, seed, rules)
 
 
-def decimate(formula: KSat, joker: float, seed: int, rules: Rules) -> Decimation:
+def decimate(formula: Any, joker: float, seed: int, rules: Any) -> Decimation:
     """Return the assignment that messages of one rho, ``joker``, find."""
+    require_formula(formula)
+    require_kind("rules", rules, Rules)
     graph = factor_graph(formula)
     random = generator(require_integer("seed", seed, minimum=0), "decimation")
     messages = first_messages(graph, random)

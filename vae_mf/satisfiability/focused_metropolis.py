@@ -1,6 +1,6 @@
 """Focused Metropolis search: Metropolis moves of the energy at random variables of random violated clauses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def focused_metropolis(
     seed: int,
     steps: int,
     eta: float = 0.33,
-    start: Spins | None = None,
+    start: Spins | Sequence[int] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Search:
     """Return the best assignment that the search meets (Seitz, Alava and Orponen 2005).

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int8, Int32, Int64, UInt32
 
-from vae_mf.arrays import Spins
-from vae_mf.checks import require_integer, require_spins
+from vae_mf.checks import require_integer, spin_array
 from vae_mf.rng import generator, keys
 from vae_mf.satisfiability.moves import BEST, FLIPS, VIOLATED, collect_violated, keep_best
 from vae_mf.satisfiability.records import Records, records
 from vae_mf.systems.base import HasClauses
+from vae_mf.systems.k_sat import require_formula
 
 CHUNK = 500_000
 """Steps between two looks at an interrupt and two reports of the progress, a fraction of a second."""
@@ -49,12 +49,12 @@ class Walk(NamedTuple):
 
 
 def run_search(
-    formula: HasClauses,
+    formula: Any,
     advance: Callable[..., int],
     parameters: tuple[Any, ...],
     seed: int,
     steps: int,
-    start: Spins | None = None,
+    start: Any = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Search:
     """Return the best assignment after at most so many steps of a rule, which ends at a solution.
@@ -72,6 +72,7 @@ def run_search(
     Raises:
         ValueError: if a number is out of range, the start is no assignment, or the formula takes too much memory.
     """
+    require_formula(formula)
     require_integer("steps", steps, minimum=0)
     key = keys(require_integer("seed", seed, minimum=0), "local_search", count=1)[0]
     laid = records(formula)
@@ -84,20 +85,21 @@ def run_search(
     return finished(formula, walk, made)
 
 
-def longest_clause(formula: HasClauses) -> int:
+def longest_clause(formula: Any) -> int:
     """Return the number of literals of the longest clause, 0 if there is none."""
+    require_formula(formula)
     return int(np.diff(formula.offsets).max(initial=0))
 
 
-def start_bits(sites: int, seed: int, start: Spins | None) -> UInt32[np.ndarray, " bit_words"]:
+def start_bits(sites: int, seed: int, start: Any) -> UInt32[np.ndarray, " bit_words"]:
     """Return an assignment in bits, of which those beyond the variables are zero."""
     if start is None:
         up = generator(seed, "local_search", "start").integers(0, 2, sites, np.int8)
     else:
-        require_spins("start", start)
-        if start.shape != (sites,):
-            raise ValueError(f"start: expected one spin for each of {sites} variables, got shape {start.shape}")
-        up = start > 0
+        spins = spin_array("start", start)
+        if spins.shape != (sites,):
+            raise ValueError(f"start: expected one spin for each of {sites} variables, got shape {spins.shape}")
+        up = spins > 0
     bits = np.zeros(sites // 32 + 1, np.uint32)
     packed = np.packbits(up, bitorder="little")
     bits.view(np.uint8)[: packed.size] = packed

@@ -15,6 +15,7 @@ from vae_mf.checks import require_integer
 from vae_mf.kernels import kernel
 from vae_mf.satisfiability.complete import STATUS, Decision
 from vae_mf.systems.base import HasClauses
+from vae_mf.systems.k_sat import require_formula
 
 CANDIDATES = 16
 """Variables that a node looks ahead of."""
@@ -85,6 +86,7 @@ def look_ahead(formula: HasClauses, conflicts: int | None = None) -> Decision:
     Raises:
         ValueError: if the budget is no integer from 1 on.
     """
+    require_formula(formula)
     limit = np.inf if conflicts is None else require_integer("conflicts", conflicts)
     clauses = literal_clauses(formula)
     tree = root(formula)

@@ -9,17 +9,19 @@ P_s over the other clauses that j satisfies by the sign it has in a, P_u over th
 belief propagation, exact on trees; rho = 1 is survey propagation. All messages of one kind are renewed at once.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int32, Int64
 
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_integer, require_kind, require_non_negative, require_positive
 from vae_mf.kernels import kernel
 from vae_mf.rng import generator
 from vae_mf.satisfiability.population_dynamics import BELIEFS, SURVEYS
-from vae_mf.systems.k_sat import KSat
+from vae_mf.systems.k_sat import KSat, require_formula
 
+SMALLEST = 1e-250
+"""Product of messages below which its logarithm is taken, for it may underflow."""
 CONTRADICTION = np.inf
 """Change of a sweep in which clauses that are certain need both values of a variable."""
 
@@ -42,15 +44,18 @@ class Marginals(NamedTuple):
     """Fixed point of messages, or the messages that a budget ended with."""
 
     converged: bool
+    """False where the numbers below are those of no fixed point: on formulas with loops messages may have none."""
     sweeps: int
     change: float
     """Largest change of a message in the last sweep; infinite if a variable is needed with both values."""
     log_number: float
-    """Bethe estimate of ln(number of solutions), or of clusters of them; minus infinity in a contradiction."""
+    """Bethe estimate of ln(number of solutions), or of clusters of them; minus infinity in a contradiction of messages
+    that are certain, nan where messages that have not converged have none."""
     biases: Float[np.ndarray, " sites"]
-    """P(s_i = +1) - P(s_i = -1); of survey propagation, the shares of clusters that freeze the variable so."""
+    """P(s_i = +1) - P(s_i = -1); of survey propagation, the shares of clusters that freeze the variable so; nan for a
+    variable that is needed with both values."""
     free: Float[np.ndarray, " sites"]
-    """Share of clusters in which the variable is not frozen; zero in belief propagation."""
+    """Share of clusters in which the variable is not frozen; zero in belief propagation, nan as the bias is."""
 
 
 class FactorGraph(NamedTuple):
@@ -79,8 +84,6 @@ class EdgeMessages(NamedTuple):
 def belief_propagation(formula: KSat, seed: int, schedule: Schedule = DEFAULT) -> Marginals:
     """Return marginals of the solutions and the Bethe estimate of their number, both exact if the formula is a tree.
 
-    Products of messages underflow, which looks like a contradiction, where a variable has some 1,000 clauses.
-
     >>> found = belief_propagation(KSat.from_clauses([[1, -2], [2, 3]], sites=3), seed=1)
     >>> found.converged, round(float(np.exp(found.log_number)), 6)
     (True, 4.0)
@@ -107,8 +110,9 @@ def survey_propagation(formula: KSat, seed: int, schedule: Schedule = DEFAULT) -
     return message_passing(formula, SURVEYS, seed, schedule)
 
 
-def message_passing(formula: KSat, joker: float, seed: int, schedule: Schedule) -> Marginals:
+def message_passing(formula: Any, joker: float, seed: int, schedule: Any) -> Marginals:
     """Return the marginals of messages of one rho, ``joker``."""
+    require_formula(formula)
     require_schedule(schedule)
     graph = factor_graph(formula)
     messages = first_messages(graph, generator(require_integer("seed", seed, minimum=0), "messages"))
@@ -119,14 +123,17 @@ def message_passing(formula: KSat, joker: float, seed: int, schedule: Schedule) 
     possible = change != CONTRADICTION
     log_number = bethe_logarithm(graph, messages, variables, clauses, joker) if possible else -np.inf
     read_biases(biases, free, graph, messages.needs, variables, joker)
-    return Marginals(change < schedule.tolerance, sweeps, change, log_number, biases, free)
+    finite = bool(np.isfinite(log_number))
+    number = float(log_number) if finite or not possible else np.nan
+    return Marginals(finite and change < schedule.tolerance, sweeps, change, number, biases, free)
 
 
-def require_schedule(schedule: Schedule) -> None:
+def require_schedule(schedule: Any) -> None:
     """Raise ValueError unless the rules of an iteration can be followed."""
+    require_kind("schedule", schedule, Schedule)
     require_integer("sweeps", schedule.sweeps)
     require_positive("tolerance", schedule.tolerance)
-    if not 0 <= schedule.damping < 1:
+    if require_non_negative("damping", schedule.damping) >= 1:
         raise ValueError(f"damping: expected a number from 0 to below 1, got {schedule.damping!r}")
 
 
@@ -174,8 +181,10 @@ def update_variables(graph, messages, variables, joker):
             side = np.int64(graph.literals[position] > 0)
             messages.violations[position] = running[side]
             running[side] *= 1.0 - messages.needs[edge]
-        if running[0] == 0.0 and running[1] == 0.0:
-            return False
+        if running[0] < SMALLEST or running[1] < SMALLEST:
+            if not update_in_logarithms(graph, messages, first, last, joker):
+                return False
+            continue
         rest[:] = 1.0
         for edge in range(last - 1, first - 1, -1):
             position = graph.positions[edge]
@@ -185,6 +194,34 @@ def update_variables(graph, messages, variables, joker):
             weight = (1.0 - joker * opposite) * same
             messages.violations[position] = weight / (weight + opposite)
             rest[side] *= 1.0 - messages.needs[edge]
+    return True
+
+
+@kernel(error_model="numpy")
+def update_in_logarithms(graph, messages, first, last, joker):
+    """Set q of all edges of one variable whose products underflow; return False if it is needed with both values."""
+    logs = np.zeros(2)
+    certain = np.zeros(2, np.int64)
+    for edge in range(first, last):
+        side = np.int64(graph.literals[graph.positions[edge]] > 0)
+        if messages.needs[edge] == 1.0:
+            certain[side] += 1
+        else:
+            logs[side] += np.log1p(-messages.needs[edge])
+    if certain[0] and certain[1]:
+        return False
+    for edge in range(first, last):
+        position = graph.positions[edge]
+        side = np.int64(graph.literals[position] > 0)
+        own = messages.needs[edge] == 1.0
+        same = logs[side] - (0.0 if own else np.log1p(-messages.needs[edge]))
+        if certain[side] > own:
+            messages.violations[position] = 0.0
+        elif certain[1 - side]:
+            messages.violations[position] = 1.0
+        else:
+            opposite = logs[1 - side]
+            messages.violations[position] = 1.0 / (1.0 + np.exp(opposite - same) / (1.0 - joker * np.exp(opposite)))
     return True
 
 
@@ -208,25 +245,32 @@ def update_clauses(graph, messages, clauses, damping):
 
 @kernel(error_model="numpy")
 def weigh(graph, needs, variable):
-    """Return prod (1 - eta) over the clauses that want the variable false, and over those that want it true."""
-    against = 1.0
-    towards = 1.0
+    """Return prod (1 - eta) over the clauses that want the variable false, and over those that want it true.
+
+    Both are in units of the larger one, whose logarithm comes third; nan if both are zero.
+    """
+    products = np.ones(2)
+    logs = np.zeros(2)
     for edge in range(graph.bounds[variable], graph.bounds[variable + 1]):
-        if graph.literals[graph.positions[edge]] > 0:
-            towards *= 1.0 - needs[edge]
-        else:
-            against *= 1.0 - needs[edge]
-    return against, towards
+        side = np.int64(graph.literals[graph.positions[edge]] > 0)
+        products[side] *= 1.0 - needs[edge]
+        if products[side] < SMALLEST:
+            logs[side] += np.log(products[side])
+            products[side] = 1.0
+    logs += np.log(products)
+    largest = logs.max()
+    return np.exp(logs[0] - largest), np.exp(logs[1] - largest), largest
 
 
 @kernel(error_model="numpy")
 def read_biases(biases, free, graph, needs, variables, joker):
     """Set the biases of some variables, and the probabilities that nothing freezes them."""
     for variable in variables:
-        against, towards = weigh(graph, needs, variable)
-        total = against + towards - joker * against * towards
+        against, towards, unit = weigh(graph, needs, variable)
+        both = joker * against * towards * np.exp(unit)
+        total = against + towards - both
         biases[variable] = (against - towards) / total
-        free[variable] = joker * against * towards / total
+        free[variable] = both / total
 
 
 @kernel(error_model="numpy")
@@ -234,8 +278,8 @@ def bethe_logarithm(graph, messages, variables, clauses, joker):
     """Return the Bethe estimate of the logarithm of the number that the messages count, of some variables."""
     total = 0.0
     for variable in variables:
-        against, towards = weigh(graph, messages.needs, variable)
-        total += np.log(against + towards - joker * against * towards)
+        against, towards, unit = weigh(graph, messages.needs, variable)
+        total += unit + np.log(against + towards - joker * against * towards * np.exp(unit))
     for clause in clauses:
         product = 1.0
         for position in range(graph.offsets[clause], graph.offsets[clause + 1]):

@@ -24,12 +24,14 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import sem, ttest_1samp
 
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_integer, require_kind, require_positive
 from vae_mf.kernels import kernel
 from vae_mf.rng import generator
 
 POWERS = 30
 """Powers of messages whose averages enter exactly; pairs of messages give the remainder."""
+LARGEST_SWEEP = 1e9
+"""Messages that a sweep draws at most, which takes some ten seconds."""
 SURVEYS = 1.0
 BELIEFS = 0.0
 Complements = Float[np.ndarray, " members"]
@@ -114,6 +116,11 @@ def message_density(length: int, ratio: float, joker: float, sizes: Sizes, seed:
     require_integer("length", length, minimum=2)
     require_positive("ratio", ratio)
     require_sizes(sizes)
+    if sizes.members * length * ratio > LARGEST_SWEEP:
+        raise ValueError(
+            f"ratio: expected at most {LARGEST_SWEEP / sizes.members / length:.3g} for {sizes.members} members of "
+            f"{length} literals, whose sweeps end in good time, got {ratio:g}"
+        )
     require_integer("seed", seed, minimum=0)
 
     def run(number: int) -> Float[np.ndarray, "kept two"]:
@@ -135,6 +142,7 @@ def message_density(length: int, ratio: float, joker: float, sizes: Sizes, seed:
 
 def require_sizes(sizes: Sizes) -> None:
     """Raise ValueError unless all sizes are whole numbers that are large enough."""
+    require_kind("sizes", sizes, Sizes)
     for name, least in (("members", 2), ("discarded", 0), ("kept", 2), ("populations", 2)):
         require_integer(name, getattr(sizes, name), minimum=least)
 

@@ -1,12 +1,13 @@
 """ProbSAT: in a random violated clause that literal turns true which a law of the clauses that it would break draws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import shown
+from vae_mf.checks import plain_number, shown
 from vae_mf.kernels import kernel
 from vae_mf.samplers.kernels.random_bits import U64, double_uniform, random_word
 from vae_mf.satisfiability.local_search import Search, longest_clause, run_search
@@ -37,7 +38,7 @@ def prob_sat(
     seed: int,
     steps: int,
     base: float | None = None,
-    start: Spins | None = None,
+    start: Spins | Sequence[int] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Search:
     """Return the best assignment that ProbSAT meets (Balint and Schöning 2012).
@@ -65,13 +66,13 @@ def prob_sat(
     return run_search(formula, advance, (break_weights(longest, base), np.empty(longest)), seed, steps, start, progress)
 
 
-def break_weights(longest: int, base: float | None) -> Float[np.ndarray, " breaks"]:
+def break_weights(longest: int, base: Any) -> Float[np.ndarray, " breaks"]:
     """Return the weight of a literal by the number of clauses that it breaks."""
     breaks = np.arange(LARGEST_BREAK + 1.0)
     if base is None and longest <= 3:
         return (OFFSET + breaks) ** -POWER
-    chosen = BASES[min(longest, max(BASES))] if base is None else base
-    if not 1 < chosen < np.inf:
+    chosen = plain_number(BASES[min(longest, max(BASES))] if base is None else base)
+    if isinstance(chosen, bool) or not isinstance(chosen, int | float) or not 1 < chosen < np.inf:
         raise ValueError(f"base: expected a finite number > 1, got {shown(base)}")
     return float(chosen) ** -breaks
 

@@ -4,15 +4,17 @@ A variable that alone satisfies a clause cannot turn; any other one may. That le
 equally likely.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_integer, require_spins
+from vae_mf.checks import require_integer, spin_array
 from vae_mf.kernels import kernel
 from vae_mf.rng import generator
 from vae_mf.satisfiability.message_passing import clause_owners, factor_graph
-from vae_mf.systems.k_sat import KSat
+from vae_mf.systems.k_sat import KSat, require_formula
 
 
 def walk_overlaps(formula: KSat, solution: Spins, sweeps: int, seed: int) -> Float[np.ndarray, " sweeps"]:
@@ -32,19 +34,21 @@ def walk_overlaps(formula: KSat, solution: Spins, sweeps: int, seed: int) -> Flo
         ValueError: if a number is out of range or the assignment does not satisfy the formula.
     """
     require_integer("sweeps", sweeps)
-    require_solution(formula, solution)
+    start = require_solution(formula, solution)
     random = generator(require_integer("seed", seed, minimum=0), "walk")
     overlaps = np.empty(sweeps)
-    walk(overlaps, factor_graph(formula), clause_owners(formula), solution.copy(), solution, random)
+    walk(overlaps, factor_graph(formula), clause_owners(formula), start.copy(), start, random)
     return overlaps
 
 
-def require_solution(formula: KSat, solution: Spins) -> None:
-    """Raise ValueError unless an assignment satisfies a formula."""
-    require_spins("solution", solution)
-    if solution.shape != (formula.sites,) or (violated := int(formula.energy(solution))):
-        came = f"{violated} violated" if solution.shape == (formula.sites,) else f"shape {solution.shape}"
+def require_solution(formula: KSat, solution: Any) -> Spins:
+    """Return an assignment as an array, or raise ValueError unless it satisfies a formula."""
+    require_formula(formula)
+    spins = spin_array("solution", solution)
+    if spins.shape != (formula.sites,) or (violated := int(formula.energy(spins))):
+        came = f"{violated} violated" if spins.shape == (formula.sites,) else f"shape {spins.shape}"
         raise ValueError(f"solution: expected {formula.sites} spins that satisfy every clause, got {came}")
+    return spins
 
 
 @kernel()

@@ -1,6 +1,6 @@
 """WalkSAT: in a random violated clause the literal turns true that breaks fewest clauses, or now and then any."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def walk_sat(
     seed: int,
     steps: int,
     noise: float = 0.567,
-    start: Spins | None = None,
+    start: Spins | Sequence[int] | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Search:
     """Return the best assignment that WalkSAT meets, in the form of Selman, Kautz and Cohen 1994.

@@ -4,10 +4,11 @@ import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_spins
+from vae_mf.checks import spin_array
 from vae_mf.kernels import kernel
 from vae_mf.samplers.k_sat import signed_clauses
 from vae_mf.systems.base import HasClauses
+from vae_mf.systems.k_sat import require_formula
 
 
 def frozen_share(formula: HasClauses, solutions: Spins) -> Float[np.ndarray, " rows"]:
@@ -30,10 +31,10 @@ def frozen_share(formula: HasClauses, solutions: Spins) -> Float[np.ndarray, " r
     Raises:
         ValueError: if the shape is another, a value no spin, or a row violates a clause.
     """
-    require_spins("solutions", solutions)
-    if solutions.ndim != 2 or solutions.shape[1] != formula.sites:
-        raise ValueError(f"solutions: expected shape (rows, {formula.sites}), got {solutions.shape}")
-    rows = np.ascontiguousarray(solutions, np.int8)
+    require_formula(formula)
+    rows = np.ascontiguousarray(spin_array("solutions", solutions))
+    if rows.ndim != 2 or rows.shape[1] != formula.sites:
+        raise ValueError(f"solutions: expected shape (rows, {formula.sites}), got {rows.shape}")
     starts, clauses = signed_clauses(formula)
     frozen = np.empty(len(rows))
     violated = whiten(frozen, rows, starts, clauses, formula.offsets.size - 1)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from vae_mf.arrays import Couplings
-from vae_mf.checks import plain_array
+from vae_mf.checks import plain_array, require_array
 
 SYMMETRY_TOLERANCE = 1e-10
 """Largest |J_ij - J_ji| that passes for rounding, in units of the largest |J_ij|."""
@@ -19,11 +19,13 @@ def checked_couplings(couplings: Any) -> Couplings | sparse.csr_array:
         ValueError: unless they are a finite symmetric (N, N) matrix with zero diagonal.
     """
     if sparse.issparse(couplings):
+        if np.dtype(couplings.dtype).kind not in "biuf":
+            raise ValueError(f"couplings: expected real numbers, got {couplings.dtype}")
         matrix = sparse.csr_array(couplings, dtype=np.float64, copy=True)
         matrix.sum_duplicates()
         values = matrix.data
     else:
-        matrix = values = np.array(plain_array(couplings), np.float64)
+        matrix = values = require_array("couplings", plain_array(couplings)).astype(np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         raise ValueError(f"couplings: expected shape (N, N), got {matrix.shape}")
     if not np.isfinite(values).all():

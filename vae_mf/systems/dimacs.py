@@ -23,9 +23,11 @@ BYTES = 12
 HEADER = re.compile(rb"(?:[ \t\r]*(?:c[^\n]*)?\n)*([^\n]*)")
 """Lines of comments and without content, and the first one that is neither."""
 PROBLEM = re.compile(rb"\s*p\s+cnf\s+(\d{1,18})\s+(\d{1,18})\s*")
-BEYOND = np.int64(2**40)
-"""Value at which the digits of a number that is out of any range are no longer added up."""
-NEWLINE, SPACE, MINUS, ZERO, NINE, COMMENT, END = map(ord, "\n -09c%")
+BEYOND = np.int64(2**31)
+"""Smallest number that no literal can have; its digits are no longer added up."""
+MARK = b"\xef\xbb\xbf"
+"""Mark of a text in UTF-8 that some editors set before it."""
+NEWLINE, SPACE, MINUS, ZERO, NINE, COMMENT, END, TAB, RETURN = map(ord, "\n -09c%\t\r")
 
 
 class Formula(NamedTuple):
@@ -44,7 +46,7 @@ def read_dimacs(path: str | Path) -> Formula:
     Raises:
         ValueError: if the header is missing, something is no number, or the number of clauses is another.
     """
-    text = content_of(require_path("path", path))
+    text = content_of(require_path("path", path)).removeprefix(MARK)
     head = HEADER.match(text)
     line = head[1] if head else b""
     header = PROBLEM.fullmatch(line)
@@ -68,17 +70,19 @@ def content_of(path: Path) -> bytes:
     Raises:
         ValueError: if it is no file, a damaged one, or longer than there is memory for.
     """
-    if path.exists() and not path.is_file():
+    if not path.exists():
+        raise FileNotFoundError(f"path: expected a file with a formula, found no {path}")
+    if not path.is_file():
         raise ValueError(f"{path}: expected a file, got a folder, a pipe or a device")
     pieces: list[bytes] = []
     try:
-        with OPEN.get(path.suffix, open)(path, "rb") as file:
+        with OPEN.get(path.suffix.lower(), open)(path, "rb") as file:
             while piece := file.read(PIECE):
                 pieces.append(piece)
                 # A small file may unfold into any number of bytes.
                 require_memory(str(path), BYTES * sum(map(len, pieces)), "give a smaller formula")
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        if path.suffix not in OPEN or not path.exists():
+        if path.suffix.lower() not in OPEN:
             raise
         raise ValueError(f"{path}: expected a whole file compressed as {path.suffix}, got one that is not") from error
     return b"".join(pieces)
@@ -98,7 +102,9 @@ def integers_of(text: bytes, start: int, path: str | Path) -> Int64[np.ndarray, 
         place = start + int(found[1])
         number = text.count(b"\n", 0, place) + 1
         got = shown(text[place : place + 20].split(b"\n")[0].decode(errors="replace"))
-        raise ValueError(f"{path}: expected literals that are integers on line {number}, got {got}")
+        raise ValueError(
+            f"{path}: expected literals that are integers, at most {BEYOND - 1}, on line {number}, got {got}"
+        )
     return values[: found[0]]
 
 
@@ -116,7 +122,7 @@ def parse_integers(characters, values, found):
         while place < size and ZERO <= characters[place] <= NINE:
             value = min(10 * value + (characters[place] - ZERO), BEYOND)
             place += 1
-        if place == digits or (place < size and characters[place] > SPACE):
+        if place == digits or value == BEYOND or (place < size and not is_space(characters[place])):
             found[1] = first
             return
         values[found[0]] = value if digits == first else -value
@@ -124,14 +130,21 @@ def parse_integers(characters, values, found):
         place = next_number(characters, place, False)
 
 
+@kernel(inline="always")
+def is_space(letter):
+    """Return True for a space, a tabulator and an end of a line."""
+    return letter == SPACE or TAB <= letter <= RETURN
+
+
 @kernel()
 def next_number(characters, place, line_begins):
     """Return the next place that is neither space nor comment, the end of the text where a line begins with %."""
     while place < characters.shape[0]:
         letter = characters[place]
-        if letter > SPACE and not (line_begins and letter == COMMENT):
+        space = is_space(letter)
+        if not space and not (line_begins and letter == COMMENT):
             return characters.shape[0] if line_begins and letter == END else place
-        if letter > SPACE:
+        if not space:
             while place < characters.shape[0] and characters[place] != NEWLINE:
                 place += 1
         else:
@@ -150,4 +163,4 @@ def write_dimacs(
     lines = " ".join(map(str, ended.tolist())).replace(" 0 ", " 0\n")
     text = f"p cnf {sites} {offsets.size - 1}\n{lines}\n".encode()
     compress = {".gz": lambda content: gzip.compress(content, mtime=0), ".bz2": bz2.compress, ".xz": lzma.compress}
-    write_whole(path, compress.get(path.suffix, bytes)(text))
+    write_whole(path, compress.get(path.suffix.lower(), bytes)(text))

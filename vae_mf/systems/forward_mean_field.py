@@ -11,14 +11,23 @@ are those of belief propagation, is exact on trees. The curvature of ln Z gives 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 from scipy.special import xlogy
 
-from vae_mf.checks import require_choice, require_integer, require_memory, require_positive
+from vae_mf.checks import (
+    require_array,
+    require_choice,
+    require_integer,
+    require_kind,
+    require_memory,
+    require_non_negative,
+    require_positive,
+    shown,
+)
 from vae_mf.kernels import kernel
 from vae_mf.systems.base import HasCouplings
 
@@ -88,7 +97,7 @@ def solve_mean_field(
     require_choice("method", method, METHODS)
     require_iteration(iteration)
     bonds = reduced(system, temperature)
-    first = checked_start(start, bonds.fields.size)
+    first = checked_magnetisations("start", start, bonds.fields.size)
     solve = believe if method == "bethe" else (lambda *given: magnetise(*given, onsager=method == "tap"))
     m, sweeps, change = solve(bonds, first, iteration)
     return MeanField(change < iteration.tolerance, sweeps, change, m, LOG_PARTITIONS[method](bonds, m))
@@ -106,7 +115,11 @@ def response_correlations(
     """
     require_choice("method", method, METHODS)
     bonds = reduced(system, temperature)
-    m = checked_start(magnetisations, bonds.fields.size)
+    m = checked_magnetisations("magnetisations", magnetisations, bonds.fields.size)
+    if (np.abs(m) == 1).any():
+        raise ValueError(
+            "magnetisations: expected numbers between -1 and 1, got spins that are frozen and do not respond"
+        )
     require_memory("correlations", 24 * m.size**2, "take a smaller system")
     curvature = CURVATURES[method](bonds.couplings, m)
     if np.linalg.eigvalsh(curvature)[0] <= 0:
@@ -114,8 +127,10 @@ def response_correlations(
     return np.linalg.inv(curvature)
 
 
-def reduced(system: HasCouplings, temperature: float) -> Bonds:
+def reduced(system: Any, temperature: float) -> Bonds:
     """Return couplings and fields of a system in units of the temperature."""
+    if not isinstance(system, HasCouplings):
+        raise ValueError(f"system: expected one with couplings and fields, such as Ising, got {shown(system)}")
     beta = 1 / require_positive("temperature", temperature)
     couplings = sparse.csr_array(system.couplings, copy=True) * beta
     couplings.eliminate_zeros()
@@ -123,20 +138,23 @@ def reduced(system: HasCouplings, temperature: float) -> Bonds:
     return Bonds(couplings, beta * np.asarray(system.fields, np.float64))
 
 
-def require_iteration(iteration: Iteration) -> None:
+def require_iteration(iteration: Any) -> None:
     """Raise ValueError unless the rules of an iteration can be followed."""
+    require_kind("iteration", iteration, Iteration)
     require_integer("sweeps", iteration.sweeps)
     require_positive("tolerance", iteration.tolerance)
-    if not 0 <= iteration.damping < 1:
+    if require_non_negative("damping", iteration.damping) >= 1:
         raise ValueError(f"damping: expected a number from 0 to below 1, got {iteration.damping!r}")
 
 
-def checked_start(start: Magnetisations | None, sites: int) -> Magnetisations:
-    """Return magnetisations to start from, or raise ValueError unless they are N numbers between -1 and 1."""
-    values = np.zeros(sites) if start is None else np.asarray(start, np.float64)
-    if values.shape != (sites,) or not (np.abs(values) <= 1).all():
-        raise ValueError(f"start: expected {sites} magnetisations from -1 to 1, got shape {values.shape}")
-    return values
+def checked_magnetisations(name: str, values: Any, sites: int) -> Magnetisations:
+    """Return magnetisations, zeros for None, or raise ValueError unless they are N numbers from -1 to 1."""
+    array = np.zeros(sites) if values is None and name == "start" else require_array(name, values).astype(np.float64)
+    if array.shape != (sites,):
+        raise ValueError(f"{name}: expected {sites} magnetisations, got shape {array.shape}")
+    if not (np.abs(array) <= 1).all():
+        raise ValueError(f"{name}: expected magnetisations from -1 to 1, got {array[~(np.abs(array) <= 1)][0]:g}")
+    return array
 
 
 class Fixed(NamedTuple):

@@ -18,6 +18,8 @@ RANDOM_ENERGY_CRITICAL = float(1 / (2 * np.sqrt(np.log(2))))
 """Freezing temperature of the random energy model."""
 SMOOTH = 0.25
 """Step of sums over functions that are analytic within pi / 2 of the real axis: exact to e^(-2 pi (pi / 2) / step)."""
+MOST_TERMS = 1e9
+"""Terms of such double sums at most, which take a minute."""
 NODES = np.linspace(-12, 12, 20_001)
 WEIGHTS = np.exp(-(NODES**2) / 2)
 WEIGHTS /= WEIGHTS.sum()
@@ -177,7 +179,7 @@ def finite_random_energies(sites: int, temperature: float) -> RandomEnergies:
     (-0.25, -0.25)
 
     Raises:
-        ValueError: if N is not an integer from 2 to 100, or T not positive.
+        ValueError: if N is not an integer from 2 to 100, or T not positive or so low that sums take hours.
     """
     if require_integer("sites", sites, minimum=2) > 100:
         raise ValueError(f"sites: expected at most 100, got {sites}")
@@ -185,10 +187,17 @@ def finite_random_energies(sites: int, temperature: float) -> RandomEnergies:
     spread = beta * np.sqrt(sites / 2)
     levels = sites * np.log(2)
     farthest = np.sqrt(2 * levels) + 10
+    if spread * farthest > MOST_TERMS:
+        raise ValueError(f"temperature: expected a higher one for {sites} spins, got {temperature:g}")
     normal = np.arange(-farthest, farthest, SMOOTH / max(1, spread))
     log_weights = -(normal**2) / 2 - np.log(np.sum(np.exp(-(normal**2) / 2)))
     # x = ln t from where no sample of the disorder has Z t of order one to where all have.
-    logs = np.arange(-max(levels + spread**2 / 2, spread * farthest) - 40 * max(1, beta), 45.0, SMOOTH)
+    first = -max(levels + spread**2 / 2, spread * farthest) - 40 * max(1, beta)
+    if (terms := len(normal) * (45.0 - first) / SMOOTH) > MOST_TERMS:
+        raise ValueError(
+            f"temperature: expected a higher one for {sites} spins, got {temperature:g}: {terms:.1g} terms to sum"
+        )
+    logs = np.arange(first, 45.0, SMOOTH)
     survival, same = np.empty((2, len(logs)))
     for k, log_t in enumerate(logs):
         arguments = np.clip(log_t - spread * normal, -700, 100)

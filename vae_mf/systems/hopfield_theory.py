@@ -17,6 +17,8 @@ WIDEST = 2.0
 NARROWEST = 1e-6
 COLDEST = 1e-3
 """Lowest temperature: the points of an average grow as 1 / T."""
+WIDEST_NOISE = 2e4
+"""Largest deviation of the reduced fields, as the points of an average grow with it."""
 RANGE = 8.0
 """Standard deviations of the noise over which averages are taken."""
 STEPS = 60
@@ -113,6 +115,12 @@ def spin_glass_state(temperature: float, load: float) -> NetworkState | None:
     """
     if require_warm(temperature) >= spin_glass_temperature(load):
         return None
+    largest = max(WIDEST_NOISE * temperature / WIDEST - 1, 0) ** 2
+    if load > largest:
+        raise ValueError(
+            f"load: expected at most {largest:.3g} at T = {temperature:g}, "
+            f"got {load:g}: too many points to average over"
+        )
 
     def excess(log_width: float) -> float:
         state = frozen(temperature, np.exp(log_width))

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float, Int, Int64
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import plain_array, require_integer, require_memory, require_non_negative, shown
+from vae_mf.checks import plain_array, require_integer, require_memory, require_non_negative, shown, spin_array
 from vae_mf.kernels import kernel
 from vae_mf.rng import generator
-from vae_mf.systems.base import Magnet, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.base import HasClauses, Magnet, OrderParameterLaw, Thermodynamics
 from vae_mf.systems.clause_counts import (
     count_configurations,
     law_of_counts,
@@ -24,6 +24,8 @@ from vae_mf.systems.dimacs import read_dimacs, write_dimacs
 
 LARGEST = 2**31 - 1
 """Largest number of a variable in 32 bits."""
+BYTES = 32
+"""Bytes for each variable that whatever is done with a formula takes at least, whether or not it occurs."""
 
 
 class Occurrences(NamedTuple):
@@ -65,6 +67,7 @@ class KSat(Magnet):
         sites = require_integer("sites", self.sites)
         if sites > LARGEST:
             raise ValueError(f"sites: expected at most {LARGEST}, got {sites}")
+        require_memory("sites", BYTES * sites, "give fewer variables")
         literals = integer_array("literals", self.literals)
         offsets = integer_array("offsets", self.offsets)
         require_offsets(offsets, literals.size)
@@ -94,6 +97,7 @@ class KSat(Magnet):
             ValueError: if a number is out of range, K > N, or not exactly one of the two numbers of clauses is given.
         """
         sites = require_integer("sites", sites)
+        require_memory("sites", BYTES * sites, "ask for fewer variables")
         if require_integer("length", length) > sites:
             raise ValueError(f"length: expected at most the number of variables, {sites}, got {length}")
         count = number_of_clauses(sites, clauses_per_site, clauses)
@@ -108,7 +112,10 @@ class KSat(Magnet):
     @classmethod
     def from_clauses(cls, clauses: Iterable[Sequence[int]], sites: int) -> "KSat":
         """Return the formula of a list of clauses, each a list of literals +-(1 + i)."""
-        lists = [list(clause) for clause in clauses]
+        try:
+            lists = [list(clause) for clause in clauses]
+        except TypeError as error:
+            raise ValueError(f"clauses: expected a list of lists of literals, got {shown(clauses)}") from error
         flat = np.array([literal for clause in lists for literal in clause] or np.empty(0, np.int32))
         return cls(flat, np.cumsum([0, *map(len, lists)]), sites)
 
@@ -145,13 +152,18 @@ class KSat(Magnet):
         return Occurrences(offsets, positions)
 
     def energy(self, spins: Spins) -> Float[np.ndarray, "*batch"]:
-        """Return the number of violated clauses of each configuration (..., N)."""
-        if spins.shape[-1] != self.sites:
-            raise ValueError(f"spins: expected {self.sites} in the last axis, got shape {spins.shape}")
-        rows = np.ascontiguousarray(spins.reshape(-1, self.sites))
+        """Return the number of violated clauses of each configuration (..., N).
+
+        Raises:
+            ValueError: if the last axis has another length, or a value is neither -1 nor +1.
+        """
+        array = spin_array("spins", spins)
+        if array.ndim == 0 or array.shape[-1] != self.sites:
+            raise ValueError(f"spins: expected {self.sites} in the last axis, got shape {array.shape}")
+        rows = np.ascontiguousarray(array.reshape(-1, self.sites))
         energies = np.empty(len(rows))
         count_violated(energies, rows, self.literals, self.offsets)
-        return energies.reshape(spins.shape[:-1])
+        return energies.reshape(array.shape[:-1])
 
     @cached_property
     def configuration_counts(self) -> Int64[np.ndarray, "energies ups"]:
@@ -181,6 +193,12 @@ class KSat(Magnet):
         return law_of_counts(self.configuration_counts, temperature)
 
 
+def require_formula(formula: Any) -> None:
+    """Raise ValueError unless something has clauses."""
+    if not isinstance(formula, HasClauses):
+        raise ValueError(f"formula: expected one with clauses, such as KSat, got {shown(formula)}")
+
+
 def number_of_clauses(sites: int, clauses_per_site: float | None, clauses: int | None) -> int:
     """Return the number of clauses that one of two arguments gives, or raise ValueError unless it is exactly one."""
     if (clauses_per_site is None) == (clauses is None):
@@ -190,7 +208,10 @@ def number_of_clauses(sites: int, clauses_per_site: float | None, clauses: int |
         )
     if clauses_per_site is None:
         return require_integer("clauses", clauses, minimum=0)
-    return round(require_non_negative("clauses_per_site", clauses_per_site) * sites)
+    count = require_non_negative("clauses_per_site", clauses_per_site) * sites
+    if not count < np.inf:
+        raise ValueError(f"clauses_per_site: expected a smaller number, got {clauses_per_site:g} for {sites} variables")
+    return round(count)
 
 
 def distinct_rows(random: np.random.Generator, sites: int, rows: int, length: int) -> Int[np.ndarray, "rows length"]:

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vae_mf.arrays import Couplings, Fields
-from vae_mf.checks import plain_array, require_choice, require_integer
+from vae_mf.checks import require_array, require_choice, require_integer
 
 EXPANSIONS = ("naive", "t-1,t", "t", "t-1", "pairs")
 HALVINGS = 60
@@ -95,7 +95,7 @@ def kinetic_moments(
 
 def finite(name: str, values: Any) -> np.ndarray:
     """Return ``values`` as a float64 array, or raise ValueError unless all are finite."""
-    array = np.asarray(plain_array(values), np.float64)
+    array = require_array(name, values).astype(np.float64)
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers, got {np.count_nonzero(~np.isfinite(array))} others")
     return array

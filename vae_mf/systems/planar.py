@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int64
 from scipy import sparse
 from scipy.sparse.linalg import splu
+from scipy.spatial import KDTree
 
 from vae_mf.arrays import Spins
 from vae_mf.checks import require_integer, require_positive
@@ -49,15 +50,48 @@ def planar_log_partition(
 
     Raises:
         ValueError: if the couplings are not symmetric, there is not one place for each site, or the temperature is not
-            positive, or so low that rounding may change ln Z by 1e-6. It is not tested if bonds cross.
+            positive, or so low that rounding may change ln Z by 1e-6, or two bonds cross.
     """
     matrix = sparse.csr_array(checked_couplings(couplings))
     if places.shape != (matrix.shape[0], 2) or not np.isfinite(places).all():
         raise ValueError(f"places: expected finite numbers of shape {(matrix.shape[0], 2)}, got shape {places.shape}")
     reduced = sparse.coo_array(matrix / require_positive("temperature", temperature))
+    require_no_crossing(reduced, places)
     magnitudes = np.abs(reduced.data)
     log_cosh = magnitudes + np.log1p(np.exp(-2 * magnitudes)) - np.log(2)
     return float(len(places) * np.log(2) + log_cosh.sum() / 2 + log_determinant(reduced, places) / 2)
+
+
+def require_no_crossing(bonds: sparse.coo_array, places: Float[np.ndarray, "sites 2"]) -> None:
+    """Raise ValueError if two bonds without a common site cross, as straight lines between their sites."""
+    once = bonds.coords[0] < bonds.coords[1]
+    ends = np.stack([coords[once] for coords in bonds.coords], axis=1)
+    if len(ends) < 2:
+        return
+    first, second = places[ends[:, 0]], places[ends[:, 1]]
+    # Midpoints of bonds that cross are no further apart than the longest bond.
+    longest = float(np.linalg.norm(second - first, axis=1).max())
+    pairs = KDTree((first + second) / 2).query_pairs(longest, output_type="ndarray")
+    a, b = ends[pairs[:, 0]].T
+    c, d = ends[pairs[:, 1]].T
+    cross = sides(places, a, b, c) * sides(places, a, b, d) < 0
+    cross &= sides(places, c, d, a) * sides(places, c, d, b) < 0
+    if cross.any():
+        at = int(cross.argmax())
+        one, other = (int(a[at]), int(b[at])), (int(c[at]), int(d[at]))
+        raise ValueError(f"places: expected bonds that do not cross, got {one} and {other} that do")
+
+
+def sides(
+    places: Float[np.ndarray, "sites 2"],
+    tail: Int64[np.ndarray, " pairs"],
+    head: Int64[np.ndarray, " pairs"],
+    other: Int64[np.ndarray, " pairs"],
+) -> Float[np.ndarray, " pairs"]:
+    """Return -1, 0 or 1 for the side of a bond that another site lies on."""
+    along = places[head] - places[tail]
+    across = places[other] - places[tail]
+    return np.sign(along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0])
 
 
 def log_determinant(reduced: sparse.coo_array, places: Float[np.ndarray, "sites 2"]) -> float:
