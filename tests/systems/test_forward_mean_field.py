@@ -142,9 +142,9 @@ def test_what_has_no_couplings_no_rules_or_no_magnetisations_is_refused():
         unwrap(solve_mean_field)(KSat.from_clauses([[1, 2]], sites=2), 1.0, "tap")
     with pytest.raises(ValueError, match="iteration: expected one of class Iteration, got None"):
         unwrap(solve_mean_field)(chain, 1.0, "tap", iteration=None)
-    with pytest.raises(ValueError, match="start: expected magnetisations from -1 to 1, got 2"):
+    with pytest.raises(ValueError, match="start: expected 3 magnetisations from -1 to 1, got 2"):
         unwrap(solve_mean_field)(chain, 1.0, "tap", start=[0, 2, 0])
-    with pytest.raises(ValueError, match="magnetisations: expected 3 magnetisations, got shape"):
+    with pytest.raises(ValueError, match="magnetisations: expected 3 magnetisations from -1 to 1, got shape"):
         unwrap(response_correlations)(chain, 1.0, "tap", [0.0])
     with pytest.raises(ValueError, match="magnetisations: expected numbers between -1 and 1, got spins"):
         unwrap(response_correlations)(chain, 1.0, "tap", [1.0, 0.0, 0.0])

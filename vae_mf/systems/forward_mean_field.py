@@ -151,9 +151,11 @@ def checked_magnetisations(name: str, values: Any, sites: int) -> Magnetisations
     """Return magnetisations, zeros for None, or raise ValueError unless they are N numbers from -1 to 1."""
     array = np.zeros(sites) if values is None and name == "start" else require_array(name, values).astype(np.float64)
     if array.shape != (sites,):
-        raise ValueError(f"{name}: expected {sites} magnetisations, got shape {array.shape}")
+        raise ValueError(f"{name}: expected {sites} magnetisations from -1 to 1, got shape {array.shape}")
     if not (np.abs(array) <= 1).all():
-        raise ValueError(f"{name}: expected magnetisations from -1 to 1, got {array[~(np.abs(array) <= 1)][0]:g}")
+        raise ValueError(
+            f"{name}: expected {sites} magnetisations from -1 to 1, got {array[~(np.abs(array) <= 1)][0]:g}"
+        )
     return array
 
 

@@ -10,7 +10,7 @@ pairs, or with the outside, at the least total |J| (Bieche, Maynard, Rammal and 
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int, Int64
 from scipy import sparse
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
@@ -84,9 +84,9 @@ def require_no_crossing(bonds: sparse.coo_array, places: Float[np.ndarray, "site
 
 def sides(
     places: Float[np.ndarray, "sites 2"],
-    tail: Int64[np.ndarray, " pairs"],
-    head: Int64[np.ndarray, " pairs"],
-    other: Int64[np.ndarray, " pairs"],
+    tail: Int[np.ndarray, " pairs"],
+    head: Int[np.ndarray, " pairs"],
+    other: Int[np.ndarray, " pairs"],
 ) -> Float[np.ndarray, " pairs"]:
     """Return -1, 0 or 1 for the side of a bond that another site lies on."""
     along = places[head] - places[tail]
