@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from scipy.special import logsumexp
 
 from vae_mf.arrays import PackedSpins
-from vae_mf.checks import require_integer, require_memory, require_temperatures, shown
+from vae_mf.checks import require_integer, require_memory, require_temperatures
 from vae_mf.rng import generator, keys
 from vae_mf.samplers.base import Group
 from vae_mf.samplers.tempering import EnergySampler
@@ -78,8 +78,7 @@ def population_annealing(
         ValueError: if the sampler cannot copy chains, or a number is out of range.
     """
     if not isinstance(sampler, PopulationSampler):
-        got = getattr(sampler, "name", shown(sampler))
-        raise ValueError(f"sampler: expected one that copies chains, such as IsingMetropolis, got {got}")
+        raise ValueError(f"sampler: expected one that copies chains, such as IsingMetropolis, got {sampler.name}")
     levels = np.sort(require_temperatures(temperatures))[::-1].copy()
     count = require_integer("population", population, minimum=2)
     require_integer("sweeps", sweeps)

@@ -78,7 +78,8 @@ def require_no_crossing(bonds: sparse.coo_array, places: Float[np.ndarray, "site
     cross &= sides(places, c, d, a) * sides(places, c, d, b) < 0
     if cross.any():
         at = int(cross.argmax())
-        one, other = (int(a[at]), int(b[at])), (int(c[at]), int(d[at]))
+        one = int(a[at]), int(b[at])
+        other = int(c[at]), int(d[at])
         raise ValueError(f"places: expected bonds that do not cross, got {one} and {other} that do")
 
 
