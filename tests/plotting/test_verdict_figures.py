@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from vae_mf.plotting.paper import SYSTEMS, draw_decodings, draw_latent_variable, draw_systems
-from vae_mf.plotting.total_correlation import CUT_LABELS
+from vae_mf.plotting.total_correlation import CUTS
 from vae_mf.plotting.verdict import draw_verdict
 from vae_mf.tables import VERDICT, read_runs, write_tables
 
@@ -19,7 +19,7 @@ def per_temperature(**columns) -> pd.DataFrame:
 
 
 def verdict_tables(**more: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    cuts = {f"{name}{suffix}": np.nan for name in CUT_LABELS for suffix in ("", "_error")} | {"half": 0.5}
+    cuts = {f"{name}{suffix}": np.nan for name in CUTS for suffix in ("", "_error")} | {"half": 0.5}
     trained = {"train": 0.2, "test": 0.1, "test_error": 0.01, "decided": True}
     return {
         "conditional_correlation": per_temperature(identity=0.1, identity_error=0.01, floor=0.05, **trained),

@@ -114,7 +114,7 @@ CHAINS = {"samples": 4000, "model": 4000}
 
 def test_the_table_compares_every_source_at_every_temperature():
     table = compare_observables(SYSTEM, LAWS, ORDERS, CHAINS)
-    table = table[table.source != "infinite"]
+    table = table[(table.source != "infinite") & table.temperature.isin(list(LAWS))]
     assert len(table) == 2 * 3 * 3
     assert set(table.source) == {"samples", "model", "exact"}
     assert set(table.observable) == set(OrderStatistics._fields)

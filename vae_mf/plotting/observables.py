@@ -8,10 +8,15 @@ from matplotlib.axes import Axes
 from vae_mf.plotting.style import COLOURS, LABELS, TEMPERATURE
 
 LINES = {
-    "exact": {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9},
+    "exact": {"linestyle": "-", "linewidth": 0.8},
     "infinite": {"linestyle": "--", "linewidth": 0.8},
 }
-"""Sources drawn as a line, without errors."""
+"""Sources of theory, drawn as a line without errors."""
+TICKS = {
+    "exact": {"linestyle": "", "marker": "_", "markersize": 9},
+    "infinite": {"linestyle": "", "marker": "x", "markersize": 4},
+}
+"""Theory where it is known at the places of the samples only: a line between them would not be theory."""
 SYMBOLS = {
     "energy": "energy per site ⟨E⟩ / N",
     "heat_capacity": "heat capacity per site C / N",
@@ -35,16 +40,27 @@ def draw_observable(ax: Axes, table: pd.DataFrame, observable: str) -> None:
 
 def draw_sources(ax: Axes, table: pd.DataFrame, column: str) -> None:
     """Draw the values of every source against a column: theory as lines, samples and model with error bars."""
+    places = table[~table.source.isin(list(LINES))][column].nunique()
     for source, rows in table.groupby("source", sort=False):
         if source in LINES:
-            line = {"color": COLOURS[source], "label": LABELS[source], **LINES[source]}
-            ax.plot(rows[column], rows.value, zorder=1, **line)
+            draw_theory(ax, rows[column], rows.value, str(source), places)
         else:
             marker = "o" if source == "samples" else "s"
             ax.errorbar(
                 rows[column], rows.value, rows.error, fmt=marker, mfc="none" if marker == "o" else None,
                 color=COLOURS[source], label=LABELS[source], capsize=2,
             )  # fmt: skip
+
+
+def draw_theory(ax: Axes, abscissae: pd.Series, values: pd.Series, source: str, places: int) -> None:
+    """Draw theory as a line if it is known between the places of the samples, and else a tick at each of these.
+
+    Args:
+        source: "exact" or "infinite".
+        places: number of places of the samples.
+    """
+    look = LINES if abscissae.nunique() > places else TICKS
+    ax.plot(abscissae, values, zorder=1, color=COLOURS[source], label=LABELS[source], **look[source])
 
 
 def draw_chain_diagnostic(ax: Axes, table: pd.DataFrame, columns: dict[str, str], label: str = "") -> None:

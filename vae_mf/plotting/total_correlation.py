@@ -1,6 +1,7 @@
 """Panels of total correlations C(x|z) and TC(x), of missed pairs, and of the information that a model carries."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,18 +11,21 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, in_figure, new_figure, remove
 
-LINE: dict = {"linestyle": "-", "linewidth": 0.8, "marker": "_", "markersize": 9, "color": COLOURS["exact"]}
-"""Exact values, as in the other panels."""
+TICK: dict = {"linestyle": "", "marker": "_", "markersize": 9, "color": COLOURS["exact"], "zorder": 1}
+"""Theory at the temperatures of the samples."""
+CURVE: dict = {"linewidth": 0.8, "color": COLOURS["exact"], "zorder": 1}
+"""Theory between them, too."""
 SIGNIFICANT = 8.0
 """z at which the colours of a significance map are full."""
 LEGEND_SHARE = 0.6
 """Room for a legend above the data of a logarithmic axis, as a part of their height."""
-CUT_LABELS = {
-    "half": "cut into halves, exact",
-    "area_law_half": "cut into halves, area law",
-    "sublattice": "cut into sublattices",
-    "sampled_half": "cut into halves, critic",
+CUTS: dict[str, tuple[str, dict]] = {
+    "half": ("cut into halves, exact", {"linestyle": "-", "marker": "_"}),
+    "area_law_half": ("cut into halves, area law", {"linestyle": "-.", "marker": "_"}),
+    "sublattice": ("cut into sublattices", {"marker": "d", "markerfacecolor": "none"}),
+    "sampled_half": ("cut into halves, critic", {"marker": "v", "markerfacecolor": "none"}),
 }
+"""Label of every cut, the line of its curve where theory knows one, and its marker at single temperatures."""
 STUDIED = {"scaling_ising2d": "2D Ising", "scaling_curie_weiss": "Curie-Weiss"}
 """Systems of the scaling study."""
 
@@ -31,7 +35,7 @@ def draw_conditional_correlation(ax: Axes, table: pd.DataFrame) -> None:
     read = table[table.test.notna()]
     known = table[table.identity.notna()]
     if len(known):
-        ax.errorbar(known.temperature, known.identity, known.identity_error, label="exact identity", zorder=1, **LINE)
+        ax.errorbar(known.temperature, known.identity, known.identity_error, label="exact identity", **TICK)
     if len(read):
         draw_readings(ax, read)
     open_question = read[~read.decided.astype(bool)]
@@ -58,13 +62,15 @@ def draw_readings(ax: Axes, table: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def draw_total_correlation(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw TC(x) against temperature, of samples, of draws from the model and exact."""
+def draw_total_correlation(ax: Axes, table: pd.DataFrame, curves: pd.DataFrame | None = None) -> None:
+    """Draw TC(x) against temperature, of samples, of draws from the model and exact.
+
+    Args:
+        curves: table of `analysis.exact_information.information_curves`; None to draw theory as ticks.
+    """
+    draw_exact(ax, table[table.source == "samples"], "exact", curve_of(curves, "total_correlation"), "exact")
     for source, marker, label in (("samples", "o", "samples"), ("model", "s", "VAE")):
         rows = table[table.source == source]
-        exact = rows[rows.exact.notna()]
-        if len(exact):
-            ax.plot(exact.temperature, exact.exact, label="exact", zorder=1, **LINE)
         ax.errorbar(
             rows.temperature, rows.test, rows.test_error, fmt=marker, mfc="none" if marker == "o" else None,
             color=COLOURS[source], capsize=2, label=f"{label}, critic",
@@ -74,14 +80,34 @@ def draw_total_correlation(ax: Axes, table: pd.DataFrame) -> None:
     ax.legend()
 
 
-def draw_capacity(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw the rate against temperature, beside the information that cuts demand and that the decoupling field has."""
-    if table.field.notna().any():
-        ax.plot(table.temperature, table.field, "--", color=COLOURS["infinite"], label="Hubbard-Stratonovich field")
-    for (name, label), style in zip(CUT_LABELS.items(), ("-", "-", "-.", ":"), strict=True):
-        if table[name].notna().any():
-            line: dict = LINE | {"linestyle": style}
-            ax.errorbar(table.temperature, table[name], table[f"{name}_error"], label=label, zorder=1, **line)
+def curve_of(curves: pd.DataFrame | None, quantity: str) -> pd.DataFrame | None:
+    """Return the curve of a quantity, None if there is none."""
+    rows = None if curves is None else curves[curves.quantity == quantity]
+    return rows if rows is not None and len(rows) else None
+
+
+def draw_exact(
+    ax: Axes, table: pd.DataFrame, column: str, curve: pd.DataFrame | None, label: str, **look: Any
+) -> None:
+    """Draw theory as its curve, or as a tick with its error at every temperature where it is known."""
+    known = table[table[column].notna()]
+    if curve is not None:
+        ax.plot(curve.temperature, curve.value, label=label, **CURVE | {k: v for k, v in look.items() if k != "marker"})
+    elif len(known):
+        errors = known.get(f"{column}_error")
+        ax.errorbar(known.temperature, known[column], errors, label=label, **TICK | look | {"linestyle": ""})
+
+
+def draw_capacity(ax: Axes, table: pd.DataFrame, curves: pd.DataFrame | None = None) -> None:
+    """Draw the rate against temperature, beside the information that cuts demand and that the decoupling field has.
+
+    Args:
+        curves: table of `analysis.exact_information.information_curves`; None to draw theory as ticks.
+    """
+    field: dict = {"color": COLOURS["infinite"], "linestyle": "--", "marker": "x", "markersize": 4}
+    draw_exact(ax, table, "field", curve_of(curves, "field"), "Hubbard-Stratonovich field", **field)
+    for name, (label, look) in CUTS.items():
+        draw_exact(ax, table, name, curve_of(curves, name), label, **look)
     ax.errorbar(
         table.temperature, table.rate, table.rate_error, fmt="s", color=COLOURS["model"], capsize=2, label="rate R"
     )
@@ -90,9 +116,7 @@ def draw_capacity(ax: Axes, table: pd.DataFrame) -> None:
     if len(short):
         ax.set_title("circled: R too small for a cut", fontsize=8)
     ax.set(xlabel=TEMPERATURE, ylabel="information  [nats]", yscale="log")
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high * (high / low) ** LEGEND_SHARE)
-    ax.legend(loc="upper center", fontsize=7)
+    ax.legend()
 
 
 def draw_pair_residuals(ax: Axes, table: pd.DataFrame, count: int, unit: str = "site") -> None:
@@ -120,7 +144,7 @@ def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
     """Draw rate and demanded information against the number of sites at one temperature, per number of latents."""
     chosen = table[table.temperature == temperature]
     demanded = chosen.drop_duplicates("sites").sort_values("sites")
-    ax.plot(demanded.sites, demanded.information, label="information of a cut", zorder=1, **LINE)
+    ax.plot(demanded.sites, demanded.information, label="information of a cut", linewidth=0.8, **TICK | {"linestyle": "-"})
     for number, (latents, rows) in enumerate(chosen.groupby("latents")):
         colour, marker = CYCLE[number % len(CYCLE)]
         ax.errorbar(

@@ -26,7 +26,7 @@ def draw_verdict(tables: dict[str, pd.DataFrame]) -> Figure:
             drawings: list[Callable[[Axes], None]] = [partial(draw_balance, tables=tables)]
         else:
             drawings = [
-                partial(draw, table=tables[name]) for name, (draw, _) in PANELS.items() if is_known(name, tables)
+                partial(draw, tables=tables) for name, (draw, _) in PANELS.items() if is_known(name, tables)
             ]
         if "residual_pairs" in tables:
             drawings.append(partial(draw_residuals, tables=tables))
@@ -110,11 +110,31 @@ def decoded_panels(tables: dict[str, pd.DataFrame]) -> list[Callable[[Axes], Non
     return found + [partial(draw, table=tables[name]) for name, draw in DECODED.items() if name in tables]
 
 
+def draw_unexplained(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw C(x|z)."""
+    draw_conditional_correlation(ax, tables["conditional_correlation"])
+
+
+def draw_information(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw the rate beside the information of cuts, on curves where theory has them."""
+    draw_capacity(ax, tables["capacity"], tables.get("information"))
+
+
+def draw_whole(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw TC(x), on a curve where theory has it."""
+    draw_total_correlation(ax, tables["total_correlation"], tables.get("information"))
+
+
+def draw_misfit(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw the misfit of the prior."""
+    draw_excess(ax, tables["surgery"])
+
+
 PANELS: dict[str, tuple[Callable[..., None], list[str]]] = {
-    "conditional_correlation": (draw_conditional_correlation, ["test", "identity"]),
-    "capacity": (draw_capacity, ["rate"]),
-    "total_correlation": (draw_total_correlation, ["test"]),
-    "surgery": (draw_excess, ["excess_kl"]),
+    "conditional_correlation": (draw_unexplained, ["test", "identity"]),
+    "capacity": (draw_information, ["rate"]),
+    "total_correlation": (draw_whole, ["test"]),
+    "surgery": (draw_misfit, ["excess_kl"]),
 }
 """Tables by temperature, the drawing of each, and the columns of which one must be known."""
 DECODED: dict[str, Callable[..., None]] = {

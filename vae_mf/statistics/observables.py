@@ -9,10 +9,12 @@ import pandas as pd
 from jaxtyping import Float
 
 from vae_mf.statistics.averages import group_starts
+from vae_mf.statistics.exact_curves import exact_curve
 from vae_mf.systems.base import (
     HasInfiniteLimit,
     HasOrderParameter,
     OrderParameterLaw,
+    OrderStatistics,
     System,
     order_statistics,
     statistics_from_moments,
@@ -139,29 +141,47 @@ def infinite_rows(system: HasOrderParameter, temperatures: Iterable[float]) -> l
 
 
 def compare_observables(system: HasOrderParameter, laws: Laws, orders: BySource, chains: Chains) -> pd.DataFrame:
-    """Return a long table of order statistics per source and temperature, with exact theory and the infinite system."""
+    """Return a long table of order statistics per source and temperature, with exact theory and the infinite system.
+
+    Exact theory has temperatures between those of the samples, see `exact_curve`.
+    """
+
+    def theory(temperature: float) -> OrderStatistics | None:
+        law = laws[temperature] if temperature in laws else feasible_law(system, temperature)
+        return None if law is None else order_statistics(law, system.sites, temperature)
+
     rows = []
-    for temperature, law in laws.items():
+    for temperature in laws:
         for source, values in orders.items():
             estimate = estimate_statistics(values[temperature], system.sites, temperature, chains[source])
             rows += statistics_rows(source, temperature, *estimate)
-        if law is not None:
-            rows += statistics_rows("exact", temperature, order_statistics(law, system.sites, temperature))
+    rows += exact_rows(laws, theory)
     return pd.DataFrame(rows + infinite_rows(system, laws)).assign(order_name=system.order_name)
 
 
+def exact_rows(temperatures: Iterable[float], theory: Callable[[float], Any]) -> list[dict]:
+    """Return the table rows of exact theory at the temperatures and between them."""
+    curve = exact_curve(temperatures, theory)
+    return [row for temperature, values in curve.items() for row in statistics_rows("exact", temperature, values)]
+
+
 def compare_energies(system: System, energies: BySource, chains: Chains) -> pd.DataFrame:
-    """Return energy and heat capacity per site of every source, with exact theory where a sum is feasible."""
+    """Return energy and heat capacity per site of every source, with exact theory where a sum is feasible.
+
+    Exact theory has temperatures between those of the samples, see `exact_curve`.
+    """
+
+    def theory(temperature: float) -> EnergyStatistics | None:
+        exact = feasible_thermodynamics(system, temperature)
+        return exact and EnergyStatistics(exact.energy / system.sites, exact.heat_capacity / system.sites)
+
+    temperatures = list(next(iter(energies.values())))
     rows = []
-    for temperature in next(iter(energies.values())):
+    for temperature in temperatures:
         for source, values in energies.items():
             estimate = estimate_energy(values[temperature], system.sites, temperature, chains[source])
             rows += statistics_rows(source, temperature, *estimate)
-        exact = feasible_thermodynamics(system, temperature)
-        if exact is not None:
-            per_site = EnergyStatistics(exact.energy / system.sites, exact.heat_capacity / system.sites)
-            rows += statistics_rows("exact", temperature, per_site)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows + exact_rows(temperatures, theory))
 
 
 def largest_error(table: pd.DataFrame, observable: str, source: str = "model") -> float:

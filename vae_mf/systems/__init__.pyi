@@ -3,6 +3,7 @@
 from .base import (
     HasClauses,
     HasCouplings,
+    HasCutCurve,
     HasCutInformation,
     HasFieldInformation,
     HasFieldWeight,
@@ -35,6 +36,7 @@ __all__ = [
     "EdwardsAnderson",
     "HasClauses",
     "HasCouplings",
+    "HasCutCurve",
     "HasCutInformation",
     "HasFieldInformation",
     "HasFieldWeight",

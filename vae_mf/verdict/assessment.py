@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from vae_mf.analysis.capacity import capacity_table, sampled_half_information
 from vae_mf.analysis.elbo_surgery import surgery_table
+from vae_mf.analysis.exact_information import information_curves
 from vae_mf.analysis.generalized_hopfield import cumulant_table, generalized_hopfield
 from vae_mf.analysis.generation import score
 from vae_mf.analysis.joint_samples import configuration_kind, site_log_likelihood
@@ -111,9 +112,9 @@ def assess(
     line of `controls.shifted_control`), "surgery" (parts of the rate), "conditional_correlation" (C(x|z) by critic and
     identity) and "capacity" (rate against information); with a critic also "total_correlation" (of data and model),
     "sensitivity" (planted correlations that it sees) and for spins "residual_..." at the temperature with the largest
-    C(x|z). Of what can be decoded, "latent_density" of a single latent, "cumulants" (K(u) of the generalised Hopfield
-    Hamiltonian) of a linear decoder, its "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2
-    of the order tensor) for Maier-Saupe.
+    C(x|z); of a system "information" (exact curves over temperature). Of what can be decoded, "latent_density" of a
+    single latent, "cumulants" (K(u) of the generalised Hopfield Hamiltonian) of a linear decoder, its
+    "latent_potential" (beta J) for Curie-Weiss and Hopfield, and "nematic" (R^2 of the order tensor) for Maier-Saupe.
 
     Args:
         vae: trained model in evaluation mode.
@@ -133,6 +134,8 @@ def assess(
     held_out = data.held_out, data.blocks, data.ensembles
     capacity = capacity_table(vae, system, *held_out, surgery, seed, sampled=halves)
     tables |= {"surgery": surgery, "capacity": capacity} | decoded(vae, system, data, settings)
+    if system is not None:
+        tables["information"] = information_curves(system, data.held_out)
     models = {
         group.temperature: LatentVAE(vae, group.temperature, settings.proposals, integer(seed, "variances"))
         for group in data.groups
