@@ -4,6 +4,8 @@ import os
 
 # Before any library starts its threads: the workers of a parallel run already use every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Before matplotlib is imported, by the commands that tests start, too.
+os.environ["MATPLOTLIBRC"] = os.path.join(os.path.dirname(__file__), "matplotlibrc")
 
 from importlib import import_module
 

@@ -8,6 +8,7 @@ from vae_mf.analysis.latent_potential import (
     LinearMeanField,
     coupling_table,
     fit_quadratic,
+    least_error,
     linear_mean_field,
     potential_couplings,
     prior_draws,
@@ -21,6 +22,8 @@ from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.hopfield import Hopfield
 
 SITES = 40
+SIDE = 15.0
+"""N / 2 of a magnet of 30 spins: E = -N m^2 / 2."""
 
 
 class ExactPrior(torch.nn.Module):
@@ -165,3 +168,22 @@ def test_what_cannot_be_read_is_refused():
         potential_couplings(vae, 1.0, 100, seed=1)
     with pytest.raises(ValueError, match="at least 6 points, got 5"):
         fit_quadratic(np.zeros((5, 2)), np.zeros(5))
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.5])
+def test_the_least_error_is_that_of_the_likeliest_coupling(temperature):
+    """The likeliest beta J of a Curie-Weiss magnet has the mean energy of the rows."""
+    system, rows = CurieWeiss(30), 400
+    random = np.random.default_rng(6)
+    grid = np.linspace(0.5, 1.5, 201) / temperature
+    laws = [system.order_parameter_law(1 / beta) for beta in grid]
+    means = [-(SIDE * law.values**2) @ law.probabilities for law in laws]
+    law = system.order_parameter_law(temperature)
+    energies = -SIDE * random.choice(law.values, (200, rows), p=law.probabilities) ** 2
+    found = np.interp(-energies.mean(1), -np.array(means), grid)
+    errors = [least_error(drawn, 1.0, rows, 2 * rows) for drawn in energies]
+    assert np.mean(errors) * np.sqrt(2) == pytest.approx(found.std(), rel=0.15)
+
+
+def test_energies_that_are_all_alike_tell_nothing_of_the_coupling():
+    assert np.isnan(least_error(np.full(10, -3.0), 1.0, 10, 10))

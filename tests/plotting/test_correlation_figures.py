@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.figures import entries_of
 
 from vae_mf.plotting.correlations import correlations_figure, spread
 from vae_mf.statistics.correlations import compare_correlations
@@ -43,8 +44,9 @@ def test_a_lattice_shows_its_correlations_and_their_length():
     tables = lattice_tables([1.5, 2.0, 2.5, 3.0, 4.0])
     axes = correlations_figure(tables).axes
     assert [ax.get_ylabel().split()[0] for ax in axes] == ["probability"] * 3 + ["correlation"] * 4
-    assert axes[-1].get_ylabel() == "correlation length ξ  [sites]"
-    labels = [text.get_text() for text in axes[3].get_legend().get_texts()]
-    assert set(labels) == {"exact", "N → ∞", "samples", "VAE"}
+    assert axes[-1].get_ylabel() == "correlation length ξ\n[sites]"
+    assert set(entries_of(axes[0].figure)) == {"exact", "N → ∞", "samples", "VAE"}
+    exact = next(line for line in axes[3].lines if line.get_label() == "exact")
+    assert exact.get_linestyle() == "None"
     del tables["correlation_function"]
     assert len(correlations_figure(tables).axes) == 3

@@ -6,8 +6,10 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.figures import entries_of, in_one_line, labels_of, words_of
 from helpers.files import tree
 from matplotlib.colors import is_color_like, to_hex
+from PIL import Image
 
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
 from vae_mf.plotting.recordings import draw_retina
@@ -72,14 +74,10 @@ def recording_tables(patterns: int = 2) -> dict[str, pd.DataFrame]:
     }
 
 
-def labels(figure) -> list[tuple[str, str]]:
-    return [(ax.get_xlabel(), ax.get_ylabel()) for ax in figure.axes if ax.get_xlabel()]
-
-
 def legend(ax) -> dict[str, str]:
-    """Colour of every entry of a legend."""
+    """Colour of everything that a panel has in the legend below the figure."""
     handles, names = ax.get_legend_handles_labels()
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == names
+    assert set(names) <= set(entries_of(ax.figure))
     lines = [handle.lines[0] if hasattr(handle, "lines") else handle for handle in handles]
     return {name: to_hex(line.get_color()) for name, line in zip(names, lines, strict=True)}
 
@@ -91,8 +89,8 @@ def colours(*sources: str) -> dict[str, str]:
 def test_the_verdict_shows_statistics_divergence_and_two_laws():
     figures = draw_run(equilibrium_tables())
     assert figures.keys() == {"observables", "correlations"}
-    found = labels(figures["observables"])
-    assert [y.split("  ")[0] for _, y in found] == [
+    found = labels_of(figures["observables"])
+    assert [y.split(" [")[0] for _, y in found] == [
         "order parameter ⟨|m|⟩",
         "susceptibility χ",
         "Binder cumulant U₄",
@@ -139,7 +137,7 @@ def test_what_is_not_captured_is_circled_whatever_the_prior(tolerable, circled, 
     ax = draw_run(tables)["observables"].axes[5]
     circles = [line for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose([y for line in circles for y in line.get_ydata()], circled)
-    assert ax.get_title() == (f"circled: KL > 0.1 nat{prior}" if circled else "")
+    assert in_one_line(ax.get_title()) == (f"circled: KL > 0.1 nat{prior}" if circled else "")
 
 
 @pytest.mark.parametrize(("name", "least", "symbol", "limits"), [
@@ -178,10 +176,10 @@ def test_patterns_are_compared_by_both_routes(patterns):
     assert figures.keys() == {"observables", "correlations", "patterns"}
     axes = figures["patterns"].axes[:2]
     assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == [("stored pattern μ", "recovered pattern")] * 2
-    assert [ax.get_title() for ax in axes] == ["overlaps, VAE decoder", "overlaps, PCA + FastICA"]
+    assert [ax.get_title() for ax in axes] == ["VAE decoder", "PCA + FastICA"]
     for ax in axes:
         np.testing.assert_allclose(np.diagonal(ax.images[0].get_array()), 1)
-        assert len(ax.texts) == (patterns**2 if patterns <= 8 else 0)
+        assert len(words_of(ax)) == (patterns**2 if patterns <= 8 else 0)
 
 
 @pytest.mark.parametrize("patterns", [1, 2, 4])
@@ -189,7 +187,7 @@ def test_a_recording_shows_counts_covariances_fields_and_every_pattern(patterns)
     figures = draw_run(recording_tables(patterns))
     assert figures.keys() == {"recording"}
     axes = figures["recording"].axes
-    assert labels(figures["recording"]) == [
+    assert labels_of(figures["recording"]) == [
         ("active variables K", "P(K)"),
         ("overlap q of two rows", "probability density P(q)"),
         ("frequency of a state of 4 variables, held out", "frequency, model"),
@@ -229,7 +227,20 @@ def test_figures_are_saved_for_screen_and_print(tmp_path):
     path = save_figure(draw_run(recording_tables())["recording"], tmp_path / "figures", "recording")
     assert path == tmp_path / "figures" / "recording.png"
     assert path.read_bytes().startswith(b"\x89PNG")
-    assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    pdf = path.with_suffix(".pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert b"/TrueType" in pdf or b"/CIDFontType2" in pdf
+    assert b"/Type3" not in pdf
+    assert "states of small groups" in path.with_suffix(".txt").read_text()
+
+
+def test_a_picture_has_300_dots_per_inch_unless_it_is_told_otherwise(tmp_path):
+    figure, _ = new_figure(1, 1)
+    with mpl.rc_context({"savefig.dpi": "figure"}):
+        path = save_figure(figure, tmp_path, "a")
+    with Image.open(path) as picture:
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        assert picture.size == (960, 810)
 
 
 def test_the_same_figure_makes_the_same_files_at_another_time(tmp_path, monkeypatch):
@@ -238,7 +249,7 @@ def test_the_same_figure_makes_the_same_files_at_another_time(tmp_path, monkeypa
         monkeypatch.setenv("SOURCE_DATE_EPOCH", str(year * 31_536_000))
         save_figure(draw_run(recording_tables())["recording"], tmp_path / str(year), "recording")
     first, second = tree(tmp_path / "0"), tree(tmp_path / "1")
-    assert set(first) == {"recording.pdf", "recording.png"}
+    assert set(first) == {"recording.pdf", "recording.png", "recording.txt"}
     assert first == second
 
 
@@ -251,9 +262,9 @@ def test_figure_5_has_two_rows_for_every_recording():
     figure = draw_retina(tables)
     assert len(figure.axes) == 20
     assert [ax.get_ylabel() for ax in figure.axes[:4]] == [
-        "field b",
         "pattern 1",
         "pattern 2",
-        "cumulants K(u)  [nats]",
+        "field b",
+        "frequency, model",
     ]
     assert [figure.axes[place].get_title(loc="left") for place in (0, 10)] == ["4 cells", "6 cells"]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.commands import only, run
+from helpers.figures import entries_of, labels_of, words_of
 from scipy.special import erf
 
 from vae_mf.plotting.runs import draw_retrieval
@@ -51,13 +52,13 @@ def test_every_size_has_its_curve_and_the_critical_load_is_marked():
     axes = draw_retrieval({"retrieval": drawn}).axes
     assert [ax.get_title(loc="left") for ax in axes] == ["T = 0", "T = 0.3"]
     for ax, temperature, critical in zip(axes, (0.0, 0.3), (0.138, 0.103), strict=True):
-        assert (ax.get_xlabel(), ax.get_ylabel()) == ("load α = P / N", "overlap with the pattern m")
-        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["N → ∞", "N = 100", "N = 400"]
+        assert labels_of(ax.figure)[0] == ("load α = P / N", "overlap with the pattern m")
+        assert entries_of(ax.figure) == ["N → ∞", "N = 100", "N = 400"]
         handles = ax.get_legend_handles_labels()[0]
         for handle, sites in zip(handles[1:], (100, 400), strict=True):
             rows = drawn[(drawn.sites == sites) & (drawn.temperature == temperature)]
             np.testing.assert_allclose(handle.lines[0].get_xydata(), rows[["load", "overlap"]])
-        assert ax.texts[0].get_text() == f"α$_c$ = {ax.texts[0].xy[0]:.3f}"
+        assert words_of(ax) == [f"α$_c$ = {ax.texts[0].xy[0]:.3f}"]
         assert ax.texts[0].xy[0] == pytest.approx(critical, abs=0.006)
 
 

@@ -1,11 +1,15 @@
 """The figure of a sweep shows means, errors and single runs of every line where they belong."""
 
+from itertools import islice
+
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.figures import in_one_line
 from matplotlib.colors import to_hex
 
-from vae_mf.plotting.sweeps import CYCLE, GAP, draw_collection
+from vae_mf.plotting.style import looks
+from vae_mf.plotting.sweeps import GAP, draw_collection
 
 
 def tables(values: list, lines: tuple[str, ...] = ("a", "b"), seeds: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -48,7 +52,7 @@ def test_everything_drawn_lies_inside_the_axes():
 def test_lines_have_their_own_colour_marker_and_place():
     ax, _, _ = draw([3, 8], lines=("a", "b", "c"))
     means = [container.lines[0] for container in ax.containers]
-    assert [(to_hex(line.get_color()), line.get_marker()) for line in means] == list(CYCLE[:3])
+    assert [(to_hex(line.get_color()), line.get_marker()) for line in means] == list(islice(looks(), 3))
     shifts = [(line.get_transform().transform((0, 0)) - ax.transData.transform((0, 0)))[0] for line in means]
     gap = GAP * ax.figure.dpi
     np.testing.assert_allclose(shifts, [-gap, 0, gap], atol=1e-9)
@@ -57,7 +61,7 @@ def test_lines_have_their_own_colour_marker_and_place():
 def test_labels_name_metric_option_and_lines():
     ax, _, _ = draw([3, 8])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("option", "ELBO, held-out configurations\n[nats per configuration]")
-    assert ax.get_title() == "mean ± standard error over 3 seeds; faint: single runs"
+    assert in_one_line(ax.get_title()) == "mean ± standard error over 3 seeds; faint: single runs"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
 
 
@@ -65,7 +69,7 @@ def test_the_title_tells_how_many_seeds_were_averaged():
     runs, averages = tables([3, 8])
     averages.loc[0, "runs"] = 2
     (ax,) = draw_collection(runs, averages, "test_elbo", "option").axes
-    assert ax.get_title().startswith("mean ± standard error over 2 to 3 seeds")
+    assert in_one_line(ax.get_title()).startswith("mean ± standard error over 2 to 3 seeds")
 
 
 def test_one_line_of_single_runs_needs_neither_legend_nor_title():

@@ -78,7 +78,7 @@ def test_nothing_is_circled_where_nothing_is_known(ax):
 
 def test_the_map_of_pairs_is_symmetric(ax):
     table = pd.DataFrame({"first": [0, 0, 1], "second": [1, 2, 2], "significance": [1.0, -2.0, 3.0]})
-    draw_pair_residuals(ax, table, 3)
+    draw_pair_residuals(ax, table, range(3))
     np.testing.assert_array_equal(ax.images[0].get_array(), [[0, 1, -2], [1, 0, 3], [-2, 3, 0]])
 
 

@@ -5,7 +5,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.figures import in_one_line, words_of
 
+from vae_mf.plotting.layout import panels_of
 from vae_mf.plotting.paper import SYSTEMS, draw_decodings, draw_latent_variable, draw_systems
 from vae_mf.plotting.total_correlation import CUTS
 from vae_mf.plotting.verdict import draw_verdict
@@ -67,7 +69,7 @@ def decoded_tables(name: str) -> dict[str, pd.DataFrame]:
 
 
 def y_labels(figure) -> list[str]:
-    return [ax.get_ylabel() for ax in figure.axes]
+    return [in_one_line(ax.get_ylabel()) for ax in figure.axes]
 
 
 def test_a_table_that_nothing_is_known_of_has_no_panel():
@@ -87,7 +89,7 @@ def test_a_table_that_nothing_is_known_of_has_no_panel():
 )
 def test_what_was_decoded_has_a_panel(name, label):
     figure = draw_verdict(verdict_tables(**residual_tables(4), **decoded_tables(name)))
-    assert any(found.startswith(label) for found in y_labels(figure))
+    assert any(in_one_line(found).startswith(label) for found in y_labels(figure))
     assert "site j" in y_labels(figure)
 
 
@@ -108,7 +110,7 @@ def test_all_that_was_read_off_a_linear_decoder_is_drawn():
     axis = {"axis": 1, "tilt": np.linspace(-1, 1, 5), "cumulant": 0.5, "error": 0.0, "gaussian": 0.4}
     more = {"latent_density": latent_density(), "cumulants": pd.DataFrame(axis)}
     labels = y_labels(draw_verdict(verdict_tables(**more, **decoded_tables("curie_weiss"))))
-    assert labels[4:] == ["βJ from the latent potential", "density / maximum", "cumulants K(u)  [nats]"]
+    assert labels[4:] == ["βJ from the latent potential", "density / maximum", "cumulants K(u) [nats]"]
 
 
 def test_a_single_temperature_is_a_balance_of_nats():
@@ -138,9 +140,17 @@ def test_a_verdict_without_a_critic_has_no_panel_of_total_correlations():
 
 
 def test_figure_2_shows_the_architecture_and_the_latent_at_three_temperatures():
-    figure = draw_latent_variable({"curie_weiss_latent_density": latent_density()})
-    assert [ax.get_title(loc="left") for ax in figure.axes[3:6]] == ["d   T = 0.8", "e   T = 1", "f   T = 1.2"]
-    assert any("decoder" in text.get_text() for text in figure.axes[0].texts)
+    spins = [(s, t, i, 1) for s in ("samples", "model") for t in TEMPERATURES for i in range(16)]
+    shown = pd.DataFrame(spins, columns=["source", "temperature", "site", "value"])
+    tables = {"latent_density": latent_density(), "configurations": shown, "observables": observables()}
+    figure = draw_latent_variable({f"curie_weiss_{name}": table for name, table in tables.items()})
+    titles = [ax.get_title(loc="left") for ax in panels_of(figure)]
+    assert titles[4:] == ["added: T = 0.8", "added: T = 1", "added: T = 1.2", "added: mean field"]
+    samples, parts, prior, binder = panels_of(figure)[:4]
+    assert [label.get_text() for label in samples.get_xticklabels()] == ["0.8", "1", "1.2"]
+    assert any("decoder" in text for text in words_of(parts))
+    assert prior.get_ylabel() == "temperature T"
+    assert binder.get_ylabel() == "Binder cumulant U₄"
 
 
 def test_without_residuals_or_decodings_there_are_no_such_panels():
@@ -151,7 +161,7 @@ def observables() -> pd.DataFrame:
     rows = [
         {"source": source, "temperature": t, "observable": name, "value": 0.5, "error": 0.1, "order_name": "order m"}
         for source in ("samples", "model")
-        for name in ("order_parameter", "energy")
+        for name in ("order_parameter", "susceptibility", "binder")
         for t in TEMPERATURES
     ]
     return pd.DataFrame(rows)
@@ -173,16 +183,23 @@ def runs(tmp_path):
 
 def test_figure_3_has_a_row_per_system(runs):
     figure = draw_systems(runs)
-    panels = [ax for ax in figure.axes if ax.get_title(loc="left")]
-    titles = [ax.get_title(loc="left") for ax in panels]
-    assert [title[4:] for title in titles if len(title) > 1] == list(SYSTEMS.values())
-    # Directors have no map of what is left.
-    assert len(panels) == 15
+    panels = panels_of(figure)
+    assert [ax.get_title(loc="left") for ax in panels[:12:3]] == list(SYSTEMS.values())
+    assert [in_one_line(ax.get_ylabel()).split(" [")[0] for ax in panels[:3]] == [
+        "order parameter ⟨|m|⟩", "susceptibility χ", "C(x|z)",
+    ]  # fmt: skip
+    # In the paper's order a to l, then what is added; directors have no map of what is left.
+    assert [ax.get_title(loc="left").split("\n")[0] for ax in panels[12:]] == [
+        f"added: {name}" for name in SYSTEMS.values()
+    ]
+    assert [len(ax.child_axes) for ax in panels[2:12:3]] == [1, 1, 1, 0]
     assert sum("C(x|z)" in label for label in y_labels(figure)) == 4
 
 
 def test_figure_4_shows_patterns_coupling_and_tensor(runs):
-    labels = y_labels(draw_decodings(runs))
-    assert labels[:2] == ["recovered pattern"] * 2
-    assert labels[2] == "βJ from the latent potential"
-    assert labels[3].startswith("1 − R²")
+    figure = draw_decodings(runs)
+    labels = [in_one_line(ax.get_ylabel()) for ax in panels_of(figure)]
+    assert labels[0] == "recovered pattern"
+    assert labels[1].startswith("1 − R²")
+    assert labels[2:] == ["recovered pattern", "βJ from the latent potential"]
+    assert [ax.get_title(loc="left").split(":")[0] for ax in panels_of(figure)] == ["", "", "added", "added"]

@@ -22,6 +22,7 @@ from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
+from vae_mf.statistics.averages import average
 from vae_mf.systems.base import HasMeanFieldCouplings
 
 ROWS = 2**16
@@ -138,6 +139,25 @@ def potential_couplings(vae: VAE, temperature: float, draws: int, seed: int) -> 
     couplings = model.weights @ mixed[:, :-1]
     np.fill_diagonal(couplings, 0.0)
     return PotentialCouplings((couplings + couplings.T) / 2, model.field + model.weights @ mixed[:, -1], fit)
+
+
+def least_error(energies: Float[np.ndarray, " rows"], coupling: float, chains: int, rows: int) -> float:
+    """Return the least error of beta J that an unbiased estimate from so many rows can have (Cramér and Rao).
+
+    The mean of -E / J moves with beta J by its own variance, so that the error of this mean, over chains, is that of
+    beta J times the variance. NaN where all energies are alike.
+
+    Args:
+        energies: energies of other configurations, those of one chain next to each other.
+        coupling: J.
+        chains: number of chains, equally long.
+        rows: number of configurations that the estimate is from.
+    """
+    conjugate = energies / coupling
+    variance = conjugate.var()
+    if variance == 0:
+        return float("nan")
+    return float(average(conjugate, chains).error * np.sqrt(len(energies) / rows) / variance)
 
 
 def coupling_table(

@@ -46,8 +46,8 @@ from vae_mf.verdict.needs import bytes_of_verdict
 from vae_mf.verdict.report import as_json, as_markdown
 
 REPORT = "report.md"
-OWN = ("overlaps",)
-"""Tables of the run itself that a verdict takes up."""
+OWN = ("overlaps", "cells")
+"""Tables of the run itself that a verdict takes up: recovered patterns, and the names of variables."""
 
 
 def assess_run(

@@ -5,20 +5,24 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS, empty_figure, house_style
+from vae_mf.plotting.layout import house_figure, legend_above
+from vae_mf.plotting.style import COLOURS, empty_figure
 
 
+@house_figure(
+    "Contacts of a protein family: planted ones above the diagonal and those that were found below it, and the "
+    "scores of all pairs in their order. No error bars: one alignment."
+)
 def draw_contacts(table: pd.DataFrame) -> Figure:
     """Draw known contacts above the diagonal and those found below it, and the scores of both.
 
     Args:
         table: pairs of sites ``first`` < ``second`` with their ``score``, each ``planted``, ``found`` or both.
     """
-    with house_style():
-        figure = empty_figure(7.0, 3.4)
-        left, right = figure.subplots(1, 2)
-        draw_map(left, table)
-        draw_scores(right, table)
+    figure = empty_figure(7.4, 3.6)
+    left, right = figure.subplots(1, 2)
+    draw_map(left, table)
+    draw_scores(right, table)
     return figure
 
 
@@ -32,8 +36,8 @@ def draw_map(ax: Axes, table: pd.DataFrame) -> None:
     ax.plot(wrong["first"], wrong.second, "X", color=COLOURS["model"], markersize=4, label="found, wrong")
     last = table.second.max() + 0.5
     ax.plot([-0.5, last], [-0.5, last], color=COLOURS["independent"], linewidth=0.6)
-    ax.set(xlabel="site", ylabel="site", xlim=(-0.5, last), ylim=(last, -0.5), aspect="equal")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=3, handletextpad=0.1, columnspacing=0.8)
+    ax.set(xlabel="site i", ylabel="site j", xlim=(-0.5, last), ylim=(last, -0.5), aspect="equal")
+    legend_above(ax)
 
 
 def draw_scores(ax: Axes, table: pd.DataFrame) -> None:
@@ -44,4 +48,4 @@ def draw_scores(ax: Axes, table: pd.DataFrame) -> None:
         chosen = (ordered.planted == planted).to_numpy()
         ax.plot(ranks[chosen], ordered.score[chosen], "o", color=colour, markersize=2.5, label=label)
     ax.set(xlabel="rank of the pair", ylabel="corrected norm of couplings", ylim=(0, None))
-    ax.legend(loc="upper right")
+    legend_above(ax)

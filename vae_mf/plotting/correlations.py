@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_mf.plotting.layout import house_figure, legend_below, panels_of
 from vae_mf.plotting.observables import LINES, draw_observable, draw_sources
 from vae_mf.plotting.style import COLOURS, LABELS, new_figure, remove
 
@@ -11,6 +12,11 @@ SHOWN = 3
 """Number of temperatures that are drawn."""
 
 
+@house_figure(
+    "Distribution P(q) of the overlap of two independent configurations at some temperatures; on a lattice below "
+    "it the correlation along rows against the distance, and the second-moment correlation length in lattice "
+    "constants. Error bars: standard error over chains. Exact theory has none."
+)
 def correlations_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw P(q) at some temperatures, and on a lattice C(r) with its length."""
     lattice = "correlation_function" in tables
@@ -27,6 +33,7 @@ def correlations_figure(tables: dict[str, pd.DataFrame]) -> Figure:
         draw_observable(axes[-1], tables["observables"], "correlation_length")
         axes[-1].set_yscale("log")
     remove(axes[drawn:SHOWN])
+    legend_below(figure, panels_of(figure))
     return figure
 
 
@@ -55,10 +62,9 @@ def draw_overlap_law(ax: Axes, table: pd.DataFrame, temperature: float | None = 
     pair = "rows" if temperature is None else "configurations"
     ax.set(xlabel=f"overlap q of two {pair}", ylabel="probability density P(q)")
     ax.set_xlim(seen.min() - 0.05, seen.max() + 0.05)
-    ax.set_ylim(0, 1.35 * (chosen.density + chosen.error).max())
+    ax.set_ylim(0, 1.05 * (chosen.density + chosen.error.fillna(0)).max())
     if temperature is not None:
         ax.set_title(f"T = {temperature:g}")
-    ax.legend(loc="upper center", ncols=2, columnspacing=1.0, fontsize=7)
 
 
 def draw_correlation_function(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
@@ -66,5 +72,4 @@ def draw_correlation_function(ax: Axes, table: pd.DataFrame, temperature: float)
     chosen = table[(table.temperature == temperature) & (table.distance > 0)]
     draw_sources(ax, chosen, "distance")
     ax.set(xlabel="distance r  [sites]", ylabel="correlation ⟨s$_0$s$_r$⟩", title=f"T = {temperature:g}")
-    ax.set_ylim(min(0.0, 1.1 * chosen.value.min()), 1.25)
-    ax.legend(loc="upper right", ncols=2)
+    ax.set_ylim(min(0.0, 1.1 * chosen.value.min()), 1.05)

@@ -7,17 +7,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from vae_mf.arrays import Couplings
-from vae_mf.plotting.style import COLOURS, MIDDLE, house_style, in_figure, new_figure, new_panels, ticks_of
+from vae_mf.plotting.layout import house_figure
+from vae_mf.plotting.style import COLOURS, LETTER, MIDDLE, PANEL, in_figure, name_ticks, new_figure, new_panels
 
 LABELLED = 20
 """Largest number of variables of which every one has its name at a heat map."""
+ROW = 0.19
+"""Height of an estimator in a panel in inches."""
 FAR = 300
 """Multiple of the median beyond which a positive number stands at the edge in words."""
 
 
+@house_figure(
+    "Couplings of one estimator: as a matrix over the variables, white at zero; their distribution, with the "
+    "median standard error in grey; where the truth is known, inferred against true couplings with standard "
+    "errors."
+)
 def couplings_figure(
     couplings: Couplings, table: pd.DataFrame, name: str, names: Sequence[str], unit: str = ""
 ) -> Figure:
@@ -27,35 +35,41 @@ def couplings_figure(
         names: Name of each variable.
         unit: Unit of the couplings, empty for none.
     """
-    with house_style():
-        known = "truth" in table
-        figure, axes = new_figure(1, 2 + known)
-        limit = coupling_scale(table.truth if known else table.coupling, len(couplings))
-        draw_coupling_matrix(axes[0], couplings, name, names, limit, unit)
-        draw_coupling_histogram(axes[1], table, limit, unit)
-        if known:
-            draw_truth_scatter(axes[2], table, limit, unit)
+    known = "truth" in table
+    figure, axes = new_figure(1, 2 + known)
+    limit = coupling_scale(table.truth if known else table.coupling, len(couplings))
+    draw_coupling_matrix(axes[0], couplings, name, names, limit, unit)
+    draw_coupling_histogram(axes[1], table, limit, unit)
+    if known:
+        draw_truth_scatter(axes[2], table, limit, unit)
     return figure
 
 
+@house_figure(
+    "Estimators of couplings on one data set: gain over independent variables on held-out rows in nats per row "
+    "with its standard error, processor time in seconds, error of the couplings where the truth is known, and "
+    "rank correlation between the couplings of every two."
+)
 def comparison_figure(estimators: pd.DataFrame, correlations: pd.DataFrame, unit: str = "") -> Figure:
     """Draw what several estimators make of one data set: held-out scores, accuracy, time, and how far they agree."""
-    with house_style():
-        known = "rmse" in estimators
-        figure, axes = new_panels(4 + known, columns=2)
-        draw_gains(axes[0], estimators, "", "log-likelihood")
-        draw_gains(axes[1], estimators, "pseudo_", "log-pseudo-likelihood")
-        draw_positive(axes[2], estimators, estimators.seconds, "processor time of the fit  [s]")
-        if known:
-            draw_positive(axes[3], estimators, estimators.rmse, f"RMSE of couplings{in_brackets(unit)}")
-        for ax in axes[1:-1:2]:
-            ax.set_yticklabels([])
-        draw_correlations(axes[-1], correlations, list(estimators.estimator))
-        words = {
-            "hollow: not converged": estimators.converged.map(str).eq("False"),
-            "crosses: own rows in a phase that the data do not have": estimators.runaway.map(str).eq("True"),
-        }
-        figure.suptitle("; ".join(text for text, marked in words.items() if marked.any()), fontsize=9)
+    known = "rmse" in estimators
+    figure, axes = new_panels(4 + known, columns=2)
+    names = LETTER * max(len(in_figure(name, MIDDLE)) for name in estimators.estimator)
+    height = max(PANEL[1], 1 + ROW * len(estimators))
+    figure.set_size_inches(2 * PANEL[0] + names, -(-len(axes) // 2) * height)
+    draw_gains(axes[0], estimators, "", "log-likelihood")
+    draw_gains(axes[1], estimators, "pseudo_", "log-pseudo-likelihood")
+    draw_positive(axes[2], estimators, estimators.seconds, "processor time of the fit  [s]")
+    if known:
+        draw_positive(axes[3], estimators, estimators.rmse, f"RMSE of couplings{in_brackets(unit)}")
+    for ax in axes[1:-1:2]:
+        ax.set_yticklabels([])
+    draw_correlations(axes[-1], correlations, list(estimators.estimator))
+    words = {
+        "hollow: not converged": estimators.converged.map(str).eq("False"),
+        "crosses: own rows in a phase that the data do not have": estimators.runaway.map(str).eq("True"),
+    }
+    figure.suptitle("; ".join(text for text, marked in words.items() if marked.any()), fontsize=9)
     return figure
 
 
@@ -109,8 +123,9 @@ def draw_positive(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) 
 
 def write_plain_ticks(axis: Axis, limits: tuple[float, float]) -> None:
     """Write plain numbers at a logarithmic axis, 1, 2 and 5 of every decade where there are few."""
-    decades = limits[1] / limits[0] > 50
-    axis.set_major_locator(LogLocator(subs=(1,) if decades else (1, 2, 5)))
+    spread = limits[1] / limits[0]
+    few = LogLocator(subs=(1,) if spread > 50 else (1, 2, 5))
+    axis.set_major_locator(few if spread > 5 else MaxNLocator(4))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
 
@@ -151,9 +166,9 @@ def draw_correlations(ax: Axes, table: pd.DataFrame, estimators: Sequence[str]) 
     names = list(dict.fromkeys(table["first"]))
     values = matrix.loc[names, names].to_numpy()
     image = ax.imshow(values, vmin=min(0.0, np.nanmin(values)), vmax=1, cmap="viridis")
-    numbers = [str(estimators.index(name) + 1) for name in names]
-    ax.set_xticks(range(len(names)), numbers, fontsize=7)
-    ax.set_yticks(range(len(names)), numbers, fontsize=7)
+    for axis in (ax.xaxis, ax.yaxis):
+        name_ticks(axis, [estimators.index(name) + 1 for name in names], most=20)
+    ax.set(xlabel="estimator", ylabel="estimator")
     ax.figure.colorbar(image, ax=ax, label="rank correlation of couplings", shrink=0.8)
 
 
@@ -165,11 +180,8 @@ def draw_coupling_matrix(
     image = ax.imshow(finite, vmin=-limit, vmax=limit, cmap="RdBu_r", interpolation="nearest")
     ax.set_facecolor(COLOURS["independent"])
     ax.set(xlabel="variable j", ylabel="variable i", title=in_figure(name.replace("_", " ")))
-    ticks = ticks_of(names)
-    step = -(-len(names) // LABELLED)
-    size = 8 if len(names) <= LABELLED else 7
-    ax.set_xticks(range(0, len(names), step), ticks[::step], rotation=90, fontsize=size)
-    ax.set_yticks(range(0, len(names), step), ticks[::step], fontsize=size)
+    for axis in (ax.xaxis, ax.yaxis):
+        name_ticks(axis, names, LABELLED)
     ax.figure.colorbar(image, ax=ax, label=f"coupling $J_{{ij}}${in_brackets(unit)}", shrink=0.8, extend="both")
 
 

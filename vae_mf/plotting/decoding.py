@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS, house_style, new_panels
+from vae_mf.plotting.layout import house_figure, legend_above, legend_below
+from vae_mf.plotting.style import COLOURS, PALETTE, new_panels
 
 SPACES = {
     "exact": "exact space",
@@ -18,7 +19,7 @@ SPACE_COLOURS = {
     "vae": COLOURS["vae"],
     "pca": COLOURS["classical"],
     "naive_mean_field": COLOURS["samples"],
-    "pseudo_likelihood": "#aa3377",
+    "pseudo_likelihood": PALETTE["violet"],
 }
 UNMIXINGS = {
     "search": {"label": "sign-vector search", "marker": "o", "linestyle": "-"},
@@ -52,16 +53,19 @@ def draw_recovery(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_title(f"N = {sites}, {source}", loc="left")
 
 
+@house_figure(
+    "Share of stored patterns that are recovered against their number, by the space in which they are sought "
+    "(colour) and the way of unmixing (line). Error bars: standard error over networks. Dotted: the load at which"
+    " retrieval ceases."
+)
 def draw_unmixing(table: pd.DataFrame) -> Figure:
     """Draw the map of recovery: one panel per size for exact spaces, one for trained decoders and classical routes."""
     exact, trained = table[table.space == "exact"], table[table.space != "exact"]
     panels = [rows for part in (exact, trained) for _, rows in part.groupby("sites")]
-    with house_style():
-        figure, axes = new_panels(len(panels), columns=3)
-        for ax, rows in zip(axes, panels, strict=True):
-            draw_recovery(ax, rows)
-        handles = {label: line for ax in axes for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-        figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
+    figure, axes = new_panels(len(panels), columns=3)
+    for ax, rows in zip(axes, panels, strict=True):
+        draw_recovery(ax, rows)
+    legend_below(figure, axes)
     return figure
 
 
@@ -72,7 +76,7 @@ def draw_cumulant(ax: Axes, table: pd.DataFrame) -> None:
         ax.plot(rows.tilt, rows.gaussian, "--", color=line[0].get_color(), linewidth=0.8)
     ax.plot([], [], "--", color=COLOURS["infinite"], linewidth=0.8, label="Gaussian baseline")
     ax.set(xlabel="tilt u from its mean, along principal axes", ylabel="cumulants K(u)  [nats]")
-    ax.legend()
+    legend_above(ax)
 
 
 def draw_latent_density(ax: Axes, table: pd.DataFrame) -> None:
@@ -90,17 +94,19 @@ def draw_latent_density(ax: Axes, table: pd.DataFrame) -> None:
     for name, (label, style, colour) in LATENT_LAWS.items():
         if table[name].notna().any():
             ax.plot([], [], style, color=colour, label=label)
-    ax.set(xlabel="latent z", ylabel="density / maximum", ylim=(0, 1.5))
-    ax.legend(loc="upper center", ncols=2, fontsize=7, columnspacing=1.0)
+    ax.set(xlabel="latent variable z", ylabel="density / maximum", ylim=(0, 1.15))
+    legend_above(ax)
 
 
 def draw_coupling(ax: Axes, table: pd.DataFrame) -> None:
     """Draw beta J from the latent potential against the truth."""
     limits = [0.9 * table.exact.min(), 1.05 * table.exact.max()]
     ax.plot(limits, limits, color=COLOURS["exact"], linewidth=0.8, label="exact")
-    ax.plot(table.exact, table.beta_j, "s", color=COLOURS["vae"], label="latent potential")
+    errors = table.get("beta_j_error")
+    label = "latent potential" if errors is None else "latent potential; bars: least error of so many rows"
+    ax.errorbar(table.exact, table.beta_j, errors, fmt="s", color=COLOURS["vae"], capsize=2, label=label)
     ax.set(xlabel="βJ of the system", ylabel="βJ from the latent potential")
-    ax.legend()
+    legend_above(ax)
 
 
 def draw_tensor_scores(ax: Axes, table: pd.DataFrame) -> None:
@@ -117,6 +123,4 @@ def draw_tensor_scores(ax: Axes, table: pd.DataFrame) -> None:
     ax.axhline(0.01, color=COLOURS["infinite"], linewidth=0.8, linestyle=":")
     ax.set(xlabel="component of the tensor", ylabel="1 − R² on held-out configurations", yscale="log")
     ax.set_xticks(range(1, 6))
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high * (high / low) ** 0.5)  # room for the legend, on a logarithmic scale
-    ax.legend(fontsize=7, loc="upper center", ncols=2, columnspacing=1.0)
+    legend_above(ax)

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
-from vae_mf.plotting.style import COLOURS, LABELS, TEMPERATURE
+from vae_mf.plotting.layout import legend_above
+from vae_mf.plotting.style import COLOURS, LABELS, TEMPERATURE, name_ticks
 
 LINES = {
     "exact": {"linestyle": "-", "linewidth": 0.8},
@@ -35,7 +36,6 @@ def draw_observable(ax: Axes, table: pd.DataFrame, observable: str) -> None:
         ax.set_yscale("log")
     symbol = str(chosen.order_name.iloc[0]).split()[-1]
     ax.set(xlabel=TEMPERATURE, ylabel=SYMBOLS[observable].format(symbol))
-    ax.legend()
 
 
 def draw_sources(ax: Axes, table: pd.DataFrame, column: str) -> None:
@@ -67,13 +67,14 @@ def draw_chain_diagnostic(ax: Axes, table: pd.DataFrame, columns: dict[str, str]
     """Draw chain diagnostics (column: name in the legend) against temperature; circle what is not equilibrium."""
     styles = zip(("samples", "classical", "infinite"), "osD", strict=True)
     for (column, name), (colour, marker) in zip(columns.items(), styles, strict=False):
+        name = name if len(columns) > 1 else ""
         ax.plot(table.temperature, table[column], f"{marker}-", color=COLOURS[colour], label=name, linewidth=0.8)
         adrift = table[table.ensemble != "equilibrium"]
         ax.plot(adrift.temperature, adrift[column], "o", mfc="none", color=COLOURS["model"], markersize=9)
     if (table.ensemble != "equilibrium").any():
-        ax.set_title("circled: not equilibrium", fontsize=8)
+        ax.set_title("circled: not equilibrium")
     if len(columns) > 1:
-        ax.legend()
+        legend_above(ax)
     ax.set(xlabel=TEMPERATURE, ylabel=label if len(columns) > 1 else next(iter(columns.values())))
 
 
@@ -85,8 +86,8 @@ def draw_divergence(ax: Axes, table: pd.DataFrame) -> None:
     if len(short):
         ax.plot(short.temperature, short.kl, "o", mfc="none", color=COLOURS["exact"], markersize=9)
         prior = " (factorised prior)" if short.factorised_prior.all() else ""
-        ax.set_title(f"circled: KL > {short.tolerable_kl.iloc[0]:g} nat{prior}", fontsize=8)
-    ax.set(xlabel=TEMPERATURE, ylabel="KL(p ‖ p_VAE)  [nats per configuration]")
+        ax.set_title(f"circled: KL > {short.tolerable_kl.iloc[0]:g} nat{prior}")
+    ax.set(xlabel=TEMPERATURE, ylabel="KL(p ‖ p_VAE)\n[nats per configuration]")
 
 
 def draw_order_parameter_law(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
@@ -99,8 +100,7 @@ def draw_order_parameter_law(ax: Axes, table: pd.DataFrame, temperature: float) 
         xlabel=table.order_name.iloc[0], ylabel="probability density", title=f"T = {temperature:g}",
         xlim=(-1.03 if signed else -0.02, 1.03),
     )  # fmt: skip
-    ax.set_ylim(0, 1.25 * chosen.density.max())
-    ax.legend(loc="upper center", ncols=3, columnspacing=1.0)
+    ax.set_ylim(0, 1.05 * chosen.density.max())
 
 
 def draw_overlaps(ax: Axes, table: pd.DataFrame, route: str) -> None:
@@ -112,11 +112,10 @@ def draw_overlaps(ax: Axes, table: pd.DataFrame, route: str) -> None:
             ax.text(
                 column, row, f"{overlap:.2f}", ha="center", va="center", color="white" if abs(overlap) > 0.6 else "k"
             )
-    ticks = range(len(chosen)) if len(chosen) <= 8 else []
-    ax.set(xlabel="stored pattern μ", ylabel="recovered pattern", title=f"overlaps, {LABELS[route]}")
-    ax.set_xticks(ticks, [str(t + 1) for t in ticks])
-    ax.set_yticks(ticks, [str(t + 1) for t in ticks])
-    ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    ax.set(xlabel="stored pattern μ", ylabel="recovered pattern", title=LABELS[route])
+    for axis in (ax.xaxis, ax.yaxis):
+        name_ticks(axis, range(1, len(chosen) + 1), most=12)
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="overlap")
 
 
 def draw_load_curve(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
@@ -136,4 +135,3 @@ def draw_load_curve(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
         )  # fmt: skip
     ax.set(xlabel="load α = P / N", ylabel="overlap with the pattern m", ylim=(-0.03, 1.03))
     ax.set_title(f"T = {temperature:g}", loc="left")
-    ax.legend()

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from vae_mf.plotting.correlations import draw_overlap_law
 from vae_mf.plotting.decoding import draw_cumulant
-from vae_mf.plotting.style import COLOURS, LABELS, house_style, new_figure, remove
+from vae_mf.plotting.layout import house_figure, legend_below, panels_of
+from vae_mf.plotting.style import COLOURS, LABELS, name_ticks, new_figure, remove
 from vae_mf.tables import tables_of
 
 RETINA_COLUMNS = 5
@@ -16,6 +17,11 @@ MOMENTS = {1: "mean ⟨s$_i$⟩", 2: "pair covariance", 3: "triplet moment"}
 """Names of central moments by their order."""
 
 
+@house_figure(
+    "A recording and rows drawn from the model: active variables K, overlap q of two rows, states of small "
+    "groups, means, pair covariances and triplet moments, and per variable the field and every pattern of the "
+    "decoder. Error bars: standard error over blocks of rows."
+)
 def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw P(K), P(q), states of small groups, moments, and per variable the field and every pattern of a recording."""
     profiles = profile_columns(tables["cells"])
@@ -28,40 +34,48 @@ def recording_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, (column, label) in zip(axes[6:], profiles.items(), strict=False):
         draw_profile(ax, tables["cells"], column, label)
     remove(axes[6 + len(profiles) :])
+    legend_below(figure, axes[:6])
     return figure
 
 
+@house_figure(
+    "The retina by a model with a linear decoder, as in figure 5 of Biroli, Welling and Vitelli (2026), two rows for "
+    "every number of cells: patterns and field on the cells, frequencies of the states of ten cells, overlap of two "
+    "rows, cumulant K(u) in nats beside the parabola of a Gaussian. Added: number of active cells, means, pair "
+    "covariances and triplet moments of model and held-out rows. Error bars: standard error over blocks of rows."
+)
 def draw_retina(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw figure 5 of Biroli, Welling and Vitelli (2026), two rows for every recording, the smallest first.
 
-    Field and two patterns on the cells, K(u) with its Gaussian baseline and the means; then the frequencies of the
-    states of ten cells, P(q), P(K), and pair and triplet moments.
+    In the paper's order two patterns and the field on the cells, the frequencies of the states of ten cells, P(q), and
+    K(u) with its Gaussian baseline; added are P(K), and means, pair and triplet moments.
     """
     sizes = {name.removesuffix("_cells"): len(table) for name, table in tables.items() if name.endswith("_cells")}
-    with house_style():
-        figure, axes = new_figure(2 * len(sizes), RETINA_COLUMNS)
-        rows = [axes[start : start + RETINA_COLUMNS] for start in range(0, len(axes), RETINA_COLUMNS)]
-        for place, (name, size) in enumerate(sorted(sizes.items(), key=lambda item: item[1])):
-            own = tables_of(name, tables)
-            above, below = rows[2 * place : 2 * place + 2]
-            draw_decoder(above, own)
-            draw_state_frequencies(below[0], own["words"])
-            draw_overlap_law(below[1], own["overlap_distribution"])
-            draw_spike_counts(below[2], own["spike_counts"])
-            draw_moments(below[3], own["moments"], order=2)
-            draw_moments(below[4], own["moments"], order=3)
-            above[0].set_title(f"{size} cells", loc="left")
+    figure, axes = new_figure(2 * len(sizes), RETINA_COLUMNS)
+    rows = [axes[start : start + RETINA_COLUMNS] for start in range(0, len(axes), RETINA_COLUMNS)]
+    for place, (name, size) in enumerate(sorted(sizes.items(), key=lambda item: item[1])):
+        own = tables_of(name, tables)
+        above, below = rows[2 * place : 2 * place + 2]
+        draw_decoder(above[:3], own)
+        draw_state_frequencies(above[3], own["words"])
+        draw_overlap_law(above[4], own["overlap_distribution"])
+        draw_cumulant(below[0], own["cumulants"])
+        draw_spike_counts(below[1], own["spike_counts"])
+        for ax, order in zip(below[2:], MOMENTS, strict=True):
+            draw_moments(ax, own["moments"], order)
+        above[0].set_title(f"{size} cells", loc="left")
+        below[1].set_title("added", loc="left")
+    legend_below(figure, [ax for ax in panels_of(figure) if ax.get_legend() is None])
     return figure
 
 
 def draw_decoder(axes: list[Axes], own: dict[str, pd.DataFrame]) -> None:
-    """Draw the field and at most two patterns on the variables, K(u), and the means of the model."""
-    profiles = list(profile_columns(own["cells"]).items())[:3]
-    for ax, (column, label) in zip(axes, profiles, strict=False):
+    """Draw at most two patterns and the field on the variables."""
+    (field, *patterns) = profile_columns(own["cells"]).items()
+    shown = [*patterns[: len(axes) - 1], field]
+    for ax, (column, label) in zip(axes, shown, strict=False):
         draw_profile(ax, own["cells"], column, label)
-    remove(axes[len(profiles) : 3])
-    draw_cumulant(axes[3], own["cumulants"])
-    draw_moments(axes[4], own["moments"], order=1)
+    remove(axes[len(shown) :])
 
 
 def profile_columns(variables: pd.DataFrame) -> dict[str, str]:
@@ -88,13 +102,13 @@ def draw_spike_counts(ax: Axes, table: pd.DataFrame) -> None:
         yscale="log", xlim=(-0.5, seen["count"].max() + 2), ylim=(seen.probability.min() / 3, 1),
         xlabel="active variables K", ylabel="P(K)",
     )  # fmt: skip
-    ax.legend(loc="upper right")
 
 
 def draw_profile(ax: Axes, table: pd.DataFrame, column: str, label: str) -> None:
     """Draw one value per variable as bars, in the order of the table (by decreasing rate if chosen so)."""
     ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
     ax.bar(np.arange(len(table)), table[column], color=COLOURS["model"], width=0.8)
+    name_ticks(ax.xaxis, table.cell, most=24)
     ax.set(xlabel="variable", ylabel=label)
 
 
@@ -113,7 +127,6 @@ def draw_moments(ax: Axes, table: pd.DataFrame, order: int) -> None:
         xlabel=f"{MOMENTS[order]}, held-out rows", ylabel=f"{MOMENTS[order]}, model",
         title=f"correlation {np.corrcoef(chosen.test, chosen.model)[0, 1]:.2f}, slope {slope:.2f}",
     )  # fmt: skip
-    ax.legend(loc="upper left", markerscale=2)
 
 
 def draw_state_frequencies(ax: Axes, table: pd.DataFrame) -> None:
@@ -131,4 +144,3 @@ def draw_state_frequencies(ax: Axes, table: pd.DataFrame) -> None:
         xscale="log", yscale="log", xlim=(least / 2, 1.5), ylim=(least / 10, 1.5),
         xlabel=f"frequency of a state of {size} variables, held out", ylabel="frequency, model",
     )  # fmt: skip
-    ax.legend(loc="upper left", markerscale=2)

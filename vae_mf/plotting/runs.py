@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.correlations import correlations_figure
+from vae_mf.plotting.layout import house_figure, legend_below, panels_of
 from vae_mf.plotting.observables import (
     draw_chain_diagnostic,
     draw_divergence,
@@ -14,38 +15,46 @@ from vae_mf.plotting.observables import (
     draw_overlaps,
 )
 from vae_mf.plotting.recordings import recording_figure
-from vae_mf.plotting.style import COLOURS, house_style, new_figure, remove
+from vae_mf.plotting.style import COLOURS, new_figure, new_panels, remove
 
 
 def draw_run(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
     """Return the figures that the tables of a run call for, by name."""
-    with house_style():
-        if "spike_counts" in tables:
-            return {"recording": recording_figure(tables)}
-        figures = {"observables": observables_figure(tables), "correlations": correlations_figure(tables)}
-        if "overlaps" in tables:
-            figures["patterns"] = patterns_figure(tables)
-        return figures
+    if "spike_counts" in tables:
+        return {"recording": recording_figure(tables)}
+    figures = {"observables": observables_figure(tables), "correlations": correlations_figure(tables)}
+    if "overlaps" in tables:
+        figures["patterns"] = patterns_figure(tables)
+    return figures
 
 
+@house_figure(
+    "Equilibrium samples: observables against temperature (J = k_B = 1) beside exact theory at this size above, "
+    "diagnostics of the chains below, times in draws; circled: not equilibrium. Error bars: standard error, by "
+    "jackknife over chains."
+)
 def draw_sampling(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw a sampling report: observables against exact theory above, diagnostics of the chains below."""
-    with house_style():
-        figure, axes = new_figure(2, 4)
-        for ax, observable in zip(axes, ("energy", "heat_capacity", "order_parameter", "susceptibility"), strict=False):
-            draw_observable(ax, tables["observables"], observable)
-        draw_chains(axes[4:], tables["chains"])
+    figure, axes = new_figure(2, 4)
+    for ax, observable in zip(axes, ("energy", "heat_capacity", "order_parameter", "susceptibility"), strict=False):
+        draw_observable(ax, tables["observables"], observable)
+    draw_chains(axes[4:], tables["chains"])
+    legend_below(figure, axes[:4])
     return figure
 
 
+@house_figure(
+    "Overlap after recall against the load P / N for every number of spins N. Error bars: standard error over "
+    "networks. Dashed: theory of the infinite network; dotted: where its retrieval state ceases."
+)
 def draw_retrieval(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the load curves of a network as a memory, one panel per temperature."""
     table = tables["retrieval"]
     temperatures = table.temperature.unique()
-    with house_style():
-        figure, axes = new_figure(1, len(temperatures))
-        for ax, temperature in zip(axes, temperatures, strict=True):
-            draw_load_curve(ax, table, temperature)
+    figure, axes = new_panels(len(temperatures), columns=3)
+    for ax, temperature in zip(axes, temperatures, strict=True):
+        draw_load_curve(ax, table, temperature)
+    legend_below(figure, axes)
     return figure
 
 
@@ -69,6 +78,11 @@ def draw_chains(axes: list[Axes], table: pd.DataFrame) -> None:
         axes[3].remove()
 
 
+@house_figure(
+    "Observables against temperature (J = k_B = 1) of samples, of the model and of exact theory at this size; "
+    "divergence of the model in nats per configuration; two laws of the order parameter. Error bars: standard "
+    "error, by jackknife over chains. Exact theory has none."
+)
 def observables_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw observables of one and two points, divergence, and two laws of the order parameter."""
     figure, axes = new_figure(2, 4)
@@ -87,9 +101,14 @@ def observables_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     for ax, temperature in zip(axes[6:], chosen, strict=False):
         draw_order_parameter_law(ax, tables["order_parameter"], temperature)
     remove(axes[6 + len(chosen) :])
+    legend_below(figure, panels_of(figure))
     return figure
 
 
+@house_figure(
+    "Overlaps of recovered and stored patterns, by the decoder of the model and by PCA with FastICA on the same "
+    "samples. No error bars: one run."
+)
 def patterns_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the overlaps of recovered and stored patterns, by the decoder and by the classical route."""
     figure, axes = new_figure(1, 2)

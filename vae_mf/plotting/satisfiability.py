@@ -5,35 +5,40 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, new_figure
+from vae_mf.plotting.layout import house_figure, legend_above, legend_below
+from vae_mf.plotting.style import COLOURS, TEMPERATURE, looks, new_figure, new_panels
 
 RATIO = "clauses per variable α"
 EXACT_NU = {2: 3.0}
 """Exponents that theory knows, by clause length."""
 
 
+@house_figure(
+    "Probability of a solution against clauses per variable for every number of variables N, the same with scaled"
+    " axes, and decisions of the solver (median and quartiles), a column per clause length K. Error bars: "
+    "standard error over formulas. Dashed: known threshold."
+)
 def draw_threshold(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw for each clause length, from the top, the curves, the same with scaled axes, and the effort."""
     curves, crossings, limits = tables["threshold"], tables["crossings"], tables["limits"]
     lengths = curves.length.unique()
-    with house_style():
-        figure, axes = new_figure(3, len(lengths))
-        rows = np.array(axes).reshape(3, -1)
-        for (top, middle, bottom), length in zip(rows.T, lengths, strict=True):
-            own, crossed = curves[curves.length == length], crossings[crossings.length == length]
-            draw_curves(top, own, limits[limits.length == length].iloc[0])
-            draw_scaled(middle, own, crossed)
-            draw_effort(bottom, own)
-        rows[0, 0].set_ylabel("P(satisfiable)")
-        rows[1, 0].set_ylabel("P(satisfiable)")
-        rows[2, 0].set_ylabel("decisions of the solver")
+    figure, axes = new_figure(3, len(lengths))
+    rows = np.array(axes).reshape(3, -1)
+    for (top, middle, bottom), length in zip(rows.T, lengths, strict=True):
+        own, crossed = curves[curves.length == length], crossings[crossings.length == length]
+        draw_curves(top, own, limits[limits.length == length].iloc[0])
+        draw_scaled(middle, own, crossed)
+        draw_effort(bottom, own)
+    for row, label in zip(rows, ("P(satisfiable)", "P(satisfiable)", "decisions of the solver"), strict=True):
+        for ax in row:
+            ax.set_ylabel(label)
     return figure
 
 
 def sizes_of(curves: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
     """Return the curve of every size with its colour and marker."""
     parts = [part for _, part in curves.groupby("sites")]
-    return [(part, *CYCLE[number % len(CYCLE)]) for number, part in enumerate(parts)]
+    return [(part, *look) for part, look in zip(parts, looks(), strict=False)]
 
 
 def draw_curves(ax: Axes, curves: pd.DataFrame, limit: pd.Series) -> None:
@@ -46,7 +51,7 @@ def draw_curves(ax: Axes, curves: pd.DataFrame, limit: pd.Series) -> None:
     found = f"crossings → {limit.ratio:.3f} ± {limit.error:.3f}" if np.isfinite(limit.ratio) else "few crossings"
     ax.set_title(f"K = {curves.length.iloc[0]}: {found}")
     ax.set(xlabel=RATIO, ylim=(-0.03, 1.03))
-    ax.legend(loc="lower left", fontsize=7)
+    legend_above(ax)
 
 
 def draw_scaled(ax: Axes, curves: pd.DataFrame, crossings: pd.DataFrame) -> None:
@@ -72,24 +77,26 @@ def draw_effort(ax: Axes, curves: pd.DataFrame) -> None:
     ax.set_title("median and quartiles")
 
 
+@house_figure(
+    "Processor time per variable in seconds of every search against clauses per variable, a panel per number of "
+    "variables N. Open: the budget ended before a solution."
+)
 def draw_search(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw for each size the time per variable of every search that ended at a solution, against the ratio."""
     table = tables["search"]
     sizes = table.sites.unique()
-    with house_style():
-        figure, axes = new_figure(1, len(sizes))
-        for ax, sites in zip(axes, sizes, strict=True):
-            draw_times(ax, table[table.sites == sites])
-            ax.set_ylim(table.seconds_per_variable.min() / 2, 2 * table.seconds_per_variable.max())
-            ax.set_xlim(table.ratio.min() - 0.05, table.threshold.iloc[0] + 0.03)
-        axes[0].set_ylabel("processor time per variable [s]")
-        axes[0].legend(loc="upper left", fontsize=7)
+    figure, axes = new_panels(len(sizes), columns=3)
+    for ax, sites in zip(axes, sizes, strict=True):
+        draw_times(ax, table[table.sites == sites])
+        ax.set_ylim(table.seconds_per_variable.min() / 2, 2 * table.seconds_per_variable.max())
+        ax.set_xlim(table.ratio.min() - 0.05, table.threshold.iloc[0] + 0.03)
+    legend_below(figure, axes)
     return figure
 
 
 def draw_times(ax: Axes, table: pd.DataFrame) -> None:
     """Draw the time per variable of every algorithm at one size, open where the budget ended before a solution."""
-    for (name, part), (colour, marker) in zip(table.groupby("algorithm", sort=False), CYCLE, strict=False):
+    for (name, part), (colour, marker) in zip(table.groupby("algorithm", sort=False), looks(), strict=False):
         ax.plot(part.ratio, part.seconds_per_variable, "-", color=colour, linewidth=0.8)
         solved = part[part.solved == part.formulas]
         ax.plot(solved.ratio, solved.seconds_per_variable, marker, color=colour, label=name)
@@ -99,24 +106,27 @@ def draw_times(ax: Axes, table: pd.DataFrame) -> None:
     threshold = table.threshold.iloc[0]
     ax.axvline(threshold, color=COLOURS["infinite"], linestyle="--", linewidth=0.8, label=f"threshold {threshold:g}")
     ax.set(xlabel=RATIO, yscale="log", title=f"N = {table.sites.iloc[0]:,}")
+    ax.set_ylabel("processor time per variable  [s]")
 
 
+@house_figure(
+    "Violated clauses and entropy in nats per variable against temperature, for each number of clauses per "
+    "variable. Error bars: standard error over formulas. Lines: annealed averages."
+)
 def draw_energy(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw energy and entropy per variable against temperature for each ratio, beside annealed averages."""
     table, solutions = tables["energy"], tables["solutions"]
-    with house_style():
-        figure, (left, right) = new_figure(1, 2)
-        for (ratio, part), (colour, marker) in zip(table.groupby("ratio"), CYCLE, strict=False):
-            for ax, name in ((left, "energy"), (right, "entropy")):
-                values, errors = part[name], part[f"{name}_error"]
-                ax.errorbar(part.temperature, values, errors, fmt=marker, color=colour, label=f"α = {ratio:g}")
-                ax.plot(part.temperature, part[f"{name}_annealed"], "-", color=colour, linewidth=0.8)
-            for value in solutions[solutions.ratio == ratio].value:
-                right.plot([0], [value], marker, color=colour, mfc="none", markersize=7, clip_on=False)
-        left.plot([], [], "-", color=COLOURS["exact"], linewidth=0.8, label="annealed")
-        belief = right.plot([], [], "o", color=COLOURS["exact"], mfc="none", label="solutions, by beliefs")
-        left.set(xlabel=TEMPERATURE, ylabel="violated clauses per variable", xlim=(0, 1.5), ylim=(-0.01, None))
-        right.set(xlabel=TEMPERATURE, ylabel="entropy per variable [nats]", xlim=(0, 1.5))
-        left.legend(fontsize=7)
-        right.legend(handles=belief, fontsize=7, loc="lower right")
+    figure, (left, right) = new_figure(1, 2)
+    for (ratio, part), (colour, marker) in zip(table.groupby("ratio"), looks(), strict=False):
+        for ax, name in ((left, "energy"), (right, "entropy")):
+            values, errors = part[name], part[f"{name}_error"]
+            ax.errorbar(part.temperature, values, errors, fmt=marker, color=colour, label=f"α = {ratio:g}")
+            ax.plot(part.temperature, part[f"{name}_annealed"], "-", color=colour, linewidth=0.8)
+        for value in solutions[solutions.ratio == ratio].value:
+            right.plot([0], [value], marker, color=colour, mfc="none", markersize=7, clip_on=False)
+    left.plot([], [], "-", color=COLOURS["exact"], linewidth=0.8, label="annealed")
+    right.plot([], [], "o", color=COLOURS["exact"], mfc="none", label="solutions, by beliefs")
+    left.set(xlabel=TEMPERATURE, ylabel="violated clauses per variable", xlim=(0, None), ylim=(-0.01, None))
+    right.set(xlabel=TEMPERATURE, ylabel="entropy per variable  [nats]", xlim=(0, None))
+    legend_below(figure, (left, right))
     return figure

@@ -4,33 +4,38 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS, CYCLE, house_style, new_figure
+from vae_mf.plotting.complexity import mark_thresholds
+from vae_mf.plotting.layout import house_figure, legend_above
+from vae_mf.plotting.style import COLOURS, looks, new_figure
 
 
+@house_figure(
+    "Overlap of walks through solutions with their start, along the walk and at its end, beside independent "
+    "solutions. Error bars: standard error over formulas."
+)
 def draw_solution_walks(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the overlap with the start along the walks, and at their ends against the clauses per variable."""
-    with house_style():
-        figure, (left, right) = new_figure(1, 2)
-        draw_walks(left, tables["walks"])
-        draw_ends(right, tables["solutions"].dropna(subset="end"), tables["thresholds"])
+    figure, (left, right) = new_figure(1, 2)
+    draw_walks(left, tables["walks"])
+    draw_ends(right, tables["solutions"].dropna(subset="end"), tables["thresholds"])
     return figure
 
 
 def draw_walks(ax: Axes, walks: pd.DataFrame) -> None:
     """Draw the mean overlap along the walks of the largest formulas, a line per ratio."""
     largest = walks[walks.sites == walks.sites.max()]
-    for (ratio, rows), (colour, _) in zip(largest.groupby("ratio"), CYCLE, strict=False):
+    for (ratio, rows), (colour, _) in zip(largest.groupby("ratio"), looks(), strict=False):
         means = rows.groupby("sweeps").overlap.mean()
         ax.plot(means.index, means, color=colour, label=f"{ratio:g} clauses")
     title = f"N = {largest.sites.iloc[0]:,}"
     ax.set(xlabel="sweeps", ylabel="overlap with the start", xscale="log", ylim=(0, 1.02), title=title)
-    ax.legend()
+    legend_above(ax)
 
 
 def draw_ends(ax: Axes, solutions: pd.DataFrame, thresholds: pd.DataFrame) -> None:
     """Draw the overlap at the end of the walks beside that of independent solutions."""
     sizes = list(solutions.groupby("sites"))
-    for (sites, rows), (colour, marker) in zip(sizes, CYCLE, strict=False):
+    for (sites, rows), (colour, marker) in zip(sizes, looks(), strict=False):
         ends = rows.groupby("ratio").end
         error = ends.sem().fillna(0)
         ax.errorbar(
@@ -41,7 +46,6 @@ def draw_ends(ax: Axes, solutions: pd.DataFrame, thresholds: pd.DataFrame) -> No
     ax.plot(drawn.index, drawn, "--", color=COLOURS["exact"], label="solutions at random")
     found = largest.groupby("ratio").independent.mean()
     ax.plot(found.index, found, ":", color=COLOURS["infinite"], label="solutions of two searches")
-    for (_, row), style in zip(thresholds.iterrows(), ("-.", (0, (1, 2))), strict=False):
-        ax.axvline(row.ratio, color="#999999", linewidth=0.8, linestyle=style, label=f"{row['name']}: {row.ratio:g}")
+    mark_thresholds(ax, thresholds, COLOURS["independent"])
     ax.set(xlabel="clauses per variable", ylabel="overlap", ylim=(0, 1.02), title="at the end of the walk")
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend_above(ax)

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import COLOURS, PANEL, empty_figure, house_style, in_figure, ticks_of
+from vae_mf.plotting.layout import house_figure, legend_above
+from vae_mf.plotting.style import COLOURS, PANEL, TINY, empty_figure, in_figure, name_ticks, ticks_of
 
 REPETITIONS = {
     "seed": ("o", "other seed"),
@@ -20,33 +21,40 @@ REPETITIONS = {
 ANSWERS = {"not found": "full", "not decided": "left", "found": "none"}
 """Filling of the marker of a repetition, by the answer of its verdict."""
 NAMED = 60
-"""Largest number of variables that are named along an axis."""
+"""Largest number of names along a wide axis."""
+FEW = 20
+"""Up to so many repetitions have names of the usual size."""
 PROFILE_HEIGHT = 1.5
 """Height of the panel of a pattern in inches."""
 
 
+@house_figure(
+    "Patterns of a recording with their spread over repeated trainings, those that are not recovered in grey; per"
+    " repetition the share recovered, C(x|z) and the gain over independent variables in nats per row. Error bars:"
+    " standard error over blocks of rows."
+)
 def draw_stability_study(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw patterns, those that are not recovered in grey, and per repetition shares, C(x|z) and gains."""
     patterns, summary = tables["patterns"], tables["pattern_summary"]
     verdicts = pd.concat([rows for rows, *_ in kinds(tables["verdicts"])])
     verdicts["repetition"] = verdicts.repetition.str.replace("_", " ").map(in_figure)
-    with house_style():
-        figure, axes, (first, second, third) = empty_panels(len(summary))
-        draw_patterns(axes, patterns, summary, draw_bars)
-        for ax, number in zip(axes, summary.pattern, strict=True):
-            draw_spread(ax, patterns[f"pattern_{number}"], patterns[f"spread_{number}"])
-        label_variables(axes[-1], patterns.cell, "variable")
-        draw_shares(first, tables["stability"], summary.threshold.iloc[0])
-        draw_unexplained(second, verdicts)
-        draw_repeated(third, verdicts, "gain")
-        third.set(ylabel="gain over independent variables\n[nats per row]")
+    figure, axes, (first, second, third) = empty_panels(len(summary), len(verdicts))
+    draw_patterns(axes, patterns, summary, draw_bars)
+    for ax, number in zip(axes, summary.pattern, strict=True):
+        draw_spread(ax, patterns[f"pattern_{number}"], patterns[f"spread_{number}"])
+    label_variables(axes[-1], patterns.cell, "variable")
+    draw_shares(first, tables["stability"], summary.threshold.iloc[0])
+    draw_unexplained(second, verdicts)
+    draw_repeated(third, verdicts, "gain")
+    third.set(ylabel="gain over independent variables\n[nats per row]")
     return figure
 
 
-def empty_panels(patterns: int) -> tuple[Figure, list[Axes], list[Axes]]:
+def empty_panels(patterns: int, repetitions: int) -> tuple[Figure, list[Axes], list[Axes]]:
     """Return a figure, one flat panel per pattern over its whole width, and three panels below these."""
     heights = [PROFILE_HEIGHT] * patterns + [PANEL[1] + 0.8]
-    figure = empty_figure(3.5 * PANEL[0], sum(heights))
+    width = max(3.5 * PANEL[0], 3 * (1 + 0.1 * repetitions))
+    figure = empty_figure(width, sum(heights))
     grid = figure.add_gridspec(patterns + 1, 3, height_ratios=heights)
     wide = [figure.add_subplot(grid[row, :]) for row in range(patterns)]
     return figure, wide, [figure.add_subplot(grid[-1, column]) for column in range(3)]
@@ -75,21 +83,18 @@ def draw_bars(ax: Axes, values: pd.Series, grey: bool) -> None:
 def draw_spread(ax: Axes, values: pd.Series, spread: pd.Series) -> None:
     """Draw the spread of the values of a pattern over the repetitions as error bars."""
     ax.errorbar(np.arange(len(values)), values, spread, fmt="none", elinewidth=0.8, ecolor=COLOURS["exact"])
-    ax.set_title("error bars: spread over repetitions", loc="right", fontsize=7)
+    ax.set_title("error bars: spread over repetitions", loc="right")
 
 
 def label_variables(ax: Axes, names: pd.Series, what: str) -> None:
-    """Name the variables below a panel of bars, or count them if there are too many."""
-    if len(names) <= NAMED:
-        ax.set_xticks(np.arange(len(names)), ticks_of(names), rotation=90, fontsize=6)
-    else:
-        ax.set_xticks(np.arange(0, len(names), 10 ** int(np.log10(len(names) / 2))))
+    """Name the variables below a panel of bars."""
+    name_ticks(ax.xaxis, names, NAMED)
     ax.set_xlabel(what)
 
 
 def room_for(names: pd.Series) -> float:
     """Return the height in inches of the names below a panel."""
-    return 0.055 * max(map(len, ticks_of(names))) if len(names) <= NAMED else 0.0
+    return 0.055 * max(map(len, ticks_of(names)))
 
 
 def draw_shares(ax: Axes, table: pd.DataFrame, threshold: float) -> None:
@@ -103,7 +108,7 @@ def draw_shares(ax: Axes, table: pd.DataFrame, threshold: float) -> None:
     ax.set(xlabel="pattern", ylabel="share recovered", ylim=(min(-0.03, table.share.min() - 0.03), 1.05))
     ax.set_xticks(table.pattern.unique())
     ax.set_xlim(0.4, table.pattern.max() + 0.6)
-    ax.legend(loc="lower left")
+    legend_above(ax)
 
 
 def kinds(table: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
@@ -125,8 +130,7 @@ def draw_unexplained(ax: Axes, table: pd.DataFrame) -> None:
         point: dict = {"color": COLOURS["model"], "fillstyle": ANSWERS[answer], "linestyle": ""}
         ax.plot([], [], marker="o", label=f"mean field {answer}", **point)
     ax.set(ylabel="left unexplained, C(x|z)\n[nats per row]")
-    ax.set_ylim(top=1.4 * (table.correlation + table.correlation_error.fillna(0)).max())
-    ax.legend(loc="upper center", ncols=2, fontsize=7)
+    legend_above(ax)
 
 
 def draw_repeated(ax: Axes, table: pd.DataFrame, column: str) -> None:
@@ -136,5 +140,5 @@ def draw_repeated(ax: Axes, table: pd.DataFrame, column: str) -> None:
             point: dict = {"fmt": marker, "fillstyle": ANSWERS[row["answer"]], "color": COLOURS["model"], "capsize": 2}
             ax.errorbar([row["repetition"]], [row[column]], [row[f"{column}_error"]], **point)
     ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
-    ax.tick_params(axis="x", rotation=90)
+    ax.tick_params(axis="x", rotation=90, labelsize=TINY if len(table) > FEW else None)
     ax.margins(x=0.1)

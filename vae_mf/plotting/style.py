@@ -4,28 +4,43 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
+from itertools import count
 from pathlib import Path
+from typing import Any
 from unicodedata import category
 
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from vae_mf.files import write_whole
 from vae_mf.texts import shortened, visible
 
+PALETTE = {
+    "black": "#1a1a1a",
+    "grey": "#757575",
+    "blue": "#244a94",
+    "red": "#b81c08",
+    "green": "#9cc210",
+    "sky": "#66b3ea",
+    "violet": "#6a0fd4",
+    "tan": "#c6b980",
+}
+"""All colours of lines and markers: any two differ for colour-blind readers, too (CIE 1976 distance above 30)."""
 COLOURS = {
-    "exact": "#222222",
-    "infinite": "#777777",
-    "samples": "#4477aa",
-    "test": "#4477aa",
-    "model": "#cc3311",
-    "vae": "#cc3311",
-    "classical": "#228833",
-    "independent": "#999999",
-    "train": "#66ccee",
+    "exact": PALETTE["black"],
+    "infinite": PALETTE["grey"],
+    "samples": PALETTE["blue"],
+    "test": PALETTE["blue"],
+    "model": PALETTE["red"],
+    "vae": PALETTE["red"],
+    "classical": PALETTE["green"],
+    "independent": PALETTE["tan"],
+    "train": PALETTE["sky"],
 }
 LABELS = {
     "exact": "exact",
@@ -40,11 +55,12 @@ LABELS = {
 }
 TEMPERATURE = "temperature T"
 """Label of an axis of temperatures."""
-CYCLE = (("#4477aa", "o"), ("#ee6677", "s"), ("#228833", "D"), ("#ccbb44", "^"), ("#66ccee", "v"), ("#aa3377", "P"))
-"""Colour (Paul Tol's bright scheme) and marker of every line in turn, where these have no meaning of their own."""
+CYCLE = tuple(PALETTE[name] for name in ("blue", "red", "green", "violet", "sky", "tan"))
+"""Colours of lines in turn, where these have no meaning of their own."""
+MARKERS = "osD^vP<>p*hX8"
 SETTINGS: dict = {
     "font.size": 9,
-    "axes.titlesize": 9,
+    "axes.titlesize": 8,
     "axes.labelsize": 9,
     "legend.fontsize": 8,
     "legend.frameon": False,
@@ -52,8 +68,8 @@ SETTINGS: dict = {
     "axes.spines.right": False,
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
-    "savefig.dpi": 160,
     "text.usetex": False,
+    "pdf.fonttype": 42,
 }
 FONT = "DejaVu Sans"
 """Font that comes with matplotlib."""
@@ -75,8 +91,14 @@ SHORT, MIDDLE, LONG = 16, 30, 48
 """Letters of a name at one of many ticks, at one of few, and beside a panel, at most."""
 PANEL = (3.2, 2.7)
 """Width and height of one panel in inches."""
+TINY = 6
+"""Size of the names of many variables, in points; one takes 0.1 inches of an axis."""
+LETTER = 0.062
+"""Width of a letter of a legend in inches."""
 UNDATED = {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}
 """Metadata of a file without the time of day, by format, so that the same figure makes the same file."""
+RESOLUTION = 300
+"""Dots per inch of a PNG, unless the settings of matplotlib, "savefig.dpi", say otherwise."""
 
 
 @contextmanager
@@ -124,6 +146,31 @@ def ticks_of(names: Iterable[object]) -> list[str]:
     return [in_figure(str(name), SHORT) for name in names]
 
 
+def looks() -> Iterator[tuple[str, str]]:
+    """Yield colour and marker of line after line, no two alike among the first 78.
+
+    >>> from itertools import islice
+    >>> len(set(islice(looks(), 78)))
+    78
+    """
+    for number in count():
+        yield CYCLE[number % len(CYCLE)], MARKERS[(number + number // len(CYCLE)) % len(MARKERS)]
+
+
+def name_ticks(axis: Axis, names: Iterable[object], most: int) -> None:
+    """Put names of variables at the ticks of an axis, of many only every second, third, ... one.
+
+    Args:
+        axis: axis on which the variables stand at 0, 1, ...
+        names: names of the variables.
+        most: number of names that have room.
+    """
+    texts = ticks_of(names)
+    step = -(-len(texts) // most)
+    rotation = 90 if isinstance(axis, XAxis) else 0
+    axis.set_ticks(range(0, len(texts), step), texts[::step], fontsize=TINY, rotation=rotation)
+
+
 def drawn_instead(letter: str) -> str:
     """Return what stands for a letter that no font has, nothing for a mark on another one."""
     return "" if category(letter)[0] in "CM" else NO_GLYPH
@@ -162,15 +209,41 @@ def empty_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def caption_of(figure: Figure) -> str:
+    """Return the caption of a figure, empty for none."""
+    return str(figure.get_label())
+
+
 def save_figure(figure: Figure, folder: Path, name: str) -> Path:
-    """Save a figure as PNG and PDF, without a date and each whole or not at all, and return the path of the PNG."""
+    """Save a figure as PNG and PDF, and its caption as text, each whole or not at all, and return the path of the PNG.
+
+    The files hold no date.
+    """
     layout = figure.get_layout_engine()
     with house_style():
-        for kind in ("pdf", "png"):
-            # In memory first: on a full disk matplotlib fails in its own way.
-            drawn = BytesIO()
-            figure.savefig(drawn, format=kind, metadata=UNDATED[kind])
-            write_whole(folder / f"{name}.{kind}", drawn.getvalue())
-            figure.set_layout_engine("none")  # panels stay where the first has put them, at half the cost
+        # In memory first: on a full disk matplotlib fails in its own way.
+        pdf = drawn_as(figure, "pdf")
+        figure.set_layout_engine("none")  # panels stay where the first has put them, at half the cost
+        resolution = mpl.rcParams["savefig.dpi"]
+        png = drawn_as(figure, "png", dpi=RESOLUTION if resolution == "figure" else resolution)
     figure.set_layout_engine(layout)
+    write_whole(folder / f"{name}.pdf", pdf)
+    write_whole(folder / f"{name}.txt", f"{caption_of(figure)}\n")
+    write_whole(folder / f"{name}.png", with_few_colours(png))
     return folder / f"{name}.png"
+
+
+def drawn_as(figure: Figure, kind: str, **options: Any) -> bytes:
+    """Return a figure as the bytes of a file of a format."""
+    drawn = BytesIO()
+    figure.savefig(drawn, format=kind, metadata=UNDATED[kind], **options)
+    return drawn.getvalue()
+
+
+def with_few_colours(png: bytes) -> bytes:
+    """Return a picture with 256 colours, a quarter of the size."""
+    smaller = BytesIO()
+    with Image.open(BytesIO(png)) as image:
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(smaller, "PNG", optimize=True, dpi=image.info.get("dpi"))
+    return smaller.getvalue()

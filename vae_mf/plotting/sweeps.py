@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from vae_mf.plotting.style import CYCLE, MIDDLE, PANEL, TEMPERATURE, house_style, in_figure, new_figure
+from vae_mf.plotting.layout import house_figure, legend_beside
+from vae_mf.plotting.style import LETTER, MIDDLE, PANEL, TEMPERATURE, in_figure, looks, new_figure
 
 METRIC_LABELS = {
     "pattern_overlap_min": "smallest overlap of a\nrecovered with its stored pattern",
@@ -18,8 +19,8 @@ METRIC_LABELS = {
 OPTION_LABELS = {"temperature": TEMPERATURE}
 GAP = 0.07
 """Inches between lines at the same value."""
-LETTER, LINE = 0.065, 0.2
-"""Width of a letter, and height of a line of the legend, in inches."""
+LINE = 0.2
+"""Height of a line of the legend in inches."""
 ABREAST = 60
 """Letters of all ticks that have room side by side."""
 FEW = 8
@@ -28,17 +29,20 @@ WIDE = 50
 """Ratio of the largest to the smallest number above which the axis is logarithmic."""
 
 
+@house_figure(
+    "A metric of runs against an option that was varied. Points: mean over seeds; error bars: standard error over"
+    " seeds; faint: single runs."
+)
 def draw_collection(runs: pd.DataFrame, averages: pd.DataFrame, metric: str, against: str) -> Figure:
     """Draw a metric against a varied option; the tables are those of `runs.collection`."""
-    with house_style():
-        figure, (ax,) = new_figure(1, 1)
-        lines = averages.line.unique()
-        # Beside the panel the legend has a line of its own for every line, and below it long texts stand upright.
-        beside = LETTER * max(len(in_figure(line)) for line in lines) if len(lines) > 1 else 0.0
-        below = LETTER * max(len(in_figure(str(value), MIDDLE)) for value in averages[against])
-        height = max(1.2 * PANEL[1], LINE * len(lines))
-        figure.set_size_inches(2 * PANEL[0] + beside, height + below)
-        draw_sweep(ax, runs, averages, metric, against)
+    figure, (ax,) = new_figure(1, 1)
+    lines = averages.line.unique()
+    # Beside the panel the legend has a line of its own for every line, and below it long texts stand upright.
+    beside = LETTER * max(len(in_figure(line)) for line in lines) if len(lines) > 1 else 0.0
+    below = LETTER * max(len(in_figure(str(value), MIDDLE)) for value in averages[against])
+    height = max(1.2 * PANEL[1], LINE * len(lines))
+    figure.set_size_inches(2 * PANEL[0] + beside, height + below)
+    draw_sweep(ax, runs, averages, metric, against)
     return figure
 
 
@@ -47,14 +51,13 @@ def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str
     numbers = pd.api.types.is_numeric_dtype(averages[against])
     places = {value: float(value if numbers else place) for place, value in enumerate(averages[against].unique())}
     lines = averages.line.unique()
-    for number, line in enumerate(lines):
-        colour, marker = CYCLE[number % len(CYCLE)]
+    for number, (line, (colour, marker)) in enumerate(zip(lines, looks(), strict=False)):
         single = runs[runs.line == line]
         means = averages[averages.line == line].sort_values(against)
         faint = ax.plot(single[against].map(places), single[metric], marker, color=colour, alpha=0.4, markeredgewidth=0)
         bars = ax.errorbar(
             means[against].map(places), means["mean"], means.error, fmt=f"{marker}-" if numbers else marker,
-            color=colour, label=in_figure(line), capsize=2, mfc="white",
+            color=colour, label=in_figure(line) if len(lines) > 1 else "", capsize=2, mfc="white",
         )  # fmt: skip
         # Few points stand side by side, so that equal values do not hide each other; the limits are found without that.
         gap = GAP * (number - (len(lines) - 1) / 2) if len(places) <= FEW else 0.0
@@ -66,10 +69,10 @@ def draw_sweep(ax: Axes, runs: pd.DataFrame, averages: pd.DataFrame, metric: str
     most = averages.runs.max()
     if most > 1:
         seeds = f"{most}" if fewest == most else f"{fewest} to {most}"
-        ax.set_title(f"mean ± standard error over {seeds} seeds; faint: single runs", fontsize=8)
+        ax.set_title(f"mean ± standard error over {seeds} seeds; faint: single runs")
     ax.set(xlabel=OPTION_LABELS.get(against, in_figure(against)), ylabel=METRIC_LABELS.get(metric, in_figure(metric)))
     if len(lines) > 1:
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        legend_beside(ax)
 
 
 def mark_abscissae(ax: Axes, places: dict[Any, float], numbers: bool) -> None:

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from vae_mf.plotting.style import COLOURS, CYCLE, TEMPERATURE, house_style, in_figure, new_figure, remove
+from vae_mf.plotting.layout import house_figure, legend_above
+from vae_mf.plotting.style import COLOURS, SHORT, TEMPERATURE, in_figure, looks, name_ticks, new_figure, remove
 
 TICK: dict = {"linestyle": "", "marker": "_", "markersize": 9, "color": COLOURS["exact"], "zorder": 1}
 """Theory at the temperatures of the samples."""
@@ -17,8 +19,6 @@ CURVE: dict = {"linewidth": 0.8, "color": COLOURS["exact"], "zorder": 1}
 """Theory between them, too."""
 SIGNIFICANT = 8.0
 """z at which the colours of a significance map are full."""
-LEGEND_SHARE = 0.6
-"""Room for a legend above the data of a logarithmic axis, as a part of their height."""
 CUTS: dict[str, tuple[str, dict]] = {
     "half": ("cut into halves, exact", {"linestyle": "-", "marker": "_"}),
     "area_law_half": ("cut into halves, area law", {"linestyle": "-.", "marker": "_"}),
@@ -41,10 +41,10 @@ def draw_conditional_correlation(ax: Axes, table: pd.DataFrame) -> None:
     open_question = read[~read.decided.astype(bool)]
     ax.plot(open_question.temperature, open_question.test, "x", color=COLOURS["exact"], markersize=9)
     if len(open_question):
-        ax.set_title("crossed: not decided", fontsize=8)
-    ax.set(xlabel=TEMPERATURE, ylabel="C(x|z)  [nats per configuration]")
+        ax.set_title("crossed: not decided")
+    ax.set(xlabel=TEMPERATURE, ylabel="C(x|z)\n[nats per configuration]")
     ax.set_yscale("symlog", linthresh=0.1, linscale=0.5)
-    ax.legend()
+    legend_above(ax)
 
 
 def draw_readings(ax: Axes, table: pd.DataFrame) -> None:
@@ -75,9 +75,9 @@ def draw_total_correlation(ax: Axes, table: pd.DataFrame, curves: pd.DataFrame |
             rows.temperature, rows.test, rows.test_error, fmt=marker, mfc="none" if marker == "o" else None,
             color=COLOURS[source], capsize=2, label=f"{label}, critic",
         )  # fmt: skip
-    ax.set(xlabel=TEMPERATURE, ylabel="TC(x)  [nats per configuration]")
+    ax.set(xlabel=TEMPERATURE, ylabel="TC(x)\n[nats per configuration]")
     ax.set_yscale("symlog", linthresh=0.1, linscale=0.5)
-    ax.legend()
+    legend_above(ax)
 
 
 def curve_of(curves: pd.DataFrame | None, quantity: str) -> pd.DataFrame | None:
@@ -86,16 +86,16 @@ def curve_of(curves: pd.DataFrame | None, quantity: str) -> pd.DataFrame | None:
     return rows if rows is not None and len(rows) else None
 
 
-def draw_exact(
-    ax: Axes, table: pd.DataFrame, column: str, curve: pd.DataFrame | None, label: str, **look: Any
-) -> None:
+def draw_exact(ax: Axes, table: pd.DataFrame, column: str, curve: pd.DataFrame | None, label: str, **look: Any) -> None:
     """Draw theory as its curve, or as a tick with its error at every temperature where it is known."""
     known = table[table[column].notna()]
     if curve is not None:
-        ax.plot(curve.temperature, curve.value, label=label, **CURVE | {k: v for k, v in look.items() if k != "marker"})
+        line: dict = {**CURVE, **look, "marker": ""}
+        ax.plot(curve.temperature, curve.value, label=label, **line)
     elif len(known):
         errors = known.get(f"{column}_error")
-        ax.errorbar(known.temperature, known[column], errors, label=label, **TICK | look | {"linestyle": ""})
+        ticks: dict = {**TICK, **look, "linestyle": ""}
+        ax.errorbar(known.temperature, known[column], errors, label=label, **ticks)
 
 
 def draw_capacity(ax: Axes, table: pd.DataFrame, curves: pd.DataFrame | None = None) -> None:
@@ -114,21 +114,24 @@ def draw_capacity(ax: Axes, table: pd.DataFrame, curves: pd.DataFrame | None = N
     short = table[table.satisfied.eq(False)]
     ax.plot(short.temperature, short.rate, "o", mfc="none", color=COLOURS["exact"], markersize=9)
     if len(short):
-        ax.set_title("circled: R too small for a cut", fontsize=8)
+        ax.set_title("circled: R too small for a cut")
     ax.set(xlabel=TEMPERATURE, ylabel="information  [nats]", yscale="log")
-    ax.legend()
+    legend_above(ax)
 
 
-def draw_pair_residuals(ax: Axes, table: pd.DataFrame, count: int, unit: str = "site") -> None:
-    """Draw the significance z of every pair s_i s_j in ln r as a symmetric map over ``count`` sites or variables."""
-    significance = np.zeros((count, count))
+def draw_pair_residuals(ax: Axes, table: pd.DataFrame, names: Iterable[object], unit: str = "site") -> AxesImage:
+    """Draw the significance z of every pair s_i s_j in ln r as a symmetric map over sites or variables by name."""
+    texts = list(names)
+    significance = np.zeros((len(texts), len(texts)))
     significance[table["first"], table["second"]] = significance[table["second"], table["first"]] = table.significance
     image = ax.imshow(significance, vmin=-SIGNIFICANT, vmax=SIGNIFICANT, cmap="RdBu_r", interpolation="nearest")
+    for axis in (ax.xaxis, ax.yaxis):
+        name_ticks(axis, texts, most=8)
     ax.set(xlabel=f"{unit} i", ylabel=f"{unit} j")
-    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="significance z of s$_i$s$_j$")
+    return image
 
 
-def draw_displacement_residuals(ax: Axes, table: pd.DataFrame) -> None:
+def draw_displacement_residuals(ax: Axes, table: pd.DataFrame) -> AxesImage:
     """Draw the coefficient of sum_i s_i s_{i+δ} in ln r on the plane of displacements δ."""
     low = table[["dy", "dx"]].min()
     plane = np.full((table.dy.max() - low.dy + 1, table.dx.max() - low.dx + 1), np.nan)
@@ -137,16 +140,15 @@ def draw_displacement_residuals(ax: Axes, table: pd.DataFrame) -> None:
     extent = (low.dx - 0.5, table.dx.max() + 0.5, table.dy.max() + 0.5, low.dy - 0.5)
     image = ax.imshow(plane, vmin=-largest, vmax=largest, cmap="RdBu_r", extent=extent)
     ax.set(xlabel="displacement δ$_x$", ylabel="displacement δ$_y$")
-    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="coefficient of Σ s$_i$s$_{i+δ}$")
+    return image
 
 
 def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
     """Draw rate and demanded information against the number of sites at one temperature, per number of latents."""
     chosen = table[table.temperature == temperature]
     demanded = chosen.drop_duplicates("sites").sort_values("sites")
-    ax.plot(demanded.sites, demanded.information, label="information of a cut", linewidth=0.8, **TICK | {"linestyle": "-"})
-    for number, (latents, rows) in enumerate(chosen.groupby("latents")):
-        colour, marker = CYCLE[number % len(CYCLE)]
+    ax.plot(demanded.sites, demanded.information, label="information of a cut", **TICK)
+    for (latents, rows), (colour, marker) in zip(chosen.groupby("latents"), looks(), strict=False):
         ax.errorbar(
             rows.sites, rows.rate, rows.rate_error, fmt=f"{marker}-", color=colour, linewidth=0.8, capsize=2,
             label=f"rate, d = {latents}",
@@ -156,16 +158,13 @@ def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(NullFormatter())
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high * (high / low) ** LEGEND_SHARE)
-    ax.legend(loc="upper left", fontsize=7)
+    legend_above(ax)
 
 
 def draw_unexplained_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
     """Draw C(x|z) per site against the number of sites at one temperature, per number of latents, by the identity."""
     chosen = table[table.temperature == temperature]
-    for number, (latents, rows) in enumerate(chosen.groupby("latents")):
-        colour, marker = CYCLE[number % len(CYCLE)]
+    for (latents, rows), (colour, marker) in zip(chosen.groupby("latents"), looks(), strict=False):
         errors = np.hypot(rows.identity_error, rows.bracket) / rows.sites
         ax.errorbar(
             rows.sites, rows.identity_per_site, errors, fmt=f"{marker}-", color=colour, linewidth=0.8, capsize=2,
@@ -174,29 +173,32 @@ def draw_unexplained_scaling(ax: Axes, table: pd.DataFrame, temperature: float) 
     ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
     ax.set(ylabel="C(x|z) / N  [nats per site]", title=f"T = {temperature:.4g}")
     mark_sizes(ax, chosen.sites.unique())
-    ax.legend()
+    legend_above(ax)
 
 
-def mark_sizes(ax: Axes, sizes: Iterable[int]) -> None:
+def mark_sizes(ax: Axes, sizes: Iterable[Any]) -> None:
     """Put a tick at every number of sites on a logarithmic axis."""
     ax.set(xlabel="sites N", xscale="log")
     ax.set_xticks(list(sizes), [str(size) for size in sizes])
     ax.set_xticks([], minor=True)
 
 
+@house_figure(
+    "Rate of models and information that a cut demands in nats against the number of sites, by the number d of "
+    "latent variables, and C(x|z) per site at the middle temperature. Error bars: standard error over chains."
+)
 def draw_scaling_study(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw a row per system: rates and information at every temperature, and C(x|z) per site at the middle one."""
     columns = 1 + max(table.temperature.nunique() for table in tables.values())
-    with house_style():
-        figure, axes = new_figure(len(tables), columns)
-        for row, (name, table) in enumerate(sorted(tables.items(), reverse=True)):
-            own = axes[row * columns : (row + 1) * columns]
-            temperatures = table.temperature.unique()
-            for ax, temperature in zip(own, temperatures, strict=False):
-                draw_scaling(ax, table, temperature)
-            remove(own[len(temperatures) : -1])
-            draw_unexplained_scaling(own[-1], table, temperatures[len(temperatures) // 2])
-            for ax in own:
-                ax.set_title(f"{STUDIED.get(name, in_figure(name))}, {ax.get_title()}", loc="left")
-                ax.set_title("")
+    figure, axes = new_figure(len(tables), columns)
+    for row, (name, table) in enumerate(sorted(tables.items(), reverse=True)):
+        own = axes[row * columns : (row + 1) * columns]
+        temperatures = table.temperature.unique()
+        for ax, temperature in zip(own, temperatures, strict=False):
+            draw_scaling(ax, table, temperature)
+        remove(own[len(temperatures) : -1])
+        draw_unexplained_scaling(own[-1], table, temperatures[len(temperatures) // 2])
+        for ax in own:
+            ax.set_title(f"{STUDIED.get(name, in_figure(name, SHORT))}, {ax.get_title()}", loc="left")
+            ax.set_title("")
     return figure

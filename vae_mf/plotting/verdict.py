@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.decoding import draw_coupling, draw_cumulant, draw_latent_density, draw_tensor_scores
+from vae_mf.plotting.layout import house_figure, legend_above
 from vae_mf.plotting.observables import draw_overlaps
-from vae_mf.plotting.style import COLOURS, TEMPERATURE, house_style, new_panels
+from vae_mf.plotting.style import COLOURS, TEMPERATURE, new_panels
 from vae_mf.plotting.total_correlation import (
     draw_capacity,
     draw_conditional_correlation,
@@ -19,21 +20,24 @@ from vae_mf.plotting.total_correlation import (
 )
 
 
+@house_figure(
+    "Verdict on a model: C(x|z) that it leaves unexplained, its rate beside the information of cuts, TC(x) of "
+    "data and model, misfit of its prior, all in nats, and what is read off it. Error bars: standard error over "
+    "chains or blocks of rows. Lines that are called exact are theory between the temperatures, too; ticks are "
+    "theory at these alone."
+)
 def draw_verdict(tables: dict[str, pd.DataFrame]) -> Figure:
     """Return the figure of the tables of `verdict.assessment.Assessment`, a panel for each that is there."""
-    with house_style():
-        if len(tables["conditional_correlation"]) == 1:
-            drawings: list[Callable[[Axes], None]] = [partial(draw_balance, tables=tables)]
-        else:
-            drawings = [
-                partial(draw, tables=tables) for name, (draw, _) in PANELS.items() if is_known(name, tables)
-            ]
-        if "residual_pairs" in tables:
-            drawings.append(partial(draw_residuals, tables=tables))
-        drawings += decoded_panels(tables)
-        figure, axes = new_panels(len(drawings), columns=3)
-        for ax, draw in zip(axes, drawings, strict=True):
-            draw(ax)
+    if len(tables["conditional_correlation"]) == 1:
+        drawings: list[Callable[[Axes], None]] = [partial(draw_balance, tables=tables)]
+    else:
+        drawings = [partial(draw, tables=tables) for name, (draw, _) in PANELS.items() if is_known(name, tables)]
+    if "residual_pairs" in tables:
+        drawings.append(partial(draw_residuals, tables=tables))
+    drawings += decoded_panels(tables)
+    figure, axes = new_panels(len(drawings), columns=3)
+    for ax, draw in zip(axes, drawings, strict=True):
+        draw(ax)
     return figure
 
 
@@ -63,7 +67,7 @@ def draw_balance(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     ax.set_yticks(range(len(bars)), [name for name, *_ in bars])
     ax.invert_yaxis()
     ax.set(xlabel="nats per row")
-    ax.legend(loc="lower right")
+    legend_above(ax)
 
 
 def draw_excess(ax: Axes, table: pd.DataFrame) -> None:
@@ -74,32 +78,25 @@ def draw_excess(ax: Axes, table: pd.DataFrame) -> None:
     points = {"fmt": "s", "color": COLOURS["model"], "capsize": 2, "label": "KL(q(z|T) ‖ p(z|T))"}
     ax.errorbar(table.temperature, table.excess_kl, table.excess_kl_error, **points)
     ax.set(xlabel=TEMPERATURE, ylabel="misfit of the prior  [nats]")
-    ax.legend()
+    legend_above(ax)
 
 
-def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
-    """Draw the pairs of spins that the model misses, by displacement on a lattice; directors have no such map."""
-    if "residual_pairs" not in tables:
-        ax.remove()
-        return
+def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame], inset: bool = False) -> None:
+    """Draw the pairs of spins that the model misses, by displacement on a lattice; an inset has no scale."""
     several = len(tables["conditional_correlation"]) > 1
     if "residual_displacements" in tables:
-        table = tables["residual_displacements"]
-        draw_displacement_residuals(ax, table)
+        table, label = tables["residual_displacements"], "coefficient of Σ s$_i$s$_{i+δ}$"
+        image = draw_displacement_residuals(ax, table)
     else:
-        table = tables["residual_pairs"]
-        draw_pair_residuals(ax, table, len(tables["residual_fields"]), "site" if several else "variable")
+        table, label = tables["residual_pairs"], "significance z of s$_i$s$_j$"
+        names = tables["cells"].cell if "cells" in tables else tables["residual_fields"].site
+        image = draw_pair_residuals(ax, table, names, "site" if several else "variable")
     where = f", T = {table.temperature.iloc[0]:g}" if several else ""
-    ax.set_title(f"left unexplained{where}", fontsize=8)
-
-
-def draw_decoded(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
-    """Draw the decoded structure that says most about the system."""
-    panels = decoded_panels(tables)
-    if panels:
-        panels[0](ax)
-    else:
-        ax.remove()
+    if inset:
+        ax.set(title=f"residual{where}", xlabel="", ylabel="", xticks=[], yticks=[])
+        return
+    ax.set_title(f"left unexplained{where}")
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
 
 
 def decoded_panels(tables: dict[str, pd.DataFrame]) -> list[Callable[[Axes], None]]:

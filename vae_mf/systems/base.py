@@ -150,7 +150,7 @@ class HasCutInformation(Protocol):
 
 @runtime_checkable
 class HasCutCurve(Protocol):
-    """A system of which some cuts follow from the temperature alone, in so short a time that they are drawn as curves."""
+    """A system of which some cuts follow from the temperature alone, so quickly that they are drawn as curves."""
 
     def quick_cuts(self, temperature: float) -> dict[str, float]:
         """Return those numbers of `HasCutInformation.cut_information` that need no configurations and little time."""

@@ -15,7 +15,7 @@ from vae_mf.analysis.generalized_hopfield import cumulant_table, generalized_hop
 from vae_mf.analysis.generation import score
 from vae_mf.analysis.joint_samples import configuration_kind, site_log_likelihood
 from vae_mf.analysis.latent_density import latent_density_table
-from vae_mf.analysis.latent_potential import coupling_table
+from vae_mf.analysis.latent_potential import coupling_table, least_error
 from vae_mf.analysis.nematic import NematicSettings, nematic_table
 from vae_mf.analysis.posterior_draws import LatentVAE
 from vae_mf.analysis.residuals import residual_tables
@@ -345,7 +345,13 @@ def decoded(vae: VAE, system: System | None, data: Evidence, settings: Assessmen
     tables = {}
     if isinstance(vae.decoder, LinearLogOdds):
         if isinstance(system, HasMeanFieldCouplings):
-            tables["latent_potential"] = coupling_table(vae, system, data.held_out, settings.potential_draws, seed)
+            found = coupling_table(vae, system, data.held_out, settings.potential_draws, seed)
+            tables["latent_potential"] = found.assign(
+                beta_j_error=[
+                    least_error(system.energy(rows), system.coupling, data.blocks, len(data.train[t]))
+                    for t, rows in data.held_out.items()
+                ]
+            )
         tables["cumulants"] = middle_cumulants(vae, data, settings.potential_draws, seed)
     if configuration_kind(data.held_out) == "spins" and vae.prior.latents == 1:
         tables["latent_density"] = latent_density_table(vae, system, data.held_out)

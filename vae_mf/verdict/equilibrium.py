@@ -45,8 +45,8 @@ def evaluate_equilibrium(
     """Evaluate a model of an equilibrium system against its samples and, if its energy is known, exact theory.
 
     Returns:
-        metrics and the tables "observables", "order_parameter", "likelihood", "overlap_distribution", for lattices
-        "correlation_function" and for Hopfield systems "overlaps".
+        metrics and the tables "observables", "order_parameter", "likelihood", "overlap_distribution", of spins
+        "configurations", for lattices "correlation_function" and for Hopfield systems "overlaps".
     """
     vae.eval()
     laws = exact_laws(system, data.samples)
@@ -57,6 +57,8 @@ def evaluate_equilibrium(
     observables += [] if theory is None else [compare_energies(theory, energies, chains)]
     pairs = compare_pairs(system, laws, configurations, data.chains)
     observables = pd.concat([*observables, *pairs.pop("observables")], ignore_index=True)
+    if system.kind == "spins":
+        pairs["configurations"] = shown_configurations(configurations)
     likelihood = evaluate_likelihood(vae, theory, data, settings)
     evaluation = Evaluation(
         {
@@ -123,6 +125,21 @@ def compare_pairs(
     functions, lengths = compare_correlations(system, configurations, chains)
     lengths = lengths.assign(order_name=system.order_name)
     return tables | {"correlation_function": functions, "observables": [lengths]}
+
+
+def shown_configurations(configurations: dict[str, Mapping[float, GroupRows]]) -> pd.DataFrame:
+    """Return one configuration of every source at the lowest, the middle and the highest temperature, to be shown.
+
+    Columns source, temperature, site and value.
+    """
+    parts = []
+    for source, by_temperature in configurations.items():
+        levels = list(by_temperature)
+        for temperature in dict.fromkeys((levels[0], levels[len(levels) // 2], levels[-1])):
+            row = by_temperature[temperature][0]
+            place = {"source": source, "temperature": temperature, "site": np.arange(len(row))}
+            parts.append(pd.DataFrame(place | {"value": row}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def evaluate_likelihood(vae: VAE, system: System | None, data: Evidence, settings: EquilibriumSettings) -> pd.DataFrame:
