@@ -196,7 +196,7 @@ def test_samples_are_sealed_and_reported(trained, workplace):
 
 def test_a_sampling_report_is_tables_and_a_figure(trained, workplace):
     folder = only(workplace / "outputs" / "sampling", "curie_weiss-*")
-    assert {path.name for path in folder.iterdir()} == {".lock", "report.png", "report.pdf", "tables"}
+    assert {path.name for path in folder.iterdir()} == {".lock", "report.png", "report.pdf", "report.txt", "tables"}
     tables = read_tables(folder)
     assert list(tables["chains"].temperature) == [0.3, 0.8]
     assert set(tables["observables"].source) == {"samples", "exact", "infinite"}
@@ -422,7 +422,8 @@ def test_a_figure_is_reproduced_after_its_stages(tmp_path):
     assert result.code == 0, result.err
     assert "usage: vae-mf sample" in result.out
     folder = only(tmp_path / "outputs" / "reproduced", "kinetic_errors-*")
-    assert {path.name for path in (folder / "figures").iterdir()} == {"kinetic_errors.png", "kinetic_errors.pdf"}
+    files = {f"kinetic_errors.{kind}" for kind in ("png", "pdf", "txt")}
+    assert {path.name for path in (folder / "figures").iterdir()} == files
     assert set(read_tables(folder)["kinetic_errors"].length) == {500, 1000}
 
 

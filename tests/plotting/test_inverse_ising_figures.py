@@ -1,9 +1,10 @@
 """Figures of the inverse-Ising sources from tables made up for the purpose: labelled axes, all methods, all panels."""
 
-from itertools import pairwise, product
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from helpers.figure_tables import crossed
 from helpers.figures import entries_of, in_one_line, labels_of, words_of
 
 from vae_mf.plotting.couplings import comparison_figure, couplings_figure
@@ -20,10 +21,6 @@ from vae_mf.plotting.inverse_ising import (
 from vae_mf.plotting.style import PALETTE
 
 METHODS = ["erasure machine", "pseudo-likelihood", "Hebb"]
-
-
-def crossed(**columns) -> pd.DataFrame:
-    return pd.DataFrame(list(product(*columns.values())), columns=list(columns))
 
 
 def labels(figure):

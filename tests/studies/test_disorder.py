@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.figures import in_one_line
 
 from vae_mf.plotting.spin_glasses import DISORDER_LABELS, draw_disorder
 from vae_mf.samplers.multispin_glass import MultispinGlass
@@ -38,7 +39,7 @@ def test_averages_of_every_sample_equal_enumeration():
     assert (np.abs(scores.mean(0)) < 4 * scores.std(0) / 6).all()
     assert list(tables["disorder"].temperature) == LADDER
     axes = draw_disorder(tables).axes
-    assert [ax.get_ylabel() for ax in axes] == list(DISORDER_LABELS.values())
+    assert [in_one_line(ax.get_ylabel()) for ax in axes] == list(DISORDER_LABELS.values())
     assert len(draw_disorder({"disorder": tables["disorder"].drop(columns="length")}).axes) == 3
 
 

@@ -28,7 +28,7 @@ from vae_mf.discovery.sentences import (
     summary,
 )
 from vae_mf.discovery.settings import flat
-from vae_mf.plotting.style import UNDATED, house_style
+from vae_mf.plotting.style import UNDATED, caption_of, house_style
 from vae_mf.texts import code_in_html, in_html
 from vae_mf.verdict.decision import FOUND
 from vae_mf.verdict.independence import SINGLE
@@ -502,12 +502,15 @@ def entry(value: Any, error: float = 0.0) -> str:
 
 
 def picture(figure: Figure, caption: str) -> str:
-    """Return a figure as an image inside the document, its lettering about as large as that of the captions."""
+    """Return a figure as an image inside the document, its lettering about as large as that of the captions.
+
+    Readers who do not see it are told what the file of the figure has beside it.
+    """
     buffer = io.BytesIO()
     # The salt makes names inside the picture the same each time it is drawn.
     with house_style(), mpl.rc_context({"svg.hashsalt": caption}):
         figure.savefig(buffer, format="svg", transparent=True, metadata=UNDATED["svg"])
     data = base64.b64encode(buffer.getvalue()).decode()
     style = f' style="max-width: {REM_PER_INCH * figure.get_figwidth():.3g}rem"'
-    image = f'<img alt="{in_html(caption)}" src="data:image/svg+xml;base64,{data}">'
+    image = f'<img alt="{in_html(caption_of(figure) or caption)}" src="data:image/svg+xml;base64,{data}">'
     return f"<figure{style}>{image}<figcaption>{in_html(caption)}</figcaption></figure>"

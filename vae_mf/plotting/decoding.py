@@ -82,7 +82,7 @@ def draw_cumulant(ax: Axes, table: pd.DataFrame) -> None:
 def draw_latent_density(ax: Axes, table: pd.DataFrame) -> None:
     """Draw prior, aggregated posterior and exact law of a single latent at the lowest and the highest temperature."""
     temperatures = table.temperature.unique()
-    for temperature in temperatures[[0, -1]]:
+    for temperature in dict.fromkeys(temperatures[[0, -1]].tolist()):
         rows = table[table.temperature == temperature]
         for name, (_, style, colour) in LATENT_LAWS.items():
             if rows[name].notna().any():

@@ -36,6 +36,8 @@ def draw_verdict(tables: dict[str, pd.DataFrame]) -> Figure:
         drawings.append(partial(draw_residuals, tables=tables))
     drawings += decoded_panels(tables)
     figure, axes = new_panels(len(drawings), columns=3)
+    if "cells" in tables:  # names of variables and of bars need room beside their panels
+        figure.set_size_inches(NAMED * figure.get_size_inches())
     for ax, draw in zip(axes, drawings, strict=True):
         draw(ax)
     return figure
@@ -127,6 +129,8 @@ def draw_misfit(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     draw_excess(ax, tables["surgery"])
 
 
+NAMED = 1.4
+"""Enlargement of figures with names."""
 PANELS: dict[str, tuple[Callable[..., None], list[str]]] = {
     "conditional_correlation": (draw_unexplained, ["test", "identity"]),
     "capacity": (draw_information, ["rate"]),
