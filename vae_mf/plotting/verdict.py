@@ -37,7 +37,7 @@ def draw_verdict(tables: dict[str, pd.DataFrame]) -> Figure:
     drawings += decoded_panels(tables)
     figure, axes = new_panels(len(drawings), columns=3)
     if "cells" in tables:  # names of variables and of bars need room beside their panels
-        figure.set_size_inches(NAMED * figure.get_size_inches())
+        figure.set_size_inches(*(NAMED * figure.get_size_inches()))
     for ax, draw in zip(axes, drawings, strict=True):
         draw(ax)
     return figure
