@@ -19,6 +19,7 @@ from vae_mf.plotting import (
     inverse_ising,
     k_sat_clusters,
     kinetic_moments,
+    leaderboards,
     paper,
     recordings,
     runs,
@@ -438,6 +439,12 @@ def found_contacts(count: int) -> pd.DataFrame:
     return table.assign(planted=table.score > 0.7, found=table.score > 0.5)
 
 
+def board(count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    names = long_names(count)
+    table = pd.DataFrame({"estimator": names, "median_off": 0.1, "cpu_seconds": np.linspace(1, 100, count)})
+    return random(crossed(estimator=names, exact=[0.1, 10.0]), "value"), table
+
+
 Drawing = Callable[[int], Figure]
 DRAWINGS: dict[str, Drawing] = {
     "attractors.draw_phases": lambda n: attractors.draw_phases(phases(n)),
@@ -474,6 +481,7 @@ DRAWINGS: dict[str, Drawing] = {
     "inverse_ising.draw_kinetic_errors": lambda n: inverse_ising.draw_kinetic_errors(kinetic_errors(min(n, 7))),
     "k_sat_clusters.draw_clusters": lambda n: k_sat_clusters.draw_clusters(clusters(n)),
     "kinetic_moments.draw_kinetic_moments": lambda n: kinetic_moments.draw_kinetic_moments(moments(n)),
+    "leaderboards.leaderboard_figure": lambda n: leaderboards.leaderboard_figure(*board(n)),
     "paper.draw_systems": lambda n: paper.draw_systems(systems(n)),
     "paper.draw_latent_variable": lambda n: paper.draw_latent_variable(systems(n)),
     "paper.draw_decodings": lambda n: paper.draw_decodings(systems(n)),

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.layout import house_figure, legend_above, legend_below
-from vae_mf.plotting.style import COLOURS, PALETTE, new_panels
+from vae_mf.plotting.style import COLOURS, PALETTE, looks, new_panels
 
 SPACES = {
     "exact": "exact space",
@@ -71,9 +71,9 @@ def draw_unmixing(table: pd.DataFrame) -> Figure:
 
 def draw_cumulant(ax: Axes, table: pd.DataFrame) -> None:
     """Draw K(u) along every axis beside the parabola that it would be, were the tilted prior Gaussian."""
-    for axis, rows in table.groupby("axis"):
-        line = ax.errorbar(rows.tilt, rows.cumulant, rows.error, label=f"K, axis {axis}", linewidth=1.0)
-        ax.plot(rows.tilt, rows.gaussian, "--", color=line[0].get_color(), linewidth=0.8)
+    for (axis, rows), (colour, _) in zip(table.groupby("axis"), looks(), strict=False):
+        ax.errorbar(rows.tilt, rows.cumulant, rows.error, color=colour, label=f"K, axis {axis}", linewidth=1.0)
+        ax.plot(rows.tilt, rows.gaussian, "--", color=colour, linewidth=0.8)
     ax.plot([], [], "--", color=COLOURS["infinite"], linewidth=0.8, label="Gaussian baseline")
     ax.set(xlabel="tilt u from its mean, along principal axes", ylabel="cumulants K(u)  [nats]")
     legend_above(ax)

@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_mf.plotting.style import CYCLE, in_figure, new_figure
+from vae_mf.plotting.layout import house_figure, legend_below
+from vae_mf.plotting.style import COLOURS, in_figure, looks, new_figure
 
 LEAST = 0.003
 """Nats below which a ratio to the exact value says nothing."""
@@ -13,6 +14,11 @@ SOON, CLOSE = 0.1, 1e-3
 """Seconds, and median error over the exact value, that are drawn of less."""
 
 
+@house_figure(
+    "Estimators whose answers are known: every estimate over its exact value, within 5 % in grey, against the exact "
+    "value in nats; and median error over the exact value against processor time in seconds. No error bars: every "
+    "answer is a point. Values are cut at 0 and 2, short times and small errors at the edges."
+)
 def leaderboard_figure(scores: pd.DataFrame, board: pd.DataFrame) -> Figure:
     """Return two panels: every estimate over its exact value, and the median error against processor time.
 
@@ -21,9 +27,8 @@ def leaderboard_figure(scores: pd.DataFrame, board: pd.DataFrame) -> Figure:
         board: a line for every estimator: median_off, cpu_seconds.
     """
     figure, (left, right) = new_figure(1, 2)
-    for number, name in enumerate(board.estimator):
-        colour, marker = CYCLE[number % len(CYCLE)]
-        style = {"color": colour, "marker": marker, "fillstyle": "none" if number >= len(CYCLE) else "full"}
+    for name, (colour, marker) in zip(board.estimator, looks(), strict=False):
+        style = {"color": colour, "marker": marker}
         own = scores[(scores.estimator == name) & scores.value.notna() & (scores.exact > LEAST)]
         ratio = (own.value / own.exact).clip(0, 2)
         left.plot(own.exact, ratio, linestyle="none", label=in_figure(name), **style)
@@ -33,17 +38,17 @@ def leaderboard_figure(scores: pd.DataFrame, board: pd.DataFrame) -> Figure:
     left.set(xscale="log", xlim=(LEAST, 2 * max(scores.exact.max(), 1)))
     right.set(xscale="log", xlim=(SOON / 2, 2 * np.nanmax([1, *board.cpu_seconds])))
     right.set(yscale="log", ylim=(CLOSE / 2, 2 * np.nanmax([1, *board.median_off])))
-    finish(left, right)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    name_axes(left, right)
+    legend_below(figure, (left, right))
     return figure
 
 
-def finish(left: Axes, right: Axes) -> None:
+def name_axes(left: Axes, right: Axes) -> None:
     """Label the axes and mark the tolerance."""
-    left.axhspan(0.95, 1.05, color="#dddddd", zorder=0)
-    left.axhline(1, color="#222222", linewidth=0.8, zorder=0)
+    left.axhspan(0.95, 1.05, color=COLOURS["infinite"], alpha=0.25, zorder=0)
+    left.axhline(1, color=COLOURS["exact"], linewidth=0.8, zorder=0)
     left.set(xlabel="exact nats", ylabel="estimate / exact (cut at 0 and 2)", ylim=(-0.08, 2.08))
-    left.set_title("a  estimates; within 5 % in grey", loc="left")
-    right.set(xlabel="processor time of all answers (s)", ylabel="median |error| / exact")
-    right.axhline(0.05, color="#999999", linewidth=0.8, zorder=0)
-    right.set_title("b  accuracy and cost", loc="left")
+    left.set_title("estimates; within 5 % in grey", loc="left")
+    right.set(xlabel="processor time of all answers  [s]", ylabel="median |error| / exact")
+    right.axhline(0.05, color=COLOURS["infinite"], linewidth=0.8, zorder=0)
+    right.set_title("accuracy and cost", loc="left")

@@ -10,6 +10,7 @@ from typing import Any
 from unicodedata import category
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
@@ -70,6 +71,7 @@ SETTINGS: dict = {
     "lines.markersize": 4,
     "text.usetex": False,
     "pdf.fonttype": 42,
+    "axes.prop_cycle": cycler(color=CYCLE),
 }
 FONT = "DejaVu Sans"
 """Font that comes with matplotlib."""
