@@ -19,14 +19,23 @@ STATUS: dict[bool | None, Status] = {True: "satisfiable", False: "unsatisfiable"
 
 
 class Decision(NamedTuple):
-    """Answer of a complete solver, and its effort."""
+    """Answer of a complete solver, and its effort.
+
+    >>> from vae_mf.satisfiability import decide
+    >>> from vae_mf.systems import KSat
+    >>> found = decide(KSat.from_clauses([[1], [-1, 2], [-2, -3]], sites=3))
+    >>> found.status, found.assignment
+    ('satisfiable', array([ 1,  1, -1], dtype=int8))
+    """
 
     status: Status
     """"undecided" if the budget ended before either was proved."""
     assignment: Int8[np.ndarray, " sites"] | None
     """Solution, None without one."""
     conflicts: int
+    """Conflicts that were met."""
     decisions: int
+    """Variables that were set by choice."""
 
 
 def decide(formula: HasClauses, conflicts: int | None = None) -> Decision:

@@ -73,9 +73,16 @@ DEFAULT = Rules()
 
 
 class Decimation(NamedTuple):
-    """Best assignment of a decimation."""
+    """Best assignment of a decimation.
+
+    >>> from vae_mf.satisfiability import survey_decimation
+    >>> found = survey_decimation(KSat.random(sites=200, length=3, seed=1, clauses_per_site=3.0), seed=1)
+    >>> found.solved, found.violated, found.assignment.shape
+    (True, 0, (200,))
+    """
 
     assignment: Spins
+    """Spins, shape (N,)."""
     violated: int
     """Number of clauses that it violates."""
     solved: bool
@@ -85,6 +92,7 @@ class Decimation(NamedTuple):
     fixed: int
     """Variables that messages and unit propagation fixed; WalkSAT has chosen the others."""
     rounds: int
+    """Rounds of messages, each of which fixes or frees variables."""
     unconverged: int
     """Rounds that took biases from messages which had not converged."""
 
@@ -101,12 +109,24 @@ class Assigned(NamedTuple):
 
 
 def belief_decimation(formula: KSat, seed: int, rules: Rules = DEFAULT) -> Decimation:
-    """Return the assignment that decimation by belief propagation finds; arguments as in `survey_decimation`."""
+    """Return the assignment that decimation by belief propagation finds; arguments as in `survey_decimation`.
+
+    >>> found = belief_decimation(KSat.random(sites=200, length=3, seed=1, clauses_per_site=3.0), seed=1)
+    >>> found.solved, found.ending
+    (True, 'all clauses were satisfied by decimation')
+
+    Args:
+        formula: formula with clauses of any lengths.
+        seed: seed of messages, of the choice between rounds and of WalkSAT.
+        rules: rules of the decimation.
+    """
     return decimate(formula, BELIEFS, seed, rules)
 
 
 def survey_decimation(formula: KSat, seed: int, rules: Rules = DEFAULT) -> Decimation:
     """Return the assignment that decimation by survey propagation finds.
+
+    Source: Braunstein, Mezard and Zecchina 2005; Marino, Parisi and Ricci-Tersenghi 2016, for backtracking.
 
     >>> found = survey_decimation(KSat.random(sites=2000, length=3, seed=1, clauses_per_site=4.0), seed=1)
     >>> found.solved, found.ending

@@ -18,9 +18,17 @@ CHUNK = 500_000
 
 
 class Search(NamedTuple):
-    """Best assignment that a search has met."""
+    """Best assignment that a search has met.
+
+    >>> from vae_mf.satisfiability import walk_sat
+    >>> from vae_mf.systems import KSat
+    >>> found = walk_sat(KSat.random(sites=100, length=3, seed=1, clauses_per_site=3.0), seed=1, steps=10_000)
+    >>> found.solved, found.violated, found.assignment.shape
+    (True, 0, (100,))
+    """
 
     assignment: Int8[np.ndarray, " sites"]
+    """Spins, +1 for a variable that is true."""
     violated: int
     """Number of clauses that it violates."""
     flips: int

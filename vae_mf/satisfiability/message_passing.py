@@ -41,11 +41,18 @@ DEFAULT = Schedule()
 
 
 class Marginals(NamedTuple):
-    """Fixed point of messages, or the messages that a budget ended with."""
+    """Fixed point of messages, or the messages that a budget ended with.
+
+    >>> from vae_mf.satisfiability import belief_propagation
+    >>> found = belief_propagation(KSat.from_clauses([[1, 2]], sites=2), seed=1)
+    >>> found.biases.round(3), round(float(np.exp(found.log_number)), 6)  # three solutions
+    (array([0.333, 0.333]), 3.0)
+    """
 
     converged: bool
     """False where the numbers below are those of no fixed point: on formulas with loops messages may have none."""
     sweeps: int
+    """Sweeps that were made."""
     change: float
     """Largest change of a message in the last sweep; infinite if a variable is needed with both values."""
     log_number: float
@@ -98,6 +105,8 @@ def belief_propagation(formula: KSat, seed: int, schedule: Schedule = DEFAULT) -
 
 def survey_propagation(formula: KSat, seed: int, schedule: Schedule = DEFAULT) -> Marginals:
     """Return the shares of clusters that freeze each variable, and the Bethe estimate of the number of clusters.
+
+    Source: Mezard and Zecchina 2002; Braunstein, Mezard and Zecchina 2005.
 
     >>> survey_propagation(KSat.from_clauses([[1], [-1, 2], [2, 3]], sites=3), seed=1).biases.tolist()
     [1.0, 1.0, 0.0]

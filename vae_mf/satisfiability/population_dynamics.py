@@ -68,6 +68,8 @@ def complexity(length: int, ratio: float, sizes: Sizes, seed: int) -> Density:
 
     It is negative beyond the satisfiability threshold, where no clusters are left.
 
+    Source: Mezard and Zecchina 2002.
+
     >>> complexity(3, 4.2, Sizes(members=500, discarded=40, kept=20, populations=2), seed=1).message > 0.1
     True
 

@@ -10,21 +10,39 @@ from vae_mf.arrays import Couplings, Patterns, Spins
 
 
 class Thermodynamics(NamedTuple):
-    """Exact averages of one system at one temperature (J = k_B = 1, extensive quantities for all N sites)."""
+    """Exact averages of one system at one temperature (J = k_B = 1, extensive quantities for all N sites).
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> exact = CurieWeiss(100).thermodynamics(temperature=1e6)
+    >>> round(exact.entropy / 100, 4)  # ln 2
+    0.6931
+    """
 
     temperature: float
+    """T."""
     log_partition: float
+    """ln Z."""
     energy: float
+    """U = <E>."""
     heat_capacity: float
+    """C = dU / dT."""
     entropy: float
     """Gibbs entropy in nats."""
 
 
 class OrderParameterLaw(NamedTuple):
-    """Exact distribution of the signed order parameter m at one temperature."""
+    """Exact distribution of the signed order parameter m at one temperature.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> law = CurieWeiss(2).order_parameter_law(temperature=1e6)
+    >>> law.values, law.probabilities.round(3)
+    (array([-1.,  0.,  1.]), array([0.25, 0.5 , 0.25]))
+    """
 
     values: Float[np.ndarray, " values"]
+    """Possible values of m, ascending."""
     probabilities: Float[np.ndarray, " values"]
+    """Probability of each."""
 
 
 class OrderStatistics(NamedTuple):
@@ -52,7 +70,13 @@ CutInformation = float | Float[np.ndarray, " rows"]
 
 @runtime_checkable
 class HasOrderParameter(Protocol):
-    """Sites with an order parameter; `UnknownSpins` have nothing else, not even an energy."""
+    """Sites with an order parameter; `UnknownSpins` have nothing else, not even an energy.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> system = CurieWeiss(4)
+    >>> isinstance(system, HasOrderParameter), system.order_parameter(np.array([[1, 1, 1, -1]], np.int8))
+    (True, array([0.5]))
+    """
 
     name: str
     order_name: str
@@ -81,6 +105,11 @@ class System(HasOrderParameter, Protocol):
 
     This is all that sampling and training ask for. Whatever else theory knows of a system is a capability, one of the
     protocols below, which its class fulfils by having the methods; every report uses those that are there.
+
+    >>> from vae_mf.systems import Ising2D
+    >>> system = Ising2D(4)
+    >>> isinstance(system, System), system.name, system.kind, system.energy(np.ones((1, 16), np.int8))
+    (True, 'ising2d', 'spins', array([-32.]))
     """
 
     def energy(self, configurations: Any, /) -> Float[np.ndarray, "*batch"]:
@@ -94,7 +123,12 @@ class System(HasOrderParameter, Protocol):
 
 @runtime_checkable
 class HasSampler(Protocol):
-    """A system that names a sampler of its own."""
+    """A system that names a sampler of its own.
+
+    >>> from vae_mf.systems import Ising2D
+    >>> isinstance(Ising2D(4), HasSampler), Ising2D(4).default_sampler
+    (True, 'vae_mf.samplers.Ising2DAuto')
+    """
 
     default_sampler: str
     """Import path of the class that samples it fastest, such as "vae_mf.samplers.Wolff"."""
@@ -102,7 +136,12 @@ class HasSampler(Protocol):
 
 @runtime_checkable
 class HasThermodynamics(Protocol):
-    """A system with exact thermodynamics at finite size."""
+    """A system with exact thermodynamics at finite size.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> isinstance(CurieWeiss(4), HasThermodynamics), round(CurieWeiss(4).thermodynamics(1.0).energy, 3)
+    (True, -1.064)
+    """
 
     def thermodynamics(self, temperature: float) -> Thermodynamics:
         """Return exact thermodynamics at ``temperature``; raises ValueError where no exact sum is feasible."""
@@ -111,7 +150,12 @@ class HasThermodynamics(Protocol):
 
 @runtime_checkable
 class HasOrderParameterLaw(Protocol):
-    """A system with an exact law of its order parameter at finite size."""
+    """A system with an exact law of its order parameter at finite size.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> isinstance(CurieWeiss(4), HasOrderParameterLaw), CurieWeiss(4).order_parameter_law(1.0).values
+    (True, array([-1. , -0.5,  0. ,  0.5,  1. ]))
+    """
 
     def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
         """Return the exact law of the order parameter; raises ValueError where no exact sum is feasible."""
@@ -120,7 +164,12 @@ class HasOrderParameterLaw(Protocol):
 
 @runtime_checkable
 class HasInfiniteLimit(Protocol):
-    """A system whose order parameter is known in the limit of infinitely many sites."""
+    """A system whose order parameter is known in the limit of infinitely many sites.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> isinstance(CurieWeiss(4), HasInfiniteLimit), round(CurieWeiss(4).infinite_order_parameter(0.5), 3)
+    (True, 0.958)
+    """
 
     def infinite_order_parameter(self, temperature: float) -> float:
         """Return <|m|> of the infinite system."""
@@ -129,7 +178,12 @@ class HasInfiniteLimit(Protocol):
 
 @runtime_checkable
 class HasOverlapLaw(Protocol):
-    """A system with an exact law of the overlap q = sum_i s_i s'_i / N of two independent configurations."""
+    """A system with an exact law of the overlap q = sum_i s_i s'_i / N of two independent configurations.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> isinstance(CurieWeiss(4), HasOverlapLaw), CurieWeiss(4).overlap_law(1e6).probabilities.round(4)
+    (True, array([0.0625, 0.25  , 0.375 , 0.25  , 0.0625]))
+    """
 
     def overlap_law(self, temperature: float) -> OrderParameterLaw:
         """Return P(q) on its N + 1 values."""
@@ -138,7 +192,14 @@ class HasOverlapLaw(Protocol):
 
 @runtime_checkable
 class HasCutInformation(Protocol):
-    """A system in which theory knows the information between two parts of the sites."""
+    """A system in which theory knows the information between two parts of the sites.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> system = CurieWeiss(4)
+    >>> found = system.cut_information(np.ones((1, 4), np.int8), temperature=1.0)
+    >>> isinstance(system, HasCutInformation), {cut: round(value, 3) for cut, value in found.items()}
+    (True, {'half': 0.166})
+    """
 
     def cut_information(self, configurations: Any, temperature: float) -> dict[str, CutInformation]:
         """Return I(x_A; x_B) in nats by the name of the cut, "half", "area_law_half" or "sublattice".
@@ -159,7 +220,13 @@ class HasCutCurve(Protocol):
 
 @runtime_checkable
 class HasFieldInformation(Protocol):
-    """A mean-field system: its sites are independent given a Hubbard-Stratonovich field."""
+    """A mean-field system: its sites are independent given a Hubbard-Stratonovich field.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> found = CurieWeiss(100).field_information(temperature=1.0)
+    >>> isinstance(CurieWeiss(100), HasFieldInformation), round(found.value, 2), found.source
+    (True, 1.23, 'exact')
+    """
 
     def field_information(self, temperature: float, configurations: Any = None) -> FieldInformation:
         """Return I(x; field), exact or, where no sum is feasible, bounded by means of sampled ``configurations``."""
@@ -168,7 +235,14 @@ class HasFieldInformation(Protocol):
 
 @runtime_checkable
 class HasFieldWeight(Protocol):
-    """A mean-field system of spins whose field is one number for all sites."""
+    """A mean-field system of spins whose field is one number for all sites.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> system = CurieWeiss(100)
+    >>> weight = system.log_field_weight(np.array([0.0, 1.0]), temperature=1.0)
+    >>> isinstance(system, HasFieldWeight), weight.round(1)
+    (True, array([69.3, 62.7]))
+    """
 
     def log_field_weight(self, field: Float[np.ndarray, " points"], temperature: float) -> Float[np.ndarray, " points"]:
         """Return ln p(h) of the reduced field h = beta J phi, up to a constant."""
@@ -177,7 +251,12 @@ class HasFieldWeight(Protocol):
 
 @runtime_checkable
 class HasTensorField(Protocol):
-    """A mean-field system of directors whose field is a symmetric traceless tensor A."""
+    """A mean-field system of directors whose field is a symmetric traceless tensor A.
+
+    >>> from vae_mf.systems import MaierSaupe
+    >>> isinstance(MaierSaupe(30), HasTensorField), round(MaierSaupe(30).field_variance(0.9), 3)  # 2 T / (3 J N)
+    (True, 0.02)
+    """
 
     def field_variance(self, temperature: float) -> float:
         """Return the variance of each of the five components of A given the directors."""
@@ -186,7 +265,13 @@ class HasTensorField(Protocol):
 
 @runtime_checkable
 class HasCouplings(Protocol):
-    """A system of spins with E = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i + constant."""
+    """A system of spins with E = -sum_{i<j} J_ij s_i s_j - sum_i h_i s_i + constant.
+
+    >>> from vae_mf.systems import SherringtonKirkpatrick
+    >>> glass = SherringtonKirkpatrick.random(sites=8, seed=1)
+    >>> isinstance(glass, HasCouplings), glass.couplings.shape, glass.fields.shape
+    (True, (8, 8), (8,))
+    """
 
     @property
     def couplings(self) -> Any:
@@ -201,7 +286,13 @@ class HasCouplings(Protocol):
 
 @runtime_checkable
 class HasClauses(Protocol):
-    """A system of spins whose energy is the number of violated clauses, as `KSat` describes them."""
+    """A system of spins whose energy is the number of violated clauses, as `KSat` describes them.
+
+    >>> from vae_mf.systems import KSat
+    >>> formula = KSat.from_clauses([[1, -2], [2, 3]], sites=3)
+    >>> isinstance(formula, HasClauses), formula.literals, formula.offsets
+    (True, array([ 1, -2,  2,  3], dtype=int32), array([0, 2, 4]))
+    """
 
     @property
     def sites(self) -> int:
@@ -221,7 +312,13 @@ class HasClauses(Protocol):
 
 @runtime_checkable
 class HasMeanFieldCouplings(Protocol):
-    """A mean-field system of spins, its couplings a few patterns times one strength J."""
+    """A mean-field system of spins, its couplings a few patterns times one strength J.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> system = CurieWeiss(4)
+    >>> isinstance(system, HasMeanFieldCouplings), system.coupling, system.couplings[0]
+    (True, 1.0, array([0.  , 0.25, 0.25, 0.25]))
+    """
 
     @property
     def coupling(self) -> float:
@@ -236,7 +333,13 @@ class HasMeanFieldCouplings(Protocol):
 
 @runtime_checkable
 class HasPatterns(HasMeanFieldCouplings, Protocol):
-    """A network with stored patterns."""
+    """A network with stored patterns.
+
+    >>> from vae_mf.systems import Hopfield
+    >>> memory = Hopfield.random(sites=20, patterns=3, seed=1)
+    >>> isinstance(memory, HasPatterns), memory.patterns.shape
+    (True, (3, 20))
+    """
 
     @property
     def patterns(self) -> Patterns:
@@ -246,7 +349,13 @@ class HasPatterns(HasMeanFieldCouplings, Protocol):
 
 @runtime_checkable
 class HasRowCorrelations(Protocol):
-    """A lattice whose correlations along a row are known."""
+    """A lattice whose correlations along a row are known.
+
+    >>> from vae_mf.systems import Ising2D
+    >>> system = Ising2D(4)
+    >>> isinstance(system, HasRowCorrelations), system.row_correlations(2.0).round(3)
+    (True, array([1.   , 0.878, 0.858]))
+    """
 
     @property
     def side(self) -> int:
@@ -279,7 +388,16 @@ class Magnet:
 
 @dataclass(frozen=True)
 class UnknownSpins(Magnet):
-    """Spins of which nothing is known but samples: no energy and no theory."""
+    """Spins of which nothing is known but samples: no energy and no theory.
+
+    >>> from vae_mf.systems import System
+    >>> spins = UnknownSpins(4)
+    >>> isinstance(spins, System), spins.order_parameter(np.array([[1, 1, 1, -1]], np.int8))
+    (False, array([0.5]))
+
+    Args:
+        sites: number N of spins.
+    """
 
     sites: int
     name = "samples"

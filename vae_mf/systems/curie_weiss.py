@@ -20,9 +20,18 @@ NEGLIGIBLE = 1e-12
 class CurieWeiss(Magnet):
     """Fully connected ferromagnet of N = ``sites`` spins, H = -(J / 2N) (sum_i s_i)^2, with its transition at T_c = J.
 
+    Source: Biroli, Welling and Vitelli 2026, eqs. 13 to 18.
+
     >>> system = CurieWeiss(sites=100)
     >>> round(system.thermodynamics(0.5).energy / system.sites, 3)
     -0.457
+
+    Args:
+        sites: number N of spins.
+        coupling: strength J > 0.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     sites: int

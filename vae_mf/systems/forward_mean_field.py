@@ -46,14 +46,22 @@ class Iteration(NamedTuple):
 
 
 class MeanField(NamedTuple):
-    """Solution of the equations of one theory, or what a budget ended with."""
+    """Solution of the equations of one theory, or what a budget ended with.
+
+    >>> from vae_mf.systems import CurieWeiss, solve_mean_field
+    >>> found = solve_mean_field(CurieWeiss(1000), 0.5, "naive", start=np.full(1000, 0.5))
+    >>> found.converged, found.magnetisations[:2].round(2)  # m = tanh(m / T)
+    (True, array([0.96, 0.96]))
+    """
 
     converged: bool
     """False where the numbers below solve nothing."""
     sweeps: int
+    """Sweeps that were made."""
     change: float
     """Largest change in the last sweep."""
     magnetisations: Magnetisations
+    """m, shape (N,)."""
     log_partition: float
     """Estimate of ln Z; F = -T ln Z."""
 
@@ -77,6 +85,8 @@ def solve_mean_field(
     iteration: Iteration = DEFAULT,
 ) -> MeanField:
     """Return magnetisations and ln Z by one of `METHODS`.
+
+    Source: Plefka 1982, for TAP.
 
     >>> from vae_mf.systems import Ising
     >>> chain = Ising(np.eye(3, k=1) + np.eye(3, k=-1), np.array([0.5, 0.0, 0.0]))
@@ -109,6 +119,20 @@ def response_correlations(
     """Return connected correlations <s_i s_j> - m_i m_j by linear response, dm_i / dh_j, at a solution of a theory.
 
     They are exact for "bethe" on a tree; the diagonal is 1 - m_i^2 there, and nearly so elsewhere.
+
+    >>> from vae_mf.systems import Ising, solve_mean_field
+    >>> chain = Ising(np.eye(3, k=1) + np.eye(3, k=-1))
+    >>> found = solve_mean_field(chain, 2.0, "bethe")
+    >>> response_correlations(chain, 2.0, "bethe", found.magnetisations).round(3)  # tanh(1/2)^r
+    array([[1.   , 0.462, 0.214],
+           [0.462, 1.   , 0.462],
+           [0.214, 0.462, 1.   ]])
+
+    Args:
+        system: spins with couplings and fields.
+        temperature: temperature T.
+        method: "naive", "tap" or "bethe".
+        magnetisations: solution of the equations of this method, shape (N,).
 
     Raises:
         ValueError: if an argument is out of range, the matrix does not fit into memory, or the solution is not stable.

@@ -29,8 +29,15 @@ class Hopfield:
 
     The order parameter is the leading overlap: the m_mu of largest magnitude, with its sign.
 
+    Source: Biroli, Welling and Vitelli 2026, eqs. 29, 30 and 38 to 41; Hopfield 1982.
+
+    >>> memory = Hopfield(np.array([[1, 1, 1, 1], [1, -1, 1, -1]], np.int8))
+    >>> memory.overlaps(np.array([1, 1, 1, -1], np.int8)), memory.couplings[0]
+    (array([0.5, 0.5]), array([0. , 0. , 0.5, 0. ]))
+
     Args:
         patterns: xi, shape (P, N), entries in {-1, +1}.
+        coupling: strength J > 0.
 
     Raises:
         ValueError: if the patterns are not a (P, N) array of +-1 with 1 <= P <= N.

@@ -32,9 +32,18 @@ class Ising2D(Magnet):
     Every site has a bond to its right and one to its lower neighbour, 2 L^2 in all; with L = 2 the same pair is joined
     by two bonds, as in Kaufman's formula. Site (y, x) is number y L + x. The order parameter is the magnetisation.
 
+    Source: Kaufman, Physical Review 76 (1949) 1232, eq. 72.
+
     >>> system = Ising2D(side=32)
     >>> round(system.thermodynamics(2.269185).energy / system.sites, 4)
     -1.4337
+
+    Args:
+        side: side L of the lattice, at least two.
+        coupling: strength J > 0.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     side: int

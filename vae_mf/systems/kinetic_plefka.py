@@ -34,7 +34,14 @@ NODE_WEIGHTS = NODE_WEIGHTS / NODE_WEIGHTS.sum()
 
 
 class KineticMoments(NamedTuple):
-    """Moments of the spins at one time, and with those of the time before."""
+    """Moments of the spins at one time, and with those of the time before.
+
+    >>> from vae_mf.systems import kinetic_moments
+    >>> now = kinetic_moments(np.array([[0.0, 0.1], [0.0, 0.0]]), None, steps=1, expansion="t-1,t")[1]
+    >>> now.magnetisations.shape, now.covariances.shape, now.delayed.round(2)
+    ((2,), (2, 2), array([[0. , 0.1],
+           [0. , 0. ]]))
+    """
 
     magnetisations: Float[np.ndarray, " sites"]
     """m_i(t)."""
@@ -63,6 +70,8 @@ def kinetic_moments(
     start: Float[np.ndarray, " starts"] | None = None,
 ) -> list[KineticMoments]:
     """Return the moments at times 0 ... ``steps``, from independent spins at time 0.
+
+    Source: Aguilera, Moosavi and Shimazaki 2021.
 
     >>> moments = kinetic_moments(np.zeros((2, 2)), np.array([0.5, 0.0]), steps=1, expansion="t-1,t")
     >>> moments[1].magnetisations.round(4).tolist()

@@ -67,9 +67,18 @@ class MaierSaupe:
     The order parameter S is the largest eigenvalue of the mean of (3 n n^T - I) / 2. Partition function and entropy are
     those of the area on the sphere: ln Z tends to N ln(4 pi) when hot.
 
+    Source: Biroli, Welling and Vitelli 2026, eqs. 32 and 33; Maier and Saupe 1959.
+
     >>> system = MaierSaupe(sites=64)
     >>> round(system.thermodynamics(0.1).energy / system.sites, 2)
     -0.39
+
+    Args:
+        sites: number N of directors.
+        coupling: strength J > 0.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
 
     sites: int

@@ -79,7 +79,14 @@ class Ising(Magnet):
 
 
 class SherringtonKirkpatrick(Ising):
-    """Fully connected spin glass with Gaussian couplings; its transition is at T_c = J for J0 = 0."""
+    """Fully connected spin glass with Gaussian couplings; its transition is at T_c = J for J0 = 0.
+
+    Source: Sherrington and Kirkpatrick, Physical Review Letters 35 (1975) 1792.
+
+    >>> glass = SherringtonKirkpatrick.random(sites=12, seed=1)
+    >>> glass.couplings.shape, round(glass.thermodynamics(0.5).energy / 12, 3)
+    ((12, 12), -0.502)
+    """
 
     name = "sherrington_kirkpatrick"
 
@@ -102,6 +109,12 @@ class SherringtonKirkpatrick(Ising):
 @dataclass(frozen=True, eq=False)
 class EdwardsAnderson(Ising):
     """Nearest-neighbour spin glass on a lattice; it orders at T > 0 in three dimensions and only at T = 0 in two.
+
+    Source: Edwards and Anderson, Journal of Physics F 5 (1975) 965.
+
+    >>> glass = EdwardsAnderson.random(side=6, dimension=2, disorder="pm", seed=1, boundary="free")
+    >>> round(glass.thermodynamics(1.0).energy / glass.sites, 3)  # exact at any size on an open square
+    -1.074
 
     Args:
         open_side: side of a square lattice with free boundaries, whose sums are exact at any size; None otherwise.
