@@ -9,8 +9,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from threading import Thread
 
-import nbclient
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -462,13 +460,3 @@ def test_a_tree_is_said_to_explain_a_chain_better_than_latent_variables():
     assert report.answer == "not found"
     assert "predicts held-out rows better, by" in report.html
     assert "A tree, on which every variable depends on one other alone, explains the correlations better" in report.html
-
-
-@pytest.mark.slow
-def test_the_notebook_runs():
-    notebook = nbformat.read(PROJECT_ROOT / "docs/notebooks/recording.ipynb", as_version=4)
-    nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": PROJECT_ROOT}}).execute()
-    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert any("<iframe" in output.get("data", {}).get("text/html", "") for output in shown)
-    assert not [output for output in shown if output.output_type == "error"]
-    assert any("'found', 2" in output.get("data", {}).get("text/plain", "") for output in shown)
