@@ -17,8 +17,8 @@ from helpers.architecture import body_lines, functions, imported, sources, unrea
 PACKAGE, SCRIPTS = PROJECT_ROOT / "vae_mf", PROJECT_ROOT / "scripts"
 SOURCES = sources(PACKAGE)
 LINTER = Path(sys.executable).with_name("lint-imports")
-LARGEST = 64_000
-"""Lines of the package without its commands: the number rises with a capability alone."""
+LARGEST = 64_300
+"""Lines of the package without its commands: the number rises with a capability, or its examples, alone."""
 PLANTS = {
     "Imports point down only": ("systems/base.py", "vae_mf.models.vae"),
     "Physics, samplers, statistics and figures stay free of training": ("samplers/base.py", "torch"),
