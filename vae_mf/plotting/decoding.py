@@ -103,7 +103,7 @@ def draw_coupling(ax: Axes, table: pd.DataFrame) -> None:
     limits = [0.9 * table.exact.min(), 1.05 * table.exact.max()]
     ax.plot(limits, limits, color=COLOURS["exact"], linewidth=0.8, label="exact")
     errors = table.get("beta_j_error")
-    label = "latent potential" if errors is None else "latent potential; bars: least error of so many rows"
+    label = "latent potential" if errors is None else "latent potential ± least error"
     ax.errorbar(table.exact, table.beta_j, errors, fmt="s", color=COLOURS["vae"], capsize=2, label=label)
     ax.set(xlabel="βJ of the system", ylabel="βJ from the latent potential")
     legend_above(ax)

@@ -15,9 +15,9 @@ from vae_mf.plotting.style import LETTER, caption_of, house_style
 
 LETTER_PLACE = (-5, 6)
 """Place of the right end of the letter of a panel, in points from the upper left corner of its axes."""
-ROOM = 0.85
+ROOM = 0.95
 """Share of the sides of a panel that its labels may take; the rest goes to ticks when the figure is laid out."""
-LABEL = 0.075
+LABEL = 0.068
 """Width of a letter of a label in inches."""
 LINE = 0.155
 """Height of a line of a legend in inches."""
@@ -28,7 +28,8 @@ SHORTEST = 12
 BESIDE = 12
 """Entries of a legend beside a panel that stand below each other."""
 TITLES: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
-FORMULA = re.compile(r"\$[^$]*\$")
+TOGETHER = re.compile(r"\$[^$]*\$| [=/] \S+| \S{1,2}$")
+"""What no line is broken inside: formulas, equations and quotients, and a short last word."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 COMPACT: dict[str, Any] = {"columnspacing": 0.9, "handlelength": 1.6, "labelspacing": 0.25}
 """Spaces in legends, in letters."""
@@ -116,7 +117,7 @@ def in_lines(text: str, length: int) -> str:
     if len(text) <= length or "\n" in text:
         return text
     quantity, _, unit = text.partition("  [")
-    whole = FORMULA.sub(lambda found: found.group().replace(" ", NO_BREAK), quantity)
+    whole = TOGETHER.sub(lambda found: found.group().replace(" ", NO_BREAK), quantity)
     lines = wrap(whole, max(length, SHORTEST), break_long_words=False, break_on_hyphens=False)
     return "\n".join([*lines, f"[{unit}"] if unit else lines).replace(NO_BREAK, " ")
 

@@ -93,6 +93,8 @@ SHORT, MIDDLE, LONG = 16, 30, 48
 """Letters of a name at one of many ticks, at one of few, and beside a panel, at most."""
 PANEL = (3.2, 2.7)
 """Width and height of one panel in inches."""
+USUAL, FEW = 8, 3
+"""Size of the names of few variables, and letters of names that stand side by side."""
 TINY = 6
 """Size of the names of many variables, in points; one takes 0.1 inches of an axis."""
 LETTER = 0.062
@@ -169,8 +171,9 @@ def name_ticks(axis: Axis, names: Iterable[object], most: int) -> None:
     """
     texts = ticks_of(names)
     step = -(-len(texts) // most)
-    rotation = 90 if isinstance(axis, XAxis) else 0
-    axis.set_ticks(range(0, len(texts), step), texts[::step], fontsize=TINY, rotation=rotation)
+    short = max(map(len, texts), default=0) <= FEW and len(texts) <= most
+    rotation = 90 if isinstance(axis, XAxis) and not short else 0
+    axis.set_ticks(range(0, len(texts), step), texts[::step], fontsize=USUAL if short else TINY, rotation=rotation)
 
 
 def drawn_instead(letter: str) -> str:

@@ -96,6 +96,7 @@ def draw_residuals(ax: Axes, tables: dict[str, pd.DataFrame], inset: bool = Fals
     where = f", T = {table.temperature.iloc[0]:g}" if several else ""
     if inset:
         ax.set(title=f"residual{where}", xlabel="", ylabel="", xticks=[], yticks=[])
+        ax.spines[:].set_visible(True)
         return
     ax.set_title(f"left unexplained{where}")
     ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
