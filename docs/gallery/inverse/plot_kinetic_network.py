@@ -27,7 +27,8 @@ with vae_mf.plotting.house_style():
     figure, axes = plt.subplot_mosaic("ac;bc", figsize=(7, 4.4), layout="constrained", width_ratios=[2, 3])
     for name, title, matrix in (("a", "truth", truth), ("b", "estimate", fit.couplings_)):
         image = axes[name].imshow(matrix, cmap="PuOr", vmin=-1, vmax=1)
-        axes[name].set(title=title, ylabel="on", xlabel="from" if name == "b" else None)
+        axes[name].set(title=title, ylabel="acts on")
+    axes["b"].set_xlabel("spin")
     figure.colorbar(image, ax=[axes["a"], axes["b"]], label="coupling", location="left")
     drawn = {"fmt": "o", "ms": 3, "lw": 0.7}
     axes["c"].errorbar(truth.ravel(), fit.couplings_.ravel(), fit.couplings_error_.ravel(), color="#4477aa", **drawn)

@@ -4,8 +4,8 @@ Couplings below the transition
 
 Below its transition a spin glass is found in one valley or another, and formulas of mean-field theory, which know a
 single one, fail. Nguyen and Berg's equations hold in every valley, found as a cluster of the rows: the error falls with
-the number of clusters. Pseudo-likelihood needs no valleys, only more time. On the left, overlaps of rows with each
-other, those that are alike side by side.
+the number of clusters. Pseudo-likelihood, which knows no valleys, is better still here. On the left, overlaps of rows
+with each other, those that are alike side by side.
 """
 
 import matplotlib.pyplot as plt

@@ -3,8 +3,8 @@ A first-order jump, rounded
 ===========================
 
 The nematic of Maier and Saupe loses its order at once: S jumps from 0.43 to zero at T = 0.2202. A finite system has no
-jump. Near the transition the field that orders it has an exact law with two maxima, which part as the system grows; it
-goes to and fro between them. Points are samples, a hundred at each temperature.
+jump. Near the transition the field that orders it has an exact law, which grows two maxima with the size of the system;
+it goes to and fro between them. Points are samples, a hundred at each temperature.
 """
 
 import matplotlib.pyplot as plt
