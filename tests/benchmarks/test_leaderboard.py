@@ -54,6 +54,24 @@ def test_the_sentences_of_the_page_are_those_of_the_table(scores):
     assert "3 problems of 0.01 to 180 nats, 100 rows each" in text
     assert "| large | TC(x) | 180 | **172 ± 5** | 190 ± 0.1 |" in text
     assert page([text]).endswith(text)
+    assert "![Estimates over exact nats, and accuracy against cost](a.png)" in page([text], "a.png")
+
+
+def test_answers_without_an_error_cover_nothing_and_miss_nothing():
+    scores = scored([answer("a", "plain", 1.0, 1.5, float("nan")), answer("b", "plain", 1.0, 1.1)], TOLERANCES)
+    assert leaderboard(scores)[["with_error", "covered"]].values.tolist() == [[1, 1]]
+    assert "| plain | 0 of 2 | 1 of 1 |" in section(scores, leaderboard(scores), "", "", TOLERANCES)
+
+
+def test_the_page_takes_the_figure_beside_it(tmp_path):
+    for name, text in (("nats", "## Nats"), ("verdicts", "## Verdicts")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "leaderboard.md").write_text(text)
+    (tmp_path / "nats" / "figures").mkdir()
+    (tmp_path / "nats" / "figures" / "leaderboard.png").write_bytes(b"drawn")
+    benchmark.write_page(tmp_path / "page.md", [tmp_path / name for name in ("nats", "verdicts", "none")])
+    assert (tmp_path / "page.png").read_bytes() == b"drawn"
+    assert "(page.png)\n\n## Nats\n## Verdicts" in (tmp_path / "page.md").read_text()
 
 
 def test_every_estimator_has_a_marker_of_its_own_in_the_figure(scores):

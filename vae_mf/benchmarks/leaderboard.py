@@ -45,9 +45,10 @@ def scored(rows: list[dict[str, Any]], tolerances: Tolerances) -> pd.DataFrame:
 def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
     """Return a line for every estimator, those with most rows within the tolerance first.
 
-    Columns: ``asked``, rows; ``answered``; ``within`` the tolerance; ``covered``, answers whose interval of two errors
-    holds the exact value; ``largest_within``, the most nats that were met; ``median_off``, the median of |off| over the
-    exact value, of rows above a tenth of a nat; ``cpu_seconds`` of all.
+    Columns: ``asked``, rows; ``answered``; ``within`` the tolerance; ``with_error``, answers that have one;
+    ``covered``, those of them whose interval of two errors holds the exact value; ``largest_within``, the most nats
+    that were met; ``median_off``, the median of |off| over the exact value, of rows above a tenth of a nat;
+    ``cpu_seconds`` of all.
     """
     lines = []
     for name, own in scores.groupby("estimator", sort=False):
@@ -59,6 +60,7 @@ def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
                 "asked": len(own),
                 "answered": len(answered),
                 "within": int(own.within.sum()),
+                "with_error": int(answered.errors_off.notna().sum()),
                 "covered": int((answered.errors_off.abs() <= COVERING).sum()),
                 "largest_within": float(own.exact[own.within].max()) if own.within.any() else np.nan,
                 "median_off": float((large.off.abs() / large.exact).median()) if len(large) else np.nan,

@@ -52,9 +52,10 @@ vae-mf benchmark total-correlation estimator=my_estimator.py:nats
 ```"""
 
 
-def page(sections: Iterable[str]) -> str:
-    """Return the page of all benchmarks, from the section of each."""
-    return "\n".join([PAGE.format(yours=YOURS), *sections])
+def page(sections: Iterable[str], figure: str | None = None) -> str:
+    """Return the page of all benchmarks, from the section of each and the name of a file beside it."""
+    shown = [] if figure is None else [f"![Estimates over exact nats, and accuracy against cost]({figure})\n"]
+    return "\n".join([PAGE.format(yours=YOURS), *shown, *sections])
 
 
 def section(scores: pd.DataFrame, board: pd.DataFrame, command: str, made_on: str, tolerances: Tolerances) -> str:
@@ -99,7 +100,7 @@ def board_lines(board: pd.DataFrame) -> list[list[str]]:
     for row in board.itertuples():
         largest = "-" if np.isnan(row.largest_within) else f"{row.largest_within:.3g}"
         median = "-" if np.isnan(row.median_off) else f"{row.median_off:.1%}"
-        counts = [f"{row.within} of {row.asked}", f"{row.covered} of {row.answered}"]
+        counts = [f"{row.within} of {row.asked}", f"{row.covered} of {row.with_error}"]
         lines.append([in_markdown(str(row.estimator)), *counts, largest, median, f"{row.cpu_seconds:.0f}"])
     return lines
 

@@ -10,6 +10,7 @@ vae-mf benchmark estimator=my_estimator.py:nats 'estimators=[chain_rule]'
 vae-mf benchmark total-correlation cases=full rows=20000
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from omegaconf import DictConfig
 from vae_mf.benchmarks.leaderboard_page import SECTION, page
 from vae_mf.checks import require_choice, require_path
 from vae_mf.files import write_whole
+from vae_mf.runs.folder import FIGURES
 from vae_mf.runs.terminal import Terminal
 
 MODULES = {
@@ -36,7 +38,15 @@ def main(cfg: DictConfig) -> None:
     import_module(f"vae_mf.commands.{MODULES[name]}").run(cfg, console)
     console.place("answers and tables", cfg.folder)
     if target is not None:
-        folder = Path(cfg.folder)
-        places = [(folder if name == cfg.subject else folder.parent / name) / SECTION for name in MODULES]
-        write_whole(target, page(place.read_text(encoding="utf-8") for place in places if place.is_file()))
+        write_page(target, [Path(cfg.folder) if each == name else Path(cfg.folder).parent / each for each in MODULES])
         console.place("page", target)
+
+
+def write_page(target: Path, folders: Sequence[Path]) -> None:
+    """Write the page of the benchmarks in some folders, as far as they are done, with their first figure beside it."""
+    sections = [each / SECTION for each in folders if (each / SECTION).is_file()]
+    drawn = next((place for each in folders if (place := each / FIGURES / "leaderboard.png").is_file()), None)
+    if drawn is not None:
+        write_whole(target.with_suffix(".png"), drawn.read_bytes())
+    texts = [section.read_text(encoding="utf-8") for section in sections]
+    write_whole(target, page(texts, target.with_suffix(".png").name if drawn else None))
