@@ -49,6 +49,7 @@ def test_answers_are_within_five_per_cent_or_a_fiftieth_of_a_nat(scores):
 def test_the_sentences_of_the_page_are_those_of_the_table(scores):
     text = section(scores, leaderboard(scores), "vae-mf benchmark", "a machine", TOLERANCES)
     assert "`good` is within the tolerance on 2 of 2 problems, up to 180 nats, in 3 s" in text
+    assert "Not all were asked about all 3 problems: `good` 2." in text
     assert "- `good`: nowhere." in text
     assert "- `bad`: large (190 for 180); small (0.04 for 0.01); no answer to 1: takes no z." in text
     assert "3 problems of 0.01 to 180 nats, 100 rows each" in text

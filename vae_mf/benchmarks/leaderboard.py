@@ -43,7 +43,7 @@ def scored(rows: list[dict[str, Any]], tolerances: Tolerances) -> pd.DataFrame:
 
 
 def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return a line for every estimator, those with most rows within the tolerance first.
+    """Return a line for every estimator, those with the largest share of rows within the tolerance first.
 
     Columns: ``asked``, rows; ``answered``; ``within`` the tolerance; ``with_error``, answers that have one;
     ``covered``, those of them whose interval of two errors holds the exact value; ``largest_within``, the most nats
@@ -67,7 +67,9 @@ def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
                 "cpu_seconds": float(own.cpu_seconds.sum()),
             }
         )
-    return pd.DataFrame(lines).sort_values(["within", "median_off"], ascending=[False, True], kind="stable")
+    table = pd.DataFrame(lines).assign(share=lambda each: each.within / each.asked)
+    ordered = table.sort_values(["share", "median_off"], ascending=[False, True], kind="stable")
+    return ordered.drop(columns="share").reset_index(drop=True)
 
 
 def failures(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -31,13 +31,14 @@ A function of rows that returns nats and their error, in a file or a module:
 
 {yours}
 
-One with a parameter `cut`, true for the variables of part A, is asked for I(A; B) itself; any other for TC(x) - TC(x_A)
-- TC(x_B). One with a parameter `side` is given the side of a lattice. It runs in a process of its own, under the
-options `time_limit` and `rows`, and takes its place in the table beside `estimators`.
+One with a parameter `cut`, true for the variables of part A, is asked for I(A; B) itself; any other for TC(x), TC(x_A)
+and TC(x_B), whose difference it is. One with a parameter `side` is given the side of a lattice. It runs in a process of
+its own, under the options `time_limit` and `rows`, and takes its place in the table beside `estimators`.
 """
 YOURS = """```python
 # my_estimator.py
 import numpy as np
+
 
 def nats(rows, given=None):  # rows (M, N) of -1 and +1; given (M, d) where C(x|z) is asked for, else None
     if given is not None or rows.ndim > 2:
@@ -76,7 +77,7 @@ def section(scores: pd.DataFrame, board: pd.DataFrame, command: str, made_on: st
         f"off by at most {allowed}; *covered* those whose interval of {COVERING:g} errors holds the exact value; "
         "*largest* is the most nats that were met; *median off* is taken over rows above a tenth of a nat."
     )
-    parts = ["## Total correlation", about, table(board_lines(board)), lead(board)]
+    parts = ["## Total correlation", about, table(board_lines(board)), lead(board) + partly(board, len(problems))]
     parts += ["### Where each fails", *failure_sentences(scores, tolerances)]
     parts += ["### Every answer", "Nats, with errors; bold is within the tolerance.", table(answer_lines(scores))]
     return "\n\n".join(parts) + "\n"
@@ -112,6 +113,13 @@ def lead(board: pd.DataFrame) -> str:
     if first.within:
         said += f", up to {first.largest_within:.0f} nats"
     return f"{said}, in {first.cpu_seconds:.0f} s of processor time in all."
+
+
+def partly(board: pd.DataFrame, problems: int) -> str:
+    """Return a sentence about estimators that were not asked about all problems, nothing if there are none."""
+    few = board[board.asked < problems]
+    names = ", ".join(f"`{row.estimator}` {row.asked}" for row in few.itertuples())
+    return f" Not all were asked about all {problems} problems: {names}." if names else ""
 
 
 def failure_sentences(scores: pd.DataFrame, tolerances: Tolerances) -> list[str]:

@@ -47,8 +47,8 @@ def name_axes(left: Axes, right: Axes) -> None:
     """Label the axes and mark the tolerance."""
     left.axhspan(0.95, 1.05, color=COLOURS["infinite"], alpha=0.25, zorder=0)
     left.axhline(1, color=COLOURS["exact"], linewidth=0.8, zorder=0)
-    left.set(xlabel="exact nats", ylabel="estimate / exact (cut at 0 and 2)", ylim=(-0.08, 2.08))
-    left.set_title("estimates; within 5 % in grey", loc="left")
-    right.set(xlabel="processor time of all answers  [s]", ylabel="median |error| / exact")
+    left.set(xlabel="exact nats", ylabel="estimate / exact", ylim=(-0.08, 2.08))
+    left.set_title("estimates, cut at 0 and 2", loc="left")
+    right.set(xlabel="processor time  [s]", ylabel="median |error| / exact")
     right.axhline(0.05, color=COLOURS["infinite"], linewidth=0.8, zorder=0)
     right.set_title("accuracy and cost", loc="left")
