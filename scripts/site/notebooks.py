@@ -38,9 +38,8 @@ def executed(path: Path) -> nbformat.NotebookNode:
     """Return a notebook as it is after a run in an empty folder, without progress bars, warnings and times."""
     notebook = nbformat.read(path, as_version=4)
     with TemporaryDirectory() as folder:
-        nbclient.NotebookClient(
-            notebook, timeout=LONGEST, record_timing=False, resources={"metadata": {"path": folder}}
-        ).execute()
+        settings = {"timeout": LONGEST, "record_timing": False, "coalesce_streams": True}
+        nbclient.NotebookClient(notebook, resources={"metadata": {"path": folder}}, **settings).execute()
     notebook.metadata.language_info = {"name": "python"}  # without the version of this machine
     for cell in code_cells(notebook):
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
