@@ -32,7 +32,17 @@ SIGNED: dict[str, Any] = {"cmap": "RdBu_r", "interpolation": "nearest"}
 
 
 def draw_discovery(tables: dict[str, pd.DataFrame], recovered: float) -> dict[str, Figure]:
-    """Return the figures that the tables of a discovery call for, by name."""
+    """Return the figures that the tables of a discovery call for, by name.
+
+    >>> from pathlib import Path
+    >>> from vae_mf.tables import read_tables
+    >>> figures = draw_discovery(read_tables(Path("outputs/discovery")), recovered=0.8)  # doctest: +SKIP
+    >>> figures["gains"].savefig("gains.png")  # doctest: +SKIP
+
+    Args:
+        tables: tables of a discovery by name, as `vae_mf.tables.read_tables` reads them from its folder.
+        recovered: share of a pattern in a repetition from which on it counts as recovered.
+    """
     figures = {"gains": gains_figure(tables["sweep"], tables["models"])}
     if "patterns" in tables:
         figures["patterns"] = patterns_figure(tables["patterns"], tables["pattern_summary"])

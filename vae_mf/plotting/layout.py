@@ -180,7 +180,7 @@ def named(handles: Iterable[Any]) -> dict[str, Any]:
 def columns_for(labels: Iterable[str], width: float) -> int:
     """Return the number of columns of a legend that has room for so many letters beside each other.
 
-    >>> columns_for(["exact", "samples", "VAE"], width=40), columns_for(["a" * 60], width=40)
+    >>> columns_for(["exact", "samples", "VAE"], width=40.0), columns_for(["a" * 60], width=40.0)
     (3, 1)
     """
     lengths = [len(label) for label in labels]

@@ -19,7 +19,17 @@ from vae_mf.plotting.style import COLOURS, new_figure, new_panels, remove
 
 
 def draw_run(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
-    """Return the figures that the tables of a run call for, by name."""
+    """Return the figures that the tables of a run call for, by name.
+
+    >>> from pathlib import Path
+    >>> from vae_mf.tables import read_tables
+    >>> figures = draw_run(read_tables(Path("outputs/hopfield_quick-0123456789")))  # doctest: +SKIP
+    >>> sorted(figures)  # doctest: +SKIP
+    ['correlations', 'observables', 'patterns']
+
+    Args:
+        tables: tables of a run by name, as `vae_mf.tables.read_tables` reads them from its folder.
+    """
     if "spike_counts" in tables:
         return {"recording": recording_figure(tables)}
     figures = {"observables": observables_figure(tables), "correlations": correlations_figure(tables)}
@@ -34,7 +44,19 @@ def draw_run(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
     "jackknife over chains."
 )
 def draw_sampling(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw a sampling report: observables against exact theory above, diagnostics of the chains below."""
+    """Draw a sampling report: observables against exact theory above, diagnostics of the chains below.
+
+    >>> from pathlib import Path
+    >>> from vae_mf.tables import read_tables
+    >>> figure = draw_sampling(read_tables(Path("outputs/sampling-0123456789")))  # doctest: +SKIP
+    >>> figure.savefig("sampling.png")  # doctest: +SKIP
+
+    Args:
+        tables: tables of a sampling by name, as `vae_mf.tables.read_tables` reads them from its folder.
+
+    Returns:
+        Figure of two rows of panels.
+    """
     figure, axes = new_figure(2, 4)
     for ax, observable in zip(axes, ("energy", "heat_capacity", "order_parameter", "susceptibility"), strict=False):
         draw_observable(ax, tables["observables"], observable)
@@ -48,7 +70,21 @@ def draw_sampling(tables: dict[str, pd.DataFrame]) -> Figure:
     "networks. Dashed: theory of the infinite network; dotted: where its retrieval state ceases."
 )
 def draw_retrieval(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the load curves of a network as a memory, one panel per temperature."""
+    """Draw the load curves of a network as a memory, one panel per temperature.
+
+    >>> columns = {"temperature": 0.0, "source": "samples", "sites": 500, "load": [0.1, 0.2], "overlap": [0.98, 0.35]}
+    >>> table = pd.DataFrame({**columns, "error": 0.01})
+    >>> theory = pd.DataFrame({**columns, "source": "infinite", "overlap": [0.98, 0.0]})
+    >>> figure = draw_retrieval({"retrieval": pd.concat([table, theory])})
+    >>> len(figure.axes)
+    1
+
+    Args:
+        tables: tables of a retrieval by name, as `vae_mf.tables.read_tables` reads them from its folder.
+
+    Returns:
+        Figure of a panel for each temperature.
+    """
     table = tables["retrieval"]
     temperatures = table.temperature.unique()
     figure, axes = new_panels(len(temperatures), columns=3)

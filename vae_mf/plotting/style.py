@@ -107,7 +107,13 @@ RESOLUTION = 300
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw with the house settings, leaving matplotlib's own untouched."""
+    """Draw with the house settings, leaving matplotlib's own untouched.
+
+    >>> with house_style():
+    ...     size = mpl.rcParams["font.size"]
+    >>> size != mpl.rcParams["font.size"]
+    True
+    """
     settings: dict = {**SETTINGS, "font.family": fonts()}
     with mpl.rc_context(settings):
         yield
@@ -223,6 +229,18 @@ def save_figure(figure: Figure, folder: Path, name: str) -> Path:
     """Save a figure as PNG and PDF, and its caption as text, each whole or not at all, and return the path of the PNG.
 
     The files hold no date.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = save_figure(Figure(figsize=(1, 1)), Path(folder), "empty")
+    ...     names = sorted(file.name for file in Path(folder).iterdir())
+    >>> path.name, "empty.pdf" in names
+    ('empty.png', True)
+
+    Args:
+        figure: figure to save.
+        folder: folder of the files.
+        name: name of the files, without an ending.
     """
     layout = figure.get_layout_engine()
     with house_style():

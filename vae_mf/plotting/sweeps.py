@@ -34,7 +34,23 @@ WIDE = 50
     " seeds; faint: single runs."
 )
 def draw_collection(runs: pd.DataFrame, averages: pd.DataFrame, metric: str, against: str) -> Figure:
-    """Draw a metric against a varied option; the tables are those of `runs.collection`."""
+    """Draw a metric against a varied option; the tables are those of `runs.collection`.
+
+    >>> runs = pd.DataFrame({"line": "linear", "temperature": [0.5, 1.0], "kl": [0.1, 0.3]})
+    >>> averages = runs.rename(columns={"kl": "mean"}).assign(error=0.02, runs=3)
+    >>> figure = draw_collection(runs, averages, metric="kl", against="temperature")
+    >>> len(figure.axes)
+    1
+
+    Args:
+        runs: a line per run.
+        averages: a line per setting: mean, error and number of runs.
+        metric: name of the metric, a column of ``runs``.
+        against: name of the option that was varied.
+
+    Returns:
+        Figure of one panel.
+    """
     figure, (ax,) = new_figure(1, 1)
     lines = averages.line.unique()
     # Beside the panel the legend has a line of its own for every line, and below it long texts stand upright.

@@ -27,7 +27,16 @@ from vae_mf.plotting.total_correlation import (
     "theory at these alone."
 )
 def draw_verdict(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Return the figure of the tables of `verdict.assessment.Assessment`, a panel for each that is there."""
+    """Return the figure of the tables of `verdict.assessment.Assessment`, a panel for each that is there.
+
+    >>> from pathlib import Path
+    >>> from vae_mf.tables import read_tables
+    >>> figure = draw_verdict(read_tables(Path("outputs/hopfield_quick-0123456789/verdict")))  # doctest: +SKIP
+    >>> figure.savefig("verdict.png")  # doctest: +SKIP
+
+    Args:
+        tables: tables of a verdict by name, as `vae_mf.tables.read_tables` reads them from its folder.
+    """
     if len(tables["conditional_correlation"]) == 1:
         drawings: list[Callable[[Axes], None]] = [partial(draw_balance, tables=tables)]
     else:

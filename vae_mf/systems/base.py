@@ -211,7 +211,13 @@ class HasCutInformation(Protocol):
 
 @runtime_checkable
 class HasCutCurve(Protocol):
-    """A system of which some cuts follow from the temperature alone, so quickly that they are drawn as curves."""
+    """A system of which some cuts follow from the temperature alone, so quickly that they are drawn as curves.
+
+    >>> from vae_mf.systems import CurieWeiss
+    >>> cuts = CurieWeiss(4).quick_cuts(temperature=1.0)
+    >>> isinstance(CurieWeiss(4), HasCutCurve), {cut: round(value, 3) for cut, value in cuts.items()}
+    (True, {'half': 0.166})
+    """
 
     def quick_cuts(self, temperature: float) -> dict[str, float]:
         """Return those numbers of `HasCutInformation.cut_information` that need no configurations and little time."""
