@@ -25,8 +25,8 @@ SAYS = [
 """Modules whose texts people read in reports and figures."""
 SHORT = re.compile(r"\b[A-Z]{2,}[0-9]?\b|\b[A-Za-z](?:_[a-z])?\([A-Za-z]?[|;‖]? ?[A-Za-z]\)|\bFastICA\b|R²|R-hat|U₄|Δh")
 """Abbreviations and symbols of laws."""
-LETTERS = {"CJK", "CM", "JP", "MS", "PDF", "PNG", "SC"}
-"""Parts of names of fonts and of Unicode, and formats of files."""
+LETTERS = {"CJK", "CM", "JP", "MS", "PDF", "PNG", "RGB", "SC"}
+"""Parts of names of fonts and of Unicode, and of formats of pictures."""
 
 
 def texts(path: Path) -> Iterator[str]:

@@ -66,7 +66,8 @@ def described(thing: Any) -> dict[str, str]:
         for section in SECTION.findall(documented(part)):
             starts = [*ENTRY.finditer(section)]
             for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(section)], strict=True):
-                found |= dict.fromkeys(str(start[1]).replace("*", "").split(", "), section[start.end() : end])
+                names = str(start[1]).replace("*", "").split(", ")
+                found |= {name: str(section[start.end() : end]) for name in names}
         found |= described_fields(part) if inspect.isclass(part) else {}
     return found
 

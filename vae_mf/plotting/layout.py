@@ -181,7 +181,7 @@ def columns_for(labels: Iterable[str], width: float) -> int:
     """Return the number of columns of a legend that has room for so many letters beside each other.
 
     >>> columns_for(["exact", "samples", "VAE"], width=40.0), columns_for(["a" * 60], width=40.0)
-    (3, 1)
+    (2, 1)
     """
     lengths = [len(label) for label in labels]
     return max(1, min(len(lengths), int(width // (max(lengths) + KEY))))
