@@ -26,7 +26,7 @@ def draw_threshold(tables: dict[str, pd.DataFrame]) -> Figure:
     rows = np.array(axes).reshape(3, -1)
     for (top, middle, bottom), length in zip(rows.T, lengths, strict=True):
         own, crossed = curves[curves.length == length], crossings[crossings.length == length]
-        draw_curves(top, own, limits[limits.length == length].iloc[0])
+        draw_curves(top, own, limits[limits.length == length])
         draw_scaled(middle, own, crossed)
         draw_effort(bottom, own)
     for row, label in zip(rows, ("P(satisfiable)", "P(satisfiable)", "decisions of the solver"), strict=True):
@@ -41,15 +41,16 @@ def sizes_of(curves: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
     return [(part, *look) for part, look in zip(parts, looks(), strict=False)]
 
 
-def draw_curves(ax: Axes, curves: pd.DataFrame, limit: pd.Series) -> None:
-    """Draw the probability of a solution for each size, the known threshold and the limit of the crossings."""
+def draw_curves(ax: Axes, curves: pd.DataFrame, limits: pd.DataFrame) -> None:
+    """Draw the probability of a solution for each size, the known threshold and the limits of crossings and halves."""
     for part, colour, marker in sizes_of(curves):
         name = f"N = {part.sites.iloc[0]:,}"
         ax.errorbar(part.ratio, part.probability, part.error, fmt=f"{marker}-", color=colour, label=name)
     threshold = curves.threshold.iloc[0]
     ax.axvline(threshold, color=COLOURS["infinite"], linestyle="--", linewidth=0.8, label=f"N → ∞: {threshold:g}")
-    found = f"crossings → {limit.ratio:.3f} ± {limit.error:.3f}" if np.isfinite(limit.ratio) else "few crossings"
-    ax.set_title(f"K = {curves.length.iloc[0]}: {found}")
+    known = limits[np.isfinite(limits.ratio)]
+    found = [f"{name} → {ratio:.3f} ± {error:.3f}" for name, ratio, error in known[["points", "ratio", "error"]].values]
+    ax.set_title("\n".join([f"K = {curves.length.iloc[0]}", *found]))
     ax.set(xlabel=RATIO, ylim=(-0.03, 1.03))
     legend_above(ax)
 

@@ -1,10 +1,11 @@
 """Probability that a random formula has a solution, against clauses per variable: curves, their crossings, effort.
 
 Curves of two sizes cross near the threshold, and the nearer the larger they are: crossings of sizes with one ratio lie
-at alpha_s + b N^(-omega), a law that is fitted to them. The ratio of the slopes at a crossing gives an exponent,
-dP/dalpha growing as N^(1/nu). For K = 2 theory has the answer, alpha = 1 and nu = 3 (Bollobas et al. 2001). For K >= 3
-it proves nu >= 2 (Wilson 2002), which is more than any size that a complete solver reaches has shown: the exponent is
-an effective one.
+at alpha_s + b N^(-omega), a law that is fitted to them, and so does the ratio at which half of the formulas have a
+solution, which for K = 3 tends to the threshold faster than crossings do (Crawford and Auton 1996). The ratio of the
+slopes at a crossing gives an exponent, dP/dalpha growing as N^(1/nu). For K = 2 theory has the answer, alpha = 1 and nu
+= 3 (Bollobas et al. 2001). For K >= 3 it proves nu >= 2 (Wilson 2002), which is more than any size that a complete
+solver reaches has shown: the exponent is an effective one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,12 +29,12 @@ REPEATS = 100
 """Repetitions of a parametric bootstrap."""
 SOLVERS = {"look_ahead": look_ahead, "clause_learning": decide}
 """Complete solvers by their names."""
-OMEGAS = np.linspace(0.5, 2.0, 31)
-"""Exponents of the law of the crossings that are tried."""
+OMEGAS = np.linspace(0.3, 2.0, 35)
+"""Exponents of the laws of crossings and half points that are tried."""
 
 
 def threshold_tables(scans: Sequence[Mapping[str, Any]], seed: int) -> dict[str, pd.DataFrame]:
-    """Return the curves of every scan, and the crossings of neighbouring sizes.
+    """Return the curves of every scan, the crossings of two sizes, the half point of each, and what these tend to.
 
     Args:
         scans: a mapping for every clause length in "length", with clauses per variable in "ratios", numbers of
@@ -44,8 +45,8 @@ def threshold_tables(scans: Sequence[Mapping[str, Any]], seed: int) -> dict[str,
     curves = pd.concat([scan_curves(scan, seed) for scan in scans], ignore_index=True)
     random = generator(seed, "crossings")
     tables = [crossing_tables(curves[curves.length == scan["length"]], scan["factor"], random) for scan in scans]
-    crossings, limits = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
-    return {"threshold": curves, "crossings": crossings, "limits": limits}
+    crossings, halves, limits = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
+    return {"threshold": curves, "crossings": crossings, "halves": halves, "limits": limits}
 
 
 def scan_curves(scan: Mapping[str, Any], seed: int) -> pd.DataFrame:
@@ -81,34 +82,62 @@ class Crossings(NamedTuple):
 
     crossings: pd.DataFrame
     """Two sizes, the "ratio" of clauses to variables and the exponent "nu" of each crossing, with errors."""
+    halves: pd.DataFrame
+    """For each size the "ratio" at which half of the formulas have a solution, with its error."""
     limits: pd.DataFrame
-    """One row: the "ratio" for infinite size with its error and the exponent "omega", nan below three crossings."""
+    """Rows "crossings" and "half": the "ratio" for infinite size, its error and the exponent "omega", nan below three
+    points."""
 
 
 def crossing_tables(curves: pd.DataFrame, factor: int, random: np.random.Generator) -> Crossings:
     """Return the crossings of all sizes N and ``factor`` N of one clause length, with errors of a bootstrap."""
     parts = {int(sites): part for sites, part in curves.groupby("sites")}
     pairs = [(sites, factor * sites) for sites in parts if factor * sites in parts]
-    counts = {sites: part.satisfiable.to_numpy() for sites, part in parts.items()}
-    found = [crossing_of(parts, counts, pair) for pair in pairs]
+    found = points_of(parts, {sites: part.satisfiable.to_numpy() for sites, part in parts.items()}, pairs)
     repeats = []
     for _ in range(REPEATS):
-        # One draw for all crossings, which share sizes.
+        # One draw for all points, which share sizes.
         drawn = {sites: random.binomial(part.formulas, part.probability) for sites, part in parts.items()}
-        repeats.append([crossing_of(parts, drawn, pair) for pair in pairs])
-    errors = np.apply_along_axis(spread, 0, np.array(repeats).reshape(REPEATS, len(pairs), 2))
+        repeats.append(points_of(parts, drawn, pairs))
     same = {"length": curves.length.iloc[0], "threshold": curves.threshold.iloc[0]}
-    places = np.array([pair[0] for pair in pairs])
-    limit = limit_of_crossings(places, np.array([point.ratio for point in found]), errors[:, 0])
-    others = [limit_of_crossings(places, np.array(points)[:, 0], errors[:, 0]).ratio for points in repeats]
-    rows = [
-        same
-        | {"small": pair[0], "large": pair[1], "ratio": point.ratio, "error": own[0]}
-        | {"nu": point.nu, "nu_error": own[1]}
-        for pair, point, own in zip(pairs, found, errors, strict=True)
+    errors = Points(*(np.apply_along_axis(spread, 0, np.array(values)) for values in zip(*repeats, strict=True)))
+    crossings = {"small": [pair[0] for pair in pairs], "large": [pair[1] for pair in pairs]}
+    crossings |= {"ratio": found.crossings, "error": errors.crossings, "nu": found.nus, "nu_error": errors.nus}
+    halves = {"sites": list(parts), "ratio": found.halves, "error": errors.halves}
+    small = np.array([pair[0] for pair in pairs])
+    limits = [
+        {"points": "crossings"}
+        | limit_with_error(small, found.crossings, errors.crossings, [p.crossings for p in repeats]),
+        {"points": "half"}
+        | limit_with_error(np.array(list(parts)), found.halves, errors.halves, [p.halves for p in repeats]),
     ]
-    last = same | {"ratio": limit.ratio, "error": spread(np.array(others)), "omega": limit.omega}
-    return Crossings(pd.DataFrame(rows), pd.DataFrame([last]))
+    return Crossings(
+        pd.DataFrame(same | crossings), pd.DataFrame(same | halves), pd.DataFrame([same | limit for limit in limits])
+    )
+
+
+class Points(NamedTuple):
+    """Crossings of pairs of sizes with their exponents, and the half point of each size."""
+
+    crossings: Float[np.ndarray, " pairs"]
+    nus: Float[np.ndarray, " pairs"]
+    halves: Float[np.ndarray, " sizes"]
+
+
+def points_of(
+    parts: Mapping[int, pd.DataFrame], satisfiable: Mapping[int, np.ndarray], pairs: Sequence[tuple[int, int]]
+) -> Points:
+    """Return crossings and half points of a scan, from the numbers of formulas with a solution."""
+    found = [crossing_of(parts, satisfiable, pair) for pair in pairs]
+    halves = [half_point(part.ratio.to_numpy(), part.formulas.to_numpy(), satisfiable[n]) for n, part in parts.items()]
+    return Points(np.array([one.ratio for one in found]), np.array([one.nu for one in found]), np.array(halves))
+
+
+def limit_with_error(sizes: np.ndarray, points: np.ndarray, errors: np.ndarray, repeats: list[np.ndarray]) -> dict:
+    """Return what points tend to with the size, its error by the repetitions of a bootstrap, and the exponent."""
+    limit = limit_of_points(sizes, points, errors)
+    others = [limit_of_points(sizes, one, errors).ratio for one in repeats]
+    return {"ratio": limit.ratio, "error": spread(np.array(others)), "omega": limit.omega}
 
 
 def spread(values: np.ndarray) -> float:
@@ -118,20 +147,20 @@ def spread(values: np.ndarray) -> float:
 
 
 class Limit(NamedTuple):
-    """Threshold of infinite size and exponent of the approach to it, nan where there are too few crossings."""
+    """Threshold of infinite size and exponent of the approach to it, nan where there are too few points."""
 
     ratio: float
     omega: float
 
 
-def limit_of_crossings(
-    sizes: Int64[np.ndarray, " crossings"],
-    ratios: Float[np.ndarray, " crossings"],
-    errors: Float[np.ndarray, " crossings"],
+def limit_of_points(
+    sizes: Int64[np.ndarray, " points"],
+    ratios: Float[np.ndarray, " points"],
+    errors: Float[np.ndarray, " points"],
 ) -> Limit:
-    """Return the law ratio + b N^(-omega) of smallest squares, omega from 0.5 to 2, of three crossings or more.
+    """Return the law ratio + b N^(-omega) of smallest squares, omega from 0.3 to 2, of three points or more.
 
-    >>> limit = limit_of_crossings(np.array([50, 100, 200]), 4.2 - 1 / np.array([50, 100, 200]), np.full(3, 0.01))
+    >>> limit = limit_of_points(np.array([50, 100, 200]), 4.2 - 1 / np.array([50, 100, 200]), np.full(3, 0.01))
     >>> round(limit.ratio, 6), round(limit.omega, 2)
     (4.2, 1.0)
     """
@@ -177,6 +206,19 @@ def crossing(sizes: Sequence[int], ratios: np.ndarray, formulas: np.ndarray, sat
     steeper = slopes[1] / slopes[0]
     nu = np.log(sizes[1] / sizes[0]) / np.log(steeper) if steeper > 1 else np.nan
     return Crossing(float(middle + place), float(nu))
+
+
+def half_point(ratios: np.ndarray, formulas: np.ndarray, satisfiable: np.ndarray) -> float:
+    """Return the ratio at which half of the formulas of one size have a solution, nan if it is outside of those tried.
+
+    >>> ratios = np.array([4.0, 4.2, 4.4])
+    >>> round(half_point(ratios, np.full(3, 1000), np.array([900, 500, 100])), 2)
+    4.2
+    """
+    middle = ratios.mean()
+    roots = np.roots(fitted_log_odds(ratios - middle, satisfiable, formulas)[::-1])
+    inside = [root.real for root in roots if abs(root.imag) < 1e-12 and abs(root.real) < np.ptp(ratios) / 2]
+    return float(middle + min(inside, key=abs)) if inside else np.nan
 
 
 def fitted_log_odds(
