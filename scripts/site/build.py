@@ -41,11 +41,14 @@ def sphinx():
 
 
 def gather(source: Path) -> None:
-    """Write docs/, documents of the top level and pages of the interface into a folder, with links that hold."""
+    """Write docs/, documents of the top level and pages of the interface into a folder, with links that hold.
+
+    Pages that are HTML already go into a folder beside it, which Sphinx copies as it is.
+    """
     files = {path.relative_to(ROOT / "docs"): path for path in (ROOT / "docs").rglob("*") if path.is_file()}
     files |= {Path(address): ROOT / name for name, address in COPIED.items()}
     for address, path in files.items():
-        target = source / address
+        target = (source.with_name("extra") if path.suffix == ".html" else source) / address
         target.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".md":
             target.write_text(led(path.read_text(encoding="utf-8"), path, set(files)), encoding="utf-8")

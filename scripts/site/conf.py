@@ -23,6 +23,7 @@ extensions = [
 html_theme = "pydata_sphinx_theme"
 html_title = "vae_mf"
 html_math_renderer = "mathml"
+html_extra_path = [str(Path(__file__).resolve().parents[2] / "outputs/site/extra")]  # finished pages
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False

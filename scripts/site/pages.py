@@ -28,6 +28,8 @@ def led(text: str, path: Path, pages: set[Path]) -> str:
         words, anchor = match[1], match[3] or ""
         found = posixpath.relpath((path.parent / match[2]).resolve(), ROOT)
         address = COPIED.get(found) or found.removeprefix("docs/")
+        if address.endswith(".html"):
+            return f'<a href="{posixpath.relpath(address, here or ".")}">{words}</a>'
         if Path(address) in pages:
             return f"[{words}]({posixpath.relpath(address, here or '.')}{anchor})"
         return words if (ROOT / found).exists() else match[0]
