@@ -17,7 +17,7 @@ COLOURS = 64
 def main() -> None:
     """Copy the reports that are named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reports", nargs="+", metavar="NAME=FOLDER", help="finished discoveries, or runs with a verdict")
+    parser.add_argument("reports", nargs="+", metavar="NAME=FOLDER", help="finished discoveries or verdicts")
     for pair in parser.parse_args().reports:
         name, _, folder = pair.partition("=")
         copy(name, Path(folder))
