@@ -6,7 +6,7 @@ from helpers.architecture import Source, examples, sources
 
 from vae_mf import systems
 
-EXAMPLES = 200
+EXAMPLES = 660
 """Public functions and classes with a doctest; the number only rises."""
 
 
