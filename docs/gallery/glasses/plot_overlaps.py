@@ -3,7 +3,7 @@ Every glass is different
 ========================
 
 Two configurations of a Sherrington-Kirkpatrick glass agree to the overlap q. Below the transition at T = 1 the law of q
-has peaks that lie elsewhere in every sample of the couplings: an average over them tells of no single one. Of twelve
+has peaks that lie elsewhere in every sample of the couplings: an average over them tells of no single one. Of ten
 spins the law is exact, from all configurations; bars are pairs of samples from parallel tempering.
 """
 
@@ -15,9 +15,9 @@ import vae_mf
 from vae_mf.samplers import IsingMetropolis, ParallelTempering
 from vae_mf.systems import SherringtonKirkpatrick
 
-sites, temperature = 12, 0.4
+sites, temperature = 10, 0.4
 states = (1 - 2 * (np.arange(2**sites)[:, None] >> np.arange(sites) & 1)).astype(np.int8)
-walsh = hadamard(2**sites)
+walsh = hadamard(2**sites, dtype=float)
 overlaps = np.linspace(-1, 1, sites + 1)
 
 
@@ -41,7 +41,7 @@ with vae_mf.plotting.house_style():
     figure, axes = plt.subplots(2, 3, figsize=(7, 4.4), sharex=True, sharey=True, layout="constrained")
     for seed, axis in enumerate(axes.flat):
         glass = SherringtonKirkpatrick.random(sites=sites, seed=seed)
-        axis.bar(overlaps, drawn_law(glass), width=0.12, color="#88bbdd", label="samples")
+        axis.bar(overlaps, drawn_law(glass), width=0.14, color="#88bbdd", label="samples")
         axis.plot(overlaps, exact_law(glass), ".-", color="#222222", label="exact")
         axis.set_title(f"couplings {seed + 1}", loc="left")
     axes[0, 0].legend()

@@ -25,7 +25,7 @@ def moves(sites, load):
 
 with vae_mf.plotting.house_style():
     figure, axis = plt.subplots(figsize=(6, 4.2), layout="constrained")
-    for sites, colour in ((100, "#ccbb44"), (1_000, "#ee6677"), (4_000, "#4477aa")):
+    for sites, colour in ((100, "#ccbb44"), (1_000, "#ee6677"), (3_000, "#4477aa")):
         taken = np.array([moves(sites, load) for load in loads])
         median = taken[:, 4]
         bars = np.abs(taken[:, [2, 6]].T - median)

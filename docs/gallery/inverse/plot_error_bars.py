@@ -2,7 +2,7 @@
 Do error bars of couplings hold?
 ================================
 
-A standard error is a promise: so many of the true values lie within so many errors. Forty samples of one glass are
+A standard error is a promise: so many of the true values lie within so many errors. Thirty samples of one glass are
 fitted, and the share of couplings within a distance of their estimates is held against the normal law. The
 promise holds if that is the diagonal on the right.
 """
@@ -18,8 +18,8 @@ from vae_mf.systems import SherringtonKirkpatrick
 glass = SherringtonKirkpatrick.random(sites=8, seed=5)
 pairs = np.triu_indices(glass.sites, 1)
 truth = glass.couplings[pairs] / 2.0
-rows = vae_mf.sample(glass, 2.0, count=40 * 500, seed=1)[0].reshape(500, 40, glass.sites)
-fits = [PseudoLikelihood(l2=0, standard_errors=True).fit(rows[:, k]) for k in range(40)]
+rows = vae_mf.sample(glass, 2.0, count=30 * 500, seed=1)[0].reshape(500, 30, glass.sites)
+fits = [PseudoLikelihood(l2=0, standard_errors=True).fit(rows[:, k]) for k in range(30)]
 estimates = np.array([fit.couplings_[pairs] for fit in fits])
 errors = np.array([fit.couplings_error_[pairs] for fit in fits])
 
@@ -34,7 +34,7 @@ with vae_mf.plotting.house_style():
     levels = np.linspace(0.02, 0.98, 49)
     within = np.abs(estimates - truth) / errors
     held = np.array([[(fit < norm.ppf((1 + level) / 2)).mean() for fit in within] for level in levels])
-    lower, upper = held.mean(1) + np.outer([-2, 2], held.std(1) / np.sqrt(40))
+    lower, upper = held.mean(1) + np.outer([-2, 2], held.std(1) / np.sqrt(30))
     right.fill_between(levels, lower, upper, color="#cc3311", alpha=0.35, label="two standard errors")
     right.plot(levels, held.mean(1), color="#cc3311")
     right.axline((0, 0), slope=1, color="#222222", lw=0.8)

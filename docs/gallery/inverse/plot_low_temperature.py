@@ -19,7 +19,7 @@ from vae_mf.systems import SherringtonKirkpatrick
 
 glass = SherringtonKirkpatrick.random(sites=32, seed=4)
 ladder = np.geomspace(0.6, 2.0, 6)
-schedule = Schedule(draws=200, burn_in=300, thinning=4)
+schedule = Schedule(draws=150, burn_in=200, thinning=4)
 tempered = ParallelTempering(IsingMetropolis(glass))
 spins = sample_chains(tempered, ladder, chains=100, schedule=schedule, seed=1)[0].reshape(-1, glass.sites)
 pairs = np.triu_indices(glass.sites, 1)

@@ -22,10 +22,10 @@ sides = [2, 4, 6, 8, 10]
 cuts = []
 for side in sides:
     lattice = Ising2D(side)
-    spins = vae_mf.sample(lattice, critical, count=1_000, seed=1)[0]
+    spins = vae_mf.sample(lattice, critical, count=500, seed=1)[0]
     cuts.append(lattice.cut_information(spins, critical))
 halves = [cut["half"] for cut in cuts]
-boards = np.array([[cut["sublattice"].mean(), cut["sublattice"].std() / np.sqrt(1_000)] for cut in cuts])
+boards = np.array([[cut["sublattice"].mean(), cut["sublattice"].std() / np.sqrt(500)] for cut in cuts])
 
 with vae_mf.plotting.house_style():
     figure, axis = plt.subplots(figsize=(6, 4.2), layout="constrained")

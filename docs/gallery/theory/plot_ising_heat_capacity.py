@@ -15,8 +15,8 @@ from vae_mf.samplers import Wolff
 from vae_mf.systems import Ising2D
 
 grid = np.linspace(1.8, 2.9, 89)
-temperatures = np.linspace(2.0, 2.8, 5)
-sampled = {4: 2_000, 8: 2_000, 16: 1_000}
+temperatures = np.linspace(2.05, 2.65, 4)
+sampled = {4: 2_000, 8: 2_000, 16: 500}
 
 
 def drawn(system, count):

@@ -4,7 +4,7 @@ A first-order jump, rounded
 
 The nematic of Maier and Saupe loses its order at once: S jumps from 0.43 to zero at T = 0.2202. A finite system has no
 jump. Near the transition the field that orders it has an exact law, which grows two maxima with the size of the system;
-it goes to and fro between them. Points are samples, a hundred at each temperature.
+it goes to and fro between them. Points are samples, 64 at each temperature.
 """
 
 import matplotlib.pyplot as plt
@@ -31,8 +31,8 @@ with vae_mf.plotting.house_style():
     order.plot(grid, infinite, color="#222222", label="N → ∞")
     for sites, colour in zip([64, 256, 1_024], colours, strict=True):
         system = MaierSaupe(sites)
-        drawn = system.order_parameter(vae_mf.sample(system, temperatures, count=100, seed=1))
-        order.errorbar(temperatures, drawn.mean(1), drawn.std(1) / 10, fmt="o", color=colour, label=f"N = {sites:,}")
+        drawn = system.order_parameter(vae_mf.sample(system, temperatures, count=64, seed=1))
+        order.errorbar(temperatures, drawn.mean(1), drawn.std(1) / 8, fmt="o", color=colour, label=f"N = {sites:,}")
         strength, exact = law_of_field(system, 0.2212)
         density.fill_between(strength, exact, color=colour, alpha=0.25, lw=0)
         density.plot(strength, exact, color=colour)
