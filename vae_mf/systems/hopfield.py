@@ -1,11 +1,14 @@
 """The Hopfield model and its exact finite-size theory for a few patterns.
 
 Two independent exact routes: quadrature over the Hubbard-Stratonovich field (P <= 3, any N) gives thermodynamics;
-a sum over the magnetisations of the classes of equivalent sites gives the law of the leading overlap.
+a sum over the magnetisations of the classes of equivalent sites gives the law of the leading overlap and, where a table
+of its energies is small (P = 3 to N of about 300), thermodynamics too, at any temperature in a millisecond.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,6 +24,18 @@ from vae_mf.systems.mean_field import mean_field_magnetisation
 
 CLASS_STATES = 40_000_000
 """Largest number of states of the site classes that are summed over."""
+
+
+TABLE = 12_000_000
+"""Largest number of pairs of a leading overlap and an energy that a table is kept of, 100 MB."""
+
+
+class States(NamedTuple):
+    """States by their leading overlap times N, sum_mu (xi^mu . s)^2, and ln of their number."""
+
+    leading: Int[np.ndarray, " states"]
+    squares: Int[np.ndarray, " states"]
+    log_number: Float[np.ndarray, " states"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +139,7 @@ class Hopfield:
         return np.where(sign, 1, -1) * (leading + 1)
 
     def thermodynamics(self, temperature: float) -> Thermodynamics:
-        """Return ln Z, U, C and S by quadrature over phi.
+        """Return ln Z, U, C and S by a sum over energies or, of many spins, by quadrature over phi.
 
         p(phi) ~ exp(-beta J N phi^2 / 2) prod_i 2cosh(beta J xi_i.phi), and phi = m + Normal(0, I / (beta J N)) gives
         U = -(J N / 2) <m^2> and C = (J N / 2)^2 Var(m^2) / T^2.
@@ -132,6 +147,8 @@ class Hopfield:
         Raises:
             ValueError: for more than three patterns.
         """
+        if len(self.patterns) <= QUADRATURE_PATTERNS and self._few_energies:
+            return self._summed_thermodynamics(require_positive("temperature", temperature))
         log_partition, square, fourth = self._field_moments(temperature)
         count = len(self.patterns)
         variance = temperature / (self.coupling * self.sites)
@@ -140,6 +157,17 @@ class Hopfield:
         scale = 0.5 * self.coupling * self.sites
         energy = -scale * overlap_square
         heat_capacity = scale**2 * (overlap_fourth - overlap_square**2) / temperature**2
+        return Thermodynamics(temperature, log_partition, energy, heat_capacity, energy / temperature + log_partition)
+
+    def _summed_thermodynamics(self, temperature: float) -> Thermodynamics:
+        """Return ln Z, U, C and S by the sum over all energies -J / (2N) sum_mu (xi^mu . s)^2."""
+        states = self._distinct_states
+        energies = -self.coupling / (2 * self.sites) * states.squares
+        log_weights = states.log_number - energies / temperature
+        log_partition = float(logsumexp(log_weights)) + np.log(2)  # of each state and its mirror image one is there
+        share = np.exp(log_weights + np.log(2) - log_partition)
+        energy = float(share @ energies)
+        heat_capacity = float(share @ (energies - energy) ** 2) / temperature**2
         return Thermodynamics(temperature, log_partition, energy, heat_capacity, energy / temperature + log_partition)
 
     def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
@@ -156,12 +184,10 @@ class Hopfield:
                 f"got {states:.1e} for N = {self.sites}, P = {len(self.patterns)}"
             )
         log_weights = np.full(2 * self.sites + 1, -np.inf)
-        for log_states, overlaps in self._class_slices():
-            squares = np.einsum("ps,ps->s", overlaps, overlaps)
-            weights = log_states + self.coupling / (2 * self.sites * temperature) * squares
+        for states in [self._distinct_states] if self._few_energies else self._state_slices():
+            weights = states.log_number + self.coupling / (2 * self.sites * temperature) * states.squares
             shift = weights.max()
-            places = leading_of(overlaps).astype(np.int64) + self.sites
-            counts = np.bincount(places, np.exp(weights - shift), minlength=log_weights.size)
+            counts = np.bincount(states.leading + self.sites, np.exp(weights - shift), minlength=log_weights.size)
             with np.errstate(divide="ignore"):
                 log_weights = np.logaddexp(log_weights, np.log(counts) + shift)
         log_weights = np.logaddexp(log_weights, log_weights[::-1])
@@ -184,6 +210,36 @@ class Hopfield:
             return FieldInformation(overlap_field_information(self.patterns, self.coupling, temperature), "exact")
         variance = temperature / (self.coupling * self.sites)
         return FieldInformation(sampled_field_bound(self.overlaps(spins), variance), "sampled")
+
+    @property
+    def _few_energies(self) -> bool:
+        """True if a table of all leading overlaps and energies is small enough to be made and kept."""
+        states = np.prod(self._site_classes[1] + 1.0)
+        return bool(states <= CLASS_STATES) and (self.sites // 2 + 1) * self._squares <= TABLE
+
+    @property
+    def _squares(self) -> int:
+        """Number of values that sum_mu (xi^mu . s)^2, whose rest of 4 is one and the same, may have."""
+        return len(self.patterns) * self.sites**2 // 4 + 1
+
+    @cached_property
+    def _distinct_states(self) -> States:
+        """All states, those of one energy and leading overlap, up to its sign, together: the same at any T."""
+        number = np.zeros((self.sites // 2 + 1) * self._squares)
+        for states in self._state_slices():
+            places = np.abs(states.leading) // 2 * self._squares + states.squares // 4
+            np.add.at(number, places, np.exp(states.log_number - self.sites * np.log(2)))
+        (places,) = number.nonzero()
+        odd = self.sites % 2
+        squares = places % self._squares * 4 + len(self.patterns) * odd % 4
+        log_number = np.log(number[places]) + self.sites * np.log(2)
+        return States(places // self._squares * 2 + odd, squares, log_number)
+
+    def _state_slices(self) -> Iterator[States]:
+        """Yield states one by one, a slice for each magnetisation of class 0."""
+        for log_states, overlaps in self._class_slices():
+            squares = np.einsum("ps,ps->s", overlaps, overlaps)
+            yield States(leading_of(overlaps).astype(np.int64), squares.astype(np.int64), log_states)
 
     @cached_property
     def _site_classes(self) -> tuple[np.ndarray, np.ndarray]:
