@@ -106,7 +106,8 @@ def test_a_run_folder_explains_itself(trained, workplace):
         path.name for path in folder.iterdir()
     }
     tables = {path.stem for path in (folder / "tables").iterdir()}
-    assert tables == {"observables", "order_parameter", "likelihood", "overlaps", "overlap_distribution"}
+    likelihoods = {"likelihood", "overlaps", "overlap_distribution"}
+    assert tables == {"observables", "order_parameter", "configurations"} | likelihoods
     assert {path.name for path in (folder / "figures").iterdir()} == {
         f"{name}.{kind}" for name in ("observables", "correlations", "patterns") for kind in ("png", "pdf")
     }

@@ -453,7 +453,7 @@ def test_a_ring_of_two_latent_variables_is_said_and_drawn():
     assert circular(findings(metrics={"circular": True})) != []
     assert circular(findings(metrics={"circular": False})) == []
     ax, bar = planes_figure(table).axes
-    assert (ax.get_xlabel(), ax.get_ylabel(), bar.get_ylabel()) == ("$z_1$", "$z_2$", "rows")
+    assert (ax.get_xlabel(), ax.get_ylabel(), bar.get_ylabel()) == ("$z_{1}$", "$z_{2}$", "rows")
     (mesh,) = ax.collections
     assert mesh.get_array().sum() == 500
     # Of four variables the first three are drawn, in pairs.

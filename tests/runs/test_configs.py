@@ -50,7 +50,7 @@ FOREIGN = {
     "sampler/multispin_device": {"vae_mf.device_samplers.DeviceMultispin"},
 }
 """Targets outside the package of the folder's name, per file."""
-WITHOUT_TARGETS = {"discovery", "experiment", "paths", "store", "trainer"}
+WITHOUT_TARGETS = {"benchmark", "discovery", "experiment", "paths", "store", "trainer"}
 NAMED = {"given_couplings": "ising"}
 """Experiments whose runs are named after their system."""
 SIXTEEN_SITES = {"sites": 16, "side": 4, "dimension": 2}
