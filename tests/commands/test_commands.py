@@ -109,7 +109,7 @@ def test_a_run_folder_explains_itself(trained, workplace):
     likelihoods = {"likelihood", "overlaps", "overlap_distribution"}
     assert tables == {"observables", "order_parameter", "configurations"} | likelihoods
     assert {path.name for path in (folder / "figures").iterdir()} == {
-        f"{name}.{kind}" for name in ("observables", "correlations", "patterns") for kind in ("png", "pdf")
+        f"{name}.{kind}" for name in ("observables", "correlations", "patterns") for kind in ("png", "pdf", "txt")
     }
     assert load(folder).vae.decoder.log_odds.weight.shape == (64, 2)
 
