@@ -318,7 +318,8 @@ def threshold(count: int) -> Tables:
     return {
         "threshold": curves,
         "crossings": pd.DataFrame({"length": [2, 3], "ratio": 4.2, "error": 0.1, "nu": 2.0, "nu_error": 0.2}),
-        "limits": pd.DataFrame({"length": [2, 3], "points": ["crossings", "half"], "ratio": 4.2, "error": 0.1}),
+        "limits": pd.DataFrame({"length": [2, 3], "ratio": 4.2, "error": 0.1}),
+        "halves": pd.DataFrame({"length": [2, 3], "sites": 100, "ratio": 4.2, "error": 0.1}),
     }
 
 

@@ -20,13 +20,13 @@ EXACT_NU = {2: 3.0}
 )
 def draw_threshold(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw for each clause length, from the top, the curves, the same with scaled axes, and the effort."""
-    curves, crossings, limits = tables["threshold"], tables["crossings"], tables["limits"]
+    curves, crossings, limits, halves = (tables[name] for name in ("threshold", "crossings", "limits", "halves"))
     lengths = curves.length.unique()
     figure, axes = new_figure(3, len(lengths))
     rows = np.array(axes).reshape(3, -1)
     for (top, middle, bottom), length in zip(rows.T, lengths, strict=True):
         own, crossed = curves[curves.length == length], crossings[crossings.length == length]
-        draw_curves(top, own, limits[limits.length == length])
+        draw_curves(top, own, *(part[part.length == length] for part in (limits, halves)))
         draw_scaled(middle, own, crossed)
         draw_effort(bottom, own)
     for row, label in zip(rows, ("P(satisfiable)", "P(satisfiable)", "decisions of the solver"), strict=True):
@@ -41,15 +41,16 @@ def sizes_of(curves: pd.DataFrame) -> list[tuple[pd.DataFrame, str, str]]:
     return [(part, *look) for part, look in zip(parts, looks(), strict=False)]
 
 
-def draw_curves(ax: Axes, curves: pd.DataFrame, limits: pd.DataFrame) -> None:
-    """Draw the probability of a solution for each size, the known threshold and the limits of crossings and halves."""
+def draw_curves(ax: Axes, curves: pd.DataFrame, limits: pd.DataFrame, halves: pd.DataFrame) -> None:
+    """Draw the probability of a solution for each size, the known threshold, and what crossings and halves say."""
     for part, colour, marker in sizes_of(curves):
         name = f"N = {part.sites.iloc[0]:,}"
         ax.errorbar(part.ratio, part.probability, part.error, fmt=f"{marker}-", color=colour, label=name)
     threshold = curves.threshold.iloc[0]
     ax.axvline(threshold, color=COLOURS["infinite"], linestyle="--", linewidth=0.8, label=f"N → ∞: {threshold:g}")
-    known = limits[np.isfinite(limits.ratio)]
-    found = [f"{name} → {ratio:.3f} ± {error:.3f}" for name, ratio, error in known[["points", "ratio", "error"]].values]
+    found = [f"crossings → {row.ratio:.3f} ± {row.error:.3f}" for row in limits.itertuples() if np.isfinite(row.ratio)]
+    known = halves[np.isfinite(halves.ratio)]
+    found += [f"half at N = {row.sites:,}: {row.ratio:.3f} ± {row.error:.3f}" for row in known.tail(1).itertuples()]
     ax.set_title("\n".join([f"K = {curves.length.iloc[0]}", *found]))
     ax.set(xlabel=RATIO, ylim=(-0.03, 1.03))
     legend_above(ax)

@@ -1,11 +1,11 @@
 """Probability that a random formula has a solution, against clauses per variable: curves, their crossings, effort.
 
 Curves of two sizes cross near the threshold, and the nearer the larger they are: crossings of sizes with one ratio lie
-at alpha_s + b N^(-omega), a law that is fitted to them, and so does the ratio at which half of the formulas have a
-solution, which for K = 3 tends to the threshold faster than crossings do (Crawford and Auton 1996). The ratio of the
-slopes at a crossing gives an exponent, dP/dalpha growing as N^(1/nu). For K = 2 theory has the answer, alpha = 1 and nu
-= 3 (Bollobas et al. 2001). For K >= 3 it proves nu >= 2 (Wilson 2002), which is more than any size that a complete
-solver reaches has shown: the exponent is an effective one.
+at alpha_s + b N^(-omega), a law that is fitted to them. The ratio at which half of the formulas have a solution comes
+down to the threshold from above, for K = 3 as N^(-5/3) (Crawford and Auton 1996). The ratio of the slopes at a crossing
+gives an exponent, dP/dalpha growing as N^(1/nu). For K = 2 theory has the answer, alpha = 1 and nu = 3 (Bollobas et al.
+2001). For K >= 3 it proves nu >= 2 (Wilson 2002), which is more than any size that a complete solver reaches has shown:
+the exponent is an effective one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,12 +29,12 @@ REPEATS = 100
 """Repetitions of a parametric bootstrap."""
 SOLVERS = {"look_ahead": look_ahead, "clause_learning": decide}
 """Complete solvers by their names."""
-OMEGAS = np.linspace(0.3, 2.0, 35)
-"""Exponents of the laws of crossings and half points that are tried."""
+OMEGAS = np.linspace(0.5, 2.0, 31)
+"""Exponents of the law of the crossings that are tried."""
 
 
 def threshold_tables(scans: Sequence[Mapping[str, Any]], seed: int) -> dict[str, pd.DataFrame]:
-    """Return the curves of every scan, the crossings of two sizes, the half point of each, and what these tend to.
+    """Return the curves of every scan, the crossings of two sizes, what these tend to, and the half point of each.
 
     Args:
         scans: a mapping for every clause length in "length", with clauses per variable in "ratios", numbers of
@@ -85,8 +85,7 @@ class Crossings(NamedTuple):
     halves: pd.DataFrame
     """For each size the "ratio" at which half of the formulas have a solution, with its error."""
     limits: pd.DataFrame
-    """Rows "crossings" and "half": the "ratio" for infinite size, its error and the exponent "omega", nan below three
-    points."""
+    """One row: the "ratio" for infinite size, its error and the exponent "omega", nan below three crossings."""
 
 
 def crossing_tables(curves: pd.DataFrame, factor: int, random: np.random.Generator) -> Crossings:
@@ -105,15 +104,8 @@ def crossing_tables(curves: pd.DataFrame, factor: int, random: np.random.Generat
     crossings |= {"ratio": found.crossings, "error": errors.crossings, "nu": found.nus, "nu_error": errors.nus}
     halves = {"sites": list(parts), "ratio": found.halves, "error": errors.halves}
     small = np.array([pair[0] for pair in pairs])
-    limits = [
-        {"points": "crossings"}
-        | limit_with_error(small, found.crossings, errors.crossings, [p.crossings for p in repeats]),
-        {"points": "half"}
-        | limit_with_error(np.array(list(parts)), found.halves, errors.halves, [p.halves for p in repeats]),
-    ]
-    return Crossings(
-        pd.DataFrame(same | crossings), pd.DataFrame(same | halves), pd.DataFrame([same | limit for limit in limits])
-    )
+    limit = limit_with_error(small, found.crossings, errors.crossings, [one.crossings for one in repeats])
+    return Crossings(pd.DataFrame(same | crossings), pd.DataFrame(same | halves), pd.DataFrame([same | limit]))
 
 
 class Points(NamedTuple):
@@ -158,7 +150,7 @@ def limit_of_points(
     ratios: Float[np.ndarray, " points"],
     errors: Float[np.ndarray, " points"],
 ) -> Limit:
-    """Return the law ratio + b N^(-omega) of smallest squares, omega from 0.3 to 2, of three points or more.
+    """Return the law ratio + b N^(-omega) of smallest squares, omega from 0.5 to 2, of three points or more.
 
     >>> limit = limit_of_points(np.array([50, 100, 200]), 4.2 - 1 / np.array([50, 100, 200]), np.full(3, 0.01))
     >>> round(limit.ratio, 6), round(limit.omega, 2)
