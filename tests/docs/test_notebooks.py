@@ -13,8 +13,8 @@ import notebooks
 
 LARGEST = 1_500_000
 """Bytes of all notebooks together."""
-SLOW = {"recording"}
-"""Notebooks that train for longer than the others do altogether."""
+SLOW = {"recording", "four_systems", "spin_glasses"}
+"""Notebooks that take longer than a few seconds."""
 NOTEBOOKS = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
     for path in notebooks.notebooks()

@@ -191,7 +191,7 @@ def test_more_than_the_free_memory_is_refused_before_it_is_taken(estimator, data
         (NaiveMeanField(), 300),
         (PseudoLikelihood(), 150),
         (SusceptibilityPropagation(max_iter=3), 100),
-        (BoltzmannLearning(method="chains", max_iter=1, chains=256), 180),
+        pytest.param(BoltzmannLearning(method="chains", max_iter=1, chains=256), 180, marks=pytest.mark.slow),
         (BoltzmannLearning(method="chains", max_iter=1, chains=256, standard_errors=True), 60),
     ],
     ids=name,

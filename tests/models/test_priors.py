@@ -178,6 +178,7 @@ def test_density_depends_on_temperature(name):
     assert (cold - warm).abs().min() > 1e-3
 
 
+@pytest.mark.slow  # tests/cuda compiles whole steps
 def test_log_prob_compiles_to_one_graph():
     """In a process of its own, because the run-time checks of the shapes under pytest are no part of any graph."""
     script = """

@@ -118,3 +118,12 @@ def test_a_damaged_unpacked_file_is_noticed(data_folder):
     weights.write_bytes(content)
     with pytest.raises(ValueError, match=r"model\.safetensors"):
         vae_mf.load("zoo:hopfield")
+
+
+@pytest.mark.parametrize("lost", zoo.FILES)
+def test_a_model_that_was_not_unpacked_whole_is_fetched_again(lost, data_folder):
+    vae_mf.load("zoo:hopfield")
+    (folder,) = (data_folder / "zoo").iterdir()
+    (folder / lost).unlink()
+    assert vae_mf.load("zoo:hopfield").latents == 3
+    assert (folder / lost).exists()

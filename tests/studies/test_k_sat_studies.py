@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from vae_mf.plotting.satisfiability import draw_energy, draw_search, draw_threshold
+from vae_mf.studies import k_sat_threshold
 from vae_mf.studies.k_sat_energy import annealed, energy_tables, infinite_temperature, integrated_entropy, measured
 from vae_mf.studies.k_sat_search import ALGORITHMS, search_tables
-from vae_mf.studies.k_sat_threshold import crossing_tables, fitted_log_odds, threshold_tables
+from vae_mf.studies.k_sat_threshold import crossing_tables, fitted_log_odds, half_point, threshold_tables
 from vae_mf.systems import KSat
 
 SIZES = {"members": 400, "discarded": 10, "kept": 10, "populations": 2}
@@ -38,6 +39,24 @@ def test_half_points_are_found():
     expected = 4.3 + 1.6 * tables.halves.sites ** (-1 / 1.5)
     assert (np.abs(tables.halves.ratio - expected) < 3 * tables.halves.error).all()
     assert (tables.halves.error < 0.05).all()
+
+
+@pytest.mark.parametrize("steepness", [20, 60, 100])
+def test_a_curve_is_fitted_to_its_end(steepness, monkeypatch):
+    ratios, formulas = np.linspace(3.8, 4.6, 9), np.full(9, 400)
+    satisfiable = np.round(400 / (1 + np.exp(steepness * (ratios - 4.23))))
+    found = half_point(ratios, formulas, satisfiable)
+    assert abs(found - 4.23) < 0.02  # the fall of the steepest one is between two ratios
+    monkeypatch.setattr(k_sat_threshold, "STEPS", 5_000)
+    assert half_point(ratios, formulas, satisfiable) == found
+
+
+@pytest.mark.parametrize(("place", "inside"), [(1.057, True), (1.065, False), (0.895, False)])
+def test_a_half_point_lies_within_the_ratios_that_were_tried(place, inside):
+    ratios = np.array([0.9, 0.94, 0.97, 1.0, 1.03, 1.06])
+    found = half_point(ratios, np.full(6, 1e6), 1e6 / (1 + np.exp(30 * (ratios - place))))
+    assert np.isfinite(found) == inside
+    assert not inside or abs(found - place) < 1e-4
 
 
 def drifting(omega, sizes, formulas):
@@ -90,7 +109,9 @@ def test_log_odds_are_fitted_by_largest_likelihood():
     formulas = np.full(9, 10**6)
     expected = np.array([0.3, -2.0, 0.5])
     satisfiable = formulas / (1 + np.exp(-(ratios[:, None] ** np.arange(3)) @ expected))
-    np.testing.assert_allclose(fitted_log_odds(ratios, satisfiable, formulas), expected, atol=1e-6)
+    np.testing.assert_allclose(
+        fitted_log_odds(ratios, satisfiable, formulas), expected, atol=1e-5
+    )  # by half a formula in a million
     assert np.isfinite(fitted_log_odds(ratios, formulas, formulas)).all()
 
 

@@ -83,7 +83,7 @@ def checked(answer: Any) -> Average:
     """Return an answer as value and error; an error of None is unknown.
 
     Raises:
-        ValueError: unless it is two numbers, the value finite.
+        ValueError: unless it is two numbers, the value finite and the error not below zero.
     """
     try:
         value, error = answer
@@ -92,6 +92,8 @@ def checked(answer: Any) -> Average:
         raise ValueError(f"expected a value and its error in nats, got {answer!r:.60}") from None
     if not np.isfinite(found.value):
         raise ValueError(f"expected a finite number of nats, got {found.value}")
+    if found.error < 0 or np.isinf(found.error):
+        raise ValueError(f"expected an error of at least 0 nats, finite, or None if it is unknown, got {found.error}")
     return found
 
 

@@ -72,8 +72,8 @@ def section(scores: pd.DataFrame, board: pd.DataFrame, command: str, made_on: st
     allowed = f"{tolerances.relative:.0%} of the exact nats, or {tolerances.absolute:g} nats where that is more"
     problems = scores.drop_duplicates("problem")
     about = (
-        f"`{command}` on {made_on}.\n\n{len(problems)} problems of {problems.exact.min():.3g} to "
-        f"{problems.exact.max():.0f} nats, {int(problems.rows.max()):,} rows each. *Within* counts answers that are "
+        f"`{command}` on {made_on}.\n\n{counted(len(problems), 'problem')} of {problems.exact.min():.3g} to "
+        f"{problems.exact.max():.3g} nats, {int(problems.rows.max()):,} rows each. *Within* counts answers that are "
         f"off by at most {allowed}; *covered* those whose interval of {COVERING:g} errors holds the exact value; "
         "*largest* is the most nats that were met; *median off* is taken over rows above a tenth of a nat."
     )
@@ -81,6 +81,15 @@ def section(scores: pd.DataFrame, board: pd.DataFrame, command: str, made_on: st
     parts += ["### Where each fails", *failure_sentences(scores, tolerances)]
     parts += ["### Every answer", "Nats, with errors; bold is within the tolerance.", table(answer_lines(scores))]
     return "\n\n".join(parts) + "\n"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "problem"), counted(33, "problem")
+    ('1 problem', '33 problems')
+    """
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def table(lines: list[list[str]]) -> str:

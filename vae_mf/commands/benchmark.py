@@ -33,13 +33,26 @@ MODULES = {
 def main(cfg: DictConfig) -> None:
     """Run the benchmark of the configuration, and write the page of all that are done if it is asked for."""
     name = require_choice("subject", cfg.subject, MODULES)
-    target = None if cfg.page is None else require_path("page", cfg.page)
+    target = None if cfg.page is None else page_at(cfg.page)
     console = Terminal()
     import_module(f"vae_mf.commands.{MODULES[name]}").run(cfg, console)
     console.place("answers and tables", cfg.folder)
     if target is not None:
         write_page(target, [Path(cfg.folder) if each == name else Path(cfg.folder).parent / each for each in MODULES])
         console.place("page", target)
+
+
+def page_at(value: object) -> Path:
+    """Return the path of a page that can be written, before any work is done for it.
+
+    Raises:
+        ValueError: unless it ends in .md, in a folder or where one can be made, and is no folder itself.
+    """
+    target = require_path("page", value)
+    above = next(place for place in target.absolute().parents if place.exists())
+    if target.suffix != ".md" or target.is_dir() or not above.is_dir():
+        raise ValueError(f"page: expected a file that ends in .md, in a folder, got {target}")
+    return target
 
 
 def write_page(target: Path, folders: Sequence[Path]) -> None:

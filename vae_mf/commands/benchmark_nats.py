@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,8 +129,10 @@ def tasks_of(setup: Setup) -> list[Task]:
 
 
 def own_text(estimator: str) -> str:
-    """Return what an answer of a user's function depends on: its name, and the text of a file."""
-    path = Path(estimator.rpartition(":")[0])
+    """Return what an answer of a user's function depends on: its name, and the text of its file or module."""
+    place = estimator.rpartition(":")[0]
+    module = None if place.endswith(".py") else find_spec(place)
+    path = Path(module.origin if module and module.origin else place)
     return estimator + (path.read_text(encoding="utf-8") if path.is_file() else "")
 
 

@@ -23,6 +23,8 @@ PLACE = "VAE_MF_ZOO"
 """Environment variable with the folder or the address of a release."""
 CARDS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("zoo.json").read_text(encoding="utf-8"))
 """Names of the models with the checksum of each archive, one sentence, the command that trains it and its metrics."""
+FILES = ("config.yaml", "run.json", "metrics.json", "model.safetensors", "SHA256SUMS", "check.npz")
+"""Files of an unpacked model; if one is gone all are fetched again."""
 CHECK = "check.npz"
 """File of a model with configurations, their temperature and the log-likelihoods that it gives them."""
 DRAWS = 64
@@ -45,7 +47,7 @@ def unpacked(name: str) -> Path:
     require_choice("folder", name, CARDS)
     digest = CARDS[name]["sha256"]
     folder = downloads() / "zoo" / f"{name}-{digest[:10]}"
-    if not (folder / CHECK).exists():
+    if not all((folder / file).exists() for file in FILES):
         content = archive(name)
         if sha256(content) != digest:
             raise ValueError(f"{PREFIX}{name}: expected the released archive, sha256 {digest[:12]}..., got another one")
@@ -55,11 +57,11 @@ def unpacked(name: str) -> Path:
 
 def archive(name: str) -> bytes:
     """Return the archive of a model, from ``VAE_MF_ZOO``, the data folder or a checkout of the project."""
-    place = os.environ.get(PLACE)
-    if place and "://" in place:
+    place = os.environ.get(PLACE, "").strip()
+    if "://" in place:
         return downloaded(f"{place.rstrip('/')}/{name}.zip")
     root = checkout()
-    folders = [Path(place)] if place else [downloads() / "zoo", *([root / "docs" / "zoo"] if root else [])]
+    folders = [Path(place).expanduser()] if place else [downloads() / "zoo", *([root / "docs" / "zoo"] if root else [])]
     found = next((path for folder in folders if (path := folder / f"{name}.zip").is_file()), None)
     if found is None:
         raise FileNotFoundError(
@@ -76,6 +78,7 @@ def downloaded(address: str) -> bytes:
         ConnectionError: It does not answer.
     """
     place = downloads() / "zoo"
+    pooch.get_logger().setLevel("WARNING")  # it advises to note the checksum, which is pinned already
     try:
         path = pooch.retrieve(address, None, path=place, downloader=pooch.HTTPDownloader(timeout=30))
     except (OSError, ValueError) as error:

@@ -23,8 +23,10 @@ from vae_mf.systems.k_sat import KSat
 
 DEGREE = 2
 """Degree of the polynomial in the clauses per variable that the log-odds of a solution are fitted by."""
-STEPS = 15
-"""Newton steps of a fit, many more than it needs."""
+STEPS = 50
+"""Newton steps of a fit at most; a dozen are enough."""
+SETTLED = 1e-9
+"""Largest step of a coefficient at which a fit has ended."""
 REPEATS = 100
 """Repetitions of a parametric bootstrap."""
 SOLVERS = {"look_ahead": look_ahead, "clause_learning": decide}
@@ -190,7 +192,7 @@ def crossing(sizes: Sequence[int], ratios: np.ndarray, formulas: np.ndarray, sat
     middle = ratios.mean()
     fits = [fitted_log_odds(ratios - middle, satisfiable[size], formulas[size]) for size in (0, 1)]
     roots = np.roots((fits[1] - fits[0])[::-1])
-    inside = [root.real for root in roots if abs(root.imag) < 1e-12 and abs(root.real) < np.ptp(ratios) / 2]
+    inside = real_roots(roots, ratios - middle)
     if not inside:
         return Crossing(np.nan, np.nan)
     place = min(inside, key=abs)
@@ -198,6 +200,11 @@ def crossing(sizes: Sequence[int], ratios: np.ndarray, formulas: np.ndarray, sat
     steeper = slopes[1] / slopes[0]
     nu = np.log(sizes[1] / sizes[0]) / np.log(steeper) if steeper > 1 else np.nan
     return Crossing(float(middle + place), float(nu))
+
+
+def real_roots(roots: np.ndarray, places: np.ndarray) -> list[float]:
+    """Return the real ones of some roots that lie between the least and the largest of some places."""
+    return [root.real for root in roots if abs(root.imag) < 1e-12 and places.min() <= root.real <= places.max()]
 
 
 def half_point(ratios: np.ndarray, formulas: np.ndarray, satisfiable: np.ndarray) -> float:
@@ -209,7 +216,7 @@ def half_point(ratios: np.ndarray, formulas: np.ndarray, satisfiable: np.ndarray
     """
     middle = ratios.mean()
     roots = np.roots(fitted_log_odds(ratios - middle, satisfiable, formulas)[::-1])
-    inside = [root.real for root in roots if abs(root.imag) < 1e-12 and abs(root.real) < np.ptp(ratios) / 2]
+    inside = real_roots(roots, ratios - middle)
     return float(middle + min(inside, key=abs)) if inside else np.nan
 
 
@@ -217,12 +224,16 @@ def fitted_log_odds(
     ratios: Float[np.ndarray, " ratios"], satisfiable: np.ndarray, formulas: np.ndarray
 ) -> Float[np.ndarray, " coefficients"]:
     """Return the coefficients, lowest first, of the polynomial of largest likelihood for the log-odds of a solution."""
+    # Half a formula more of each kind keeps curves finite that are all ones or zeros.
+    satisfiable, formulas = satisfiable + 0.5, formulas + 1
     powers = ratios[:, None] ** np.arange(DEGREE + 1)
     coefficients = np.zeros(DEGREE + 1)
     for _ in range(STEPS):
         expected = formulas / (1 + np.exp(-powers @ coefficients))
-        # Half a formula more of each kind keeps curves finite that are all ones or zeros.
-        weights = expected * (1 - expected / formulas) + 0.25
         slope = powers.T @ (satisfiable - expected)
-        coefficients += np.linalg.solve(powers.T @ (powers * weights[:, None]), slope)
+        curvature = powers.T @ (powers * (expected * (1 - expected / formulas))[:, None])
+        step = np.linalg.solve(curvature, slope)
+        coefficients += step
+        if np.abs(step).max() < SETTLED:
+            break
     return coefficients
