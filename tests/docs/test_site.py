@@ -31,7 +31,15 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
     exec(compile("\n".join(programs), page.name, "exec"), {})
 
 
-@pytest.mark.parametrize("script", GALLERY, ids=lambda script: script.stem)
+SEVERAL_SECONDS = {"plot_network_load"}
+"""Scripts of the gallery that the default tests leave to the slow ones."""
+SCRIPTS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SEVERAL_SECONDS else [])
+    for path in GALLERY
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_of_the_gallery_draws_a_picture(script, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: None)
     plt.close("all")

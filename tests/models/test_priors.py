@@ -213,7 +213,10 @@ def corners(count: int) -> tuple[Condition, torch.Tensor]:
     return constant_condition(0.5, count, like=z), z
 
 
-@pytest.mark.parametrize("name", ["spline", "autoregressive", "mixture", "mixture_warped"])
+SEVERAL_SECONDS = pytest.param("autoregressive", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["spline", SEVERAL_SECONDS, "mixture", "mixture_warped"])
 def test_which_priors_hold_exactly_one_pattern(name):
     """The entropy is known; a product of the marginals lacks the total correlation of the two latents, ln 2."""
     condition, z = corners(2000)
