@@ -89,9 +89,14 @@ RECIPES = {
 def main() -> None:
     """Train, pack and list the models."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*RECIPES, []], help="models to pack; all without")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"models to pack, of {', '.join(RECIPES)}; all without"
+    )
+    names = parser.parse_args().names or list(RECIPES)
+    if unknown := sorted(set(names) - set(RECIPES)):
+        parser.error(f"expected some of {', '.join(RECIPES)}, got {', '.join(unknown)}")
     cards = json.loads(CARDS.read_text(encoding="utf-8"))
-    for name in parser.parse_args().names or RECIPES:
+    for name in names:
         cards[name] = packed(name, RECIPES[name])
         write_whole(CARDS, json.dumps(dict(sorted(cards.items())), indent=2) + "\n")
     write_whole(ROOT / "docs" / "zoo.md", page(cards))

@@ -1,4 +1,4 @@
-"""What figures call exact is theory between the temperatures of the samples, too, or is no line."""
+"""Curves called exact: theory between the temperatures of the samples, too, or no line."""
 
 import numpy as np
 import pandas as pd

@@ -75,5 +75,5 @@ def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
 def failures(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the rows in which every estimator is outside the tolerance, the largest distance first."""
     outside = scores[~scores.within]
-    return {str(name): own.assign(far=own.off.abs()).sort_values("far", ascending=False)
-            for name, own in outside.groupby("estimator", sort=False)}  # fmt: skip
+    ordered = outside.assign(far=outside.off.abs()).sort_values("far", ascending=False)
+    return {str(name): ordered[ordered.estimator == name] for name in outside.estimator.unique()}

@@ -29,7 +29,7 @@ BESIDE = 12
 """Entries of a legend beside a panel that stand below each other."""
 TITLES: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
 TOGETHER = re.compile(r"\$[^$]*\$| [=/] \S+| \S{1,2}$")
-"""What no line is broken inside: formulas, equations and quotients, and a short last word."""
+"""Pieces that no line is broken inside: formulas, equations and quotients, and a short last word."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 COMPACT: dict[str, Any] = {"columnspacing": 0.9, "handlelength": 1.6, "labelspacing": 0.25}
 """Spaces in legends, in letters."""

@@ -11,8 +11,9 @@ import numpy as np
 import pooch
 
 from vae_mf.checks import require_choice
-from vae_mf.files import sha256, write_whole
+from vae_mf.files import SEAL, WEIGHTS, sha256, write_whole
 from vae_mf.paths import checkout, downloads
+from vae_mf.runs.folder import CONFIG, RECORD
 
 if TYPE_CHECKING:
     from vae_mf.analysis.trained_model import TrainedModel
@@ -23,10 +24,10 @@ PLACE = "VAE_MF_ZOO"
 """Environment variable with the folder or the address of a release."""
 CARDS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("zoo.json").read_text(encoding="utf-8"))
 """Names of the models with the checksum of each archive, one sentence, the command that trains it and its metrics."""
-FILES = ("config.yaml", "run.json", "metrics.json", "model.safetensors", "SHA256SUMS", "check.npz")
-"""Files of an unpacked model; if one is gone all are fetched again."""
 CHECK = "check.npz"
 """File of a model with configurations, their temperature and the log-likelihoods that it gives them."""
+FILES = (CONFIG, RECORD, "metrics.json", WEIGHTS, SEAL, CHECK)
+"""Files of an unpacked model; if one is gone all are fetched again. A name is no reason to import pandas."""
 DRAWS = 64
 """Draws of z behind a log-likelihood of the check."""
 TOLERANCE = 1e-3
@@ -89,11 +90,10 @@ def downloaded(address: str) -> bytes:
 
 
 def unpack(content: bytes, folder: Path) -> None:
-    """Write the files of a released archive into a folder, the check last."""
+    """Write the files of a released archive into a folder."""
     with zipfile.ZipFile(io.BytesIO(content)) as files:
-        names = sorted(files.namelist(), key=lambda name: name == CHECK)
         folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
+        for name in files.namelist():
             write_whole(folder / Path(name).name, files.read(name))
 
 
