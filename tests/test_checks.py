@@ -44,6 +44,14 @@ def test_other_positive_numbers_are_named(value):
         checks.require_positive("x", value)
 
 
+@pytest.mark.parametrize("value", [1e-200, 1e200])
+def test_energies_of_another_unit_are_refused_with_advice(value):
+    with pytest.raises(ValueError, match=r"T: expected a number from 1e-30 to 1e.30, got .*: choose a unit of energy"):
+        checks.require_energy_scale("T", value)
+    with pytest.raises(ValueError, match="temperatures: expected a number from 1e-30"):
+        checks.require_temperatures([1.0, value])
+
+
 @pytest.mark.parametrize("value", [0.5, 1e-9, np.float64(0.999)])
 def test_fractions_come_back_as_float(value):
     assert type(checks.require_fraction("x", value)) is float

@@ -15,6 +15,8 @@ NOTABLE_BYTES = 10**9
 """Memory, beside that of Python and its libraries, that is told before it is taken."""
 NOTABLE_SHARE = 0.1
 """Share of the free memory that is told, too."""
+SMALLEST_ENERGY, LARGEST_ENERGY = 1e-30, 1e30
+"""Bounds of temperatures and couplings, which networks take in single precision."""
 
 
 class _Short(reprlib.Repr):
@@ -64,6 +66,32 @@ def require_positive(name: str, value: Any) -> float:
     if not (_is_real(number := plain_number(value)) and 0 < number < np.inf):
         raise ValueError(f"{name}: expected a finite number > 0, got {shown(value)}")
     return float(number)
+
+
+def require_energy_scale(name: str, value: Any) -> float:
+    """Return a temperature or a strength of couplings as a float, or raise ValueError unless 1e-30 <= value <= 1e30.
+
+    Beyond, their ratios and the squares of these leave the numbers of a computer.
+    """
+    number = require_positive(name, value)
+    if not SMALLEST_ENERGY <= number <= LARGEST_ENERGY:
+        raise ValueError(
+            f"{name}: expected a number from {SMALLEST_ENERGY:g} to {LARGEST_ENERGY:g}, got {number:g}: choose a unit "
+            "of energy in which the couplings are near 1"
+        )
+    return number
+
+
+def require_reduced_temperature(temperature: Any, coupling: float, coldest: float, hottest: float) -> float:
+    """Return T / J, or raise ValueError unless it is between bounds within which a sum has digits left.
+
+    >>> require_reduced_temperature(1.0, coupling=2.0, coldest=0.01, hottest=1e6)
+    0.5
+    """
+    reduced = require_energy_scale("temperature", temperature) / coupling
+    if not coldest <= reduced <= hottest:
+        raise ValueError(f"temperature: expected T / J from {coldest:g} to {hottest:g}, got {reduced:g}")
+    return reduced
 
 
 def require_non_negative(name: str, value: Any) -> float:
@@ -177,7 +205,7 @@ def require_array(name: str, values: Any) -> np.ndarray:
 
 
 def require_temperatures(values: Any) -> np.ndarray:
-    """Return temperatures (k_B = 1) as a float64 array, or raise ValueError unless all are distinct and above zero.
+    """Return temperatures (k_B = 1) as a float64 array, or raise ValueError unless all are distinct and in range.
 
     >>> require_temperatures([0.5, 1]).tolist()
     [0.5, 1.0]
@@ -185,7 +213,7 @@ def require_temperatures(values: Any) -> np.ndarray:
     listed = values.tolist() if hasattr(values, "tolist") else values
     if isinstance(listed, str) or not isinstance(listed, Iterable):
         raise ValueError(f"temperatures: expected a list of numbers > 0, got {shown(values)}")
-    temperatures = np.array([require_positive("temperatures", value) for value in listed])
+    temperatures = np.array([require_energy_scale("temperatures", value) for value in listed])
     if temperatures.size == 0 or np.unique(temperatures).size != temperatures.size:
         raise ValueError(f"temperatures: expected at least one and no duplicates, got {shown(temperatures)}")
     return temperatures

@@ -18,6 +18,7 @@ GIBBS = HopfieldGibbs(MEMORY)
 def test_grids_are_even_in_temperature_or_in_its_logarithm():
     np.testing.assert_allclose(np.diff(temperature_grid(0.5, 2.5, 5)), 0.5)
     np.testing.assert_allclose(np.diff(np.log(temperature_grid(0.5, 2.5, 7, "log"))), np.log(5) / 6, rtol=1e-9)
+    np.testing.assert_allclose(temperature_grid(1e-20, 1e20, 3, "log"), [1e-20, 1.0, 1e20])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from vae_mf.systems.base import System, order_statistics
 from vae_mf.systems.curie_weiss import CurieWeiss
 from vae_mf.systems.enumeration import enumerate_system
 from vae_mf.systems.hopfield import Hopfield, hebbian_couplings
+from vae_mf.systems.ising2d import Ising2D
+from vae_mf.systems.k_sat import KSat
+from vae_mf.systems.spin_glass import SherringtonKirkpatrick
 
 SMALL = {
     "curie_weiss_12": CurieWeiss(12),
@@ -20,6 +23,11 @@ SMALL = {
     "hopfield_12_3": Hopfield.random(12, 3, seed=5),
     "hopfield_13_3": Hopfield.random(13, 3, seed=6),
     "hopfield_3_3": Hopfield.random(3, 3, seed=7),
+}
+OTHERS = {
+    "ising2d_3": Ising2D(3),
+    "glass": SherringtonKirkpatrick.random(8, seed=1),
+    "formula": KSat.random(sites=9, length=3, seed=1, clauses_per_site=4.0),
 }
 TEMPERATURES = (0.15, 0.7, 1.0, 3.0)
 small = pytest.mark.parametrize("system", SMALL.values(), ids=SMALL)
@@ -64,6 +72,24 @@ def test_order_parameter_law_equals_enumeration(system, temperature):
     law = system.order_parameter_law(temperature)
     assert law.probabilities.sum() == pytest.approx(1, abs=1e-12)
     assert_same_law(law, law._replace(values=system.order_parameter(exact.spins), probabilities=exact.probabilities))
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1e-13, 1e30])
+@pytest.mark.parametrize("system", [*SMALL.values(), *OTHERS.values()], ids=[*SMALL, *OTHERS])
+def test_laws_are_those_of_ground_states_or_of_free_spins_at_any_temperature(system, temperature):
+    spins = all_configurations(system.sites)
+    energies = system.energy(spins)
+    counted = np.ones(len(spins)) if temperature > 1 else np.isclose(energies, energies.min(), rtol=1e-9)
+    law = system.order_parameter_law(temperature)
+    assert_same_law(law, law._replace(values=system.order_parameter(spins), probabilities=counted / counted.sum()))
+    assert law.probabilities.sum() == pytest.approx(1, abs=1e-12)
+    order = system.order_parameter(spins)[counted > 0]
+    statistics = order_statistics(law, system.sites, temperature)
+    assert statistics.susceptibility * temperature == pytest.approx(system.sites * np.abs(order).var(), abs=1e-9)
+    if not isinstance(system, Ising2D):  # which says itself where Kaufman's sum ends
+        exact = system.thermodynamics(temperature)
+        assert exact.entropy == pytest.approx(np.log(counted.sum()), abs=1e-9)
+        assert exact.heat_capacity == pytest.approx(0, abs=1e-9)
 
 
 @small

@@ -26,7 +26,7 @@ def information_curves(system: System, temperatures: Iterable[float]) -> pd.Data
         "field": partial(known_field, system),
     }
     if isinstance(system, HasCutCurve):
-        theories |= {name: partial(cut_of, system, name) for name in system.quick_cuts(levels[0])}
+        theories |= {name: partial(cut_of, system, name) for name in names_of_cuts(system, levels)}
     lines = [
         (quantity, temperature, value)
         for quantity, theory in theories.items()
@@ -51,6 +51,12 @@ def known_field(system: System, temperature: float) -> tuple[float] | None:
         return None
 
 
-def cut_of(system: HasCutCurve, name: str, temperature: float) -> tuple[float]:
-    """Return the information of the cut of a name."""
-    return (system.quick_cuts(temperature)[name],)
+def names_of_cuts(system: HasCutCurve, temperatures: list[float]) -> list[str]:
+    """Return the names of the cuts at the first of the temperatures where one is known."""
+    return next((list(cuts) for temperature in temperatures if (cuts := system.quick_cuts(temperature))), [])
+
+
+def cut_of(system: HasCutCurve, name: str, temperature: float) -> tuple[float] | None:
+    """Return the information of the cut of a name, None where it is not known."""
+    value = system.quick_cuts(temperature).get(name)
+    return None if value is None else (value,)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from vae_mf.analysis.generation import model_generator
 from vae_mf.arrays import Couplings, Fields
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_integer
 from vae_mf.models.base import LinearLogOdds
 from vae_mf.models.tensors import constant_condition
 from vae_mf.models.vae import VAE
@@ -78,7 +78,7 @@ def linear_mean_field(vae: VAE, temperature: float) -> LinearMeanField:
     Raises:
         ValueError: if its decoder is not linear in the log-odds or the temperature not positive.
     """
-    require_positive("temperature", temperature)
+    require_energy_scale("temperature", temperature)
     decoder = vae.decoder
     if not isinstance(decoder, LinearLogOdds):
         raise ValueError(

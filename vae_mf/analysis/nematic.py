@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from vae_mf.analysis.generation import BATCH
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.arrays import Directors
-from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_fraction, require_integer
 from vae_mf.models.directors.symmetric_tensors import director_components
 from vae_mf.rng import generator, integer
 from vae_mf.systems.base import HasTensorField
@@ -93,7 +93,7 @@ def nematic_table(
         raise ValueError("configurations: expected at least one temperature, got none")
     latents, expected, sampled = {}, {}, {}
     for t, (temperature, directors) in enumerate(configurations.items()):
-        require_positive("temperature", temperature)
+        require_energy_scale("temperature", temperature)
         means = expected_tensors(directors)
         drawn = sampled_tensors(means, system, temperature, integer(settings.seed, "sampled", t))
         encoded = features(model.encode(directors, temperature).mean, temperature)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from vae_mf.analysis.generation import batches, generate, model_generator
 from vae_mf.analysis.joint_samples import expected
 from vae_mf.arrays import States
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_integer
 from vae_mf.models.site_families import site_family
 from vae_mf.models.tensors import Batch, Condition, ConfigurationTensor, Latents, constant_condition
 from vae_mf.models.vae import VAE
@@ -64,7 +64,7 @@ class LatentVAE:
 
     def __init__(self, vae: VAE, temperature: float = 1.0, proposals: int = 32, seed: int = 0):
         self.vae = vae
-        self.temperature = require_positive("temperature", temperature)
+        self.temperature = require_energy_scale("temperature", temperature)
         self.proposals = require_integer("proposals", proposals)
         self.family = site_family(vae.kind)
         self.variables: Variables = np.repeat(np.arange(vae.sites), self.family.components)

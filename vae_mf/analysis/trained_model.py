@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from vae_mf.analysis.generation import BATCH, batches, generate, joined, score
 from vae_mf.arrays import Spins, States
-from vae_mf.checks import require_array, require_integer, require_positive, shown
+from vae_mf.checks import require_array, require_energy_scale, require_integer, shown
 from vae_mf.datasets.files import about
 from vae_mf.datasets.raster_checks import active_entries
 from vae_mf.models.vae import VAE
@@ -84,7 +84,7 @@ class TrainedModel:
         if not isinstance(self.temperatures, tuple):
             raise ValueError(f"temperatures: expected a tuple of numbers, got {shown(self.temperatures)}")
         for value in self.temperatures:
-            require_positive("temperatures", value)
+            require_energy_scale("temperatures", value)
 
     def __repr__(self) -> str:
         """Return the size of the model and the temperatures of its training."""
@@ -225,7 +225,7 @@ class TrainedModel:
             if len(self.temperatures) != 1:
                 raise ValueError(f"temperature: expected one, as the model was trained at {trained}, got none")
             return self.temperatures[0]
-        value = require_positive("temperature", temperature)
+        value = require_energy_scale("temperature", temperature)
         lowest = min(self.temperatures, default=value) * (1 - ROUNDING)
         highest = max(self.temperatures, default=value) * (1 + ROUNDING)
         if not lowest <= value <= highest:

@@ -25,6 +25,8 @@ PREFERRED_CHAINS = 100
 FEWEST_CHAINS = 10
 PILOT_CHAINS = 16
 PILOT_SWEEPS = 20_000
+DECIMALS_UP_TO = 1e-4
+"""Temperatures of a grid above this are rounded to ten decimals."""
 WITHOUT_EFFECT = {"burn_in": 0, "thinning": 1, "anneal": 0, "opposite_starts": 0, "start": "random"}
 """Options that say nothing of independent draws, and the values that ask for nothing."""
 
@@ -141,7 +143,9 @@ def temperature_grid(start: float, stop: float, count: int, spacing: str = "line
     """
     ends = require_positive("start", start), require_positive("stop", stop)
     space = {"linear": np.linspace, "log": np.geomspace}[require_choice("spacing", spacing, ("linear", "log"))]
-    return [round(float(t), 10) for t in space(*ends, require_integer("count", count, minimum=2))]
+    values = space(*ends, require_integer("count", count, minimum=2)).tolist()
+    # Decimals as ever, which names of stores rest on, and digits of what has none among them.
+    return [round(t, 10) if t > DECIMALS_UP_TO else float(f"{t:.10g}") for t in values]
 
 
 def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, threads: int | None = None) -> Sampling:

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int64
 from threadpoolctl import threadpool_limits
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_integer, require_positive, require_spins
+from vae_mf.checks import require_energy_scale, require_integer, require_positive, require_spins
 from vae_mf.kernels import FAST, kernel, padded
 from vae_mf.rng import generator, integer
 from vae_mf.rng import keys as stream_keys
@@ -84,9 +84,8 @@ def recall(
         raise ValueError(f"starts: expected shape (starts, {system.sites}), got {starts.shape}")
     require_spins("starts", starts)
     require_integer("sweeps", sweeps)
-    scale = (
-        0.0 if temperature == 0 else 2 * system.coupling / (system.sites * require_positive("temperature", temperature))
-    )
+    cold = temperature == 0
+    beta = 0.0 if cold else system.coupling / require_energy_scale("temperature", temperature)
     keys = stream_keys(require_integer("seed", seed, minimum=0), "recall", count=len(starts))
     counts = pattern_products(system)
     spins = np.zeros((len(starts), counts.shape[1]), np.float32)
@@ -94,7 +93,7 @@ def recall(
     fields = spins[:, : system.sites] @ counts
     sums = np.zeros((len(starts), sweeps + 1))
     flips = np.zeros((len(starts), sweeps), np.int64)
-    relax(counts, spins, fields, np.float32(scale), keys, sums, flips)
+    relax(counts, spins, fields, np.float32(2 * beta / system.sites), keys, sums, flips)
     # The sum of s_i f_i leaves out the constant J P / 2 of the diagonal, which the energy of the network includes.
     energies = -system.coupling * (sums / (2 * system.sites) + len(system.patterns) / 2)
     return Recall(spins[:, : system.sites].astype(np.int8), energies, flips)

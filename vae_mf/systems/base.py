@@ -417,11 +417,12 @@ def order_statistics(law: OrderParameterLaw, sites: int, temperature: float) -> 
     >>> order_statistics(law, sites=10, temperature=0.5).order_parameter
     1.0
     """
-
-    def moment(power: int) -> float:
-        return float(np.abs(law.values) ** power @ law.probabilities)
-
-    return statistics_from_moments(moment(1), moment(2), moment(4), sites, temperature)
+    size = np.abs(law.values)
+    absolute, second, fourth = (float(size**power @ law.probabilities) for power in (1, 2, 4))
+    found = statistics_from_moments(absolute, second, fourth, sites, temperature)
+    # Not the difference of moments, of which 1 / T would make something of nothing in the cold.
+    variance = float((size - absolute) ** 2 @ law.probabilities)
+    return found._replace(susceptibility=sites / temperature * variance)
 
 
 def statistics_from_moments(

@@ -2,11 +2,11 @@
 
 import numpy as np
 from jaxtyping import Int, Int64
-from scipy.special import logsumexp
 
-from vae_mf.checks import require_positive
+from vae_mf.checks import require_energy_scale
 from vae_mf.kernels import kernel
 from vae_mf.systems.base import OrderParameterLaw, Thermodynamics
+from vae_mf.systems.canonical import canonical
 
 MAXIMUM_SITES = 24
 """Largest number of variables whose configurations are counted."""
@@ -55,18 +55,13 @@ def thermodynamics_of_counts(counts: Int64[np.ndarray, " energies"], temperature
     1.2143
     """
     energies = np.flatnonzero(counts)
-    log_weights = np.log(counts[energies]) - energies / require_positive("temperature", temperature)
-    log_partition = float(logsumexp(log_weights))
-    probabilities = np.exp(log_weights - log_partition)
-    energy = float(probabilities @ energies)
-    heat_capacity = float(probabilities @ (energies - energy) ** 2) / temperature**2
-    return Thermodynamics(temperature, log_partition, energy, heat_capacity, energy / temperature + log_partition)
+    return canonical(energies.astype(np.float64), temperature, np.log(counts[energies])).thermodynamics
 
 
 def law_of_counts(counts: Int64[np.ndarray, "energies ups"], temperature: float) -> OrderParameterLaw:
     """Return the exact law of the magnetisation from the counts by energy and by variables that are true."""
     energies = np.flatnonzero(counts.any(1))
-    weights = np.exp(-(energies - energies[0]) / require_positive("temperature", temperature))
+    weights = np.exp(-(energies - energies[0]) / require_energy_scale("temperature", temperature))
     probabilities = weights @ counts[energies]
     sites = counts.shape[1] - 1
     return OrderParameterLaw(2 * np.arange(sites + 1) / sites - 1, probabilities / probabilities.sum())

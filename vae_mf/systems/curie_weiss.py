@@ -7,8 +7,9 @@ from jaxtyping import Float
 from scipy.special import gammaln, logsumexp, xlogy
 
 from vae_mf.arrays import Couplings, Fields, Spins
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_integer
 from vae_mf.systems.base import CutInformation, FieldInformation, Magnet, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.canonical import Canonical, canonical
 from vae_mf.systems.field_information import overlap_field_information
 from vae_mf.systems.mean_field import mean_field_magnetisation
 
@@ -42,7 +43,7 @@ class CurieWeiss(Magnet):
 
     def __post_init__(self) -> None:
         require_integer("sites", self.sites)
-        require_positive("coupling", self.coupling)
+        require_energy_scale("coupling", self.coupling)
 
     @property
     def couplings(self) -> Couplings:
@@ -60,18 +61,12 @@ class CurieWeiss(Magnet):
 
     def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
         """Return P(m) on the N + 1 values of m: P(M) proportional to C(N, (N+M)/2) exp(beta J M^2 / 2N)."""
-        log_weights = self._log_weights(temperature)
         magnetisation = 2 * np.arange(self.sites + 1) / self.sites - 1
-        return OrderParameterLaw(magnetisation, np.exp(log_weights - logsumexp(log_weights)))
+        return OrderParameterLaw(magnetisation, self._canonical(temperature).probabilities)
 
     def thermodynamics(self, temperature: float) -> Thermodynamics:
         """Return ln Z, U, C and S from the sum over the magnetisation."""
-        log_partition = float(logsumexp(self._log_weights(temperature)))
-        values, probabilities = self.order_parameter_law(temperature)
-        energies = -0.5 * self.coupling * self.sites * values**2
-        energy = float(energies @ probabilities)
-        heat_capacity = float((energies - energy) ** 2 @ probabilities) / temperature**2
-        return Thermodynamics(temperature, log_partition, energy, heat_capacity, energy / temperature + log_partition)
+        return self._canonical(temperature).thermodynamics
 
     def half_information(self, temperature: float) -> float:
         """Return the mutual information (nats) of two halves, an exact double sum over their magnetisations.
@@ -82,14 +77,15 @@ class CurieWeiss(Magnet):
         Raises:
             ValueError: if the number of sites is odd or the temperature not positive.
         """
-        require_positive("temperature", temperature)
+        require_energy_scale("temperature", temperature)
         if self.sites % 2:
             raise ValueError(f"half_information: expected an even number of sites, got {self.sites}")
         half = self.sites // 2
         magnetisation = 2 * np.arange(half + 1) - half
         log_states = log_binomial(half)
         total = magnetisation[:, None] + magnetisation
-        joint = log_states[:, None] + log_states + self.coupling * total**2 / (2 * self.sites * temperature)
+        above = self.coupling * (self.sites**2 - total**2) / (2 * self.sites * temperature)
+        joint = log_states[:, None] + log_states - above
         joint = np.exp(joint - logsumexp(joint))
         marginal = joint.sum(1)
         return float(xlogy(joint, joint).sum() - 2 * xlogy(marginal, marginal).sum())
@@ -124,10 +120,11 @@ class CurieWeiss(Magnet):
         """Return N (ln 2cosh h - T h^2 / 2J), the logarithm of the density of h = J phi / T up to a constant."""
         return self.sites * (np.logaddexp(field, -field) - temperature / (2 * self.coupling) * field**2)
 
-    def _log_weights(self, temperature: float) -> Float[np.ndarray, " values"]:
-        require_positive("temperature", temperature)
-        magnetisation = 2 * np.arange(self.sites + 1) - self.sites
-        return log_binomial(self.sites) + self.coupling * magnetisation**2 / (2 * self.sites * temperature)
+    def _canonical(self, temperature: float) -> Canonical:
+        """Return the Boltzmann distribution of the N + 1 magnetisations."""
+        magnetisation = 2.0 * np.arange(self.sites + 1) - self.sites
+        energies = -self.coupling / (2 * self.sites) * magnetisation**2
+        return canonical(energies, temperature, log_binomial(self.sites))
 
 
 def exchangeable_overlap_law(law: Float[np.ndarray, " values"]) -> Float[np.ndarray, " values"]:

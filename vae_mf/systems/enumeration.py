@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logsumexp, xlogy
+from scipy.special import xlogy
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_positive
+from vae_mf.checks import require_energy_scale
 from vae_mf.packing import all_configurations
 from vae_mf.systems.base import (
     CutInformation,
@@ -19,6 +19,7 @@ from vae_mf.systems.base import (
     System,
     Thermodynamics,
 )
+from vae_mf.systems.canonical import canonical
 
 
 class Enumeration(NamedTuple):
@@ -45,18 +46,12 @@ def enumerate_system(system: System, temperature: float) -> Enumeration:
     Raises:
         ValueError: for more spins, and for directors.
     """
-    require_positive("temperature", temperature)
+    require_energy_scale("temperature", temperature)
     if system.kind != "spins":
         raise ValueError(f"enumeration: expected a system of spins, got {system.name}")
     spins = all_configurations(system.sites)
     energies = system.energy(spins)
-    log_partition = float(logsumexp(-energies / temperature))
-    probabilities = np.exp(-energies / temperature - log_partition)
-    energy = float(probabilities @ energies)
-    heat_capacity = float(probabilities @ (energies - energy) ** 2) / temperature**2
-    entropy = energy / temperature + log_partition
-    exact = Thermodynamics(temperature, log_partition, energy, heat_capacity, entropy)
-    return Enumeration(spins, energies, probabilities, exact)
+    return Enumeration(spins, energies, *canonical(energies, temperature))
 
 
 def enumerated_information(system: System, temperature: float) -> float:
@@ -90,7 +85,7 @@ def exact_thermodynamics(system: System, temperature: float) -> Thermodynamics:
 
 def feasible_thermodynamics(system: System, temperature: float) -> Thermodynamics | None:
     """Return exact thermodynamics, None where no exact sum is feasible."""
-    require_positive("temperature", temperature)
+    require_energy_scale("temperature", temperature)
     try:
         return exact_thermodynamics(system, temperature)
     except ValueError:
@@ -104,7 +99,7 @@ def feasible_law(system: HasOrderParameter, temperature: float) -> OrderParamete
     >>> feasible_law(MaierSaupe(16), 0.2) is None
     True
     """
-    require_positive("temperature", temperature)
+    require_energy_scale("temperature", temperature)
     if not isinstance(system, HasOrderParameterLaw):
         return None
     try:

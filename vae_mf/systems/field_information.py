@@ -13,10 +13,25 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from vae_mf.arrays import Patterns
-from vae_mf.checks import require_positive
+from vae_mf.checks import require_energy_scale, require_positive
 
 QUADRATURE_PATTERNS = 3
 """Largest number of patterns over whose field a quadrature is feasible."""
+HOTTEST_FIELD = 1e6
+"""Largest T / J at which moments of the order parameter are not lost in those of the noise of the field."""
+FEWEST = 1000
+"""Points in the time of one line of a quadrature at least."""
+QUADRATURE_POINTS = 10**8
+"""Largest number of points of a quadrature whose values are kept, 1 GB."""
+
+
+def require_points(name: str, lines: float, width: float | int, largest: int) -> None:
+    """Raise ValueError if a quadrature, whose grid is finer the colder it is, takes too many points."""
+    points = lines * max(width, FEWEST)
+    if points > largest:
+        raise ValueError(
+            f"{name}: expected a quadrature of at most {largest:.0e} points, got {points:.1e}: raise the temperature"
+        )
 
 
 def overlap_field_information(patterns: Patterns, coupling: float, temperature: float) -> float:
@@ -28,14 +43,16 @@ def overlap_field_information(patterns: Patterns, coupling: float, temperature: 
     1.46
 
     Raises:
-        ValueError: for more than three patterns.
+        ValueError: for more than three patterns, and where it is so cold that the quadrature takes too many points.
     """
     count, sites = patterns.shape
     if count > QUADRATURE_PATTERNS:
         raise ValueError(f"field_information: expected at most {QUADRATURE_PATTERNS} patterns, got {count}")
-    beta = coupling / require_positive("temperature", temperature)
+    beta = coupling / require_energy_scale("temperature", temperature)
     width = 1 / np.sqrt(beta * sites)
     # As in `Hopfield.thermodynamics`: the trapezium rule at 3/4 of the width of the noise errs by 1e-15.
+    intervals = (2 + 18 * width) / (0.75 * width)
+    require_points("field_information", intervals, intervals ** (count - 1), QUADRATURE_POINTS)
     line = np.arange(-1 - 9 * width, 1 + 9 * width, 0.75 * width)
     others = count - 1
     plane = line[np.indices((line.size,) * others, dtype=np.int64).reshape(others, line.size**others)].T

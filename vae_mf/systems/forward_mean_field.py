@@ -21,6 +21,7 @@ from scipy.special import xlogy
 from vae_mf.checks import (
     require_array,
     require_choice,
+    require_energy_scale,
     require_integer,
     require_kind,
     require_memory,
@@ -155,7 +156,7 @@ def reduced(system: Any, temperature: float) -> Bonds:
     """Return couplings and fields of a system in units of the temperature."""
     if not isinstance(system, HasCouplings):
         raise ValueError(f"system: expected one with couplings and fields, such as Ising, got {shown(system)}")
-    beta = 1 / require_positive("temperature", temperature)
+    beta = 1 / require_energy_scale("temperature", temperature)
     couplings = sparse.csr_array(system.couplings, copy=True) * beta
     couplings.eliminate_zeros()
     couplings.sort_indices()

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
-from vae_mf.checks import require_fraction, require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_fraction, require_integer
 
 PARISI_ENERGY = -0.763166727
 """Ground-state energy per spin of Sherrington and Kirkpatrick (Parisi 1980), quoted; T > 0: `vae_mf.systems.parisi`."""
@@ -76,7 +76,7 @@ def replica_symmetric(temperature: float, field: float = 0.0) -> ReplicaSymmetri
     Raises:
         ValueError: if the temperature is below 0.005, or the field not finite.
     """
-    if require_positive("temperature", temperature) < COLDEST:
+    if require_energy_scale("temperature", temperature) < COLDEST:
         raise ValueError(
             f"temperature: expected at least {COLDEST:g}, got {temperature:g}: averages are not sharp there"
         )
@@ -111,7 +111,7 @@ def almeida_thouless_field(temperature: float) -> float:
     >>> almeida_thouless_field(1.2)
     0.0
     """
-    if require_positive("temperature", temperature) >= 1:
+    if require_energy_scale("temperature", temperature) >= 1:
         return 0.0
 
     def stability(field: float) -> float:
@@ -137,7 +137,7 @@ def paramagnet_energy(sites: int, temperature: float) -> float:
     Raises:
         ValueError: at T <= 1, where the correction diverges.
     """
-    if require_positive("temperature", temperature) <= 1:
+    if require_energy_scale("temperature", temperature) <= 1:
         raise ValueError(f"temperature: expected one above T_c = 1, got {temperature:g}")
     beta = 1 / temperature
     return -beta / 2 + beta / (2 * (1 - beta**2)) / require_integer("sites", sites, minimum=2)
@@ -161,7 +161,7 @@ def random_energies(temperature: float) -> RandomEnergies:
     >>> random_energies(0.3).entropy, round(random_energies(0.3).overlap, 4)
     (0.0, 0.5005)
     """
-    beta = 1 / require_positive("temperature", temperature)
+    beta = 1 / require_energy_scale("temperature", temperature)
     critical = 1 / RANDOM_ENERGY_CRITICAL
     if beta <= critical:
         return RandomEnergies(float(np.log(2)) + beta**2 / 4, -beta / 2, float(np.log(2)) - beta**2 / 4, 0.0)
@@ -183,7 +183,7 @@ def finite_random_energies(sites: int, temperature: float) -> RandomEnergies:
     """
     if require_integer("sites", sites, minimum=2) > 100:
         raise ValueError(f"sites: expected at most 100, got {sites}")
-    beta = 1 / require_positive("temperature", temperature)
+    beta = 1 / require_energy_scale("temperature", temperature)
     spread = beta * np.sqrt(sites / 2)
     levels = sites * np.log(2)
     farthest = np.sqrt(2 * levels) + 10

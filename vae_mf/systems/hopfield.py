@@ -5,7 +5,7 @@ a sum over the magnetisations of the classes of equivalent sites gives the law o
 of its energies is small (P = 3 to N of about 300), thermodynamics too, at any temperature in a millisecond.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,17 +15,30 @@ from jaxtyping import Float, Int
 from scipy.special import logsumexp
 
 from vae_mf.arrays import Couplings, Fields, Patterns, Spins
-from vae_mf.checks import plain_array, require_integer, require_positive, require_spins
+from vae_mf.checks import (
+    plain_array,
+    require_energy_scale,
+    require_integer,
+    require_reduced_temperature,
+    require_spins,
+)
 from vae_mf.rng import generator
 from vae_mf.systems.base import FieldInformation, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.canonical import canonical
 from vae_mf.systems.curie_weiss import log_binomial
-from vae_mf.systems.field_information import QUADRATURE_PATTERNS, overlap_field_information, sampled_field_bound
+from vae_mf.systems.field_information import (
+    HOTTEST_FIELD,
+    QUADRATURE_PATTERNS,
+    overlap_field_information,
+    require_points,
+    sampled_field_bound,
+)
 from vae_mf.systems.mean_field import mean_field_magnetisation
 
 CLASS_STATES = 40_000_000
 """Largest number of states of the site classes that are summed over."""
-
-
+FIELD_POINTS = 10**9
+"""Largest number of points of a quadrature over the field, minutes."""
 TABLE = 12_000_000
 """Largest number of pairs of a leading overlap and an energy that a table is kept of, 100 MB."""
 
@@ -67,7 +80,7 @@ class Hopfield:
     symmetries = ("spin_flip",)
 
     def __post_init__(self) -> None:
-        require_positive("coupling", self.coupling)
+        require_energy_scale("coupling", self.coupling)
         patterns = np.asarray(plain_array(self.patterns))
         if patterns.ndim != 2 or not 1 <= patterns.shape[0] <= patterns.shape[1]:
             raise ValueError(f"patterns: expected shape (P, N) with 1 <= P <= N, got {patterns.shape}")
@@ -145,10 +158,10 @@ class Hopfield:
         U = -(J N / 2) <m^2> and C = (J N / 2)^2 Var(m^2) / T^2.
 
         Raises:
-            ValueError: for more than three patterns.
+            ValueError: for more than three patterns, and where the quadrature loses all digits or takes hours.
         """
         if len(self.patterns) <= QUADRATURE_PATTERNS and self._few_energies:
-            return self._summed_thermodynamics(require_positive("temperature", temperature))
+            return self._summed_thermodynamics(require_energy_scale("temperature", temperature))
         log_partition, square, fourth = self._field_moments(temperature)
         count = len(self.patterns)
         variance = temperature / (self.coupling * self.sites)
@@ -163,12 +176,8 @@ class Hopfield:
         """Return ln Z, U, C and S by the sum over all energies -J / (2N) sum_mu (xi^mu . s)^2."""
         states = self._distinct_states
         energies = -self.coupling / (2 * self.sites) * states.squares
-        log_weights = states.log_number - energies / temperature
-        log_partition = float(logsumexp(log_weights)) + np.log(2)  # of each state and its mirror image one is there
-        share = np.exp(log_weights + np.log(2) - log_partition)
-        energy = float(share @ energies)
-        heat_capacity = float(share @ (energies - energy) ** 2) / temperature**2
-        return Thermodynamics(temperature, log_partition, energy, heat_capacity, energy / temperature + log_partition)
+        # Of each state and its mirror image one is there.
+        return canonical(energies, temperature, states.log_number + np.log(2)).thermodynamics
 
     def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
         """Return the exact law of the leading overlap, by summing over the magnetisations of all site classes.
@@ -176,7 +185,7 @@ class Hopfield:
         Raises:
             ValueError: if there are too many classes and sites for the sum (P = 3 reaches N of about 300).
         """
-        require_positive("temperature", temperature)
+        require_energy_scale("temperature", temperature)
         states = np.prod(self._site_classes[1] + 1.0)
         if states > CLASS_STATES:
             raise ValueError(
@@ -184,15 +193,19 @@ class Hopfield:
                 f"got {states:.1e} for N = {self.sites}, P = {len(self.patterns)}"
             )
         log_weights = np.full(2 * self.sites + 1, -np.inf)
-        for states in [self._distinct_states] if self._few_energies else self._state_slices():
-            weights = states.log_number + self.coupling / (2 * self.sites * temperature) * states.squares
+        largest = max(states.squares.max() for states in self._all_states())
+        for states in self._all_states():
+            # Relative to the ground state: in the cold the digits of the numbers of states would go otherwise.
+            above = self.coupling / (2 * self.sites * temperature) * (largest - states.squares)
+            weights = states.log_number - above
             shift = weights.max()
             counts = np.bincount(states.leading + self.sites, np.exp(weights - shift), minlength=log_weights.size)
             with np.errstate(divide="ignore"):
                 log_weights = np.logaddexp(log_weights, np.log(counts) + shift)
         log_weights = np.logaddexp(log_weights, log_weights[::-1])
         values = np.arange(-self.sites, self.sites + 1) / self.sites
-        return OrderParameterLaw(values, np.exp(log_weights - logsumexp(log_weights)))
+        weights = np.exp(log_weights - log_weights.max())
+        return OrderParameterLaw(values, weights / weights.sum())
 
     def infinite_order_parameter(self, temperature: float) -> float:
         """Return the solution of m = tanh(J m / T), for the number of patterns stays fixed as N grows."""
@@ -235,6 +248,10 @@ class Hopfield:
         log_number = np.log(number[places]) + self.sites * np.log(2)
         return States(places // self._squares * 2 + odd, squares, log_number)
 
+    def _all_states(self) -> Iterable[States]:
+        """Return all states up to their mirror images, at once if they are few."""
+        return [self._distinct_states] if self._few_energies else self._state_slices()
+
     def _state_slices(self) -> Iterator[States]:
         """Yield states one by one, a slice for each magnetisation of class 0."""
         for log_states, overlaps in self._class_slices():
@@ -266,7 +283,7 @@ class Hopfield:
 
     def _field_moments(self, temperature: float) -> tuple[float, float, float]:
         """Return ln Z and the averages of |phi|^2 and |phi|^4 over the Hubbard-Stratonovich field."""
-        require_positive("temperature", temperature)
+        require_reduced_temperature(temperature, self.coupling, 0.0, HOTTEST_FIELD)
         count = len(self.patterns)
         if count > QUADRATURE_PATTERNS:
             raise ValueError(f"thermodynamics: expected at most {QUADRATURE_PATTERNS} patterns, got {count}")
@@ -274,7 +291,9 @@ class Hopfield:
         width = 1 / np.sqrt(beta * self.sites)
         # The integrand is a mixture of Gaussians of this width, where the trapezium rule at 3/4 of it errs by 1e-15.
         reach = 1 + 9 * width
-        grid = np.linspace(-reach, reach, int(2 * reach / (0.75 * width)) + 1)
+        intervals = 2 * reach / (0.75 * width)
+        require_points("thermodynamics", intervals, intervals ** (count - 1), FIELD_POINTS)
+        grid = np.linspace(-reach, reach, int(intervals) + 1)
         points = grid.size ** (count - 1)
         plane = grid[np.indices((grid.size,) * (count - 1), dtype=np.int64).reshape(count - 1, points)].T
         slices = [self._field_slice(beta, first, plane) for first in grid]

@@ -10,7 +10,7 @@ from scipy.integrate import trapezoid
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import norm
 
-from vae_mf.checks import require_positive
+from vae_mf.checks import require_energy_scale, require_positive
 
 WIDEST = 2.0
 """Width of the local fields beyond that of any retrieval state, which ends at 0.46 for T = 0."""
@@ -139,7 +139,7 @@ def paramagnetic_free_energy(temperature: float, load: float) -> float:
     Raises:
         ValueError: at T <= 1, or if the load is not positive.
     """
-    if require_positive("temperature", temperature) <= 1:
+    if require_energy_scale("temperature", temperature) <= 1:
         raise ValueError(f"temperature: expected one above 1, got {temperature:g}")
     beta = 1 / temperature
     return float(require_positive("load", load) / 2 + load / (2 * beta) * np.log(1 - beta) - temperature * np.log(2))
@@ -182,7 +182,7 @@ def ahead_of_the_glass(state: NetworkState) -> float:
 
 def require_warm(temperature: float) -> float:
     """Return a temperature, or raise ValueError if it is so low that averages take too many points."""
-    if require_positive("temperature", temperature) < COLDEST:
+    if require_energy_scale("temperature", temperature) < COLDEST:
         raise ValueError(f"temperature: expected at least {COLDEST:g}, got {temperature:g}")
     return temperature
 
@@ -197,7 +197,7 @@ def mixture_overlap(temperature: float) -> float:
     >>> round(mixture_overlap(0.01), 6), mixture_overlap(1.0)
     (0.5, 0.0)
     """
-    if require_positive("temperature", temperature) >= 1:
+    if require_energy_scale("temperature", temperature) >= 1:
         return 0.0
     beta = 1 / temperature
     return float(brentq(lambda m: (np.tanh(3 * beta * m) + np.tanh(beta * m)) / 4 - m, 1e-3 * (1 - temperature), 1.0))

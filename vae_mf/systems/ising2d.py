@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import logsumexp
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_integer, require_reduced_temperature
 from vae_mf.packing import all_configurations
 from vae_mf.systems.base import CutInformation, Magnet, OrderParameterLaw, Thermodynamics
+from vae_mf.systems.canonical import canonical
 from vae_mf.systems.ising2d_correlations import infinite_correlations, torus_correlations
 from vae_mf.systems.ising2d_information import (
     EXTRAPOLATED_FROM,
@@ -21,8 +21,8 @@ from vae_mf.systems.ising2d_information import (
 from vae_mf.systems.kaufman import kaufman
 
 LAW_SIDE = 4
-COLDEST = 0.003
-"""Lowest T / J of the exact solution: sinh(2 J / T) overflows below."""
+COLDEST, HOTTEST = 0.003, 1e6
+"""Bounds of T / J of the exact solution: sinh(2 J / T) overflows below, and beyond rounding takes the energy away."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Ising2D(Magnet):
 
     def __post_init__(self) -> None:
         require_integer("side", self.side, minimum=2)
-        require_positive("coupling", self.coupling)
+        require_energy_scale("coupling", self.coupling)
 
     @property
     def sites(self) -> int:
@@ -74,13 +74,11 @@ class Ising2D(Magnet):
         error of about 1e-13 N max(1, K^2).
 
         Raises:
-            ValueError: if T / J is not above 0.003.
+            ValueError: if T / J is not from 0.003 to 1e6.
         """
-        reduced = require_positive("temperature", temperature) / self.coupling
-        if reduced < COLDEST:
-            raise ValueError(f"temperature: expected T / J >= {COLDEST}, got {reduced}")
-        log_partition, slope, curvature = kaufman(self.side, 1 / reduced)
-        energy, heat_capacity = -self.coupling * slope, curvature / reduced**2
+        beta = self._beta(temperature)
+        log_partition, slope, curvature = kaufman(self.side, beta)
+        energy, heat_capacity = -self.coupling * slope, curvature * beta**2
         return Thermodynamics(temperature, log_partition, energy, heat_capacity, energy / temperature + log_partition)
 
     def order_parameter_law(self, temperature: float) -> OrderParameterLaw:
@@ -92,8 +90,7 @@ class Ising2D(Magnet):
         if self.side > LAW_SIDE:
             raise ValueError(f"order_parameter_law: expected side <= {LAW_SIDE}, got {self.side}")
         spins = all_configurations(self.sites)
-        log_weights = -self.energy(spins) / require_positive("temperature", temperature)
-        probabilities = np.exp(log_weights - logsumexp(log_weights))
+        probabilities = canonical(self.energy(spins), temperature).probabilities
         values = 2 * np.arange(self.sites + 1) / self.sites - 1
         return OrderParameterLaw(values, np.bincount((spins > 0).sum(1), probabilities))
 
@@ -107,20 +104,21 @@ class Ising2D(Magnet):
         >>> Ising2D(4).row_correlations(2.0).round(3).tolist()
         [1.0, 0.878, 0.858]
         """
-        return torus_correlations(self.side, self.coupling / temperature)
+        return torus_correlations(self.side, self._correlating(temperature))
 
     def infinite_row_correlations(self, temperature: float) -> Float[np.ndarray, " distances"]:
         """Return <s_0 s_r>, r = 0 ... L // 2, along a row of the infinite lattice."""
-        return infinite_correlations(self.coupling / temperature, self.side // 2)
+        return infinite_correlations(self._correlating(temperature), self.side // 2)
 
     def cut_information(self, spins: Spins, temperature: float) -> dict[str, CutInformation]:
         """Return the information between the upper and the lower half and, for even L, between the sublattices.
 
         The halves are exact up to L = 12 ("half") and beyond lie on the area law ("area_law_half"). "sublattice" has
-        one number for each of the equilibrium configurations ``spins``.
+        one number for each of the equilibrium configurations ``spins``. No cut is known where T / J is not from 0.003
+        to 1e6.
         """
         cuts: dict[str, CutInformation] = {**self._cut_into_halves(temperature)}
-        if self.side % 2 == 0:
+        if cuts and self.side % 2 == 0:
             cuts["sublattice"] = self.sublattice_information(spins, temperature)
         return cuts
 
@@ -131,18 +129,27 @@ class Ising2D(Magnet):
 
     def _cut_into_halves(self, temperature: float) -> dict[str, float]:
         """Return the information between the upper and the lower half by the name of its theory."""
-        reduced = self.coupling / require_positive("temperature", temperature)
+        if not COLDEST <= require_energy_scale("temperature", temperature) / self.coupling <= HOTTEST:
+            return {}
         if self.side > LARGEST_SIDE:
-            return {"area_law_half": area_law_information(self.side, reduced)}
-        return {"half": torus_information(self.side, reduced)}
+            return {"area_law_half": area_law_information(self.side, self._beta(temperature))}
+        return {"half": torus_information(self.side, self._beta(temperature))}
 
     def sublattice_information(self, spins: Spins, temperature: float) -> Float[np.ndarray, " rows"]:
         """Return numbers whose thermal average is I(x_A; x_B), A and B the two colours of a chessboard.
 
         I = S - H(B|A) - H(A|B), see `sublattice_entropies`. It grows as N: no cut of small area is in its way.
         """
-        conditional = sublattice_entropies(spins, self.side, self.coupling / temperature)
+        conditional = sublattice_entropies(spins, self.side, self._beta(temperature))
         return self.thermodynamics(temperature).entropy - conditional
+
+    def _correlating(self, temperature: float) -> float:
+        """Return K = J / T, or in the cold one at which all spins agree to the last digit as well."""
+        return 1 / max(COLDEST, require_energy_scale("temperature", temperature) / self.coupling)
+
+    def _beta(self, temperature: float) -> float:
+        """Return K = J / T, or raise ValueError where Kaufman's sum has no digits left."""
+        return 1 / require_reduced_temperature(temperature, self.coupling, COLDEST, HOTTEST)
 
 
 def critical_temperature(coupling: float = 1.0) -> float:
@@ -151,7 +158,7 @@ def critical_temperature(coupling: float = 1.0) -> float:
     >>> round(critical_temperature(), 6)
     2.269185
     """
-    return 2 * require_positive("coupling", coupling) / float(np.log(1 + np.sqrt(2)))
+    return 2 * require_energy_scale("coupling", coupling) / float(np.log(1 + np.sqrt(2)))
 
 
 def spontaneous_magnetisation(temperature: float, coupling: float = 1.0) -> float:
@@ -160,7 +167,7 @@ def spontaneous_magnetisation(temperature: float, coupling: float = 1.0) -> floa
     >>> round(spontaneous_magnetisation(2.0), 5), spontaneous_magnetisation(2.5)
     (0.91132, 0.0)
     """
-    k = require_positive("coupling", coupling) / require_positive("temperature", temperature)
+    k = require_energy_scale("coupling", coupling) / require_energy_scale("temperature", temperature)
     # 1 / sinh(x) = 2 e^-x / (1 - e^-2x) does not overflow in the cold.
     inverse = -2 * np.exp(-2 * k) / np.expm1(-4 * k)
     return float(max(0.0, 1 - inverse**4) ** 0.125)

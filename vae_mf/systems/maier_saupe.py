@@ -18,12 +18,16 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import dawsn, i0e, logsumexp
 
 from vae_mf.arrays import Directors
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_integer, require_reduced_temperature
 from vae_mf.systems.base import FieldInformation, Thermodynamics
-from vae_mf.systems.field_information import gaussian_entropy
+from vae_mf.systems.field_information import HOTTEST_FIELD, gaussian_entropy, require_points
 
 AT_ONCE = 4096
 """Configurations of which sums are taken in double precision together."""
+COLDEST, HOTTEST = 1e-4, HOTTEST_FIELD
+"""Bounds of T / J of the exact law: the Bingham normaliser is not sharp below."""
+TENSOR_POINTS = 2 * 10**8
+"""Largest number of points of the quadrature over r and w in terms of `require_points`, 1 GB."""
 LARGEST_RADIUS = np.sqrt(2 / 3)
 """Largest r of a tensor Q / N, that of aligned directors."""
 UNIT_NODES, UNIT_WEIGHTS = (0.5 * part for part in np.polynomial.legendre.leggauss(64))
@@ -91,7 +95,7 @@ class MaierSaupe:
 
     def __post_init__(self) -> None:
         require_integer("sites", self.sites)
-        require_positive("coupling", self.coupling)
+        require_energy_scale("coupling", self.coupling)
 
     def energy(self, directors: Directors) -> Float[np.ndarray, "*batch"]:
         """Return -(J N / 3) Tr of the square of the order tensor of each configuration (..., N, 3)."""
@@ -123,10 +127,16 @@ class MaierSaupe:
         )
 
     def tensor_law(self, temperature: float) -> TensorLaw:
-        """Return the exact law of the invariants of A, and ln Z, by quadrature over r and w."""
+        """Return the exact law of the invariants of A, and ln Z, by quadrature over r and w.
+
+        Raises:
+            ValueError: if T / J is not from 1e-4 to 1e6, or the quadrature takes too many points.
+        """
+        require_reduced_temperature(temperature, self.coupling, COLDEST, HOTTEST)
         width = np.sqrt(self.field_variance(temperature))
         # Even in r, and a mixture of Gaussians of this width: the trapezium rule at 0.6 of it errs by 1e-17.
         step = 0.6 * width
+        require_points("tensor_law", LARGEST_RADIUS / step, len(SHAPE_NODES), TENSOR_POINTS)
         radius, node = np.meshgrid(np.arange(step, LARGEST_RADIUS + 12 * width, step), SHAPE_NODES, indexing="ij")
         measure = 4 * np.pi**2 / 3 * step * radius**4 * 8 * node**3 * SHAPE_WEIGHTS
         log_weights = np.log(measure) + self.log_field_density(radius, node, temperature)
@@ -150,13 +160,13 @@ class MaierSaupe:
 
     def field_variance(self, temperature: float) -> float:
         """Return the variance 2 / (3 beta J N) of each of the five components of A given the directors."""
-        return 2 * require_positive("temperature", temperature) / (3 * self.coupling * self.sites)
+        return 2 * require_energy_scale("temperature", temperature) / (3 * self.coupling * self.sites)
 
     def log_field_density(
         self, radius: Float[np.ndarray, "*grid"], node: Float[np.ndarray, "*grid"], temperature: float
     ) -> Float[np.ndarray, "*grid"]:
         """Return -(3 beta J N / 4) r^2 + N ln c(3 beta J A / 2), for w = 1 - 2 node^4."""
-        slope = 1.5 * self.coupling / require_positive("temperature", temperature)
+        slope = 1.5 * self.coupling / require_energy_scale("temperature", temperature)
         log_normaliser = log_bingham_normaliser(slope * tensor_eigenvalues(radius, node))
         return self.sites * (log_normaliser - 0.5 * slope * radius**2)
 
@@ -202,7 +212,7 @@ def log_bingham_normaliser(eigenvalues: Float[np.ndarray, "*grid 3"]) -> Float[n
 
 def nematic_branch(temperature: float, coupling: float = 1.0) -> float:
     """Return the largest S with S = <P2> under weight exp(J S P2(u) / T), 0 above the nematic spinodal."""
-    reduced = require_positive("temperature", temperature) / require_positive("coupling", coupling)
+    reduced = require_energy_scale("temperature", temperature) / require_energy_scale("coupling", coupling)
     if reduced > mean_field_transition().nematic_spinodal:
         return 0.0
     # S < 1, hence J S / T < J / T.
@@ -232,7 +242,7 @@ def mean_field_transition(coupling: float = 1.0) -> Transition:
     >>> round(transition.temperature, 4), round(transition.order_parameter, 4)
     (0.2202, 0.429)
     """
-    require_positive("coupling", coupling)
+    require_energy_scale("coupling", coupling)
     spinodal = _spinodal_field()
     field = brentq(lambda x: x * axial_order(x) / 2 - _log_axial_partition(x), spinodal, 10.0, xtol=1e-14, rtol=1e-14)
     order = float(axial_order(field))

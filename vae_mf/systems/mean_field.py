@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import brentq
 
-from vae_mf.checks import require_positive
+from vae_mf.checks import require_energy_scale
 
 
 def mean_field_magnetisation(temperature: float, coupling: float = 1.0) -> float:
@@ -14,7 +14,7 @@ def mean_field_magnetisation(temperature: float, coupling: float = 1.0) -> float
     >>> round(mean_field_magnetisation(0.5), 4), mean_field_magnetisation(1.0)
     (0.9575, 0.0)
     """
-    ratio = require_positive("coupling", coupling) / require_positive("temperature", temperature)
+    ratio = require_energy_scale("coupling", coupling) / require_energy_scale("temperature", temperature)
     if ratio <= 1:
         return 0.0
     # The positive root lies above the tangent bound sqrt(3 (ratio - 1) / ratio^3), so half of that brackets safely.

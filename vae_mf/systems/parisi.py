@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_integer
 
 STEP = 0.02
 """Relative step in beta of the derivative of ln Z."""
@@ -44,7 +44,7 @@ def parisi(temperature: float, steps: int = 32) -> ParisiSolution:
     Raises:
         ValueError: unless T is at least 0.1, for lower ones need finer steps, and the steps are 2 to 128.
     """
-    if require_positive("temperature", temperature) < 0.1:
+    if require_energy_scale("temperature", temperature) < 0.1:
         raise ValueError(f"temperature: expected at least 0.1, got {temperature:g}")
     beta = 1 / temperature
     count = require_integer("steps", steps, minimum=2)

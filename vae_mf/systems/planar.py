@@ -16,7 +16,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 
 from vae_mf.arrays import Spins
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_energy_scale, require_integer
 from vae_mf.systems.base import Thermodynamics
 from vae_mf.systems.couplings import checked_couplings
 
@@ -55,7 +55,7 @@ def planar_log_partition(
     matrix = sparse.csr_array(checked_couplings(couplings))
     if places.shape != (matrix.shape[0], 2) or not np.isfinite(places).all():
         raise ValueError(f"places: expected finite numbers of shape {(matrix.shape[0], 2)}, got shape {places.shape}")
-    reduced = sparse.coo_array(matrix / require_positive("temperature", temperature))
+    reduced = sparse.coo_array(matrix / require_energy_scale("temperature", temperature))
     require_no_crossing(reduced, places)
     magnitudes = np.abs(reduced.data)
     log_cosh = magnitudes + np.log1p(np.exp(-2 * magnitudes)) - np.log(2)
@@ -129,7 +129,7 @@ def planar_thermodynamics(
     >>> bool(abs(exact.energy + np.tanh(1)) < 1e-9)
     True
     """
-    beta = 1 / require_positive("temperature", temperature)
+    beta = 1 / require_energy_scale("temperature", temperature)
     step = STEP * beta
     far_below, below, here, above, far_above = (
         planar_log_partition(couplings, places, 1 / (beta + k * step)) for k in range(-2, 3)

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from vae_mf.checks import require_reduced_temperature
 from vae_mf.kernels import kernel
 from vae_mf.samplers.kernels.random_bits import double_uniform, random_word
-from vae_mf.systems.maier_saupe import LARGEST_RADIUS, MaierSaupe
+from vae_mf.systems.maier_saupe import COLDEST, LARGEST_RADIUS, MaierSaupe
 
 ROWS_PER_WIDTH = 8
 """Cells in r per standard deviation s: enough for the cubics, and to accept nine proposals in ten."""
@@ -40,7 +41,8 @@ class TensorTable(NamedTuple):
 
 @lru_cache(maxsize=64)
 def tensor_table(system: MaierSaupe, temperature: float) -> TensorTable:
-    """Return the table of a system at one temperature."""
+    """Return the table of a system at one temperature, or raise ValueError where it is too cold for one."""
+    require_reduced_temperature(temperature, system.coupling, COLDEST, np.inf)
     width = np.sqrt(system.field_variance(temperature))
     step = width / ROWS_PER_WIDTH
     radius = step * np.arange(np.ceil((LARGEST_RADIUS + 12 * width) / step) + 1)
