@@ -35,7 +35,7 @@ def downloads() -> Path:
     """Return the folder of downloads: that of VAE_MF_DATA, else ``data`` of the project, else the user's cache.
 
     Raises:
-        ValueError: if it would be in the folder of a user who has none.
+        ValueError: if it would be in the folder of a user who has none, or VAE_MF_DATA names a file.
     """
     root = checkout()
     place = os.environ.get(DOWNLOADS)
@@ -44,6 +44,8 @@ def downloads() -> Path:
             f"{DOWNLOADS}: expected a folder for downloads, as this user has none, got nothing: "
             f"set the environment variable {DOWNLOADS}"
         )
+    if place and Path(place).exists() and not Path(place).is_dir():
+        raise ValueError(f"{DOWNLOADS}: expected a folder for downloads, got the file {place}")
     return Path(place or (user_cache_path("vae_mf") if root is None else root / "data"))
 
 

@@ -72,6 +72,7 @@ TYPOS = {
     "train experiment=retina F": "expected NAME=VALUE, got F; did you mean dataset.path=F",
     "compare F splits=[tme]": "called split now; use split=time",
     "figure nothere": "run: expected a run folder, got nothere; (there is none|did you mean|the newest)",
+    "evaluate zoo:hopfield": r"run: expected a run folder, got zoo:hopfield; it comes without samples: vae_mf.load",
     "collect runs=[a,b]": "runs: expected globs that match run folders, got \\[a,b\\]; ",
     "train dataset.variables=3": "it comes with dataset=mnist8 or dataset=recording",
     "train experiment=retina dataset.path=F dataset.cells=3": "called dataset.variables now; use dataset.variables=3",

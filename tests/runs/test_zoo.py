@@ -63,8 +63,21 @@ def test_a_release_is_found_where_the_variable_says(tmp_path, monkeypatch):
         FileNotFoundError, match=r"expected hopfield.zip in .*VAE_MF_ZOO name the folder or the address"
     ):
         vae_mf.load("zoo:hopfield")
-    (tmp_path / "hopfield.zip").write_bytes((RELEASE / "hopfield.zip").read_bytes())
-    assert vae_mf.load("zoo:hopfield").latents == 3
+    archive = tmp_path / "hopfield.zip"
+    archive.write_bytes((RELEASE / "hopfield.zip").read_bytes())
+    for place in (tmp_path, archive, f"{tmp_path.as_uri()}/", archive.as_uri()):
+        monkeypatch.setenv(zoo.PLACE, str(place))
+        assert zoo.archive("hopfield") == archive.read_bytes()
+    monkeypatch.setenv(zoo.PLACE, "ftp://somewhere")
+    with pytest.raises(ValueError, match="VAE_MF_ZOO: expected a folder or an address with http"):
+        zoo.archive("hopfield")
+
+
+def test_a_file_is_no_data_folder(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VAE_MF_DATA", str(tmp_path / "file"))
+    with pytest.raises(ValueError, match=r"VAE_MF_DATA: expected a folder for downloads, got the file .*file"):
+        vae_mf.load("zoo:hopfield")
 
 
 def test_a_release_is_downloaded_from_an_address(monkeypatch):
@@ -116,7 +129,7 @@ def test_a_damaged_unpacked_file_is_noticed(data_folder):
     content = bytearray(weights.read_bytes())
     content[-100] ^= 0x40
     weights.write_bytes(content)
-    with pytest.raises(ValueError, match=r"model\.safetensors"):
+    with pytest.raises(ValueError, match=r"zoo:hopfield: expected the files of its release in .*: delete the folder"):
         vae_mf.load("zoo:hopfield")
 
 

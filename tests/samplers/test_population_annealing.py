@@ -52,6 +52,13 @@ def test_families_die_out_and_are_counted():
     np.testing.assert_allclose(family_sizes(np.zeros(7, int)), (1, 7, 7))
 
 
+@pytest.mark.parametrize(("levels", "step"), [([0.2], "infinity and T = 0.2"), ([5.0, 2.0, 0.2], "T = 2 and T = 0.2")])
+def test_a_step_at_which_families_collapse_is_told(levels, step):
+    sampler = IsingMetropolis(SherringtonKirkpatrick.random(12, 1))
+    with pytest.warns(UserWarning, match=f"families are left, .* between {step}, or a larger population"):
+        population_annealing(sampler, levels, 200, 1, 1)
+
+
 def test_the_number_of_children_is_the_expected_one_up_or_down():
     log_weights = np.random.default_rng(1).normal(size=50)
     expected = 50 * np.exp(log_weights - logsumexp(log_weights))

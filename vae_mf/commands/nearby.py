@@ -9,6 +9,7 @@ from vae_mf.files import matching
 
 RUN, RUNS = "run", "runs"
 """Options that are a run folder, or a glob, and a list of globs."""
+ZOO = "zoo:"
 NEWEST = 3
 SIMILAR = 0.5
 
@@ -31,6 +32,8 @@ def refuse_absent(option: Assignment, outputs: Path) -> None:
 
 def advice(name: str, got: str, outputs: Path) -> str:
     """Return the end of a sentence on a run that there is not: the nearest runs, the newest, or how to make one."""
+    if got.startswith(ZOO):
+        return without_samples(got)
     places = dict.fromkeys((at_home(got).absolute().parent, outputs.absolute()))
     runs = [record.parent for place in places for record in place.glob("*/run.json")]
     if not runs:
@@ -42,6 +45,16 @@ def advice(name: str, got: str, outputs: Path) -> str:
     newest = sorted(runs, key=lambda run: run.stat().st_mtime, reverse=True)
     shown = [f"{name}={shortest(run)}" for run in (near or newest)[:NEWEST]]
     return f"did you mean {' or '.join(shown)}?" if near else f"the newest are {', '.join(shown)}"
+
+
+def without_samples(got: str) -> str:
+    """Return the end of a sentence on a model of the zoo, which lacks the samples that a run is judged on."""
+    from vae_mf.runs.zoo import CARDS
+
+    name = got.removeprefix(ZOO)
+    if name not in CARDS:
+        return f"the zoo has {', '.join(CARDS)}, which vae_mf.load opens in Python"
+    return f'it comes without samples: vae_mf.load("{got}") opens it in Python, and {CARDS[name]["command"]} trains one'
 
 
 def shortest(path: Path) -> str:

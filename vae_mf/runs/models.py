@@ -101,7 +101,13 @@ def load_run(run: Run, device: torch.device) -> TrainedModel:
 def load_released(name: str, device: torch.device) -> TrainedModel:
     """Return a model of the zoo on a device, verified on the processor, whose random numbers every machine has."""
     folder = zoo.unpacked(name)
-    model = load_run(find_run(folder), torch.device("cpu"))
+    try:
+        model = load_run(find_run(folder), torch.device("cpu"))
+    except ValueError as error:
+        raise ValueError(
+            f"{zoo.PREFIX}{name}: expected the files of its release in {folder}, got others: delete the folder, and it "
+            "is fetched again"
+        ) from error
     zoo.require_its_likelihoods(model, folder)
     return TrainedModel(model.vae.to(device), model.temperatures)
 

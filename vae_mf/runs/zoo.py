@@ -6,6 +6,7 @@ import os
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import url2pathname
 
 import numpy as np
 import pooch
@@ -58,9 +59,9 @@ def unpacked(name: str) -> Path:
 
 def archive(name: str) -> bytes:
     """Return the archive of a model, from ``VAE_MF_ZOO``, the data folder or a checkout of the project."""
-    place = os.environ.get(PLACE, "").strip()
+    place = folder_of_archives(os.environ.get(PLACE, "").strip())
     if "://" in place:
-        return downloaded(f"{place.rstrip('/')}/{name}.zip")
+        return downloaded(f"{place}/{name}.zip")
     root = checkout()
     folders = [Path(place).expanduser()] if place else [downloads() / "zoo", *([root / "docs" / "zoo"] if root else [])]
     found = next((path for folder in folders if (path := folder / f"{name}.zip").is_file()), None)
@@ -70,6 +71,22 @@ def archive(name: str) -> bytes:
             f"the environment variable {PLACE} name the folder or the address of a release"
         )
     return found.read_bytes()
+
+
+def folder_of_archives(place: str) -> str:
+    """Return the folder or the address that is meant, an archive standing for the place it lies in.
+
+    >>> folder_of_archives("https://example.org/zoo/hopfield.zip"), folder_of_archives("file:///srv/my%20zoo")
+    ('https://example.org/zoo', '/srv/my zoo')
+
+    Raises:
+        ValueError: The address is one that nothing is downloaded from.
+    """
+    scheme, separator, rest = place.rstrip("/").partition("://")
+    if separator and scheme not in ("http", "https", "file"):
+        raise ValueError(f"{PLACE}: expected a folder or an address with http, https or file, got {place}")
+    folder = url2pathname(rest.removeprefix("localhost")) if separator and scheme == "file" else place.rstrip("/")
+    return folder.rpartition("/")[0] or "." if folder.lower().endswith(".zip") else folder
 
 
 def downloaded(address: str) -> bytes:

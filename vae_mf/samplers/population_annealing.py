@@ -6,6 +6,7 @@ other sampler here gives. Members of a family descend from one chain of the star
 little, and rho_t = R sum_families (share)^2 must be small against R (Wang, Machta and Katzgraber 2015).
 """
 
+import warnings
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +21,8 @@ from vae_mf.samplers.tempering import EnergySampler
 
 BYTES = 5
 """Bytes for each spin of a chain: itself, and its local field."""
+FEW_FAMILIES = 0.1
+"""Share of the population that rho_t must stay below; from there on ln Z is off by more than its own spread says."""
 
 
 @runtime_checkable
@@ -54,6 +57,8 @@ def population_annealing(
 ) -> Annealed:
     """Cool a population from infinite temperature through the given ones.
 
+    It warns where few families are left, at the step that cost most of them: nothing is right then.
+
     Source: Hukushima and Iba 2003; Machta 2010.
 
     >>> from vae_mf.samplers import IsingMetropolis
@@ -66,7 +71,8 @@ def population_annealing(
 
     Args:
         sampler: sampler of spins that copies chains, such as `IsingMetropolis`.
-        temperatures: distinct T > 0, in any order; so near each other that few families die at a step.
+        temperatures: distinct T > 0, in any order, the hottest so hot that couplings are small beside it, and so near
+            each other that few families die at a step.
         population: number of chains R.
         sweeps: sweeps at every temperature.
         seed: seed of all randomness.
@@ -101,7 +107,28 @@ def population_annealing(
         sampler.sweep(state, sweeps)
         rows.append((log_partition, sampler.energies(state).mean(), *family_sizes(family)))
     logs, energies, families, squares, entropic = (np.array(column) for column in zip(*rows, strict=True))
+    warn_of_few_families(levels, families, squares, count)
     return Annealed(levels, logs, energies, families, squares, entropic, sampler.configurations(state))
+
+
+def warn_of_few_families(
+    levels: Float[np.ndarray, " levels"],
+    families: Int64[np.ndarray, " levels"],
+    sizes: Float[np.ndarray, " levels"],
+    population: int,
+) -> None:
+    """Warn if rho_t is no longer small against the population, with the step that shrank the number of families most."""
+    if sizes[-1] <= FEW_FAMILIES * population:
+        return
+    before = np.concatenate([[population], families[:-1]])
+    worst = int(np.argmin(families / before))
+    hotter = f"T = {levels[worst - 1]:g}" if worst else "infinity"
+    warnings.warn(
+        f"population annealing: {families[-1]} of {population} families are left, rho_t = {sizes[-1]:.3g}, and ln Z and "
+        f"energies cannot be trusted: give temperatures between {hotter} and T = {levels[worst]:g}, or a larger "
+        "population",
+        stacklevel=3,
+    )
 
 
 def systematic_parents(log_weights: Float[np.ndarray, " chains"], uniform: float) -> Int64[np.ndarray, " chains"]:
