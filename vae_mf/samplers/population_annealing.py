@@ -117,14 +117,14 @@ def warn_of_few_families(
     sizes: Float[np.ndarray, " levels"],
     population: int,
 ) -> None:
-    """Warn if rho_t is no longer small against the population, with the step that shrank the number of families most."""
+    """Warn if rho_t is no longer small against the population, and tell the step that cost most families."""
     if sizes[-1] <= FEW_FAMILIES * population:
         return
     before = np.concatenate([[population], families[:-1]])
     worst = int(np.argmin(families / before))
     hotter = f"T = {levels[worst - 1]:g}" if worst else "infinity"
     warnings.warn(
-        f"population annealing: {families[-1]} of {population} families are left, rho_t = {sizes[-1]:.3g}, and ln Z and "
+        f"population annealing: {families[-1]} of {population} families are left, rho_t = {sizes[-1]:.3g}, ln Z and "
         f"energies cannot be trusted: give temperatures between {hotter} and T = {levels[worst]:g}, or a larger "
         "population",
         stacklevel=3,
