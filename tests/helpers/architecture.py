@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -21,14 +21,20 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree."""
+        return list(ast.walk(self.tree))
+
     @property
     def room(self) -> str:
         """The folder of the package that the module is in, or the module itself on the ground floor."""
         return "/".join(self.path.split("/")[:2])
 
 
+@cache
 def sources(folder: Path) -> list[Source]:
-    """All modules below a folder."""
+    """All modules below a folder, read and parsed once."""
     root = folder.parent
     return [Source(path.relative_to(root).as_posix(), path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))]
 
@@ -43,6 +49,11 @@ def imported(tree: ast.Module) -> set[str]:
 def functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     """All functions of a module, methods and inner ones too."""
     return [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called, as in ``module.name()``."""
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from helpers.architecture import DEFINITIONS, Source, sources
+from helpers.architecture import DEFINITIONS, Source, called, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = re.compile(r"(What|Whether|How|Where|Which|Everything that)\b")
@@ -78,7 +78,7 @@ class Place(NamedTuple):
 
 def packed_calls(source: Source) -> Iterator[Place]:
     """Assignments of a tuple that holds a call to a tuple of names: statements that only share a line."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
             several = any(isinstance(target, ast.Tuple) and len(target.elts) > 1 for target in node.targets)
             if several and any(isinstance(part, ast.Call) for part in ast.walk(node.value)):
@@ -94,7 +94,7 @@ def clause_heads(source: Source) -> Iterator[Place]:
 
 def docstrings(source: Source) -> Iterator[tuple[int, str]]:
     """Lines and docstrings of a module and of its definitions."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, (ast.Module, *DEFINITIONS)) and (text := ast.get_docstring(node)):
             yield getattr(node, "lineno", 1), text
 
@@ -129,9 +129,9 @@ def dangling_entries(source: Source) -> Iterator[Place]:
                 yield Place(line, f"{name}: {words}")
 
 
-def identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
+def identifiers(source: Source) -> Iterator[tuple[int, str]]:
     """Lines and names of whatever a module defines, reads, imports or passes by name."""
-    for node in ast.walk(tree):
+    for node in source.nodes:
         for field in ("id", "attr", "arg", "name", "asname"):
             if isinstance(name := getattr(node, field, None), str):
                 yield getattr(node, "lineno", 1), name
@@ -141,7 +141,7 @@ def retired_words(source: Source) -> Iterator[Place]:
     """Identifiers with a word that the glossary has retired."""
     of_data = source.room in DATA_ROOMS and not source.path.startswith(OF_FILES)
     retired = " ".join((RETIRED | (RETIRED_OF_DATA if of_data else {})).values()).split()
-    for line, name in identifiers(source.tree):
+    for line, name in identifiers(source):
         if any(part.lower() in retired for part in PARTS.findall(name)):
             yield Place(line, name)
 
@@ -150,16 +150,16 @@ def system_classes(source: Source) -> Iterator[Place]:
     """Questions for the class of a system outside its own room, where its capabilities are to be asked for."""
     if source.room == "vae_mf/systems":
         return
-    for node in ast.walk(source.tree):
-        asked = isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "issubclass")
+    for node in source.nodes:
+        asked = isinstance(node, ast.Call) and called(node) in ("isinstance", "issubclass")
         if asked and any(ast.unparse(part).rpartition(".")[2] in SYSTEMS for part in ast.walk(node.args[1])):
             yield Place(node.lineno, ast.unparse(node))
 
 
 def guessed_attributes(source: Source) -> Iterator[Place]:
     """Attributes with a default: contracts that nobody has written down."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr" and len(node.args) == 3:
+    for node in source.nodes:
+        if isinstance(node, ast.Call) and called(node) == "getattr" and len(node.args) == 3:
             yield Place(node.lineno, ast.unparse(node))
 
 
@@ -167,25 +167,25 @@ def unguarded_ways(source: Source) -> Iterator[Place]:
     """Ways to a medium past the module that sees to names from data in it."""
     if not source.path.startswith("vae_mf/"):
         return
-    own = {"read_csv"} if imports_from(source.tree, "vae_mf.tables", "read_csv") else set()
-    for node in ast.walk(source.tree):
+    own = {"read_csv"} if imports_from(source, "vae_mf.tables", "read_csv") else set()
+    for node in source.nodes:
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
         method = isinstance(node, ast.Attribute) and name in ("glob", "print")  # of a path, or of the one console
         if name in WAYS and name not in own and not method and not source.path.startswith(WAYS[name]):
             yield Place(node.lineno, ast.unparse(node))
 
 
-def imports_from(tree: ast.Module, module: str, name: str) -> bool:
+def imports_from(source: Source, module: str, name: str) -> bool:
     """True if a module imports a name from another."""
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == module)
+    found = (node for node in source.nodes if isinstance(node, ast.ImportFrom) and node.module == module)
     return any(alias.name == name for node in found for alias in node.names)
 
 
 def locale_encodings(source: Source) -> Iterator[Place]:
     """Text files in the encoding of the locale, which is another on other machines."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and not any(word.arg == "encoding" for word in node.keywords):
-            name = ast.unparse(node.func).rpartition(".")[2]
+            name = called(node)
             bare = {"read_text": not node.args, "write_text": len(node.args) < 2, "open": opens_text(node)}
             if bare.get(name):
                 yield Place(node.lineno, ast.unparse(node))

@@ -7,8 +7,10 @@ import torch
 from helpers.modules import perturbed
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
+from vae_mf.models.priors import mixture
 from vae_mf.models.priors.gaussian import GaussianPrior
-from vae_mf.models.priors.mixture import Components, GaussianMixture, MixturePrior, by_whitening
+from vae_mf.models.priors.mixture import Components, GaussianMixture, MixturePrior
+from vae_mf.models.priors.mixture_loops import log_density
 from vae_mf.models.tensors import Condition, constant_condition
 
 LEVELS, COMPONENTS, LATENTS = (0.5, 1.0, 2.0), 5, 3
@@ -53,32 +55,51 @@ def test_density_in_single_precision_is_that_in_double(levels, distance, deviati
     z = means[index, torch.arange(210) % 7] + noise
     single = Components(log_weights, means, whitening)
     double = Components(*(part.double() for part in single))
-    expected, gradient = evaluated(double, index, z.double())
-    found, found_gradient = evaluated(single, index, z)
-    # Of several levels A z and A μ are single numbers; of one nothing is but the result.
-    rounding = 4e-6 * means.abs().amax().item() / deviation if levels > 1 else 0.0
-    torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=2e-5 + rounding)
-    scale = gradient.abs().amax()
-    torch.testing.assert_close(found_gradient / scale, (gradient / scale).float(), rtol=0, atol=2e-5 + rounding)
+    expected, *gradients = evaluated(double, index, z.double())
+    found, *found_gradients = evaluated(single, index, z)
+    torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=2e-5)
+    require_close(found_gradients, gradients, 2e-5)
 
 
-def evaluated(components: Components, index: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the density of rows and the gradient of its sum by the rows."""
-    rows = z.clone().requires_grad_()
-    density = GaussianMixture(components, index).log_prob(rows)
-    (gradient,) = torch.autograd.grad(density.sum(), rows)
-    return density.detach(), gradient
+def evaluated(components: Components, index: torch.Tensor, z: torch.Tensor) -> list[torch.Tensor]:
+    """Return the density of rows and the gradients of its weighted sum by rows, weights, means and triangles."""
+    given = [part.clone().requires_grad_() for part in (z, *components)]
+    rows, *parts = given
+    density = GaussianMixture(Components(*parts), index).log_prob(rows)
+    weights = torch.linspace(-1, 2, len(z), dtype=z.dtype)
+    by_rows, by_weights, by_means, by_whitening = torch.autograd.grad((weights * density).sum(), given)
+    return [density.detach(), by_rows, by_weights, by_means, by_whitening.tril()]
 
 
-def test_both_forms_are_the_density_of_torch():
-    torch.manual_seed(5)
-    prior = perturbed(MixturePrior(LATENTS, COMPONENTS, hidden=16).double(), 0.2)
-    condition = constant_condition(0.7, 40, like=torch.ones(1, dtype=torch.float64))
-    mixture, z = prior(condition), 2 * torch.randn(40, LATENTS, dtype=torch.float64)
-    expected = reference(mixture, 0).log_prob(z)
-    torch.testing.assert_close(mixture.log_prob(z), expected, rtol=1e-10, atol=1e-10)
-    whitened = by_whitening(z, torch.ones(40, 1, dtype=torch.float64), mixture.components)
-    torch.testing.assert_close(torch.logsumexp(whitened, -1), expected, rtol=1e-10, atol=1e-10)
+def require_close(found: list[torch.Tensor], expected: list[torch.Tensor], share: float) -> None:
+    """Hold gradients against others, up to a share of their largest entry."""
+    for one, other in zip(found, expected, strict=True):
+        scale = other.abs().amax()
+        torch.testing.assert_close(one / scale, (other / scale).to(one.dtype), rtol=0, atol=share)
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_loops_and_products_are_the_same_density_with_the_same_gradient(levels, monkeypatch):
+    condition = Condition(torch.tensor(LEVELS[:levels], dtype=torch.float64), torch.arange(60) % levels)
+    components = perturbed_prior()(condition).components
+    components = Components(*(part.detach() for part in components))
+    z = 2 * torch.randn(LATENTS, 60, dtype=torch.float64).T  # not contiguous
+    by_loops = evaluated(components, condition.index, z)
+    monkeypatch.setattr(mixture, "log_density", None)
+    monkeypatch.setattr(mixture, "can_loop", lambda z: False)
+    by_products = evaluated(components, condition.index, z)
+    require_close(by_loops, by_products, 1e-12)
+
+
+def test_first_and_second_derivatives_are_those_of_differences():
+    condition, z = condition_and_latents(4)
+    weights, means, whitening = (
+        part.detach()[:, :2].requires_grad_() for part in perturbed_prior()(condition).components
+    )
+    given = (z.requires_grad_(), condition.index, weights, means, whitening)
+    assert torch.autograd.gradcheck(log_density, given)
+    assert torch.autograd.gradgradcheck(log_density, given)
+    assert torch.autograd.gradgradcheck(log_density, (z, condition.index, *(part.detach() for part in given[2:])))
 
 
 def test_draws_have_the_mean_and_the_covariance_of_their_level():

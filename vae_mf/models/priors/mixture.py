@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import nn
 
 from vae_mf.checks import require_integer
+from vae_mf.models.priors.mixture_loops import can_loop, log_density
 from vae_mf.models.priors.spline import SplineDistribution, SplinePrior
 from vae_mf.models.priors.splines import Levels
 from vae_mf.models.temperature import full_precision, temperature_features, thermal_network
@@ -40,10 +41,10 @@ class GaussianMixture:
         """Return log Σ_k w_k |A_k| Normal(A_k (z - μ_k); 0, I) of every row, shape (batch,)."""
         with full_precision(z):
             z = z.to(self.dtype)
-            # Where doubles cost as little as on a processor, and one level leaves one product: half the work.
-            one = len(self.components.means) == 1 and z.device.type == "cpu"
-            joint = by_products(z, self.components) if one else by_whitening(z, self._one_hot(), self.components)
-            return torch.logsumexp(joint, -1)
+            if not can_loop(z):
+                return torch.logsumexp(by_whitening(z, self._one_hot(), self.components), -1)
+            log_weights, means, whitening = self.components
+            return log_density(z, self.index, log_weights + log_volumes(whitening), means, whitening)
 
     @torch.no_grad()
     def sample(self, generator: torch.Generator | None = None) -> Latents:
@@ -78,23 +79,6 @@ def by_whitening(
     matrices = table.permute(0, 3, 2, 1).reshape(rows.shape[1], -1).contiguous()
     squares = (rows @ matrices).view(len(z), means.shape[-1], -1).square().sum(1)
     return torch.sub(level @ (log_weights + log_volumes(whitening)), squares, alpha=0.5)
-
-
-def by_products(z: Latents, components: Components) -> Float[torch.Tensor, "batch components"]:
-    """Return the same at a single level, as the product of 1, z and z zᵀ with a table of coefficients.
-
-    The squares of large means cancel in it, hence doubles.
-    """
-    log_weights, means, whitening = (part[0].double() for part in components)
-    features = z.double()
-    # As a product of matrices, whose gradient is one, too: sums over few latents are slow.
-    products = (features[:, :, None] @ features[:, None, :]).flatten(1)
-    features = torch.cat((torch.ones_like(features[:, :1]), features, products), dim=-1)
-    precision = whitening.mT @ whitening
-    slope = (precision @ means[..., None])[..., 0]
-    constant = log_weights + log_volumes(whitening) - 0.5 * (slope * means).sum(-1)
-    table = torch.cat((constant[:, None], slope, -0.5 * precision.flatten(1)), dim=-1)
-    return (features @ table.T).to(z.dtype)
 
 
 def log_volumes(whitening: Float[torch.Tensor, "... latents latents"]) -> Float[torch.Tensor, "..."]:
