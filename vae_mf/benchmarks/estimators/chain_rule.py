@@ -5,62 +5,68 @@ The log-odds of a variable are those of its reference and a sum of inputs, chose
 - summaries, principal components of the variables before it that stand out of chance, with z where it is given and
   random units that are functions of them: they hold what an order parameter says, exactly so for mean-field laws;
 - neighbours, variables that a linear regression still wants beside the summaries;
-- products of two and three variables before it that the residuals of the fit show, among all sets where these are few,
-  else among those of the first neighbours.
+- products of variables before it that what is left by the fit shows: of sets of three to seven variables as far as all
+  of them can be looked through (`set_screen`), and of two and three of the first neighbours.
 
 Of the sum a row of the fit says too much by k / 2n nats, k effective inputs and n rows, and a row held out says too
-little by as much: their mean is right to first order. Correlations of order five and more that nothing of lower order
-shows, and functions of more than a few summaries, are not seen.
+little by as much: their mean is right to first order. A penalty leaves a bias of at most `Fit.doubt`, which is part of
+the error. Not seen, and in no error: functions of more than a few summaries, weak correlations of very many sets, and
+sets beyond those that are looked through.
 """
 
 from collections.abc import Iterable
 from itertools import combinations
-from math import comb
+from math import log
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped
+from scipy.special import expit
 
 from vae_mf.arrays import Spins
+from vae_mf.benchmarks.estimators.chain_inputs import Chain
 from vae_mf.benchmarks.estimators.director_chain import director_ratios
-from vae_mf.benchmarks.estimators.reference import Reference, Summaries, functions_of, reference, training_rows
-from vae_mf.benchmarks.estimators.regression import Ups, fitted, log_likelihoods, predicted
+from vae_mf.benchmarks.estimators.reference import Reference, reference, training_rows
+from vae_mf.benchmarks.estimators.regression import fitted, log_likelihoods, predicted
+from vae_mf.benchmarks.estimators.set_screen import BEYOND_CHANCE, Candidate, candidates, products_of
 from vae_mf.statistics.averages import Average
 
-SUMMARIES = 8
-"""Principal components at most."""
-EDGE = 1.05
-"""Factor by which the eigenvalue of a component that counts lies beyond those of independent variables."""
-UNITS = 16
-"""Random units without a summary, to which each adds `UNITS_OF_SUMMARY`, up to `MOST_UNITS`."""
-UNITS_OF_SUMMARY, MOST_UNITS = 8, 40
-NEIGHBOURS, AT_ONCE = 40, 8
-"""Variables that are chosen at most, and between two looks."""
-BEYOND_CHANCE = 4.0
-"""Excess of a squared score over 2 ln(candidates) that makes it count."""
-COLLINEAR = 1e-3
-"""Share of a variable's variance that the chosen ones must leave."""
-CANDIDATES, PRODUCTS, PRODUCT_NEIGHBOURS = 5000, 24, 10
-"""Sets of one size that are looked at, products that are chosen, and the neighbours that they come from beyond."""
+PRODUCTS, PRODUCT_NEIGHBOURS = 24, 10
+"""Products that are chosen between two looks, and first neighbours whose products are looked at."""
+LOOKS = 3
+"""Looks at what is left, at most."""
 CHUNK = 256
 """Products at a time."""
-Covariance = Float[np.ndarray, "variables variables"]
-Centred = Float32[np.ndarray, "rows before"]
-"""Signs less their means, which are nearly products of signs where means are small."""
+
+
+class Product(NamedTuple):
+    """Product of some variables before another one."""
+
+    members: tuple[int, ...]
+    centred: bool
+    """True for signs less their means, False for signs."""
 
 
 class Ratios(NamedTuple):
     """ln p(x_i | x_<i) / p(x_i) of every variable of every row."""
 
     values: Float32[np.ndarray, "rows variables"]
+    residuals: Float32[np.ndarray, "rows columns"]
+    """What is left of every variable given those before it, in units of its spread."""
+    variables: Int[np.ndarray, " columns"]
+    """Variable of every column of the residuals, of which a director has five."""
     training: int
     """Number of the first rows, which were fitted to."""
+    doubt: float
+    """Largest bias of the mean in nats that penalties may leave."""
 
     def mean(self, sums: Float[np.ndarray, " rows"]) -> Average:
         """Return the mean of the averages over fitted and held-out rows of some sums of ratios, with its error."""
         parts = np.split(sums, [self.training])
         errors = [part.std(ddof=1) / np.sqrt(len(part)) for part in parts]
-        return Average(float(sum(part.mean() for part in parts) / 2), float(np.hypot(*errors) / 2))
+        return Average(
+            float(sum(part.mean() for part in parts) / 2), float(np.hypot(np.hypot(*errors) / 2, self.doubt))
+        )
 
 
 def chain_rule(
@@ -75,14 +81,11 @@ def chain_rule(
     Raises:
         ValueError: if directors come with latent variables or a cut.
     """
-    if rows.ndim > 2:
-        if given is not None or cut is not None:
-            raise ValueError("rows: expected signs with latent variables and cuts, got directors")
-        found = Ratios(director_ratios(rows), training_rows(rows))
-        return found.mean(found.values.sum(1, dtype=np.float64))
     if cut is None:
-        ratios = chain(rows, given)
+        ratios = ratios_of(rows, given)
         return ratios.mean(ratios.values.sum(1, dtype=np.float64))
+    if rows.ndim > 2:
+        raise ValueError("cut: expected none with directors, got one")
     order = np.argsort(~cut, kind="stable")
     later = slice(int(cut.sum()), None)
     together = chain(rows[:, order], given, first=int(cut.sum()))
@@ -90,149 +93,138 @@ def chain_rule(
     return together.mean((together.values[:, later] - alone.values).sum(1, dtype=np.float64))
 
 
-def chain(rows: Spins, given: Float[np.ndarray, "rows latents"] | None, first: int = 0) -> Ratios:
-    """Return the log-ratios of all variables from number ``first`` on, and zeros before."""
-    base = reference(rows, given)
-    count = base.training
-    residuals = (rows - np.tanh(base.log_odds / 2)).astype(np.float32)
-    centred = rows - rows[:count].mean(0, dtype=np.float32)
-    ups = rows > 0
-    covariance = (residuals[:count].T @ residuals[:count]).astype(np.float64) / count
-    loadings = principal_loadings(covariance, count)
-    sums = np.zeros((len(rows), loadings.shape[1]), np.float32)
-    values = np.zeros(rows.shape, np.float32)
+def ratios_of(
+    rows: Shaped[np.ndarray, "rows variables *axes"], given: Float[np.ndarray, "rows latents"] | None
+) -> Ratios:
+    """Return the log-ratios of signs, given z or not, or of directors.
+
+    Raises:
+        ValueError: if directors come with latent variables.
+    """
+    if rows.ndim == 2:
+        return chain(rows, given)
+    if given is not None:
+        raise ValueError("given: expected none with directors, whose law given z is not fitted, got some")
+    values, left = director_ratios(rows)
+    variables = np.repeat(np.arange(rows.shape[1]), left.shape[2])
+    return Ratios(values, left.reshape(len(rows), -1), variables, training_rows(rows), 0.0)
+
+
+def chain(
+    rows: Spins,
+    given: Float[np.ndarray, "rows latents"] | None = None,
+    first: int = 0,
+    base: Reference | None = None,
+) -> Ratios:
+    """Return the log-ratios of all variables from number ``first`` on, and zeros before.
+
+    Args:
+        rows: signs.
+        given: latent variables of every row.
+        first: number of the first variable that is asked for.
+        base: law of independent variables that the ratios are to; None for that of `reference`.
+    """
+    base = reference(rows, given) if base is None else base
     latents = np.zeros((len(rows), 0), np.float32) if given is None else given.astype(np.float32)
-    for i in range(1, rows.shape[1]):
-        sums += residuals[:, i - 1 : i] * loadings[i - 1].astype(np.float32)
-        if i >= first:
-            chosen = neighbours(covariance[: i + 1, : i + 1], loadings[:i], count)
-            known = summary_inputs(np.hstack([sums, latents]), count)
-            inputs = np.hstack([known, centred[:, chosen]])
-            values[:, i] = site_ratios(inputs, centred[:, :i], chosen, base, ups[:, i])
-    return Ratios(values, count)
+    fits = ChainFits(Chain(rows, latents, base))
+    changed = list(range(max(first, 1), rows.shape[1]))
+    fits.fit(changed)
+    for _ in range(LOOKS):
+        changed = fits.look(changed)
+        fits.fit(changed)
+    values = log_likelihoods(rows > 0, fits.log_odds) - log_likelihoods(rows > 0, base.log_odds)
+    means = np.tanh(fits.log_odds / 2)
+    spread = np.sqrt((1 - means**2).mean(0)).clip(min=np.finfo(np.float32).tiny)
+    return Ratios(values, (rows - means) / spread, np.arange(rows.shape[1]), base.training, float(fits.doubts.sum()))
 
 
-def summary_inputs(summaries: Summaries, training: int) -> Float32[np.ndarray, "rows inputs"]:
-    """Return the summaries and units that are functions of them; nothing without a summary."""
-    count = summaries.shape[1]
-    if not count:
-        return summaries
-    return functions_of(summaries, training, min(UNITS + UNITS_OF_SUMMARY * count, MOST_UNITS), seed=0)
+class ChainFits:
+    """Regressions of the variables of a chain, and the products that they have been given.
 
-
-def site_ratios(
-    inputs: Float32[np.ndarray, "rows inputs"],
-    before: Centred,
-    chosen: Int[np.ndarray, " chosen"],
-    base: Reference,
-    ups: Ups,
-) -> Float32[np.ndarray, " rows"]:
-    """Return ln p(x_i | x_<i) / p(x_i) of every row, with products of variables that the rest of the fit shows."""
-    count = base.training
-    offset = np.ascontiguousarray(base.log_odds[:, before.shape[1]])
-    up = np.ascontiguousarray(ups)
-    log_odds = fit_to_training(inputs, up, offset, count)
-    left = up[:count] - (1 + np.tanh(log_odds[:count] / 2)) / 2
-    sets = significant_products(before[:count], left, candidates(before.shape[1], chosen))
-    if sets:
-        inputs = np.hstack([inputs, products_of(before, sets)])
-        log_odds = fit_to_training(inputs, up, offset, count)
-    return log_likelihoods(up, log_odds) - log_likelihoods(up, offset)
-
-
-def candidates(variables: int, chosen: Int[np.ndarray, " chosen"]) -> list[tuple[int, ...]]:
-    """Return the sets of two and three variables whose products are looked at.
-
-    >>> candidates(3, np.array([2, 0]))
-    [(0, 1), (0, 2), (1, 2), (0, 1, 2)]
+    Args:
+        parts: what their inputs are made of.
     """
-    near = sorted(chosen[:PRODUCT_NEIGHBOURS].tolist())
-    pools = {order: range(variables) if comb(variables, order) <= CANDIDATES else near for order in (2, 3)}
-    return [each for order, pool in pools.items() for each in combinations(pool, order)]
+
+    def __init__(self, parts: Chain):
+        self.parts = parts
+        self.training = parts.base.training
+        self.log_odds = parts.base.log_odds.copy()
+        self.doubts = np.zeros(self.log_odds.shape[1])
+        self.neighbours: dict[int, Int[np.ndarray, " chosen"]] = {}
+        self.products: dict[int, list[Product]] = {}
+
+    def fit(self, variables: Iterable[int]) -> None:
+        """Fit some variables to the first rows."""
+        for i in variables:
+            inputs, self.neighbours[i] = self.parts.inputs(i)
+            columns = np.hstack([inputs, *(self.column(each) for each in self.products.setdefault(i, []))])
+            if not columns.shape[1]:
+                continue
+            offset = np.ascontiguousarray(self.parts.base.log_odds[:, i])
+            up = np.ascontiguousarray(self.parts.ups[: self.training, i])
+            found = fitted(columns[: self.training], up, offset[: self.training])
+            self.log_odds[:, i] = offset + predicted(columns, found.coefficients)
+            self.doubts[i] = found.doubt
+
+    def column(self, product: Product) -> Float32[np.ndarray, "rows 1"]:
+        """Return the values of a product."""
+        factors = self.parts.centred if product.centred else self.parts.signs
+        return products_of(factors, np.array([product.members]))
+
+    def look(self, known: list[int]) -> list[int]:
+        """Choose products that what is left of some variables in the fitted rows shows, and return those with any."""
+        if not known:
+            return []
+        left = np.zeros((self.training, len(self.doubts)), np.float32)
+        left[:, known] = self.parts.ups[: self.training, known] - expit(self.log_odds[: self.training, known])
+        found = candidates(self.parts.centred[: self.training], left)
+        changed = []
+        for i in known:
+            had = {each.members for each in self.products[i]}
+            sets = [each for each in near(self.neighbours[i]) + found.get(i, []) if each.members not in had]
+            if new := self.significant(np.ascontiguousarray(left[:, i]), sets):
+                self.products[i] += new
+                changed.append(i)
+        return changed
+
+    def significant(self, left: Float32[np.ndarray, " fitted"], sets: list[Candidate]) -> list[Product]:
+        """Return the products that resemble what is left of a variable beyond chance, best first.
+
+        Of signs and of signs less their means the products that resemble it more are taken.
+        """
+        centred = scores(left, self.parts.centred[: self.training], sets)
+        beyond = np.array([score > each.least for score, each in zip(centred, sets, strict=True)], bool)
+        best = [number for number in np.argsort(-centred, kind="stable") if beyond[number]][:PRODUCTS]
+        signs = scores(left, self.parts.signs[: self.training], [sets[number] for number in best])
+        return [
+            Product(sets[number].members, bool(centred[number] >= other))
+            for number, other in zip(best, signs, strict=True)
+        ]
 
 
-def fit_to_training(
-    inputs: Float32[np.ndarray, "rows inputs"], up: Ups, offset: Float32[np.ndarray, " rows"], training: int
-) -> Float32[np.ndarray, " rows"]:
-    """Return the log-odds of all rows by a regression on the first ones."""
-    if not inputs.shape[1]:
-        return offset
-    return offset + predicted(inputs, fitted(inputs[:training], up[:training], offset[:training]))
+def near(neighbours: Int[np.ndarray, " chosen"]) -> list[Candidate]:
+    """Return the pairs and triples of the first neighbours.
 
-
-def principal_loadings(covariance: Covariance, rows: int) -> Float[np.ndarray, "variables summaries"]:
-    """Return the loadings of the principal components that stand out most of those of independent variables.
-
-    The eigenvalues of correlations of independent variables lie between (1 -+ sqrt(N / rows))². A small one tells as
-    much as a large one: a sum that hardly varies.
+    >>> [each.members for each in near(np.array([2, 0, 5]))]
+    [(0, 2), (0, 5), (2, 5), (0, 2, 5)]
     """
-    spread = np.sqrt(covariance.diagonal()).clip(min=np.finfo(float).tiny)
-    values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
-    ratio = np.sqrt(len(covariance) / rows)
-    upper = EDGE * (1 + ratio) ** 2
-    lower = max(1 - ratio, 0) ** 2 / EDGE
-    out = np.flatnonzero((values > upper) | (values < lower))
-    strongest = out[np.argsort(-np.abs(np.log(values[out].clip(min=np.finfo(float).tiny))))]
-    return vectors[:, strongest[:SUMMARIES]] / spread[:, None]
+    pool = sorted(neighbours[:PRODUCT_NEIGHBOURS].tolist())
+    sets = [each for size in (2, 3) for each in combinations(pool, size)]
+    least = 2 * log(max(len(sets), 1)) + BEYOND_CHANCE
+    return [Candidate(each, least) for each in sets]
 
 
-def neighbours(
-    covariance: Covariance, loadings: Float[np.ndarray, "before summaries"], rows: int
-) -> Int[np.ndarray, " chosen"]:
-    """Return variables before the last one that a linear regression of it wants beside the summaries, best first."""
-    before, last, variance = covariance[:-1, :-1], covariance[:-1, -1], covariance[-1, -1]
-    own = before.diagonal()
-    chosen = np.zeros(0, np.int64)
-    least = (2 * np.log(max(len(last), 2)) + BEYOND_CHANCE) / rows
-    while len(chosen) < NEIGHBOURS:
-        basis = np.hstack([loadings, np.eye(len(last))[:, chosen]])
-        slope, left, rest = residual_moments(before, last, variance, basis)
-        free = left > COLLINEAR * own
-        scores = np.where(free, slope**2 / np.where(free, left, 1.0) / max(rest, np.finfo(float).tiny), 0.0)
-        scores[chosen] = 0
-        best = np.argsort(-scores, kind="stable")[:AT_ONCE]
-        best = best[scores[best] > least]
-        if not len(best):
-            break
-        chosen = np.concatenate([chosen, best])
-    return chosen
-
-
-def residual_moments(
-    before: Covariance,
-    last: Float[np.ndarray, " before"],
-    variance: float,
-    basis: Float[np.ndarray, "before inputs"],
-) -> tuple[Float[np.ndarray, " before"], Float[np.ndarray, " before"], float]:
-    """Return covariances with the last variable, variances, and its variance, that a linear regression leaves."""
-    if not basis.shape[1]:
-        return last, before.diagonal(), variance
-    shared = before @ basis
-    gram = basis.T @ shared
-    gram += 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
-    found = np.linalg.solve(gram, np.hstack([(basis.T @ last)[:, None], shared.T]))
-    left = before.diagonal() - np.einsum("ij,ji->i", shared, found[:, 1:])
-    return last - shared @ found[:, 0], left, float(variance - (basis.T @ last) @ found[:, 0])
-
-
-def significant_products(
-    before: Centred, left: Float32[np.ndarray, " rows"], sets: list[tuple[int, ...]]
-) -> list[tuple[int, ...]]:
-    """Return the sets of variables whose products resemble what is left of another one beyond chance, best first."""
-    if not sets:
-        return []
-    least = 2 * np.log(len(sets)) + BEYOND_CHANCE
+def scores(
+    left: Float32[np.ndarray, " fitted"], factors: Float32[np.ndarray, "fitted variables"], sets: list[Candidate]
+) -> Float32[np.ndarray, " sets"]:
+    """Return the squared scores of products: of their sum times what is left, over its variance."""
+    found = np.zeros(len(sets), np.float32)
+    sizes = np.array([len(each.members) for each in sets], np.int64)
     squares = left**2
-    scores = []
-    for start in range(0, len(sets), CHUNK):
-        products = products_of(before, sets[start : start + CHUNK])
-        noise = squares @ products**2
-        scores.append((left @ products) ** 2 / np.where(noise > 0, noise, 1))
-    scores = np.concatenate(scores)
-    best = np.argsort(-scores, kind="stable")[:PRODUCTS]
-    return [sets[number] for number in best if scores[number] > least]
-
-
-def products_of(before: Centred, sets: Iterable[tuple[int, ...]]) -> Float32[np.ndarray, "rows sets"]:
-    """Return the products of the variables of every set."""
-    return np.stack([before[:, list(each)].prod(1) for each in sets], axis=1)
+    for size in np.unique(sizes):
+        same = np.flatnonzero(sizes == size)
+        for chosen in np.split(same, range(CHUNK, len(same), CHUNK)):
+            products = products_of(factors, np.array([sets[number].members for number in chosen]))
+            noise = squares @ products**2
+            found[chosen] = (left @ products) ** 2 / np.where(noise > 0, noise, 1)
+    return found

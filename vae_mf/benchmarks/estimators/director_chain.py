@@ -4,9 +4,11 @@ With U a weighted sum of the tensors n nᵀ - I/3 before, B = sum_k (a_k U + b_k
 all directors, and the likelihood is concave in a and b. The weights are those of a linear regression.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Float32, Shaped
 
 from vae_mf.benchmarks.estimators.reference import training_rows
 from vae_mf.models.directors.symmetric_tensors import director_components, tensor_components, traceless_matrix
@@ -22,20 +24,39 @@ FAMILY = site_family("directors")
 Tensors = Float[torch.Tensor, "rows components"]
 
 
-def director_ratios(directors: Shaped[np.ndarray, "rows variables 3"]) -> Float[np.ndarray, "rows variables"]:
-    """Return ln p(n_i | n_<i) / p(n_i) of every director of every row, fitted to the first rows."""
+class DirectorRatios(NamedTuple):
+    """Log-ratios of directors, and what is left of their tensors."""
+
+    values: Float32[np.ndarray, "rows variables"]
+    """ln p(n_i | n_<i) / p(n_i)."""
+    residuals: Float32[np.ndarray, "rows variables components"]
+    """n nᵀ less its mean given those before, in components without correlations and of variance 1."""
+
+
+def director_ratios(directors: Shaped[np.ndarray, "rows variables 3"]) -> DirectorRatios:
+    """Return the ratios of every director of every row, fitted to the first rows."""
     tensors = director_components(torch.from_numpy(np.ascontiguousarray(directors, np.float32)))
     count = training_rows(directors)
     marginal = FAMILY.match(tensors[:count].mean(0))
     residuals = tensors - tensors[:count].mean(0)
     covariance = torch.einsum("rik,rjk->ij", residuals[:count], residuals[:count]) / count
     ratios = torch.zeros(tensors.shape[:2])
+    left = torch.zeros(tensors.shape)
+    left[:, 0] = scaled(residuals[:, 0], count)
     for i in range(1, tensors.shape[1]):
         inside = covariance[:i, :i] + RIDGE * covariance.diagonal()[:i].mean() * torch.eye(i)
         weights = torch.linalg.solve(inside, covariance[:i, i])
         inputs = equivariant_inputs(torch.einsum("rjk,j->rk", residuals[:, :i], weights), count)
-        ratios[:, i] = fitted_ratios(inputs, tensors[:, i], marginal[i], count)
-    return ratios.numpy()
+        tilt = fitted_tilt(inputs, tensors[:, i], marginal[i], count)
+        ratios[:, i] = log_ratios(tilt, tensors[:, i], marginal[i])
+        left[:, i] = scaled(tensors[:, i] - FAMILY.mean(marginal[i] + tilt), count)
+    return DirectorRatios(ratios.numpy(), left.numpy())
+
+
+def scaled(tensors: Tensors, count: int) -> Tensors:
+    """Return combinations of the components that the first rows show uncorrelated and of variance 1."""
+    covariance = torch.cov(tensors[:count].T, correction=0)
+    return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), tensors.T, upper=False).T
 
 
 def equivariant_inputs(tensor: Tensors, count: int) -> Float[torch.Tensor, "rows inputs components"]:
@@ -49,35 +70,35 @@ def equivariant_inputs(tensor: Tensors, count: int) -> Float[torch.Tensor, "rows
     return (kinds[:, None] * functions[:, :, None, None]).flatten(1, 2)
 
 
-def fitted_ratios(
+def fitted_tilt(
     inputs: Float[torch.Tensor, "rows inputs components"],
     own: Tensors,
     marginal: Float[torch.Tensor, " components"],
     count: int,
-) -> Float[torch.Tensor, " rows"]:
-    """Return the log-ratios of all rows by the likeliest coefficients of the first ones."""
+) -> Tensors:
+    """Return what the directors before add to the parameters, by the likeliest coefficients of the first rows."""
     coefficients = torch.zeros(inputs.shape[1], requires_grad=True)
     optimiser = torch.optim.LBFGS([coefficients], max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
-        value = -log_ratios(inputs[:count], own[:count], marginal, coefficients).mean()
+        value = -log_ratios(tilt_of(inputs[:count], coefficients), own[:count], marginal).mean()
         value = value + RIDGE * coefficients.square().sum() / 2
         value.backward()
         return value
 
     with torch.enable_grad():
         optimiser.step(loss)  # pyright: ignore[reportArgumentType]
-    with torch.no_grad():
-        return log_ratios(inputs, own, marginal, coefficients)
+    return tilt_of(inputs, coefficients.detach())
 
 
-def log_ratios(
-    inputs: Float[torch.Tensor, "rows inputs components"],
-    own: Tensors,
-    marginal: Float[torch.Tensor, " components"],
-    coefficients: Float[torch.Tensor, " inputs"],
-) -> Float[torch.Tensor, " rows"]:
+def tilt_of(
+    inputs: Float[torch.Tensor, "rows inputs components"], coefficients: Float[torch.Tensor, " inputs"]
+) -> Tensors:
+    """Return the weighted sum of the inputs."""
+    return torch.einsum("rmk,m->rk", inputs, coefficients)
+
+
+def log_ratios(tilt: Tensors, own: Tensors, marginal: Float[torch.Tensor, " components"]) -> torch.Tensor:
     """Return the log-density of directors under their Bingham law over that of the marginal one."""
-    tilt = torch.einsum("rmk,m->rk", inputs, coefficients)
     return (tilt * own).sum(1) - FAMILY.log_normaliser(marginal + tilt) + FAMILY.log_normaliser(marginal)

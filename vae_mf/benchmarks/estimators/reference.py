@@ -12,10 +12,12 @@ from vae_mf.rng import generator
 
 FITTED = 2 / 3
 """Share of the rows that is fitted to, the first ones."""
-UNITS = 16
+UNITS = 24
 """Random units that stand for functions of latent variables."""
-STEEPEST = 8.0
-"""Largest slope of a unit, in the spread of its inputs."""
+STEEPEST, PLACES = 8.0, 1.4
+"""Largest slope of a unit and spread of the places of units, in the spread of their inputs."""
+COLLINEAR = 1e-5
+"""Variance of a combination of summaries, each of variance 1, below which it is nothing."""
 Summaries = Float32[np.ndarray, "rows summaries"]
 
 
@@ -42,17 +44,30 @@ def reference(rows: Spins, given: Float[np.ndarray, "rows latents"] | None, seed
     if given is None:
         return Reference(log_odds, count)
     known = functions_of(given.astype(np.float32), count, UNITS, seed)
-    found = [fitted(known[:count], ups[:count, i], log_odds[:count, i]) for i in range(rows.shape[1])]
+    fits = [fitted(known[:count], ups[:count, i], log_odds[:count, i]) for i in range(rows.shape[1])]
+    found = [fit.coefficients for fit in fits]
     return Reference(log_odds + known @ np.array(found, np.float32).T, count)
 
 
 def functions_of(summaries: Summaries, training: int, units: int, seed: int) -> Float32[np.ndarray, "rows functions"]:
-    """Return the summaries, each in units of its spread, and random units tanh(a (w.u - c)) of them."""
-    spread = summaries[:training].std(0).clip(min=np.finfo(np.float32).tiny)
-    scaled = (summaries - summaries[:training].mean(0)) / spread
+    """Return the summaries without correlations among them, and random units tanh(a (w.u - c)) of these."""
+    scaled = uncorrelated(summaries, training)
     random = generator(seed, "units")
-    directions = random.normal(size=(summaries.shape[1], units))
+    directions = random.normal(size=(scaled.shape[1], units))
     directions /= np.linalg.norm(directions, axis=0)
     slopes = np.exp(random.uniform(0, np.log(STEEPEST), units)).astype(np.float32)
-    places = random.normal(0, 0.7, units).astype(np.float32)
+    places = random.normal(0, PLACES, units).astype(np.float32)
     return np.hstack([scaled, np.tanh(slopes * (scaled @ directions.astype(np.float32) - places))])
+
+
+def uncorrelated(summaries: Summaries, training: int) -> Summaries:
+    """Return combinations of the summaries that the first rows show uncorrelated and of variance 1.
+
+    A small difference of two of them, as of an order parameter and one that is seen with noise, may tell the most.
+    """
+    centred = summaries - summaries[:training].mean(0)
+    spread = centred[:training].std(0)
+    scaled = centred / np.where(spread > 0, spread, 1)
+    values, vectors = np.linalg.eigh(np.cov(scaled[:training].T, bias=True).reshape(2 * (len(spread),)))
+    kept = values > COLLINEAR
+    return scaled @ (vectors[:, kept] / np.sqrt(values[kept])).astype(np.float32)

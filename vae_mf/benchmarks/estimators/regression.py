@@ -1,5 +1,7 @@
 """Logistic regression beyond known log-odds, by Newton's method, with the penalty of the highest evidence."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 from scipy.special import expit, log_expit
@@ -12,12 +14,22 @@ SHORTEST = 1e-3
 """Part of a step below which it is not halved again."""
 LEAST_PENALTY = 1e-2
 """Smallest penalty that the evidence may choose."""
+MOST_PENALTY = 100.0
+"""Largest, in units of a row."""
 Inputs = Float32[np.ndarray, "rows inputs"]
 Ups = Bool[np.ndarray, " rows"]
 LogOdds = Float32[np.ndarray, " rows"]
 
 
-def fitted(inputs: Inputs, ups: Ups, offset: LogOdds) -> Float[np.ndarray, " inputs"]:
+class Fit(NamedTuple):
+    """Coefficients, and the bias that the penalty may put into the mean of the gains on fitted and on other rows."""
+
+    coefficients: Float[np.ndarray, " inputs"]
+    doubt: float
+    """Tr S (1 - S) / 2n in nats, S the part of every direction that the n rows determine: the most it can be."""
+
+
+def fitted(inputs: Inputs, ups: Ups, offset: LogOdds) -> Fit:
     """Return the coefficients b of log-odds offset + inputs b.
 
     Half the sum of squares of b is penalised with the weight of the highest evidence (MacKay 1992), so that inputs
@@ -27,16 +39,19 @@ def fitted(inputs: Inputs, ups: Ups, offset: LogOdds) -> Float[np.ndarray, " inp
     found = np.zeros(count)
     penalty = 1.0
     log_odds = offset
+    doubt = 0.0
     for _ in range(STEPS):
         p = expit(log_odds)
         curvature = ((inputs * (p * (1 - p))[:, None]).T @ inputs).astype(np.float64) + penalty * np.eye(count)
         slope = ((ups - p) @ inputs).astype(np.float64) - penalty * found
         move = np.linalg.solve(curvature, slope)
         found, log_odds = moved(inputs, ups, offset, found, move, penalty)
-        penalty = likelier_penalty(found, curvature, penalty, len(ups))
+        lost = penalty * np.linalg.inv(curvature)
+        doubt = float(np.trace(lost) - np.vdot(lost, lost)) / (2 * len(ups))
+        penalty = likelier_penalty(found, float(np.trace(lost)), penalty, len(ups))
         if move @ slope < 2 * TOLERANCE * len(ups):
             break
-    return found
+    return Fit(found, doubt)
 
 
 def moved(
@@ -81,13 +96,12 @@ def log_likelihoods(ups: Ups, log_odds: LogOdds) -> LogOdds:
 
 def likelier_penalty(
     coefficients: Float[np.ndarray, " inputs"],
-    curvature: Float[np.ndarray, "inputs inputs"],
+    lost: float,
     penalty: float,
     rows: int,
 ) -> float:
-    """Return the number of coefficients that the rows determine, over the sum of their squares."""
+    """Return the number of coefficients that the rows determine, all but those lost, over the sum of their squares."""
     square = float(coefficients @ coefficients)
     if not square:
         return penalty
-    determined = len(coefficients) - penalty * float(np.trace(np.linalg.inv(curvature)))
-    return float(np.clip(determined / square, LEAST_PENALTY, rows))
+    return float(np.clip((len(coefficients) - lost) / square, LEAST_PENALTY, MOST_PENALTY * rows))
