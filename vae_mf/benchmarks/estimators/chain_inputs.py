@@ -99,7 +99,7 @@ def neighbours(
     before, last, variance = covariance[:-1, :-1], covariance[:-1, -1], covariance[-1, -1]
     own = before.diagonal()
     chosen = np.zeros(0, np.int64)
-    least = (2 * np.log(max(len(last), 2)) + BEYOND_CHANCE) / rows
+    least = least_score(len(last)) / rows
     while len(chosen) < NEIGHBOURS:
         basis = np.hstack([loadings, np.eye(len(last))[:, chosen]])
         slope, left, rest = residual_moments(before, last, variance, basis)
@@ -112,6 +112,11 @@ def neighbours(
             break
         chosen = np.concatenate([chosen, best])
     return chosen
+
+
+def least_score(candidates: int) -> float:
+    """Return the squared score from which on the largest of some counts."""
+    return float(2 * np.log(max(candidates, 2)) + BEYOND_CHANCE)
 
 
 def residual_moments(
