@@ -1,18 +1,22 @@
 """The benchmark of nats: exact values against enumeration, estimators against them, and how they are asked."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import entr, logsumexp
 
 from vae_mf.benchmarks.asking import Answer, answers, ask, located, read_problem, save_problem
-from vae_mf.benchmarks.estimators.chain_rule import candidates, chain_rule
+from vae_mf.benchmarks.estimators.chain_rule import chain_rule
 from vae_mf.benchmarks.estimators.classes_and_residuals import classes_and_residuals
 from vae_mf.benchmarks.estimators.density_ratio import density_ratio
 from vae_mf.benchmarks.estimators.gaussian import gaussian
 from vae_mf.benchmarks.estimators.mine import mine
 from vae_mf.benchmarks.estimators.ratio_network import Settings
-from vae_mf.benchmarks.estimators.residual_orders import residual_information
+from vae_mf.benchmarks.estimators.residual_orders import residual_information, summed
+from vae_mf.benchmarks.estimators.set_screen import ORDERS, affordable_rows, candidates, passing
+from vae_mf.benchmarks.estimators.shared_orders import shared_orders
 from vae_mf.benchmarks.estimators.smile import smile
 from vae_mf.benchmarks.estimators.telescoping import telescoping
 from vae_mf.benchmarks.known_information import (
@@ -36,6 +40,7 @@ from vae_mf.benchmarks.problems import (
 )
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.averages import Average
+from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.systems import CurieWeiss, Hopfield, Ising2D, MaierSaupe
 from vae_mf.systems.enumeration import enumerate_system
 
@@ -43,7 +48,7 @@ SMALL = Settings(epochs=1, hidden=4)
 FAST = {
     "chain rule": chain_rule,
     "residual orders": residual_information,
-    "classes": lambda rows: classes_and_residuals(rows, (1, 2)),
+    "classes": lambda rows: classes_and_residuals(rows, classes=(1, 2)),
     "gaussian": gaussian,
     "density ratio": lambda rows, given=None: density_ratio(rows, given, SMALL),
     "telescoping": lambda rows, given=None: telescoping(rows, given, settings=SMALL),
@@ -150,12 +155,12 @@ def test_planted_rows_follow_their_law():
         (noisy_order(CurieWeiss(10), 0.7, 4.0), 6000),
         (own_field(Hopfield.random(10, 2, seed=1), 0.6), 4000),
         (planted(4, 3, 0.8), 4000),
-        (planted(2, 4, 1.0), 4000),
+        (planted(2, 5, 1.0), 4000),
         (planted(6, 2, 0.7, cut=True), 4000),
         (planted_given(4, 2, 0.6, 0.8), 4000),
         (all_of(MaierSaupe(4), 0.15), 2000),
     ],
-    ids=["cw", "ising", "halves", "noisy order", "field", "triples", "quadruples", "cut", "given", "directors"],
+    ids=["cw", "ising", "halves", "noisy order", "field", "triples", "quintuples", "cut", "given", "directors"],
 )
 def test_the_chain_rule_finds_the_exact_nats(source, rows):
     problem = source.draw(rows, 3)
@@ -164,9 +169,94 @@ def test_the_chain_rule_finds_the_exact_nats(source, rows):
     assert 0 < found.error < 0.1
 
 
-def test_products_of_triples_are_among_all_of_few_variables_or_among_neighbours():
-    assert len(candidates(40, np.array([3, 1, 2]))) == 40 * 39 // 2 + 1
-    assert candidates(200, np.array([3, 1])) == [(1, 3)]
+def sets_of(before, left, order):
+    """Sets by their squared scores, one after the other."""
+    found = {}
+    for members in combinations(range(before.shape[1]), order):
+        product = left[:, members[-1]] * before[:, list(members[:-1])].prod(1)
+        found[members] = product.sum() ** 2 / (left[:, members[-1]] ** 2).sum()
+    return found
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_screen_finds_the_sets_that_enumeration_does(order):
+    before, left = np.random.default_rng(order).normal(size=(2, 40, 9)).astype(np.float32)
+    known = sets_of(before, left, order)
+    found = [tuple(members) for members in passing(before, left, order).tolist()]
+    assert set(found) == {members for members, score in known.items() if score > 1}
+    assert [known[members] for members in found] == pytest.approx(sorted((known[each] for each in found), reverse=True))
+    left[:, 8] = 0
+    assert all(members[-1] != 8 for members in passing(before, left, order))
+
+
+def test_a_screen_passes_few_sets_of_independent_variables_and_those_that_are_there():
+    rows = np.random.default_rng(2).choice(np.array([-1, 1], np.float32), size=(900, 24))
+    rows[:, 20] = rows[:, [2, 3, 5, 7, 11, 13]].prod(1)
+    found = {site: [each.members for each in sets] for site, sets in candidates(rows, rows).items()}
+    assert (2, 3, 5, 7, 11, 13) in found[20]
+    assert sum(map(len, found.values())) < 20_000
+    assert set(affordable_rows(5, 100)) == {3, 4, 5}
+
+
+def parity(rows, members, last, tilt, seed):
+    """Give a variable the log-odds 2 tilt times the product of others, and return the nats of the set."""
+    up = np.random.default_rng(seed).random(len(rows)) < 1 / (1 + np.exp(-2 * tilt * rows[:, members].prod(1)))
+    rows[:, last] = np.where(up, 1, -1)
+    return tilt * np.tanh(tilt) - np.log(np.cosh(tilt))
+
+
+@pytest.mark.parametrize("order", [5, 6, 7])
+def test_hidden_parities_of_any_order_are_found(order):
+    rows = np.random.default_rng(order).choice(np.array([-1, 1], np.int8), size=(3000, 14))
+    known = parity(rows, list(range(1, order)), 12, 0.6, seed=1) + parity(rows, [0, 4, 12, 6], 9, 0.6, seed=2)
+    found = chain_rule(rows)
+    assert abs(found.value - known) < 2.5 * found.error
+    assert found.error < 0.03
+
+
+def test_orders_that_two_samples_share_are_those_of_all_their_sets():
+    first, second = (np.random.default_rng(seed).normal(size=(30, 5)) for seed in (1, 2))
+    orders = shared_orders(first, second, np.arange(5), 4)
+    for order, found in orders.items():
+        sets = [list(members) for members in combinations(range(5), order)]
+        products = [(first[:, each].prod(1), second[:, each].prod(1)) for each in sets]
+        assert found.value == pytest.approx(sum(one.mean() * other.mean() for one, other in products) / 2)
+    pairs = shared_orders(first, second, np.array([0, 0, 1, 1, 1]), 2)[2]
+    sums = (first.T @ second / 30 / 30) * 0
+    for one in (0, 1):
+        for other in (2, 3, 4):
+            sums[one, other] = (first[:, one] * first[:, other]).mean() * (second[:, one] * second[:, other]).mean()
+    assert pairs.value == pytest.approx(sums.sum() / 2)
+
+
+def test_errors_of_shared_orders_are_their_spread_where_nothing_is_left():
+    random = np.random.default_rng(3)
+    samples = (random.choice([-1.0, 1.0], size=(2, 60, 8)) for _ in range(300))
+    found = [shared_orders(first, second, np.arange(8), 4)[3] for first, second in samples]
+    scores = np.array([each.value / each.null_error for each in found])
+    assert 0.85 < scores.std() < 1.15
+    assert abs(scores.mean()) < 0.25
+
+
+def test_residual_orders_add_what_no_single_set_shows():
+    # Tilted by all triples at once: every one of them is too weak to be found by itself.
+    every = all_configurations(12)
+    couplings = np.random.default_rng(4).normal(0, 0.05, 220)
+    energy = np.array([every[:, list(each)].prod(1) for each in combinations(range(12), 3)]).T @ couplings
+    law = np.exp(energy - logsumexp(energy))
+    rows = every[np.random.default_rng(5).choice(len(law), 4000, p=law)]
+    known = total_correlation(law)
+    alone, found = chain_rule(rows), residual_information(rows)
+    assert abs(found.value - known) < 2 * found.error
+    assert abs(alone.value - known) > 3 * alone.error
+
+
+def test_residual_orders_that_grow_are_no_answer():
+    orders = {2: Estimate(0.2, 0.01, 0.01), 3: Estimate(0.0, 0.01, 0.01), 4: Estimate(3.0, 0.1, 0.1)}
+    with pytest.raises(ValueError, match="no answer: orders two to four"):
+        summed(orders)
+    pairs_of_pairs = orders | {4: Estimate(0.04, 0.005, 0.005)}
+    assert summed(pairs_of_pairs).value == 0.2
 
 
 @pytest.mark.parametrize("name", FAST)

@@ -84,7 +84,8 @@ def principal_loadings(covariance: Covariance, rows: int) -> Float[np.ndarray, "
     level = 1.0
     for _ in range(SUMMARIES):
         level = float(values[values <= level * EDGE * (1 + ratio) ** 2].mean())
-    lower, upper = level * max(1 - ratio, 0) ** 2 / EDGE, level * EDGE * (1 + ratio) ** 2
+    lower = level * max(1 - ratio, 0) ** 2 / EDGE
+    upper = level * EDGE * (1 + ratio) ** 2
     distance = np.abs(np.log(values.clip(min=np.finfo(float).tiny) / level))
     # Where rows differ in their variances the others spread wider.
     out = ((values > upper) | (values < lower)) & (distance > LEAST_DISTANCE * distance.max())

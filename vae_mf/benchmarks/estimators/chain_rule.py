@@ -9,10 +9,10 @@ The log-odds of a variable are those of its reference and a sum of inputs, chose
   of them can be looked through (`set_screen`), and of two and three of the first neighbours.
 
 Of the sum a row of the fit says too much by k / 2n nats, k effective inputs and n rows, and a row held out says too
-little by as much: their mean is right to first order. The error holds the spread of rows, the bias of at most `Fit.doubt`
-that a penalty leaves, and the nats of a single pair that is too weak to be seen. In no error, and not seen: functions
-of more than a few summaries, weak correlations of very many sets (which `residual_orders` adds), and sets beyond those
-that are looked through. Of 6000 rows one noisy parity of seven among 60 variables is found from 0.11 nats on.
+little by as much: their mean is right to first order. The error holds the spread of rows, the bias of at most
+`Fit.doubt` that a penalty leaves, and the nats of a single pair that is too weak to be seen. In no error, and not seen:
+functions of more than a few summaries, weak correlations of very many sets (which `residual_orders` adds), and sets
+beyond those that are looked through. Among 60 variables of 6000 rows a noisy parity of seven of 0.11 nats is found.
 """
 
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ class Ratios(NamedTuple):
 
     values: Float32[np.ndarray, "rows variables"]
     residuals: Float32[np.ndarray, "rows columns"]
-    """What is left of every variable given those before it, in units of its spread."""
+    """Rest of every variable given those before it, in units of its spread."""
     variables: Int[np.ndarray, " columns"]
     """Variable of every column of the residuals, of which a director has five."""
     training: int

@@ -18,7 +18,7 @@ from scipy.special import logit
 from vae_mf.arrays import Spins
 from vae_mf.benchmarks.estimators.chain_rule import chain
 from vae_mf.benchmarks.estimators.reference import Reference, training_rows
-from vae_mf.benchmarks.estimators.residual_orders import Told, answer, left_by, told
+from vae_mf.benchmarks.estimators.residual_orders import Reading, answer, left_by, read_rows
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.rng import generator
@@ -51,14 +51,14 @@ def classes_and_residuals(
     """
     if rows.ndim != 2:
         raise ValueError(f"rows: expected signs (rows, variables), got an array of shape {rows.shape}, of directors")
-    return answer(partial(told_by_classes, classes=classes, seed=seed), rows, given, cut)
+    return answer(partial(read_by_classes, classes=classes, seed=seed), rows, given, cut)
 
 
-def told_by_classes(
+def read_by_classes(
     rows: Spins, given: Float[np.ndarray, "rows latents"] | None, classes: Sequence[int], seed: int
-) -> Told:
+) -> Reading:
     """Return what the likeliest mixture and the chain given its classes say, or the chain alone if that is likelier."""
-    alone = told(rows, given)
+    alone = read_rows(rows, given)
     if given is not None:
         return alone
     count = training_rows(rows)
@@ -77,7 +77,7 @@ def told_by_classes(
     ratios = chain(rows, (centred @ axes.T)[drawn], base=base)
     sums = gains + ratios.values.sum(1, dtype=np.float64)
     # Neither can say too much on the average: likelihood is lost wherever a law is wrong.
-    return Told(sums, ratios, left_by(ratios)) if ratios.mean(sums - alone.sums).value > 0 else alone
+    return Reading(sums, ratios, left_by(ratios)) if ratios.mean(sums - alone.sums).value > 0 else alone
 
 
 def likeliest_mixture(rows: Spins, classes: Sequence[int], seed: int) -> BernoulliMixture:

@@ -60,7 +60,7 @@ def functions_of(summaries: Summaries, training: int, units: int, seed: int) -> 
     return np.hstack([scaled, np.tanh(slopes * (scaled @ directions.astype(np.float32) - places))])
 
 
-def uncorrelated(summaries: Summaries, training: int) -> Summaries:
+def uncorrelated(summaries: Summaries, training: int) -> Float32[np.ndarray, "rows combinations"]:
     """Return combinations of the summaries that the first rows show uncorrelated and of variance 1.
 
     A small difference of two of them, as of an order parameter and one that is seen with noise, may tell the most.

@@ -85,7 +85,9 @@ def objective(ups: Ups, log_odds: LogOdds, coefficients: Float[np.ndarray, " inp
     return float(fit - penalty / 2 * coefficients @ coefficients)
 
 
-def log_likelihoods(ups: Ups, log_odds: LogOdds) -> LogOdds:
+def log_likelihoods(
+    ups: Bool[np.ndarray, "*shape"], log_odds: Float32[np.ndarray, "*shape"]
+) -> Float32[np.ndarray, "*shape"]:
     """Return ln p of every outcome.
 
     >>> log_likelihoods(np.array([True, False]), np.zeros(2, np.float32)).round(4).tolist()

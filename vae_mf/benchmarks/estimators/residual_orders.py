@@ -36,8 +36,8 @@ Rows = Shaped[np.ndarray, "rows variables *axes"]
 Latents = Float[np.ndarray, "rows latents"]
 
 
-class Told(NamedTuple):
-    """What a chain and the orders beyond it say about some variables."""
+class Reading(NamedTuple):
+    """Reading of some variables by a chain and the orders beyond it."""
 
     sums: Float[np.ndarray, " rows"]
     """Log-ratio of every row to independent variables."""
@@ -56,28 +56,28 @@ def residual_information(
     Raises:
         ValueError: if directors come with latent variables, or the orders grow.
     """
-    return answer(told, rows, given, cut)
+    return answer(read_rows, rows, given, cut)
 
 
 def answer(
-    tell: Callable[[Rows, Latents | None], Told],
+    read: Callable[[Rows, Latents | None], Reading],
     rows: Rows,
     given: Latents | None,
     cut: Bool[np.ndarray, " variables"] | None,
 ) -> Average:
-    """Return what is told about all variables, less what about each part of a cut, row by row."""
-    whole = tell(rows, given)
-    parts = [] if cut is None else [tell(rows[:, cut], given), tell(rows[:, ~cut], given)]
+    """Return the reading of all variables less those of the parts of a cut, row by row."""
+    whole = read(rows, given)
+    parts = [] if cut is None else [read(rows[:, cut], given), read(rows[:, ~cut], given)]
     gain = whole.ratios.mean(whole.sums - sum(each.sums for each in parts))
     left = whole.left.value - sum(each.left.value for each in parts)
     errors = [each.left.error for each in (whole, *parts)] + [each.ratios.doubt for each in parts]
     return Average(gain.value + left, float(np.hypot.reduce([gain.error, *errors])))
 
 
-def told(rows: Rows, given: Latents | None) -> Told:
+def read_rows(rows: Rows, given: Latents | None) -> Reading:
     """Return what the chain of regressions says."""
     ratios = ratios_of(rows, given)
-    return Told(ratios.values.sum(1, dtype=np.float64), ratios, left_by(ratios))
+    return Reading(ratios.values.sum(1, dtype=np.float64), ratios, left_by(ratios))
 
 
 def left_by(ratios: Ratios) -> Average:

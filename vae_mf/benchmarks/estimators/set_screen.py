@@ -74,14 +74,16 @@ def passing(before: Centred, left: Left, order: int) -> Int[np.ndarray, "sets or
     """
     count = before.shape[1]
     size = order // 2
-    heads, tails = rising_sets(count, order - size - 1), count - 1 - rising_sets(count, size)[:, ::-1]
-    asked = np.flatnonzero(left.any(0)[tails[:, -1]])
+    heads = rising_sets(count, order - size - 1)
+    tails = count - 1 - rising_sets(count, size)[:, ::-1]
+    asked = np.flatnonzero((left != 0).any(axis=0)[tails[:, -1]])
     tails = tails[asked]
     head = products_of(before, heads)
     tail = products_of(before, tails[:, :-1]) * left[:, tails[:, -1]]
     noise = (left**2).sum(0)[tails[:, -1]]
     least = max(2 * log(max(comb(count, order) / PASSING, 1)), 1.0)
-    found, scores = [np.zeros((0, order), np.int64)], [np.zeros(0)]
+    found = [np.zeros((0, order), np.int64)]
+    scores = [np.zeros(0)]
     for middle in range(heads.shape[1], count - size):
         first = comb(middle, heads.shape[1])
         rest = int(np.searchsorted(asked, comb(count - 1 - middle, size)))

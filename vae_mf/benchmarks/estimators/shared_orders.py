@@ -32,7 +32,8 @@ def shared_orders(
         variables: variable of every column.
         largest: highest order.
     """
-    powers, others = raised(first, largest), raised(second, largest)
+    powers = raised(first, largest)
+    others = raised(second, largest)
     of_first = np.zeros((largest + 1, len(first)))
     of_second = np.zeros((largest + 1, len(second)))
     squares = np.zeros(largest + 1)
