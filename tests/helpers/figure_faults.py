@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,14 +18,24 @@ NEEDS_UNIT = re.compile(
 """Quantities that have a unit, in brackets."""
 NUMBERS_ALONE = re.compile(r"ξ / L|xi / L|\\xi / L")
 """Quotients without a unit."""
+APART = 0.25
+"""Space between numbers at an axis, in units of their height."""
 TOLERANCE = 1.5
 """Pixels by which texts may touch each other or the edge."""
 
 
+Boxes = list[tuple[Bbox, Text]]
+
+
 def faults_of(figure: Figure) -> list[str]:
     """Return all faults of a figure, in words."""
+    for ax in figure.axes:
+        for artist in (*ax.lines, *ax.collections, *ax.images, *ax.patches):
+            artist.set_visible(False)  # data take time to draw, and none of these faults is in them
     figure.draw_without_rendering()
-    return [fault for check in CHECKS for fault in check(figure)]
+    boxes = sorted(((text.get_window_extent(), text) for text in texts_of(figure)), key=lambda pair: pair[0].x0)
+    found = [fault for check in CHECKS for fault in check(figure)]
+    return found + [fault for check in CHECKS_OF_TEXTS for fault in check(figure, boxes)]
 
 
 def texts_of(figure: Figure) -> list[Text]:
@@ -43,24 +53,22 @@ def ticks_outside(ax: Axes) -> Iterator[Text]:
             continue
         low, high = sorted(axis.get_view_interval())
         slack = 1e-9 * (high - low)
-        drawn = {id(tick) for tick in axis._update_ticks()}
+        drawn = {id(tick) for tick in axis._update_ticks()}  # pyright: ignore[reportAttributeAccessIssue]
         for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
             if id(tick) not in drawn or not low - slack <= tick.get_loc() <= high + slack:
                 yield from (tick.label1, tick.label2)
 
 
-def texts_outside(figure: Figure) -> Iterator[str]:
+def texts_outside(figure: Figure, boxes: Boxes) -> Iterator[str]:
     """Yield texts beyond the edge of the figure."""
     edge = figure.bbox.padded(TOLERANCE)
-    for text in texts_of(figure):
-        box = text.get_window_extent()
+    for box, text in boxes:
         if not (edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1):
             yield f"outside: {text.get_text()!r}"
 
 
-def texts_overlapping(figure: Figure) -> Iterator[str]:
+def texts_overlapping(figure: Figure, boxes: Boxes) -> Iterator[str]:
     """Yield pairs of texts that lie over each other."""
-    boxes = sorted(((text.get_window_extent(), text) for text in texts_of(figure)), key=lambda pair: pair[0].x0)
     for number, (box, text) in enumerate(boxes):
         for other, second in boxes[number + 1 :]:
             if other.x0 >= box.x1 - TOLERANCE:
@@ -74,6 +82,24 @@ def overlap(first: Bbox, second: Bbox) -> bool:
     width = min(first.x1, second.x1) - max(first.x0, second.x0)
     height = min(first.y1, second.y1) - max(first.y0, second.y0)
     return width > TOLERANCE and height > TOLERANCE
+
+
+def ticks_crowded(figure: Figure, boxes: Boxes) -> Iterator[str]:
+    """Yield numbers below a panel that are nearer to each other than half a digit."""
+    for ax in figure.axes:
+        ticks = [*ax.xaxis.get_major_ticks(), *ax.xaxis.get_minor_ticks()]
+        own = {id(tick.label1) for tick in ticks if tick.label1.get_rotation() == 0}
+        for (first, text), (second, other) in pairwise(pair for pair in boxes if id(pair[1]) in own):
+            if second.x0 < first.x1 + APART * first.height:
+                yield f"run together: {text.get_text()!r} and {other.get_text()!r}"
+
+
+def factors_at_axes(figure: Figure) -> Iterator[str]:
+    """Yield numbers at the end of an axis that are to be added to its ticks, or multiplied with them."""
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if text := axis.get_offset_text().get_text():
+                yield f"at the end of an axis: {text!r}"
 
 
 def legends_over_data(figure: Figure) -> Iterator[str]:
@@ -131,9 +157,9 @@ def caption_missing(figure: Figure) -> Iterator[str]:
         yield f"no caption: {caption!r}"
 
 
+CHECKS_OF_TEXTS = (texts_outside, texts_overlapping, ticks_crowded)
 CHECKS = (
-    texts_outside,
-    texts_overlapping,
+    factors_at_axes,
     legends_over_data,
     panels_over_each_other,
     letters_missing,

@@ -333,8 +333,8 @@ def search(count: int) -> Tables:
 def energy(count: int) -> Tables:
     ratios = [1 + 0.2 * k for k in range(count)]
     table = random(crossed(ratio=ratios, temperature=[0.2, 0.5, 1.0, 2.0]), "energy", "entropy")
-    table = table.assign(energy_annealed=0.3, entropy_annealed=0.4)
-    return {"energy": table, "solutions": pd.DataFrame({"ratio": ratios, "value": 0.3})}
+    annealed = crossed(ratio=ratios, temperature=np.geomspace(0.2, 2, 20)).assign(energy=0.3, entropy=0.4)
+    return {"energy": table, "annealed": annealed, "solutions": pd.DataFrame({"ratio": ratios, "value": 0.3})}
 
 
 def complexities(count: int) -> Tables:
@@ -490,7 +490,7 @@ DRAWINGS: dict[str, Drawing] = {
     "paper.draw_latent_variable": lambda n: paper.draw_latent_variable(systems(n)),
     "paper.draw_decodings": lambda n: paper.draw_decodings(systems(n)),
     "recordings.draw_retina": lambda n: recordings.draw_retina(
-        prefixed(retina_40=recording_tables(n), retina_160=recording_tables(n + 2))
+        prefixed(**{name: recording_tables(n) for name in ("retina_40", "retina_160")[:n]})
     ),
     "recordings.recording_figure": lambda n: recordings.recording_figure(recording_tables(n)),
     "runs.observables_figure": lambda n: runs.observables_figure(run_tables(n)),

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from helpers.figures import entries_of, in_one_line, labels_of, words_of
 from helpers.files import tree
-from matplotlib.colors import is_color_like, to_hex
+from matplotlib.colors import is_color_like, to_hex, to_rgb
 from PIL import Image
 
 from vae_mf.analysis.stored_patterns import match_patterns, overlap_table
 from vae_mf.plotting.recordings import draw_retina
 from vae_mf.plotting.runs import draw_run
-from vae_mf.plotting.style import COLOURS, LABELS, SETTINGS, house_style, new_figure, save_figure
+from vae_mf.plotting.style import COLOURS, LABELS, PALETTE, SETTINGS, house_style, new_figure, save_figure
 from vae_mf.statistics.joint_moments import moment_table, word_table
 from vae_mf.statistics.observables import compare_energies, compare_observables, exact_laws, order_parameter_histogram
 from vae_mf.statistics.overlaps import overlap_law_table
@@ -241,6 +241,18 @@ def test_a_picture_has_300_dots_per_inch_unless_it_is_told_otherwise(tmp_path):
     with Image.open(path) as picture:
         assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
         assert picture.size == (960, 810)
+
+
+def test_a_picture_keeps_white_the_palette_and_shades(tmp_path):
+    figure, (map_of_shades, bars) = new_figure(1, 2)
+    map_of_shades.imshow(np.linspace(-1, 1, 400).reshape(20, 20), cmap="RdBu_r")
+    bars.bar(range(len(PALETTE)), 1, color=list(PALETTE.values()))
+    bars.bar(range(len(PALETTE)), -1, color=list(PALETTE.values()), alpha=0.2)
+    with Image.open(save_figure(figure, tmp_path, "a")) as picture:
+        found = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0).astype(float)
+    assert len(found) > 200
+    for colour in ("white", *PALETTE.values()):
+        assert np.abs(found - 255 * np.array(to_rgb(colour))).max(axis=1).min() < 1.5
 
 
 def test_the_same_figure_makes_the_same_files_at_another_time(tmp_path, monkeypatch):

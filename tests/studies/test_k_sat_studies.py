@@ -160,7 +160,10 @@ def test_energies_and_searches_make_figures():
     assert (energy[energy.ratio == 3.0].energy.to_numpy() > energy[energy.ratio == 1.0].energy.to_numpy()).all()
     assert energy.entropy.between(0, np.log(2)).all()
     assert list(tables["solutions"].ratio) == [1.0]
-    assert len(draw_energy(tables).axes) == 2
+    left, right = draw_energy(tables).axes
+    for ax, exact in zip((left, right), annealed(3, 1.0, np.array([1 / 0.55])).ravel(), strict=True):
+        curve = next(line for line in ax.lines if len(line.get_xdata()) > 3)
+        assert np.interp(0.55, *curve.get_data()) == pytest.approx(exact, rel=1e-3)
     searches = search_tables(3, 4.2667, {200: [2.0, 4.0]}, 2, 50, seed=1)
     table = searches["search"]
     assert list(table.algorithm.unique()) == list(ALGORITHMS)

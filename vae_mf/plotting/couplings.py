@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from vae_mf.arrays import Couplings
 from vae_mf.plotting.layout import house_figure
 from vae_mf.plotting.style import COLOURS, LETTER, MIDDLE, PANEL, in_figure, name_ticks, new_figure, new_panels
+from vae_mf.plotting.ticks import write_plain_ticks
 
 LABELLED = 20
 """Largest number of variables of which every one has its name at a heat map."""
@@ -119,15 +118,6 @@ def draw_positive(ax: Axes, table: pd.DataFrame, values: pd.Series, label: str) 
         draw_values(ax, table, values, (inside.min(), inside.max()))
         ax.set_xlim(limits)
         write_plain_ticks(ax.xaxis, limits)
-
-
-def write_plain_ticks(axis: Axis, limits: tuple[float, float]) -> None:
-    """Write plain numbers at a logarithmic axis, 1, 2 and 5 of every decade where there are few."""
-    spread = limits[1] / limits[0]
-    few = LogLocator(subs=(1,) if spread > 50 else (1, 2, 5))
-    axis.set_major_locator(few if spread > 5 else MaxNLocator(4))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())
 
 
 def draw_values(

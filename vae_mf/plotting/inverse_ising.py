@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from vae_mf.plotting.layout import house_figure, legend_above, legend_below
 from vae_mf.plotting.style import COLOURS, PALETTE, looks, new_figure, new_panels
+from vae_mf.plotting.ticks import mark_sizes
 
 LOOKS = {
     "maximum likelihood": (PALETTE["red"], "o"),
@@ -23,8 +24,6 @@ LOOKS = {
     "naive": (PALETTE["tan"], "^"),
 }
 """Colour and marker of every method."""
-FEW = 6
-"""Up to so many sizes, each has a tick."""
 
 
 @house_figure(
@@ -158,10 +157,7 @@ def draw_times(tables: dict[str, pd.DataFrame]) -> Figure:
     draw_errors(ax, table, "sites", "seconds")
     ax.set(xlabel="spins N", ylabel=f"processor time, {table.samples.iloc[0]} samples  [s]")
     ax.set(xscale="log", yscale="log")
-    sizes = table.sites.unique()
-    if len(sizes) <= FEW:
-        ax.set_xticks(sizes, [str(size) for size in sizes])
-        ax.minorticks_off()
+    mark_sizes(ax.xaxis, table.sites)
     legend_above(ax)
     return figure
 

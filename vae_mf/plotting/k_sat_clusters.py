@@ -44,8 +44,9 @@ def draw_frozen(ax: Axes, table: pd.DataFrame) -> None:
     """Draw the share of frozen variables of each formula and their mean."""
     solved = table[table.solved]
     ax.plot(solved.ratio, solved.frozen, "o", color=COLOURS["samples"], markersize=3, alpha=0.5, label="a formula")
-    means = solved.groupby("ratio").frozen.mean()
-    ax.plot(means.index, means, "-", color=COLOURS["samples"], label="mean")
+    shares = solved.groupby("ratio").frozen
+    means = shares.mean()
+    ax.errorbar(means.index, means, shares.sem().fillna(0), capsize=2, color=COLOURS["samples"], label="mean")
     ax.set(xlabel=RATIO, ylabel="frozen share of a solution", ylim=(-0.03, 1.03))
     legend_above(ax)
 

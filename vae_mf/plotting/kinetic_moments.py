@@ -1,5 +1,6 @@
 """Figure of the errors of Plefka expansions."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -19,7 +20,7 @@ TITLES = {"magnetisations": "magnetisations m", "covariances": "covariances C", 
 
 @house_figure(
     "Root mean square error of Plefka expansions of a kinetic Ising model against the inverse temperature, a "
-    "panel per moment. Dotted: error of the samples themselves."
+    "panel per moment. Dotted: error of the samples themselves; no point where it hides that of the expansion."
 )
 def draw_kinetic_moments(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the error of every expansion against the strength of the couplings, a panel per moment.
@@ -36,6 +37,6 @@ def draw_kinetic_moments(tables: dict[str, pd.DataFrame]) -> Figure:
         sampling = chosen.groupby("beta").sampling.mean()
         ax.plot(sampling.index, sampling, ":", color=COLOURS["infinite"], label="error of the samples")
         ax.set(xlabel="inverse temperature β", ylabel="RMS error", yscale="log", title=title)
-        ax.set_ylim(0.5 * chosen.error.min(), LARGEST)
+        ax.set_ylim(0.5 * np.nanmin([chosen.error.min(), sampling.min()]), LARGEST)
     legend_below(figure, axes)
     return figure

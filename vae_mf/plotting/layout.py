@@ -12,8 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.style import LETTER, caption_of, house_style
+from vae_mf.plotting.ticks import fit_ticks
 
-LETTER_PLACE = (-5, 6)
+LETTER_PLACE = (-5, 8)
 """Place of the right end of the letter of a panel, in points from the upper left corner of its axes."""
 ROOM = 0.95
 """Share of the sides of a panel that its labels may take; the rest goes to ticks when the figure is laid out."""
@@ -86,8 +87,10 @@ def letter_of(number: int) -> str:
 
 
 def finish(figure: Figure) -> None:
-    """Break long labels into lines, put titles above the legends of panels, make room for these, and add letters."""
+    """Fit ticks and labels, put titles above the legends of panels, make room for these, and add letters."""
     heights: dict[int, float] = {}
+    for ax in figure.axes:
+        fit_ticks(ax)
     for ax in panels_of(figure):
         fit_labels(ax)
         height = raise_titles(ax)

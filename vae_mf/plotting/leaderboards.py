@@ -10,15 +10,15 @@ from vae_mf.plotting.style import COLOURS, in_figure, looks, new_figure
 
 LEAST = 0.003
 """Nats below which a ratio to the exact value says nothing."""
-SOON, CLOSE = 0.1, 1e-3
-"""Seconds, and median error over the exact value, that are drawn of less."""
+SOON, CLOSE, FAR = 0.1, 1e-3, 1e3
+"""Seconds, and median error over the exact value, that are drawn of less, and the error that is drawn of more."""
 
 
 @house_figure(
     "Estimators whose answers are known: every estimate over its exact value, within 5 % in grey, against the exact "
     "value in nats; and median error over the exact value against the mean processor time of an answer in seconds, "
     "over the problems that each was asked. No error bars: every answer is a point. Values are cut at 0 and 2, "
-    "short times and small errors at the edges."
+    "short times, and small and large errors, at the edges."
 )
 def leaderboard_figure(scores: pd.DataFrame, board: pd.DataFrame) -> Figure:
     """Return two panels: every estimate over its exact value, and the median error against the time of an answer.
@@ -36,10 +36,10 @@ def leaderboard_figure(scores: pd.DataFrame, board: pd.DataFrame) -> Figure:
         left.plot(own.exact, ratio, linestyle="none", label=in_figure(name), **style)
         line = board[board.estimator == name].iloc[0]
         if np.isfinite(line.median_off):
-            right.plot([max(line.seconds, SOON)], [max(line.median_off, CLOSE)], linestyle="none", **style)
+            right.plot([max(line.seconds, SOON)], [np.clip(line.median_off, CLOSE, FAR)], linestyle="none", **style)
     left.set(xscale="log", xlim=(LEAST, 2 * max(scores.exact.max(), 1)))
     right.set(xscale="log", xlim=(SOON / 2, 2 * np.nanmax([1, *board.seconds])))
-    right.set(yscale="log", ylim=(CLOSE / 2, 2 * np.nanmax([1, *board.median_off])))
+    right.set(yscale="log", ylim=(CLOSE / 2, 2 * np.clip(board.median_off.max(), 1, FAR)))
     name_axes(left, right)
     legend_below(figure, (left, right))
     return figure

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vae_mf.plotting.decoding import LATENT_LAWS, draw_coupling, draw_tensor_scores
-from vae_mf.plotting.layout import house_figure, legend_below, panels_of
+from vae_mf.plotting.layout import house_figure, legend_below
 from vae_mf.plotting.observables import draw_observable, draw_overlaps
 from vae_mf.plotting.style import COLOURS, LABELS, PANEL, TEMPERATURE, empty_figure, name_ticks, new_figure
 from vae_mf.plotting.total_correlation import draw_capacity, draw_conditional_correlation
@@ -47,8 +47,6 @@ def draw_systems(tables: dict[str, pd.DataFrame]) -> Figure:
         first.set_title(title, loc="left")
         last.set_title("\n".join(filter(None, (f"{ADDED}{title}", last.get_title()))), loc="left")
         last.set_title("")
-    for ax in panels_of(figure):
-        ax.locator_params(axis="x", nbins=4)
     legend_below(figure, [ax for row in rows for ax in row[:2]])
     return figure
 

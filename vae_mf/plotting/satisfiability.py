@@ -9,6 +9,8 @@ from vae_mf.plotting.layout import house_figure, legend_above, legend_below
 from vae_mf.plotting.style import COLOURS, TEMPERATURE, looks, new_figure, new_panels
 
 RATIO = "clauses per variable α"
+COLDER = 0.8
+"""Left edge of an axis of temperatures, as a share of the lowest."""
 EXACT_NU = {2: 3.0}
 """Exponents that theory knows, by clause length."""
 
@@ -66,7 +68,7 @@ def draw_scaled(ax: Axes, curves: pd.DataFrame, crossings: pd.DataFrame) -> None
         ax.errorbar(scaled, part.probability, part.error, fmt=marker, color=colour)
     effective = f"effective ν = {last.nu:.1f} ± {last.nu_error:.1f}; theory: ν ≥ 2"
     ax.set_title(f"ν = {nu:g} by theory" if length in EXACT_NU else effective)
-    ax.set(xlabel="(α - α_s) N^(1/ν)", ylim=(-0.03, 1.03))
+    ax.set(xlabel="(α − α$_s$) N$^{1/ν}$", ylim=(-0.03, 1.03))
 
 
 def draw_effort(ax: Axes, curves: pd.DataFrame) -> None:
@@ -112,23 +114,28 @@ def draw_times(ax: Axes, table: pd.DataFrame) -> None:
 
 
 @house_figure(
-    "Violated clauses and entropy in nats per variable against temperature, for each number of clauses per "
-    "variable. Error bars: standard error over formulas. Lines: annealed averages."
+    "Violated clauses and entropy in nats per variable against temperature, for each number of clauses per variable. "
+    "Error bars: standard error over formulas. Lines: annealed averages, at all temperatures. Open, at the left edge: "
+    "entropy of the solutions of infinite formulas by belief propagation, for T = 0."
 )
 def draw_energy(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw energy and entropy per variable against temperature for each ratio, beside annealed averages."""
     table, solutions = tables["energy"], tables["solutions"]
     figure, (left, right) = new_figure(1, 2)
+    edge = COLDER * table.temperature.min()
     for (ratio, part), (colour, marker) in zip(table.groupby("ratio"), looks(), strict=False):
+        annealed = tables["annealed"][tables["annealed"].ratio == ratio]
         for ax, name in ((left, "energy"), (right, "entropy")):
             values, errors = part[name], part[f"{name}_error"]
             ax.errorbar(part.temperature, values, errors, fmt=marker, color=colour, label=f"α = {ratio:g}")
-            ax.plot(part.temperature, part[f"{name}_annealed"], "-", color=colour, linewidth=0.8)
+            ax.plot(annealed.temperature, annealed[name], "-", color=colour, linewidth=0.8)
         for value in solutions[solutions.ratio == ratio].value:
-            right.plot([0], [value], marker, color=colour, mfc="none", markersize=7, clip_on=False)
+            right.plot([edge], [value], marker, color=colour, mfc="none", markersize=7, clip_on=False)
     left.plot([], [], "-", color=COLOURS["exact"], linewidth=0.8, label="annealed")
-    right.plot([], [], "o", color=COLOURS["exact"], mfc="none", label="solutions, by beliefs")
-    left.set(xlabel=TEMPERATURE, ylabel="violated clauses per variable", xlim=(0, None), ylim=(-0.01, None))
-    right.set(xlabel=TEMPERATURE, ylabel="entropy per variable  [nats]", xlim=(0, None))
+    right.plot([], [], "o", color=COLOURS["exact"], mfc="none", label="T = 0: solutions, by beliefs")
+    left.set(ylabel="violated clauses per variable", ylim=(-0.01, None))
+    right.set_ylabel("entropy per variable  [nats]")
+    for ax in (left, right):
+        ax.set(xlabel=TEMPERATURE, xscale="log", xlim=(edge, 1.1 * table.temperature.max()))
     legend_below(figure, (left, right))
     return figure

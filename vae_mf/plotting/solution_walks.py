@@ -10,8 +10,8 @@ from vae_mf.plotting.style import COLOURS, looks, new_figure
 
 
 @house_figure(
-    "Overlap of walks through solutions with their start, along the walk and at its end, beside independent "
-    "solutions. Error bars: standard error over formulas."
+    "Overlap of walks through solutions with their start, along the walk and at its end, beside solutions drawn at "
+    "random by belief propagation, and those of two searches. Error bars: standard error over formulas."
 )
 def draw_solution_walks(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw the overlap with the start along the walks, and at their ends against the clauses per variable."""
@@ -43,7 +43,7 @@ def draw_ends(ax: Axes, solutions: pd.DataFrame, thresholds: pd.DataFrame) -> No
         )
     largest = sizes[-1][1]
     drawn = largest[largest.converged.astype(bool)].groupby("ratio").beliefs.mean()
-    ax.plot(drawn.index, drawn, "--", color=COLOURS["exact"], label="solutions at random")
+    ax.plot(drawn.index, drawn, "_", color=COLOURS["exact"], markersize=9, label="solutions at random")
     found = largest.groupby("ratio").independent.mean()
     ax.plot(found.index, found, ":", color=COLOURS["infinite"], label="solutions of two searches")
     mark_thresholds(ax, thresholds, COLOURS["independent"])

@@ -267,6 +267,6 @@ def with_few_colours(png: bytes) -> bytes:
     """Return a picture with 256 colours, a quarter of the size."""
     smaller = BytesIO()
     with Image.open(BytesIO(png)) as image:
-        few = image.convert("RGB").quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(smaller, "PNG", optimize=True, dpi=image.info.get("dpi"))
     return smaller.getvalue()

@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from vae_mf.plotting.layout import house_figure, legend_above
 from vae_mf.plotting.style import COLOURS, SHORT, TEMPERATURE, in_figure, looks, name_ticks, new_figure, remove
+from vae_mf.plotting.ticks import mark_sizes
 
 TICK: dict = {"linestyle": "", "marker": "_", "markersize": 9, "color": COLOURS["exact"], "zorder": 1}
 """Theory at the temperatures of the samples."""
@@ -125,6 +125,8 @@ def draw_pair_residuals(ax: Axes, table: pd.DataFrame, names: Iterable[object], 
     significance = np.zeros((len(texts), len(texts)))
     significance[table["first"], table["second"]] = significance[table["second"], table["first"]] = table.significance
     image = ax.imshow(significance, vmin=-SIGNIFICANT, vmax=SIGNIFICANT, cmap="RdBu_r", interpolation="nearest")
+    if not significance.any():
+        ax.text(0.5, 0.5, "no pairs found", transform=ax.transAxes, ha="center", va="center")
     for axis in (ax.xaxis, ax.yaxis):
         name_ticks(axis, texts, most=8)
     ax.set(xlabel=f"{unit} i", ylabel=f"{unit} j")
@@ -154,10 +156,8 @@ def draw_scaling(ax: Axes, table: pd.DataFrame, temperature: float) -> None:
             label=f"rate, d = {latents}",
         )  # fmt: skip
     ax.set(ylabel="information  [nats]", yscale="log", title=f"T = {temperature:.4g}")
-    mark_sizes(ax, demanded.sites)
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set(xlabel="sites N", xscale="log")
+    mark_sizes(ax.xaxis, demanded.sites)
     legend_above(ax)
 
 
@@ -172,15 +172,9 @@ def draw_unexplained_scaling(ax: Axes, table: pd.DataFrame, temperature: float) 
         )  # fmt: skip
     ax.axhline(0, color=COLOURS["exact"], linewidth=0.8)
     ax.set(ylabel="C(x|z) / N  [nats per site]", title=f"T = {temperature:.4g}")
-    mark_sizes(ax, chosen.sites.unique())
-    legend_above(ax)
-
-
-def mark_sizes(ax: Axes, sizes: Iterable[Any]) -> None:
-    """Put a tick at every number of sites on a logarithmic axis."""
     ax.set(xlabel="sites N", xscale="log")
-    ax.set_xticks(list(sizes), [str(size) for size in sizes])
-    ax.set_xticks([], minor=True)
+    mark_sizes(ax.xaxis, chosen.sites)
+    legend_above(ax)
 
 
 @house_figure(

@@ -15,6 +15,9 @@ from vae_mf.systems.k_sat import KSat
 
 DRAWS = 100
 """Records of a chain."""
+FINE = 200
+"""Temperatures of a curve of theory."""
+NAMES = ("energy", "entropy")
 
 
 def energy_tables(
@@ -31,8 +34,8 @@ def energy_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return energy and entropy per variable of each ratio at each temperature, and the entropy of its solutions.
 
-    Errors are those over formulas. Beside them are the annealed averages of both, and by belief propagation in infinite
-    formulas the entropy of the solutions, which is exact below the condensation threshold.
+    Errors are those over formulas. Beside them are the annealed averages of both at all temperatures, and by
+    belief propagation in infinite formulas the entropy of the solutions, exact below the condensation threshold.
 
     Args:
         length: number of literals K in a clause.
@@ -54,22 +57,27 @@ def energy_tables(
         found = np.array([measured(system, levels, chains, sweeps, seed) for system in systems]) / sites
         means = found.mean(0)
         errors = found.std(0, ddof=1) / np.sqrt(formulas)
-        rows.append(ratio_table(ratio, levels, means, errors, annealed(length, ratio, 1 / levels)))
+        rows.append(ratio_table(ratio, levels, means, errors))
     below = [float(ratio) for ratio in ratios if ratio < satisfiable]
     dense = [replica_symmetric_entropy(length, ratio, Sizes(**sizes), seed)._asdict() for ratio in below]
     solutions = pd.DataFrame({"ratio": below}).join(pd.DataFrame(dense))
-    return {"energy": pd.concat(rows, ignore_index=True), "solutions": solutions}
+    energy = pd.concat(rows, ignore_index=True)
+    return {"energy": energy, "annealed": annealed_table(length, ratios, levels), "solutions": solutions}
 
 
-def ratio_table(
-    ratio: float, levels: np.ndarray, means: np.ndarray, errors: np.ndarray, bound: np.ndarray
-) -> pd.DataFrame:
+def ratio_table(ratio: float, levels: np.ndarray, means: np.ndarray, errors: np.ndarray) -> pd.DataFrame:
     """Return the rows of one ratio."""
-    names = ("energy", "entropy")
-    columns = {name: means[number] for number, name in enumerate(names)}
-    columns |= {f"{name}_error": errors[number] for number, name in enumerate(names)}
-    columns |= {f"{name}_annealed": bound[number] for number, name in enumerate(names)}
+    columns = {name: means[number] for number, name in enumerate(NAMES)}
+    columns |= {f"{name}_error": errors[number] for number, name in enumerate(NAMES)}
     return pd.DataFrame({"ratio": ratio, "temperature": levels} | columns)
+
+
+def annealed_table(length: int, ratios: Sequence[float], levels: Float[np.ndarray, " levels"]) -> pd.DataFrame:
+    """Return annealed energy and entropy of each ratio at many temperatures between the lowest and the highest."""
+    fine = np.geomspace(levels.min(), levels.max(), FINE)
+    averages = [annealed(length, ratio, 1 / fine) for ratio in ratios]
+    columns = {name: np.concatenate([own[number] for own in averages]) for number, name in enumerate(NAMES)}
+    return pd.DataFrame({"ratio": np.repeat(ratios, FINE), "temperature": np.tile(fine, len(ratios))} | columns)
 
 
 def measured(
