@@ -17,7 +17,7 @@ from vae_mf.commands.mistakes import understood
 from vae_mf.commands.table import COMMANDS
 from vae_mf.density_models.comparison import ModelScores, compare_models
 from vae_mf.discovery.decision import NOTHING, Decision
-from vae_mf.discovery.document import dependence, how_many
+from vae_mf.discovery.document import dependence, how_many, in_nats
 from vae_mf.discovery.findings import Choices, Findings, gains_of, is_saturated
 from vae_mf.discovery.model_selection import TREE, Choice, Description
 from vae_mf.discovery.sentences import (
@@ -38,7 +38,14 @@ from vae_mf.discovery.sentences import (
 )
 from vae_mf.discovery.settings import discovery_config, discovery_settings
 from vae_mf.packing import all_configurations
-from vae_mf.plotting.discovery import class_areas_figure, classes_figure, gains_figure, latents_figure, planes_figure
+from vae_mf.plotting.discovery import (
+    class_areas_figure,
+    classes_figure,
+    gains_figure,
+    latents_figure,
+    left_figure,
+    planes_figure,
+)
 from vae_mf.plotting.style import new_figure
 from vae_mf.statistics.independent import largest_total_correlation
 from vae_mf.statistics.u_statistics import Estimate
@@ -570,3 +577,18 @@ def test_tables_of_the_page_hold_no_nats_of_orders_above_the_second():
         )
     )
     assert "0.1234" not in page
+
+
+def test_readings_beyond_all_that_can_be_left_are_no_nats():
+    orders = {"order 2": "pairs", "order 3": "higher order", "order 4": "higher order"}
+    values = {"order 2": 1.3e4, "order 3": 0.01, "order 4": 6e7}
+    lines = [reading(name, kind, Estimate(values[name], 1.0, 0.5)) for name, kind in orders.items()]
+    readings = pd.DataFrame(lines)
+    shown = in_nats(readings, tolerance=0.02, largest=44.0)
+    assert shown.value.isna().tolist() == [True, False, True]
+    assert shown.significance.tolist() == pytest.approx([2.6e4, 0.02, 1.2e8])
+    whole = {"centre": 44.0, "lower": 40.0, "upper": 44.0, "upper_best": 44.0, "tolerance": 0.02}
+    figure = left_figure(readings, pd.DataFrame([whole | {"least": "order 2", "most": "order 2"}]))
+    assert max(figure.axes[0].get_xlim()) < 100
+    figure = left_figure(readings, pd.DataFrame([whole | {"centre": 1.3e4, "least": "order 2", "most": "order 2"}]))
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["order 2"]

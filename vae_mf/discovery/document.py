@@ -285,22 +285,14 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
         "readings say how far they are not, in nats per row. From below: the information left in pairs and larger "
         "sets, the gain of a tilt of the model that was fitted on other rows, and models of direct dependence that "
         "predict better. From above: the upper ends of the same and of other latent descriptions, an allowance for "
-        "rows that it was fitted to, and what the estimation of its parameters costs, which does not count against it."
+        "rows that it was fitted to, and what the estimation of its parameters costs, which does not count against it. "
+        f"A dash stands where a reading only detects: at most {found.metrics['largest_left']:.2g} nats can be left."
     )
     caption = (
         "Readings of what is left, with two errors, beside the tolerance; a lead below zero means that the other model "
         "predicts worse. Orders above the second detect, and are not drawn: much of them is not so many nats."
     )
-    readings = found.tables["readings"]
-    # Orders above the second detect: where they read much it is not so many nats.
-    higher = readings.kind.eq("higher order")
-    much = higher & (readings.value.abs() > found.metrics["tolerance"])
-    shown = readings.assign(
-        allowance=readings.allowance.where(readings.allowance > 0),
-        estimation=readings.estimation.where(readings.estimation > 0),
-        value=readings.value.where(~much),
-        significance=readings.value.where(higher) / readings.null_error.where(higher),
-    )
+    shown = in_nats(found.tables["readings"], found.metrics["tolerance"], found.metrics["largest_left"])
     body = f"<p>{text}</p>" + picture(figures["left"], caption) + html_table(shown, READINGS, {})
     text = (
         "Controls: the same reading of pairs, of rows whose answer is known. Residuals shifted against each other in "
@@ -315,6 +307,29 @@ def left_unexplained(found: Findings, figures: Mapping[str, Figure]) -> str:
     outcomes = np.select([controls.passed, controls.coarse], ["yes", "too few rows"], "no")
     tested = f"<p>{text}</p>" + html_table(controls.assign(passed=outcomes), CONTROLS, {})
     return section("What they leave unexplained", body + pairs_left(found) + sets_left(found) + tested)
+
+
+def in_nats(readings: pd.DataFrame, tolerance: float, largest: float) -> pd.DataFrame:
+    """Return readings as they are shown: in nats as far as they are so many, and in errors where they only detect.
+
+    Orders above the second that read more than the tolerance are not so many nats, and nothing is that reads more than
+    all that can be left: sums over sets count twice what sets have in common.
+
+    Args:
+        readings: table of readings.
+        tolerance: nats that a description may leave.
+        largest: nats that can be left at most.
+    """
+    higher = readings.kind.eq("higher order")
+    beyond = readings.value > largest
+    much = beyond | (higher & (readings.value.abs() > tolerance))
+    in_errors = higher | beyond
+    return readings.assign(
+        allowance=readings.allowance.where(readings.allowance > 0),
+        estimation=readings.estimation.where(readings.estimation > 0),
+        value=readings.value.where(~much),
+        significance=readings.value.where(in_errors) / readings.null_error.where(in_errors),
+    )
 
 
 def pairs_left(found: Findings) -> str:

@@ -199,8 +199,10 @@ def left_figure(readings: pd.DataFrame, left: pd.DataFrame) -> Figure:
         left: table of `verdict.decision.left_intervals` with the tolerance.
     """
     higher = readings.kind.eq("higher order")
-    shown = readings[~higher].iloc[::-1]
     whole = left.iloc[-1]
+    # The centre is the largest reading of pairs, unless that is more than can be left: it then is no number of nats.
+    beyond = readings.kind.eq("pairs") & (readings.value > whole.centre) & (len(left) == 1) & (whole.centre > 0)
+    shown = readings[~higher & ~beyond].iloc[::-1]
     figure, (ax,) = new_figure(1, 1)
     figure.set_size_inches(8.4, 1.2 + 0.24 * len(shown))
     # Orders above the second detect: an interval that rests on them is not one of nats.

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from vae_mf.benchmarks.estimators.reference import reference
 from vae_mf.models.directors.symmetric_tensors import director_components
@@ -42,10 +42,3 @@ def numpy_components(directors: Float[np.ndarray, "rows variables 3"]) -> Float[
     import torch
 
     return director_components(torch.from_numpy(np.ascontiguousarray(directors, np.float32))).numpy()
-
-
-def halves(
-    rows: Shaped[np.ndarray, "rows variables *axes"], cut: Bool[np.ndarray, " variables"]
-) -> tuple[Shaped[np.ndarray, "rows part *axes"], Shaped[np.ndarray, "rows rest *axes"]]:
-    """Return the variables of part A and those of B."""
-    return rows[:, cut], rows[:, ~cut]
