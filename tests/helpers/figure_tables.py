@@ -235,7 +235,7 @@ def discovery_tables(count: int) -> Tables:
     profile = {f"pattern_{k + 1}": np.linspace(-1, 1, 30) for k in range(count)}
     readings = random(pd.DataFrame({"reading": long_names(count), "kind": "pairs"}), "value")
     readings = readings.rename(columns={"value_error": "error"})
-    left = {"least": "", "most": "", "lower": 0.1, "upper_best": 0.5, "upper": 0.7, "tolerance": 0.3}
+    left = {"least": "", "most": "", "centre": np.inf, "lower": 0.1, "upper_best": 0.5, "upper": 0.7, "tolerance": 0.3}
     rows = {f"z_{k + 1}": np.sin(np.arange(50.0) + k) for k in range(count)}
     return {
         "sweep": sweep.assign(chosen=sweep.latents == 1),
