@@ -70,3 +70,17 @@ def left_by_limit() -> Iterator[int]:
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
     if most != resource.RLIM_INFINITY:
         yield most - psutil.Process().memory_info().vms
+
+
+def limit_memory() -> None:
+    """Let this process take no more than is free now: an array beyond is refused, and no other process is ended for it.
+
+    Only Linux counts what a process takes apart from what it maps.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = psutil.Process().memory_info().data + available_memory()
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed if most == resource.RLIM_INFINITY else min(allowed, most), most))

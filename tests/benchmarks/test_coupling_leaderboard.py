@@ -37,7 +37,7 @@ def bench(monkeypatch, tmp_path):
         asked.clear()
         plain = compose("benchmark", ("benchmark=inverse-ising",)).plain | {"folder": str(tmp_path / "out")} | options
         cfg = OmegaConf.create({key: value for key, value in plain.items() if key not in ("hydra", "paths")})
-        benchmark_couplings.run(cfg, Terminal())
+        benchmark_couplings.run(cfg, Terminal(), "vae-mf benchmark inverse-ising")
         return list(asked), (tmp_path / "out" / "leaderboard.md").read_text()
 
     return run
@@ -49,16 +49,24 @@ def test_parts_that_are_done_are_not_measured_again(bench):
     assert text == section(ROWS, *text.split("`")[1:2], text.partition(" on ")[2].partition(".\n")[0])
     assert bench(models=["sk20", "er50"])[0] == ["er50"]
     assert bench(models=["sk20"], again=True)[0] == ["sk20"]
-    assert bench(models=["sk20"], samples=[300])[0] == ["sk20"]
+    assert bench(models="sk20", subjects="equilibrium", samples=300)[0] == ["sk20"]
+    assert bench(models=["sk20"], samples=[300])[0] == []
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"subjects": ["none"]}, "subjects: expected"),
-        ({"subjects": []}, "subjects: expected at least one"),
+        ({"subjects": []}, "subjects: expected .* got none"),
+        ({"subjects": None}, "subjects: expected .* got None"),
+        ({"subjects": "kinetics"}, "did you mean subjects=kinetic?"),
         ({"models": ["none"]}, "models: expected"),
+        ({"models": []}, "models: expected .* got none"),
+        ({"models": 3}, "models: expected .* got 3"),
         ({"samples": [1]}, "samples: expected"),
+        ({"samples": []}, "samples: expected .* got none"),
+        ({"samples": None}, "samples: expected .* got None"),
+        ({"samples": "abc"}, "samples: expected .* got 'abc'"),
     ],
 )
 def test_options_that_say_nothing_are_refused(bench, options, said):

@@ -1,5 +1,7 @@
 """The leaderboard of nats: its sentences, computed from the table, and the command that goes on where it was."""
 
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,12 @@ from omegaconf import OmegaConf
 
 from vae_mf.benchmarks.leaderboard import Tolerances, leaderboard, scored
 from vae_mf.benchmarks.leaderboard_page import page, section
-from vae_mf.commands import benchmark, benchmark_nats
+from vae_mf.commands import asked, benchmark, benchmark_nats
+from vae_mf.commands.arguments import read_arguments
 from vae_mf.commands.limited import Worker
+from vae_mf.commands.mistakes import understood
 from vae_mf.commands.options import compose
+from vae_mf.commands.table import COMMANDS
 from vae_mf.plotting.leaderboards import leaderboard_figure
 
 TOLERANCES = Tolerances(0.02, 0.05)
@@ -80,6 +85,21 @@ def test_every_estimator_has_a_marker_of_its_own_in_the_figure(scores):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["good", "bad"]
 
 
+def test_numbers_beyond_all_measure_stay_in_their_place():
+    """A median of infinity was no limit of an axis, and 1e308 nats took three hundred digits."""
+    rows = [answer(name, "huge", exact, 1e308, 1e-300) for name, exact in (("a", 0.2), ("b", 0.3))]
+    rows += [answer("a", "silent", 0.2, float("nan"), float("nan"), "no"), answer("b", "sure", 0.3, 0.5, 0.0)]
+    scores = scored(rows, TOLERANCES)
+    board = leaderboard(scores)
+    text = section(scores, board, "", "", TOLERANCES)
+    assert max(map(len, text.split("|"))) < 400
+    assert "| huge | 0 of 2 | 0 of 2 | - | inf times |" in text
+    assert "| sure | 0 of 1 | 0 of 1 |" in text  # an error of zero is a claim
+    assert "1e+308 ± 1e-300" in text
+    figure = leaderboard_figure(scores, board)
+    assert np.isfinite([axis.get_ylim() for axis in figure.axes]).all()
+
+
 class Here(Worker):
     """A worker without a process, that counts."""
 
@@ -95,6 +115,9 @@ def configuration(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark_nats, "Worker", Here)
     monkeypatch.setattr(Here, "asked", 0)
     monkeypatch.setattr(benchmark_nats, "save_figure", lambda *_: None)  # which takes longest
+    monkeypatch.setattr(asked, "limit_memory", lambda: None)  # which is for a process of its own
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(benchmark, "given", lambda: (["cases=quick", "folder=out"], []))
     plain = compose("benchmark").plain
     own = {"folder": str(tmp_path / "out"), "subject": "total-correlation", "cases": NAMES, "rows": 300}
     own |= {"estimators": ["residual_orders", "gaussian"], "page": str(tmp_path / "page.md")}
@@ -117,6 +140,8 @@ def test_the_command_goes_on_where_it_was_and_keeps_other_answers(configuration,
     folder = Path(configuration.folder)
     assert {"SHA256SUMS", "tables", "samples", "leaderboard.md"} <= {each.name for each in folder.iterdir()}
     assert "residual" in Path(configuration.page).read_text()
+    run(configuration, estimators=["gaussian"], again=True)
+    assert Here.asked == 6
     (folder / "tables" / "answers.csv").write_text("changed")
     with pytest.raises(ValueError, match="expected the content that its folder was finished with"):
         run(configuration)
@@ -129,17 +154,30 @@ def test_an_estimator_of_ones_own_is_asked_alone_or_beside_others(configuration,
     assert scores.value.tolist() == [0.2, 0.4]
     file.write_text("def nats(rows):\n    raise RuntimeError('no idea')\n")
     scores = run(configuration, estimator=f"{file}:nats", estimators=[])
-    assert scores.remark.tolist() == ["no idea"] * 2  # another text is another estimator
-    assert "no answer: no idea" in capsys.readouterr().out
+    assert (
+        scores.remark.tolist() == ["RuntimeError: no idea (mine.py, line 2)"] * 2
+    )  # another text is another estimator
+    assert "no answer: RuntimeError: no idea (mine.py, line 2)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"cases": ["none"]}, "cases: expected some of"),
-        ({"cases": []}, "cases: expected some of"),
-        ({"estimators": ["none"]}, "estimators: expected some of chain_rule"),
-        ({"estimators": []}, "estimators: expected some of"),
+        (
+            {"cases": ["nope"]},
+            'cases: expected quick, full, or a list of some of .* names, got .nope.; they are .*"Curie',
+        ),
+        ({"cases": "quint"}, "got 'quint'; did you mean 'cases=4 planted quintuples'?"),
+        ({"cases": []}, "cases: expected quick, full, .* got none"),
+        ({"cases": None}, "cases: expected .* got None"),
+        ({"cases": 3}, "cases: expected .* got 3"),
+        ({"estimators": ["nope"]}, "estimators: expected all, .* got 'nope'; they are \"chain_rule\""),
+        ({"estimators": ["gaussians"]}, "did you mean estimators=gaussian?"),
+        ({"estimators": []}, "estimators: expected all, .* got none"),
+        ({"estimators": 3}, "estimators: expected all, .* got 3"),
+        ({"estimator": 3}, "estimator: expected module:function"),
+        ({"estimator": ["a:b"]}, "estimator: expected module:function"),
+        ({"again": 3}, "again: expected"),
         ({"estimator": "none.py:nats"}, "estimator: expected a file"),
         ({"rows": 3}, "rows: expected"),
         ({"time_limit": 0}, "time_limit: expected"),
@@ -175,3 +213,71 @@ def test_what_is_not_known_is_answered_with_a_remark(configuration, monkeypatch)
     assert np.isnan(row["value"])
     assert row["remark"] == "stopped after 9 s"
     assert row["exact"] > 0
+
+
+PAGES = {
+    "notes.md": "my notes",
+    "empty.md": "",
+    "out/leaderboard.md": None,
+    "beside.md": None,
+    "beside.png": "my figure",
+    "read.txt": None,
+}
+"""Files of the user's, or None where there is none yet."""
+
+
+@pytest.mark.parametrize("name", ["notes.md", "empty.md", "out/leaderboard.md", "beside.md", "read.txt", "out"])
+def test_a_page_takes_the_place_of_no_other_file(tmp_path, name):
+    """Whatever ended in .md was overwritten, with the figure beside it."""
+    (tmp_path / "out").mkdir()
+    for each, text in PAGES.items():
+        if text is not None:
+            (tmp_path / each).write_text(text)
+    with pytest.raises(ValueError, match=f"page: expected .* got {tmp_path}/{name}"):
+        benchmark.page_at(str(tmp_path / name), tmp_path / "out")
+
+
+def test_a_page_of_leaderboards_is_written_again(tmp_path):
+    (tmp_path / "old.md").write_text(page(["## Verdicts"]))
+    (tmp_path / "old.png").write_text("drawn")
+    for name in ("old.md", "new/new.md"):
+        assert benchmark.page_at(str(tmp_path / name), tmp_path / "out") == tmp_path / name
+
+
+COMMANDS_OF_PAGES = [
+    ["cases=full", "rows=20000", "folder=here", "page=a.md", "again=true"],
+    ['cases=[quick,"Curie-Weiss 64, T = 1",4 planted quintuples]', "estimator=a b/mine.py:nats", "estimators=[]"],
+    [
+        "total-correlation",
+        "estimator=o'brien.py:nats",
+        "tolerance.relative=1e-3",
+        "time_limit=null",
+        "network.epochs=2",
+    ],
+    ["verdicts", "cases=[tiny,ring]", "draws=2", "nulls=0", "processes=1", "seed=3"],
+    ["benchmark=inverse-ising", "models=er50", "samples=[300,5000]", "subjects=[equilibrium,kinetic]"],
+]
+
+
+@pytest.mark.parametrize("typed", COMMANDS_OF_PAGES, ids=" ".join)
+def test_the_command_of_a_section_asks_the_same_again(monkeypatch, typed):
+    """It left out options and the quotation marks of a shell."""
+
+    def understand(words):
+        overrides, _ = understood(COMMANDS["benchmark"], read_arguments(words))
+        plain = compose("benchmark", overrides).plain
+        return overrides, {
+            name: value
+            for name, value in plain.items()
+            if name not in ("folder", "page", "again", "processes", "hydra")
+        }
+
+    overrides, asked = understand(typed)
+    monkeypatch.setattr(benchmark, "given", lambda: (overrides, ["my conf"]))
+    name = next((each for each in benchmark.MODULES if each in typed[0]), "total-correlation")
+    program, word, *words = shlex.split(benchmark.command_of(name, OmegaConf.create(asked | {"subject": name})))
+    assert (program, word, words[0], words[-2:]) == ("vae-mf", "benchmark", name, ["--config-dir", "my conf"])
+    _, again = understand(words[:-2])
+    assert again == asked
+    for option in benchmark.STATED[name]:
+        assert any(each.startswith(f"{option}=") for each in words)

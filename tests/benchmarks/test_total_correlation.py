@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import entr, logsumexp
 
-from vae_mf.benchmarks.asking import Answer, answers, ask, located, read_problem, save_problem
+from vae_mf.benchmarks.asking import ask, read_problem, save_problem
 from vae_mf.benchmarks.estimators.chain_rule import chain_rule
 from vae_mf.benchmarks.estimators.classes_and_residuals import classes_and_residuals
 from vae_mf.benchmarks.estimators.density_ratio import density_ratio
@@ -301,31 +301,6 @@ def test_a_cut_is_asked_for_itself_or_as_a_difference():
     assert difference.error == pytest.approx(3**0.5)
     assert ask(lambda rows, cut: (float(cut.sum()), 0.5), problem) == Average(2.0, 0.5)
     assert ask(lambda rows, side: (side, None), problem._replace(cut=None, side=3)).value == 3
-
-
-@pytest.mark.parametrize("answer", [1.0, (1.0,), ("a", "b"), (float("nan"), 1.0), None])
-def test_an_answer_that_is_none_is_refused(answer):
-    with pytest.raises(ValueError, match="expected a"):
-        ask(lambda rows: answer, Problem(np.ones((4, 2), np.int8)))
-
-
-def test_an_estimator_without_z_is_not_asked_for_what_z_leaves():
-    with pytest.raises(ValueError, match="latent variables"):
-        ask(lambda rows: (0.0, 0.0), Problem(np.ones((4, 2), np.int8), given=np.ones((4, 1))))
-
-
-def test_estimators_are_found_in_modules_and_files(tmp_path):
-    file = tmp_path / "mine_own.py"
-    file.write_text("def nats(rows, given=None):\n    return float(rows.shape[1]), None\n")
-    assert located("vae_mf.benchmarks.estimators.gaussian:gaussian") is gaussian
-    save_problem(tmp_path / "rows.npz", Problem(np.ones((4, 3), np.int8)))
-    (found,) = answers(located, f"{file}:nats", str(tmp_path / "rows.npz"))
-    assert isinstance(found, Answer)
-    assert found.value == 3
-    assert np.isnan(found.error)
-    for name in ("gaussian", f"{file}:other", f"{tmp_path}/none.py:nats", "no_such_module:nats"):
-        with pytest.raises(ValueError, match="estimator: expected"):
-            located(name)
 
 
 @pytest.mark.slow

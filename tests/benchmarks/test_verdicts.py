@@ -31,7 +31,7 @@ from vae_mf.benchmarks.verdicts.cases import (
     draw_of,
     null,
 )
-from vae_mf.benchmarks.verdicts.jobs import jobs
+from vae_mf.benchmarks.verdicts.jobs import SETS, jobs
 from vae_mf.benchmarks.verdicts.other_thresholds import answer_by, threshold_table
 from vae_mf.benchmarks.verdicts.outcome import Given, Outcome, Side, false_positive, given, mark, side
 from vae_mf.benchmarks.verdicts.page import (
@@ -383,7 +383,7 @@ def failing(control):
 def test_draws_come_one_by_one_and_independent_sets_last():
     names = [(job.case, job.draw) for job in jobs(["ring", "xor"], 2, 1)]
     assert names == [("ring", 0), ("xor", 0), ("ring", 1), ("xor", 1), ("null-rare-0", 0)]
-    assert len(jobs(["tried", "mended", "fresh", "ring"], 3, 200)) == 3 * len(CASES) + 200
+    assert sorted(name for names in SETS.values() for name in names) == sorted(CASES)
 
 
 @pytest.fixture
@@ -404,7 +404,7 @@ def bench(monkeypatch, tmp_path):
         folder = tmp_path / "out"
         plain = compose("benchmark", ("benchmark=verdicts",)).plain | {"folder": str(folder), "processes": 1} | options
         cfg = OmegaConf.create({key: value for key, value in plain.items() if key not in ("hydra", "paths")})
-        benchmark_verdicts.run(cfg, Terminal())
+        benchmark_verdicts.run(cfg, Terminal(), "vae-mf benchmark verdicts")
         return sorted(asked), (folder / "verdicts.md").read_text(), (folder / "leaderboard.md").read_text()
 
     return run
@@ -439,9 +439,18 @@ def test_cases_that_are_not_right_are_named(bench, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"cases": ["potts"]}, "cases: expected some of tried"),
-        ({"draws": -1}, "draws: expected"),
-        ({"draws": 0, "nulls": 0}, "draws: expected at least one run"),
+        (
+            {"cases": ["potts"]},
+            "cases: expected tried, mended, fresh, or a list of some of .* names, got 'potts'; they are",
+        ),
+        ({"cases": "rings"}, "did you mean cases=ring"),
+        ({"cases": None}, "cases: expected .* got None"),
+        ({"cases": 3}, "cases: expected .* got 3"),
+        ({"cases": [], "nulls": 0}, "cases: expected .* got none"),
+        ({"draws": -1}, "draws: expected an integer >= 1"),
+        ({"draws": 0}, "draws: expected an integer >= 1"),
+        ({"nulls": "abc"}, "nulls: expected"),
+        ({"processes": 0}, "processes: expected"),
         ({"again": 3}, "again: expected"),
     ],
 )

@@ -6,36 +6,44 @@ Whoever has an estimator writes
         ...
         return nats, error
 
-with ``rows`` (M, N) int8 of signs or (M, N, 3) of directors, and ``given`` (M, d) the latent variables of C(x|z). A
-function without ``given`` is not asked for C(x|z); one with ``cut``, an array (N,) that is true for the variables of
-part A, is asked for I(A; B) itself, and any other for TC(x) - TC(x_A) - TC(x_B); one with ``side`` is given the side of
-a periodic lattice, None where there is none.
+with ``rows`` (M, N) int8 of signs or (M, N, 3) of directors, and ``given`` (M, d) the latent variables of C(x|z), None
+where TC(x) is asked for. A function without ``given`` is not asked for C(x|z); one with ``cut``, an array (N,) that is
+true for the variables of part A, is asked for I(A; B) itself, and any other for TC(x) - TC(x_A) - TC(x_B); one with
+``side`` is given the side of a periodic lattice, None where there is none.
 """
 
-import importlib
-import importlib.util
 import inspect
-import sys
-import time
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
+from numbers import Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from vae_mf.benchmarks.problems import Problem
+from vae_mf.checks import plain_number, shown
 from vae_mf.packing import pack_spins, unpack_spins
 from vae_mf.statistics.averages import Average
 
 Estimator = Callable[..., Any]
+OPTIONAL = ("given", "cut", "side")
+"""Parameters that an estimator may have beside the rows."""
 
 
-class Answer(NamedTuple):
-    """Answer of an estimator, and the processor time that it took."""
+def taken(estimator: Estimator) -> set[str]:
+    """Return those of the optional parameters that a function takes by their names.
 
-    value: float
-    error: float
-    cpu_seconds: float
+    One with ``**others`` is given the latent variables, without which it would answer another question; a cut is asked
+    of it as a difference, which is right whether or not it knows of cuts.
+
+    >>> sorted(taken(lambda rows, cut, **others: 0))
+    ['cut', 'given']
+    """
+    parameters = inspect.signature(estimator).parameters.values()
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = {each.name for each in parameters if each.kind in by_name} & set(OPTIONAL)
+    return named | ({"given"} if any(each.kind is each.VAR_KEYWORD for each in parameters) else set())
 
 
 def save_problem(path: Path, problem: Problem) -> None:
@@ -66,30 +74,34 @@ def ask(estimator: Estimator, problem: Problem) -> Average:
     Raises:
         ValueError: if it does not take what the problem gives, or answers with anything but two numbers.
     """
-    takes = inspect.signature(estimator).parameters
+    takes = taken(estimator)
     if problem.given is not None and "given" not in takes:
         raise ValueError("does not take latent variables")
-    options = {"given": problem.given} if problem.given is not None else {}
     if problem.cut is None or "cut" in takes:
-        own = {name: getattr(problem, name) for name in ("cut", "side") if name in takes}
-        return checked(estimator(problem.rows, **options, **own))
+        return checked(estimator(problem.rows, **{name: getattr(problem, name) for name in takes}))
+    options = {name: None if name == "side" else getattr(problem, name) for name in takes}
     parts = [problem.rows, problem.rows[:, problem.cut], problem.rows[:, ~problem.cut]]
     whole, *rest = (checked(estimator(part, **options)) for part in parts)
     errors = [whole.error, *(each.error for each in rest)]
-    return Average(whole.value - sum(each.value for each in rest), float(np.hypot.reduce(errors)))
+    return checked((whole.value - sum(each.value for each in rest), math.hypot(*errors)))
 
 
 def checked(answer: Any) -> Average:
     """Return an answer as value and error; an error of None is unknown.
 
+    >>> checked((0.5, None))
+    Average(value=0.5, error=nan)
+
     Raises:
         ValueError: unless it is two numbers, the value finite and the error not below zero.
     """
     try:
+        if isinstance(answer, str | bytes | dict | set):
+            raise TypeError
         value, error = answer
-        found = Average(float(value), float("nan") if error is None else float(error))
-    except (TypeError, ValueError):
-        raise ValueError(f"expected a value and its error in nats, got {answer!r:.60}") from None
+        found = Average(real(value), np.nan if error is None else real(error))
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"expected a value and its error in nats, or None for that, got {shown(answer)}") from None
     if not np.isfinite(found.value):
         raise ValueError(f"expected a finite number of nats, got {found.value}")
     if found.error < 0 or np.isinf(found.error):
@@ -97,50 +109,17 @@ def checked(answer: Any) -> Average:
     return found
 
 
-def located(name: str) -> Estimator:
-    """Return the function that ``module:function`` or ``file.py:function`` names.
+def real(value: Any) -> float:
+    """Return a real number.
+
+    >>> real(np.float32(0.5))
+    0.5
 
     Raises:
-        ValueError: if there is none.
+        TypeError: if it is none, such as a complex number, a truth value or a text.
+        OverflowError: if it is an integer beyond all floating-point numbers.
     """
-    place, colon, function = name.rpartition(":")
-    if not colon:
-        raise ValueError(f"estimator: expected module:function or file.py:function, got {name}")
-    module = module_of(place)
-    if not callable(found := vars(module).get(function)):
-        raise ValueError(f"estimator: expected a function {function} in {place}, got none")
-    return found
-
-
-def module_of(place: str) -> Any:
-    """Return the module of a name or of a file, which is run."""
-    path = Path(place)
-    if path.suffix != ".py":
-        try:
-            return importlib.import_module(place)
-        except ModuleNotFoundError as error:
-            raise ValueError(f"estimator: expected a module or a file.py, got {place}: {error}") from error
-    if not path.is_file():
-        raise ValueError(f"estimator: expected a file, got {place}, which is not there")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None, "a file of Python has a loader"
-    assert spec.loader is not None, "a file of Python has a loader"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    spec.loader.exec_module(module)
-    return module
-
-
-def answers(build: Callable[[Any], Estimator], named: Any, path: str) -> Iterator[Answer]:
-    """Yield the answer of an estimator about the problem of a file, for a process of its own.
-
-    Args:
-        build: makes the estimator from ``named``.
-        named: name or node of an estimator.
-        path: file of the problem.
-    """
-    problem = read_problem(Path(path))
-    estimator = build(named)
-    start = time.process_time()
-    found = ask(estimator, problem)
-    yield Answer(*found, time.process_time() - start)
+    number = plain_number(value)
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise TypeError(f"expected a real number, got {shown(value)}")
+    return float(number)

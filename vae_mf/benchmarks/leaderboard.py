@@ -10,6 +10,8 @@ from vae_mf.checks import require_non_negative
 
 COVERING = 2.0
 """Errors within which an answer counts as covering the exact value."""
+ROUNDING = 1e-9
+"""Nats that an answer may be off whose error is said to be zero."""
 ANSWERS, SCORES, BOARD = "answers", "scores", "leaderboard"
 """Tables: every answer that was ever given, those of this call, and a line for every estimator."""
 
@@ -35,7 +37,7 @@ def scored(rows: list[dict[str, Any]], tolerances: Tolerances) -> pd.DataFrame:
 
     An estimator that gave no answer is not within.
     """
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).drop(columns="sources", errors="ignore")
     table["off"] = table.value - table.exact
     table["errors_off"] = table.off / table.error.where(table.error > 0)
     table["within"] = table.off.abs() <= tolerances.allowed(table.exact)
@@ -54,14 +56,15 @@ def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
     for name, own in scores.groupby("estimator", sort=False):
         answered = own[own.value.notna()]
         large = answered[answered.exact > 0.1]
+        covered = answered.off.abs() <= COVERING * answered.error + ROUNDING
         lines.append(
             {
                 "estimator": name,
                 "asked": len(own),
                 "answered": len(answered),
                 "within": int(own.within.sum()),
-                "with_error": int(answered.errors_off.notna().sum()),
-                "covered": int((answered.errors_off.abs() <= COVERING).sum()),
+                "with_error": int(answered.error.notna().sum()),
+                "covered": int(covered.sum()),
                 "largest_within": float(own.exact[own.within].max()) if own.within.any() else np.nan,
                 "median_off": float((large.off.abs() / large.exact).median()) if len(large) else np.nan,
                 "cpu_seconds": float(own.cpu_seconds.sum()),

@@ -11,6 +11,8 @@ from vae_mf.texts import in_markdown
 
 SECTION = "leaderboard.md"
 """File of the section in the folder of every benchmark."""
+LONG = 1e5
+"""Number from which all its digits are not read."""
 NAMED = 4
 """Rows that are named of those at which an estimator fails."""
 NO_ANSWER = "no answer"
@@ -33,7 +35,9 @@ A function of rows that returns nats and their error, in a file or a module:
 
 One with a parameter `cut`, true for the variables of part A, is asked for I(A; B) itself; any other for TC(x), TC(x_A)
 and TC(x_B), whose difference it is. One with a parameter `side` is given the side of a lattice. It runs in a process of
-its own, under the options `time_limit` and `rows`, and takes its place in the table beside `estimators`.
+its own, under the options `time_limit` and `rows` and within the memory that is free, and takes its place in the table
+beside `estimators`. Its answers are kept, and asked for again where it, or a module of yours that it imports, has
+changed; after other changes, as of data or packages, `again=true` does so.
 """
 YOURS = """```python
 # my_estimator.py
@@ -109,10 +113,21 @@ def board_lines(board: pd.DataFrame) -> list[list[str]]:
     lines = [["estimator", "within", "covered", "largest", "median off", "CPU s"]]
     for row in board.itertuples():
         largest = "-" if np.isnan(row.largest_within) else f"{row.largest_within:.3g}"
-        median = "-" if np.isnan(row.median_off) else f"{row.median_off:.1%}"
+        median = "-" if np.isnan(row.median_off) else in_per_cent(row.median_off)
         counts = [f"{row.within} of {row.asked}", f"{row.covered} of {row.with_error}"]
         lines.append([in_markdown(str(row.estimator)), *counts, largest, median, f"{row.cpu_seconds:.0f}"])
     return lines
+
+
+def in_per_cent(share: float) -> str:
+    """Return a share in per cent, without more digits than are read.
+
+    >>> in_per_cent(0.043), in_per_cent(439.57), in_per_cent(1e308), in_per_cent(float("inf"))
+    ('4.3%', '43957%', '1e+308 times', 'inf times')
+    """
+    if share * 100 >= LONG:
+        return f"{share:.2g} times"
+    return f"{share:.1%}" if share < 10 else f"{share:.0%}"
 
 
 def lead(board: pd.DataFrame) -> str:
@@ -177,5 +192,6 @@ def answer_text(row: dict[str, Any]) -> str:
     if np.isnan(value):
         return "-"
     digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 0
-    text = f"{value:.{digits}f}" + ("" if np.isnan(error) else f" ± {error:.1g}")
+    text = f"{value:.{digits}f}" if abs(value) < LONG else f"{value:.3g}"
+    text += "" if np.isnan(error) else f" ± {error:.1g}"
     return f"**{text}**" if row["within"] else text

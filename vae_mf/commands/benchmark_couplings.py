@@ -4,15 +4,17 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from threadpoolctl import threadpool_limits
 
 from vae_mf.benchmarks.conditions import conditions
 from vae_mf.benchmarks.couplings import comparisons
 from vae_mf.benchmarks.couplings.rows import Row, printed, section
 from vae_mf.benchmarks.leaderboard_page import SECTION
-from vae_mf.checks import require_choice, require_flag, require_integer
+from vae_mf.checks import require_flag, require_integer
+from vae_mf.commands.benchmark_choices import chosen_names
 from vae_mf.files import only_one, require_kept, seal, write_whole
 from vae_mf.runs.folder import place_of_results
 from vae_mf.runs.identity import digest
@@ -37,22 +39,32 @@ def parts_of(cfg: DictConfig) -> dict[str, Part]:
     Raises:
         ValueError: if there is no such subject or model, or a number is out of range.
     """
-    sizes = [require_integer("samples", size, minimum=100) for size in cfg.samples]
     found: dict[str, Part] = {}
-    for subject in cfg.subjects:
-        if require_choice("subjects", subject, [EQUILIBRIUM, *OTHERS]) != EQUILIBRIUM:
+    for subject in chosen_names("subjects", cfg.subjects, [EQUILIBRIUM, *OTHERS], {}):
+        if subject != EQUILIBRIUM:
             found[subject] = OTHERS[subject]
             continue
-        for model in cfg.models:
-            betas = comparisons.CASES[require_choice("models", model, comparisons.CASES)]
+        sizes = sizes_of(cfg.samples)
+        for model in chosen_names("models", cfg.models, comparisons.CASES, {}):
+            betas = comparisons.CASES[model]
             name = f"{model}-{digest(list(betas), sizes)}"
             found[name] = partial(comparisons.equilibrium_of, model, betas, sizes)
-    if not found:
-        raise ValueError("subjects: expected at least one, got none")
     return found
 
 
-def run(cfg: DictConfig, console: Terminal) -> None:
+def sizes_of(samples: Any) -> list[int]:
+    """Return numbers of rows.
+
+    Raises:
+        ValueError: unless it is one, or a list of them.
+    """
+    sizes = samples if isinstance(samples, list | ListConfig) else [samples]
+    if not sizes:
+        raise ValueError("samples: expected numbers of rows, got none")
+    return sorted({require_integer("samples", size, minimum=100) for size in sizes})
+
+
+def run(cfg: DictConfig, console: Terminal, command: str) -> None:
     """Measure what is missing, and write and print the table."""
     folder = place_of_results("folder", cfg.folder)
     parts = parts_of(cfg)
@@ -69,9 +81,6 @@ def run(cfg: DictConfig, console: Terminal) -> None:
             write_whole(file_of(folder, name), f"{text}\n")
         progress.update(bar, completed=len(missing), description="couplings")
         rows = read_rows(folder, list(parts))
-        command = (
-            f"vae-mf benchmark inverse-ising 'subjects=[{','.join(cfg.subjects)}]' 'models=[{','.join(cfg.models)}]'"
-        )
         made_on = conditions("numpy", "scipy", "numba", "scikit-learn")
         write_whole(folder / SECTION, section(rows, command, made_on))
         seal(folder)

@@ -1,8 +1,8 @@
 """The benchmark of estimators of nats: questions, answers that are kept as they come, and their leaderboard."""
 
+import json
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +12,14 @@ from rich import box
 from rich.progress import Progress
 from rich.table import Table
 
-from vae_mf.benchmarks.asking import Answer, answers, located, read_problem, save_problem
+from vae_mf.benchmarks.asking import read_problem, save_problem
 from vae_mf.benchmarks.conditions import conditions
 from vae_mf.benchmarks.leaderboard import ANSWERS, BOARD, SCORES, Tolerances, leaderboard, scored
 from vae_mf.benchmarks.leaderboard_page import SECTION, board_lines, section
 from vae_mf.benchmarks.problems import Source
-from vae_mf.checks import require_integer, require_positive
+from vae_mf.checks import require_flag, require_integer, require_positive
+from vae_mf.commands.asked import Answer, answers, file_digest, own_answers, parted, tried
+from vae_mf.commands.benchmark_choices import chosen_names
 from vae_mf.commands.limited import Worker
 from vae_mf.files import (
     SEAL,
@@ -45,6 +47,10 @@ SAMPLES = "samples"
 QUICK, FULL, ALL = "quick", "full", "all"
 OWN = "own"
 """Prefix of the name of an estimator of the user's."""
+PRINTED = "printed.txt"
+"""File of what it prints, if it prints anything."""
+IMPORT_SECONDS = 60.0
+"""Processor time in which it is to be imported, a quarter of the time that this may wait."""
 
 
 class Task(NamedTuple):
@@ -74,72 +80,64 @@ def setup_of(cfg: DictConfig) -> Setup:
     """Return the questions of a configuration.
 
     Raises:
-        ValueError: if a number is out of range, or a name is none of those that there are.
+        ValueError: if a number is out of range, a name is none of those that there are, or an estimator of one's own
+            cannot be imported.
     """
-    problems: Any = OmegaConf.to_container(cfg.problems, resolve=True)
-    every: Any = OmegaConf.to_container(cfg.methods, resolve=True)
-    known = {each["name"]: each for each in problems}
-    quick = [name for name, each in known.items() if each["quick"]]
-    cases = {QUICK: quick, FULL: list(known)}.get(cfg.cases) if isinstance(cfg.cases, str) else list(cfg.cases)
-    methods = list(every) if cfg.estimators == ALL else cfg.estimators
-    alone = cfg.estimator is not None and not methods
-    chosen = {} if alone else {name: every[name] for name in named("estimators", methods, every)}
-    if cfg.estimator is not None:
-        located(cfg.estimator)
-        chosen[f"{OWN} {cfg.estimator.rpartition(':')[2]}"] = own_name(cfg.estimator)
-    return Setup(
+    plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    known = {each["name"]: each for each in plain["problems"]}
+    sets = {QUICK: [name for name, each in known.items() if each["quick"]], FULL: list(known)}
+    setup = Setup(
         folder=place_of_results("folder", cfg.folder),
         seed=require_integer("seed", cfg.seed, minimum=0),
         rows=require_integer("rows", cfg.rows, minimum=100),
-        problems={name: known[name] for name in named("cases", cfg.cases if cases is None else cases, known)},
-        methods=chosen,
+        problems={name: known[name] for name in chosen_names("cases", plain["cases"], known, sets)},
+        methods=chosen_methods(plain),
         seconds=None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit),
     )
+    if cfg.estimator is not None:
+        try_import(cfg.estimator)
+    return setup
+
+
+def chosen_methods(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return the nodes of the estimators that were chosen, and the name of one's own."""
+    methods, own = plain["methods"], plain["estimator"]
+    alone = own is not None and not plain["estimators"]
+    names = [] if alone else chosen_names("estimators", plain["estimators"], methods, {ALL: methods})
+    chosen = {name: methods[name] for name in names}
+    return chosen if own is None else chosen | {f"{OWN} {parted(own)[1]}": own_name(own)}
 
 
 def own_name(estimator: str) -> str:
     """Return the name of a user's function, a file by its whole path."""
-    place, _, function = estimator.rpartition(":")
+    place, function = parted(estimator)
     return f"{Path(place).resolve()}:{function}" if place.endswith(".py") else estimator
 
 
-def named(option: str, chosen: Any, known: Any) -> list[str]:
-    """Return names that were chosen, if there is each of them.
+def try_import(estimator: str) -> None:
+    """Import an estimator of one's own in a process of its own, whatever that does to it.
 
     Raises:
-        ValueError: if there is not, or they are no list.
+        ValueError: unless it is imported.
     """
-    names = [chosen] if isinstance(chosen, str) else list(chosen)
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{option}: expected some of {', '.join(known)}, got {name}")
-    if not names:
-        raise ValueError(f"{option}: expected some of {', '.join(known)}, got none")
-    return names
+    with Worker() as worker:
+        try:
+            list(worker.run(tried, estimator, seconds=IMPORT_SECONDS))
+        except (RuntimeError, TimeoutError) as error:
+            raise ValueError(f"estimator: expected a module that is imported, got {estimator}: {error}") from error
 
 
 def tasks_of(setup: Setup) -> list[Task]:
     """Return all questions, problem by problem."""
-    text = {name: node if isinstance(node, dict) else own_text(node) for name, node in setup.methods.items()}
     return [
-        Task(problem, method, digest(node, text[method], setup.rows, setup.seed))
+        Task(problem, method, digest(node, setup.methods[method], setup.rows, setup.seed))
         for problem, node in setup.problems.items()
         for method in setup.methods
     ]
 
 
-def own_text(estimator: str) -> str:
-    """Return what an answer of a user's function depends on: its name, and the text of its file or module."""
-    place = estimator.rpartition(":")[0]
-    module = None if place.endswith(".py") else find_spec(place)
-    path = Path(module.origin if module and module.origin else place)
-    return estimator + (path.read_text(encoding="utf-8") if path.is_file() else "")
-
-
-def build(node: Any) -> Callable[..., Any]:
-    """Return the estimator of a node of the configuration, or of the name of a function."""
-    if not isinstance(node, dict):
-        return located(node)
+def build(node: dict[str, Any]) -> Callable[..., Any]:
+    """Return the estimator of a node of the configuration."""
     options = {key: instantiate(value) for key, value in node.items() if key not in (TARGET, PARTIAL)}
     return partial(locate(node[TARGET]), **options)  # whose arguments can still be told
 
@@ -167,22 +165,28 @@ def answered(worker: Worker, setup: Setup, task: Task) -> dict[str, Any]:
     variables = read_problem(path).rows.shape[1]
     row = {"problem": task.problem, "quantity": source.quantity, "variables": variables, "rows": setup.rows}
     row |= {"exact": source.exact, "estimator": task.estimator, "value": float("nan"), "error": float("nan")}
-    row |= {"cpu_seconds": float("nan"), "remark": "", "key": task.key}
+    row |= {"cpu_seconds": float("nan"), "remark": "", "key": task.key, "sources": ""}
+    method = setup.methods[task.estimator]
     try:
-        asked = worker.run(answers, build, setup.methods[task.estimator], str(path), seconds=setup.seconds)
-        (answer,) = list(asked)
+        if isinstance(method, dict):
+            (answer,) = worker.run(answers, build, method, str(path), seconds=setup.seconds)
+        else:
+            with Worker() as alone:  # what it leaves behind is in the way of no other answer
+                log = str(setup.folder / PRINTED)
+                (answer,) = alone.run(own_answers, method, str(path), log, seconds=setup.seconds)
         return row | Answer(*answer)._asdict()
     except Exception as reason:  # whatever a function of the user's raises is its remark
         return row | {"remark": " ".join(f"{reason}".split()) or type(reason).__name__}
 
 
-def compare(setup: Setup, tolerances: Tolerances, progress: Progress) -> pd.DataFrame:
-    """Ask what was not asked before, and return the table of all answers, written after each."""
+def compare(setup: Setup, tolerances: Tolerances, progress: Progress, again: bool) -> pd.DataFrame:
+    """Ask what was not asked before, or all again, and return the table of all answers, written after each."""
     folder = setup.folder
     require_unchanged(folder)
+    (folder / PRINTED).unlink(missing_ok=True)
     tasks = tasks_of(setup)
     kept = former_answers(folder)
-    missing = [task for task in tasks if task.key not in kept]
+    missing = [task for task in tasks if again or task.key not in kept]
     bar = progress.add_task("answers", total=len(missing))
     with Worker() as worker:
         for number, task in enumerate(missing):
@@ -196,12 +200,22 @@ def compare(setup: Setup, tolerances: Tolerances, progress: Progress) -> pd.Data
 
 
 def former_answers(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of former calls by their keys, without those that lack an answer, which are asked for again."""
+    """Return the rows of former calls by their keys, without those that are asked for again.
+
+    They lack an answer, or have one of the user's files as it was before.
+    """
     path = folder / TABLES / f"{ANSWERS}.csv"
     if not path.exists():
         return {}
-    table = read_csv(path, dtype={"key": str, "remark": str})
-    return {row["key"]: row for row in table[table.value.notna()].to_dict("records")}
+    table = read_csv(path, dtype={"key": str, "remark": str, "sources": str})
+    return {row["key"]: row for row in table[table.value.notna()].to_dict("records") if is_of_now(row)}
+
+
+def is_of_now(row: dict[str, Any]) -> bool:
+    """Return whether the user's files that an answer came from are as they were."""
+    sources = row.get("sources")
+    files = json.loads(sources) if isinstance(sources, str) and sources else {}
+    return all(file_digest(Path(file)) == digest for file, digest in files.items())
 
 
 def printed(board: pd.DataFrame) -> Table:
@@ -213,21 +227,29 @@ def printed(board: pd.DataFrame) -> Table:
     return table
 
 
-def run(cfg: DictConfig, console: Terminal) -> None:
-    """Ask the estimators of nats, and write and print their leaderboard."""
-    setup = setup_of(cfg)
+def run(cfg: DictConfig, console: Terminal, command: str) -> None:
+    """Ask the estimators of nats, and write and print their leaderboard.
+
+    Args:
+        cfg: configuration of the benchmark.
+        console: terminal of the command.
+        command: command that asks the same.
+    """
     tolerances = Tolerances(cfg.tolerance.absolute, cfg.tolerance.relative)
+    again = require_flag("again", cfg.again)
+    setup = setup_of(cfg)
     refused = discarded_if_refused(setup.folder, f"{TABLES}/{ANSWERS}.csv")
     with refused, only_one(setup.folder, console.say), stage_progress(console) as progress:
         require_unlinked(setup.folder / FIGURES, setup.folder / SAMPLES)
-        scores = compare(setup, tolerances, progress)
+        scores = compare(setup, tolerances, progress, again)
         board = leaderboard(scores)
         (setup.folder / SEAL).unlink(missing_ok=True)
         write_tables(setup.folder, {SCORES: scores, BOARD: board})
         save_figure(leaderboard_figure(scores, board), setup.folder / FIGURES, "leaderboard")
-        command = f"vae-mf benchmark total-correlation cases={cfg.cases} rows={setup.rows}"
         write_whole(setup.folder / SECTION, section(scores, board, command, conditions("torch", "numpy"), tolerances))
         seal(setup.folder)
     console.print(printed(board))
     for row in scores[scores.value.isna()].to_dict("records"):
         console.say(f"{row['estimator']}, {row['problem']}: no answer: {row['remark']}")
+    if (setup.folder / PRINTED).exists():
+        console.place("printed by one's own estimator", setup.folder / PRINTED)

@@ -11,9 +11,11 @@ from omegaconf import DictConfig
 
 from vae_mf.benchmarks.conditions import conditions
 from vae_mf.benchmarks.leaderboard_page import SECTION
-from vae_mf.benchmarks.verdicts.jobs import Job, jobs, lines, ran
+from vae_mf.benchmarks.verdicts.cases import CASES
+from vae_mf.benchmarks.verdicts.jobs import SETS, Job, jobs, lines, ran
 from vae_mf.benchmarks.verdicts.page import page, section
 from vae_mf.checks import require_flag, require_integer
+from vae_mf.commands.benchmark_choices import chosen_names
 from vae_mf.commands.limited import Worker
 from vae_mf.files import only_one, require_kept, seal, write_whole
 from vae_mf.runs.folder import place_of_results
@@ -27,28 +29,34 @@ ONE_THREAD = {"NUMBA_NUM_THREADS": "1"}
 """CPU seconds of threads that wait for each other on a busy machine say nothing."""
 
 
-def run(cfg: DictConfig, console: Terminal) -> None:
+def run(cfg: DictConfig, console: Terminal, command: str) -> None:
     """Run what is missing, say what failed, and write the section and the page of all runs."""
     folder = place_of_results("folder", cfg.folder)
-    counts = {name: require_integer(name, cfg[name], minimum=0) for name in ("draws", "nulls")}
-    cases = [cfg.cases] if isinstance(cfg.cases, str) else list(cfg.cases)
-    chosen = jobs(cases, cfg.draws, cfg.nulls)
+    chosen = jobs_of(cfg)
     again = require_flag("again", cfg.again)
-    if not chosen:
-        raise ValueError("draws: expected at least one run, got none")
+    processes = require_integer("processes", cfg.processes)
     os.environ.update(ONE_THREAD)
     with only_one(folder, console.say):
         require_kept(folder)
         todo = [job for job in chosen if again or not job.path(folder / LINES).exists()]
-        failed = run_all(todo, folder, require_integer("processes", cfg.processes), console)
+        failed = run_all(todo, folder, processes, console)
         runs = list(lines(folder / LINES, chosen))
-        command = f"vae-mf benchmark verdicts 'cases=[{','.join(cases)}]' " + " ".join(
-            f"{name}={count}" for name, count in counts.items()
-        )
         about = (runs, command, conditions("torch", "numpy"), failed)
         write_whole(folder / ALL_RUNS, page(*about))
         write_whole(folder / SECTION, section(*about))
         seal(folder)
+
+
+def jobs_of(cfg: DictConfig) -> list[Job]:
+    """Return the runs of a configuration; without cases they are on independent variables alone.
+
+    Raises:
+        ValueError: if there is no such case, no run at all, or a number is out of range.
+    """
+    nulls = require_integer("nulls", cfg.nulls, minimum=0)
+    alone = cfg.cases == [] and nulls > 0
+    cases = [] if alone else chosen_names("cases", cfg.cases, CASES, SETS)
+    return jobs(cases, require_integer("draws", cfg.draws), nulls)
 
 
 def run_all(todo: Sequence[Job], folder: Path, processes: int, console: Terminal) -> int:

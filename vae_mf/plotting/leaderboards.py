@@ -17,29 +17,30 @@ SOON, CLOSE, FAR = 0.1, 1e-3, 1e3
 @house_figure(
     "Estimators whose answers are known: every estimate over its exact value, within 5 % in grey, against the exact "
     "value in nats; and median error over the exact value against the mean processor time of an answer in seconds, "
-    "over the problems that each was asked. No error bars: every answer is a point. Values are cut at 0 and 2, "
-    "short times, and small and large errors, at the edges."
+    "over the problems that each has answered. No error bars: every answer is a point. Values are cut at 0 and 2, "
+    "short times, and errors below a thousandth or above a thousand times the exact value, at the edges."
 )
 def leaderboard_figure(scores: pd.DataFrame, board: pd.DataFrame) -> Figure:
     """Return two panels: every estimate over its exact value, and the median error against the time of an answer.
 
     Args:
         scores: every answer: estimator, exact, value.
-        board: a line for every estimator: median_off, asked, cpu_seconds of all answers.
+        board: a line for every estimator: median_off, answered, cpu_seconds of all answers.
     """
     figure, (left, right) = new_figure(1, 2)
-    board = board.assign(seconds=board.cpu_seconds / board.asked)
+    seconds = board.cpu_seconds / board.answered.where(board.answered > 0)
+    board = board.assign(seconds=seconds, median_off=board.median_off.clip(CLOSE, FAR))
     for name, (colour, marker) in zip(board.estimator, looks(), strict=False):
         style = {"color": colour, "marker": marker}
         own = scores[(scores.estimator == name) & scores.value.notna() & (scores.exact > LEAST)]
         ratio = (own.value / own.exact).clip(0, 2)
         left.plot(own.exact, ratio, linestyle="none", label=in_figure(name), **style)
         line = board[board.estimator == name].iloc[0]
-        if np.isfinite(line.median_off):
-            right.plot([max(line.seconds, SOON)], [np.clip(line.median_off, CLOSE, FAR)], linestyle="none", **style)
+        if not np.isnan(line.median_off):
+            right.plot([max(line.seconds, SOON)], [line.median_off], linestyle="none", **style)
     left.set(xscale="log", xlim=(LEAST, 2 * max(scores.exact.max(), 1)))
     right.set(xscale="log", xlim=(SOON / 2, 2 * np.nanmax([1, *board.seconds])))
-    right.set(yscale="log", ylim=(CLOSE / 2, 2 * np.clip(board.median_off.max(), 1, FAR)))
+    right.set(yscale="log", ylim=(CLOSE / 2, 2 * np.nanmax([1, *board.median_off])))
     name_axes(left, right)
     legend_below(figure, (left, right))
     return figure

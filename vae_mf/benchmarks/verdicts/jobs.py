@@ -6,10 +6,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .cases import CASES, FRESH_CASES, MENDED_CASES, TRIED_CASES, null
+from .cases import FRESH_CASES, MENDED_CASES, TRIED_CASES, null
 
-SETS = {"tried": TRIED_CASES, "mended": MENDED_CASES, "fresh": FRESH_CASES}
-"""Cases by their origin."""
+SETS = {
+    name: [case.name for case in cases]
+    for name, cases in (("tried", TRIED_CASES), ("mended", MENDED_CASES), ("fresh", FRESH_CASES))
+}
+"""Names of cases by their origin."""
 
 
 class Job(NamedTuple):
@@ -24,16 +27,8 @@ class Job(NamedTuple):
 
 
 def jobs(cases: Sequence[str], draws: int, nulls: int) -> list[Job]:
-    """Return the draws of the cases, draw by draw, and the independent sets, of one draw each.
-
-    Raises:
-        ValueError: if there is no such case or set of cases.
-    """
-    for name in cases:
-        if name not in SETS and name not in CASES:
-            raise ValueError(f"cases: expected some of {', '.join([*SETS, *CASES])}, got {name}")
-    names = [each.name for name in cases for each in SETS.get(name, (CASES.get(name),)) if each]
-    chosen = [Job(name, draw) for draw, name in product(range(draws), dict.fromkeys(names))]
+    """Return the draws of the cases, draw by draw, and the independent sets, of one draw each."""
+    chosen = [Job(name, draw) for draw, name in product(range(draws), cases)]
     return chosen + [Job(null(number).name, 0) for number in range(nulls)]
 
 
