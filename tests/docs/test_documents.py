@@ -6,13 +6,16 @@ import tomllib
 
 import pytest
 from helpers import PROJECT_ROOT
-from helpers.documents import DOCUMENTS, commands, dotted_names, links, paths, resolves
+from helpers.documents import CODE, DOCUMENTS, FENCE, commands, dotted_names, links, options, paths, resolves
 
 from vae_mf.commands import mistakes
 from vae_mf.commands.arguments import Mistake, read_arguments
 from vae_mf.commands.mistakes import understood
+from vae_mf.commands.options import compose
 from vae_mf.commands.table import COMMANDS
+from vae_mf.commands.unknown import choices_with, names_of
 
+COMPOSITIONS = {name: compose(command.module) for name, command in COMMANDS.items()}
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
@@ -59,6 +62,30 @@ def test_commands_exist_and_understand_their_options(document, tmp_path, monkeyp
             command = COMMANDS[re.sub(r".*/|\.py$", "", name).replace("_", "-")]
             if rest:  # else only its name is mentioned
                 understood(command, read_arguments(shlex.split(rest)))
+
+
+@every_document
+def test_options_are_those_of_a_command_that_the_page_names(document):
+    text = document.read_text()
+    named = {re.sub(r".*/|\.py$", "", name).replace("_", "-") for name, _ in commands(text)}
+    named |= {word for code in CODE.findall(FENCE.sub("", text)) for word in code.split()}
+    for option in options(text):
+        takers = {name for name, composition in COMPOSITIONS.items() if takes(composition, option)}
+        assert not takers or takers & named, f"{option} is an option of {', '.join(takers)}"
+
+
+def takes(composition, option):
+    return option in (*names_of(composition), *composition.choices) or bool(choices_with(option, composition))
+
+
+def test_an_option_of_another_command_is_seen():
+    assert options("With `split=time a.b=1` or `dataset.split.folds`, not `vae-mf train seed=1` or `x`.") == [
+        "split",
+        "a.b",
+        "dataset.split.folds",
+    ]
+    assert takes(COMPOSITIONS["train"], "dataset.split.validation")
+    assert not takes(COMPOSITIONS["sample"], "split")
 
 
 def test_a_mistake_in_a_command_is_seen():

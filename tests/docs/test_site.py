@@ -1,5 +1,6 @@
 """The site: its pages keep their word, its links hold, its gallery runs, and Sphinx builds it without a warning."""
 
+import json
 import re
 import runpy
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 from helpers import PROJECT_ROOT
-from helpers.documents import blocks
+from helpers.documents import blocks, hidden_names
 
 import vae_mf
 
@@ -46,6 +47,17 @@ def test_a_script_of_the_gallery_draws_a_picture(script, monkeypatch):
     runpy.run_path(str(script))
     assert plt.get_fignums()
     plt.close("all")
+
+
+def test_gallery_and_notebooks_show_public_names_alone():
+    codes = {path.name: path.read_text() for path in GALLERY}
+    for path in (DOCS / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        lines = "".join("".join([*cell["source"], "\n"]) for cell in cells if cell["cell_type"] == "code")
+        codes[path.name] = re.sub(r"^(\s*)[%!].*", r"\1pass", lines, flags=re.M)
+    assert {name: hidden for name, code in codes.items() if (hidden := hidden_names(code))} == {}
+    planted = "from vae_mf.systems.hopfield_theory import spin_glass_state\nvae_mf.sample, vae_mf.checks"
+    assert hidden_names(planted) == ["vae_mf.systems.hopfield_theory.spin_glass_state", "vae_mf.checks"]
 
 
 def test_every_page_can_be_reached():

@@ -1,7 +1,10 @@
 """Paths, links, commands and code blocks that the documents promise."""
 
+import ast
 import pkgutil
 import re
+from importlib import import_module
+from inspect import ismodule
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -19,6 +22,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 PATH = re.compile(r"(?<![\w/.-])(?:vae_mf|scripts|tests|conf|docs)/[\w/.{},-]*\w")
 COMMAND = re.compile(r"^(?:python3? (?P<script>scripts/[\w/]+\.py)|vae-mf (?P<command>[a-z][a-z-]*))\b(?P<rest>.*)$")
 DOTTED = re.compile(r"(?<![\w/.])vae_mf(?:\.[A-Za-z]\w*)+")
+OPTION = re.compile(r"\+?(?:(?P<set>[a-z]\w*(?:[./][a-z]\w*)*)=\S|(?P<dotted>[a-z]\w*(?:\.[a-z]\w*)+)$)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 FILE = re.compile(r"# ([\w/]+\.(?:py|yaml))\n")
 """First line of a block that is a file of its own."""
@@ -54,6 +58,35 @@ def commands(text: str) -> list[tuple[str, str]]:
     blocks = [line for _, block in FENCE.findall(text) for line in block.replace("\\\n", " ").splitlines()]
     shown = [COMMAND.match(line.strip()) for line in blocks + CODE.findall(FENCE.sub("", text))]
     return [(match["script"] or match["command"], match["rest"].strip()) for match in shown if match]
+
+
+def options(text: str) -> list[str]:
+    """Names of the options that a document mentions in its prose, with a value or with a dot."""
+    words = [word for code in CODE.findall(FENCE.sub("", text)) if not COMMAND.match(code) for word in code.split()]
+    return [match["set"] or match["dotted"] for word in words if (match := OPTION.match(word))]
+
+
+def hidden_names(code: str) -> list[str]:
+    """Names that code imports or takes from the package and that no room shows."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "vae_mf":
+            found += [f"{node.module}.{name.name}" for name in node.names]
+        if isinstance(node, ast.Attribute):
+            found += [name for name in [ast.unparse(node)] if DOTTED.fullmatch(name)]
+    return [name for name in dict.fromkeys(found) if not is_shown(name)]
+
+
+def is_shown(name: str) -> bool:
+    """True if a dotted name leads through public names of rooms, to one of them or to what a public thing has."""
+    room = import_module("vae_mf")
+    for part in name.split(".")[1:]:
+        if part not in room.__all__:
+            return False
+        room = getattr(room, part)
+        if not ismodule(room):
+            return True
+    return True
 
 
 def blocks(text: str, language: str) -> list[str]:

@@ -25,6 +25,7 @@ from .base import (
 from .curie_weiss import CurieWeiss
 from .forward_mean_field import MeanField, response_correlations, solve_mean_field
 from .hopfield import Hopfield
+from .hopfield_theory import RetrievalLoads, retrieval_loads
 from .ising2d import Ising2D
 from .k_sat import KSat
 from .kinetic_plefka import KineticMoments, kinetic_moments
@@ -58,11 +59,13 @@ __all__ = [
     "MaierSaupe",
     "MeanField",
     "OrderParameterLaw",
+    "RetrievalLoads",
     "SherringtonKirkpatrick",
     "System",
     "Thermodynamics",
     "UnknownSpins",
     "kinetic_moments",
     "response_correlations",
+    "retrieval_loads",
     "solve_mean_field",
 ]

@@ -46,7 +46,12 @@ class NetworkState(NamedTuple):
 
 
 class RetrievalLoads(NamedTuple):
-    """Loads at which retrieval states of one temperature change."""
+    """Loads at which retrieval states of one temperature change.
+
+    >>> loads = retrieval_loads(0.5)
+    >>> loads.largest > loads.coexistence
+    True
+    """
 
     largest: float
     """Load beyond which none exists."""
@@ -150,6 +155,9 @@ def retrieval_loads(temperature: float) -> RetrievalLoads:
 
     >>> [round(load, 3) for load in retrieval_loads(0.02)]
     [0.138, 0.052, 0.138]
+
+    Args:
+        temperature: temperature T, above 0 and below 1 (J = k_B = 1).
 
     Raises:
         ValueError: unless 0 < T < 1.

@@ -12,8 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import vae_mf
-from vae_mf.systems import Hopfield
-from vae_mf.systems.hopfield_theory import retrieval_loads
+from vae_mf.systems import Hopfield, retrieval_loads
 
 sites, copies = 300, 2
 loads = np.linspace(0.01, 0.16, 9)
