@@ -27,6 +27,14 @@ def pytest_collectstart():
         import_module(library)
 
 
+def pytest_collection_modifyitems(items):
+    """Let an example in a docstring that warns fail: its reader would see the warning, and the example does not."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            item.add_marker(pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning"))
+            item.add_marker(pytest.mark.filterwarnings("error::UserWarning:vae_mf"))
+
+
 @pytest.fixture
 def without_type_checks():
     """Call functions as users do: annotations are checked under pytest only, and would refuse before the code does."""

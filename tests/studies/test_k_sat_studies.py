@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
+from scipy.stats import norm
 
 from vae_mf.plotting.satisfiability import draw_energy, draw_search, draw_threshold
 from vae_mf.studies import k_sat_threshold
@@ -11,6 +13,8 @@ from vae_mf.studies.k_sat_search import ALGORITHMS, search_tables
 from vae_mf.studies.k_sat_threshold import crossing_tables, fitted_log_odds, half_point, threshold_tables
 from vae_mf.systems import KSat
 
+SCAN = {"length": 2, "threshold": 1.0, "ratios": [0.7, 1.0, 1.3, 1.6], "sizes": [10, 20], "formulas": [20, 20]}
+SCAN |= {"solver": "look_ahead", "factor": 2}
 SIZES = {"members": 400, "discarded": 10, "kept": 10, "populations": 2}
 
 
@@ -41,14 +45,51 @@ def test_half_points_are_found():
     assert (tables.halves.error < 0.05).all()
 
 
-@pytest.mark.parametrize("steepness", [20, 60, 100])
-def test_a_curve_is_fitted_to_its_end(steepness, monkeypatch):
+@pytest.mark.parametrize("steepness", [20, 60, 100, 1000])
+def test_a_curve_is_fitted_to_its_end_and_tells_no_half_point_between_two_ratios(steepness, monkeypatch):
     ratios, formulas = np.linspace(3.8, 4.6, 9), np.full(9, 400)
     satisfiable = np.round(400 / (1 + np.exp(steepness * (ratios - 4.23))))
     found = half_point(ratios, formulas, satisfiable)
-    assert abs(found - 4.23) < 0.02  # the fall of the steepest one is between two ratios
+    assert np.isnan(found) == (steepness > 60)
+    assert not abs(found - 4.23) > 0.02
+    ended = fitted_log_odds(ratios - 4.2, satisfiable, formulas)
     monkeypatch.setattr(k_sat_threshold, "STEPS", 5_000)
-    assert half_point(ratios, formulas, satisfiable) == found
+    np.testing.assert_array_equal(fitted_log_odds(ratios - 4.2, satisfiable, formulas), ended)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steepness", [10, 25, 50])
+def test_the_error_of_a_half_point_covers_it_whatever_the_form_of_the_fall(steepness):
+    random = np.random.default_rng(1)
+    forms = (expit, lambda odds: norm.cdf(odds / 1.6), lambda odds: 1 - np.exp(-np.log(2) * np.exp(odds)))
+    inside = []
+    for form in 20 * forms:
+        place, ratios = random.uniform(4.05, 4.35), np.linspace(3.8, 4.6, 9)
+        satisfiable = random.binomial(1000, form(steepness * (place - ratios)))
+        table = pd.DataFrame({"length": 3, "threshold": 4.2, "sites": 50, "ratio": ratios, "formulas": 1000})
+        table = table.assign(satisfiable=satisfiable, probability=satisfiable / 1000)
+        half = crossing_tables(table, 2, random).halves.iloc[0]
+        inside += [abs(half.ratio - place) < 2 * half.error] if np.isfinite(half.ratio) else []
+    assert len(inside) > 15
+    assert np.mean(inside) > 0.88
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"ratios": [1.0]}, r"ratios: expected 3 or more, all different, to fit curves to, got \[1.0\]"),
+        ({"ratios": [1.0, 1.0, 1.2]}, "ratios: expected 3 or more, all different"),
+        ({"ratios": [1.0, -1.0, 1.2]}, "ratios: expected a finite number > 0, got -1.0"),
+        ({"formulas": [0, 20]}, "formulas: expected an integer >= 1, got 0"),
+        ({"formulas": [20]}, r"formulas: expected a number for each of the sizes \[10, 20\], got \[20\]"),
+        ({"sizes": [], "formulas": []}, "formulas: expected a number for each of the sizes"),
+        ({"sizes": [1, 20]}, "sizes: expected an integer >= 2, got 1"),
+        ({"factor": 1}, "factor: expected an integer >= 2, got 1"),
+    ],
+)
+def test_scans_that_no_curve_fits_are_named(changed, message):
+    with pytest.raises(ValueError, match=message):
+        threshold_tables([SCAN | changed], seed=1)
 
 
 @pytest.mark.parametrize(("place", "inside"), [(1.057, True), (1.065, False), (0.895, False)])
@@ -78,6 +119,7 @@ def drawn_limits(omega, repeats):
 
 
 def test_the_limit_of_drifting_crossings_is_the_threshold():
+    assert crossing_tables(curves(1.0, 3.0, [50], 400), 2, np.random.default_rng(1)).crossings.empty
     (found,) = drawn_limits(1.0, 1)
     assert abs(found.ratio - 1.0) < 3 * found.error
     assert found.error < 0.05
@@ -118,9 +160,7 @@ def test_log_odds_are_fitted_by_largest_likelihood():
 @pytest.mark.parametrize("solver", ["clause_learning", "look_ahead"])
 def test_few_formulas_make_a_figure(solver):
     pytest.importorskip("pysat")
-    scan = {"length": 2, "threshold": 1.0, "ratios": [0.7, 1.0, 1.3, 1.6], "sizes": [10, 20], "formulas": [20, 20]}
-    scan |= {"solver": solver, "factor": 2}
-    tables = threshold_tables([scan], seed=1)
+    tables = threshold_tables([SCAN | {"solver": solver}], seed=1)
     shares = tables["threshold"].probability
     assert shares[0] > shares[3]
     assert shares[4] > shares[7]

@@ -11,7 +11,7 @@ An estimator of one's own stores its options in ``__init__`` (``encoding`` among
 ...         couplings = self.strength * np.cov(spins.T, aweights=weights, bias=True)
 ...         np.fill_diagonal(couplings, 0)
 ...         return Estimate(couplings, np.zeros(len(couplings)))
->>> Hebb().fit([[1, 1], [-1, -1], [1, 1], [-1, -1]]).couplings_
+>>> Hebb().fit([[1, 1], [-1, -1]] * 20).couplings_
 array([[0. , 0.1],
        [0.1, 0. ]])
 

@@ -41,7 +41,7 @@ class BoltzmannLearning(InverseIsing):
 
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(2)
-    >>> BoltzmannLearning(l2=0.0).fit(spins, sample_weight=np.exp(0.5 * spins.prod(axis=1))).couplings_.round(6)
+    >>> BoltzmannLearning(l2=0.0).fit(spins, sample_weight=100 * np.exp(0.5 * spins.prod(axis=1))).couplings_.round(6)
     array([[0. , 0.5],
            [0.5, 0. ]])
 

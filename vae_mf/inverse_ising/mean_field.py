@@ -71,7 +71,7 @@ class IndependentPair(MeanFieldEstimator):
 
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(2)
-    >>> IndependentPair().fit(spins, sample_weight=np.exp(0.5 * spins.prod(axis=1))).couplings_.round(6)
+    >>> IndependentPair().fit(spins, sample_weight=100 * np.exp(0.5 * spins.prod(axis=1))).couplings_.round(6)
     array([[0. , 0.5],
            [0.5, 0. ]])
 
@@ -121,7 +121,7 @@ class NaiveMeanField(MeanFieldEstimator):
     B C_data B in place of B, under pseudocount or shrinkage, where that is more: the noise of the formula, not its
     bias, which rules at strong coupling.
 
-    >>> spins = [[1, 1], [1, 1], [1, -1], [-1, 1], [-1, -1], [-1, -1]]
+    >>> spins = [[1, 1], [1, 1], [1, -1], [-1, 1], [-1, -1], [-1, -1]] * 40
     >>> NaiveMeanField().fit(spins).couplings_
     array([[0.   , 0.375],
            [0.375, 0.   ]])
@@ -260,7 +260,7 @@ class Bethe(PairFormula):
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(3)
     >>> chain = np.exp(0.5 * spins[:, 0] * spins[:, 1] - 0.3 * spins[:, 1] * spins[:, 2])
-    >>> Bethe().fit(spins, sample_weight=chain).couplings_[1].round(6)
+    >>> Bethe().fit(spins, sample_weight=100 * chain).couplings_[1].round(6)
     array([ 0.5,  0. , -0.3])
 
     Args:

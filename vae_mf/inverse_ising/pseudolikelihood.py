@@ -35,7 +35,7 @@ class PseudoLikelihood(PenalisedRegression):
 
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(2)
-    >>> PseudoLikelihood(l2=0.0).fit(spins, sample_weight=np.exp(0.5 * spins.prod(axis=1))).couplings_.round(3)
+    >>> PseudoLikelihood(l2=0.0).fit(spins, sample_weight=100 * np.exp(0.5 * spins.prod(axis=1))).couplings_.round(3)
     array([[0. , 0.5],
            [0.5, 0. ]])
 

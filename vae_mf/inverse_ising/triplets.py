@@ -65,7 +65,7 @@ class TripletPseudoLikelihood(TakesSparse, KnowsIntervals, DensityMixin, BaseEst
     >>> from vae_mf.packing import all_configurations
     >>> spins = all_configurations(3)
     >>> fit = TripletPseudoLikelihood(l2=0.0, l2_triplets=0.0)
-    >>> fit.fit(spins, sample_weight=np.exp(0.3 * spins.prod(axis=1))).triplet_couplings_.round(6)
+    >>> fit.fit(spins, sample_weight=100 * np.exp(0.3 * spins.prod(axis=1))).triplet_couplings_.round(6)
     array([0.3])
 
     Args:

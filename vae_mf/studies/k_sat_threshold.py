@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64
+from scipy.special import expit
 
-from vae_mf.checks import require_choice
+from vae_mf.checks import require_choice, require_integer, require_positive, shown
 from vae_mf.rng import generator, integer
 from vae_mf.satisfiability.complete import Decision, decide
 from vae_mf.satisfiability.look_ahead import look_ahead
@@ -31,6 +32,10 @@ REPEATS = 100
 """Repetitions of a parametric bootstrap."""
 SOLVERS = {"look_ahead": look_ahead, "clause_learning": decide}
 """Complete solvers by their names."""
+PARTIAL = (0.1, 0.9)
+"""Shares of formulas with a solution between which a ratio shows a part of the fall."""
+BETWEEN_RATIOS = 0.05
+"""Error of a half point by the form of the fall, as a share of the step between the ratios about it (by simulation)."""
 OMEGAS = np.linspace(0.5, 2.0, 31)
 """Exponents of the law of the crossings that are tried."""
 
@@ -43,12 +48,33 @@ def threshold_tables(scans: Sequence[Mapping[str, Any]], seed: int) -> dict[str,
             variables in "sizes", numbers of formulas in "formulas", one for each size, the name of a complete "solver",
             the "factor" between two sizes whose crossing is looked for, and the known "threshold".
         seed: seed of all formulas.
+
+    Raises:
+        ValueError: if a scan has fewer than three ratios, no formulas, or a number that is out of range.
     """
+    for scan in scans:
+        require_scan(scan)
     curves = pd.concat([scan_curves(scan, seed) for scan in scans], ignore_index=True)
     random = generator(seed, "crossings")
     tables = [crossing_tables(curves[curves.length == scan["length"]], scan["factor"], random) for scan in scans]
     crossings, halves, limits = (pd.concat(parts, ignore_index=True) for parts in zip(*tables, strict=True))
     return {"threshold": curves, "crossings": crossings, "halves": halves, "limits": limits}
+
+
+def require_scan(scan: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a scan has what curves are fitted to."""
+    length = require_integer("length", scan["length"])
+    require_integer("factor", scan["factor"], minimum=2)
+    ratios = [require_positive("ratios", ratio) for ratio in scan["ratios"]]
+    if len(set(ratios)) <= DEGREE or len(set(ratios)) < len(ratios):
+        raise ValueError(f"ratios: expected {DEGREE + 1} or more, all different, to fit curves to, got {shown(ratios)}")
+    if not scan["sizes"] or len(scan["sizes"]) != len(scan["formulas"]):
+        raise ValueError(
+            f"formulas: expected a number for each of the sizes {shown(scan['sizes'])}, got {shown(scan['formulas'])}"
+        )
+    for sites, formulas in zip(scan["sizes"], scan["formulas"], strict=True):
+        require_integer("sizes", sites, minimum=length)
+        require_integer("formulas", formulas)
 
 
 def scan_curves(scan: Mapping[str, Any], seed: int) -> pd.DataFrame:
@@ -101,11 +127,13 @@ def crossing_tables(curves: pd.DataFrame, factor: int, random: np.random.Generat
         drawn = {sites: random.binomial(part.formulas, part.probability) for sites, part in parts.items()}
         repeats.append(points_of(parts, drawn, pairs))
     same = {"length": curves.length.iloc[0], "threshold": curves.threshold.iloc[0]}
-    errors = Points(*(np.apply_along_axis(spread, 0, np.array(values)) for values in zip(*repeats, strict=True)))
+    errors = Points(*(np.array([spread(one) for one in np.array(v).T]) for v in zip(*repeats, strict=True)))
     crossings = {"small": [pair[0] for pair in pairs], "large": [pair[1] for pair in pairs]}
     crossings |= {"ratio": found.crossings, "error": errors.crossings, "nu": found.nus, "nu_error": errors.nus}
-    halves = {"sites": list(parts), "ratio": found.halves, "error": errors.halves}
-    small = np.array([pair[0] for pair in pairs])
+    steps = [step_about(part.ratio, half) for part, half in zip(parts.values(), found.halves, strict=True)]
+    half_errors = np.hypot(errors.halves, BETWEEN_RATIOS * np.array(steps))
+    halves = {"sites": list(parts), "ratio": found.halves, "error": half_errors}
+    small = np.array([pair[0] for pair in pairs], np.int64)
     limit = limit_with_error(small, found.crossings, errors.crossings, [one.crossings for one in repeats])
     return Crossings(pd.DataFrame(same | crossings), pd.DataFrame(same | halves), pd.DataFrame([same | limit]))
 
@@ -180,7 +208,7 @@ def crossing_of(
 
 
 class Crossing(NamedTuple):
-    """Crossing of the curves of two sizes, nan where they do not cross."""
+    """Crossing of the curves of two sizes, nan where they do not cross or one falls between two ratios."""
 
     ratio: float
     nu: float
@@ -191,9 +219,8 @@ def crossing(sizes: Sequence[int], ratios: np.ndarray, formulas: np.ndarray, sat
     """Return the crossing of two sizes, from the numbers of formulas and of those with a solution (sizes, ratios)."""
     middle = ratios.mean()
     fits = [fitted_log_odds(ratios - middle, satisfiable[size], formulas[size]) for size in (0, 1)]
-    roots = np.roots((fits[1] - fits[0])[::-1])
-    inside = real_roots(roots, ratios - middle)
-    if not inside:
+    inside = real_roots(np.roots((fits[1] - fits[0])[::-1]), ratios - middle)
+    if not (inside and all(shows_its_fall(satisfiable[size], formulas[size]) for size in (0, 1))):
         return Crossing(np.nan, np.nan)
     place = min(inside, key=abs)
     slopes = [np.polynomial.Polynomial(fit).deriv()(place) for fit in fits]
@@ -208,7 +235,9 @@ def real_roots(roots: np.ndarray, places: np.ndarray) -> list[float]:
 
 
 def half_point(ratios: np.ndarray, formulas: np.ndarray, satisfiable: np.ndarray) -> float:
-    """Return the ratio at which half of the formulas of one size have a solution, nan if it is outside of those tried.
+    """Return the ratio at which half of the formulas of one size have a solution, nan if those tried do not tell.
+
+    They do not if it is outside of them, or the whole fall lies between two of them, where any ratio may be it.
 
     >>> ratios = np.array([4.0, 4.2, 4.4])
     >>> round(half_point(ratios, np.full(3, 1000), np.array([900, 500, 100])), 2)
@@ -217,7 +246,24 @@ def half_point(ratios: np.ndarray, formulas: np.ndarray, satisfiable: np.ndarray
     middle = ratios.mean()
     roots = np.roots(fitted_log_odds(ratios - middle, satisfiable, formulas)[::-1])
     inside = real_roots(roots, ratios - middle)
-    return float(middle + min(inside, key=abs)) if inside else np.nan
+    return float(middle + min(inside, key=abs)) if inside and shows_its_fall(satisfiable, formulas) else np.nan
+
+
+def shows_its_fall(satisfiable: np.ndarray, formulas: np.ndarray) -> bool:
+    """Return whether at one ratio at least some formulas, but not nearly all, have a solution."""
+    shares = satisfiable / formulas
+    return bool(((shares > PARTIAL[0]) & (shares < PARTIAL[1])).any())
+
+
+def step_about(ratios: Any, place: float) -> float:
+    """Return the distance of the two neighbouring ratios about a place, nan for no place.
+
+    >>> step_about([1.0, 2.0, 4.0], 3.0)
+    2.0
+    """
+    ordered = np.sort(ratios)
+    upper = int(np.clip(np.searchsorted(ordered, place), 1, len(ordered) - 1))
+    return float(ordered[upper] - ordered[upper - 1]) if np.isfinite(place) else np.nan
 
 
 def fitted_log_odds(
@@ -227,13 +273,22 @@ def fitted_log_odds(
     # Half a formula more of each kind keeps curves finite that are all ones or zeros.
     satisfiable, formulas = satisfiable + 0.5, formulas + 1
     powers = ratios[:, None] ** np.arange(DEGREE + 1)
+
+    def likelihood(coefficients: Float[np.ndarray, " coefficients"]) -> float:
+        odds = powers @ coefficients
+        return float(satisfiable @ odds - formulas @ np.logaddexp(0, odds))
+
     coefficients = np.zeros(DEGREE + 1)
     for _ in range(STEPS):
-        expected = formulas / (1 + np.exp(-powers @ coefficients))
+        expected = formulas * expit(powers @ coefficients)
         slope = powers.T @ (satisfiable - expected)
         curvature = powers.T @ (powers * (expected * (1 - expected / formulas))[:, None])
         step = np.linalg.solve(curvature, slope)
-        coefficients += step
+        # Where all formulas of either side are alike a whole step overshoots, to where nothing has a slope.
+        height = likelihood(coefficients)
+        while likelihood(coefficients + step) < height and np.abs(step).max() > SETTLED:
+            step /= 2
+        coefficients = coefficients + step
         if np.abs(step).max() < SETTLED:
             break
     return coefficients
