@@ -14,6 +14,7 @@ from vae_mf.datasets.recording import Recording
 from vae_mf.datasets.splits import Split
 from vae_mf.models.base import ReadsSums
 from vae_mf.models.directors.equal_area import from_disc, to_disc
+from vae_mf.models.temperature import UNCONDITIONED
 from vae_mf.models.tensors import Batch, Condition, ConfigurationTensor, DirectorTensor, SpinTensor
 from vae_mf.models.vae import VAE
 from vae_mf.packing import pack_spins, unpack_spins
@@ -155,6 +156,15 @@ def spin_set(packed: PackedSpins, level: np.ndarray, temperatures: Sequence[floa
         torch.tensor(list(temperatures), dtype=torch.float32),
         sites,
     )
+
+
+def unconditioned_set(rows: Spins) -> SpinSet:
+    """Return a resident set of rows without a temperature, all of them at `UNCONDITIONED`.
+
+    >>> unconditioned_set(np.array([[1, -1]], np.int8)).states()
+    array([[ 1, -1]], dtype=int8)
+    """
+    return spin_set(pack_spins(rows), np.zeros(len(rows)), [UNCONDITIONED], rows.shape[1])
 
 
 def director_set(

@@ -8,6 +8,7 @@ import pytest
 from helpers.figures import in_one_line
 
 from vae_mf.plotting.spin_glasses import DISORDER_LABELS, draw_disorder
+from vae_mf.rng import integer
 from vae_mf.samplers.multispin_glass import MultispinGlass
 from vae_mf.samplers.spin_glass import IsingMetropolis
 from vae_mf.samplers.tempering import ParallelTempering
@@ -27,7 +28,7 @@ def test_averages_of_every_sample_equal_enumeration():
     rows = tables["samples"]
     scores = []
     for number in range(12):
-        glass = system(seed=1_000_003 + number)
+        glass = system(seed=integer(1, "disorder", number))
         for temperature in LADDER:
             row = rows[(rows["sample"] == number) & (rows.temperature == temperature)].iloc[0]
             exact = enumerate_system(glass, temperature)

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from vae_mf.checks import require_integer
 from vae_mf.commands.metrics import print_metrics
 from vae_mf.files import only_one
-from vae_mf.runs.folder import FINISHED, Run, discarded_unless_begun, open_run
+from vae_mf.runs.folder import FINISHED, Run, open_run, run_discarded_if_refused
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sweeps import process_number, require_single_device_sweep, sweep_job
 from vae_mf.runs.terminal import Terminal
@@ -39,7 +39,8 @@ def main(cfg: DictConfig) -> None:
     run = open_run(cfg)
     if job:
         console.say(job)
-    with discarded_unless_begun(run, job is not None), nullcontext() if further else only_one(run.folder, console.say):
+    alone = nullcontext() if further else only_one(run.folder, console.say)
+    with run_discarded_if_refused(run, job is not None), alone:
         run.settle()
         work = run.again() if run.finished and cfg.force else run
         if work.finished:
@@ -70,5 +71,5 @@ def finish(run: Run, console: Terminal, *, shown: bool, keep: bool) -> None:
     torch.set_num_threads(run.config.torch_threads)
     with quiet_lightning():
         require_trainer(run.config)
-        with discarded_unless_begun(run, keep), stage_progress(console, quiet=not shown) as progress:
+        with run_discarded_if_refused(run, keep), stage_progress(console, quiet=not shown) as progress:
             complete(run, progress)

@@ -37,13 +37,13 @@ from vae_mf.discovery.model_selection import (
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.stages import Study
+from vae_mf.models.temperature import UNCONDITIONED
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.independent import probabilities_up
 from vae_mf.statistics.row_order import drift
 from vae_mf.verdict.assessment import Assessment, concluded, with_misfit
 from vae_mf.verdict.controls import read_too_much
-from vae_mf.verdict.evidence import UNCONDITIONED
 from vae_mf.verdict.independence import Independence
 from vae_mf.verdict.recording import predictive_check, variable_table
 

@@ -8,9 +8,9 @@ from vae_mf.density_models.comparison import VAE as FAMILY
 from vae_mf.density_models.comparison import ModelScores, Part
 from vae_mf.discovery.settings import DensityModelSettings
 from vae_mf.models.base import free_parameters
+from vae_mf.models.temperature import UNCONDITIONED
 from vae_mf.models.vae import VAE
 from vae_mf.statistics.averages import evenly_spaced
-from vae_mf.verdict.evidence import UNCONDITIONED
 
 
 def score_vae(

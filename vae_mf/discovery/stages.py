@@ -22,7 +22,7 @@ from vae_mf.analysis.generation import score
 from vae_mf.analysis.posterior_draws import LatentVAE
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.arrays import Spins
-from vae_mf.datamodule import DataSplit, SpinSet, spin_set
+from vae_mf.datamodule import DataSplit
 from vae_mf.density_models.autoregressive import LogisticAutoregression
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import ModelScores, kept_scores, score_density_model, values_in, write_values
@@ -52,8 +52,8 @@ from vae_mf.discovery.split import SplitRows
 from vae_mf.discovery.training import model_of
 from vae_mf.files import WEIGHTS, digests_in, kept, remove, write_sealed
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
+from vae_mf.models.temperature import UNCONDITIONED
 from vae_mf.models.vae import VAE
-from vae_mf.packing import pack_spins
 from vae_mf.rng import generator, integer
 from vae_mf.statistics.averages import average, evenly_spaced
 from vae_mf.statistics.latent_model import LatentModel
@@ -63,7 +63,7 @@ from vae_mf.training.callbacks import EpochProgress
 from vae_mf.verdict.assessment import TAKEN_OFF, Assessment, assess, assess_latent_model, concluded, with_misfit
 from vae_mf.verdict.controls import REFIT, KnownRows, controls, own_control, read_control
 from vae_mf.verdict.decision import is_near
-from vae_mf.verdict.evidence import UNCONDITIONED, Evidence, EvidenceGroup
+from vae_mf.verdict.evidence import Evidence, EvidenceGroup
 from vae_mf.verdict.independence import Independence, independence_of
 from vae_mf.verdict.report import as_json
 from vae_mf.verdict.time_order import TimeOrder, time_order
@@ -517,8 +517,3 @@ class Study:
             vae = self.model(latents, part, own, name.replace(" ", "-"), encodes=part is train)
             found[name] = read_patterns(vae, seed)
         return found
-
-
-def as_set(rows: Spins) -> SpinSet:
-    """Return rows, which have no temperature, in the form that a training takes."""
-    return spin_set(pack_spins(rows), np.zeros(len(rows)), [UNCONDITIONED], rows.shape[1])

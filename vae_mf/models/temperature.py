@@ -6,6 +6,9 @@ from torch import nn
 
 from vae_mf.checks import require_integer
 
+UNCONDITIONED = 1.0
+"""Temperature that rows without one have, in the training of a model and in its tables."""
+
 
 def temperature_features(
     temperatures: Float[torch.Tensor, " levels"], like: torch.Tensor

@@ -139,7 +139,7 @@ def open_run(config: DictConfig, folder: Path | None = None) -> Run:
 
 
 @contextmanager
-def discarded_unless_begun(run: Run, keep: bool) -> Iterator[None]:
+def run_discarded_if_refused(run: Run, keep: bool) -> Iterator[None]:
     """Remove the folder of a run that fails before its training begins, unless it is to be kept as unfinished."""
     try:
         yield

@@ -12,6 +12,7 @@ from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.checks import require_integer, require_path
 from vae_mf.files import WEIGHTS, read_json, require_unchanged
 from vae_mf.models.devices import AUTO, device_of
+from vae_mf.models.temperature import UNCONDITIONED
 from vae_mf.models.vae import VAE
 from vae_mf.rng import integer
 from vae_mf.runs import zoo
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 BUILDABLE = "expected the settings of a model that can be built, got "
 """Words before the reason why one cannot."""
-UNCONDITIONED = 1.0
-"""Temperature of a model of rows without one."""
 
 
 def build_vae(model: Mapping[str, Any], sites: int, seed: int) -> VAE:

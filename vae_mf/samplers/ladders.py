@@ -13,7 +13,7 @@ from jaxtyping import Float
 from scipy.optimize import isotonic_regression
 
 from vae_mf.checks import require_integer, require_temperatures
-from vae_mf.rng import keys
+from vae_mf.rng import integer, keys
 from vae_mf.samplers.tempering import EnergySampler, ParallelTempering, equal_ladders
 
 FLATTEST = 0.1
@@ -80,7 +80,7 @@ def feedback_ladder(
     tempering = ParallelTempering(sampler)
     tried = []
     for round_ in range(require_integer("rounds", rounds, minimum=0) + 1):
-        traffic = measure_traffic(tempering, levels, sweeps, ladders, seed + round_)
+        traffic = measure_traffic(tempering, levels, sweeps, ladders, integer(seed, "ladder", round_))
         tried.append((levels, traffic))
         if traffic.round_trip_rate == 0:
             raise ValueError(f"sweeps: expected enough for round trips between the ends, got {sweeps} with none")

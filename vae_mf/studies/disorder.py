@@ -16,6 +16,7 @@ import pandas as pd
 
 from vae_mf.checks import require_integer, require_temperatures
 from vae_mf.packing import unpack_spins
+from vae_mf.rng import integer
 from vae_mf.samplers.base import Sampler, Schedule, sample_block
 from vae_mf.samplers.tempering import ParallelTempering
 from vae_mf.systems.base import System
@@ -76,8 +77,9 @@ def disorder_tables(
     course = DisorderRun(**run)
     parts = []
     for number in range(samples):
-        glass = system(seed=seed * 1_000_003 + number)
-        part = thermal_averages(glass, tempering(sampler(glass)), course, seed + number, lattice)
+        glass = system(seed=integer(seed, "disorder", number))
+        own = integer(seed, "chains", number)
+        part = thermal_averages(glass, tempering(sampler(glass)), course, own, lattice)
         parts.append(part.assign(sample=number, sites=glass.sites))
     rows = pd.concat(parts, ignore_index=True)
     return {"samples": rows, "disorder": disorder_means(rows, lattice)}

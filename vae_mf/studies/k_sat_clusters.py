@@ -15,7 +15,7 @@ from jaxtyping import Float, Int8
 from sklearn.exceptions import ConvergenceWarning
 
 from vae_mf.analysis.generation import score
-from vae_mf.datamodule import DataSplit, SpinSet, spin_set
+from vae_mf.datamodule import DataSplit, unconditioned_set
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.independent import Independent
 from vae_mf.density_models.mixture import BernoulliMixture
@@ -23,8 +23,8 @@ from vae_mf.density_models.trees import ChowLiuTree
 from vae_mf.models.decoders import LinearDecoder
 from vae_mf.models.encoders import MLPEncoder
 from vae_mf.models.priors.mixture import MixturePrior
+from vae_mf.models.temperature import UNCONDITIONED
 from vae_mf.models.vae import VAE
-from vae_mf.packing import pack_spins
 from vae_mf.rng import integer
 from vae_mf.samplers.base import Schedule, sample_chains
 from vae_mf.samplers.k_sat import KSatMetropolis
@@ -171,15 +171,10 @@ def vae_log_likelihood(parts: Parts, latents: int, epochs: int, seed: int) -> Fl
         vae = VAE(MLPEncoder(sites, latents), LinearDecoder(sites, latents), MixturePrior(latents))
     module = partial(VAEModule, learning_rate=1e-2, weight_decay=1e-4, decay=0.05 ** (1 / epochs), draws=4)
     recipe = Recipe(epochs=epochs, batch_size=256, module=module)
-    data = DataSplit(*(as_set(part) for part in parts))
+    data = DataSplit(*(unconditioned_set(part) for part in parts))
     with tempfile.TemporaryDirectory() as name, quiet_lightning():
         folder = Path(name)
         trainer = {"accelerator": "cpu", "devices": 1}
         own = recipe.module(vae=vae, seed=seed)
         train(own, data, recipe, checkpoints=folder / "checkpoints", weights=folder / "weights", trainer=trainer)
-    return score(vae.eval(), parts.test, 1.0, 200, integer(seed, "score")).importance
-
-
-def as_set(rows: Int8[np.ndarray, "rows sites"]) -> SpinSet:
-    """Return solutions, which have one condition, in the form that a training takes."""
-    return spin_set(pack_spins(rows), np.zeros(len(rows)), [1.0], rows.shape[1])
+    return score(vae.eval(), parts.test, UNCONDITIONED, 200, integer(seed, "score")).importance

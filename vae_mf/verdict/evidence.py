@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from vae_mf.checks import require_integer
+from vae_mf.models.temperature import UNCONDITIONED
 from vae_mf.statistics.averages import draws_per_chain
 from vae_mf.statistics.residual_information import affordable_blocks
 from vae_mf.statistics.row_order import TIMES, correlation_time, row_blocks
@@ -17,8 +18,6 @@ from vae_mf.verdict.time_order import FEWEST_CHOSEN, TimeOrder, time_order
 
 RECORDED = "recorded"
 """Ensemble of rows that are draws of an unknown law."""
-UNCONDITIONED = 1.0
-"""Condition that a model of data without one was trained at; its tables have it in their column "temperature"."""
 FEWEST_BLOCKS = 20
 """Number of chains below which they are cut into pieces by their correlation time."""
 GroupRows = Shaped[np.ndarray, "rows *site"]

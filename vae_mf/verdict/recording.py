@@ -9,6 +9,7 @@ from vae_mf.analysis.found_patterns import DIRECTION, prior_scale
 from vae_mf.analysis.generation import generate, score
 from vae_mf.analysis.stored_patterns import logit_jacobian
 from vae_mf.arrays import Rows
+from vae_mf.models.temperature import UNCONDITIONED
 from vae_mf.models.vae import VAE
 from vae_mf.rng import generator, integer
 from vae_mf.statistics.averages import average
@@ -17,7 +18,7 @@ from vae_mf.statistics.joint_moments import moment_table, word_divergences, word
 from vae_mf.statistics.overlaps import overlap_law_table
 from vae_mf.statistics.spike_counts import count_table, spike_count_law, total_variation
 from vae_mf.tables import Evaluation
-from vae_mf.verdict.evidence import UNCONDITIONED, EvidenceGroup
+from vae_mf.verdict.evidence import EvidenceGroup
 from vae_mf.verdict.settings import PredictiveCheckSettings, RecordingSettings
 
 
