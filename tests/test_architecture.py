@@ -17,7 +17,7 @@ from helpers.architecture import body_lines, functions, imported, sources, unrea
 PACKAGE, SCRIPTS = PROJECT_ROOT / "vae_mf", PROJECT_ROOT / "scripts"
 SOURCES = sources(PACKAGE)
 LINTER = Path(sys.executable).with_name("lint-imports")
-LARGEST = 65_500
+LARGEST = 66_000
 """Lines of the package without its commands: the number rises with a capability, or its examples, alone."""
 PLANTS = {
     "Imports point down only": ("systems/base.py", "vae_mf.models.vae"),

@@ -22,7 +22,7 @@ from vae_mf.analysis.generation import score
 from vae_mf.analysis.posterior_draws import LatentVAE
 from vae_mf.analysis.trained_model import TrainedModel
 from vae_mf.arrays import Spins
-from vae_mf.datamodule import DataSplit
+from vae_mf.datamodule import DataSplit, unconditioned_set
 from vae_mf.density_models.autoregressive import LogisticAutoregression
 from vae_mf.density_models.base import DensityModel
 from vae_mf.density_models.comparison import ModelScores, kept_scores, score_density_model, values_in, write_values
@@ -164,7 +164,7 @@ class Study:
             encodes: asks for an encoder that is close to the posterior, and not for the patterns alone.
         """
         bar = EpochProgress(self.progress, name)
-        data = DataSplit(*map(as_set, (train, self.rows.validation, self.rows.test)))
+        data = DataSplit(*map(unconditioned_set, (train, self.rows.validation, self.rows.test)))
         folder = self.folder / "models" / name
         refits = self.settings.training.encoder_refit_steps if encodes else 0
         settings = replace(self.settings, training=replace(self.settings.training, encoder_refit_steps=refits))
