@@ -17,6 +17,7 @@ from vae_mf.benchmarks.estimators.ratio_network import Settings
 from vae_mf.benchmarks.estimators.residual_orders import residual_information, summed
 from vae_mf.benchmarks.estimators.set_screen import ORDERS, affordable_rows, candidates, passing
 from vae_mf.benchmarks.estimators.shared_orders import shared_orders
+from vae_mf.benchmarks.estimators.site_critic import joint_samples, shortfall
 from vae_mf.benchmarks.estimators.smile import smile
 from vae_mf.benchmarks.estimators.telescoping import telescoping
 from vae_mf.benchmarks.known_information import (
@@ -38,6 +39,7 @@ from vae_mf.benchmarks.problems import (
     planted,
     planted_given,
 )
+from vae_mf.models.critic import DenseCritic
 from vae_mf.packing import all_configurations
 from vae_mf.statistics.averages import Average
 from vae_mf.statistics.u_statistics import Estimate
@@ -249,6 +251,13 @@ def test_residual_orders_add_what_no_single_set_shows():
     alone, found = chain_rule(rows), residual_information(rows)
     assert abs(found.value - known) < 2 * found.error
     assert abs(alone.value - known) > 3 * alone.error
+
+
+def test_a_critic_that_has_learnt_nothing_falls_short_of_all_there_is():
+    source = planted(4, 2, 0.3)
+    first, second = (joint_samples(source.draw(2000, seed).rows, None) for seed in (1, 2))
+    critic = DenseCritic(8, "spins", latents=0, temperatures=1)
+    assert shortfall(critic, first, second) == pytest.approx(source.exact, rel=0.15)
 
 
 def test_residual_orders_that_grow_are_no_answer():
