@@ -27,6 +27,7 @@ from vae_mf.benchmarks.known_information import (
     noise_variance,
     normal_nodes,
 )
+from vae_mf.benchmarks.leaderboard_page import PAGE
 from vae_mf.benchmarks.problems import (
     CUT,
     GIVEN,
@@ -198,6 +199,10 @@ def test_a_screen_passes_few_sets_of_independent_variables_and_those_that_are_th
     assert (2, 3, 5, 7, 11, 13) in found[20]
     assert sum(map(len, found.values())) < 20_000
     assert set(affordable_rows(5, 100)) == {3, 4, 5}
+    for order, most in {7: 60, 6: 83, 5: 138, 4: 314, 3: 1339}.items():
+        assert str(most) in PAGE
+        assert order in affordable_rows(most, 20_000)
+        assert order not in affordable_rows(most + 1, 20_000)
 
 
 def parity(rows, members, last, tilt, seed):

@@ -38,6 +38,15 @@ and TC(x_B), whose difference it is. One with a parameter `side` is given the si
 its own, under the options `time_limit` and `rows` and within the memory that is free, and takes its place in the table
 beside `estimators`. Its answers are kept, and asked for again where it, or a module of yours that it imports, has
 changed; after other changes, as of data or packages, `again=true` does so.
+
+## Reach of the chain rule and of residual orders
+
+`chain_rule` looks through all sets of seven variables up to 60 variables, of six up to 83, of five up to 138, of four
+up to 314 and of three up to 1339; beyond, only those of first neighbours. A set is seen in a first look at as few as
+150 rows, so that a correlation of 0.4 passes it half of the time there, and a weaker one where more rows are
+affordable. `residual_orders` adds what orders two to four show of very many sets, each too weak to be seen; where they
+grow it gives no answer. Neither sees what more than eight order parameters say together, nor counts in its error what
+it does not see. The critic is a lower bound, whose error holds what it is seen to fall short by.
 """
 YOURS = """```python
 # my_estimator.py
