@@ -19,7 +19,7 @@ from rich.console import Console
 from threadpoolctl import threadpool_limits
 
 from vae_mf.plotting.contacts import draw_contacts
-from vae_mf.plotting.style import house_style
+from vae_mf.plotting.style import save_figure
 
 PEERS = Path(__file__).parents[2] / "outputs" / "peers"
 SUBJECTS = ("boltzmann", "large", "peers")
@@ -60,8 +60,8 @@ def main() -> None:
                     markdown("Potts models of alignments", command, made_on, rows) + NOTES, encoding="utf-8"
                 )
             if options.write and "contacts" in tables:
-                with house_style():
-                    draw_contacts(tables["contacts"]).savefig(FIGURE)
+                save_figure(draw_contacts(tables["contacts"]), FIGURE.parent, FIGURE.stem)
+                FIGURE.with_suffix(".pdf").unlink()
     console.print(printed(rows), made_on)
 
 

@@ -444,7 +444,7 @@ def found_contacts(count: int) -> pd.DataFrame:
 def board(count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     names = long_names(count)
     table = pd.DataFrame(
-        {"estimator": names, "median_off": 0.1, "asked": 10, "cpu_seconds": np.linspace(1, 100, count)}
+        {"estimator": names, "median_off": 0.1, "answered": 10, "cpu_seconds": np.linspace(1, 100, count)}
     )
     return random(crossed(estimator=names, exact=[0.1, 10.0]), "value"), table
 

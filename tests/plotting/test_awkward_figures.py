@@ -158,7 +158,7 @@ def test_a_metric_against_awkward_temperatures(temperatures):
 
 
 def test_estimates_beyond_all_measure_stand_at_the_edge():
-    board = pd.DataFrame({"estimator": ["a", "b"], "median_off": [1e306, np.nan], "asked": 1, "cpu_seconds": 1.0})
+    board = pd.DataFrame({"estimator": ["a", "b"], "median_off": [1e306, np.nan], "answered": 1, "cpu_seconds": 1.0})
     scores = pd.DataFrame({"estimator": ["a", "b"], "exact": 0.01, "value": [1e306, -np.inf]})
     figure = leaderboard_figure(scores, board)
     assert faults_of(figure) == []

@@ -4,7 +4,9 @@ Deuteranopia and protanopia as simulated by Machado, Oliveira and Fernandes (200
 distances as by CIE 1976 in L*a*b* under D65.
 """
 
+import re
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +67,19 @@ def test_black_and_white_are_a_hundred_apart():
 def test_figures_have_no_colours_but_those_of_the_palette():
     own = {*COLOURS.values(), *CYCLE, *(look[0] for look in LOOKS.values()), *(look[0] for look in FAMILIES.values())}
     assert own <= set(PALETTE.values())
+
+
+def test_pictures_of_the_gallery_name_no_other_colours():
+    scripts = (Path(__file__).parents[2] / "docs" / "gallery").glob("*/*.py")
+    named = {code for script in scripts for code in re.findall(r"#[0-9a-f]{6}\b", script.read_text())}
+    assert named
+    assert named <= set(PALETTE.values())
+
+
+def test_every_figure_of_the_pages_has_a_caption_beside_it():
+    figures = list((Path(__file__).parents[2] / "docs" / "figures").glob("*.png"))
+    assert figures
+    assert [path.name for path in figures if not path.with_suffix(".txt").exists()] == []
 
 
 def test_families_and_methods_of_one_colour_have_different_markers():

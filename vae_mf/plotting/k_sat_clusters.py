@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from vae_mf.plotting.layout import house_figure, legend_above
 from vae_mf.plotting.style import COLOURS, looks, new_figure
+from vae_mf.plotting.ticks import mark_sizes
 
 RATIO = "clauses per variable α"
 LAWS = {"mixture": "mixture of k classes", "vae": "VAE, k latent variables"}
@@ -64,6 +65,6 @@ def draw_gains(ax: Axes, table: pd.DataFrame) -> None:
     ax.axhline(
         table[table.law == "tree"].gain.mean(), color=COLOURS["classical"], linestyle="--", label="Chow-Liu tree"
     )
-    ax.set_xscale("log", base=2)
-    ax.set(xlabel="size k", ylabel="gain  [nats per solution]")
+    ax.set(xlabel="size k", ylabel="gain  [nats per solution]", xscale="log")
+    mark_sizes(ax.xaxis, table["size"][table.law.isin(list(LAWS))])
     legend_above(ax)

@@ -15,7 +15,7 @@ from vae_mf.plotting.style import LETTER, caption_of, house_style
 from vae_mf.plotting.ticks import fit_ticks
 
 LETTER_PLACE = (-5, 8)
-"""Place of the right end of the letter of a panel, in points from the upper left corner of its axes."""
+"""Place of the right end of the letter of a panel, in points from the upper left corner of its axes, and of titles."""
 ROOM = 0.95
 """Share of the sides of a panel that its labels may take; the rest goes to ticks when the figure is laid out."""
 LABEL = 0.068
@@ -135,7 +135,7 @@ def raise_titles(ax: Axes) -> float:
     lines = 0
     for place in TITLES:
         if title := ax.get_title(place):
-            ax.set_title(title, loc=place, pad=72 * inches + 5)
+            ax.set_title(title, loc=place, pad=72 * inches + LETTER_PLACE[1])
             lines = max(lines, title.count("\n") + 1)
     return inches + LINE * lines
 

@@ -24,7 +24,7 @@ load, exact, estimate = np.transpose(counted)
 
 with vae_mf.plotting.house_style():
     figure, axis = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
-    axis.axline((0, 0), slope=1, color="#222222", lw=0.8)
+    axis.axline((0, 0), slope=1, color="#1a1a1a", lw=0.8)
     points = axis.scatter(exact, estimate, c=load, cmap="viridis", s=30)
     figure.colorbar(points, label="clauses for each variable")
     axis.set(xlabel="ln of the number of solutions, counted", ylabel="belief propagation")

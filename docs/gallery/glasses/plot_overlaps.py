@@ -41,8 +41,8 @@ with vae_mf.plotting.house_style():
     figure, axes = plt.subplots(2, 3, figsize=(7, 4.4), sharex=True, sharey=True, layout="constrained")
     for seed, axis in enumerate(axes.flat):
         glass = SherringtonKirkpatrick.random(sites=sites, seed=seed)
-        axis.bar(overlaps, drawn_law(glass), width=0.14, color="#88bbdd", label="samples")
-        axis.plot(overlaps, exact_law(glass), ".-", color="#222222", label="exact")
+        axis.bar(overlaps, drawn_law(glass), width=0.14, color="#66b3ea", label="samples")
+        axis.plot(overlaps, exact_law(glass), ".-", color="#1a1a1a", label="exact")
         axis.set_title(f"couplings {seed + 1}", loc="left")
     axes[0, 0].legend()
     figure.supxlabel("overlap q")

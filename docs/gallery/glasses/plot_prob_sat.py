@@ -25,12 +25,12 @@ def moves(sites, load):
 
 with vae_mf.plotting.house_style():
     figure, axis = plt.subplots(figsize=(6, 4.2), layout="constrained")
-    for sites, colour in ((100, "#ccbb44"), (1_000, "#ee6677"), (3_000, "#4477aa")):
+    for sites, colour in ((100, "#c6b980"), (1_000, "#b81c08"), (3_000, "#244a94")):
         taken = np.array([moves(sites, load) for load in loads])
         median = taken[:, 4]
         bars = np.abs(taken[:, [2, 6]].T - median)
         axis.errorbar(loads, median, bars, fmt="o-", color=colour, capsize=2, label=f"{sites:,} variables")
-    axis.axvline(4.267, color="#222222", ls=":", label="no solutions beyond")
+    axis.axvline(4.267, color="#1a1a1a", ls=":", label="no solutions beyond")
     axis.set(yscale="log", xlabel="clauses for each variable", ylabel="moves for each variable")
     axis.legend()
 plt.show()

@@ -20,8 +20,8 @@ exact = glass.thermodynamics(0.25).energy / glass.sites
 schedule = Schedule(draws=400, burn_in=0, thinning=5)
 alone = IsingMetropolis(glass)
 runs = {
-    "single flips": (alone, ladder[:1], "#999999"),
-    "parallel tempering, 12 temperatures": (ParallelTempering(alone), ladder, "#cc3311"),
+    "single flips": (alone, ladder[:1], "#757575"),
+    "parallel tempering, 12 temperatures": (ParallelTempering(alone), ladder, "#b81c08"),
 }
 
 with vae_mf.plotting.house_style():
@@ -33,7 +33,7 @@ with vae_mf.plotting.house_style():
         error = energy.std(0) / np.sqrt(16)
         axis.plot(sweeps, energy.mean(0), color=colour, label=name)
         axis.fill_between(sweeps, energy.mean(0) - error, energy.mean(0) + error, color=colour, alpha=0.3, lw=0)
-    axis.axhline(exact, color="#222222", label="exact")
+    axis.axhline(exact, color="#1a1a1a", label="exact")
     axis.set(xscale="log", xlabel="sweeps", ylabel="energy of a spin at T = 0.25")
     axis.legend()
 plt.show()

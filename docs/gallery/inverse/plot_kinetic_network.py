@@ -31,7 +31,7 @@ with vae_mf.plotting.house_style():
     axes["b"].set_xlabel("spin")
     figure.colorbar(image, ax=[axes["a"], axes["b"]], label="coupling", location="left")
     drawn = {"fmt": "o", "ms": 3, "lw": 0.7}
-    axes["c"].errorbar(truth.ravel(), fit.couplings_.ravel(), fit.couplings_error_.ravel(), color="#4477aa", **drawn)
-    axes["c"].axline((0, 0), slope=1, color="#222222", lw=0.8)
+    axes["c"].errorbar(truth.ravel(), fit.couplings_.ravel(), fit.couplings_error_.ravel(), color="#244a94", **drawn)
+    axes["c"].axline((0, 0), slope=1, color="#1a1a1a", lw=0.8)
     axes["c"].set(xlabel="coupling", ylabel="estimate")
 plt.show()

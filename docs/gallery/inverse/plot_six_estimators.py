@@ -33,7 +33,7 @@ with vae_mf.plotting.house_style():
     for axis, (name, estimator) in zip(axes.flat, estimators.items(), strict=True):
         found = estimator.fit(spins).couplings_[pairs]
         error = np.sqrt(np.mean((found - truth) ** 2)) / truth.std()
-        axis.axline((0, 0), slope=1, color="#222222", lw=0.8)
+        axis.axline((0, 0), slope=1, color="#1a1a1a", lw=0.8)
         axis.scatter(truth, found, s=9, c=np.abs(found - truth), cmap="plasma", vmin=0, vmax=0.3)
         axis.set_title(f"{name}: {error:.2f}", loc="left")
     figure.supxlabel("coupling J / T")

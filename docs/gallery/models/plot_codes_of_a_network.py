@@ -20,7 +20,7 @@ temperatures = np.array([0.6, 0.9, 1.2])
 schedule = Schedule(draws=2, burn_in=100, thinning=20, anneal=100)
 spins = sample_chains(HopfieldGibbs(network), temperatures, chains=400, schedule=schedule, seed=1)
 
-colours = np.array(["#4477aa", "#ee6677", "#ccbb44"])
+colours = np.array(["#244a94", "#b81c08", "#c6b980"])
 with vae_mf.plotting.house_style():
     figure = plt.figure(figsize=(7.4, 3), layout="constrained")
     for place, (temperature, drawn) in enumerate(zip(temperatures, spins, strict=True)):

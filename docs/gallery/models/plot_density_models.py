@@ -44,11 +44,11 @@ ceiling = (true_log_density(held_out) - alone).mean()
 
 with vae_mf.plotting.house_style():
     figure, axis = plt.subplots(figsize=(6, 4.2), layout="constrained")
-    colours = ["#228833", "#4477aa", "#66ccee", "#eebbaa", "#cc3311", "#882211"]
+    colours = ["#9cc210", "#244a94", "#66b3ea", "#c6b980", "#b81c08", "#6a0fd4"]
     labels = [f"{name}\n{model.n_parameters_} parameters" for name, model in models.items()]
     errors = [gain.std() / np.sqrt(3_000) for gain in gains]
     axis.barh(labels, [gain.mean() for gain in gains], xerr=errors, color=colours)
-    axis.axvline(ceiling, color="#222222", ls="--", label="true law")
+    axis.axvline(ceiling, color="#1a1a1a", ls="--", label="true law")
     axis.set(xlabel="gain over independent variables  [nats per row]")
     axis.invert_yaxis()
     axis.legend(loc="lower left", bbox_to_anchor=(0.7, 1.0))

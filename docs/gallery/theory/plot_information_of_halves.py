@@ -29,10 +29,10 @@ boards = np.array([[cut["sublattice"].mean(), cut["sublattice"].std() / np.sqrt(
 
 with vae_mf.plotting.house_style():
     figure, axis = plt.subplots(figsize=(6, 4.2), layout="constrained")
-    axis.errorbar(np.square(sides), *boards.T, fmt="s", ls=":", color="#aa3377", label="square lattice, chessboard")
-    axis.plot(np.square(sides), halves, "o-", color="#4477aa", label="square lattice, halves")
-    axis.plot(sizes, magnet, "^-", color="#228833", label="Curie-Weiss, halves")
-    axis.plot(sizes, np.log(sizes) / 4, "--", color="#999999", label="ln N / 4")
+    axis.errorbar(np.square(sides), *boards.T, fmt="s", ls=":", color="#6a0fd4", label="square lattice, chessboard")
+    axis.plot(np.square(sides), halves, "o-", color="#244a94", label="square lattice, halves")
+    axis.plot(sizes, magnet, "^-", color="#9cc210", label="Curie-Weiss, halves")
+    axis.plot(sizes, np.log(sizes) / 4, "--", color="#757575", label="ln N / 4")
     axis.set(xscale="log", yscale="log", xlabel="number of spins N", ylabel="mutual information  [nats]")
     axis.set_yticks([0.2, 0.5, 1, 2, 5], [0.2, 0.5, 1, 2, 5])
     axis.minorticks_off()

@@ -28,7 +28,7 @@ def law_of_field(system, temperature):
 with vae_mf.plotting.house_style():
     figure, (order, density) = plt.subplots(2, 1, figsize=(6, 5.2), layout="constrained")
     infinite = [MaierSaupe(64).infinite_order_parameter(t) for t in grid]
-    order.plot(grid, infinite, color="#222222", label="N → ∞")
+    order.plot(grid, infinite, color="#1a1a1a", label="N → ∞")
     for sites, colour in zip([64, 256, 1_024], colours, strict=True):
         system = MaierSaupe(sites)
         drawn = system.order_parameter(vae_mf.sample(system, temperatures, count=64, seed=1))
