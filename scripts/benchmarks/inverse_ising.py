@@ -32,7 +32,8 @@ SUBJECTS: dict[str, Callable[[], Iterator[Row]]] = {
 MARKDOWN = PAGES / "inverse_ising.md"
 NOTES = """
 Rows of several disorders give mean times and the root mean square error over all; their ratios come with the standard
-error of the paired differences. At sk50 β=1.5 M=5000 the ratio depends on whether the regressions of a realisation are
+error of the paired differences. M samples are the first of at least 50,000 that are drawn of a realisation: a case has
+the same ones in every table. At sk50 β=1.5 M=5000 the ratio depends on whether the regressions of a realisation are
 nearly separable; the row of the whole likelihood under a prior of the true width shows what the data hold.
 """
 

@@ -1,8 +1,11 @@
 """The benchmark of couplings as a command: parts that are kept, and sentences that are those of the table."""
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from vae_mf.benchmarks.couplings import comparisons
+from vae_mf.benchmarks.couplings.ising_models import Truth
 from vae_mf.benchmarks.couplings.rows import Row, section
 from vae_mf.commands import benchmark_couplings
 from vae_mf.commands.options import compose
@@ -72,3 +75,24 @@ def test_parts_that_are_done_are_not_measured_again(bench):
 def test_options_that_say_nothing_are_refused(bench, options, said):
     with pytest.raises(ValueError, match=said):
         bench(**options)
+
+
+def test_a_case_has_the_same_rows_whatever_other_numbers_are_asked_for(monkeypatch):
+    """Two pages had different errors of one case: rows of one number were drawn among as many as the largest."""
+
+    def drawn(name, betas, samples, seed):
+        for beta in betas:
+            yield Truth(
+                name, beta, np.zeros((2, 2)), np.random.default_rng([samples, seed]).integers(0, 2, (samples, 2))
+            )
+
+    asked = {}
+    monkeypatch.setattr(comparisons, "truths", drawn)
+    monkeypatch.setattr(comparisons, "DRAWN", 50)
+    monkeypatch.setattr(
+        comparisons, "case", lambda models, size: iter([(size, [each.spins[:size] for each in models])])
+    )
+    for sizes in ((10,), (10, 50), (70, 10), (50, 70)):
+        for size, rows in comparisons.equilibrium_of("er50", (1.0,), sizes):
+            np.testing.assert_array_equal(rows, asked.setdefault(size, rows))
+    assert sorted(asked) == [10, 50, 70]

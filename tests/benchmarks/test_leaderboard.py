@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
-from vae_mf.benchmarks.leaderboard import Tolerances, leaderboard, scored
+from vae_mf.benchmarks.leaderboard import Tolerances, in_bits, leaderboard, scored
 from vae_mf.benchmarks.leaderboard_page import page, section
 from vae_mf.commands import asked, benchmark, benchmark_nats
 from vae_mf.commands.arguments import read_arguments
@@ -100,6 +100,14 @@ def test_numbers_beyond_all_measure_stay_in_their_place():
     assert np.isfinite([axis.get_ylim() for axis in figure.axes]).all()
 
 
+def test_answers_in_bits_are_seen():
+    """They were off by 44 % without a word."""
+    rows = [answer(f"{exact}", name, exact, exact * scale) for exact in (0.5, 2.0, 90.0) for name, scale in
+            (("nats", 1.01), ("bits", 1.4427), ("wrong", 1.3))]  # fmt: skip
+    assert in_bits(scored(rows, TOLERANCES)) == ["bits"]
+    assert in_bits(scored(rows[:6], TOLERANCES)) == []
+
+
 class Here(Worker):
     """A worker without a process, that counts."""
 
@@ -178,6 +186,7 @@ def test_an_estimator_of_ones_own_is_asked_alone_or_beside_others(configuration,
         ({"estimator": 3}, "estimator: expected module:function"),
         ({"estimator": ["a:b"]}, "estimator: expected module:function"),
         ({"again": 3}, "again: expected"),
+        ({"subject": "verdicts"}, "subject: expected the benchmark of the other options, got verdicts"),
         ({"estimator": "none.py:nats"}, "estimator: expected a file"),
         ({"rows": 3}, "rows: expected"),
         ({"time_limit": 0}, "time_limit: expected"),

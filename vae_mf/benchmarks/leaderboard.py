@@ -75,6 +75,14 @@ def leaderboard(scores: pd.DataFrame) -> pd.DataFrame:
     return ordered.drop(columns="share").reset_index(drop=True)
 
 
+def in_bits(scores: pd.DataFrame) -> list[str]:
+    """Return the estimators that may answer in bits: half of their answers are about 1 / ln 2 times the exact nats."""
+    large = scores[scores.value.notna() & (scores.exact > 0.1)]
+    ratios = (large.value / large.exact * np.log(2)).groupby(large.estimator)
+    typical = ratios.median()[ratios.count() >= 3]
+    return [str(name) for name in typical[(typical - 1).abs() < 0.02].index]
+
+
 def failures(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the rows in which every estimator is outside the tolerance, the largest distance first."""
     outside = scores[~scores.within]

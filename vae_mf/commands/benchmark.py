@@ -44,6 +44,10 @@ STATED = {
 def main(cfg: DictConfig) -> None:
     """Run the benchmark of the configuration, and write the page of all that are done if it is asked for."""
     name = require_choice("subject", cfg.subject, MODULES)
+    if not all(option in cfg for option in STATED[name]):
+        raise ValueError(
+            f"subject: expected the benchmark of the other options, got {name}: vae-mf benchmark {name} does"
+        )
     target = None if cfg.page is None else page_at(cfg.page, place_of_results("folder", cfg.folder))
     console = Terminal()
     import_module(f"vae_mf.commands.{MODULES[name]}").run(cfg, console, command_of(name, cfg))

@@ -47,7 +47,7 @@ def parts_of(cfg: DictConfig) -> dict[str, Part]:
         sizes = sizes_of(cfg.samples)
         for model in chosen_names("models", cfg.models, comparisons.CASES, {}):
             betas = comparisons.CASES[model]
-            name = f"{model}-{digest(list(betas), sizes)}"
+            name = f"{model}-{digest(list(betas), sizes, comparisons.DRAWN)}"
             found[name] = partial(comparisons.equilibrium_of, model, betas, sizes)
     return found
 

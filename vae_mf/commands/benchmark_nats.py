@@ -14,7 +14,7 @@ from rich.table import Table
 
 from vae_mf.benchmarks.asking import read_problem, save_problem
 from vae_mf.benchmarks.conditions import conditions
-from vae_mf.benchmarks.leaderboard import ANSWERS, BOARD, SCORES, Tolerances, leaderboard, scored
+from vae_mf.benchmarks.leaderboard import ANSWERS, BOARD, SCORES, Tolerances, in_bits, leaderboard, scored
 from vae_mf.benchmarks.leaderboard_page import SECTION, board_lines, section
 from vae_mf.benchmarks.problems import Source
 from vae_mf.checks import require_flag, require_integer, require_positive
@@ -249,7 +249,15 @@ def run(cfg: DictConfig, console: Terminal, command: str) -> None:
         write_whole(setup.folder / SECTION, section(scores, board, command, conditions("torch", "numpy"), tolerances))
         seal(setup.folder)
     console.print(printed(board))
+    say_more(setup, scores, console)
+
+
+def say_more(setup: Setup, scores: pd.DataFrame, console: Terminal) -> None:
+    """Say which answers there are none of and why, which may be in bits, and where prints are."""
     for row in scores[scores.value.isna()].to_dict("records"):
         console.say(f"{row['estimator']}, {row['problem']}: no answer: {row['remark']}")
-    if (setup.folder / PRINTED).exists():
-        console.place("printed by one's own estimator", setup.folder / PRINTED)
+    for name in in_bits(scores):
+        console.say(f"{name}: most answers are 1.44 times the exact nats; are they bits, of which one is 0.693 nats?")
+    log = setup.folder / PRINTED
+    if log.exists() and log.stat().st_size:
+        console.place("printed by one's own estimator", log)

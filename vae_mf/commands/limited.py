@@ -158,7 +158,7 @@ def ended(status: int, seconds: float | None) -> Exception:
     name = signal.Signals(-status).name
     if status == -signal.SIGKILL:
         return RuntimeError(f"its process was ended from outside ({name}), perhaps for lack of memory")
-    return RuntimeError(f"its process crashed ({name})")
+    return RuntimeError(f"its process was ended by {name}")
 
 
 def serve(pipe: Connection) -> None:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vae_mf.benchmarks.couplings import comparisons
 from vae_mf.benchmarks.couplings.comparisons import EQUAL, SEED, Measured, compared, fitted, rms, timed
-from vae_mf.benchmarks.couplings.ising_models import truths
 from vae_mf.benchmarks.couplings.rows import Row
 from vae_mf.inverse_ising.kinetic.likelihood import KineticMaximumLikelihood
 from vae_mf.inverse_ising.pseudolikelihood import PseudoLikelihood
@@ -131,9 +131,10 @@ def cases(kinetic: bool) -> list[tuple[str, list[Problem]]]:
             found.append((f"N=50 T=20000 g={strength:g}", [(couplings, path)]))
         return found
     for name, beta, disorders in CASES:
-        drawn = [next(truths(name, (beta,), SAMPLES, SEED + disorder)) for disorder in range(disorders)]
+        betas = comparisons.CASES[name]
+        drawn = [model[betas.index(beta)] for model in comparisons.realisations(name, betas)[:disorders]]
         label = f"{name} β={beta:g} M={SAMPLES}, {disorders} disorders"
-        found.append((label, [(truth.couplings, truth.spins) for truth in drawn]))
+        found.append((label, [(truth.couplings, truth.spins[:SAMPLES]) for truth in drawn]))
     return found
 
 

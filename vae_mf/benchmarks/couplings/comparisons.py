@@ -7,7 +7,7 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import product
+from itertools import groupby, product
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -37,6 +37,8 @@ CASES = {
 }
 """Inverse temperatures of every model."""
 SAMPLES = (5_000, 50_000)
+DRAWN = 50_000
+"""Rows that are drawn at least, of which those of a case are the first, whatever other numbers are asked for."""
 DISORDERS = {"sk20": 6, "sk50": 3, "er50": 2}
 """Realisations of the cheap models, for differences below the noise of one; the others have one."""
 REGRESSIONS = "logistic regressions"
@@ -136,9 +138,15 @@ def equilibrium() -> Iterator[Row]:
 
 def equilibrium_of(name: str, betas: Sequence[float], sizes: Sequence[int]) -> Iterator[Row]:
     """Compare estimators on a model at some inverse temperatures, by so many samples."""
-    drawn = [list(truths(name, betas, max(sizes), SEED + disorder)) for disorder in range(DISORDERS.get(name, 1))]
-    for place, samples in product(range(len(betas)), sizes):
-        yield from case([truth[place] for truth in drawn], samples)
+    for drawn, together in groupby(sorted(sizes), lambda size: max(size, DRAWN)):
+        models = realisations(name, betas, drawn)
+        for place, samples in product(range(len(betas)), list(together)):
+            yield from case([truth[place] for truth in models], samples)
+
+
+def realisations(name: str, betas: Sequence[float], drawn: int = DRAWN) -> list[list[Truth]]:
+    """Return the realisations of a model, each at all inverse temperatures, by so many samples."""
+    return [list(truths(name, betas, drawn, SEED + disorder)) for disorder in range(DISORDERS.get(name, 1))]
 
 
 def case(disorders: list[Truth], samples: int) -> Iterator[Row]:
