@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import h5py
@@ -250,6 +251,22 @@ def test_chunks_of_hdf5_that_were_never_written_are_told(tmp_path):
     with h5py.File(tmp_path / "a.mat", "w") as file:
         file.create_dataset("rows", (4, 60), "u1", chunks=(4, 20))[:, :40] = ROWS.T[:, :40]
     assert read_recording(tmp_path / "a.mat").remarks == ("1 of 3 chunks are absent and were taken as 0",)
+
+
+@pytest.mark.parametrize(("name", "mark"), [("_FillValue", 0), ("_FillValue", [-9]), ("missing_value", 2.0)])
+@pytest.mark.parametrize("kind", ["h5", "zarr"])
+def test_entries_that_an_attribute_marks_are_missing(tmp_path, kind, name, mark):
+    path = tmp_path / f"a.{kind}"
+    values = np.where(np.arange(ROWS.size).reshape(ROWS.shape) % 7, ROWS, np.ravel(mark)[0]).astype(np.int8)
+    with h5py.File(path, "w") if kind == "h5" else nullcontext(zarr.open_group(path)) as file:
+        array = file.create_dataset("rows", data=values) if kind == "h5" else file.create_array("rows", data=values)
+        array.attrs[name] = mark
+    missing = values == np.ravel(mark)[0]
+    np.testing.assert_array_equal(np.isnan(read_array(path)), missing)
+    with pytest.raises(DataError, match=r"got nothing or NaN in .*infer-couplings takes them"):
+        read_recording(path)
+    if mark != 0:  # else nothing but ones is left
+        np.testing.assert_array_equal(read_recording(path, allow_missing=True).rows == 0, missing)
 
 
 def test_zarr_of_too_many_chunks_is_refused(tmp_path):

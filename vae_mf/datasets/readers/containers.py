@@ -34,6 +34,7 @@ from vae_mf.datasets.files import (
     require_array_memory,
     require_memory,
 )
+from vae_mf.datasets.readers.fill_values import gapped_type, marks_of, with_gaps
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raster, table_of_spikes
 
 UNNAMED = ""
@@ -414,6 +415,11 @@ def hdf5_values(array: h5py.Dataset) -> np.ndarray:
     return values
 
 
+def taken_as(fill: Any, attributes: Mapping[str, Any]) -> Any:
+    """Return the value of absent chunks, as a remark has it."""
+    return "missing entries" if fill in marks_of(attributes) else fill
+
+
 def chunk_grid(array: h5py.Dataset) -> list[int]:
     """Return the number of chunks along each axis of an array in chunks."""
     return [-(-length // piece) for length, piece in zip(array.shape, array.chunks, strict=True)]
@@ -431,8 +437,10 @@ def hdf5_chunks(path: Path, name: str) -> Chunks:
         array = file[name]
         if array.chunks is None:
             unwritten = array.size > 0 and array.id.get_space_status() == h5py.h5d.SPACE_STATUS_NOT_ALLOCATED
-            return Chunks(1, 1 - unwritten, array.fillvalue)
-        return Chunks(int(np.prod(chunk_grid(array))), array.id.get_num_chunks(), array.fillvalue)
+            return Chunks(1, 1 - unwritten, taken_as(array.fillvalue, array.attrs))
+        return Chunks(
+            int(np.prod(chunk_grid(array))), array.id.get_num_chunks(), taken_as(array.fillvalue, array.attrs)
+        )
 
 
 @register_container("zarr", markers=("zarr.json", ".zarray", ".zgroup"))
@@ -464,14 +472,15 @@ def _zarr_entry(place: Path) -> Entry:
     array = zarr.open_array(place, mode="r")
 
     def chunks() -> Chunks:
-        return Chunks(array.nchunks, array.nchunks_initialized, array.fill_value)
+        return Chunks(array.nchunks, array.nchunks_initialized, taken_as(array.fill_value, attributes))
 
     def read() -> np.ndarray:
         require_few_chunks(array.nchunks, MOST_CHUNKS)
         require_memory(int(np.prod(array.chunks, dtype=object)) * dtype.itemsize, "save it in smaller chunks")
-        return np.asarray(array[...])
+        return with_gaps(np.asarray(array[...]), marks_of(attributes))
 
-    dtype = np.dtype(array.dtype)
+    attributes = array.attrs.asdict()
+    dtype = gapped_type(np.dtype(array.dtype), marks_of(attributes))
     return Entry("zarr", array.shape, dtype, _refuse_pickle if dtype.hasobject else read, chunks)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from vae_mf.datasets.files import HDF5, DataError
 from vae_mf.datasets.readers.containers import Container, Entry, hdf5_chunks, hdf5_values, register_container
+from vae_mf.datasets.readers.fill_values import gapped_type, marks_of, with_gaps
 
 VERSION_OF_NWB = "nwb_version"
 """Attribute of a file or a folder of NWB."""
@@ -27,14 +28,15 @@ def hdf5_entries(path: Path) -> Container:
 
     def read(name: str) -> np.ndarray:
         with h5py.File(path) as file:
-            return hdf5_values(file[name])
+            node = file[name]
+            return with_gaps(hdf5_values(node), marks_of(node.attrs))
 
     entries = {}
 
     def note(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset):
             text = h5py.check_string_dtype(node.dtype)
-            dtype = np.dtype("U1") if text else node.dtype
+            dtype = np.dtype("U1") if text else gapped_type(node.dtype, marks_of(node.attrs))
             entries[name] = Entry(
                 "HDF5", node.shape or (), dtype, partial(read, name), partial(hdf5_chunks, path, name)
             )
