@@ -8,6 +8,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import scipy.io
 import zarr
@@ -16,6 +18,7 @@ from scipy import sparse
 from vae_mf.datasets.file_formats import known_suffixes, read_array
 from vae_mf.datasets.files import DataError
 from vae_mf.datasets.foreign_formats import FOREIGN
+from vae_mf.datasets.readers import tables
 from vae_mf.datasets.recording import read_recording
 
 TABLE = np.array([[0, 1, 1, 0], [1, 0, 1, 1], [0, 0, 1, 0]])
@@ -267,6 +270,27 @@ def test_entries_that_an_attribute_marks_are_missing(tmp_path, kind, name, mark)
         read_recording(path)
     if mark != 0:  # else nothing but ones is left
         np.testing.assert_array_equal(read_recording(path, allow_missing=True).rows == 0, missing)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ([0, 1, 1], 16),
+        ([True, False, True], 16),
+        ([0.0, None, 1.0], 32),
+        ([True, None, False], 32),
+        (["y", "n", "y"], 32),
+    ],
+)
+def test_memory_of_parquet_is_that_of_what_it_holds(tmp_path, monkeypatch, column, expected):
+    """By measurement, entries without gaps take 6 to 10 bytes, others 20 to 30."""
+    pd.DataFrame({"a": column, "b": column}).to_parquet(tmp_path / "a.parquet")
+    needed = []
+    monkeypatch.setattr(tables, "require_memory", lambda number, _: needed.append(number))
+    tables.read_parquet(tmp_path / "a.parquet")
+    with pq.ParquetFile(tmp_path / "a.parquet") as file:
+        texts = file.metadata.row_group(0).total_byte_size
+    assert needed == [6 * expected + tables.MEMORY_PER_TEXT * texts]
 
 
 def test_zarr_of_too_many_chunks_is_refused(tmp_path):

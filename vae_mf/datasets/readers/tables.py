@@ -32,6 +32,8 @@ from vae_mf.datasets.readers.entries import NO_ROWS, is_entry
 from vae_mf.datasets.spike_times import SpikeColumns, spike_columns, spike_raster, table_of_spikes
 
 MEMORY_PER_TEXT = 5
+BYTES_WHOLE, BYTES_OTHERS = 16, 32
+"""Bytes for an entry of a parquet file at the peak: of whole numbers alone, and where some are missing or others."""
 ENTRIES_AT_ONCE, FEWEST_AT_ONCE = 2**21, 2**12
 """Entries of a parquet file that are unpacked at once, and rows of them."""
 
@@ -109,9 +111,18 @@ def require_readable(file: pq.ParquetFile) -> None:
             )
     rows, columns = file.metadata.num_rows, file.metadata.num_columns
     groups = (file.metadata.row_group(place) for place in range(file.metadata.num_row_groups))
-    # An entry is held twice in at most 8 bytes, and a text in all it takes unpacked, more than once.
+    # A text is held in all it takes unpacked, more than once.
     texts = sum(group.total_byte_size for group in groups)
-    require_memory(16 * rows * columns + MEMORY_PER_TEXT * texts, "save fewer rows or columns")
+    per_entry = BYTES_WHOLE if holds_whole_numbers(file) else BYTES_OTHERS
+    require_memory(per_entry * rows * columns + MEMORY_PER_TEXT * texts, "save fewer rows or columns")
+
+
+def holds_whole_numbers(file: pq.ParquetFile) -> bool:
+    """Return whether all columns are of whole numbers or booleans, and the file says that none is missing."""
+    whole = all(pa.types.is_integer(field.type) or pa.types.is_boolean(field.type) for field in file.schema_arrow)
+    groups = [file.metadata.row_group(place) for place in range(file.metadata.num_row_groups)]
+    counts = [group.column(place).statistics for group in groups for place in range(group.num_columns)]
+    return whole and all(count is not None and count.has_null_count and not count.null_count for count in counts)
 
 
 def raster_of(table: Table, bin_width: float | None) -> Raster:
