@@ -29,6 +29,8 @@ from vae_mf.rng import integer
 from vae_mf.training.callbacks import AtomicCheckpointIO
 from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.fit import BEST, LAST, OUTCOME, check_trainer, fit
+from vae_mf.training.recipe import Recipe
+from vae_mf.training.train import train as train_whole
 from vae_mf.training.train import training_digest
 from vae_mf.training.vae_module import VAEModule
 from vae_mf.training.weights import load_checkpoint, load_weights, read_checkpoint, save_weights
@@ -548,10 +550,23 @@ def test_a_training_is_known_by_what_every_machine_computes_alike(data):
     module = new_module()
     for sums in (False, True):
         first, moved = (director_set(rows, np.zeros(6), [0.2], sums) for rows in (vectors, vectors[..., [1, 2, 0]]))
-        digests = [training_digest(module, DataSplit(part, part, part)) for part in (first, moved)]
+        digests = [training_digest(module, DataSplit(part, part, part), 9) for part in (first, moved)]
         assert digests[0] == digests[1]
         assert not torch.equal(first.data, moved.data)
     other = replace(data.train, data=data.train.data ^ 1)
-    assert training_digest(module, data) != training_digest(module, data._replace(train=other))
+    assert training_digest(module, data, 9) != training_digest(module, data._replace(train=other), 9)
     warmer = replace(data.train, temperatures=2 * data.train.temperatures)
-    assert training_digest(module, data) != training_digest(module, data._replace(train=warmer))
+    assert training_digest(module, data, 9) != training_digest(module, data._replace(train=warmer), 9)
+
+
+def test_a_training_goes_on_with_its_own_settings_alone(data, tmp_path):
+    def run(batch_size=BATCH, **options):
+        recipe = Recipe(epochs=1 + bool(list(tmp_path.iterdir())), batch_size=batch_size, module=new_module)
+        places = {"checkpoints": tmp_path / "checkpoints", "weights": tmp_path / "weights"}
+        return train_whole(new_module(), data, recipe, trainer=TRAINER | options, **places)
+
+    run()
+    for changed in ({"batch_size": BATCH + 1}, {"gradient_clip_val": 0.5}, {"precision": "64-true"}):
+        with pytest.raises(ValueError, match="got another, of other rows, batches or settings: give those"):
+            run(**changed)
+    run(precision="32-true", accumulate_grad_batches=1)

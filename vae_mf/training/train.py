@@ -21,6 +21,18 @@ from vae_mf.training.weights import load_checkpoint, save_weights
 REFIT_BATCH = 4096
 """Configurations that are encoded at once for the last phases of training."""
 
+COURSE = {
+    "precision": "32-true",
+    "gradient_clip_val": None,
+    "gradient_clip_algorithm": None,
+    "accumulate_grad_batches": 1,
+    "limit_train_batches": 1.0,
+    "limit_val_batches": 1.0,
+    "val_check_interval": 1.0,
+    "check_val_every_n_epoch": 1,
+}
+"""Options of Lightning's trainer that the course of a training depends on, with their values where they are not set."""
+
 
 def train(
     module: VAEModule,
@@ -53,11 +65,11 @@ def train(
         remark: called with a sentence if steps that are to be recorded are not; a warning, if it is None.
 
     Raises:
-        ValueError: see `fit`.
+        ValueError: see `fit`, and if the training that was interrupted had other rows or settings.
         KeyboardInterrupt: if the user stopped the training.
     """
     feed = SpinDataModule(data, recipe.batch_size, module.seed)
-    training = training_digest(module, data)
+    training = training_digest(module, data, recipe.batch_size, trainer)
     steps = {"captured": recipe.captured, "remark": remark}
     result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers, training, **steps)
     if result.rank == 0:
@@ -69,13 +81,18 @@ def train(
     return result
 
 
-def training_digest(module: VAEModule, data: DataSplit) -> str:
+def training_digest(
+    module: VAEModule, data: DataSplit, batch_size: int, trainer: Mapping[str, Any] | None = None
+) -> str:
     """Return a digest of the rows and the options of a training, which are the same where it goes on elsewhere.
 
-    Of directors it is that of their temperatures: the last digits of what stands for them are those of the machine.
+    The number of epochs is none of them: a training may go on for more. Of directors it is that of their temperatures:
+    the last digits of what stands for them are those of the machine.
     """
     options = (module.learning_rate, module.weight_decay, module.decay, module.seed, module.draws)
-    found = hashlib.sha256(repr(options).encode())
+    augmentation = getattr(module.augment, "__qualname__", type(module.augment).__qualname__)
+    course = {name: value for name in COURSE if (value := (trainer or {}).get(name)) not in (None, COURSE[name])}
+    found = hashlib.sha256(repr((options, batch_size, augmentation, course)).encode())
     for part in (data.train, data.validation):
         exact = [part.temperatures, part.level, *([part.data] if isinstance(part, SpinSet) else [])]
         for values in exact:

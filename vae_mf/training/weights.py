@@ -53,8 +53,8 @@ def read_checkpoint(path: Path, training: str = "") -> dict[str, Any]:
     own = content.get(OWN, [training, path.name]) if isinstance(content, dict) else None
     if own is None or "state_dict" not in content or (training and own != [training, path.name]):
         raise ValueError(
-            f"{path}: expected the checkpoint of this name and training, got another: copy it again, or remove it to "
-            "train from the start"
+            f"{path}: expected the checkpoint of this name and training, got another, of other rows, batches or "
+            "settings: give those that it began with, copy it again, or remove it to train from the start"
         )
     return content
 
