@@ -108,6 +108,7 @@ def test_lightning_says_nothing_of_a_critic_and_talks_again_afterwards(caplog, m
     with caplog.at_level(logging.INFO, logger=log.name):
         with quiet_lightning():
             rank_zero_info("devices")
+            assert not logging.getLogger("lightning_fabric.utilities.distributed").isEnabledFor(logging.INFO)
         rank_zero_info("afterwards")
         assert [record.message for record in caplog.records] == ["afterwards"]
 

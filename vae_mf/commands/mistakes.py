@@ -1,6 +1,7 @@
 """Mistakes behind the name of a command, answered with the nearest names before anything heavy is imported."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from difflib import get_close_matches
 from glob import has_magic
@@ -43,6 +44,7 @@ from vae_mf.paths import workplace
 
 LAUNCHERS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray", "ray_aws": "ray"}
 """The extra of this package that installs each launcher of sweeps."""
+SLURM = "submitit_slurm"
 NO_LAUNCHER = "expected its plugin, got none; install it with pip install -e "
 
 
@@ -179,7 +181,18 @@ def checked_choice(assignment: Assignment, base: Composition, arguments: Argumen
             if piece in absent:
                 raise Mistake(f"{group}={piece}: {NO_LAUNCHER}'.[{absent[piece]}]'")
             raise no_such(group, piece, list(dict.fromkeys([*known, *absent])), base)
+    if group == "hydra/launcher" and SLURM in pieces and arguments.sweep and not arguments.only_shows:
+        require_slurm()
     return [assignment._replace(sign="" if group in base.choices else sign)]
+
+
+def require_slurm() -> None:
+    """Raise Mistake on a machine without the commands of SLURM."""
+    if shutil.which("srun") is None:
+        raise Mistake(
+            f"hydra/launcher={SLURM}: expected a machine of a cluster with SLURM, got one without its command srun: "
+            "launch where jobs are submitted, or take submitit_local or joblib to run them here"
+        )
 
 
 def combinations(chosen: list[Assignment], arguments: Arguments) -> Iterator[list[str]]:

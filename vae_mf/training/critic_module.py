@@ -19,6 +19,8 @@ GAINS = 11
 """Gains between 0 and 1 that are compared on the held-out pairs."""
 LEAST_BATCHES = 8
 """Batches of an epoch: few samples come in smaller ones, or they would hardly be learned from."""
+TALKATIVE = ("pytorch_lightning.utilities.rank_zero", "lightning_fabric")
+"""Loggers of Lightning that tell of devices, and of the processes of a distributed training."""
 
 
 class CriticModule(FusedModule):
@@ -172,16 +174,18 @@ def fit_critic(
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning from announcing devices and services, in every training and for every critic of a verdict."""
-    log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
-    level = log.level
-    log.setLevel(logging.WARNING)
+    """Keep Lightning from announcing devices, processes and services, in trainings and for critics of a verdict."""
+    logs = [logging.getLogger(name) for name in TALKATIVE]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # its own use of a name torch has deprecated
             yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 @torch.no_grad()
