@@ -566,7 +566,9 @@ def test_a_training_goes_on_with_its_own_settings_alone(data, tmp_path):
         return train_whole(new_module(), data, recipe, trainer=TRAINER | options, **places)
 
     run()
-    for changed in ({"batch_size": BATCH + 1}, {"gradient_clip_val": 0.5}, {"precision": "64-true"}):
-        with pytest.raises(ValueError, match="got another, of other rows, batches or settings: give those"):
+    with pytest.raises(ValueError, match="got another, of other rows, batches or settings: give those"):
+        run(BATCH + 1)
+    for changed in ({"gradient_clip_val": 0.5}, {"precision": "64-true"}):
+        with pytest.raises(ValueError, match="got another, of other rows"):
             run(**changed)
     run(precision="32-true", accumulate_grad_batches=1)

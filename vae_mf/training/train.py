@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def training_digest(
     the last digits of what stands for them are those of the machine.
     """
     options = (module.learning_rate, module.weight_decay, module.decay, module.seed, module.draws)
-    augmentation = getattr(module.augment, "__qualname__", type(module.augment).__qualname__)
+    augmentation = module.augment.__qualname__ if isfunction(module.augment) else type(module.augment).__qualname__
     course = {name: value for name in COURSE if (value := (trainer or {}).get(name)) not in (None, COURSE[name])}
     found = hashlib.sha256(repr((options, batch_size, augmentation, course)).encode())
     for part in (data.train, data.validation):
