@@ -70,7 +70,7 @@ def train(
         KeyboardInterrupt: if the user stopped the training.
     """
     feed = SpinDataModule(data, recipe.batch_size, module.seed)
-    training = training_digest(module, data, recipe.batch_size, trainer)
+    training = training_digest(module, data, recipe.batch_size, recipe.symmetries, trainer)
     steps = {"captured": recipe.captured, "remark": remark}
     result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers, training, **steps)
     if result.rank == 0:
@@ -83,7 +83,11 @@ def train(
 
 
 def training_digest(
-    module: VAEModule, data: DataSplit, batch_size: int, trainer: Mapping[str, Any] | None = None
+    module: VAEModule,
+    data: DataSplit,
+    batch_size: int,
+    symmetries: Sequence[str] = (),
+    trainer: Mapping[str, Any] | None = None,
 ) -> str:
     """Return a digest of the rows and the options of a training, which are the same where it goes on elsewhere.
 
@@ -91,9 +95,9 @@ def training_digest(
     the last digits of what stands for them are those of the machine.
     """
     options = (module.learning_rate, module.weight_decay, module.decay, module.seed, module.draws)
-    augmentation = module.augment.__qualname__ if isfunction(module.augment) else type(module.augment).__qualname__
+    augment = module.augment.__qualname__ if isfunction(module.augment) else type(module.augment).__qualname__
     course = {name: value for name in COURSE if (value := (trainer or {}).get(name)) not in (None, COURSE[name])}
-    found = hashlib.sha256(repr((options, batch_size, augmentation, course)).encode())
+    found = hashlib.sha256(repr((options, batch_size, augment, list(symmetries), course)).encode())
     for part in (data.train, data.validation):
         exact = [part.temperatures, part.level, *([part.data] if isinstance(part, SpinSet) else [])]
         for values in exact:
