@@ -165,7 +165,8 @@ def test_an_answer_is_known_again_until_one_of_its_files_changes(own, tmp_path):
         own(before, file)
     (tmp_path / "late_of_mine.py").unlink()
     assert not is_of_now(row)
-    assert all(is_of_now(row) for row in ({"sources": ""}, {"sources": float("nan")}, {}))
+    assert all(is_of_now(row) for row in ({"sources": ""}, {"sources": np.nan, "version": np.nan}, {}))
+    assert not is_of_now({"version": "0.0.1"})
 
 
 def test_prints_go_to_a_file_and_none_is_left_of_nothing(tmp_path, capfd):

@@ -90,6 +90,11 @@ OPTIONS = {
         "evaluation.critic.validation": "fraction", "evaluation.critic.fit.epochs": "count",
         "evaluation.readings.level": "fraction", "evaluation.readings.draws": "count",
     },
+    "benchmark": {
+        "rows": "count", "seed": "natural", "time_limit": "positive", "again": "flag", "cases": "list",
+        "estimators": "list", "estimator": "choice", "tolerance.absolute": "rate", "tolerance.relative": "rate",
+        "page": "choice",
+    },
 }  # fmt: skip
 SYSTEMS = ("curie_weiss", "hopfield", "ising2d", "edwards_anderson", "k_sat", "sherrington_kirkpatrick", "maier_saupe")
 SAMPLERS = ("curie_weiss", "wolff", "multispin", "maier_saupe", "maier_saupe_gibbs")
@@ -197,6 +202,9 @@ def other_cases(recording: Path) -> Iterator[Bad]:
         ["discover", str(recording), "folder=null"], ["infer-couplings", str(recording), "folder=null"],
         ["compare", str(recording), "folder=null"], ["discover", str(recording), "truth=3"],
         ["sample", "paths.data=data", "paths.outputs=null"],
+        ["benchmark", "verdicts", "cases=null"], ["benchmark", "verdicts", "draws=0"],
+        ["benchmark", "subject=verdicts"],
+        ["benchmark", "inverse-ising", "samples=null"], ["benchmark", "inverse-ising", "models=nope"],
         ["train", "trainer.accelerator=abacus"], ["train", "trainer.precision=3"], ["train", "trainer.nope=1"],
     ):  # fmt: skip
         option, _, value = words[-1].rpartition("=")
@@ -231,7 +239,7 @@ def takes(words: Sequence[str], place: str) -> bool:
     """Return True if a command has the option of a place, and is not given it."""
     option = place.partition("=")[0]
     absent = {"evaluate": {"paths.outputs", "paths.data"}, "figure": {"paths.outputs", "paths.data"}}
-    only_outputs = {"discover", "infer-couplings", "compare", "collect"}
+    only_outputs = {"discover", "infer-couplings", "compare", "collect", "benchmark"}
     if option in absent.get(words[0], ()) or (words[0] in only_outputs and option == "paths.data"):
         return False
     return not any(word.startswith(f"{option}=") for word in words)

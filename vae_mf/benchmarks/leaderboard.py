@@ -37,7 +37,7 @@ def scored(rows: list[dict[str, Any]], tolerances: Tolerances) -> pd.DataFrame:
 
     An estimator that gave no answer is not within.
     """
-    table = pd.DataFrame(rows).drop(columns="sources", errors="ignore")
+    table = pd.DataFrame(rows).drop(columns=["sources", "version"], errors="ignore")
     table["off"] = table.value - table.exact
     table["errors_off"] = table.off / table.error.where(table.error > 0)
     table["within"] = table.off.abs() <= tolerances.allowed(table.exact)

@@ -12,6 +12,7 @@ from rich import box
 from rich.progress import Progress
 from rich.table import Table
 
+from vae_mf import __version__
 from vae_mf.benchmarks.asking import read_problem, save_problem
 from vae_mf.benchmarks.conditions import conditions
 from vae_mf.benchmarks.leaderboard import ANSWERS, BOARD, SCORES, Tolerances, in_bits, leaderboard, scored
@@ -165,7 +166,7 @@ def answered(worker: Worker, setup: Setup, task: Task) -> dict[str, Any]:
     variables = read_problem(path).rows.shape[1]
     row = {"problem": task.problem, "quantity": source.quantity, "variables": variables, "rows": setup.rows}
     row |= {"exact": source.exact, "estimator": task.estimator, "value": float("nan"), "error": float("nan")}
-    row |= {"cpu_seconds": float("nan"), "remark": "", "key": task.key, "sources": ""}
+    row |= {"cpu_seconds": float("nan"), "remark": "", "key": task.key, "sources": "", "version": __version__}
     method = setup.methods[task.estimator]
     try:
         if isinstance(method, dict):
@@ -202,17 +203,20 @@ def compare(setup: Setup, tolerances: Tolerances, progress: Progress, again: boo
 def former_answers(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of former calls by their keys, without those that are asked for again.
 
-    They lack an answer, or have one of the user's files as it was before.
+    They lack an answer, or are of another version, or of a file of the user's as it was before.
     """
     path = folder / TABLES / f"{ANSWERS}.csv"
     if not path.exists():
         return {}
-    table = read_csv(path, dtype={"key": str, "remark": str, "sources": str})
+    table = read_csv(path, dtype={"key": str, "remark": str, "sources": str, "version": str})
     return {row["key"]: row for row in table[table.value.notna()].to_dict("records") if is_of_now(row)}
 
 
 def is_of_now(row: dict[str, Any]) -> bool:
-    """Return whether the user's files that an answer came from are as they were."""
+    """Return whether this version and the user's files that an answer came from are as they were."""
+    version = row.get("version")
+    if isinstance(version, str) and version != __version__:
+        return False
     sources = row.get("sources")
     files = json.loads(sources) if isinstance(sources, str) and sources else {}
     return all(file_digest(Path(file)) == digest for file, digest in files.items())
