@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -110,6 +111,14 @@ def legends_over_data(figure: Figure) -> Iterator[str]:
                 yield f"over data: the legend {[text.get_text() for text in legend.get_texts()]}"
 
 
+def symbols_too_small(figure: Figure) -> Iterator[str]:
+    """Yield entries of legends whose symbol is a point that shows no colour."""
+    for legend in figure.findobj(Legend):
+        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+            if isinstance(handle, Line2D) and handle.get_marker() == "." and handle.get_markersize() < 5:
+                yield f"a point in the legend for {text.get_text()!r}"
+
+
 def panels_over_each_other(figure: Figure) -> Iterator[str]:
     """Yield panels that overlap, or are too small to be read."""
     for first, second in combinations(figure.axes, 2):
@@ -161,6 +170,7 @@ CHECKS_OF_TEXTS = (texts_outside, texts_overlapping, ticks_crowded)
 CHECKS = (
     factors_at_axes,
     legends_over_data,
+    symbols_too_small,
     panels_over_each_other,
     letters_missing,
     labels_missing,

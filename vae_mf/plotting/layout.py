@@ -10,6 +10,8 @@ from typing import Any, Literal, ParamSpec, cast
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 
 from vae_mf.plotting.style import LETTER, caption_of, house_style
 from vae_mf.plotting.ticks import fit_ticks
@@ -26,6 +28,8 @@ KEY = 7
 """Letters that have room in a legend beside those of an entry: its symbol and the space between columns."""
 SHORTEST = 12
 """Letters of a line of a label at least."""
+POINT = 7
+"""Size of a point in a legend in points."""
 BESIDE = 12
 """Entries of a legend beside a panel that stand below each other."""
 TITLES: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
@@ -149,6 +153,7 @@ def legend_above(ax: Axes, handles: Iterable[Any] | None = None, title: str | No
     place: dict = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.1}
     legend = ax.legend(entries.values(), entries, ncols=columns, title=title, **COMPACT, **place)
     legend.set_gid("above")
+    enlarge_points(legend)
 
 
 def legend_beside(ax: Axes, title: str | None = None) -> None:
@@ -165,8 +170,16 @@ def legend_below(figure: Figure, axes: Iterable[Axes], handles: Iterable[Any] = 
     entries = labelled(axes) | named(handles)
     if entries:
         columns = columns_for(entries, figure.get_figwidth() / LETTER)
-        figure.legend(entries.values(), entries, loc="outside lower center", ncols=columns, **COMPACT)
+        legend = figure.legend(entries.values(), entries, loc="outside lower center", ncols=columns, **COMPACT)
+        enlarge_points(legend)
         figure.set_figheight(figure.get_figheight() + LINE * -(-len(entries) // columns))
+
+
+def enlarge_points(legend: Legend) -> None:
+    """Draw the points of a legend so large that their colours are seen."""
+    for handle in legend.legend_handles:
+        if isinstance(handle, Line2D) and handle.get_marker() == ".":
+            handle.set(markersize=POINT, alpha=1)
 
 
 def labelled(axes: Iterable[Axes]) -> dict[str, Any]:

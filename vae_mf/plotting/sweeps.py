@@ -54,10 +54,9 @@ def draw_collection(runs: pd.DataFrame, averages: pd.DataFrame, metric: str, aga
     figure, (ax,) = new_figure(1, 1)
     lines = averages.line.unique()
     # Beside the panel the legend has a line of its own for every line, and below it long texts stand upright.
-    beside = LETTER * max(len(in_figure(line)) for line in lines) if len(lines) > 1 else 0.0
     below = LETTER * max(len(in_figure(str(value), MIDDLE)) for value in averages[against])
     height = max(1.2 * PANEL[1], LINE * len(lines))
-    figure.set_size_inches(2 * PANEL[0] + beside, height + below)
+    figure.set_size_inches(2 * PANEL[0], height + below)
     draw_sweep(ax, runs, averages, metric, against)
     return figure
 
