@@ -58,6 +58,8 @@ def test_the_sentences_of_the_page_are_those_of_the_table(scores):
     assert "- `good`: nowhere." in text
     assert "- `bad`: large (190 for 180); small (0.04 for 0.01); no answer to 1: takes no z." in text
     assert "3 problems of 0.01 to 180 nats, 100 rows each" in text
+    finer = section(scores, leaderboard(scores), "", "", Tolerances(0.02, 0.005))
+    assert "at most 0.5% of the exact nats" in finer
     assert "| large | TC(x) | 180 | **172 ± 5** | 190 ± 0.1 |" in text
     assert page([text]).endswith(text)
     assert "![Estimates over exact nats, and accuracy against cost](a.png)" in page([text], "a.png")
@@ -189,6 +191,7 @@ def test_an_estimator_of_ones_own_is_asked_alone_or_beside_others(configuration,
         ({"subject": "verdicts"}, "subject: expected the benchmark of the other options, got verdicts"),
         ({"estimator": "none.py:nats"}, "estimator: expected a file"),
         ({"rows": 3}, "rows: expected"),
+        ({"rows": 10**12}, "rows: expected arrays that fit into memory"),
         ({"time_limit": 0}, "time_limit: expected"),
         ({"tolerance": {"relative": -1.0}}, "tolerance.relative: expected"),
     ],

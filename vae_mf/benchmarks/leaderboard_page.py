@@ -82,7 +82,7 @@ def section(scores: pd.DataFrame, board: pd.DataFrame, command: str, made_on: st
         made_on: processor and versions.
         tolerances: distance that is allowed.
     """
-    allowed = f"{tolerances.relative:.0%} of the exact nats, or {tolerances.absolute:g} nats where that is more"
+    allowed = f"{100 * tolerances.relative:.3g}% of the exact nats, or {tolerances.absolute:g} nats where that is more"
     problems = scores.drop_duplicates("problem")
     about = (
         f"`{command}` on {made_on}.\n\n{counted(len(problems), 'problem')} of {problems.exact.min():.3g} to "

@@ -18,7 +18,7 @@ from vae_mf.benchmarks.conditions import conditions
 from vae_mf.benchmarks.leaderboard import ANSWERS, BOARD, SCORES, Tolerances, in_bits, leaderboard, scored
 from vae_mf.benchmarks.leaderboard_page import SECTION, board_lines, section
 from vae_mf.benchmarks.problems import Source
-from vae_mf.checks import require_flag, require_integer, require_positive
+from vae_mf.checks import require_flag, require_integer, require_memory, require_positive
 from vae_mf.commands.asked import Answer, answers, file_digest, own_answers, parted, tried
 from vae_mf.commands.benchmark_choices import chosen_names
 from vae_mf.commands.limited import Worker
@@ -50,6 +50,8 @@ OWN = "own"
 """Prefix of the name of an estimator of the user's."""
 PRINTED = "printed.txt"
 """File of what it prints, if it prints anything."""
+ROW_BYTES = 2000
+"""Bytes that a row of a problem takes at least while it is drawn and asked about."""
 IMPORT_SECONDS = 60.0
 """Processor time in which it is to be imported, a quarter of the time that this may wait."""
 
@@ -95,6 +97,7 @@ def setup_of(cfg: DictConfig) -> Setup:
         methods=chosen_methods(plain),
         seconds=None if cfg.time_limit is None else require_positive("time_limit", cfg.time_limit),
     )
+    require_memory("rows", ROW_BYTES * setup.rows, "give fewer")
     if cfg.estimator is not None:
         try_import(cfg.estimator)
     return setup
