@@ -26,6 +26,7 @@ def test_grids_are_even_in_temperature_or_in_its_logarithm():
     [
         ((0.0, 1.0, 3), "start: expected a finite number > 0"),
         ((1.0, 2.0, 1), "count: expected an integer >= 2"),
+        ((1.0, 2.0, 10**12), "temperatures: expected at most 10000, got 1000000000000: ask for fewer"),
         ((1.0, 2.0, 3, "cubic"), "spacing: expected one of linear, log"),
     ],
 )

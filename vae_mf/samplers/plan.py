@@ -25,6 +25,8 @@ PREFERRED_CHAINS = 100
 FEWEST_CHAINS = 10
 PILOT_CHAINS = 16
 PILOT_SWEEPS = 20_000
+MOST_TEMPERATURES = 10_000
+"""Largest number of temperatures of a request; a store of so many takes minutes."""
 DECIMALS_UP_TO = 1e-4
 """Temperatures of a grid above this are rounded to ten decimals."""
 WITHOUT_EFFECT = {"burn_in": 0, "thinning": 1, "anneal": 0, "opposite_starts": 0, "start": "random"}
@@ -71,7 +73,7 @@ class Sampling:
     swap_acceptance: float | None = None
 
     def __post_init__(self) -> None:
-        require_temperatures(self.temperatures)
+        require_few_temperatures(len(require_temperatures(self.temperatures)))
         require_integer("samples", self.samples)
         require_integer("blocks", self.blocks)
         require_integer("opposite_starts", self.opposite_starts, minimum=0)
@@ -143,9 +145,16 @@ def temperature_grid(start: float, stop: float, count: int, spacing: str = "line
     """
     ends = require_positive("start", start), require_positive("stop", stop)
     space = {"linear": np.linspace, "log": np.geomspace}[require_choice("spacing", spacing, ("linear", "log"))]
-    values = space(*ends, require_integer("count", count, minimum=2)).tolist()
+    values = space(*ends, require_few_temperatures(require_integer("count", count, minimum=2))).tolist()
     # Decimals as ever, which names of stores rest on, and digits of what has none among them.
     return [round(t, 10) if t > DECIMALS_UP_TO else float(f"{t:.10g}") for t in values]
+
+
+def require_few_temperatures(count: int) -> int:
+    """Return a number of temperatures, or raise ValueError if it is larger than any ladder, as by a slip."""
+    if count > MOST_TEMPERATURES:
+        raise ValueError(f"temperatures: expected at most {MOST_TEMPERATURES}, got {count}: ask for fewer")
+    return count
 
 
 def plan(system: System, sampler: Sampler, sampling: Sampling, seed: int, threads: int | None = None) -> Sampling:
