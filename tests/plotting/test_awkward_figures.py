@@ -45,12 +45,12 @@ QUICK = {
     3: """couplings.comparison_figure density_models.draw_comparison density_models.draw_learning_curves
         discovery.patterns_figure discovery.latents_figure discovery.class_pictures inverse_ising.draw_glass
         inverse_ising.draw_ferromagnet k_sat_clusters.draw_clusters leaderboards.leaderboard_figure
-        runs.observables_figure runs.draw_retrieval satisfiability.draw_energy""",
-    40: """attractors.draw_phases contacts.draw_contacts discovery.gains_figure discovery.stability_figure
+        runs.observables_figure runs.draw_retrieval satisfiability.draw_energy sweeps.draw_collection""",
+    40: """attractors.draw_phases contacts.draw_contacts discovery.stability_figure
         discovery.left_figure discovery.truth_figure discovery.classes_figure discovery.class_areas_figure
         discovery.predictive_figure inverse_ising.draw_times inverse_ising.draw_learning
         kinetic_moments.draw_kinetic_moments paper.draw_systems paper.draw_decodings runs.patterns_figure
-        runs.draw_sampling spin_glasses.draw_disorder sweeps.draw_collection""",
+        runs.draw_sampling spin_glasses.draw_disorder""",
 }
 """Figures that are quick to draw with several things, by their number; the others are with one."""
 
