@@ -13,6 +13,7 @@ from vae_mf.benchmarks.leaderboard import Tolerances, in_bits, leaderboard, scor
 from vae_mf.benchmarks.leaderboard_page import page, section
 from vae_mf.commands import asked, benchmark, benchmark_nats
 from vae_mf.commands.arguments import read_arguments
+from vae_mf.commands.benchmark_choices import chosen_names
 from vae_mf.commands.limited import Worker
 from vae_mf.commands.mistakes import understood
 from vae_mf.commands.options import compose
@@ -171,25 +172,37 @@ def test_an_estimator_of_ones_own_is_asked_alone_or_beside_others(configuration,
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("chosen", "said"),
     [
         (
-            {"cases": ["nope"]},
-            'cases: expected quick, full, or a list of some of .* names, got .nope.; they are .*"Curie',
+            ["nope"],
+            'expected all, or a list of some of 3 names, got .nope.; they are "a, b = 1", "a, b = 2", "4 quintuples"',
         ),
-        ({"cases": "quint"}, "got 'quint'; did you mean 'cases=4 planted quintuples'?"),
-        ({"cases": []}, "cases: expected quick, full, .* got none"),
-        ({"cases": None}, "cases: expected .* got None"),
-        ({"cases": 3}, "cases: expected .* got 3"),
-        ({"estimators": ["nope"]}, "estimators: expected all, .* got 'nope'; they are \"chain_rule\""),
-        ({"estimators": ["gaussians"]}, "did you mean estimators=gaussian?"),
+        ("quint", "got 'quint'; did you mean 'cases=4 quintuples'?"),
+        (["a, c = 2"], "did you mean 'cases=\"a, b = 2\"' or 'cases=\"a, b = 1\"'?"),
+        ([], "expected all, .* got none"),
+        (None, "got None"),
+        (3, "got 3"),
+        ([["a"]], "got "),
+        ({"a": 1}, "got "),
+    ],
+    ids=repr,
+)
+def test_names_that_there_are_not_are_refused_with_those_meant(chosen, said):
+    names = ["a, b = 1", "a, b = 2", "4 quintuples"]
+    with pytest.raises(ValueError, match=f"^cases: expected all, .*{said.removeprefix('expected all, ')}"):
+        chosen_names("cases", chosen, names, {"all": names})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cases": None}, "cases: expected quick, full, or a list of some of .* names, got None"),
         ({"estimators": []}, "estimators: expected all, .* got none"),
-        ({"estimators": 3}, "estimators: expected all, .* got 3"),
         ({"estimator": 3}, "estimator: expected module:function"),
-        ({"estimator": ["a:b"]}, "estimator: expected module:function"),
+        ({"estimator": "none.py:nats"}, "estimator: expected a file"),
         ({"again": 3}, "again: expected"),
         ({"subject": "verdicts"}, "subject: expected the benchmark of the other options, got verdicts"),
-        ({"estimator": "none.py:nats"}, "estimator: expected a file"),
         ({"rows": 3}, "rows: expected"),
         ({"rows": 10**12}, "rows: expected arrays that fit into memory"),
         ({"time_limit": 0}, "time_limit: expected"),
@@ -257,8 +270,14 @@ def test_a_page_of_leaderboards_is_written_again(tmp_path):
 
 
 COMMANDS_OF_PAGES = [
-    ["cases=full", "rows=20000", "folder=here", "page=a.md", "again=true"],
-    ['cases=[quick,"Curie-Weiss 64, T = 1",4 planted quintuples]', "estimator=a b/mine.py:nats", "estimators=[]"],
+    [
+        'cases=[quick,"Curie-Weiss 64, T = 1",4 planted quintuples]',
+        "estimator=a b/mine.py:nats",
+        "estimators=[]",
+        "folder=here",
+        "page=a.md",
+        "again=true",
+    ],
     [
         "total-correlation",
         "estimator=o'brien.py:nats",

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from vae_mf.benchmarks.estimators.gaussian import gaussian
 from vae_mf.benchmarks.problems import Problem
 from vae_mf.commands import asked, benchmark_nats
 from vae_mf.commands.asked import answers, located, own_answers, parted, printing_to, sentence_of
-from vae_mf.commands.benchmark_nats import is_of_now, try_import
+from vae_mf.commands.benchmark_nats import is_of_now, own_name, try_import
 from vae_mf.statistics.averages import Average
 
 SIGNS = np.ones((10, 5), np.int8)
@@ -113,6 +114,11 @@ def test_a_name_that_is_none_is_refused(name):
 def test_a_file_that_cannot_be_imported_is_refused_in_a_sentence(own, text, said):
     with pytest.raises(ValueError, match=f"^estimator: (?s:.*){said}"):
         located(own(text))
+
+
+def test_a_file_is_named_by_its_whole_path():
+    assert own_name("~/mine.py:nats") == f"{Path.home().resolve()}/mine.py:nats"
+    assert own_name("package.module:nats") == "package.module:nats"
 
 
 def test_a_place_that_is_not_there_is_refused(tmp_path):

@@ -99,7 +99,7 @@ def setup_of(cfg: DictConfig) -> Setup:
     )
     require_memory("rows", ROW_BYTES * setup.rows, "give fewer")
     if cfg.estimator is not None:
-        try_import(cfg.estimator)
+        try_import(own_name(cfg.estimator))
     return setup
 
 
@@ -115,7 +115,7 @@ def chosen_methods(plain: dict[str, Any]) -> dict[str, Any]:
 def own_name(estimator: str) -> str:
     """Return the name of a user's function, a file by its whole path."""
     place, function = parted(estimator)
-    return f"{Path(place).resolve()}:{function}" if place.endswith(".py") else estimator
+    return f"{Path(place).expanduser().resolve()}:{function}" if place.endswith(".py") else estimator
 
 
 def try_import(estimator: str) -> None:
