@@ -1,6 +1,7 @@
 """Work in another process: its items, its errors, its end at a limit, and work after all of these."""
 
 import os
+import signal
 import sys
 import time
 
@@ -86,6 +87,11 @@ def test_a_worker_runs_one_work_after_the_other_in_one_process():
             collect(found, worker.run(refusing, seconds=60.0))
         assert found == ["first"]
         assert list(worker.run(process_of, seconds=None)) == [first]
+        os.kill(first, signal.SIGKILL)
+        assert worker.process is not None
+        worker.process.join()
+        (second,) = worker.run(process_of, seconds=None)  # it was a broken pipe, which ends a command silently
+        assert second != first
     assert worker.process is None
 
 

@@ -50,6 +50,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.process: BaseProcess | None = None
+        self.waited = 0.0
 
     def __enter__(self) -> "Worker":
         """Return the worker, whose process starts with the first work."""
@@ -71,6 +72,8 @@ class Worker:
             RuntimeError: if the process has ended, as for lack of memory.
             Exception: what the work raises.
         """
+        if self.process is not None and not self.process.is_alive():
+            self.stop()  # something ended it between two works
         process = self.process or self.start()
         done = False
         self.waited = 0.0
@@ -121,13 +124,17 @@ class Worker:
         return found
 
     def start(self) -> BaseProcess:
-        """Start the process, wait until it is ready, and return it."""
+        """Start the process, wait until it is ready, and return it.
+
+        Raises:
+            RuntimeError: if it ends before, as for lack of memory.
+        """
         self.pipe, theirs = PROCESSES.Pipe()
         process = PROCESSES.Process(target=serve, args=(theirs,))
         self.process = process
         process.start()
         theirs.close()
-        self.pipe.recv()
+        self.received(process, None)
         return process
 
     def stop(self) -> None:
