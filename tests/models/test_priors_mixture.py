@@ -102,6 +102,14 @@ def test_first_and_second_derivatives_are_those_of_differences():
     assert torch.autograd.gradgradcheck(log_density, (z, condition.index, *(part.detach() for part in given[2:])))
 
 
+def test_densities_can_be_transformed():
+    condition, z = condition_and_latents(6)
+    density = perturbed_prior()(condition)
+    _, slope = torch.func.vjp(density.log_prob, z)
+    (gradient,) = torch.autograd.grad(density.log_prob(z.requires_grad_()).sum(), z)
+    torch.testing.assert_close(slope(torch.ones(6, dtype=z.dtype))[0], gradient)
+
+
 def test_draws_have_the_mean_and_the_covariance_of_their_level():
     condition, _ = condition_and_latents(30_000)
     mixture = perturbed_prior()(condition)

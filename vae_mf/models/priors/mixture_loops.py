@@ -19,8 +19,9 @@ LICENCES = {"contract", "nsz", "arcp", "reassoc"}
 
 
 def can_loop(z: torch.Tensor) -> bool:
-    """Return True if the loops serve rows: plain ones of a processor, not those that a compiler traces."""
-    return z.device.type == "cpu" and type(z) is torch.Tensor and not torch.compiler.is_compiling()
+    """Return True if the loops serve rows: plain ones of a processor that neither a compiler nor `torch.func` traces."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    return z.device.type == "cpu" and type(z) is torch.Tensor and not traced
 
 
 def log_density(
