@@ -24,6 +24,7 @@ from vae_mf.models.critic import DenseCritic, JointSamples, LatticeCritic
 from vae_mf.models.site_families import site_family
 from vae_mf.models.tensors import Condition
 from vae_mf.models.vae import VAE
+from vae_mf.training import encoder_refit, prior_refit
 from vae_mf.training.critic_module import CriticModule, JointBatches, calibrate
 from vae_mf.training.encoder_refit import refit_encoder
 from vae_mf.training.prior_refit import refit_prior
@@ -48,9 +49,8 @@ def readings(vae: VAE, data: ResidentSet) -> Iterator[tuple[str, Callable[[], ob
     yield "pairs", lambda: decoded_samples(vae, at, 1)
     yield "marginals", lambda: marginal_samples(at, marginal_parameters(at, next(vae.parameters())))
     batches, held_out = EpochBatches(data, 64, 1), EpochBatches(data, 64)
-    yield "refit of the prior", lambda: refit_prior(vae, held_out, held_out, steps=2, batch_size=32, seed=1)
-    options = {"steps": 2, "learning_rate": 1e-3, "seed": 1}
-    yield "refit of the encoder", lambda: refit_encoder(vae, batches, held_out, **options)
+    yield "refit of the prior", lambda: refit_of_prior(vae, held_out)
+    yield "refit of the encoder", lambda: refit_of_encoder(vae, batches, held_out)
     if vae.latents == 1:
         yield "density of the prior", lambda: prior_density(vae, np.linspace(-1, 1, 9), TEMPERATURE)
     if vae.kind == "spins":
@@ -60,10 +60,22 @@ def readings(vae: VAE, data: ResidentSet) -> Iterator[tuple[str, Callable[[], ob
         yield "likelihoods at points", lambda: log_likelihoods(vae, rows, np.zeros((5, vae.latents)), TEMPERATURE)
 
 
+def refit_of_prior(vae: VAE, data: EpochBatches) -> None:
+    """Fit the prior of a model again, and compare it by a single draw of each row."""
+    with patch.object(prior_refit, "VALIDATION_DRAWS", 1):
+        refit_prior(vae, data, data, steps=2, batch_size=32, seed=1)
+
+
+def refit_of_encoder(vae: VAE, batches: EpochBatches, data: EpochBatches) -> None:
+    """Fit the encoder of a model again, and compare it by a single draw of each row."""
+    with patch.object(encoder_refit, "VALIDATION_DRAWS", 1):
+        refit_encoder(vae, batches, data, steps=2, learning_rate=1e-3, seed=1)
+
+
 def residuals(vae: VAE, rows: np.ndarray) -> None:
     """Read what a model leaves of some rows."""
     with patch.object(posterior_draws, "PRIOR_DRAWS", posterior_draws.FEW):
-        model = LatentVAE(vae, TEMPERATURE)
+        model = LatentVAE(vae, TEMPERATURE, proposals=2)
         list(model.residuals(rows, 2, 1))
         model.latents(rows, 1)
         model.variance_products()
