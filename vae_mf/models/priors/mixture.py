@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import nn
 
 from vae_mf.checks import require_integer
-from vae_mf.models.priors.mixture_loops import can_loop, log_density
 from vae_mf.models.priors.spline import SplineDistribution, SplinePrior
 from vae_mf.models.priors.splines import Levels
 from vae_mf.models.temperature import full_precision, temperature_features, thermal_network
@@ -43,6 +42,8 @@ class GaussianMixture:
             z = z.to(self.dtype)
             if not can_loop(z):
                 return torch.logsumexp(by_whitening(z, self._one_hot(), self.components), -1)
+            from vae_mf.models.priors.mixture_loops import log_density  # with Numba, which no loading and drawing needs
+
             log_weights, means, whitening = self.components
             return log_density(z, self.index, log_weights + log_volumes(whitening), means, whitening)
 
@@ -61,6 +62,12 @@ class GaussianMixture:
     def _one_hot(self) -> Float[torch.Tensor, "batch levels"]:
         levels = torch.arange(len(self.components.means), device=self.index.device)
         return (self.index[:, None] == levels).to(self.dtype)
+
+
+def can_loop(z: torch.Tensor) -> bool:
+    """Return True if the loops serve rows: of a processor, and not traced by a compiler or by `torch.func`."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    return z.device.type == "cpu" and type(z) is torch.Tensor and not traced
 
 
 def by_whitening(

@@ -18,12 +18,6 @@ LICENCES = {"contract", "nsz", "arcp", "reassoc"}
 """Floating-point licences of the loops, in which nothing counts on an order of sums."""
 
 
-def can_loop(z: torch.Tensor) -> bool:
-    """Return True if the loops serve rows: plain ones of a processor that neither a compiler nor `torch.func` traces."""
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    return z.device.type == "cpu" and type(z) is torch.Tensor and not traced
-
-
 def log_density(
     z: Latents,
     index: Levels,
