@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from vae_mf.commands import limited
 from vae_mf.commands.limited import Worker
 
 
@@ -57,6 +58,12 @@ class Unreadable(Exception):
 def unreadable():
     yield "first"
     raise Unreadable(1, "no idea")
+
+
+def closing():
+    yield "first"
+    os.closerange(3, 100)
+    time.sleep(60)
 
 
 def leaving():
@@ -124,12 +131,14 @@ def test_work_that_sleeps_is_ended_at_a_multiple_of_its_limit():
         assert not is_alive(child)
 
 
-def test_a_process_that_ends_by_itself_is_told():
+def test_a_process_that_ends_by_itself_is_told(monkeypatch):
+    monkeypatch.setattr(limited, "ENDING", 0.2)
     with Worker() as worker:
         for work, said in (
             (unreadable, "Unreadable: no idea"),
             (dying, "it ended its process, with exit status 1"),
             (leaving, "it ended its process, with exit status 3"),
+            (closing, "it closed the files of its process"),
         ):
             with pytest.raises(RuntimeError, match=said):
                 list(worker.run(work, seconds=60.0))

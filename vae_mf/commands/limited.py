@@ -21,6 +21,8 @@ WAITING = 4.0
 """Multiple of its processor time that work may wait, asleep or for a file, another machine or its own processes."""
 LOOK = 0.2
 """Seconds between two looks at a process that says nothing."""
+ENDING = 30.0
+"""Seconds in which a process that has closed its pipe is to end, and give back its memory."""
 FEWER = "give fewer rows, or choose dataset.variables"
 """Advice where a fit does not fit into memory."""
 ENTRY_BYTES = 16
@@ -108,8 +110,10 @@ class Worker:
                     )
             return self.pipe.recv()
         except (EOFError, ConnectionResetError):
-            process.join()
-            raise ended(process.exitcode or 0, seconds) from None
+            end = time.monotonic() + ENDING
+            while process.exitcode is None and time.monotonic() < end:
+                time.sleep(LOOK / 10)  # join would wait for ever if it has closed all its files
+            raise ended(process.exitcode, seconds) from None
 
     def looked(self, process: BaseProcess) -> bool:
         """Return whether the process has sent something, after a moment in which it may.
@@ -148,16 +152,18 @@ class Worker:
             self.process = None
 
 
-def ended(status: int, seconds: float | None) -> Exception:
+def ended(status: int | None, seconds: float | None) -> Exception:
     """Return the error of a process that has ended by itself or by a signal.
 
     >>> ended(3, None)
     RuntimeError('it ended its process, with exit status 3')
 
     Args:
-        status: exit status, below zero for a signal.
+        status: exit status, below zero for a signal, None if it has not ended but closed its pipe.
         seconds: processor time that it was allowed.
     """
+    if status is None:
+        return RuntimeError("it closed the files of its process that it had not opened")
     if status >= 0:
         return RuntimeError(f"it ended its process, with exit status {status}")
     if status == -signal.SIGPROF:
