@@ -10,12 +10,16 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.commands import HOPFIELD, MARKOV, SAMPLING, TRAINING, only, outputs, paths, run, run_all, write_recording
 
+from vae_mf.commands import reproduce
+from vae_mf.plotting.kinetic_moments import draw_kinetic_moments
+from vae_mf.plotting.satisfiability import draw_energy
 from vae_mf.runs.models import load
 from vae_mf.store.sample_store import is_sealed, open_store
-from vae_mf.tables import read_tables
+from vae_mf.tables import read_tables, write_tables
 
 EQUILIBRIUM_METRICS = {
     "ensemble_per_temperature",
@@ -426,6 +430,15 @@ def test_a_figure_is_reproduced_after_its_stages(tmp_path):
     files = {f"kinetic_errors.{kind}" for kind in ("png", "pdf", "txt")}
     assert {path.name for path in (folder / "figures").iterdir()} == files
     assert set(read_tables(folder)["kinetic_errors"].length) == {500, 1000}
+
+
+def test_tables_of_another_version_are_not_drawn(tmp_path):
+    write_tables(tmp_path, {"kinetic_errors": pd.DataFrame({"length": [500]})})
+    for draw in (draw_energy, draw_kinetic_moments):
+        with pytest.raises(
+            ValueError, match=r"folder: expected the tables .* got kinetic_errors .* remove that folder"
+        ):
+            reproduce.drawn(draw, tmp_path)
 
 
 def test_a_failed_stage_ends_the_reproduction(tmp_path):

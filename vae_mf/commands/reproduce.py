@@ -11,8 +11,11 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import pandas as pd
+from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 
 from vae_mf.checks import require_choice, require_path
@@ -62,6 +65,22 @@ def run_stage(words: Sequence[str]) -> None:
         raise ValueError(f"stages: expected {shlex.join(words)} to succeed, got exit status {status}")
 
 
+def drawn(draw: Callable[[dict[str, pd.DataFrame]], Figure], folder: Path) -> Figure:
+    """Return the figure of the tables in a folder.
+
+    Raises:
+        ValueError: if they are others than those that the figure is drawn from.
+    """
+    tables = read_tables(folder)
+    try:
+        return draw(tables)
+    except (LookupError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"folder: expected the tables that this figure is drawn from, got {', '.join(tables)} in {folder / TABLES} "
+            "with other columns or values, perhaps by another version; remove that folder to compute them again"
+        ) from error
+
+
 def main(cfg: DictConfig) -> None:
     """Run the stages of ``cfg.figure``, compute its tables unless they are there, and draw them."""
     name = require_choice("figure", str(cfg.figure), cfg.figures)
@@ -77,5 +96,5 @@ def main(cfg: DictConfig) -> None:
         if not (folder / TABLES).exists():
             with console.status(f"computing {name}"):
                 write_tables(folder, instantiate(recipe.tables))
-        figure = save_figure(locate(recipe.draw)(read_tables(folder)), folder / FIGURES, name)
+        figure = save_figure(drawn(locate(recipe.draw), folder), folder / FIGURES, name)
     console.place("figure", figure)
