@@ -88,7 +88,7 @@ def outcome(rows: np.ndarray, **changes) -> Independence:
 )
 def test_correlations_of_so_many_nats_would_have_been_seen_95_times_in_100(rows, variables, order, count):
     """And those of two thirds as many would not."""
-    draws = 100
+    draws = 60
     changes = {"orders": order, "order_rows": rows}
     stated = outcome(sets_that_agree(rows, variables, order, count, 0.0, seed=0), **changes).detectable(order)
 
@@ -105,7 +105,7 @@ def test_correlations_of_so_many_nats_would_have_been_seen_95_times_in_100(rows,
 )
 def test_pairs_share_less_than_the_bound(nulls):
     """Over draws of true correlations of so many errors of the null the bound is above the truth: two errors."""
-    rows, variables, draws = 500, 6, 100
+    rows, variables, draws = 500, 6, 60
     truth = nulls * outcome(sets_that_agree(rows, variables, 2, 1, 0.0, seed=0), orders=2).pairs.null_error
     planted = [outcome(sets_that_agree(rows, variables, 2, 1, truth, 1 + seed), orders=2) for seed in range(draws)]
     bounds = np.array([test.bound for test in planted])
