@@ -215,8 +215,12 @@ def read_as_is(name: str) -> str:
 
 
 def exists(name: str) -> bool:
-    """Return whether there is a file or folder of this name."""
-    return at_home(name).exists()
+    """Return whether there is a file or folder of this name; of a text too long for a name there is none.
+
+    >>> exists("cases=[" + 400 * "a" + "]")
+    False
+    """
+    return os.path.exists(at_home(name))
 
 
 def at_home(name: str) -> Path:
