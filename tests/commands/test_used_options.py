@@ -42,7 +42,7 @@ def handed_on(name: str) -> str:
 
 def is_used(option: str, source: str, values: str) -> bool:
     name = re.escape(option)
-    read = re.search(rf'\b(cfg|config)(\.{name}\b|\.get\("{name}")', source)
+    read = re.search(rf'\b(cfg|config)(\.{name}\b|\.get\("{name}")|\bplain\["{name}"\]', source)
     return bool(read or re.search(rf"\$\{{[^}}]*\b{name}\b", values))
 
 
@@ -62,5 +62,6 @@ def test_a_command_has_a_split_only_if_it_splits(name):
 
 def test_an_option_that_nothing_reads_is_seen():
     assert is_used("seed", "work(cfg.seed)", "")
+    assert is_used("seed", 'plain = OmegaConf.to_container(cfg)\nwork(plain["seed"])', "")
     assert is_used("paths.data", "", "path: ${paths.data}/x")
     assert not is_used("repeats", "cfg.dataset.repeats_of", "repeats: all")
