@@ -248,7 +248,8 @@ def save_figure(figure: Figure, folder: Path, name: str) -> Path:
         pdf = drawn_as(figure, "pdf")
         figure.set_layout_engine("none")  # panels stay where the first has put them, at half the cost
         resolution = mpl.rcParams["savefig.dpi"]
-        png = drawn_as(figure, "png", dpi=RESOLUTION if resolution == "figure" else resolution)
+        resolution = RESOLUTION if resolution == "figure" else resolution
+        png = drawn_as(figure, "png", dpi=resolution, pil_kwargs={"compress_level": 0})  # it is compressed below
     figure.set_layout_engine(layout)
     write_whole(folder / f"{name}.pdf", pdf)
     write_whole(folder / f"{name}.txt", f"{caption_of(figure)}\n")
@@ -268,5 +269,5 @@ def with_few_colours(png: bytes) -> bytes:
     smaller = BytesIO()
     with Image.open(BytesIO(png)) as image:
         few = image.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        few.save(smaller, "PNG", optimize=True, dpi=image.info.get("dpi"))
+        few.save(smaller, "PNG", dpi=image.info.get("dpi"))
     return smaller.getvalue()
