@@ -9,7 +9,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from vae_mf.models.priors import mixture
 from vae_mf.models.priors.gaussian import GaussianPrior
-from vae_mf.models.priors.mixture import Components, GaussianMixture, MixturePrior
+from vae_mf.models.priors.mixture import GaussianMixture, MixturePrior
 from vae_mf.models.priors.mixture_loops import log_density
 from vae_mf.models.tensors import Condition, constant_condition
 
@@ -49,26 +49,25 @@ def test_density_in_single_precision_is_that_in_double(levels, distance, deviati
     means = distance + torch.randn(levels, 7, 2, generator=generator)
     whitening = torch.randn(levels, 7, 2, 2, generator=generator).tril() / deviation
     whitening.diagonal(dim1=-2, dim2=-1).abs_().clamp_(min=0.1 / deviation)
-    log_weights = torch.randn(levels, 7, generator=generator).log_softmax(-1)
+    logits = torch.randn(levels, 7, generator=generator)
+    whitening.diagonal(dim1=-2, dim2=-1).log_()
+    outputs = torch.cat((logits[..., None], means, whitening.flatten(-2)), dim=-1)
     index = torch.arange(210) % levels
     noise = deviation * torch.randn(210, 2, generator=generator)
     z = means[index, torch.arange(210) % 7] + noise
-    single = Components(log_weights, means, whitening)
-    double = Components(*(part.double() for part in single))
-    expected, *gradients = evaluated(double, index, z.double())
-    found, *found_gradients = evaluated(single, index, z)
+    expected, *gradients = evaluated(outputs.double(), index, z.double())
+    found, *found_gradients = evaluated(outputs, index, z)
     torch.testing.assert_close(found, expected.float(), rtol=1e-5, atol=2e-5)
     require_close(found_gradients, gradients, 2e-5)
 
 
-def evaluated(components: Components, index: torch.Tensor, z: torch.Tensor) -> list[torch.Tensor]:
-    """Return the density of rows and the gradients of its weighted sum by rows, weights, means and triangles."""
-    given = [part.clone().requires_grad_() for part in (z, *components)]
-    rows, *parts = given
-    density = GaussianMixture(Components(*parts), index).log_prob(rows)
+def evaluated(outputs: torch.Tensor, index: torch.Tensor, z: torch.Tensor) -> list[torch.Tensor]:
+    """Return the density of rows and the gradients of its weighted sum by rows, logits, means and triangles."""
+    rows, given = z.clone().requires_grad_(), outputs.clone().requires_grad_()
+    density = GaussianMixture(given, index).log_prob(rows)
     weights = torch.linspace(-1, 2, len(z), dtype=z.dtype)
-    by_rows, by_weights, by_means, by_whitening = torch.autograd.grad((weights * density).sum(), given)
-    return [density.detach(), by_rows, by_weights, by_means, by_whitening.tril()]
+    by_rows, by_outputs = torch.autograd.grad((weights * density).sum(), (rows, given))
+    return [density.detach(), by_rows, *by_outputs.split((1, z.shape[1], z.shape[1] ** 2), dim=-1)]
 
 
 def require_close(found: list[torch.Tensor], expected: list[torch.Tensor], share: float) -> None:
@@ -81,24 +80,33 @@ def require_close(found: list[torch.Tensor], expected: list[torch.Tensor], share
 @pytest.mark.parametrize("levels", [1, 3])
 def test_loops_and_products_are_the_same_density_with_the_same_gradient(levels, monkeypatch):
     condition = Condition(torch.tensor(LEVELS[:levels], dtype=torch.float64), torch.arange(60) % levels)
-    components = perturbed_prior()(condition).components
-    components = Components(*(part.detach() for part in components))
+    outputs = perturbed_prior()(condition).outputs.detach()
     z = 2 * torch.randn(LATENTS, 60, dtype=torch.float64).T  # not contiguous
-    by_loops = evaluated(components, condition.index, z)
+    by_loops = evaluated(outputs, condition.index, z)
     monkeypatch.setattr(mixture, "can_loop", lambda z: False)
-    by_products = evaluated(components, condition.index, z)
+    by_products = evaluated(outputs, condition.index, z)
     require_close(by_loops, by_products, 1e-12)
 
 
 def test_first_and_second_derivatives_are_those_of_differences():
     condition, z = condition_and_latents(4)
-    weights, means, whitening = (
-        part.detach()[:, :2].requires_grad_() for part in perturbed_prior()(condition).components
-    )
-    given = (z.requires_grad_(), condition.index, weights, means, whitening)
+    outputs = perturbed_prior()(condition).outputs.detach()[:, :2].requires_grad_()
+    given = (z.requires_grad_(), condition.index, outputs)
     assert torch.autograd.gradcheck(log_density, given)
     assert torch.autograd.gradgradcheck(log_density, given)
-    assert torch.autograd.gradgradcheck(log_density, (z, condition.index, *(part.detach() for part in given[2:])))
+    assert torch.autograd.gradgradcheck(log_density, (z, condition.index, outputs.detach()))
+
+
+def test_far_components_cost_no_more_than_near_ones():
+    """Shares of components hundreds of nats below the highest would be too small for normal numbers."""
+    outputs = torch.zeros(1, 64, 7)
+    outputs[..., 1:3] = torch.linspace(0, 60, 64)[:, None]
+    z = torch.zeros(3, 2)
+    (by_outputs,) = torch.autograd.grad(
+        GaussianMixture(outputs.requires_grad_(), torch.zeros(3, dtype=torch.long)).log_prob(z).sum(), outputs
+    )
+    tiny = torch.finfo(torch.float32).tiny
+    assert not ((by_outputs != 0) & (by_outputs.abs() < tiny)).any()
 
 
 def test_densities_can_be_transformed():

@@ -3,9 +3,14 @@
 import math
 
 import torch
+from jaxtyping import Float
 
 from vae_mf.models.tensors import Latents, PerSample
 
+Draws = Float[torch.Tensor, "*draws batch latents"]
+"""One or several latent vectors, or standard normal noise, for each row."""
+
+HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 LOG_VARIANCE_RANGE = (-12.0, 8.0)
 """Limits of the log-variance that a network may ask for."""
 
@@ -30,22 +35,22 @@ class DiagonalGaussian:
         """Standard deviation of every latent."""
         return torch.exp(0.5 * self.log_variance)
 
-    def repeat(self, draws: int) -> "DiagonalGaussian":
-        """Return all rows ``draws`` times, one copy after the other."""
-        return DiagonalGaussian(self.mean.repeat(draws, 1), self.log_variance.repeat(draws, 1))
-
     def sample(self, generator: torch.Generator | None = None) -> Latents:
         """Draw one z per row by reparameterisation, differentiable in both parameters."""
         return self.at(torch.empty_like(self.mean).normal_(generator=generator))
 
-    def at(self, noise: Latents) -> Latents:
+    def at(self, noise: Draws) -> Draws:
         """Return z = mean + standard deviation * noise of each row."""
-        return self.mean + self.deviation * noise
+        return torch.addcmul(self.mean, self.deviation, noise)
+
+    def log_prob_at(self, noise: Draws) -> Float[torch.Tensor, "*draws batch"]:
+        """Return ln q(z) of each row at z = mean + standard deviation * noise, the same as by `log_prob`."""
+        return -0.5 * (noise.square() + self.log_variance).sum(-1) - noise.shape[-1] * HALF_LOG_2_PI
 
     def log_prob(self, z: Latents) -> PerSample:
         """Return ln q(z) of each row."""
         squares = (z - self.mean) ** 2 * torch.exp(-self.log_variance)
-        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).sum(-1)
+        return -0.5 * (squares + self.log_variance).sum(-1) - z.shape[-1] * HALF_LOG_2_PI
 
 
 def diagonal_gaussian(mean: torch.Tensor, log_variance: torch.Tensor) -> DiagonalGaussian:

@@ -124,7 +124,9 @@ class VAE(nn.Module):
     def elbo_at(self, noise: Latents, x: ConfigurationTensor, condition: Condition) -> ElboTerms:
         """Return the terms of the bound at z = mean + deviation * noise: a pure function, fit for compilers."""
         posterior = self.encoder(x, condition)
-        return self.terms(x, posterior.at(noise), posterior, self.prior(condition))
+        z = posterior.at(noise)
+        log_prior = self.prior(condition).log_prob(z)
+        return ElboTerms(self.decoder(z).log_prob(x), posterior.log_prob_at(noise), log_prior)
 
     def terms(
         self, x: ConfigurationTensor, z: Latents, posterior: DiagonalGaussian, prior: LatentDistribution
@@ -144,12 +146,12 @@ class VAE(nn.Module):
         Source: Burda, Grosse and Salakhutdinov 2016, eq. 8.
         """
         draws = len(noise)
+        posterior = self.encoder(x, condition)
         # All configurations of the first draw come before those of the second.
-        posterior = self.encoder(x, condition).repeat(draws)
-        prior = self.prior(condition.repeat(draws))
-        terms = self.terms(x.repeat(draws, *[1] * (x.ndim - 1)), posterior.at(noise.flatten(0, 1)), posterior, prior)
-        rate = terms.rate.view(draws, -1)
-        likelihood = terms.log_likelihood.view(draws, -1)
+        z = posterior.at(noise).flatten(0, 1)
+        log_prior = self.prior(condition.repeat(draws)).log_prob(z).view(draws, -1)
+        likelihood = self.decoder(z).log_prob(x.repeat(draws, *[1] * (x.ndim - 1))).view(draws, -1)
+        rate = posterior.log_prob_at(noise) - log_prior
         bound = torch.logsumexp(likelihood - rate, 0) - math.log(draws)
         return ImportanceTerms(likelihood.mean(0), rate.mean(0), bound)
 

@@ -17,6 +17,10 @@ INITIAL_SPREAD = 0.5
 """Standard deviation of the means at the start; the components are narrowed so that the whole keeps variance 1."""
 
 
+MixtureOutputs = Float[torch.Tensor, "levels components outputs"]
+"""Of every component a logit, a mean, and a matrix whose lower triangle gives A, the diagonal in logarithms."""
+
+
 class Components(NamedTuple):
     """Parameters of a Gaussian mixture at every level."""
 
@@ -29,12 +33,22 @@ class Components(NamedTuple):
 
 
 class GaussianMixture:
-    """p(z) = Σ_k w_k Normal(z; μ_k, (A_kᵀ A_k)⁻¹) with the parameters of each row's level."""
+    """p(z) = Σ_k w_k Normal(z; μ_k, (A_kᵀ A_k)⁻¹) with the parameters of each row's level.
 
-    def __init__(self, components: Components, index: Levels) -> None:
-        self.components = components
+    Args:
+        outputs: what `components_of` makes the parameters of.
+        index: level of every row.
+    """
+
+    def __init__(self, outputs: MixtureOutputs, index: Levels) -> None:
+        self.outputs = outputs
         self.index = index
-        self.dtype = components.means.dtype
+        self.dtype = outputs.dtype
+
+    @property
+    def components(self) -> Components:
+        """The parameters at every level."""
+        return components_of(self.outputs)
 
     def log_prob(self, z: Latents) -> PerSample:
         """Return log Σ_k w_k |A_k| Normal(A_k (z - μ_k); 0, I) of every row, shape (batch,)."""
@@ -44,8 +58,7 @@ class GaussianMixture:
                 return torch.logsumexp(by_whitening(z, self._one_hot(), self.components), -1)
             from vae_mf.models.priors.mixture_loops import log_density  # with Numba, which no loading and drawing needs
 
-            log_weights, means, whitening = self.components
-            return log_density(z, self.index, log_weights + log_volumes(whitening), means, whitening)
+            return log_density(z, self.index, self.outputs)
 
     @torch.no_grad()
     def sample(self, generator: torch.Generator | None = None) -> Latents:
@@ -60,7 +73,7 @@ class GaussianMixture:
         return mean + torch.linalg.solve_triangular(matrix, noise[..., None], upper=False)[..., 0]
 
     def _one_hot(self) -> Float[torch.Tensor, "batch levels"]:
-        levels = torch.arange(len(self.components.means), device=self.index.device)
+        levels = torch.arange(len(self.outputs), device=self.index.device)
         return (self.index[:, None] == levels).to(self.dtype)
 
 
@@ -68,6 +81,15 @@ def can_loop(z: torch.Tensor) -> bool:
     """Return True if the loops serve rows: of a processor, and not traced by a compiler or by `torch.func`."""
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
     return z.device.type == "cpu" and type(z) is torch.Tensor and not traced
+
+
+def components_of(outputs: MixtureOutputs) -> Components:
+    """Return the parameters that outputs of a network stand for."""
+    latents = math.isqrt(outputs.shape[-1])
+    logits, means, matrix = outputs.split((1, latents, latents**2), dim=-1)
+    matrix = matrix.unflatten(-1, (latents, latents))
+    whitening = matrix.tril(-1) + torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).exp())
+    return Components(logits[..., 0].log_softmax(-1), means, whitening)
 
 
 def by_whitening(
@@ -127,15 +149,13 @@ class MixturePrior(nn.Module):
         super().__init__()
         self.latents = require_integer("latents", latents)
         self.components = require_integer("components", components)
-        self.sizes = (1, self.latents, self.latents**2)
-        """Outputs per component: logit, mean, and a matrix whose lower triangle gives A, the diagonal in logarithms."""
         self.network = thermal_network(hidden, self._start().flatten())
         self.warp = SplinePrior(latents, layers, bins, bound, hidden) if require_integer("layers", layers, 0) else None
 
     def forward(self, condition: Condition) -> GaussianMixture | SplineDistribution:
         """Return the distribution of z, one row per entry of ``condition.index``."""
         with full_precision(condition.temperatures):
-            mixture = GaussianMixture(self._components(condition), condition.index)
+            mixture = GaussianMixture(self._outputs(condition), condition.index)
         return mixture if self.warp is None else SplineDistribution(self.warp.splines(condition), mixture)
 
     def free_parameters(self) -> int:
@@ -143,13 +163,9 @@ class MixturePrior(nn.Module):
         own = self.components * (1 + self.latents + self.latents * (self.latents + 1) // 2) - 1
         return own if self.warp is None else own + self.warp.free_parameters()
 
-    def _components(self, condition: Condition) -> Components:
-        raw = self.network(temperature_features(condition.temperatures, like=next(self.parameters())))
-        raw = raw.view(len(raw), self.components, -1)
-        logits, means, matrix = raw.split(self.sizes, dim=-1)
-        matrix = matrix.view(*means.shape, self.latents)
-        whitening = matrix.tril(-1) + torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1).exp())
-        return Components(logits[..., 0].log_softmax(-1), means, whitening)
+    def _outputs(self, condition: Condition) -> MixtureOutputs:
+        outputs = self.network(temperature_features(condition.temperatures, like=next(self.parameters())))
+        return outputs.view(len(outputs), self.components, -1)
 
     def _start(self) -> Float[torch.Tensor, "components outputs"]:
         """Return equal weights, random means with the mean zero, and spheres that bring the variance to 1."""

@@ -4,74 +4,76 @@ Each row meets the matrices of its own level alone, of which nothing but the tri
 an accelerator wants them, multiply ten times as many numbers at ten temperatures.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from vae_mf.kernels import kernel
+from vae_mf.models.priors.mixture import MixtureOutputs, components_of, log_volumes
 from vae_mf.models.priors.splines import Levels
 from vae_mf.models.tensors import Latents, PerSample
 
 LICENCES = {"contract", "nsz", "arcp", "reassoc"}
 """Floating-point licences of the loops, in which nothing counts on an order of sums."""
+HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
+
+NOTHING = 60.0
+"""Logarithm of the ratio at which a term beside the highest is as good as none: numbers below the least normal one of a
+precision take a processor ten times as long."""
 
 
-def log_density(
-    z: Latents,
-    index: Levels,
-    constants: Float[torch.Tensor, "levels components"],
-    means: Float[torch.Tensor, "levels components latents"],
-    whitening: Float[torch.Tensor, "levels components latents latents"],
-) -> PerSample:
-    """Return log Σ_k exp(c_k - |A_k (z - μ_k)|²/2) of rows z, the parameters being those of each row's level.
+def log_density(z: Latents, index: Levels, outputs: MixtureOutputs) -> PerSample:
+    """Return log Σ_k w_k |A_k| Normal(A_k (z - μ_k); 0, I) of rows z, the parameters being those of each row's level.
 
     Args:
         z: rows.
         index: level of every row.
-        constants: c, logarithms of a weight times the height of its component.
-        means: μ.
-        whitening: lower triangular matrices A, above whose diagonal nothing is read.
+        outputs: what `components_of` makes weights w, means μ and lower triangular matrices A of.
     """
-    # Components last, over which the loops run in vectors.
-    arranged = means.mT.contiguous(), whitening.permute(0, 2, 3, 1).contiguous()
-    return Density.apply(z.contiguous(), index.contiguous(), constants, *arranged)
+    return Density.apply(z.contiguous(), index.contiguous(), outputs.contiguous())
 
 
 class Density(torch.autograd.Function):
     """The density of rows, whose gradient is that of the logarithms of its terms times their shares in the sum."""
 
     @staticmethod
-    def forward(ctx: Any, z, index, constants, means, whitening) -> torch.Tensor:
+    def forward(ctx: Any, z, index, outputs) -> torch.Tensor:
         """Return the density of every row."""
-        terms = constants[index]
-        subtract_squares(*arrays(z, index, means, whitening, terms))
-        density = torch.logsumexp(terms, -1)
-        ctx.save_for_backward(z, index, constants, means, whitening, terms, density)
-        return density
+        levels, components, width = outputs.shape
+        parts = outputs.new_empty(levels, width, components)
+        terms = z.new_empty(len(z), components)
+        arrange(*arrays(outputs, parts))
+        write_terms(*arrays(z, index, parts, terms))
+        highest = terms.amax(-1, keepdim=True)
+        shares = terms.sub_(highest).clamp_(min=-NOTHING).exp_()
+        total = shares.sum(-1, keepdim=True)
+        ctx.save_for_backward(z, index, outputs, parts, shares, total)
+        return (total.log() + highest)[:, 0]
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Return the gradients by the rows and the parameters; those that shall be derived again come without loops."""
-        z, index, constants, means, whitening, terms, density = ctx.saved_tensors
+        """Return the gradients by rows and outputs; those that shall be derived again come without loops."""
+        z, index, outputs, parts, shares, total = ctx.saved_tensors
         if torch.is_grad_enabled():
-            with_gradient = [each for each in (z, constants, means, whitening) if each.requires_grad]
-            again = by_rows(z, index, constants, means, whitening)
+            with_gradient = [each for each in (z, outputs) if each.requires_grad]
+            again = by_rows(z, index, outputs)
             found = iter(torch.autograd.grad(again, with_gradient, gradient, create_graph=True))
             return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
-        shares = torch.sub(terms, density[:, None]).exp_().mul_(gradient[:, None])
-        by_z = torch.empty_like(z)
-        by_parts = [torch.zeros_like(part) for part in (constants, means, whitening)]
-        add_gradients(*arrays(z, index, means, whitening, shares, by_z, *by_parts))
-        return by_z, None, *by_parts
+        by_z, by_parts, by_outputs = torch.empty_like(z), torch.zeros_like(parts), torch.empty_like(outputs)
+        add_gradients(*arrays(z, index, parts, shares, gradient / total[:, 0], by_z, by_parts))
+        take_apart(*arrays(outputs, parts, by_parts, by_outputs))
+        return by_z, None, by_outputs
 
 
-def by_rows(z, index, constants, means, whitening) -> torch.Tensor:
+def by_rows(z, index, outputs) -> torch.Tensor:
     """Return the density by PyTorch, with the parameters of every row in memory."""
-    distances = z[:, :, None] - means[index]
-    whitened = (whitening[index].tril() * distances[:, None]).sum(2)
-    return torch.logsumexp(constants[index] - whitened.square().sum(1) / 2, -1)
+    log_weights, means, whitening = components_of(outputs)
+    distances = z[:, None, :] - means[index]
+    whitened = (whitening[index] * distances[:, :, None, :]).sum(-1)
+    constants = log_weights + log_volumes(whitening)
+    return torch.logsumexp(constants[index] - whitened.square().sum(-1) / 2, -1)
 
 
 def arrays(*tensors: torch.Tensor) -> tuple[np.ndarray, ...]:
@@ -79,47 +81,105 @@ def arrays(*tensors: torch.Tensor) -> tuple[np.ndarray, ...]:
     return tuple(tensor.detach().numpy() for tensor in tensors)
 
 
+@kernel(error_model="numpy")
+def arrange(outputs, parts):
+    """Write the parts of a density with components last, over which the loops run in vectors.
+
+    Of every level they are, line by line, ln w + ln |A| / (2π)^{d/2}, the d coordinates of μ, and the d² entries of A.
+    """
+    levels, components, width = outputs.shape
+    latents = int(math.sqrt(width))
+    for level in range(levels):
+        weight = log_total(outputs[level])
+        for k in range(components):
+            own = outputs[level, k]
+            volume = -latents * HALF_LOG_2_PI
+            for entry in range(1, width):
+                parts[level, entry, k] = own[entry]
+            for i in range(latents):
+                diagonal = 1 + latents + i * (latents + 1)
+                volume += own[diagonal]
+                parts[level, diagonal, k] = math.exp(own[diagonal])
+            parts[level, 0, k] = own[0] - weight + volume
+
+
+@kernel(error_model="numpy")
+def take_apart(outputs, parts, by_parts, by_outputs):
+    """Write the gradient by the outputs from that by the parts of a density."""
+    levels, components, width = outputs.shape
+    latents = int(math.sqrt(width))
+    for level in range(levels):
+        weight, total = log_total(outputs[level]), by_parts[level, 0].sum()
+        for k in range(components):
+            by_own, by_constant = by_outputs[level, k], by_parts[level, 0, k]
+            by_own[0] = by_constant - math.exp(outputs[level, k, 0] - weight) * total
+            for entry in range(1, width):
+                by_own[entry] = by_parts[level, entry, k]
+            for i in range(latents):
+                diagonal = 1 + latents + i * (latents + 1)
+                by_own[diagonal] = by_constant + by_own[diagonal] * parts[level, diagonal, k]
+
+
+@kernel(error_model="numpy", inline="always")
+def log_total(outputs):
+    """Return the logarithm of the sum of all exponentials of logits, the first output of every component."""
+    highest, total = -np.inf, 0.0
+    for k in range(len(outputs)):
+        highest = max(highest, outputs[k, 0])
+    for k in range(len(outputs)):
+        total += math.exp(outputs[k, 0] - highest)
+    return highest + math.log(total)
+
+
 @kernel(fastmath=LICENCES, error_model="numpy")
-def subtract_squares(z, index, means, whitening, terms):
-    """Take |A_k (z - μ_k)|²/2 from the terms of every row, shape (rows, components)."""
+def write_terms(z, index, parts, terms):
+    """Write ln w_k |A_k| / (2π)^{d/2} - |A_k (z - μ_k)|²/2 of every row, shape (rows, components)."""
     rows, latents = z.shape
     components = terms.shape[1]
     distances = np.empty((latents, components), z.dtype)
     whitened = np.empty(components, z.dtype)
     half = z.dtype.type(0.5)
     for row in range(rows):
-        mean, matrix, own = means[index[row]], whitening[index[row]], terms[row]
+        part, own = parts[index[row]], terms[row]
+        constant = part[0]
+        for k in range(components):
+            own[k] = constant[k]
         for i in range(latents):
-            whiten(z[row, i], mean[i], matrix[i], i, distances, whitened)
+            whiten(z[row, i], part, i, distances, whitened)
             for k in range(components):
                 own[k] -= half * whitened[k] * whitened[k]
 
 
 @kernel(fastmath=LICENCES, error_model="numpy")
-def add_gradients(z, index, means, whitening, shares, by_z, by_constants, by_means, by_whitening):
-    """Write the gradient by the rows and add to those by the parameters; shares are the gradients by the terms."""
+def add_gradients(z, index, parts, shares, factors, by_z, by_parts):
+    """Write the gradient by the rows and add to that by the parts; by the terms of a row it is its factor times shares.
+
+    Nothing is added above the diagonals of A.
+    """
     rows, latents = z.shape
     components = shares.shape[1]
     distances = np.empty((latents, components), z.dtype)
     back = np.empty((latents, components), z.dtype)
-    whitened = np.empty(components, z.dtype)
+    whitened, share = np.empty(components, z.dtype), np.empty(components, z.dtype)
     for row in range(rows):
-        level, share = index[row], shares[row]
-        mean, matrix, by_matrix, constant = means[level], whitening[level], by_whitening[level], by_constants[level]
+        part, by_part = parts[index[row]], by_parts[index[row]]
+        by_constant = by_part[0]
         for k in range(components):
-            constant[k] += share[k]
+            share[k] = factors[row] * shares[row, k]
+            by_constant[k] += share[k]
         back[:] = 0
         for i in range(latents):
-            whiten(z[row, i], mean[i], matrix[i], i, distances, whitened)
+            whiten(z[row, i], part, i, distances, whitened)
             for k in range(components):
                 whitened[k] *= share[k]
+            first = 1 + latents + i * latents
             for j in range(i + 1):
-                entry, by_entry, distance, towards = matrix[i, j], by_matrix[i, j], distances[j], back[j]
+                entry, by_entry, distance, towards = part[first + j], by_part[first + j], distances[j], back[j]
                 for k in range(components):
                     by_entry[k] -= whitened[k] * distance[k]
                     towards[k] += whitened[k] * entry[k]
         for i in range(latents):
-            towards, by_mean = back[i], by_means[level, i]
+            towards, by_mean = back[i], by_part[1 + i]
             total = z.dtype.type(0)
             for k in range(components):
                 by_mean[k] += towards[k]
@@ -128,14 +188,15 @@ def add_gradients(z, index, means, whitening, shares, by_z, by_constants, by_mea
 
 
 @kernel(fastmath=LICENCES, error_model="numpy", inline="always")
-def whiten(coordinate, mean, matrix, i, distances, whitened):
+def whiten(coordinate, part, i, distances, whitened):
     """Write line i of z - μ_k and of A_k (z - μ_k), for all components."""
-    components = len(whitened)
-    distance, entry = distances[i], matrix[i]
+    latents, components = distances.shape
+    first = 1 + latents + i * latents
+    distance, mean, entry = distances[i], part[1 + i], part[first + i]
     for k in range(components):
         distance[k] = coordinate - mean[k]
         whitened[k] = entry[k] * distance[k]
     for j in range(i):
-        entry, distance = matrix[j], distances[j]
+        entry, distance = part[first + j], distances[j]
         for k in range(components):
             whitened[k] += entry[k] * distance[k]
