@@ -88,9 +88,11 @@ def aggregated_log_density(z: LatentRows, mean: LatentComponents, deviation: Lat
         part = slice(start, min(start + DENSITY_BATCH, own_rows))
         logs = z[part] @ (mean * scales).T - 0.5 * z[part] ** 2 @ scales.T + constants
         place = np.arange(part.stop - start), np.arange(start, part.stop)
-        with_own[part] = np.logaddexp.reduce(logs, axis=1) - np.log(components)
-        logs[place] = -np.inf
-        without_own[part] = np.logaddexp.reduce(logs, axis=1) - np.log(components - 1)
+        own, logs[place] = logs[place], -np.inf
+        highest = logs.max(axis=1, keepdims=True)
+        others = (highest + np.log(np.exp(logs - highest).sum(axis=1, keepdims=True)))[:, 0]
+        with_own[part] = np.logaddexp(own, others) - np.log(components)
+        without_own[part] = others - np.log(components - 1)
     return AggregatedDensity(with_own, without_own)
 
 
