@@ -3,6 +3,8 @@
 git worktree add ../before COMMIT
 python scripts/benchmarks/commands.py ../before .                     prints medians of three rounds
 python scripts/benchmarks/commands.py ../before . --only retina --rounds 5
+python scripts/benchmarks/commands.py ../before . --recording bint_fishmovie32_100.mat    reads the recording of the
+                                                                                         retina, too
 
 The checkouts take turns, so that both meet the same load of the machine. Numba compiles in the first round, which is
 not counted.
@@ -28,6 +30,8 @@ COMMANDS = {
     "discover quick=true, 40,000 rows of 50 variables": ["discover", "rows.npy", "quick=true"],
 }
 """Commands by their names in the table."""
+WITH_RECORDING = {"train experiment=retina, the recording": ["train", "experiment=retina"]}
+"""Those that read a file of the user."""
 
 
 class Use(NamedTuple):
@@ -76,16 +80,21 @@ def main() -> None:
     parser.add_argument("after", type=Path)
     parser.add_argument("--only", default="", help="part of the names of the commands that are run")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that are counted")
+    parser.add_argument("--recording", type=Path, help="file of the recording of the retina")
     parser.add_argument("--uncounted", type=int, default=1, help="rounds before these, 0 where Numba has compiled")
     options = parser.parse_args()
     checkouts = [options.before.resolve(), options.after.resolve()]
+    commands = dict(COMMANDS)
+    if options.recording:
+        path = f"dataset.path={options.recording.resolve()}"
+        commands |= {name: [*words, path] for name, words in WITH_RECORDING.items()}
     print("| command | before, s | after, s | ratio | before, GB | after, GB |")
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder, "rows.npy")
         write_rows(rows)
-        for name in filter(lambda name: options.only in name, COMMANDS):
-            before, after = compared(checkouts, COMMANDS[name], rows, options.rounds, options.uncounted)
+        for name in filter(lambda name: options.only in name, commands):
+            before, after = compared(checkouts, commands[name], rows, options.rounds, options.uncounted)
             ratio = after.seconds / before.seconds
             print(
                 f"| {name} | {before.seconds:.1f} | {after.seconds:.1f} | {ratio:.2f} | {before.gigabytes:.2f} | "
