@@ -270,16 +270,19 @@ def drawn_as(figure: Figure, kind: str, **options: Any) -> bytes:
 def with_few_colours(png: bytes) -> bytes:
     """Return a picture with white and 255 further colours, a third of the size."""
     with Image.open(BytesIO(png)) as image:
-        pixels, dots = np.asarray(image.convert("RGBA")), image.info.get("dpi")
-    red, green, blue, _ = np.moveaxis(pixels, -1, 0)
+        pixels = np.asarray(image.convert("RGB"))
+        dots = image.info.get("dpi")
+    red, green, blue = np.moveaxis(pixels, -1, 0)
     inked = (red & green & blue) != WHITE  # a tenth of them, which alone take part in the search for colours
-    numbers, colours = np.zeros(inked.shape, np.uint8), [WHITE] * 3
+    numbers = np.zeros(inked.shape, np.uint8)
+    colours = [WHITE] * 3
     if inked.any():
-        line = Image.fromarray(pixels[inked][None, :, :3])
+        line = Image.fromarray(pixels[inked][None])
         few = line.quantize(255, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
         numbers[inked] = np.asarray(few)[0] + 1
         colours += few.getpalette() or []
-    picture, smaller = Image.fromarray(numbers, "P"), BytesIO()
+    picture = Image.fromarray(numbers, "P")
     picture.putpalette(colours)
+    smaller = BytesIO()
     picture.save(smaller, "PNG", dpi=dots)
     return smaller.getvalue()

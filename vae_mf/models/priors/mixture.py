@@ -44,11 +44,13 @@ class GaussianMixture:
         self.outputs = outputs
         self.index = index
         self.dtype = outputs.dtype
+        # The loops take the outputs as they are; without them each density of many would make the same parameters.
+        self._components = None if can_loop(outputs) else components_of(outputs)
 
     @property
     def components(self) -> Components:
         """The parameters at every level."""
-        return components_of(self.outputs)
+        return components_of(self.outputs) if self._components is None else self._components
 
     def log_prob(self, z: Latents) -> PerSample:
         """Return log Σ_k w_k |A_k| Normal(A_k (z - μ_k); 0, I) of every row, shape (batch,)."""

@@ -62,8 +62,10 @@ class Density(torch.autograd.Function):
             again = by_rows(z, index, outputs)
             found = iter(torch.autograd.grad(again, with_gradient, gradient, create_graph=True))
             return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
-        by_z, by_parts, by_outputs = torch.empty_like(z), torch.zeros_like(parts), torch.empty_like(outputs)
+        by_z = torch.empty_like(z)
+        by_parts = torch.zeros_like(parts)
         add_gradients(*arrays(z, index, parts, shares, gradient / total[:, 0], by_z, by_parts))
+        by_outputs = torch.empty_like(outputs)
         take_apart(*arrays(outputs, parts, by_parts, by_outputs))
         return by_z, None, by_outputs
 
@@ -110,7 +112,8 @@ def take_apart(outputs, parts, by_parts, by_outputs):
     levels, components, width = outputs.shape
     latents = int(math.sqrt(width))
     for level in range(levels):
-        weight, total = log_total(outputs[level]), by_parts[level, 0].sum()
+        weight = log_total(outputs[level])
+        total = by_parts[level, 0].sum()
         for k in range(components):
             by_own, by_constant = by_outputs[level, k], by_parts[level, 0, k]
             by_own[0] = by_constant - math.exp(outputs[level, k, 0] - weight) * total
@@ -161,7 +164,8 @@ def add_gradients(z, index, parts, shares, factors, by_z, by_parts):
     components = shares.shape[1]
     distances = np.empty((latents, components), z.dtype)
     back = np.empty((latents, components), z.dtype)
-    whitened, share = np.empty(components, z.dtype), np.empty(components, z.dtype)
+    whitened = np.empty(components, z.dtype)
+    share = np.empty(components, z.dtype)
     for row in range(rows):
         part, by_part = parts[index[row]], by_parts[index[row]]
         by_constant = by_part[0]
