@@ -59,7 +59,7 @@ class Planted(VAEModule):
         """Return the loss after the mistake."""
         loss = super().training_step(batch, batch_idx)
         if self.mistake == "anew":
-            self._diverged["train"] = self._diverged["train"] + 0
+            self._sums["train"] = self._sums["train"] + 0
             return loss
         if self.mistake == "read":
             return loss * (1.0 if loss.item() else 2.0)

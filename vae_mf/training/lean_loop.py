@@ -12,6 +12,7 @@ from pytorch_lightning.strategies import SingleDeviceStrategy
 from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from vae_mf.training.captured_step import CapturedStep, NotCaptured, is_wanted, not_recorded, obstacle_of, recorder_for
+from vae_mf.training.data_feed import SpinDataModule
 from vae_mf.training.vae_module import VAEModule
 
 PER_STEP = (
@@ -61,10 +62,13 @@ class LeanEpochLoop(_TrainingEpochLoop):
         self._wanted = wanted
         self._remark = remark
         self._captured: CapturedStep | None = None
+        self._moves = True
 
     def on_run_start(self, data_fetcher: _DataFetcher) -> None:
         """Begin an epoch: find out how its steps are taken."""
         super().on_run_start(data_fetcher)
+        # The house's own batches are made on the device.
+        self._moves = type(self.trainer.datamodule) is not SpinDataModule  # pyright: ignore[reportAttributeAccessIssue]
         if self._wanted:
             self._capture()
 
@@ -121,7 +125,9 @@ class LeanEpochLoop(_TrainingEpochLoop):
     def _step(self, data_fetcher: _DataFetcher) -> None:
         trainer, counts = self.trainer, self.automatic_optimization.optim_progress.optimizer
         batch, _, _ = next(data_fetcher)
-        batch = trainer.strategy.batch_to_device(trainer.precision_plugin.convert_input(batch))
+        batch = trainer.precision_plugin.convert_input(batch)
+        if self._moves:
+            batch = trainer.strategy.batch_to_device(batch)
         self.batch_progress.increment_ready()
         self.batch_progress.increment_started()
         counts.step.increment_ready()

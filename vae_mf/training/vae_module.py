@@ -67,7 +67,6 @@ class VAEModule(FusedModule):
         bound_at = vae.elbo_at if draws == 1 else vae.importance_bound_at
         self._bound_at = bound_at if compile is None else compiled(bound_at, compile)
         self._sums: dict[str, torch.Tensor] = {}
-        self._diverged: dict[str, torch.Tensor] = {}
         self._generators: dict[str, torch.Generator] = {}
 
     def configure_optimizers(self):
@@ -99,8 +98,8 @@ class VAEModule(FusedModule):
 
     def on_fit_start(self) -> None:
         """Forget averages and generators of another training, which may have been on another device."""
-        for kept in (self._sums, self._diverged, self._generators):
-            kept.clear()
+        self._sums.clear()
+        self._generators.clear()
 
     def generators(self) -> list[torch.Generator]:
         """Return the generators that a training step draws from, the same ones in every epoch."""
@@ -108,7 +107,7 @@ class VAEModule(FusedModule):
 
     def sums(self) -> list[torch.Tensor]:
         """Return the tensors in which training steps add up averages, the same ones in every epoch."""
-        return [self._sums["train"], self._diverged["train"]]
+        return [self._sums["train"]]
 
     def on_train_epoch_start(self) -> None:
         """Restart the averages and the latent noise."""
@@ -132,11 +131,9 @@ class VAEModule(FusedModule):
     def _begin(self, stage: str) -> None:
         # Sums stay on the device, as they are, so that no step waits for them and one that was recorded finds them.
         if stage not in self._sums:
-            self._sums[stage] = torch.zeros(4, device=self.device)
-            self._diverged[stage] = torch.zeros(2, device=self.device)
+            self._sums[stage] = torch.zeros(6, device=self.device)
             self._generators[stage] = torch.Generator(self.device)
         self._sums[stage].zero_()
-        self._diverged[stage].zero_()
         self._generators[stage].manual_seed(integer(self.seed, stage, self.current_epoch, self.global_rank))
 
     def _step(self, stage: str, batch: Batch) -> torch.Tensor:
@@ -148,17 +145,16 @@ class VAEModule(FusedModule):
 
     def _note(self, stage: str, terms: Terms, temperature: PerSample) -> None:
         """Add up a batch; count, of the first that diverged, configurations without a bound and their temperatures."""
-        bound = terms.bound
-        lost = (bound - bound).ne(0)  # NaN of what is not finite
+        bound, totals = terms.bound, self._sums[stage]
+        lost = (bound - bound).ne(0).to(bound.dtype)  # NaN of what is not finite
         ones = torch.ones_like(bound)
         sums = torch.stack([bound, terms.log_likelihood, terms.rate, ones, lost, lost * temperature]).sum(1)
-        self._sums[stage] += sums[:4]
-        diverged = self._diverged[stage]
-        diverged.copy_(torch.where(diverged[0] > 0, diverged, sums[4:]))
+        sums[4:] *= totals[4] == 0
+        totals += sums
 
     def _require_finite(self, stage: str) -> None:
         """Raise ValueError if any configuration of the epoch had no finite bound."""
-        count, total = self._diverged[stage].tolist() if stage in self._diverged else (0, 0)
+        count, total = self._sums[stage][4:].tolist() if stage in self._sums else (0, 0)
         if count:
             raise ValueError(
                 f"training: expected a finite loss, got none for {count:.0f} configurations of a batch of the "
