@@ -1,7 +1,9 @@
 """Shared fixtures."""
 
+import gc
 import os
 
+gc.set_threshold(50_000, 20, 50)  # as commands do: searches for cycles among all the libraries' objects are slow
 # Before any library starts its threads: the workers of a parallel run already use every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Before matplotlib is imported, by the commands that tests start, too.
