@@ -3,7 +3,6 @@
 import gc
 import os
 
-gc.set_threshold(50_000, 20, 50)  # as commands do: searches for cycles among all the libraries' objects are slow
 # Before any library starts its threads: the workers of a parallel run already use every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Before matplotlib is imported, by the commands that tests start, too.
@@ -17,6 +16,7 @@ from hypothesis import settings
 # The machine's speed is no property of the code, and the examples are the same in every run.
 settings.register_profile("vae_mf", deadline=None, derandomize=True)
 settings.load_profile("vae_mf")
+gc.set_threshold(50_000, 20, 50)  # as `vae_mf.runs.garbage` has it
 LIBRARIES = ("matplotlib.pyplot", "numba", "pandas", "pytorch_lightning", "scipy.stats", "sklearn.pipeline", "zarr")
 
 

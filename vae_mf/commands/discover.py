@@ -24,6 +24,7 @@ from vae_mf.datasets.file_formats import read_array
 from vae_mf.discovery.report import DOCUMENT, report_on
 from vae_mf.files import require_unchanged
 from vae_mf.runs.folder import CONFIG, FINISHED
+from vae_mf.runs.garbage import pass_by_imported
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.recordings import build_recording
 from vae_mf.runs.sweeps import typed
@@ -56,6 +57,7 @@ def known(truth: Any) -> np.ndarray:
 
 def report(cfg: DictConfig, console: Terminal) -> None:
     """Read, discover what is not yet known, write the report and print its key numbers."""
+    pass_by_imported()
     torch.set_num_threads(require_integer("torch_threads", cfg.torch_threads))
     if not isinstance(cfg.quick, bool):
         raise ValueError(f"quick: expected true or false, got {cfg.quick!r}")

@@ -1,7 +1,6 @@
 """The console command ``vae-mf`` and its sub-commands; what they import comes after what was typed is understood."""
 
 import atexit
-import gc
 import io
 import os
 import signal
@@ -11,12 +10,11 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from vae_mf.commands.table import COMMANDS, Command
+from vae_mf.runs.garbage import collect_rarely
 from vae_mf.runs.status import STOPPED, TERMINATED, UNREAD, USAGE, complain, status_of
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Environment variables from which libraries of linear algebra take their number of threads, when they are loaded."""
-COLLECTIONS = (50_000, 20, 50)
-"""Thresholds of Python's search for objects in cycles: by its own, 700 new ones, it takes a tenth of a training."""
 GOES_ON = "the same command goes on where it was"
 
 
@@ -117,7 +115,7 @@ def run(command: Command, words: list[str]) -> None:
     """Run a command with the words behind its name."""
     # The last digits of a product of matrices depend on the number of threads: every machine shall print the same.
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    gc.set_threshold(*COLLECTIONS)
+    collect_rarely()
     with start():
         from vae_mf.commands.arguments import Mistake, read_arguments
         from vae_mf.commands.mistakes import understood
