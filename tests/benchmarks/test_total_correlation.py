@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from scipy.special import entr, logsumexp
 
-from vae_mf.benchmarks.asking import ask, read_problem, save_problem
+from vae_mf.benchmarks.asking import read_problem, save_problem
+from vae_mf.benchmarks.estimators.chain_inputs import SUMMARIES, principal_loadings
 from vae_mf.benchmarks.estimators.chain_rule import chain_rule
 from vae_mf.benchmarks.estimators.classes_and_residuals import classes_and_residuals
 from vae_mf.benchmarks.estimators.density_ratio import density_ratio
 from vae_mf.benchmarks.estimators.gaussian import gaussian
 from vae_mf.benchmarks.estimators.mine import mine
+from vae_mf.benchmarks.estimators.questions import require_question
 from vae_mf.benchmarks.estimators.ratio_network import Settings
 from vae_mf.benchmarks.estimators.residual_orders import residual_information, summed
 from vae_mf.benchmarks.estimators.set_screen import ORDERS, affordable_rows, candidates, passing
@@ -32,7 +34,6 @@ from vae_mf.benchmarks.problems import (
     CUT,
     GIVEN,
     TOTAL,
-    Problem,
     all_of,
     halves_of,
     noisy_order,
@@ -42,7 +43,6 @@ from vae_mf.benchmarks.problems import (
 )
 from vae_mf.models.critic import DenseCritic
 from vae_mf.packing import all_configurations
-from vae_mf.statistics.averages import Average
 from vae_mf.statistics.u_statistics import Estimate
 from vae_mf.systems import CurieWeiss, Hopfield, Ising2D, MaierSaupe
 from vae_mf.systems.enumeration import enumerate_system
@@ -289,10 +289,89 @@ def test_what_is_nothing_of_the_kind_is_refused():
             estimator(problem.rows, given)
     with pytest.raises(ValueError, match="signs"):
         classes_and_residuals(problem.rows)
+    flat = np.concatenate([problem.rows[..., :2], np.zeros((300, 3, 1))], axis=2)
+    flat /= np.linalg.norm(flat, axis=2, keepdims=True)
+    with pytest.raises(ValueError, match="rows: expected directors all over the sphere"):
+        chain_rule(flat)
+    with pytest.raises(ValueError, match="rows: expected no copies"):
+        gaussian(np.repeat(planted(2, 2, 0.5).draw(50, 1).rows, 2, axis=1))
     with pytest.raises(ValueError, match="uniform marginals"):
         all_of(Hopfield.random(64, 5, seed=1), 1.0)
     with pytest.raises(ValueError, match="halves"):
         halves_of(Ising2D(16), 2.0)
+
+
+SIGNS = np.where(np.arange(60).reshape(20, 3) % 7 < 3, 1, -1).astype(np.int8)
+DIRECTORS = np.broadcast_to([0.0, 0.6, 0.8], (20, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ((SIGNS[:9],), r"rows: expected at least 10 rows of a variable or more, got an array int8 of shape \(9, 3\)"),
+        ((SIGNS[:, :0],), "rows: expected at least 10 rows of a variable or more"),
+        ((SIGNS[:, 0],), r"rows: expected an array of signs .*, got an array int8 of shape \(20,\)"),
+        (((SIGNS + 1) // 2,), r"rows: expected signs -1 and \+1, got values such as \[0, 1\]: 2 \* rows - 1 makes"),
+        ((SIGNS > 0,), r"rows: expected signs .* \[False, True\]: 2 \* rows - 1 makes"),
+        ((np.where(SIGNS > 0, 1.0, np.nan),), r"rows: expected signs .*nan\]$"),
+        ((DIRECTORS[..., :2],), r"rows: expected an array .*, got an array float64 of shape \(20, 3, 2\)"),
+        ((2 * DIRECTORS,), "rows: expected directors of length 1, got one of 2"),
+        ((DIRECTORS * np.nan,), "rows: expected directors of length 1, got one of nan"),
+        ((SIGNS, np.zeros(20)), r"given: expected an array \(rows, latent variables\) of 20 rows, got .* \(20,\)"),
+        ((SIGNS, np.zeros((19, 2))), r"given: expected an array .* of 20 rows, got .* \(19, 2\)"),
+        ((SIGNS, np.full((20, 2), np.inf)), "given: expected finite numbers, got inf"),
+        ((SIGNS, None, np.array([1, 0, 0])), "cut: expected an array of 3 truth values, got an array int64"),
+        ((SIGNS, None, [True, False, False]), r"cut: expected an array of 3 truth values, got \[True, False"),
+        ((SIGNS, None, np.zeros(3, bool)), "cut: expected True for some variables and False for others, got False"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
+def test_questions_without_an_answer_are_refused(question, said):
+    """Signs 0 and 1 of independent variables had a quarter of a nat, and two rows an error of NaN."""
+    with pytest.raises(ValueError, match=f"^{said}"):
+        require_question(*question)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_every_estimator_checks_what_it_is_asked(name):
+    with pytest.raises(ValueError, match=r"^rows: expected signs -1 and \+1, got values such as \[0, 1\]"):
+        FAST[name]((SIGNS + 1) // 2)
+
+
+def test_one_variable_holds_nothing():
+    """Of a cut of one variable from all others a part is one."""
+    assert residual_information(SIGNS[:, :1]).value == pytest.approx(0, abs=1e-9)
+    assert np.isfinite(residual_information(SIGNS, cut=np.array([True, False, False])).value)
+    critic = DenseCritic(1, "spins", latents=0, temperatures=1)
+    critic.screen(joint_samples(SIGNS[:, :1], None))
+    assert not critic.pairs.any()
+
+
+@pytest.mark.parametrize("seed", [5, 35])
+def test_rare_variables_hold_nothing(seed):
+    """Sums that did not vary in the fitted rows were scaled to a variance of 1, and cost 10¹³ nats in the others."""
+    rows = np.where(np.random.default_rng(seed).random((60, 8)) < 0.05, 1, -1).astype(np.int8)
+    found = residual_information(rows)
+    assert abs(found.value) < 2 * found.error < 1
+
+
+def test_copies_hide_no_order_parameter():
+    """A difference that is always zero stood out so much more that nothing else counted."""
+    covariance = 0.8 * np.eye(30) + 0.2
+    copied = covariance[np.ix_([*range(30), *range(12)], [*range(30), *range(12)])]
+    alone, beside = (principal_loadings(each, rows=5000) for each in (covariance, copied))
+    assert alone.shape == (30, 1)
+    assert np.abs(beside[:30, 0]).min() > 0.1
+    assert beside.shape[1] == SUMMARIES
+    assert principal_loadings(np.ones((4, 4)), rows=40).shape == (4, 3)
+
+
+def test_latent_variables_count_in_any_unit():
+    """Single precision knows times of today to two minutes."""
+    problem = planted_given(2, 2, 0.6, 0.8).draw(300, 1)
+    assert problem.given is not None
+    known, found = (chain_rule(problem.rows, each) for each in (problem.given, 1.7e9 + 10 * problem.given))
+    assert found.value == pytest.approx(known.value, abs=1e-4)
 
 
 def test_sources_say_which_quantity_they_know():
@@ -306,15 +385,6 @@ def test_a_problem_is_read_as_it_was_saved(tmp_path):
         save_problem(tmp_path / "a.npz", problem)
         for saved, found in zip(problem, read_problem(tmp_path / "a.npz"), strict=True):
             np.testing.assert_array_equal(saved, found)
-
-
-def test_a_cut_is_asked_for_itself_or_as_a_difference():
-    problem = Problem(np.ones((10, 5), np.int8), cut=np.array([True, True, False, False, False]))
-    difference = ask(lambda rows: (rows.shape[1] ** 2, 1.0), problem)
-    assert difference.value == 25 - 4 - 9
-    assert difference.error == pytest.approx(3**0.5)
-    assert ask(lambda rows, cut: (float(cut.sum()), 0.5), problem) == Average(2.0, 0.5)
-    assert ask(lambda rows, side: (side, None), problem._replace(cut=None, side=3)).value == 3
 
 
 @pytest.mark.slow

@@ -219,7 +219,7 @@ class DenseCritic(SiteCritic):
         components = samples.residuals.unbind(-1)
         total = torch.stack([one.T @ one for one in components]).sum(0)
         squares = torch.stack([(one * other).T @ (one * other) for one in components for other in components]).sum(0)
-        chance = torch.tensor(1 - 1 / (self.sites * (self.sites - 1)), dtype=torch.float64)
+        chance = torch.tensor(1 - 1 / max(self.sites * (self.sites - 1), 2), dtype=torch.float64)
         scores = (total.abs() / squares.sqrt().clamp(min=torch.finfo(squares.dtype).tiny) * self.visible).flatten()
         affordable = min(int(2 * OVERFITTING * len(samples.latents)), len(scores))
         strongest = scores.topk(affordable)

@@ -48,7 +48,7 @@ class Estimate(NamedTuple):
     @property
     def significance(self) -> float:
         """Distance from zero in errors of the null."""
-        return self.value / self.null_error
+        return self.value / self.null_error if self.value else 0.0
 
     def upper(self, errors: float, rows: float) -> float:
         """Return the true value I that comes out as low as this one only if it errs by so many errors.

@@ -12,6 +12,8 @@ SUMMARIES = 8
 """Principal components at most."""
 EDGE = 1.05
 """Factor by which the eigenvalue of a component that counts lies beyond those of independent variables."""
+FLAT = 1e-4
+"""Eigenvalue of correlations below which a sum does not vary, as that of a variable and its copy."""
 LEAST_DISTANCE = 0.2
 """Share of the distance of the component that stands out most, on a logarithmic scale, by which others must."""
 UNITS = 16
@@ -76,20 +78,22 @@ def principal_loadings(covariance: Covariance, rows: int) -> Float[np.ndarray, "
     """Return the loadings of the principal components that stand out most of those of independent variables.
 
     The eigenvalues of correlations of independent variables lie between σ² (1 -+ sqrt(N / rows))², σ² being the mean of
-    those that do not stand out. A small one tells as much as a large one: a sum that hardly varies.
+    those that do not stand out. A small one tells as much as a large one: a sum that hardly varies. Those of sums that
+    do not vary at all come last, as copies make as many of them as there are copies.
     """
     spread = np.sqrt(covariance.diagonal()).clip(min=np.finfo(float).tiny)
     values, vectors = np.linalg.eigh(covariance / np.outer(spread, spread))
     ratio = np.sqrt(len(covariance) / rows)
-    level = 1.0
+    flat = (values < FLAT) & (ratio < 1)
+    level = float(values[~flat].mean())
     for _ in range(SUMMARIES):
-        level = float(values[values <= level * EDGE * (1 + ratio) ** 2].mean())
+        level = max(float(values[~flat & (values <= level * EDGE * (1 + ratio) ** 2)].mean()), FLAT)
     lower = level * max(1 - ratio, 0) ** 2 / EDGE
     upper = level * EDGE * (1 + ratio) ** 2
-    distance = np.abs(np.log(values.clip(min=np.finfo(float).tiny) / level))
+    distance = np.where(flat, 0, np.abs(np.log(values.clip(min=FLAT) / level)))
     # Where rows differ in their variances the others spread wider.
-    out = ((values > upper) | (values < lower)) & (distance > LEAST_DISTANCE * distance.max())
-    strongest = np.flatnonzero(out)[np.argsort(-distance[out])]
+    out = flat | ((values > upper) | (values < lower)) & (distance > LEAST_DISTANCE * distance.max())
+    strongest = np.flatnonzero(out)[np.argsort(-distance[out], kind="stable")]
     return vectors[:, strongest[:SUMMARIES]] / spread[:, None]
 
 
@@ -131,7 +135,7 @@ def residual_moments(
         return last, before.diagonal(), variance
     shared = before @ basis
     gram = basis.T @ shared
-    gram += 1e-6 * np.trace(gram) / len(gram) * np.eye(len(gram))
+    gram += (1e-6 * np.trace(gram) / len(gram) + 1e-12) * np.eye(len(gram))
     found = np.linalg.solve(gram, np.hstack([(basis.T @ last)[:, None], shared.T]))
     left = before.diagonal() - np.einsum("ij,ji->i", shared, found[:, 1:])
     return last - shared @ found[:, 0], left, float(variance - (basis.T @ last) @ found[:, 0])

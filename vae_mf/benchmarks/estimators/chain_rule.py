@@ -27,7 +27,8 @@ from scipy.special import expit
 from vae_mf.arrays import Spins
 from vae_mf.benchmarks.estimators.chain_inputs import Chain, least_score
 from vae_mf.benchmarks.estimators.director_chain import director_ratios
-from vae_mf.benchmarks.estimators.reference import Reference, reference, training_rows
+from vae_mf.benchmarks.estimators.questions import require_question
+from vae_mf.benchmarks.estimators.reference import Reference, in_units_of_spread, reference, training_rows
 from vae_mf.benchmarks.estimators.regression import fitted, log_likelihoods, predicted
 from vae_mf.benchmarks.estimators.set_screen import BEYOND_CHANCE, Candidate, candidates, products_of
 from vae_mf.statistics.averages import Average
@@ -80,8 +81,9 @@ def chain_rule(
     The information of a cut is the total correlation of B with A before it in the chain, less that of B alone.
 
     Raises:
-        ValueError: if directors come with latent variables or a cut.
+        ValueError: if directors come with latent variables or a cut, or rows, z or the cut are not as they should be.
     """
+    require_question(rows, given, cut)
     if cut is None:
         ratios = ratios_of(rows, given)
         return ratios.mean(ratios.values.sum(1, dtype=np.float64))
@@ -126,7 +128,7 @@ def chain(
         base: law of independent variables that the ratios are to; None for that of `reference`.
     """
     base = reference(rows, given) if base is None else base
-    latents = np.zeros((len(rows), 0), np.float32) if given is None else given.astype(np.float32)
+    latents = np.zeros((len(rows), 0), np.float32) if given is None else in_units_of_spread(given, base.training)
     fits = ChainFits(Chain(rows, latents, base))
     changed = list(range(max(first, 1), rows.shape[1]))
     fits.fit(changed)

@@ -17,6 +17,7 @@ from scipy.special import logit
 
 from vae_mf.arrays import Spins
 from vae_mf.benchmarks.estimators.chain_rule import chain
+from vae_mf.benchmarks.estimators.questions import require_question
 from vae_mf.benchmarks.estimators.reference import Reference, training_rows
 from vae_mf.benchmarks.estimators.residual_orders import Reading, answer, left_by, read_rows
 from vae_mf.density_models.latent_classes import LatentClasses
@@ -47,8 +48,9 @@ def classes_and_residuals(
         seed: seed of the fits and draws.
 
     Raises:
-        ValueError: if the rows are no signs, or the residual orders grow.
+        ValueError: if the rows are no signs, z or the cut are not as they should be, or the residual orders grow.
     """
+    require_question(rows, given, cut)
     if rows.ndim != 2:
         raise ValueError(f"rows: expected signs (rows, variables), got an array of shape {rows.shape}, of directors")
     return answer(partial(read_by_classes, classes=classes, seed=seed), rows, given, cut)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from vae_mf.benchmarks.estimators.questions import require_question
 from vae_mf.benchmarks.estimators.reference import reference
 from vae_mf.models.directors.symmetric_tensors import director_components
 
@@ -24,8 +25,9 @@ def columns_of(
     """Return the residuals of rows given z, of directors those of the components of n nᵀ.
 
     Raises:
-        ValueError: if directors come with latent variables.
+        ValueError: if directors come with latent variables, or rows or z are not as they should be.
     """
+    require_question(rows, given)
     if rows.ndim == 2:
         means = np.tanh(reference(rows, given).log_odds / 2).astype(np.float32)
         return Columns(rows - means, 1 - means**2, np.arange(rows.shape[1]))

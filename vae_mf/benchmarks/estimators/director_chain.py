@@ -34,7 +34,11 @@ class DirectorRatios(NamedTuple):
 
 
 def director_ratios(directors: Shaped[np.ndarray, "rows variables 3"]) -> DirectorRatios:
-    """Return the ratios of every director of every row, fitted to the first rows."""
+    """Return the ratios of every director of every row, fitted to the first rows.
+
+    Raises:
+        ValueError: if some directors are all in a plane, or on a few axes.
+    """
     tensors = director_components(torch.from_numpy(np.ascontiguousarray(directors, np.float32)))
     count = training_rows(directors)
     marginal = FAMILY.match(tensors[:count].mean(0))
@@ -54,9 +58,16 @@ def director_ratios(directors: Shaped[np.ndarray, "rows variables 3"]) -> Direct
 
 
 def scaled(tensors: Tensors, count: int) -> Tensors:
-    """Return combinations of the components that the first rows show uncorrelated and of variance 1."""
+    """Return combinations of the components that the first rows show uncorrelated and of variance 1.
+
+    Raises:
+        ValueError: if one of them does not vary.
+    """
     covariance = torch.cov(tensors[:count].T, correction=0)
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), tensors.T, upper=False).T
+    root, failed = torch.linalg.cholesky_ex(covariance)
+    if failed:
+        raise ValueError("rows: expected directors all over the sphere, got some in a plane or on a few axes")
+    return torch.linalg.solve_triangular(root, tensors.T, upper=False).T
 
 
 def equivariant_inputs(tensor: Tensors, count: int) -> Float[torch.Tensor, "rows inputs components"]:

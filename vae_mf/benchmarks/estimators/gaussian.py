@@ -7,6 +7,9 @@ from scipy.special import digamma
 from vae_mf.benchmarks.estimators.columns import columns_of
 from vae_mf.statistics.averages import Average
 
+MOST_ALIKE = 1e10
+"""Ratio of the largest variance of a combination of columns to the smallest from which on this one is rounding."""
+
 
 def gaussian(
     rows: Shaped[np.ndarray, "rows variables *axes"], given: Float[np.ndarray, "rows latents"] | None = None
@@ -16,7 +19,7 @@ def gaussian(
     The bias of the determinant for normal rows is taken off; the error is that of the influence of every row.
 
     Raises:
-        ValueError: unless there are more rows than columns.
+        ValueError: unless there are more rows than columns, and no column is a combination of others.
     """
     columns = columns_of(rows, given)
     count, width = columns.residuals.shape
@@ -26,6 +29,9 @@ def gaussian(
     scaled = scaled.astype(np.float64)
     covariance = scaled.T @ scaled / count
     own = np.where(columns.variables[:, None] == columns.variables, covariance, 0.0)
+    lowest, highest = np.linalg.eigvalsh(covariance)[[0, -1]]
+    if highest > MOST_ALIKE * lowest:
+        raise ValueError("rows: expected no copies or combinations of other variables, got a determinant of zero")
     value = (np.linalg.slogdet(own)[1] - np.linalg.slogdet(covariance)[1]) / 2
     influence = (quadratic(scaled, own) - quadratic(scaled, covariance)) / 2
     sizes = np.bincount(columns.variables)

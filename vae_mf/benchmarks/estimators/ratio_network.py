@@ -9,6 +9,7 @@ from jaxtyping import Float, Shaped
 from torch import nn
 
 from vae_mf.benchmarks.estimators.columns import numpy_components
+from vae_mf.benchmarks.estimators.questions import require_question
 from vae_mf.benchmarks.estimators.reference import reference, training_rows
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average
@@ -63,8 +64,9 @@ def inputs_of(
     """Return rows as tensors.
 
     Raises:
-        ValueError: if directors come with latent variables.
+        ValueError: if directors come with latent variables, or rows or z are not as they should be.
     """
+    require_question(rows, given)
     if given is not None and rows.ndim == 3:
         raise ValueError("given: expected none with directors, whose law given z is not fitted, got some")
     columns = rows.astype(np.float32)[..., None] if rows.ndim == 2 else numpy_components(rows)

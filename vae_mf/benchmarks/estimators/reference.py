@@ -43,15 +43,30 @@ def reference(rows: Spins, given: Float[np.ndarray, "rows latents"] | None, seed
     log_odds = np.broadcast_to(marginal, rows.shape)
     if given is None:
         return Reference(log_odds, count)
-    known = functions_of(given.astype(np.float32), count, UNITS, seed)
+    known = functions_of(in_units_of_spread(given, count), count, UNITS, seed)
     fits = [fitted(known[:count], ups[:count, i], log_odds[:count, i]) for i in range(rows.shape[1])]
     found = [fit.coefficients for fit in fits]
     return Reference(log_odds + known @ np.array(found, np.float32).T, count)
 
 
+def in_units_of_spread(given: Shaped[np.ndarray, "rows latents"], training: int) -> Summaries:
+    """Return latent variables less their means on the first rows, in units of their spreads there.
+
+    In single precision a small difference of large numbers, such as times, would be lost.
+    """
+    centred = given.astype(np.float64) - given[:training].mean(0, dtype=np.float64)
+    spread = centred[:training].std(0)
+    return (centred / np.where(spread > 0, spread, 1)).astype(np.float32)
+
+
 def functions_of(summaries: Summaries, training: int, units: int, seed: int) -> Float32[np.ndarray, "rows functions"]:
-    """Return the summaries without correlations among them, and random units tanh(a (w.u - c)) of these."""
+    """Return the summaries without correlations among them, and random units tanh(a (w.u - c)) of these.
+
+    Beyond the values of the first rows the functions go on as constants: a sum that did not vary there may be large.
+    """
     scaled = uncorrelated(summaries, training)
+    if len(scaled):
+        scaled = scaled.clip(scaled[:training].min(0), scaled[:training].max(0))
     random = generator(seed, "units")
     directions = random.normal(size=(scaled.shape[1], units))
     directions /= np.linalg.norm(directions, axis=0)

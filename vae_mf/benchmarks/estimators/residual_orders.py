@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
 from vae_mf.benchmarks.estimators.chain_rule import Ratios, ratios_of
+from vae_mf.benchmarks.estimators.questions import require_question
 from vae_mf.benchmarks.estimators.shared_orders import shared_orders
 from vae_mf.statistics.averages import Average, evenly_spaced
 from vae_mf.statistics.u_statistics import Estimate
@@ -54,8 +55,10 @@ def residual_information(
     """Return TC(x), C(x|z) given z, or the information I(A; B) of a cut, in nats.
 
     Raises:
-        ValueError: if directors come with latent variables, or the orders grow.
+        ValueError: if directors come with latent variables, the orders grow, or rows, z or the cut are not as they
+            should be.
     """
+    require_question(rows, given, cut)
     return answer(read_rows, rows, given, cut)
 
 

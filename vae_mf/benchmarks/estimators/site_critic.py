@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Shaped
 
 from vae_mf.analysis.joint_samples import configuration_kind, marginal_parameters, marginal_samples
+from vae_mf.benchmarks.estimators.questions import require_question
 from vae_mf.benchmarks.estimators.reference import reference, training_rows
 from vae_mf.benchmarks.estimators.residual_orders import SIGNIFICANT
 from vae_mf.benchmarks.estimators.shared_orders import shared_orders
@@ -53,8 +54,9 @@ def site_critic(
         seed: seed of weights and batches.
 
     Raises:
-        ValueError: if directors come with latent variables.
+        ValueError: if directors come with latent variables, or rows or z are not as they should be.
     """
+    require_question(rows, given)
     samples = joint_samples(rows, given)
     count = training_rows(rows)
     fitting = round((1 - VALIDATION) * count)
