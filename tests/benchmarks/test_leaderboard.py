@@ -204,6 +204,16 @@ def test_names_that_there_are_not_are_refused_with_those_meant(chosen, said):
         ({"again": 3}, "again: expected"),
         ({"subject": "verdicts"}, "subject: expected the benchmark of the other options, got verdicts"),
         ({"rows": 3}, "rows: expected"),
+        ({"network": {"hidden": "abc"}}, "network.hidden: expected an integer.*, got 'abc'"),
+        (
+            {"estimators": "telescoping", "methods": {"telescoping": {"bridges": 1.5}}},
+            "methods.telescoping.bridges: expected an integer, got 1.5",
+        ),
+        (
+            {"estimators": "classes_and_residuals", "methods": {"classes_and_residuals": {"classes": [1, "a"]}}},
+            r"methods.classes_and_residuals.classes: expected a list of integers, got \[1, 'a'\]",
+        ),
+        ({"problems": None}, "problems: expected a list of data sets with name, quick and _target_, got None"),
         ({"rows": 10**12}, "rows: expected arrays that fit into memory"),
         ({"time_limit": 0}, "time_limit: expected"),
         ({"tolerance": {"relative": -1.0}}, "tolerance.relative: expected"),

@@ -18,7 +18,7 @@ from vae_mf.benchmarks.conditions import conditions
 from vae_mf.benchmarks.leaderboard import ANSWERS, BOARD, SCORES, Tolerances, in_bits, leaderboard, scored
 from vae_mf.benchmarks.leaderboard_page import SECTION, board_lines, section
 from vae_mf.benchmarks.problems import Source
-from vae_mf.checks import require_flag, require_integer, require_memory, require_positive
+from vae_mf.checks import require_flag, require_integer, require_memory, require_positive, shown
 from vae_mf.commands.asked import Answer, answers, file_digest, own_answers, parted, tried
 from vae_mf.commands.benchmark_choices import chosen_names
 from vae_mf.commands.limited import Worker
@@ -87,7 +87,7 @@ def setup_of(cfg: DictConfig) -> Setup:
             cannot be imported.
     """
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
-    known = {each["name"]: each for each in plain["problems"]}
+    known = known_problems(plain["problems"])
     sets = {QUICK: [name for name, each in known.items() if each["quick"]], FULL: list(known)}
     setup = Setup(
         folder=place_of_results("folder", cfg.folder),
@@ -103,12 +103,32 @@ def setup_of(cfg: DictConfig) -> Setup:
     return setup
 
 
+def known_problems(nodes: Any) -> dict[str, dict[str, Any]]:
+    """Return the nodes of problems by their names.
+
+    Raises:
+        ValueError: unless it is a list of nodes with a name and whether each is quick.
+    """
+    if not isinstance(nodes, list) or not all(
+        isinstance(each, dict) and {"name", "quick"} <= set(each) for each in nodes
+    ):
+        raise ValueError(f"problems: expected a list of data sets with name, quick and {TARGET}, got {shown(nodes)}")
+    return {each["name"]: each for each in nodes}
+
+
 def chosen_methods(plain: dict[str, Any]) -> dict[str, Any]:
-    """Return the nodes of the estimators that were chosen, and the name of one's own."""
+    """Return the nodes of the estimators that were chosen, and the name of one's own.
+
+    Raises:
+        ValueError: if there is no such estimator, or one of its options is of another kind.
+    """
     methods, own = plain["methods"], plain["estimator"]
     alone = own is not None and not plain["estimators"]
     names = [] if alone else chosen_names("estimators", plain["estimators"], methods, {ALL: methods})
     chosen = {name: methods[name] for name in names}
+    instantiate(plain["network"], place="network")  # refuses what every question would be answered with
+    for name, node in chosen.items():
+        instantiate(node, place=f"methods.{name}")
     return chosen if own is None else chosen | {f"{OWN} {parted(own)[1]}": own_name(own)}
 
 

@@ -19,6 +19,8 @@ WORDS = {
     dict: "options and their values",
 }
 """Kinds of plain values, for a person to read."""
+MANY = {bool: "truth values", int: "integers", float: "numbers", str: "texts"}
+"""Kinds of what lists hold."""
 
 
 def require_kinds(function: Callable[..., Any], values: Mapping[str, Any]) -> None:
@@ -87,4 +89,7 @@ def kinds_of(hint: Any) -> list[str]:
     if get_origin(hint) is Literal:
         return [str(each) for each in get_args(hint)]
     kind = plain_kind(hint)
+    of_one_kind = [MANY[each] for each in get_args(hint) if each in MANY]
+    if kind is list and of_one_kind:
+        return [f"a list of {of_one_kind[0]}"]
     return ["an object"] if kind is None else [WORDS[kind]]

@@ -20,6 +20,7 @@ from vae_mf.benchmarks.estimators.chain_rule import chain
 from vae_mf.benchmarks.estimators.questions import require_question
 from vae_mf.benchmarks.estimators.reference import Reference, training_rows
 from vae_mf.benchmarks.estimators.residual_orders import Reading, answer, left_by, read_rows
+from vae_mf.checks import require_integer
 from vae_mf.density_models.latent_classes import LatentClasses
 from vae_mf.density_models.mixture import BernoulliMixture
 from vae_mf.rng import generator
@@ -48,9 +49,14 @@ def classes_and_residuals(
         seed: seed of the fits and draws.
 
     Raises:
-        ValueError: if the rows are no signs, z or the cut are not as they should be, or the residual orders grow.
+        ValueError: if the rows are no signs, z or the cut are not as they should be, the residual orders grow, or a
+            number of classes is none.
     """
     require_question(rows, given, cut)
+    if not len(classes):
+        raise ValueError("classes: expected at least one number of classes, got none")
+    for number in classes:
+        require_integer("classes", number)
     if rows.ndim != 2:
         raise ValueError(f"rows: expected signs (rows, variables), got an array of shape {rows.shape}, of directors")
     return answer(partial(read_by_classes, classes=classes, seed=seed), rows, given, cut)

@@ -1,6 +1,7 @@
 """A network of whole rows, and draws of its reference: what density ratios and variational bounds have in common."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 from vae_mf.benchmarks.estimators.columns import numpy_components
 from vae_mf.benchmarks.estimators.questions import require_question
 from vae_mf.benchmarks.estimators.reference import reference, training_rows
+from vae_mf.checks import require_integer, require_positive
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average
 
@@ -45,14 +47,25 @@ class Inputs(NamedTuple):
         return self.columns[places, torch.arange(self.columns.shape[1])]
 
 
-class Settings(NamedTuple):
-    """Settings of a fit."""
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a fit.
+
+    Raises:
+        ValueError: if one of them is out of range.
+    """
 
     epochs: int = 10
     batch_size: int = 256
     hidden: int = 64
     learning_rate: float = 2e-3
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "hidden"):
+            require_integer(name, getattr(self, name))
+        require_positive("learning_rate", self.learning_rate)
+        require_integer("seed", self.seed, minimum=0)
 
 
 DEFAULT = Settings()

@@ -9,6 +9,7 @@ from jaxtyping import Float, Shaped
 from torch import nn
 
 from vae_mf.benchmarks.estimators.ratio_network import DEFAULT, Settings, fit, held_out, inputs_of, mean_of, network
+from vae_mf.checks import require_integer
 from vae_mf.rng import integer
 from vae_mf.statistics.averages import Average
 
@@ -23,7 +24,11 @@ def telescoping(
 
     Waypoint k has the first variables from the row and the others from the reference, so that ratio k is that of one
     group of variables given those before it. One network with an output for every ratio is fitted to all of them.
+
+    Raises:
+        ValueError: if there is no bridge, or `inputs_of` refuses what is asked.
     """
+    require_integer("bridges", bridges)
     inputs = inputs_of(rows, given)
     variables = inputs.columns.shape[1]
     bounds = np.unique(np.linspace(0, variables, min(bridges, variables) + 1).round().astype(int)).tolist()
