@@ -21,7 +21,7 @@ HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 BIT = math.log(2)
 """Unit of the logarithms of terms: a processor takes powers of two in a quarter of the time of those of e."""
 NOTHING = 90
-"""Logarithm in bits of the ratio at which a term beside the highest is as good as none: numbers below the least normal
+"""Logarithm in bits of the ratio at which a term beside the highest is taken for none: numbers below the least normal
 one of a precision take a processor ten times as long."""
 
 
@@ -48,7 +48,7 @@ class Density(torch.autograd.Function):
         arrange(*arrays(outputs, parts))
         write_terms(*arrays(z, index, parts, terms))
         highest = terms.amax(-1, keepdim=True)
-        shares = terms.sub_(highest).clamp_(min=-NOTHING).exp2_()
+        shares = torch.threshold_(terms.sub_(highest), -NOTHING, -math.inf).exp2_()
         total = shares.sum(-1, keepdim=True)
         ctx.save_for_backward(z, index, outputs, parts, shares, total)
         return (BIT * (total.log2() + highest))[:, 0]
