@@ -104,6 +104,8 @@ UNDATED = {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}
 """Metadata of a file without the time of day, by format, so that the same figure makes the same file."""
 WHITE = 255
 """Value of each colour of a white pixel."""
+MANY_COLOURS, CHANGING = 10_000, 20
+"""Colours from which on one in so many pixels may still change its own when the search for few colours ends."""
 RESOLUTION = 300
 """Dots per inch of a PNG, unless the settings of matplotlib, "savefig.dpi", say otherwise."""
 
@@ -278,7 +280,9 @@ def with_few_colours(png: bytes) -> bytes:
     colours = [WHITE] * 3
     if inked.any():
         line = Image.fromarray(pixels[inked][None])
-        few = line.quantize(255, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+        # The search may go on until no pixel changes its colour, but takes minutes then where all of them differ.
+        changing = 1 if line.getcolors(MANY_COLOURS) else line.width // CHANGING
+        few = line.quantize(255, method=Image.Quantize.MEDIANCUT, kmeans=changing, dither=Image.Dither.NONE)
         numbers[inked] = np.asarray(few)[0] + 1
         colours += few.getpalette() or []
     picture = Image.fromarray(numbers, "P")
