@@ -78,7 +78,8 @@ def chain_rule(
 ) -> Average:
     """Return TC(x), C(x|z) given z, or the information I(A; B) of a cut, in nats.
 
-    The information of a cut is the total correlation of B with A before it in the chain, less that of B alone.
+    The information of a cut is the total correlation of B with A before it in the chain, less that of B alone. Rows
+    count as independent and in random order: the first two thirds are fitted to, the others held out.
 
     Raises:
         ValueError: if directors come with latent variables or a cut, or rows, z or the cut are not as they should be.
