@@ -1,6 +1,5 @@
 """Shared fixtures."""
 
-import gc
 import os
 
 # Before any library starts its threads: the workers of a parallel run already use every core.
@@ -13,10 +12,12 @@ from importlib import import_module
 import pytest
 from hypothesis import settings
 
+from vae_mf.runs.garbage import collect_rarely
+
 # The machine's speed is no property of the code, and the examples are the same in every run.
 settings.register_profile("vae_mf", deadline=None, derandomize=True)
 settings.load_profile("vae_mf")
-gc.set_threshold(50_000, 20, 50)  # as `vae_mf.runs.garbage` has it
+collect_rarely()
 LIBRARIES = ("matplotlib.pyplot", "numba", "pandas", "pytorch_lightning", "scipy.stats", "sklearn.pipeline", "zarr")
 
 

@@ -3,8 +3,7 @@
 git worktree add ../before COMMIT
 python scripts/benchmarks/commands.py ../before .                     prints medians of three rounds
 python scripts/benchmarks/commands.py ../before . --only retina --rounds 5
-python scripts/benchmarks/commands.py ../before . --recording bint_fishmovie32_100.mat    reads the recording of the
-                                                                                         retina, too
+python scripts/benchmarks/commands.py ../before . --recording bint_fishmovie32_100.mat    trains on it, too
 
 The checkouts take turns, so that both meet the same load of the machine. Numba compiles in the first round, which is
 not counted.

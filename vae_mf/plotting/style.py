@@ -275,7 +275,7 @@ def with_few_colours(png: bytes) -> bytes:
         pixels = np.asarray(image.convert("RGB"))
         dots = image.info.get("dpi")
     red, green, blue = np.moveaxis(pixels, -1, 0)
-    inked = (red & green & blue) != WHITE  # a tenth of them, which alone take part in the search for colours
+    inked = (red & green & blue) != WHITE  # few of them, which alone take part in the search for colours
     numbers = np.zeros(inked.shape, np.uint8)
     colours = [WHITE] * 3
     if inked.any():

@@ -131,6 +131,7 @@ class VAEModule(FusedModule):
     def _begin(self, stage: str) -> None:
         # Sums stay on the device, as they are, so that no step waits for them and one that was recorded finds them.
         if stage not in self._sums:
+            # Of all rows bound, log-likelihood, rate, number; of a first batch without bounds such rows, temperatures.
             self._sums[stage] = torch.zeros(6, device=self.device)
             self._generators[stage] = torch.Generator(self.device)
         self._sums[stage].zero_()

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from vae_mf.kernels import kernel
+from vae_mf.models.posterior import HALF_LOG_2_PI
 from vae_mf.models.priors.mixture import MixtureOutputs, components_of, log_volumes
 from vae_mf.models.priors.splines import Levels
 from vae_mf.models.tensors import Latents, PerSample
 
 LICENCES = {"contract", "nsz", "arcp", "reassoc"}
 """Floating-point licences of the loops, in which nothing counts on an order of sums."""
-HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
 BIT = math.log(2)
 """Unit of the logarithms of terms: a processor takes powers of two in a quarter of the time of those of e."""
 NOTHING = 90
