@@ -525,7 +525,7 @@ def picture(figure: Figure, caption: str) -> str:
     # The salt makes names inside the picture the same each time it is drawn.
     with house_style(), mpl.rc_context({"svg.hashsalt": caption}):
         figure.savefig(buffer, format="svg", transparent=True, metadata=UNDATED["svg"])
-    figure.set_layout_engine("none")  # panels stay where this has put them, in the files of the figure, too
+        figure.set_layout_engine(None)  # panels stay where this has put them, in the files of the figure, too
     data = base64.b64encode(buffer.getvalue()).decode()
     style = f' style="max-width: {REM_PER_INCH * figure.get_figwidth():.3g}rem"'
     image = f'<img alt="{in_html(caption_of(figure) or caption)}" src="data:image/svg+xml;base64,{data}">'

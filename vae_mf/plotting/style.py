@@ -71,6 +71,8 @@ SETTINGS: dict = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "text.usetex": False,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
     "pdf.fonttype": 42,
     "axes.prop_cycle": cycler(color=CYCLE),
 }
@@ -100,7 +102,7 @@ TINY = 6
 """Size of the names of many variables, in points; one takes 0.1 inches of an axis."""
 LETTER = 0.062
 """Width of a letter of a legend in inches."""
-UNDATED = {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}
+UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 """Metadata of a file without the time of day, by format, so that the same figure makes the same file."""
 WHITE = 255
 """Value of each colour of a white pixel."""
@@ -247,31 +249,34 @@ def save_figure(figure: Figure, folder: Path, name: str) -> Path:
         folder: folder of the files.
         name: name of the files, without an ending.
     """
-    layout = figure.get_layout_engine()
     with house_style():
+        layout = figure.get_layout_engine()
         # In memory first: on a full disk matplotlib fails in its own way.
         pdf = drawn_as(figure, "pdf")
-        figure.set_layout_engine("none")  # panels stay where the first has put them, at half the cost
+        figure.set_layout_engine(None)  # panels stay where the first has put them, at half the cost
         resolution = mpl.rcParams["savefig.dpi"]
         resolution = RESOLUTION if resolution == "figure" else resolution
-        png = drawn_as(figure, "png", dpi=resolution, pil_kwargs={"compress_level": 0})  # it is compressed below
-    figure.set_layout_engine(layout)
+        pixels = drawn_as(figure, "tiff", dpi=resolution)  # not compressed, as it is at once below
+        figure.set_layout_engine(layout)
     write_whole(folder / f"{name}.pdf", pdf)
     write_whole(folder / f"{name}.txt", f"{caption_of(figure)}\n")
-    write_whole(folder / f"{name}.png", with_few_colours(png))
+    write_whole(folder / f"{name}.png", with_few_colours(pixels))
     return folder / f"{name}.png"
 
 
 def drawn_as(figure: Figure, kind: str, **options: Any) -> bytes:
     """Return a figure as the bytes of a file of a format."""
     drawn = BytesIO()
-    figure.savefig(drawn, format=kind, metadata=UNDATED[kind], **options)
+    figure.savefig(drawn, format=kind, metadata=UNDATED.get(kind), **options)
     return drawn.getvalue()
 
 
-def with_few_colours(png: bytes) -> bytes:
-    """Return a picture with white and 255 further colours, a third of the size."""
-    with Image.open(BytesIO(png)) as image:
+def with_few_colours(picture: bytes) -> bytes:
+    """Return a picture in any format as a PNG with white and 255 further colours, a third of the size of one with all.
+
+    The format must be one that `PIL.Image.open` knows.
+    """
+    with Image.open(BytesIO(picture)) as image:
         pixels = np.asarray(image.convert("RGB"))
         dots = image.info.get("dpi")
     red, green, blue = np.moveaxis(pixels, -1, 0)
@@ -285,8 +290,8 @@ def with_few_colours(png: bytes) -> bytes:
         few = line.quantize(255, method=Image.Quantize.MEDIANCUT, kmeans=changing, dither=Image.Dither.NONE)
         numbers[inked] = np.asarray(few)[0] + 1
         colours += few.getpalette() or []
-    picture = Image.fromarray(numbers, "P")
-    picture.putpalette(colours)
+    painted = Image.fromarray(numbers, "P")
+    painted.putpalette(colours)
     smaller = BytesIO()
-    picture.save(smaller, "PNG", dpi=dots)
+    painted.save(smaller, "PNG", dpi=dots)
     return smaller.getvalue()
