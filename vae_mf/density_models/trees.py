@@ -74,7 +74,7 @@ class TreeMixture(DensityModel):
 
     def _fit(self, data: DistinctSpins) -> None:
         count = require_integer("n_components", self.n_components)
-        starts = require_integer("n_init", self.n_init)
+        starts = require_integer("n_init", self.n_init) if count > 1 else 1  # one tree starts where it ends
         problem = TreeProblem(data, require_positive("pseudocount", self.pseudocount))
         random = new_generator(self.random_state)
         trials = (problem.start(count, random) for _ in range(starts))
@@ -184,8 +184,17 @@ def active_variables(rows: Spins) -> ActiveVariables:
 
 
 def pair_sums(active: ActiveVariables, shared: Float[np.ndarray, "trees rows"]) -> PairLaws:
-    """Return sums of x_i x_j over rows, with the weights of every tree."""
-    return np.stack([(active * weights) @ active.T for weights in shared])
+    """Return sums of x_i x_j over rows, with the weights of every tree.
+
+    >>> pair_sums(np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[0.5, 0.25]])).tolist()
+    [[[0.75, 0.25], [0.25, 0.25]]]
+    """
+    sums = np.empty((len(shared), len(active), len(active)))
+    weighted = np.empty_like(active)
+    for total, roots in zip(sums, np.sqrt(shared), strict=True):
+        np.multiply(active, roots, out=weighted)
+        np.matmul(weighted, weighted.T, out=total)  # of a matrix by itself NumPy computes one half
+    return sums
 
 
 def chow_liu(pairs: Float[np.ndarray, "variables variables"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

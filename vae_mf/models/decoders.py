@@ -45,7 +45,12 @@ class LinearDecoder(nn.Module):
 
     def forward(self, z: Latents) -> IndependentSpins:
         """Return p(s|z) for z (batch, d)."""
-        return IndependentSpins(self.log_odds(z))
+        if z.device.type != "cpu":
+            return IndependentSpins(self.log_odds(z))
+        # A processor's product for the gradient of few columns is slow unless the weights lie row by row.
+        weights = self.log_odds.weight.t().contiguous()
+        bias = self.log_odds.bias
+        return IndependentSpins(z @ weights if bias is None else torch.addmm(bias, z, weights))
 
     @property
     def weights(self) -> Weights:

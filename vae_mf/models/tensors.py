@@ -57,6 +57,16 @@ class Batch(NamedTuple):
     condition: Condition
 
 
+def can_loop(tensor: torch.Tensor) -> bool:
+    """Return True if compiled loops serve a tensor: of a processor, and not traced by a compiler or by `torch.func`.
+
+    >>> can_loop(torch.zeros(1)), can_loop(torch.zeros(1, device="meta"))
+    (True, False)
+    """
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    return tensor.device.type == "cpu" and type(tensor) is torch.Tensor and not traced
+
+
 def constant_condition(temperature: float, count: int, like: torch.Tensor) -> Condition:
     """Return the condition of ``count`` configurations at one temperature, on the device and dtype of ``like``.
 

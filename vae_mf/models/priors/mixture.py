@@ -11,7 +11,7 @@ from vae_mf.checks import require_integer
 from vae_mf.models.priors.spline import SplineDistribution, SplinePrior
 from vae_mf.models.priors.splines import Levels
 from vae_mf.models.temperature import full_precision, temperature_features, thermal_network
-from vae_mf.models.tensors import Condition, Latents, PerSample
+from vae_mf.models.tensors import Condition, Latents, PerSample, can_loop
 
 INITIAL_SPREAD = 0.5
 """Standard deviation of the means at the start; the components are narrowed so that the whole keeps variance 1."""
@@ -77,12 +77,6 @@ class GaussianMixture:
     def _one_hot(self) -> Float[torch.Tensor, "batch levels"]:
         levels = torch.arange(len(self.outputs), device=self.index.device)
         return (self.index[:, None] == levels).to(self.dtype)
-
-
-def can_loop(z: torch.Tensor) -> bool:
-    """Return True if the loops serve rows: of a processor, and not traced by a compiler or by `torch.func`."""
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    return z.device.type == "cpu" and type(z) is torch.Tensor and not traced
 
 
 def components_of(outputs: MixtureOutputs) -> Components:

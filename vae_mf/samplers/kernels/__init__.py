@@ -1,1 +1,1 @@
-"""Compiled parts that several samplers share: random bits, sign products, elementary functions."""
+"""Compiled parts that several samplers share: random bits and sign products."""

@@ -5,7 +5,7 @@ numbers, and a loop over c vectorises. All arithmetic stays in uint64: a Python 
 Counters therefore live in uint64 arrays that kernels update in place and never leave compiled code as scalars.
 
 Functions called fill_ draw a whole row or array and advance the counters of its chains. Those that use elementary
-functions in float32 have no interpreted form; see `vae_mf.samplers.kernels.elementary`.
+functions in float32 have no interpreted form; see `vae_mf.elementary`.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numba import extending, types
 
 from vae_mf.kernels import FAST, kernel
-from vae_mf.samplers.kernels.elementary import F32, cos_sin_turn, exp32, log32
+from vae_mf.elementary import F32, cos_sin_turn, exp32, log32
 
 intrinsic: Any = extending.intrinsic
 """Untyped, for its result takes one argument less than the function it decorates."""

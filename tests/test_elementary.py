@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from vae_mf.kernels import FAST
-from vae_mf.samplers.kernels.elementary import cos_sin_turn, exp32, log32
+from vae_mf.elementary import cos_sin_turn, exp32, log32
 
 
 @njit(fastmath=FAST)
