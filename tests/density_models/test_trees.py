@@ -119,6 +119,20 @@ def test_copies_and_constants_are_no_trouble():
     assert_allclose(ChowLiuTree().fit(rows[:, :1]).score(rows[:, :1]), -np.log(2))
 
 
+def test_rounding_makes_no_probability_that_is_none():
+    """Constant and equal variables with heavy rows, of which sums of products exceed those of the weights."""
+    random = np.random.default_rng(11)
+    for _ in range(12):
+        rows = random.choice(np.array([-1, 1], np.int8), (int(random.integers(30, 300)), 3))[:, [0, 0, 1, 1, 2, 2, 0, 1]]
+        rows[:, [2, 5]] = [1, -1]
+        for count in (1, 2):
+            model = TreeMixture(count, n_init=2, max_iter=200, tolerance=1e-3)
+            model.fit(rows, sample_weight=np.full(len(rows), 10 ** random.uniform(4, 7)))
+            scores = model.score_samples(rows)
+            assert np.isfinite(scores).all()
+            assert scores.max() < 1e-9
+
+
 def test_one_tree_is_no_mixture_and_a_forest_is_no_worse_than_independent_variables():
     rows = rows_of(HUBS, 1000, 5)
     assert_allclose(TreeMixture(1).fit(rows).score_samples(rows), ChowLiuTree().fit(rows).score_samples(rows))

@@ -169,7 +169,7 @@ class TreeProblem:
     def _trees(self, totals: Float[np.ndarray, " trees"], sums: PairLaws) -> Trees:
         """Return the likeliest trees of shares of the rows and sums of pairs over them, with the added rows."""
         grown = totals + self._prior
-        pairs = (sums + self._prior * self._independent) / grown[:, None, None]
+        pairs = np.minimum((sums + self._prior * self._independent) / grown[:, None, None], 1)  # above by rounding alone
         return Trees(grown / grown.sum(), *map(np.stack, zip(*map(chow_liu, pairs), strict=True)))
 
 
@@ -203,7 +203,7 @@ def chow_liu(pairs: Float[np.ndarray, "variables variables"]) -> tuple[np.ndarra
     lengths = 1 + np.log(2) - mutual_informations(pairs)
     order, parents = breadth_first_order(minimum_spanning_tree(np.triu(lengths, 1)), 0, directed=False)
     parents[0] = 0
-    p = np.diag(pairs)
+    p = np.diag(pairs).clip(ROUNDING, 1 - ROUNDING)
     both = pairs[np.arange(len(pairs)), parents]
     conditional = np.stack([(p - both) / (1 - p[parents]), both / p[parents]], axis=1)
     conditional[0] = p[0]
@@ -222,7 +222,8 @@ def mutual_informations(pairs: Float[np.ndarray, "variables variables"]) -> Floa
     down = 1 - up
     first_alone = np.maximum(up[:, None] - pairs, 0)
     entropies = entr(up) + entr(down)
-    joint = entr(pairs) + entr(first_alone) + entr(first_alone.T) + entr(down[:, None] - first_alone.T)
+    neither = np.maximum(down[:, None] - first_alone.T, 0)
+    joint = entr(pairs) + entr(first_alone) + entr(first_alone.T) + entr(neither)
     return entropies[:, None] + entropies - joint
 
 
