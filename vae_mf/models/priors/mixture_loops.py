@@ -1,7 +1,9 @@
 """The density of a Gaussian mixture and its gradient on a processor: compiled loops over rows, levels and components.
 
 Each row meets the matrices of its own level alone, of which nothing but the triangle is read; products of matrices, as
-an accelerator wants them, multiply ten times as many numbers at ten temperatures.
+an accelerator wants them, multiply ten times as many numbers at ten temperatures. The innermost loops, which run in
+vectors, go over the rows where there is one level, and over the components where rows of several levels follow each
+other.
 """
 
 import math
@@ -23,6 +25,8 @@ BIT = math.log(2)
 NOTHING = 90
 """Logarithm in bits of the ratio at which a term beside the highest is taken for none: numbers below the least normal
 one of a precision take a processor ten times as long."""
+BLOCK = 512
+"""Rows over which the loops of one level run in vectors before those of the next component, all within the cache."""
 
 
 def log_density(z: Latents, index: Levels, outputs: MixtureOutputs) -> PerSample:
@@ -43,10 +47,18 @@ class Density(torch.autograd.Function):
     def forward(ctx: Any, z, index, outputs) -> torch.Tensor:
         """Return the density of every row."""
         levels, components, width = outputs.shape
-        parts = outputs.new_empty(levels, width, components)
-        terms = z.new_empty(len(z), components)
+        # Of both the index of the innermost loops is the last in memory.
+        if levels == 1:
+            parts = torch.empty_like(outputs).transpose(1, 2)
+            terms = z.new_empty(components, len(z)).t()
+        else:
+            parts = outputs.new_empty(levels, width, components)
+            terms = z.new_empty(len(z), components)
         arrange(*arrays(outputs, parts))
-        write_terms(*arrays(z, index, parts, terms))
+        if levels == 1:
+            write_terms_of_one(*arrays(z.t().contiguous(), parts[0].t(), terms.t()))
+        else:
+            write_terms(*arrays(z, index, parts, terms))
         highest = terms.amax(-1, keepdim=True)
         shares = torch.threshold_(terms.sub_(highest), -NOTHING, -math.inf).exp2_()
         total = shares.sum(-1, keepdim=True)
@@ -62,9 +74,14 @@ class Density(torch.autograd.Function):
             again = by_rows(z, index, outputs)
             found = iter(torch.autograd.grad(again, with_gradient, gradient, create_graph=True))
             return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
-        by_z = torch.empty_like(z)
-        by_parts = torch.zeros_like(parts)
-        add_gradients(*arrays(z, index, parts, shares, gradient / total[:, 0], by_z, by_parts))
+        factors, by_parts = gradient / total[:, 0], torch.zeros_like(parts)
+        if len(outputs) == 1:
+            by_z = z.new_zeros(z.shape[::-1]).t()
+            given = z.t().contiguous(), parts[0].t(), shares.t(), factors
+            add_gradients_of_one(*arrays(*given, by_z.t(), by_parts[0].t()))
+        else:
+            by_z = torch.empty_like(z)
+            add_gradients(*arrays(z, index, parts, shares, factors, by_z, by_parts))
         by_outputs = torch.empty_like(outputs)
         take_apart(*arrays(outputs, parts, by_parts, by_outputs))
         return by_z, None, by_outputs
@@ -86,7 +103,7 @@ def arrays(*tensors: torch.Tensor) -> tuple[np.ndarray, ...]:
 
 @kernel(error_model="numpy")
 def arrange(outputs, parts):
-    """Write the parts of a density with components last, over which the loops run in vectors.
+    """Write the parts of a density, shape (levels, 1 + d + d², components).
 
     Of every level they are, line by line, log₂ w |A| / (2π)^{d/2}, the d coordinates of μ, and the d² entries of A.
     """
@@ -205,3 +222,75 @@ def whiten(coordinate, part, i, distances, whitened):
         entry, distance = part[first + j], distances[j]
         for k in range(components):
             whitened[k] += entry[k] * distance[k]
+
+
+@kernel(fastmath=LICENCES, error_model="numpy")
+def write_terms_of_one(lines, parts, terms):
+    """Write the terms of rows of one level: as `write_terms`, but with the last two indices of all arrays exchanged."""
+    latents, rows = lines.shape
+    distances = np.empty((latents, BLOCK), lines.dtype)
+    whitened = np.empty(BLOCK, lines.dtype)
+    half = lines.dtype.type(0.5 / BIT)
+    for first in range(0, rows, BLOCK):
+        size = min(BLOCK, rows - first)
+        for k in range(len(terms)):
+            part, own = parts[k], terms[k, first : first + size]
+            for r in range(size):
+                own[r] = part[0]
+            for i in range(latents):
+                whiten_block(lines[i, first : first + size], part, i, distances, whitened)
+                for r in range(size):
+                    own[r] -= half * whitened[r] * whitened[r]
+
+
+@kernel(fastmath=LICENCES, error_model="numpy")
+def add_gradients_of_one(lines, parts, shares, factors, by_lines, by_parts):
+    """Add to the gradients by rows and parts of one level: as `add_gradients`, with the last two indices exchanged."""
+    latents, rows = lines.shape
+    distances = np.empty((latents, BLOCK), lines.dtype)
+    back = np.empty((latents, BLOCK), lines.dtype)
+    whitened = np.empty(BLOCK, lines.dtype)
+    share = np.empty(BLOCK, lines.dtype)
+    for first in range(0, rows, BLOCK):
+        size = min(BLOCK, rows - first)
+        factor = factors[first : first + size]
+        for k in range(len(shares)):
+            part, by_part, own = parts[k], by_parts[k], shares[k, first : first + size]
+            total = lines.dtype.type(0)
+            for r in range(size):
+                share[r] = factor[r] * own[r]
+                total += share[r]
+            by_part[0] += total
+            for i in range(latents):
+                back[i, :size] = 0
+                whiten_block(lines[i, first : first + size], part, i, distances, whitened)
+                for r in range(size):
+                    whitened[r] *= share[r]
+                for j in range(i + 1):
+                    place, distance, towards = 1 + latents * (1 + i) + j, distances[j], back[j]
+                    entry, total = part[place], lines.dtype.type(0)
+                    for r in range(size):
+                        total += whitened[r] * distance[r]
+                        towards[r] += whitened[r] * entry
+                    by_part[place] -= total
+            for i in range(latents):
+                towards, by_line = back[i], by_lines[i, first : first + size]
+                total = lines.dtype.type(0)
+                for r in range(size):
+                    total += towards[r]
+                    by_line[r] -= towards[r]
+                by_part[1 + i] += total
+
+
+@kernel(fastmath=LICENCES, error_model="numpy", inline="always")
+def whiten_block(line, part, i, distances, whitened):
+    """Write coordinate i of z - μ and of A (z - μ) of one component, for the rows of a block."""
+    latents = len(distances)
+    mean, entry, distance = part[1 + i], part[1 + latents * (1 + i) + i], distances[i]
+    for r in range(len(line)):
+        distance[r] = line[r] - mean
+        whitened[r] = entry * distance[r]
+    for j in range(i):
+        entry, distance = part[1 + latents * (1 + i) + j], distances[j]
+        for r in range(len(line)):
+            whitened[r] += entry * distance[r]
