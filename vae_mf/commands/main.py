@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from vae_mf.commands.table import COMMANDS, Command
-from vae_mf.runs.garbage import collect_rarely
+from vae_mf.runs.garbage import collect_rarely, importing
 from vae_mf.runs.status import STOPPED, TERMINATED, UNREAD, USAGE, complain, status_of
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -116,7 +116,7 @@ def run(command: Command, words: list[str]) -> None:
     # The last digits of a product of matrices depend on the number of threads: every machine shall print the same.
     os.environ.update(dict.fromkeys(THREADS, "1"))
     collect_rarely()
-    with start():
+    with start(), importing():
         from vae_mf.commands.arguments import Mistake, read_arguments
         from vae_mf.commands.mistakes import understood
 

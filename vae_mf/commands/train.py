@@ -15,7 +15,7 @@ from vae_mf.checks import require_integer
 from vae_mf.commands.metrics import print_metrics
 from vae_mf.files import only_one
 from vae_mf.runs.folder import FINISHED, Run, open_run, run_discarded_if_refused
-from vae_mf.runs.garbage import pass_by_imported
+from vae_mf.runs.garbage import importing, pass_by_imported
 from vae_mf.runs.progress import stage_progress
 from vae_mf.runs.sweeps import process_number, require_single_device_sweep, sweep_job
 from vae_mf.runs.terminal import Terminal
@@ -64,10 +64,11 @@ def finish(run: Run, console: Terminal, *, shown: bool, keep: bool) -> None:
         shown: shows bars; those of jobs side by side would be written into each other.
         keep: keeps the folder of a run that fails before it has begun.
     """
-    import torch  # a finished run is reported without it, and without Lightning
+    with importing():
+        import torch  # a finished run is reported without it, and without Lightning
 
-    from vae_mf.runs.stages import complete, require_trainer
-    from vae_mf.training.critic_module import quiet_lightning
+        from vae_mf.runs.stages import complete, require_trainer
+        from vae_mf.training.critic_module import quiet_lightning
 
     pass_by_imported()
     torch.set_num_threads(run.config.torch_threads)
