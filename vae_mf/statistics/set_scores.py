@@ -176,15 +176,17 @@ def set_sums(residuals: Transposed, blocks: Blocks, group: Group) -> Float[np.nd
     start = group.ends(group.middles[0]).start
     third, fourth = group.third[start:], group.fourth[start:]
     sets = sum(middle * (len(group.third) - group.ends(middle).start) for middle in group.middles)
-    sums = np.zeros((len(blocks.sizes), sets), np.float32)
+    sums = np.empty((len(blocks.sizes), sets), np.float32)
     bounds = np.cumsum(np.append(0, blocks.sizes)).astype(int)
     for block, (first, last) in enumerate(pairwise(bounds)):
-        x = residuals[:, first:last]
-        later = x[third] * x[fourth]
+        x = np.ascontiguousarray(residuals[:, first:last])
+        later = x[third]
+        later *= x[fourth]
         place = 0
         for middle in group.middles:
-            products = (x[:middle] * x[middle]) @ later[group.ends(middle).start - start :].T
-            sums[block, place : place + products.size] = products.ravel()
+            beyond = later[group.ends(middle).start - start :]
+            products = sums[block, place : place + middle * len(beyond)].reshape(middle, -1)
+            np.matmul(x[:middle] * x[middle], beyond.T, out=products)
             place += products.size
     return sums
 

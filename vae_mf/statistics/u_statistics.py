@@ -115,9 +115,10 @@ def u_statistic(gram: Gram, data: Blocks, model: Blocks | None = None) -> Estima
     sizes = np.concatenate([blocks.sizes for blocks in samples])
     owner = np.repeat(np.arange(len(samples)), [len(blocks.sizes) for blocks in samples])
     weights = pair_weights(data, model)
-    centred = weights * centred_products(gram, weights != 0, sizes, owner)
+    centred = centred_products(gram, weights != 0, sizes, owner)
+    centred *= weights
     degenerate = float(np.vdot(centred, centred)) / 2
-    projections = (weights * gram).sum(1)
+    projections = np.einsum("bc,bc->b", weights, gram)
     value = float(projections.sum()) / 2
     projections -= (np.bincount(owner, projections) / np.bincount(owner, sizes))[owner] * sizes
     distance = max(float(projections @ projections) - 2 * degenerate, 0.0)
@@ -143,5 +144,7 @@ def centred_products(
     counts = used @ (sizes[:, None] * members)
     means = sums / counts
     grand = members.T @ sums / (members.T @ (sizes[:, None] * counts))
-    along = means[:, owner] * sizes
-    return gram - along - along.T + grand[np.ix_(owner, owner)] * np.outer(sizes, sizes)
+    sized = members * sizes[:, None]
+    # Their sum has the rank of a few samples: one product makes it, in memory for one.
+    along = np.hstack([means, sized]) @ np.hstack([sized, means - sized @ grand.T]).T
+    return np.subtract(gram, along, out=along)
