@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.discovery import independent
+from helpers.discovery import TINY, independent
 from rich.progress import Progress
 
 from vae_mf.datasets.recording import make_recording
@@ -37,20 +37,42 @@ def test_a_discovery_refuses_a_number_of_epochs_without_effect(given, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_models_of_which_patterns_alone_are_read_keep_the_encoder_of_their_training(monkeypatch, tmp_path):
-    recipes = {}
+def test_models_of_which_no_rows_are_encoded_keep_the_encoder_of_their_training(monkeypatch, tmp_path):
+    recipes, refits = {}, []
 
     def trained(data, latents, settings, seed, folder, device, callbacks):
         recipes[folder.name] = settings.training
-        (folder / WEIGHTS).parent.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / WEIGHTS).touch()
         return build_vae({**settings.model, "latents": latents}, data.train.sites, seed)
 
     monkeypatch.setattr("vae_mf.discovery.stages.model_of", trained)
+    monkeypatch.setattr(
+        "vae_mf.discovery.training.refit", lambda vae, data, recipe, seed: refits.append(recipe.encoder_refit_steps)
+    )
     settings = discovery_settings(*discovery_config(quick=True, training={"encoder_refit_steps": 5}))
     rows = prepare(make_recording(independent()), "independent", settings)
     study = Study(rows, settings, tmp_path, torch.device("cpu"), Progress(disable=True))
-    study.best(1)
+    study.score(1)
+    study.trainings(1)
     study.repetitions(1)
+    assert not refits
+    for _ in range(2):
+        study.best(1)
+    assert refits == [5]
     steps = {name: recipe.encoder_refit_steps for name, recipe in recipes.items()}
-    assert steps == {"latents-1": 5, "seed-1": 5, "first-half": 0, "second-half": 0}
+    assert steps == {"latents-1": 0, "seed-1": 0, "first-half": 0, "second-half": 0}
+
+
+def test_an_encoder_that_is_refitted_later_is_the_same(tmp_path):
+    settings = discovery_settings(*discovery_config(quick=True, **TINY))
+    rows = prepare(make_recording(independent()), "independent", settings)
+    study = Study(rows, settings, tmp_path, torch.device("cpu"), Progress(disable=True))
+    at_once = study.model(1, rows.train, settings.seed, "at-once", encodes=True)
+    trained = study.trained(1).state_dict()
+    for _ in range(2):  # made, and read from its file
+        later = study.best(1)
+        assert not later.training
+        for name, weights in later.state_dict().items():
+            assert torch.equal(weights, at_once.state_dict()[name])
+            assert torch.equal(weights, trained[name]) == (not name.startswith("encoder"))

@@ -49,7 +49,7 @@ from vae_mf.discovery.model_selection import (
 from vae_mf.discovery.scores import score_free_prior, score_vae
 from vae_mf.discovery.settings import DiscoverySettings
 from vae_mf.discovery.split import SplitRows
-from vae_mf.discovery.training import model_of
+from vae_mf.discovery.training import model_of, refitted
 from vae_mf.files import WEIGHTS, digests_in, kept, remove, write_sealed
 from vae_mf.inverse_ising.boltzmann import BoltzmannLearning
 from vae_mf.models.temperature import UNCONDITIONED
@@ -153,19 +153,18 @@ class Study:
         time = self.rows.recording.time[parts.test]
         return Evidence([EvidenceGroup(rows, parts.train, parts.test, self.blocks, time=time, order=self.order)])
 
-    def model(self, latents: int, train: Spins, seed: int, name: str, *, encodes: bool = True) -> VAE:
-        """Return the model of this name, fitted to some of the training rows.
+    def model(self, latents: int, train: Spins, seed: int, name: str, *, encodes: bool = False) -> VAE:
+        """Return the model of this name, fitted to some rows.
 
         Args:
             latents: number of latent variables.
             train: rows that it is fitted to.
             seed: seed of weights, order and noise.
             name: name of its folder.
-            encodes: asks for an encoder that is close to the posterior, and not for the patterns alone.
+            encodes: asks for an encoder that is close to the posterior, and not for patterns and likelihoods alone.
         """
         bar = EpochProgress(self.progress, name)
-        data = DataSplit(*map(unconditioned_set, (train, self.rows.validation, self.rows.test)))
-        folder = self.folder / "models" / name
+        data, folder = self.data(train), self.folder / "models" / name
         refits = self.settings.training.encoder_refit_steps if encodes else 0
         settings = replace(self.settings, training=replace(self.settings.training, encoder_refit_steps=refits))
         try:
@@ -174,9 +173,22 @@ class Study:
         finally:
             bar.close()
 
-    def best(self, latents: int) -> VAE:
-        """Return the model of the sweep with this number of latent variables."""
+    def data(self, train: Spins) -> DataSplit:
+        """Return rows to fit to, with those that are held out."""
+        return DataSplit(*map(unconditioned_set, (train, self.rows.validation, self.rows.test)))
+
+    def trained(self, latents: int) -> VAE:
+        """Return the model of the sweep with this number of latent variables, its encoder a broad proposal."""
         return self.model(latents, self.rows.train, self.settings.seed, f"latents-{latents}")
+
+    def best(self, latents: int) -> VAE:
+        """Return the same model with an encoder that is close to its posterior."""
+        vae, recipe = self.trained(latents), self.settings.training
+        if not recipe.encoder_refit_steps:
+            return vae
+        weights = self.folder / "models" / f"latents-{latents}-refitted" / WEIGHTS
+        with kept(self.folder, weights):
+            return refitted(vae, self.data(self.rows.train), recipe, self.settings.seed, weights)
 
     def described(self, description: Description) -> TrainedModel | LatentClasses | None:
         """Return the model of a description; None if there is none."""
@@ -213,7 +225,7 @@ class Study:
     def score(self, latents: int) -> ModelScores:
         """Return the scores of the model with this number of latent variables."""
         start = time.process_time()
-        vae = self.best(latents)
+        vae = self.trained(latents)
         seconds = time.process_time() - start
         seed = integer(self.settings.seed, "score")
         draws = self.settings.selection.draws
@@ -372,7 +384,7 @@ class Study:
         rows = teacher.model.draw_rows(len(self.rows.train), seed)
         if description.classes:
             return of_classes(self.mixture(description.classes).fit(rows))
-        return self.of_latents(self.model(description.latents, rows, seed, "refit"), seed)
+        return self.of_latents(self.model(description.latents, rows, seed, "refit", encodes=True), seed)
 
     def refitted(self, description: Description, found: Assessment) -> Assessment:
         """Return a verdict that knows how much training alone leaves, from a fit to rows of the description itself.
@@ -400,7 +412,7 @@ class Study:
     def trainings(self, latents: int) -> list[Float[np.ndarray, " validation_rows"]]:
         """Return the log-likelihoods of validation rows by the model and by its repetitions with other seeds."""
         count = self.settings.stability.seeds
-        models = [self.best(latents), *(self.repetition(latents, k) for k in range(count))]
+        models = [self.trained(latents), *(self.repetition(latents, k) for k in range(count))]
         return [self.log_likelihood(vae, self.rows.validation) for vae in models]
 
     def repetition(self, latents: int, number: int) -> VAE:
@@ -513,7 +525,6 @@ class Study:
             cases[f"resampling {k + 1}"] = (np.concatenate(drawn), seed)
         found = {}
         for name, (part, own) in cases.items():
-            # Of the trainings with other seeds the likelihoods are read, too.
-            vae = self.model(latents, part, own, name.replace(" ", "-"), encodes=part is train)
+            vae = self.model(latents, part, own, name.replace(" ", "-"))
             found[name] = read_patterns(vae, seed)
         return found

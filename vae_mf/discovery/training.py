@@ -18,8 +18,8 @@ from vae_mf.training.augmentation import augmentation
 from vae_mf.training.critic_module import quiet_lightning
 from vae_mf.training.recipe import COMPONENTS, Recipe
 from vae_mf.training.start import start_at_components
-from vae_mf.training.train import train
-from vae_mf.training.weights import load_weights
+from vae_mf.training.train import refit, train
+from vae_mf.training.weights import load_weights, save_weights
 
 WORK = "training"
 """Folder of checkpoints and logs, which goes when the weights are written."""
@@ -70,6 +70,24 @@ def model_of(
             )
     keep_weights_only(folder)
     return vae.to(device).eval()
+
+
+def refitted(vae: VAE, data: DataSplit, recipe: Recipe, seed: int, weights: Path) -> VAE:
+    """Return a trained model with an encoder that was fitted to its posterior, written if it is not yet there.
+
+    Args:
+        vae: the model.
+        data: rows to fit to, and to compare the encoders on.
+        recipe: steps of this fit and their learning rate.
+        seed: seed of order and noise.
+        weights: file of the model's weights.
+    """
+    if weights.exists():
+        load_weights(vae, weights)
+    else:
+        refit(vae, data.to(next(vae.parameters()).device), replace(recipe, refit_steps=0), seed)
+        save_weights(vae, weights)
+    return vae.eval()
 
 
 def trainer_on(device: torch.device) -> dict[str, Any]:
