@@ -3,8 +3,8 @@
 import numpy as np
 from numba import njit
 
-from vae_mf.kernels import FAST
 from vae_mf.elementary import cos_sin_turn, exp32, log32
+from vae_mf.kernels import FAST
 
 
 @njit(fastmath=FAST)

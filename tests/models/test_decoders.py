@@ -6,7 +6,7 @@ from helpers.model_parts import BATCH, DECODERS, LATENTS, SITES, configurations,
 from helpers.modules import perturbed
 
 from vae_mf.models.base import Decoder, LinearLogOdds, LinearStart, SiteDistribution, free_parameters
-from vae_mf.models.decoders import CNNDecoder
+from vae_mf.models.decoders import CNNDecoder, LinearDecoder
 from vae_mf.models.encoders import CNNEncoder
 from vae_mf.models.site_families import site_family
 from vae_mf.models.tensors import constant_condition
@@ -213,3 +213,14 @@ def test_a_shared_decoder_does_not_tell_sites_apart():
     log_odds = new_decoder("shared")(latents()).log_odds
     assert (log_odds == log_odds[:, :1]).all()
     assert log_odds[:, 0].unique().numel() == BATCH
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_linear_decoder_is_its_layer_with_the_same_gradient(bias):
+    torch.manual_seed(1)
+    decoder = LinearDecoder(SITES, LATENTS, bias)
+    z, weights = latents(), torch.randn(BATCH, SITES)
+    results = []
+    for log_odds in (decoder.log_odds(z), decoder(z).log_odds):
+        results.append([log_odds, *torch.autograd.grad((weights * log_odds).sum(), [*decoder.parameters()])])
+    torch.testing.assert_close(*results)

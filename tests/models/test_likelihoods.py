@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from helpers.exact_models import all_states
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vae_mf.models.likelihoods import IndependentSpins
+from vae_mf.models.spin_loops import log_likelihood
 
 
 def log_odds_and_spins(batch: int = 7, sites: int = 5, scale: float = 2.0, dtype: torch.dtype = torch.float64):
@@ -83,3 +85,44 @@ def test_half_precision_log_odds_are_reduced_in_single_precision():
     torch.testing.assert_close(
         log_prob.double(), IndependentSpins(half.double()).log_prob(spins.double()), rtol=1e-5, atol=0
     )
+
+
+AWKWARD = (np.nan, np.inf, 0.0, 1e-45, 1e-30, 1.0, 20.0, 87.0, 88.0, 104.0, 3e38)
+
+
+def test_loops_agree_with_torch_on_awkward_log_odds_and_their_gradients():
+    values = torch.tensor([sign * value for value in AWKWARD for sign in (-1, 1)])
+    for copies in (1, 250):  # alone, and in vectors and several blocks
+        spins = torch.tensor([[1.0], [-1.0]]).expand(-1, copies * len(values)).contiguous()
+        by_loops, by_torch = (values.repeat(2, copies).requires_grad_() for _ in range(2))
+        found = log_likelihood(by_loops.flatten()[:, None], spins.flatten()[:, None])
+        expected = F.logsigmoid(spins * by_torch).flatten()
+        torch.testing.assert_close(found, expected, rtol=3e-7, atol=2e-7, equal_nan=True)
+        gradients = (torch.autograd.grad(sums.sum(), x)[0] for sums, x in ((found, by_loops), (expected, by_torch)))
+        torch.testing.assert_close(*gradients, rtol=1e-6, atol=1e-7, equal_nan=True)
+
+
+def test_loops_agree_with_double_precision_in_value_gradient_and_second_derivative():
+    log_odds, spins = log_odds_and_spins(90, 61, 4.0, torch.float32)
+    weights = torch.linspace(-1, 2, 90)
+    results = []
+    for x, s, w in ((log_odds, spins, weights), (log_odds.double(), spins.double(), weights.double())):
+        x = x.clone().requires_grad_()
+        sums = IndependentSpins(x).log_prob(s)
+        (gradient,) = torch.autograd.grad((w * sums).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(gradient.square().sum(), x)
+        results.append((sums.detach(), gradient.detach(), second))
+    for found, expected in zip(*results, strict=True):
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected.float(), rtol=1e-6, atol=1e-5)
+
+
+def test_where_loops_do_not_go_torch_does(monkeypatch):
+    log_odds, spins = log_odds_and_spins(dtype=torch.float32)
+    expected = IndependentSpins(log_odds).log_prob(spins)
+    monkeypatch.setattr("vae_mf.models.spin_loops.log_likelihood", None)
+    by_rows = torch.func.vmap(lambda x, s: IndependentSpins(x[None]).log_prob(s[None])[0])(log_odds, spins)
+    of_derived = IndependentSpins(log_odds).log_prob(spins.requires_grad_())
+    torch.testing.assert_close(by_rows, expected)
+    torch.testing.assert_close(of_derived.detach(), expected)
+    torch.testing.assert_close(IndependentSpins(log_odds[:1]).log_prob(spins)[0].detach(), expected[0])

@@ -10,7 +10,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 from vae_mf.models.priors import mixture
 from vae_mf.models.priors.gaussian import GaussianPrior
 from vae_mf.models.priors.mixture import GaussianMixture, MixturePrior
-from vae_mf.models.priors.mixture_loops import log_density
+from vae_mf.models.priors.mixture_loops import BLOCK, log_density
 from vae_mf.models.tensors import Condition, constant_condition
 
 LEVELS, COMPONENTS, LATENTS = (0.5, 1.0, 2.0), 5, 3
@@ -77,11 +77,11 @@ def require_close(found: list[torch.Tensor], expected: list[torch.Tensor], share
         torch.testing.assert_close(one / scale, (other / scale).to(one.dtype), rtol=0, atol=share)
 
 
-@pytest.mark.parametrize("levels", [1, 3])
-def test_loops_and_products_are_the_same_density_with_the_same_gradient(levels, monkeypatch):
-    condition = Condition(torch.tensor(LEVELS[:levels], dtype=torch.float64), torch.arange(60) % levels)
+@pytest.mark.parametrize(("levels", "rows"), [(1, 60), (1, BLOCK + 90), (3, 60)])
+def test_loops_and_products_are_the_same_density_with_the_same_gradient(levels, rows, monkeypatch):
+    condition = Condition(torch.tensor(LEVELS[:levels], dtype=torch.float64), torch.arange(rows) % levels)
     outputs = perturbed_prior()(condition).outputs.detach()
-    z = 2 * torch.randn(LATENTS, 60, dtype=torch.float64).T  # not contiguous
+    z = 2 * torch.randn(LATENTS, rows, dtype=torch.float64).T  # not contiguous
     by_loops = evaluated(outputs, condition.index, z)
     monkeypatch.setattr(mixture, "can_loop", lambda z: False)
     by_products = evaluated(outputs, condition.index, z)

@@ -272,6 +272,19 @@ def test_a_picture_keeps_white_the_palette_and_shades():
         assert np.abs(found - 255 * np.array(to_rgb(colour))).max(axis=1).min() < 1.5
 
 
+def test_a_layout_of_matplotlib_s_own_settings_is_not_taken(tmp_path):
+    """One of them would be laid out anew for every file, and refuses a figure with a scale of colours."""
+    for number, settings in enumerate(({}, {"figure.autolayout": True}, {"figure.constrained_layout.use": True})):
+        figure, (left, right) = new_figure(1, 2)
+        figure.colorbar(left.imshow(np.eye(3)), ax=left)
+        right.set_ylabel("a label\nof two lines")
+        layout = figure.get_layout_engine()
+        with mpl.rc_context(settings):
+            save_figure(figure, tmp_path / str(number), "a")
+        assert figure.get_layout_engine() is layout
+        assert tree(tmp_path / str(number)) == tree(tmp_path / "0")
+
+
 def test_the_same_figure_makes_the_same_files_at_another_time(tmp_path, monkeypatch):
     for year in range(2):
         # The date that matplotlib would take for now.

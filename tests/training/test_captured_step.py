@@ -19,6 +19,7 @@ from helpers.trainings import BATCH, SEED, TRAINER, Killed, log, new_module, sam
 from pytorch_lightning.loggers import CSVLogger
 
 from vae_mf.datamodule import DataSplit, EpochBatches, ResidentSet, director_set, spin_set
+from vae_mf.models import likelihoods
 from vae_mf.models.priors import mixture
 from vae_mf.models.tensors import Batch, Condition
 from vae_mf.models.vae import VAE
@@ -47,7 +48,8 @@ def tapes(monkeypatch) -> list[Tape]:
 
     monkeypatch.setattr(captured_step, "can_record", lambda device: True)
     monkeypatch.setattr(lean_loop, "recorder_for", recorder)
-    monkeypatch.setattr(mixture, "can_loop", lambda z: False)  # as on a GPU: the tape holds PyTorch's kernels alone
+    for module in (mixture, likelihoods):  # as on a GPU: the tape holds PyTorch's kernels alone
+        monkeypatch.setattr(module, "can_loop", lambda tensor: False)
     return made
 
 

@@ -13,10 +13,10 @@ from jaxtyping import Float, UInt64
 
 from vae_mf.arrays import PackedSpins
 from vae_mf.checks import require_integer
+from vae_mf.elementary import F32, exp32, log32
 from vae_mf.kernels import FAST, LANES, kernel
 from vae_mf.packing import pack_spins, packed_bytes
 from vae_mf.samplers.base import Group, SystemSampler
-from vae_mf.elementary import F32, exp32, log32
 from vae_mf.samplers.kernels.random_bits import (
     U64,
     count_bits,

@@ -9,8 +9,8 @@ where sum_k 1 / (b + 2 lambda_k) = 1 makes the acceptance largest, 0.57 to 1. No
 
 import numpy as np
 
-from vae_mf.kernels import FAST, kernel
 from vae_mf.elementary import F32, cos_sin_turn, exp32
+from vae_mf.kernels import FAST, kernel
 from vae_mf.samplers.kernels.random_bits import U64, double_uniform, high_uniform, low_uniform, random_word
 
 BLOCK = 64

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numba import extending, types
 
-from vae_mf.kernels import FAST, kernel
 from vae_mf.elementary import F32, cos_sin_turn, exp32, log32
+from vae_mf.kernels import FAST, kernel
 
 intrinsic: Any = extending.intrinsic
 """Untyped, for its result takes one argument less than the function it decorates."""
