@@ -187,8 +187,8 @@ def active_variables(rows: Spins) -> ActiveVariables:
 def pair_sums(active: ActiveVariables, shared: Float[np.ndarray, "trees rows"]) -> PairLaws:
     """Return sums of x_i x_j over rows, with the weights of every tree.
 
-    >>> pair_sums(np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[0.5, 0.25]])).tolist()
-    [[[0.75, 0.25], [0.25, 0.25]]]
+    >>> pair_sums(np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[0.25, 0.25]])).tolist()
+    [[[0.5, 0.25], [0.25, 0.25]]]
     """
     sums = np.empty((len(shared), len(active), len(active)))
     weighted = np.empty_like(active)

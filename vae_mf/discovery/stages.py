@@ -164,7 +164,8 @@ class Study:
             encodes: asks for an encoder that is close to the posterior, and not for patterns and likelihoods alone.
         """
         bar = EpochProgress(self.progress, name)
-        data, folder = self.data(train), self.folder / "models" / name
+        data = self.data(train)
+        folder = self.folder / "models" / name
         refits = self.settings.training.encoder_refit_steps if encodes else 0
         settings = replace(self.settings, training=replace(self.settings.training, encoder_refit_steps=refits))
         try:
@@ -183,7 +184,8 @@ class Study:
 
     def best(self, latents: int) -> VAE:
         """Return the same model with an encoder that is close to its posterior."""
-        vae, recipe = self.trained(latents), self.settings.training
+        vae = self.trained(latents)
+        recipe = self.settings.training
         if not recipe.encoder_refit_steps:
             return vae
         weights = self.folder / "models" / f"latents-{latents}-refitted" / WEIGHTS

@@ -32,15 +32,12 @@ class IndependentSpins:
 
     def log_prob(self, spins: SpinTensor) -> PerSample:
         """Return sum_i ln P(s_i) of each configuration, in nats."""
-        if not self._can_loop(spins):
+        alike = spins.shape == self.log_odds.shape and spins.dtype == self.log_odds.dtype == torch.float32
+        if not (alike and can_loop(self.log_odds) and can_loop(spins)) or spins.requires_grad:
             return F.logsigmoid(spins * self.log_odds).sum(-1)
         from vae_mf.models.spin_loops import log_likelihood  # with Numba, which no loading and drawing needs
 
         return log_likelihood(self.log_odds, spins)
-
-    def _can_loop(self, spins: SpinTensor) -> bool:
-        alike = spins.shape == self.log_odds.shape and spins.dtype == self.log_odds.dtype == torch.float32
-        return alike and can_loop(self.log_odds) and can_loop(spins) and not spins.requires_grad
 
     def sample(self, generator: torch.Generator | None = None) -> SpinTensor:
         """Draw one configuration per row."""

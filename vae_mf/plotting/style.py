@@ -272,10 +272,7 @@ def drawn_as(figure: Figure, kind: str, **options: Any) -> bytes:
 
 
 def with_few_colours(picture: bytes) -> bytes:
-    """Return a picture in any format as a PNG with white and 255 further colours, a third of the size of one with all.
-
-    The format must be one that `PIL.Image.open` knows.
-    """
+    """Return a picture in a format that Pillow knows as a PNG of white and 255 further colours, a third of the size."""
     with Image.open(BytesIO(picture)) as image:
         pixels = np.asarray(image.convert("RGB"))
         dots = image.info.get("dpi")

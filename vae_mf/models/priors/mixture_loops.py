@@ -74,7 +74,8 @@ class Density(torch.autograd.Function):
             again = by_rows(z, index, outputs)
             found = iter(torch.autograd.grad(again, with_gradient, gradient, create_graph=True))
             return tuple(next(found) if needed else None for needed in ctx.needs_input_grad)
-        factors, by_parts = gradient / total[:, 0], torch.zeros_like(parts)
+        factors = gradient / total[:, 0]
+        by_parts = torch.zeros_like(parts)
         if len(outputs) == 1:
             by_z = z.new_zeros(z.shape[::-1]).t()
             given = z.t().contiguous(), parts[0].t(), shares.t(), factors
@@ -235,8 +236,7 @@ def write_terms_of_one(lines, parts, terms):
         size = min(BLOCK, rows - first)
         for k in range(len(terms)):
             part, own = parts[k], terms[k, first : first + size]
-            for r in range(size):
-                own[r] = part[0]
+            own[:] = part[0]
             for i in range(latents):
                 whiten_block(lines[i, first : first + size], part, i, distances, whitened)
                 for r in range(size):
@@ -268,7 +268,8 @@ def add_gradients_of_one(lines, parts, shares, factors, by_lines, by_parts):
                     whitened[r] *= share[r]
                 for j in range(i + 1):
                     place, distance, towards = 1 + latents * (1 + i) + j, distances[j], back[j]
-                    entry, total = part[place], lines.dtype.type(0)
+                    entry = part[place]
+                    total = lines.dtype.type(0)
                     for r in range(size):
                         total += whitened[r] * distance[r]
                         towards[r] += whitened[r] * entry
