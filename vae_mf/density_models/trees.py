@@ -74,10 +74,12 @@ class TreeMixture(DensityModel):
 
     def _fit(self, data: DistinctSpins) -> None:
         count = require_integer("n_components", self.n_components)
-        starts = require_integer("n_init", self.n_init) if count > 1 else 1  # one tree starts where it ends
+        starts = require_integer("n_init", self.n_init)
         problem = TreeProblem(data, require_positive("pseudocount", self.pseudocount))
         random = new_generator(self.random_state)
-        trials = (problem.start(count, random) for _ in range(starts))
+        trials = (
+            problem.start(count, random) for _ in range(starts if count > 1 else 1)
+        )  # one tree ends where it starts
         last, self.objective_, self.converged_ = climb(self, problem, trials)
         order = np.argsort(-last.weights, kind="stable")
         self.trees_ = Trees(*(values[order] for values in last))

@@ -45,7 +45,7 @@ class LinearDecoder(nn.Module):
 
     def forward(self, z: Latents) -> IndependentSpins:
         """Return p(s|z) for z (batch, d)."""
-        if z.device.type != "cpu":
+        if z.device.type != "cpu" or z.ndim != 2:
             return IndependentSpins(self.log_odds(z))
         # A processor's product for the gradient of few columns is slow unless the weights lie row by row.
         weights = self.log_odds.weight.t().contiguous()
