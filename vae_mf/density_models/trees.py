@@ -77,9 +77,9 @@ class TreeMixture(DensityModel):
         starts = require_integer("n_init", self.n_init)
         problem = TreeProblem(data, require_positive("pseudocount", self.pseudocount))
         random = new_generator(self.random_state)
-        trials = (
-            problem.start(count, random) for _ in range(starts if count > 1 else 1)
-        )  # one tree ends where it starts
+        if count == 1:
+            starts = 1  # a single tree ends where it starts
+        trials = (problem.start(count, random) for _ in range(starts))
         last, self.objective_, self.converged_ = climb(self, problem, trials)
         order = np.argsort(-last.weights, kind="stable")
         self.trees_ = Trees(*(values[order] for values in last))
