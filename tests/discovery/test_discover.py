@@ -136,6 +136,7 @@ def test_finished_stages_are_not_done_again_and_lost_ones_come_out_the_same(know
     np.testing.assert_equal(again.metrics, report.metrics)  # NaN where something is not known
     assert_array_equal(again.tables["stability"], report.tables["stability"])
     assert again.html == report.html
+    np.testing.assert_allclose(load(folder).encode(spins).mean, again.tables["latents"].filter(like="z_"), atol=1e-6)
     assert not [path for path in folder.rglob("*") if path.stem == "earlier" or "partial" in path.name]
 
 

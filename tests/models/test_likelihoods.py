@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from helpers.exact_models import all_states
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from vae_mf.models.likelihoods import IndependentSpins
 from vae_mf.models.spin_loops import log_likelihood
@@ -126,3 +128,10 @@ def test_where_loops_do_not_go_torch_does(monkeypatch):
     torch.testing.assert_close(by_rows, expected)
     torch.testing.assert_close(of_derived.detach(), expected)
     torch.testing.assert_close(IndependentSpins(log_odds[:1]).log_prob(spins)[0].detach(), expected[0])
+    spins = spins.detach()
+    graph = make_fx(lambda x: IndependentSpins(x).log_prob(spins))(torch.zeros_like(log_odds))
+    torch.testing.assert_close(graph(log_odds), expected)
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(log_odds, torch.ones_like(log_odds))
+        slope = forward_ad.unpack_dual(IndependentSpins(dual).log_prob(spins)).tangent
+    torch.testing.assert_close(slope, (spins * torch.sigmoid(-spins * log_odds)).sum(-1))

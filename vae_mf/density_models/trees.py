@@ -171,8 +171,7 @@ class TreeProblem:
     def _trees(self, totals: Float[np.ndarray, " trees"], sums: PairLaws) -> Trees:
         """Return the likeliest trees of shares of the rows and sums of pairs over them, with the added rows."""
         grown = totals + self._prior
-        pairs = (sums + self._prior * self._independent) / grown[:, None, None]
-        pairs = np.minimum(pairs, 1)  # which rounding alone exceeds
+        pairs = np.minimum((sums + self._prior * self._independent) / grown[:, None, None], 1)  # up to rounding
         return Trees(grown / grown.sum(), *map(np.stack, zip(*map(chow_liu, pairs), strict=True)))
 
 

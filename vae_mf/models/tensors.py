@@ -58,13 +58,14 @@ class Batch(NamedTuple):
 
 
 def can_loop(tensor: torch.Tensor) -> bool:
-    """Return True if compiled loops serve a tensor: of a processor, and not traced by a compiler or by `torch.func`.
+    """Return True if compiled loops serve a tensor: of a processor, and not followed by a compiler or `torch.func`.
 
     >>> can_loop(torch.zeros(1)), can_loop(torch.zeros(1, device="meta"))
     (True, False)
     """
     traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    return tensor.device.type == "cpu" and type(tensor) is torch.Tensor and not traced
+    followed = traced or torch._C._len_torch_dispatch_stack() > 0 or torch.autograd.forward_ad._current_level >= 0
+    return tensor.device.type == "cpu" and type(tensor) is torch.Tensor and not followed
 
 
 def constant_condition(temperature: float, count: int, like: torch.Tensor) -> Condition:

@@ -156,7 +156,8 @@ def load_discovery(folder: Path, extensions: Sequence[str], device: torch.device
         )
     with naming(folder, BUILDABLE):
         vae = build_vae({**settings["model"], "latents": latents}, metrics["variables"], settings["seed"])
-    load_weights(vae, folder / "models" / f"latents-{latents}" / WEIGHTS)
+    kept = [folder / "models" / f"latents-{latents}{fit}" / WEIGHTS for fit in ("-refitted", "")]  # none: as trained
+    load_weights(vae, next(filter(Path.exists, kept), kept[-1]))
     return TrainedModel(vae.to(device).eval(), (UNCONDITIONED,))
 
 

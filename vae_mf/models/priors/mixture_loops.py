@@ -2,8 +2,7 @@
 
 Each row meets the matrices of its own level alone, of which nothing but the triangle is read; products of matrices, as
 an accelerator wants them, multiply ten times as many numbers at ten temperatures. The innermost loops, which run in
-vectors, go over the rows where there is one level, and over the components where rows of several levels follow each
-other.
+vectors, go over the rows where there is one level, and else over the components.
 """
 
 import math
@@ -23,8 +22,7 @@ LICENCES = {"contract", "nsz", "arcp", "reassoc"}
 BIT = math.log(2)
 """Unit of the logarithms of terms: a processor takes powers of two in a quarter of the time of those of e."""
 NOTHING = 90
-"""Logarithm in bits of the ratio at which a term beside the highest is taken for none: numbers below the least normal
-one of a precision take a processor ten times as long."""
+"""Bits below the highest term at which a term is taken for none: subnormal numbers take a processor ten times as long."""
 BLOCK = 512
 """Rows over which the loops of one level run in vectors before those of the next component, all within the cache."""
 
