@@ -22,7 +22,7 @@ LICENCES = {"contract", "nsz", "arcp", "reassoc"}
 BIT = math.log(2)
 """Unit of the logarithms of terms: a processor takes powers of two in a quarter of the time of those of e."""
 NOTHING = 90
-"""Bits below the highest term at which a term is taken for none: subnormal numbers take a processor ten times as long."""
+"""Bits below the highest term at which a term is taken for none: a processor is slow with subnormal numbers."""
 BLOCK = 512
 """Rows over which the loops of one level run in vectors before those of the next component, all within the cache."""
 
