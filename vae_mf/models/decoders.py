@@ -49,8 +49,7 @@ class LinearDecoder(nn.Module):
             return IndependentSpins(self.log_odds(z))
         # A processor's product for the gradient of few columns is slow unless the weights lie row by row.
         weights = self.log_odds.weight.t().contiguous()
-        bias = self.log_odds.bias
-        return IndependentSpins(z @ weights if bias is None else torch.addmm(bias, z, weights))
+        return IndependentSpins(nn.functional.linear(z, weights.t(), self.log_odds.bias))
 
     @property
     def weights(self) -> Weights:

@@ -18,11 +18,12 @@ def collect_rarely() -> None:
 @contextmanager
 def importing() -> Iterator[None]:
     """Search for no garbage while modules are imported, of whose objects hardly any is."""
+    go_on = gc.enable if gc.isenabled() else gc.disable
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        go_on()
 
 
 def pass_by_imported() -> None:
