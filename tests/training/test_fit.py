@@ -572,3 +572,10 @@ def test_a_training_goes_on_with_its_own_settings_alone(data, tmp_path):
         with pytest.raises(ValueError, match="got another, of other rows"):
             run(**changed)
     run(precision="32-true", accumulate_grad_batches=1)
+
+
+def test_a_model_trained_in_double_precision_is_refitted_in_single(data, tmp_path):
+    module, recipe = new_module(), Recipe(epochs=1, batch_size=BATCH, module=new_module, encoder_refit_steps=1)
+    places = {"checkpoints": tmp_path / "checkpoints", "weights": tmp_path / "weights"}
+    train_whole(module, data, recipe, trainer=TRAINER | {"precision": "64-true"}, **places)
+    assert {weights.dtype for weights in module.vae.state_dict().values()} == {torch.float32}
