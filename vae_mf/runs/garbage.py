@@ -1,6 +1,5 @@
 """Python's search for dead objects that refer to each other, rare in commands: else it takes a tenth of a training."""
 
-import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,8 @@ THRESHOLDS = (50_000, 20, 50)
 
 
 def collect_rarely() -> None:
-    """Search for garbage less often from now on, and not at the end of the process, which frees all that it holds."""
+    """Search for garbage less often from now on."""
     gc.set_threshold(*THRESHOLDS)
-    atexit.register(gc.freeze)
 
 
 @contextmanager
