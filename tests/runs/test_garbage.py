@@ -20,6 +20,7 @@ def test_searches_rest_during_imports_and_go_on_whatever_happens():
 
 def test_commands_search_rarely():
     before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
     try:
         collect_rarely()
         assert gc.get_threshold() == THRESHOLDS
