@@ -183,7 +183,7 @@ class Study:
         return self.model(latents, self.rows.train, self.settings.seed, f"latents-{latents}")
 
     def best(self, latents: int) -> VAE:
-        """Return the same model with an encoder that is close to its posterior."""
+        """Return the model that `trained` returns, with an encoder that is close to its posterior."""
         vae = self.trained(latents)
         recipe = self.settings.training
         if not recipe.encoder_refit_steps:

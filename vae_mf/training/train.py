@@ -74,7 +74,7 @@ def train(
     steps = {"captured": recipe.captured, "remark": remark}
     result = fit(module, feed, checkpoints, recipe.epochs, trainer, callbacks, loggers, training, **steps)
     if result.rank == 0:
-        load_checkpoint(module.to(result.device).float(), result.checkpoint, training)
+        load_checkpoint(module.to(result.device).float(), result.checkpoint, training)  # batches are single
         if recipe.refit_steps or recipe.encoder_refit_steps:
             stage("refitting the prior or the encoder")
             refit(module.vae, data.to(result.device), recipe, module.seed)
